@@ -1,0 +1,95 @@
+"""Every error the executor raises on purpose, and what Mesos is told about it.
+
+    ExecutorError
+    ├── InvalidInput            somebody sent something that cannot work; nothing was changed
+    │   ├── InvalidTask         a TaskInfo, its data or a pod: names the field
+    │   ├── InvalidConfig       the configuration file, the environment or a CNI configuration
+    │   └── InvalidRequest      a framework message, a control socket request, a revocation
+    ├── Refused                 a valid request that would break an invariant (a regular pod in the revoked set)
+    ├── NotFound                the object that was named is not there
+    └── Failure                 the node could not do it; the message says what, which object, and what to do
+        ├── ImageFailure
+        ├── ContainerdFailure   └── ContainerdUnavailable (worth a retry)
+        ├── NetworkFailure
+        ├── CgroupFailure
+        ├── TimedOut
+        └── MesosFailure
+
+Foreign errors (gRPC, OSError, a CNI plugin's JSON) are translated once, where they enter, with `raise ... from error`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExecutorError(Exception):
+    """`message` says what went wrong; `subject` names the object or field; `mend` what a person can do about it."""
+
+    mesos_reason: ClassVar[str] = "REASON_CONTAINER_LAUNCH_FAILED"
+
+    def __init__(self, message: str, *, subject: str = "", mend: str = "") -> None:
+        self.message = message
+        self.subject = subject
+        self.mend = mend
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = f"{self.subject}: {self.message}" if self.subject else self.message
+        return f"{text} ({self.mend})" if self.mend else text
+
+
+class InvalidInput(ExecutorError):
+    mesos_reason = "REASON_TASK_INVALID"
+
+
+class InvalidTask(InvalidInput):
+    """`subject` is the path of the field, as in `spec.containers[0].image`."""
+
+
+class InvalidConfig(InvalidInput):
+    """`subject` is the file and key, or the variable."""
+
+
+class InvalidRequest(InvalidInput):
+    """`subject` is the field of the request."""
+
+
+class Refused(ExecutorError):
+    mesos_reason = "REASON_TASK_UNAUTHORIZED"
+
+
+class NotFound(ExecutorError):
+    pass
+
+
+class Failure(ExecutorError):
+    pass
+
+
+class ImageFailure(Failure):
+    mesos_reason = "REASON_CONTAINER_LAUNCH_FAILED"
+
+
+class ContainerdFailure(Failure):
+    pass
+
+
+class ContainerdUnavailable(ContainerdFailure):
+    """containerd did not answer: not started yet, restarting, or its socket is wrong."""
+
+
+class NetworkFailure(Failure):
+    pass
+
+
+class CgroupFailure(Failure):
+    mesos_reason = "REASON_CONTAINER_UPDATE_FAILED"
+
+
+class TimedOut(Failure):
+    pass
+
+
+class MesosFailure(Failure):
+    pass
