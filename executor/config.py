@@ -1,0 +1,181 @@
+"""The executor's configuration: frozen sections, each field with its default, its limits and what it is for.
+
+`load` is pure: the text of a TOML file, overridden by MESOS_POD_EXECUTOR_<SECTION>_<KEY> variables (a list as `a,b`,
+a table as `k=v,k2=v2`). Whatever is not known is an error that names it and the nearest known name, for a misspelled
+key that is ignored is a limit that is not set. Every default works without a file. `python -m executor.config` prints
+the commented default file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, get_type_hints
+
+from executor.config_values import PATH_VARIABLE, decode_file, decode_variables, default_file
+from executor.errors import InvalidConfig
+
+DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
+
+
+def _key(default: object, doc: str, **limits: object) -> Any:
+    """A field: `least` and `most` bound a number, `choices` a word; `absolute` demands paths from the root, `filled`
+    a name.
+    """
+    if isinstance(default, Mapping):  # dataclasses take a factory only, for what cannot be hashed
+        return field(default_factory=lambda: default, metadata={"doc": doc, **limits})
+    return field(default=default, metadata={"doc": doc, **limits})
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerdSection:
+    """How to reach containerd and what to ask of it."""
+
+    address: str = _key("/run/containerd/containerd.sock", "containerd's gRPC socket.", absolute=True)
+    namespace: str = _key(
+        "mesos-pods", "containerd namespace of every image and container of this executor.", filled=True
+    )
+    snapshotter: str = _key("overlayfs", "Snapshotter of images and of containers' root file systems.", filled=True)
+    runtime: str = _key("io.containerd.runc.v2", "containerd's runtime (shim) for containers.", filled=True)
+    timeout_s: float = _key(10.0, "Deadline of one call to containerd, seconds.", least=0.1, most=600)
+
+
+@dataclass(frozen=True, slots=True)
+class CniSection:
+    """Networks. The Mesos agent's CNI configuration is the single source."""
+
+    config_dir: str = _key("/etc/cni/net.d", "CNI configurations: the agent's --network_cni_config_dir.", absolute=True)
+    plugin_dirs: tuple[str, ...] = _key(
+        ("/usr/lib/cni", "/opt/cni/bin"), "Where CNI plugins are looked for, in this order.", absolute=True
+    )
+    default_network: str = _key("", "Network of a pod that names none; empty: the executor's own network namespace.")
+    timeout_s: float = _key(30.0, "Limit on one run of a CNI plugin, seconds.", least=0.1, most=600)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSection:
+    """Directories of the node that executors share."""
+
+    state_dir: str = _key(
+        "/var/lib/mesos-pod-executor", "What must survive an executor: CNI results, DNS.", absolute=True
+    )
+    run_dir: str = _key("/run/mesos-pod-executor", "Control sockets and network namespaces.", absolute=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupsSection:
+    """Where pods live in the cgroup tree."""
+
+    root: str = _key("", "Parent of executor/ and pods/; empty: this executor's Mesos container, or one of its own.")
+
+
+@dataclass(frozen=True, slots=True)
+class PodsSection:
+    """Defaults and limits of pods."""
+
+    default_image: str = _key("", "Image of a task that names none; empty: such a task is refused.")
+    termination_grace_s: float = _key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
+    start_timeout_s: float = _key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
+    max_launching: int = _key(8, "How many pods are launched at the same time.", least=1, most=1000)
+    log_max_bytes: int = _key(67108864, "Size at which a container's log file is rotated, bytes; 0: never.", least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RolesSection:
+    """Mesos roles."""
+
+    namespace_to_role: Mapping[str, str] = _key(
+        MappingProxyType({}),
+        "Role that pods of a namespace must be launched under; a namespace that is not listed is free.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationSection:
+    """How revocable resources are taken back."""
+
+    grace_s: float = _key(0.0, "Time from notice to SIGKILL where the request sets none, seconds.", least=0, most=3600)
+    stuck_after_s: float = _key(10.0, "A victim alive this long after SIGKILL is stuck, seconds.", least=0.1, most=3600)
+    last_step: str = _key("report", "What is done about a stuck victim.", choices=("report", "shutdown"))
+
+
+@dataclass(frozen=True, slots=True)
+class PressureSection:
+    """Revocation by what this node itself measures."""
+
+    enabled: bool = _key(default=False, doc="Revoke on memory and CPU pressure of the node.")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSection:
+    """The log on stderr, and the journal of events in the Mesos sandbox."""
+
+    level: str = _key("info", "Least level that is written.", choices=("debug", "info", "warning", "error"))
+    format: str = _key("auto", "auto is console on a terminal, else json.", choices=("auto", "json", "console"))
+    journal_max_bytes: int = _key(
+        8388608, "Size at which journal.jsonl is rotated (one older file is kept), bytes.", least=4096
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSection:
+    """The control socket and metrics."""
+
+    metrics_port: int = _key(
+        0, "TCP port of /metrics on every address; 0: on the control socket only.", least=0, most=65535
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    containerd: ContainerdSection = field(default_factory=ContainerdSection)
+    cni: CniSection = field(default_factory=CniSection)
+    node: NodeSection = field(default_factory=NodeSection)
+    cgroups: CgroupsSection = field(default_factory=CgroupsSection)
+    pods: PodsSection = field(default_factory=PodsSection)
+    roles: RolesSection = field(default_factory=RolesSection)
+    revocation: RevocationSection = field(default_factory=RevocationSection)
+    pressure: PressureSection = field(default_factory=PressureSection)
+    log: LogSection = field(default_factory=LogSection)
+    control: ControlSection = field(default_factory=ControlSection)
+
+
+def sections() -> dict[str, type]:
+    """Name and dataclass of every section, in the file's order."""
+    return get_type_hints(Config)
+
+
+def load(text: str | None, environ: Mapping[str, str], *, source: str = "configuration") -> Config:
+    """The configuration from a TOML file's text (None: no file) and the environment; `source` names the file in errors.
+
+    Raises InvalidConfig: an unknown name, a wrong type, or a value outside of its limits; the subject is file and
+    key, or the variable.
+    """
+    values = decode_file(text or "", source, sections())
+    for section, keys in decode_variables(environ, sections()).items():
+        values.setdefault(section, {}).update(keys)
+    return Config(**{name: cls(**values.get(name, {})) for name, cls in sections().items()})
+
+
+def read(environ: Mapping[str, str]) -> Config:
+    """The configuration of this node. A missing file is an error only if MESOS_POD_EXECUTOR_CONFIG names it."""
+    path = Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        if environ.get(PATH_VARIABLE):
+            raise InvalidConfig(
+                "no such file", subject=str(path), mend=f"create it or unset {PATH_VARIABLE}"
+            ) from error
+        text = None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfig(
+            f"cannot be read: {error}", subject=str(path), mend="make it a readable UTF-8 file"
+        ) from error
+    return load(text, environ, source=str(path))
+
+
+if __name__ == "__main__":
+    print(default_file(sections()), end="")

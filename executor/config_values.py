@@ -1,0 +1,211 @@
+"""From TOML and environment variables to the values of configuration sections, and back to a documented file. Pure.
+
+A section is a dataclass whose fields carry `doc` and limits in their metadata (see `config`). Values are checked here
+once, so that no other part has to doubt them. Errors are InvalidConfig; their subject is the file and key, or the
+variable.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar, get_origin, get_type_hints
+
+from executor.errors import InvalidConfig
+
+VARIABLE_PREFIX: Final = "MESOS_POD_EXECUTOR_"
+PATH_VARIABLE: Final = "MESOS_POD_EXECUTOR_CONFIG"
+
+Sections = Mapping[str, type]
+Values = dict[str, dict[str, object]]
+T = TypeVar("T")
+
+
+class _Key(NamedTuple):
+    kind: Any
+    field: Field[Any]
+
+
+class _WrongValueError(Exception):
+    """What a value should have been; becomes InvalidConfig where the subject is known."""
+
+
+def decode_file(text: str, source: str, sections: Sections) -> Values:
+    """The checked values of a TOML text; `source` names it in errors."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfig(f"is not TOML: {error}", subject=source, mend="see the commented default file") from error
+    values: Values = {}
+    for name, table in document.items():
+        keys = _keys(_known(name, sections, f"{source}: [{name}]", "section"))
+        if not isinstance(table, dict):
+            raise InvalidConfig("must be a table", subject=f"{source}: {name}", mend=f"write [{name}]")
+        for key, value in table.items():
+            subject = f"{source}: {name}.{key}"
+            values.setdefault(name, {})[key] = _checked(_known(key, keys, subject, "key"), value, subject)
+    return values
+
+
+def decode_variables(environ: Mapping[str, str], sections: Sections) -> Values:
+    """The checked values of the variables with our prefix; other variables are not looked at."""
+    values: Values = {}
+    variables = {variable(name, key): (name, key) for name, cls in sections.items() for key in _keys(cls)}
+    for each, text in environ.items():
+        if each.startswith(VARIABLE_PREFIX) and each != PATH_VARIABLE:
+            name, key = _known(each, variables, each, "variable")
+            known = _keys(sections[name])[key]
+            values.setdefault(name, {})[key] = _checked(known, _parsed(known.kind, text, each), each)
+    return values
+
+
+def variable(section: str, key: str) -> str:
+    """The environment variable that overrides a key."""
+    return f"{VARIABLE_PREFIX}{section}_{key}".upper()
+
+
+def default_file(sections: Sections) -> str:
+    """A TOML file that documents every key and sets none."""
+    parts = ["# Configuration of mesos-pod-executor: every key with its default.\n"]
+    parts.append(f"# A key is overridden by its variable, as in {variable('log', 'level')}=debug.\n")
+    for name, cls in sections.items():
+        parts.append(f"\n# {(cls.__doc__ or '').strip()}\n[{name}]\n")
+        for key in _keys(cls).values():
+            parts.append(f"# {_documentation(key)}\n#{key.field.name} = {_toml(_default(key))}\n")
+    return "".join(parts)
+
+
+def _keys(section: type) -> dict[str, _Key]:
+    hints = get_type_hints(section)
+    return {each.name: _Key(hints[each.name], each) for each in fields(section)}
+
+
+def _known(name: str, known: Mapping[str, T], subject: str, what: str) -> T:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    raise InvalidConfig(f"is not a known {what}", subject=subject, mend=mend)
+
+
+def _parsed(kind: Any, text: str, subject: str) -> object:
+    """A variable's text as TOML would have given it."""
+    try:
+        return _parse(kind, text)
+    except ValueError as error:
+        raise InvalidConfig(f"{text!r} is not {_WORDS.get(kind, 'a value')}", subject=subject) from error
+
+
+def _parse(kind: Any, text: str) -> object:
+    if kind is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if kind in (int, float):
+        return kind(text)
+    if get_origin(kind) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if get_origin(kind) is Mapping:
+        return dict(_pair(item) for item in text.split(",") if item.strip())
+    return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(text)
+    return key.strip(), value.strip()
+
+
+def _checked(key: _Key, value: object, subject: str) -> object:
+    try:
+        typed = _typed(key.kind, value)
+        for limit, check in _CHECKS.items():
+            if limit in key.field.metadata:
+                check(typed, key.field.metadata[limit])
+        return typed
+    except _WrongValueError as wrong:
+        raise InvalidConfig(
+            f"{value!r} is not {wrong}", subject=subject, mend=str(key.field.metadata["doc"])
+        ) from wrong
+
+
+def _typed(kind: Any, value: object) -> object:
+    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if get_origin(kind) is get_origin(Mapping[str, str]) and isinstance(value, dict):
+        if all(isinstance(item, str) for item in value.values()):
+            return MappingProxyType(dict(value))
+    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    elif kind in (bool, int, str) and type(value) is kind:
+        return value
+    raise _WrongValueError(_WORDS.get(kind) or _WORDS[get_origin(kind)])
+
+
+def _least(value: Any, limit: Any) -> None:
+    if value < limit:
+        raise _WrongValueError(f"at least {limit}")
+
+
+def _most(value: Any, limit: Any) -> None:
+    if value > limit:
+        raise _WrongValueError(f"at most {limit}")
+
+
+def _choices(value: Any, limit: Any) -> None:
+    if value not in limit:
+        raise _WrongValueError(f"one of {', '.join(limit)}")
+
+
+def _absolute(value: Any, _: Any) -> None:
+    paths = (value,) if isinstance(value, str) else value
+    if not all(path.startswith("/") and "\0" not in path for path in paths):
+        raise _WrongValueError("an absolute path")
+
+
+def _filled(value: Any, _: Any) -> None:
+    if not value:
+        raise _WrongValueError("a name")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
+    "least": _least,
+    "most": _most,
+    "choices": _choices,
+    "absolute": _absolute,
+    "filled": _filled,
+}
+_WORDS: Final[Mapping[Any, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list of texts",
+    get_origin(Mapping[str, str]): "a table of texts",
+}
+
+
+def _documentation(key: _Key) -> str:
+    metadata = key.field.metadata
+    limits = [
+        f"{word} {metadata[limit]}" for limit, word in (("least", "at least"), ("most", "at most")) if limit in metadata
+    ]
+    if "choices" in metadata:
+        limits.append("one of " + ", ".join(metadata["choices"]))
+    return f"{metadata['doc']} ({'; '.join(limits)})" if limits else str(metadata["doc"])
+
+
+def _default(key: _Key) -> object:
+    return key.field.default if key.field.default_factory is MISSING else key.field.default_factory()
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(json.dumps(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value)

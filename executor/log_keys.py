@@ -1,0 +1,97 @@
+"""The closed list of keys in log lines and events, each with its meaning. Pure.
+
+One meaning, one name: a pod's id is `pod` everywhere. Units stand in the name. A key that is a word of Python takes a
+trailing underscore in the call (`class_=`).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+KEYS: Final = MappingProxyType(
+    {
+        # every line
+        "time": "when, RFC 3339 in UTC with milliseconds",
+        "level": "debug, info, warning or error",
+        "code": "what happened, from the table of codes",
+        "message": "the same in words, constant for a code",
+        "logger": "the module that wrote the line",
+        "seq": "an event's number in this executor's journal, from 1",
+        # who
+        "framework": "Mesos framework id",
+        "executor": "Mesos executor id",
+        "agent": "Mesos agent id",
+        "mesos_container": "id of the executor's own Mesos container",
+        "pod": "the pod's id on this node (pod-...)",
+        "pods": "several pods' ids",
+        "name": "the pod's name as its framework gave it",
+        "namespace": "the pod's namespace, or containerd's",
+        "task": "Mesos task id",
+        "tasks": "several Mesos task ids",
+        "container": "a container's name, or its containerd id",
+        "class": "regular or revocable",
+        "role": "Mesos role",
+        "pid": "a process id in the host's namespace",
+        "pids": "several process ids",
+        "uid": "a user id",
+        # what
+        "state": "the state reached: a pod's, a container's, a task's (TASK_...) or a revocation's",
+        "previous": "the state before",
+        "trigger": "the event of the pod's life cycle that was handled",
+        "effect": "the step of the pod runner that was taken",
+        "reason": "why, as a Mesos REASON_... or a person's words",
+        "exit_code": "a process's exit status; 128 + signal if it was killed",
+        "signal": "a signal's name",
+        "restarts": "how often a container was started again",
+        "healthy": "a probe's verdict",
+        "update": "a status update's uuid",
+        "unacknowledged": "status updates the agent has not acknowledged yet",
+        "resubscribed": "whether the agent knew this executor already",
+        "revocation": "a revocation's id",
+        "step": "a step of the revocation's ladder",
+        "outcome": "how something ended",
+        "victims": "how many pods a revocation ended",
+        "spared": "how many regular pods were compared and found unchanged",
+        "freed_cpus": "cpus given back",
+        "freed_mem_bytes": "memory given back",
+        "grace_s": "time given to end by itself",
+        "dry_run": "nothing was changed",
+        # where
+        "image": "an image's name",
+        "digest": "an image's digest",
+        "snapshot": "a snapshot's key",
+        "lease": "a containerd lease's id",
+        "cgroup": "a cgroup's path",
+        "network": "a CNI network's name",
+        "networks": "several CNI networks' names",
+        "netns": "path of a network namespace",
+        "ifname": "a network interface in the pod",
+        "ips": "addresses with prefix",
+        "plugin": "a CNI plugin",
+        "address": "a socket's path, or host:port",
+        "path": "a file or directory",
+        "method": "an RPC's or HTTP request's method",
+        "command": "an argv that can be pasted",
+        # how much
+        "attempt": "number of a try, from 1",
+        "count": "how many of what the message speaks of",
+        "delay_s": "time until the next try",
+        "deadline_s": "time left",
+        "duration_ms": "how long it took",
+        "timeout_s": "the limit that was applied",
+        "size_bytes": "size",
+        "limit_bytes": "a limit on a size",
+        "status": "an HTTP or gRPC status",
+        "version": "a version",
+        "subscribers": "who is listening",
+        # what went wrong
+        "error": "the failure's message",
+        "error_type": "the failure's class",
+        "subject": "the object or field the failure is about",
+        "mend": "what a person can do about it",
+        "exception": "a traceback: a defect",
+        "text": "foreign words: a library's or a program's output",
+        "extra": "keys outside of this list, kept in production",
+    }
+)
