@@ -15,7 +15,7 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ class Journal:
         with self._lock:
             return [event for event in self._ring if event["seq"] > since]
 
-    async def follow(self, since: int | None = None) -> AsyncIterator[Event]:
+    async def follow(self, since: int | None = None) -> AsyncGenerator[Event, None]:
         """Events above `since` (default: those to come) as they happen, until the journal is closed.
 
         A follower costs no memory: if it falls behind what is kept, it gets one `journal.gap` event with `count` and

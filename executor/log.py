@@ -32,6 +32,8 @@ if "rich" not in sys.modules:
 else:
     import structlog
 
+LEVELS: Final = tuple(level.name.lower() for level in Level)
+
 Record = MutableMapping[str, Any]
 Sink = Callable[[Mapping[str, Any]], None]
 
