@@ -44,8 +44,9 @@ def make_venv(run: Runner) -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     run(interpreter(), "-m", "venv", VENV)
     locked = ("--require-hashes", "--only-binary=:all:")
-    pip(run, *locked, "--requirement", DEV)
-    pip(run, *locked, "--no-binary=pymesos", "--no-build-isolation", "--use-pep517", "--requirement", RUNTIME)
+    pip(run, *locked, "--requirement", DEV, attempts=2)
+    source = ("--no-binary=pymesos", "--no-build-isolation", "--use-pep517")
+    pip(run, *locked, *source, "--requirement", RUNTIME, attempts=2)
 
 
 def install_http_parser(run: Runner) -> None:
@@ -57,8 +58,8 @@ def install_project(run: Runner) -> None:
     run(PYTHON, "-m", "pip", "check")
 
 
-def pip(run: Runner, *arguments: str | Path) -> None:
-    run(PYTHON, "-m", "pip", "install", "--no-deps", *arguments, attempts=2)
+def pip(run: Runner, *arguments: str | Path, attempts: int = 1) -> None:
+    run(PYTHON, "-m", "pip", "install", "--no-deps", *arguments, attempts=attempts)
 
 
 def generate_stubs(run: Runner) -> None:
