@@ -63,7 +63,7 @@ def install(run: Runner, names: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def no_services() -> Iterator[None]:
-    """Debian's own way to install a daemon without starting it. A policy that the machine has already stays in place."""
+    """Debian's own way to install a daemon without starting it. A policy that is there already stays in place."""
     ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT  # left over from a run that was killed
     if not ours or os.geteuid() != 0:
         yield

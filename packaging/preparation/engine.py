@@ -1,7 +1,7 @@
 """Steps that run once per state of their inputs, and how their commands run, are logged and reported.
 
-A step's stamp holds the digest of its inputs; it is removed before the step runs and written after it succeeded, so that
-whatever interrupts a step makes it start again.
+A step's stamp holds the digest of its inputs; it is removed before the step runs and written after it succeeded, so
+that a step that was interrupted, by whatever, starts again.
 """
 
 from __future__ import annotations

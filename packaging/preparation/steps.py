@@ -21,7 +21,7 @@ MINIMUM = (3, 11)
 
 
 def interpreter() -> str:
-    """Debian's own python3 where it is new enough, since the packages for agents use it; else the one that runs this."""
+    """Debian's own python3 where it is new enough, since the packages for agents use it; else this one."""
     for candidate in ("/usr/bin/python3", sys.executable):
         check = [candidate, "-c", f"import sys; sys.exit(sys.version_info < {MINIMUM})"]
         if Path(candidate).exists() and subprocess.call(check) == 0:

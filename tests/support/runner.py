@@ -1,0 +1,169 @@
+"""tests/run [SUITE]... [--quick] [--json] [-- PYTEST-ARGUMENT...]
+
+Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
+`N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
+something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds).
+
+All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
+whatever was started in them. --quick and --json are for bench; with --json standard output is the benchmarks' line of
+JSON and everything else goes to standard error. Standard library only: this part runs before the venv exists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from tests.support import suites
+from tests.support.outcome import Outcome, of_lines, of_targets
+from tests.support.stoppable import Ended, run
+from tests.support.suites import ROOT, Suite
+
+PYTHON = ROOT / ".build/venv/bin/python"
+BUDGET_S = 4500.0  # of the 90 minutes that the project's continuous integration has
+NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
+REPORTED = (0, 1, NO_TESTS)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said. `named`: the suites were; `pytest`: arguments handed on."""
+
+    suites: tuple[Suite, ...]
+    named: bool
+    quick: bool
+    json: bool
+    pytest: tuple[str, ...]
+
+    @property
+    def out(self) -> TextIO:
+        return sys.stderr if self.json else sys.stdout
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    total, results = Outcome(), list[str]()
+    try:
+        run_all(options, total, results)
+    except KeyboardInterrupt:
+        total.count("tests/run", "failed", "interrupted")
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        close(options, total, results)
+    return 0 if total.ok else 1
+
+
+def close(options: Options, total: Outcome, results: Sequence[str]) -> None:
+    for note in total.notes:
+        print(note, file=options.out)
+    if total.passed + total.failed == 0:
+        print("no test ran", file=options.out)
+    print(total, file=options.out, flush=True)
+    if options.json:
+        print(*results, sep="\n", flush=True)
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    known = suites.known()
+    cut = list(arguments).index("--") if "--" in arguments else len(arguments)
+    usage, _, description = (__doc__ or "").partition("\n\n")
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="tests/run", usage=usage, description=description, formatter_class=form)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(known)}")
+    parser.add_argument("--quick", action="store_true", help="bench: fewer rounds")
+    parser.add_argument("--json", action="store_true", help="bench: end with one line of JSON")
+    found = parser.parse_args(arguments[:cut])
+    if unknown := [name for name in found.suites if name not in known]:
+        parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(known)}")
+    if (found.quick or found.json) and found.suites != [suites.BENCH]:
+        parser.error("--quick and --json go with the suite bench alone")
+    chosen = tuple(known[name] for name in dict.fromkeys(found.suites)) or tuple(suites.default())
+    quick = found.quick or not found.suites
+    return Options(chosen, bool(found.suites), quick, found.json, tuple(arguments[cut + 1 :]))
+
+
+def run_all(options: Options, total: Outcome, results: list[str]) -> None:
+    """Prepare, then each suite; `total` and `results` (the benchmarks' JSON) hold at any time what is known so far."""
+    if os.geteuid() != 0 and any(suite.name != "unit" for suite in options.suites):
+        total.count("tests/run", "failed", "every suite but unit needs root")
+        return
+    deadline_s = time.monotonic() + float(os.environ.get("MPE_TEST_BUDGET_S", BUDGET_S))
+    with tempfile.TemporaryDirectory(prefix="mpe-tests-") as scratch:
+        sets = [f"--with={suite.name}" for suite in options.suites if suite.has_packages]
+        prepared = run([str(ROOT / "packaging/prepare"), "--quiet", *sets], env=os.environ, deadline_s=deadline_s)
+        if prepared.code != 0:
+            total.count("packaging/prepare", "failed", prepared.why or "see above")
+            return
+        for suite in options.suites:
+            run_suite(suite, options, Path(scratch), deadline_s, total, results)
+
+
+def run_suite(
+    suite: Suite, options: Options, scratch: Path, deadline_s: float, total: Outcome, results: list[str]
+) -> None:
+    print(f"=== {suite.name}", file=options.out, flush=True)
+    began_s = time.monotonic()
+    own = Outcome()
+    try:
+        if suite.name == suites.BENCH:
+            bench(suite, options, scratch, deadline_s, own, results)
+        else:
+            pytest(suite, options, scratch, deadline_s, own)
+    finally:
+        total.add(own)
+        print(f"=== {suite.name}: {own} in {time.monotonic() - began_s:.1f} s", file=options.out, flush=True)
+
+
+def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome) -> None:
+    report = scratch / f"{suite.name}.jsonl"
+    report.touch()
+    command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", *suite.present()]
+    taken = {path for other in options.suites if other is not suite for path in other.present()}
+    command += [f"--ignore={path}" for path in suite.shared if path in taken]
+    try:
+        env = {"MPE_TEST_REPORT": str(report)}
+        ended = run_in(suite, [*command, *options.pytest], env, deadline_s)
+    finally:
+        own.add(of_lines(report.read_text().splitlines(keepends=True)))
+    fault(suite, ended, own)
+
+
+def fault(suite: Suite, ended: Ended, own: Outcome) -> None:
+    """pytest's own failure, or that it was ended, counts as one more failed test."""
+    if ended.why:
+        own.count(suite.name, "failed", ended.why)
+    elif ended.code not in REPORTED or (ended.code == 1 and own.failed == 0):
+        own.count(suite.name, "failed", f"pytest ended with code {ended.code}")
+
+
+def bench(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome, results: list[str]) -> None:
+    output = scratch / "bench.out"
+    command = [str(PYTHON), "-m", "tests.bench", "--json", *(["--quick"] if options.quick else [])]
+    with output.open("w") as stdout:
+        ended = run_in(suite, command, {}, deadline_s, stdout=stdout)
+    *lines, last = output.read_text().rstrip("\n").split("\n")
+    for line in lines if options.json else [*lines, last]:
+        print(line, file=options.out)
+    if ended.code != 0:
+        own.count(suite.name, "failed", ended.why or f"it ended with code {ended.code}")
+        return
+    own.add(of_targets(last, judged=options.named))
+    results.append(last)
+
+
+def run_in(
+    suite: Suite, command: Sequence[str], variables: dict[str, str], deadline_s: float, stdout: TextIO | None = None
+) -> Ended:
+    """Run in the suite's sandbox, if it has one. MPE_TEST_PREPARED: what packaging/prepare makes must be there."""
+    env = os.environ | variables | {"MPE_TEST_PREPARED": "1", "PYTHONUNBUFFERED": "1"}
+    sandbox = [str(PYTHON), "-m", "tests.support.node", "--"] if suite.sandbox else []
+    return run([*sandbox, *command], env=env, deadline_s=deadline_s, stdout=stdout)

@@ -1,0 +1,67 @@
+"""The suites of tests/run: which directories each one means, and where and when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Suite:
+    """`paths` below tests/ that exist are run, at least one must; `bench` is a program that reports targets instead.
+
+    `sandbox`: as root in network, mount and process namespaces of its own. `shared` paths belong to another suite too
+    and are left to that one when both run.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    sandbox: bool = True
+    ci: bool = True
+    shared: tuple[str, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.present())
+
+    @property
+    def has_packages(self) -> bool:
+        """Whether packaging/prepare has a set of Debian packages for it."""
+        return (ROOT / f"packaging/requirements/debian-{self.name}.txt").exists()
+
+    def present(self) -> list[str]:
+        return [f"tests/{path}" for path in self.paths if has_code(ROOT / "tests" / path)]
+
+
+def has_code(directory: Path) -> bool:
+    return any(path.name != "__init__.py" for path in directory.rglob("*.py"))
+
+
+BENCH = "bench"
+
+# In the order in which they run without a suite named: the quick and telling ones first.
+SUITES = (
+    Suite("unit", ("unit",), sandbox=False),
+    Suite("integration", ("integration", "mesos"), shared=("tests/integration/cni",)),
+    Suite("revocation", ("revocation",)),
+    Suite("network", ("network", "integration/cni")),
+    Suite("pods", ("pods",)),
+    Suite("crash", ("crash",)),
+    Suite("spark", ("spark",)),
+    Suite("packages", ("packages",)),
+    Suite("fuzz", ("fuzz",)),
+    Suite("soak", ("soak",)),
+    Suite("vm", ("vm",), sandbox=False),
+    Suite(BENCH, ("bench",)),
+    Suite("fresh", ("fresh",), sandbox=False),
+)
+
+
+def known() -> dict[str, Suite]:
+    return {suite.name: suite for suite in SUITES if suite.exists}
+
+
+def default() -> list[Suite]:
+    return [suite for suite in known().values() if suite.ci]
