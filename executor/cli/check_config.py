@@ -1,0 +1,46 @@
+"""`check-config`: reads the configuration as the executor would, and prints what is in force."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import click
+
+from executor import config
+from executor.cli import output
+from executor.cli.session import json_option
+from executor.config_values import PATH_VARIABLE, default_file
+from executor.errors import NotFound
+
+
+@click.command("check-config")
+@click.argument("file", default="", type=click.Path(path_type=Path))
+@click.option("--default", is_flag=True, help="Print the commented default file instead.")
+@json_option
+def command(file: Path, *, default: bool, as_json: bool) -> None:
+    """Check the configuration (or FILE) with the environment's overrides, and print what is in force."""
+    if default:
+        output.line(default_file(config.sections()).rstrip())
+        return
+    loaded = _load(file) if file != Path() else config.read(os.environ)
+    if as_json:
+        output.json_document(asdict(loaded))
+        return
+    for section in fields(loaded):
+        for key, value in asdict(getattr(loaded, section.name)).items():
+            output.line(f"{section.name}.{key} = {_text(value)}")
+
+
+def _load(file: Path) -> config.Config:
+    if not file.is_file():
+        raise NotFound("no such file", subject=str(file))
+    return config.read({**os.environ, PATH_VARIABLE: str(file)})
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return output.clean([f"{key}={each}" for key, each in value.items()])
+    return output.clean(value)

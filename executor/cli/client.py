@@ -1,0 +1,140 @@
+"""The commands' side of the control socket: finds the executors of this node and talks to one. Only the standard
+library.
+
+Answers are the executor's JSON; its errors come back as the errors they were there (NotFound, Refused, ...), a socket
+that nobody answers on as Unreachable.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from executor.cli.exits import Unreachable
+from executor.control_socket import SUFFIX
+from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused
+
+TIMEOUT_S: Final = 10.0
+_ERRORS: Final[Mapping[int, type[ExecutorError]]] = {400: InvalidRequest, 404: NotFound, 409: Refused}
+
+
+def segment(text: str) -> str:
+    """A name as one part of a path."""
+    return quote(text, safe="")
+
+
+@dataclass(frozen=True)
+class Client:
+    """One executor: `id` is its Mesos container's. Every method raises Unreachable or what the executor answered."""
+
+    socket: Path
+
+    @property
+    def id(self) -> str:
+        return self.socket.name.removesuffix(SUFFIX)
+
+    def get(self, path: str, **query: object) -> Any:
+        return self._json("GET", path, query, None, TIMEOUT_S)
+
+    def put(self, path: str, body: object) -> Any:
+        return self._json("PUT", path, {}, body, TIMEOUT_S)
+
+    def post(self, path: str, body: object, *, timeout_s: float | None, **query: object) -> Any:
+        """`timeout_s` None waits for as long as the executor works on it."""
+        return self._json("POST", path, query, body, timeout_s)
+
+    def stream(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
+        """Objects as they come, any time apart, until the executor ends the stream."""
+        connection = _Connection(self.socket, None)
+        try:
+            answer = self._ask(connection, "GET", path, {**query, "follow": "1"}, None)
+            _raise_for_status(answer, path)
+            for line in answer:
+                yield json.loads(line)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._unreachable("the stream broke off", error) from error
+        finally:
+            connection.close()
+
+    def _json(self, method: str, path: str, query: Mapping[str, object], body: object, timeout_s: float | None) -> Any:
+        connection = _Connection(self.socket, timeout_s)
+        try:
+            answer = self._ask(connection, method, path, query, body)
+            _raise_for_status(answer, path)
+            return json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._unreachable("does not answer", error) from error
+        finally:
+            connection.close()
+
+    def _ask(
+        self, connection: _Connection, method: str, path: str, query: Mapping[str, object], body: object
+    ) -> http.client.HTTPResponse:
+        target = f"{path}?{urlencode(query)}" if query else path
+        data = None if body is None else json.dumps(body).encode()
+        connection.request(method, target, data, {"content-type": "application/json"} if data else {})
+        return connection.getresponse()
+
+    def _unreachable(self, message: str, error: Exception) -> Unreachable:
+        mend = (
+            "run as root" if isinstance(error, PermissionError) else "is it alive? see its stderr in the Mesos sandbox"
+        )
+        text = f"{message}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
+        return Unreachable(text, subject=f"executor {self.id}", mend=mend)
+
+
+def executors(run_dir: Path, prefix: str = "") -> list[Client]:
+    """Every executor of this node whose id begins with `prefix`, by id; those that died may still be among them.
+
+    Raises Failure if the directory may not be read.
+    """
+    try:
+        names = sorted(each.name for each in run_dir.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Failure(f"cannot be read: {error.strerror}", subject=str(run_dir), mend="run as root") from error
+    return [
+        Client(run_dir / name) for name in names if name.endswith(SUFFIX) and name.startswith(prefix) and name[0] != "."
+    ]
+
+
+def is_dead(client: Client) -> bool:
+    """Nobody listens: its executor died without removing the file."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(TIMEOUT_S)
+        try:
+            probe.connect(str(client.socket))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except OSError:
+            return False
+    return False
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+        self._timeout_s = timeout_s
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT_S)  # even where the answer may take its time, connecting may not
+        self.sock.connect(str(self._path))
+        self.sock.settimeout(self._timeout_s)
+
+
+def _raise_for_status(answer: http.client.HTTPResponse, path: str) -> None:
+    if answer.status < 400:
+        return
+    error = json.loads(answer.read()).get("error", {})
+    message = error.get("message") or f"{answer.status} {answer.reason}"
+    kind = _ERRORS.get(answer.status, Failure)
+    raise kind(message, subject=error.get("subject", "") or path, mend=error.get("mend", ""))

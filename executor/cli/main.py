@@ -1,0 +1,89 @@
+"""The commands' entry: global options, errors in one line, exit codes. A command's module is imported when it is
+called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from executor.cli.exits import MEANINGS, Exit, of
+from executor.cli.output import note
+from executor.cli.session import Session
+from executor.errors import ExecutorError
+
+PROGRAM: Final = "mesos-pod-executor"
+COMMANDS: Final = MappingProxyType(
+    {
+        "ps": "List the pods of this node.",
+        "inspect": "Show one pod.",
+        "logs": "Print what a pod's container wrote.",
+        "revoke": "Take revocable resources back, and spare regular pods.",
+        "events": "Show what the executor did, and follow it.",
+        "check-config": "Check the configuration and print what is in force.",
+        "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
+        "executor-info": "Print an ExecutorInfo for this executor.",
+        "version": "Print the version.",
+    }
+)
+_EXITS: Final = "\n".join(["\b", "Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())])
+
+
+class _Commands(click.Group):
+    """Knows each command by name; `executor.cli.<name>` defines it as `command`."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module("executor.cli." + name.replace("-", "_"))
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EXITS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    help="Runs pods on a Mesos agent. Without a command, and started by an agent (MESOS_* set), it is the executor.",
+)
+@click.option("--executor", default="", metavar="ID", help="One executor, by the beginning of its container id.")
+@click.option("--run-dir", default="", metavar="DIR", help="Where control sockets are (default: node.run_dir).")
+@click.pass_context
+def root(context: click.Context, executor: str, run_dir: str) -> None:
+    context.obj = Session(executor, run_dir)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    try:
+        code = root.main(list(sys.argv[1:] if arguments is None else arguments), PROGRAM, standalone_mode=False)
+        return code if isinstance(code, int) else Exit.OK
+    except ExecutorError as error:
+        note(str(error))
+        return of(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return Exit.OK
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        note(f"{error.format_message()} (see {context.command_path if context else PROGRAM} --help)")
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python must not try to flush the rest at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK

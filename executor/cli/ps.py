@@ -1,0 +1,65 @@
+"""`ps`: the pods of every executor on this node, one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from executor.cli import output
+from executor.cli.exits import Unreachable
+from executor.cli.session import Session, json_option, pass_session
+
+_COLUMNS = ("pod", "name", "class", "role", "state", "ready", "restarts", "age", "ips", "executor")
+
+
+@click.command("ps")
+@click.option("--class", "pod_class", type=click.Choice(["regular", "revocable"]), help="Only pods of this class.")
+@click.option("--role", help="Only pods of this role and the roles below it.")
+@json_option
+@pass_session
+def command(session: Session, pod_class: str | None, role: str | None, *, as_json: bool) -> None:
+    """List the pods of this node."""
+    pods = [pod for pod in _all(session) if _wanted(pod, pod_class, role)]
+    pods.sort(key=lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or "", pod["pod"]))
+    if as_json:
+        output.json_document({"pods": pods})
+    else:
+        output.table(_COLUMNS, (_row(pod) for pod in pods))
+
+
+def _all(session: Session) -> list[dict[str, Any]]:
+    """An executor that does not answer is named and left out, unless it is the only one."""
+    clients, pods, silent = session.all(), [], 0
+    for client in clients:
+        try:
+            pods += client.get("/v1/pods")["pods"]
+        except Unreachable as error:
+            silent += 1
+            if silent == len(clients):
+                raise
+            output.note(str(error))
+    return pods
+
+
+def _wanted(pod: dict[str, Any], pod_class: str | None, role: str | None) -> bool:
+    own: str = pod.get("role", "")
+    return pod_class in (None, pod.get("class")) and (role is None or own == role or own.startswith(f"{role}/"))
+
+
+def _row(pod: dict[str, Any]) -> tuple[object, ...]:
+    containers = pod.get("containers", [])
+    running = sum(container.get("state") == "running" for container in containers)
+    name = "/".join(part for part in (pod.get("namespace"), pod.get("name")) if part)
+    return (
+        pod["pod"],
+        name,
+        pod.get("class"),
+        pod.get("role"),
+        pod.get("state"),
+        f"{running}/{len(containers)}",
+        sum(container.get("restarts") or 0 for container in containers),
+        output.age(pod.get("age_s")),
+        pod.get("ips"),
+        str(pod.get("executor", ""))[:12],
+    )

@@ -1,0 +1,61 @@
+"""What every command of one run shares: which executors are meant, and the options that all commands have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from executor import config
+from executor.cli.client import Client, executors, is_dead
+from executor.cli.exits import Unreachable
+from executor.cli.output import note
+from executor.errors import NotFound
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Session:
+    """`executor` is the beginning of an executor's id, empty for any."""
+
+    executor: str
+    run_dir_option: str
+
+    @property
+    def run_dir(self) -> Path:
+        return Path(self.run_dir_option or config.read(os.environ).node.run_dir)
+
+    def all(self) -> list[Client]:
+        """The executors that are alive. Raises NotFound if one was asked for and is not there."""
+        found = executors(self.run_dir, self.executor)
+        alive = [client for client in found if not is_dead(client)]
+        for client in found:
+            if client not in alive:
+                note(f"executor {client.id} is dead and left its socket behind ({client.socket})")
+        if self.executor and not found:
+            raise NotFound("no such executor", subject=self.executor, mend=f"see ls {self.run_dir}")
+        if found and not alive:
+            raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend="they have ended")
+        return alive
+
+    def one(self) -> Client:
+        """The only executor meant; a usage error if there are several."""
+        found = self.all()
+        if not found:
+            raise NotFound("no executor runs on this node", subject=str(self.run_dir), mend="check --run-dir")
+        if len(found) > 1:
+            ids = ", ".join(client.id for client in found)
+            raise click.UsageError(f"{len(found)} executors run on this node; choose one by --executor: {ids}")
+        return found[0]
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)

@@ -1,0 +1,114 @@
+"""`validate`: what the executor and the master would say to a TaskInfo, a task group, an ExecutorInfo or a pod."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from executor.cli import output
+from executor.cli.session import json_option
+from executor.errors import InvalidTask, NotFound
+
+
+@click.command("validate")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@json_option
+def command(file: Path, *, as_json: bool) -> None:
+    """Check FILE (- for stdin): a TaskInfo, {"tasks": [...]} as a group, an ExecutorInfo (JSON), or a pod (JSON or
+    YAML).
+    """
+    document = _read(file)
+    if isinstance(document, dict) and "executor_id" in document and "task_id" not in document:
+        summary = _executor(document)
+    else:
+        summary = _pod(document)
+    if as_json:
+        output.json_document({"valid": True, **summary})
+    else:
+        output.fields(summary.items())
+
+
+def _pod(document: Any) -> dict[str, Any]:
+    from executor.pod.spec import parse_launch
+
+    tasks, group = _launch(document)
+    pod = parse_launch(tasks, group=group)
+    return {
+        "kind": "pod",
+        "name": pod.name,
+        "namespace": pod.namespace,
+        "class": str(pod.pod_class),
+        "role": pod.role,
+        "tasks": list(pod.task_ids),
+        "containers": [container.name for container in pod.containers],
+    }
+
+
+def _launch(document: Any) -> tuple[Sequence[dict[str, Any]], bool]:
+    """The tasks as a LAUNCH or LAUNCH_GROUP would bring them; a bare pod gets a task around it."""
+    if isinstance(document, dict) and isinstance(document.get("tasks"), list):
+        return document["tasks"], True
+    if isinstance(document, dict) and document.get("kind") == "Pod":
+        data = base64.b64encode(json.dumps(document).encode()).decode()
+        return [_task_around(data)], False
+    if isinstance(document, dict) and "task_id" in document:
+        return [document], False
+    raise InvalidTask("is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", mend="see --help")
+
+
+def _task_around(data: str) -> dict[str, Any]:
+    resource = {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": "*"}}
+    memory = {**resource, "name": "mem", "scalar": {"value": 32.0}}
+    return {
+        "name": "validate",
+        "task_id": {"value": "validate"},
+        "agent_id": {"value": "validate"},
+        "resources": [resource, memory],
+        "data": data,
+    }
+
+
+def _executor(document: dict[str, Any]) -> dict[str, Any]:
+    """The master's rules for an ExecutorInfo (src/master/validation.cpp), and which pods it may then run."""
+    kinds: dict[str, set[bool]] = {}
+    for index, resource in enumerate(document.get("resources", [])):
+        if not isinstance(resource, dict) or "name" not in resource:
+            raise InvalidTask("is not a resource", subject=f"resources[{index}]")
+        kinds.setdefault(resource["name"], set()).add("revocable" in resource)
+    for name, kind in kinds.items():
+        if len(kind) > 1:
+            raise InvalidTask(f"{name} is both revocable and not", subject="resources", mend="list one of the two")
+    if "command" not in document:
+        raise InvalidTask("is missing", subject="command", mend="see mesos-pod-executor executor-info")
+    cpus = kinds.get("cpus")
+    pods = "both classes, by LAUNCH" if cpus is None else "revocable pods" if True in cpus else "regular pods"
+    groups = {"cpus", "mem", "disk"} <= kinds.keys()
+    return {"kind": "executor", "for": pods, "launch_group": groups}
+
+
+def _read(file: Path) -> Any:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFound("no such file", subject=str(file)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidTask(f"cannot be read: {error}", subject=str(file)) from error
+    try:
+        return json.loads(text)
+    except ValueError:
+        return _yaml(text, file)
+
+
+def _yaml(text: str, file: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidTask(f"is neither JSON nor YAML: {error}", subject=str(file)) from error
