@@ -1,0 +1,66 @@
+"""containerd's Content service: blobs by digest. containerd verifies the digest of everything it stores."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from executor.containerd.api import content_pb2 as pb
+from executor.containerd.channel import Channel
+from executor.containerd.errors import AlreadyExists
+from executor.containerd.types import Descriptor, LeaseId
+
+_SERVICE = "content.v1.Content"
+_WRITE_TIMEOUT_S = 600.0
+
+
+class Content:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def read(self, digest: str) -> bytes:
+        """A whole blob; meant for documents, not for layers. NotFound."""
+        request = pb.ReadContentRequest(digest=digest)
+        replies = self._channel.stream(f"{_SERVICE}/Read", request, pb.ReadContentResponse, subject=digest)
+        return b"".join([reply.data async for reply in replies])
+
+    async def set_labels(self, digest: str, labels: Mapping[str, str]) -> None:
+        """Set these labels and leave the others alone. NotFound."""
+        if not labels:
+            return
+        info = pb.Info(digest=digest, labels=labels)
+        request = pb.UpdateRequest(info=info, update_mask=FieldMask(paths=[f"labels.{key}" for key in labels]))
+        await self._channel.call(f"{_SERVICE}/Update", request, pb.UpdateResponse, subject=digest)
+
+    async def ensure(
+        self, target: Descriptor, chunks: AsyncIterator[bytes], labels: Mapping[str, str], *, lease: LeaseId
+    ) -> None:
+        """Store a blob unless it is there, label it, and have the lease keep it either way.
+
+        Each writer uses a reference of its own, so that two may store the same blob at the same time.
+        """
+        try:
+            await self._write(target, chunks, labels, lease)
+        except AlreadyExists:
+            await self.set_labels(target.digest, labels)
+
+    async def _write(
+        self, target: Descriptor, chunks: AsyncIterator[bytes], labels: Mapping[str, str], lease: LeaseId
+    ) -> None:
+        size, digest = target.size_bytes, target.digest
+        ref = f"{digest}-{secrets.token_hex(4)}"
+        async with self._channel.exchange(
+            f"{_SERVICE}/Write", pb.WriteContentResponse, subject=digest, timeout_s=_WRITE_TIMEOUT_S, lease=lease
+        ) as ask:
+            # Equal to the size at once when another namespace holds the blob: then there is nothing to send.
+            offset = (await ask(pb.WriteContentRequest(action=pb.STAT, ref=ref, total=size, expected=digest))).offset
+            if offset < size:
+                offset = 0
+                async for data in chunks:
+                    offset = (await ask(pb.WriteContentRequest(action=pb.WRITE, offset=offset, data=data))).offset
+            request = pb.WriteContentRequest(
+                action=pb.COMMIT, offset=offset, total=size, expected=digest, labels=labels
+            )
+            await ask(request)
