@@ -1,0 +1,174 @@
+"""Who may import whom, and how large things may get: the house's rules that no linter knows.
+
+cgroups          the standard library
+pure modules     the standard library without its I/O, and each other; a module says "Pure" in its docstring
+adapters         mesos, containerd, cni: themselves, pure modules and what is common to all; never each other
+composers        import across
+everything else  gets its adapters as arguments; it may import them for their types
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+
+from tests.support.sources import ROOT, Import, Source, all_files, functions, modules, python_files
+
+ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni")
+COMPOSERS = ("executor.agent", "executor.cli", "executor.__main__")
+COMMON = {"executor", "executor.errors", "executor.names", "executor.config", "executor.log", "executor.process"}
+
+# Decisions are made in these. More modules may call themselves pure, but these must.
+MUST_BE_PURE = {
+    "executor.errors",
+    "executor.names",
+    "executor.mesos.environment",
+    "executor.mesos.events",
+    "executor.mesos.resources",
+    "executor.mesos.status",
+    "executor.pod.lifecycle",
+    "executor.pod.oci",
+    "executor.pod.spec",
+    "executor.cni.conflist",
+    "executor.cni.resolver",
+    "executor.revocation.request",
+    "executor.revocation.selection",
+}
+
+# A pure module has no clock, no chance and no way out; `os` and `pathlib` are there for the handling of paths.
+IMPURE = {
+    "asyncio", "concurrent", "ctypes", "fcntl", "glob", "http", "multiprocessing", "random", "secrets", "select",
+    "selectors", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
+}  # fmt: skip
+
+# Libraries that decode values, and do nothing else.
+DECODERS = {"msgspec", "yaml", "tomllib"}
+
+# Each library is known to one part, so that it could be replaced there.
+LIBRARY_OWNERS = {
+    "grpc": ("executor.containerd",),
+    "google": ("executor.containerd",),
+    "pymesos": ("executor.mesos",),
+    "http_parser": ("executor.mesos",),
+    "pyroute2": ("executor.cni",),
+    "click": ("executor.cli",),
+    "rich": ("executor.cli",),
+    "structlog": ("executor.log",),
+    "prometheus_client": ("executor.metrics",),
+}
+
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+# path: why it is better as one
+LONG_FILES: dict[str, str] = {}
+
+# Words of one machine, which mean nothing to a reader anywhere else; written so that this file has none of them.
+FOREIGN_WORDS = (
+    "/work/" + "main",
+    "/work/" + "shared",
+    "dev" + "venv",
+    "py" + "env",
+    "/tmp/" + "brief",
+    "deb.debian" + ".org",
+    "py" + "pi.org",
+)
+
+EXECUTOR = modules("executor")
+CGROUPS = modules("cgroups")
+PURE = {name for name, source in EXECUTOR.items() if source.is_pure or name in MUST_BE_PURE}
+FILES = python_files()
+
+
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def standard(imported: Import) -> bool:
+    return imported.top in sys.stdlib_module_names
+
+
+def report(source: Source, wrong: list[Import], rule: str) -> None:
+    lines = [f"{source.path}:{imported.line} imports {imported.module}" for imported in wrong]
+    assert not wrong, "\n".join([rule, *lines])
+
+
+@pytest.mark.parametrize("name", sorted(CGROUPS))
+def test_cgroups_import_the_standard_library_only(name: str) -> None:
+    source = CGROUPS[name]
+    wrong = [imported for imported in source.imports if not standard(imported) and imported.top != "cgroups"]
+    report(source, wrong, "cgroups stands alone")
+
+
+def test_the_modules_that_decide_exist() -> None:
+    missing = MUST_BE_PURE - set(EXECUTOR)
+    assert not missing
+
+
+@pytest.mark.parametrize("name", sorted(PURE & set(EXECUTOR)))
+def test_pure_modules_reach_nothing(name: str) -> None:
+    source = EXECUTOR[name]
+    allowed = PURE | DECODERS
+    wrong = [i for i in source.imports if i.top in IMPURE or not (standard(i) or i.module in allowed)]
+    report(source, wrong, "a pure module imports the standard library without its I/O, and pure modules")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in EXECUTOR if within(name, ADAPTERS)))
+def test_adapters_do_not_know_each_other(name: str) -> None:
+    source = EXECUTOR[name]
+    own = ".".join(name.split(".")[:2])
+    others = tuple(adapter for adapter in ADAPTERS if adapter != own)
+    ours = [imported for imported in source.imports if imported.top == "executor"]
+    wrong = [i for i in ours if within(i.module, others) or not (within(i.module, (own,)) or i.module in PURE | COMMON)]
+    wrong += [imported for imported in source.imports if imported.top == "cgroups"]
+    report(source, wrong, "an adapter imports itself, pure modules, errors, names, config, log and process")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in EXECUTOR if not within(name, ADAPTERS + COMPOSERS)))
+def test_only_composers_load_adapters(name: str) -> None:
+    source = EXECUTOR[name]
+    loaded = [imported for imported in source.imports if not imported.typing_only]
+    wrong = [imported for imported in loaded if within(imported.module, ADAPTERS) and imported.module not in PURE]
+    report(source, wrong, f"adapters are arguments here; {', '.join(COMPOSERS)} load them")
+
+
+@pytest.mark.parametrize("library", sorted(LIBRARY_OWNERS))
+def test_a_library_has_one_owner(library: str) -> None:
+    for source in EXECUTOR.values():
+        if not within(source.name, LIBRARY_OWNERS[library]):
+            wrong = [imported for imported in source.imports if imported.top == library]
+            report(source, wrong, f"{library} belongs to {', '.join(LIBRARY_OWNERS[library])}")
+
+
+def test_no_file_is_too_long() -> None:
+    long = {source.path: source.text.count("\n") for source in FILES if source.text.count("\n") > MAX_FILE_LINES}
+    assert set(long) == set(LONG_FILES), f"longer than {MAX_FILE_LINES} lines: {long}; allowed: {LONG_FILES}"
+
+
+def test_no_function_is_too_long() -> None:
+    long = [
+        f"{source.path}:{function.lineno} {function.name}"
+        for source in FILES
+        for function in functions(source)
+        if (function.end_lineno or 0) - function.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert not long, f"longer than {MAX_FUNCTION_LINES} lines: {long}"
+
+
+@pytest.mark.parametrize("source", [s for s in FILES if s.text], ids=lambda source: source.path)
+def test_every_module_says_what_it_is_for(source: Source) -> None:
+    assert ast.get_docstring(source.tree), f"{source.path} has no docstring"
+
+
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    found = []
+    for path in all_files():
+        text = path.read_bytes().decode(errors="replace")
+        found += [f"{path.relative_to(ROOT)}: {word}" for word in FOREIGN_WORDS if word in text]
+    assert not found, "\n".join(found)
+
+
+def test_packaging_stays_a_directory() -> None:
+    """An `__init__.py` would make it hide the library of that name wherever the checkout is on the path."""
+    assert not (ROOT / "packaging/__init__.py").exists()
