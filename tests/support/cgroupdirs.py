@@ -48,7 +48,7 @@ def sweep(name: str, *, timeout_s: float = 10.0) -> list[Path]:
     """Kill what runs below `name`, then remove it; returns what could not be removed in time (empty is success)."""
     deadline = time.monotonic() + timeout_s
     while left := below(name):
-        _thaw(left)
+        thaw(left)
         for pid in pids(name) - {os.getpid()}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -62,7 +62,7 @@ def sweep(name: str, *, timeout_s: float = 10.0) -> list[Path]:
     return []
 
 
-def _thaw(directories: list[Path]) -> None:
+def thaw(directories: list[Path]) -> None:
     """A process that a v1 freezer holds cannot die."""
     for directory in directories:
         with contextlib.suppress(OSError):

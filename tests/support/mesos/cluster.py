@@ -68,6 +68,8 @@ class MesosAgent(MesosProcess):
         variables = self.options.environment(self.cgroups_root.lstrip("/"))
         variables |= {
             "MESOS_LAUNCHER_DIR": str(self.build / "libexec"),
+            "MESOS_APPC_STORE_DIR": str(self.directory / "appc"),
+            "MESOS_DOCKER_STORE_DIR": str(self.directory / "docker"),
             "MPE_MESOS_MASTER": self.master.endpoint,
             "MPE_MESOS_QOS": str(self._qos),
         }

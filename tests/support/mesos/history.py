@@ -111,7 +111,8 @@ class History:
         return self.wait(look, timeout_s, lambda: f"no {kind} event came")
 
     def __str__(self) -> str:
-        lines = []
-        for event in self.events:
-            lines.append(str(Status.of(event)) if event.type == "UPDATE" else f"{event.at_s:.3f} {event.type}")
-        return "\n".join(lines[-60:])
+        return "\n".join(map(_line, self.events[-60:]))
+
+
+def _line(event: Event) -> str:
+    return str(Status.of(event)) if event.type == "UPDATE" else f"{event.at_s:.3f} {event.type}"
