@@ -86,7 +86,7 @@ class HttpParser:
     def is_chunked(self) -> bool:
         if self._response is None:
             return False
-        return any(name == b"transfer-encoding" and value.lower() == b"chunked" for name, value in self._response.headers)
+        return (b"transfer-encoding", b"chunked") in self._response.headers
 
     def recv_body(self) -> bytes:
         """The body decoded since the last call."""

@@ -1,0 +1,142 @@
+"""The executor's end of the Mesos agent's API, for the event loop.
+
+    async with Driver(environment) as driver:
+        async for event in driver.events(): ...
+
+pymesos' thread reads the event stream, one more sends; both hand over at `_hand_over` and nowhere else. Invariants: no
+method blocks the loop; an update is kept until the agent acknowledges it, and resent after every loss of the agent; the
+driver never ends the process: what has to end is told by a Shutdown event. Owns both threads, the outbox and the queue
+of events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from executor.log import get_logger
+from executor.mesos.environment import Environment
+from executor.mesos.events import Event
+from executor.mesos.outbox import MESSAGES_MAX, Outbox
+from executor.mesos.sender import Sender
+from executor.mesos.session import Session
+
+if TYPE_CHECKING:
+    from executor.mesos.pymesos_fixes import ExecutorDriver
+
+log = get_logger(__name__)
+
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Driver:
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._outbox = Outbox()
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._settled = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._link: ExecutorDriver | None = None
+        self._sender: Sender | None = None
+
+    async def __aenter__(self) -> Self:
+        """Starts to subscribe. Must run in the main thread, because importing pymesos must."""
+        from executor.mesos.pymesos_fixes import ExecutorDriver
+
+        self._loop = asyncio.get_running_loop()
+        session = Session(self._environment, self._outbox, self._hand_over)
+        self._link = ExecutorDriver(self._environment, session, self._outbox)
+        self._sender = Sender(self._outbox, self._link.post, lambda: self._hand_over(None))
+        self._link.start()
+        self._sender.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends `events` and both threads, in about CLOSE_TIMEOUT_S at most; what is unsent is lost. May be repeated."""
+        link, sender = self._link, self._sender
+        self._outbox.close()
+        if link is not None and sender is not None:
+            self._link = self._sender = None
+            link.stop()
+            await asyncio.to_thread(_join, link, sender)
+        self._queue.put_nowait(None)
+
+    def events(self) -> AsyncIterator[Event]:
+        """Every event in the order it came, until `close`. For one consumer."""
+        return self._events()
+
+    async def _events(self) -> AsyncIterator[Event]:
+        while (event := await self._queue.get()) is not None:
+            yield event
+
+    def update(self, status: dict[str, Any]) -> None:
+        """Sends a TaskStatus (see status.status), now or when the agent is back; never blocks.
+
+        Adds uuid, timestamp, source and the ids of executor and agent, to a copy. Raises TypeError if it is not JSON.
+        """
+        complete = {
+            "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
+            "timestamp": time.time(),
+            **status,
+            "source": "SOURCE_EXECUTOR",
+            "executor_id": {"value": self._environment.executor_id},
+            "agent_id": {"value": self._environment.agent_id},
+        }
+        self._outbox.put_update(json.loads(json.dumps(complete)))
+
+    def message(self, data: bytes) -> None:
+        """Sends a message to the framework when the agent takes it; Mesos itself may lose it. Never blocks."""
+        if not self._outbox.put_message({"data": base64.b64encode(data).decode()}):
+            log.warning(
+                "too many messages wait for the agent; the oldest is dropped",
+                code="mesos.message_dropped",
+                count=MESSAGES_MAX,
+            )
+
+    @property
+    def unacknowledged(self) -> int:
+        """Updates that the agent has not acknowledged."""
+        return len(self._outbox)
+
+    async def drained(self, timeout_s: float) -> bool:
+        """Waits until every update is acknowledged (or refused); False after `timeout_s`.
+
+        A terminal update must be acknowledged before the executor exits, or it may be lost (MESOS-8537, MESOS-9847).
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.unacknowledged:
+                    self._settled.clear()
+                    if self.unacknowledged:
+                        await self._settled.wait()
+        return self.unacknowledged == 0
+
+    def _hand_over(self, event: Event | None) -> None:
+        """From a thread to the loop; None: an update was settled without an event."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+                self._loop.call_soon_threadsafe(self._arrived, event)
+
+    def _arrived(self, event: Event | None) -> None:
+        self._settled.set()
+        if event is not None:
+            self._queue.put_nowait(event)
+
+
+def _join(link: ExecutorDriver, sender: Sender) -> None:
+    link.join(CLOSE_TIMEOUT_S)
+    sender.join(CLOSE_TIMEOUT_S)
+    if not sender.is_alive():
+        link.hang_up()

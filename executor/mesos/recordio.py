@@ -1,0 +1,39 @@
+"""RecordIO: a record is its length in decimal, a newline, and that many bytes. Pure.
+
+Source: docs/scheduler-http-api.md, "RecordIO response format". Invariants: the stream may be cut at any byte; records
+come out whole, in order, once; after a MesosFailure the stream has no meaning any more and must be dropped.
+"""
+
+from __future__ import annotations
+
+from executor.errors import MesosFailure
+
+_DIGITS_MAX = 10
+RECORD_MAX_BYTES = 256 << 20
+"""Far above any LAUNCH: a greater length is garbage, and nothing to wait for."""
+
+
+class Records:
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The records that `data` completes. Raises MesosFailure on anything that is no record."""
+        self._buffer += data
+        records: list[bytes] = []
+        start = 0
+        while (bounds := self._next(start)) is not None:
+            begin, start = bounds
+            records.append(bytes(self._buffer[begin:start]))
+        del self._buffer[:start]
+        return records
+
+    def _next(self, start: int) -> tuple[int, int] | None:
+        newline = self._buffer.find(b"\n", start, start + _DIGITS_MAX + 1)
+        head = bytes(self._buffer[start : newline if newline >= 0 else start + _DIGITS_MAX + 1])
+        if newline < 0 and (not head or (head.isdigit() and len(head) <= _DIGITS_MAX)):
+            return None
+        if newline < 0 or not head.isdigit() or int(head) > RECORD_MAX_BYTES:
+            raise MesosFailure(f"the stream is no RecordIO at {head!r}", subject="event stream")
+        begin, end = newline + 1, newline + 1 + int(head)
+        return (begin, end) if end <= len(self._buffer) else None

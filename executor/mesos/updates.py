@@ -1,0 +1,84 @@
+"""Which tasks and status updates the agent has not acknowledged, and what is still to be sent. Pure.
+
+    add -> unsent -> accepted by the agent (202) -> acknowledged
+             |  \\-> carried by SUBSCRIBE ---------^
+             \\-> refused: dropped
+
+Invariants: an update is kept under its uuid, in the order it was made, until its own uuid is acknowledged or refused;
+after a SUBSCRIBE nothing that it carried is sent again by itself; a task is known until its terminal update is
+acknowledged. Source: docs/executor-http-api.md, SUBSCRIBE and ACKNOWLEDGED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from executor.mesos.status import is_terminal
+
+Json = dict[str, Any]
+
+
+class Ledger:
+    """Not safe for threads: whoever shares it holds a lock."""
+
+    def __init__(self) -> None:
+        # A TaskInfo is only needed until the agent has acknowledged any update of the task: from then on the agent
+        # knows that the launch arrived, and SUBSCRIBE does not list it. The id is kept until the terminal update.
+        self._tasks: dict[str, Json | None] = {}
+        self._updates: dict[str, Json] = {}
+        self._unsent: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        """Updates that are not acknowledged."""
+        return len(self._updates)
+
+    def launched(self, tasks: Iterable[Json]) -> list[str]:
+        """Takes the tasks into the book; returns the ids of those that were in it already."""
+        repeated = []
+        for task in tasks:
+            task_id = task["task_id"]["value"]
+            if task_id in self._tasks:
+                repeated.append(task_id)
+            else:
+                self._tasks[task_id] = task
+        return repeated
+
+    def add(self, status: Json) -> None:
+        """`status` is complete, with its uuid, and is not changed any more."""
+        self._updates[status["uuid"]] = status
+        self._unsent[status["uuid"]] = None
+
+    def next_unsent(self) -> Json | None:
+        """The oldest update to send. It stays the next one until it is `sent`, carried, acknowledged or dropped."""
+        uuid = next(iter(self._unsent), None)
+        return None if uuid is None else self._updates[uuid]
+
+    def sent(self, uuid: str) -> None:
+        """The agent accepted it."""
+        self._unsent.pop(uuid, None)
+
+    def carry(self) -> tuple[dict[str, Json], dict[str, Json]]:
+        """What SUBSCRIBE has to say: unacknowledged TaskInfos by task id, `{"status": ...}` by uuid, oldest first.
+
+        The updates count as sent. If this SUBSCRIBE fails, the next one carries them again.
+        """
+        self._unsent.clear()
+        tasks = {task_id: task for task_id, task in self._tasks.items() if task is not None}
+        return tasks, {uuid: {"status": status} for uuid, status in self._updates.items()}
+
+    def acknowledged(self, uuid: str) -> Json | None:
+        """The update that is settled by this; None if it is not in the book (any more)."""
+        status = self.drop(uuid)
+        if status is not None:
+            task_id = status["task_id"]["value"]
+            if is_terminal(status["state"]):
+                self._tasks.pop(task_id, None)
+            elif task_id in self._tasks:
+                self._tasks[task_id] = None
+        return status
+
+    def drop(self, uuid: str) -> Json | None:
+        """Forgets an update that the agent will never take."""
+        self._unsent.pop(uuid, None)
+        return self._updates.pop(uuid, None)
