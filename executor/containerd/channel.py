@@ -35,10 +35,10 @@ _MESSAGE_MAX_BYTES = 16 << 20  # containerd's own limit (defaults.DefaultMaxRecv
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_MAX_BYTES),
     ("grpc.max_send_message_length", _MESSAGE_MAX_BYTES),
-    # A restarted containerd is found again within half a second, not gRPC's 20 s to 120 s.
+    # A restarted containerd is found again within half a second, not gRPC's two minutes.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 3000),  # in spite of its name: how long one attempt to connect may take
     ("grpc.enable_http_proxy", 0),
 )
 

@@ -20,6 +20,7 @@ from typing import Literal
 
 BUSYBOX = Path("/bin/busybox")  # Debian's busybox-static
 DIRECTORIES = ("bin", "etc", "proc", "sys", "dev", "tmp", "var", "run", "root")
+Form = Literal["oci", "oci-index", "docker"]
 _OCI = "application/vnd.oci.image"
 
 
@@ -58,7 +59,7 @@ class ImageSpec:
         return _json({"architecture": self.architecture, "os": "linux", "config": kept, "rootfs": rootfs})
 
 
-def write_archive(path: Path, *images: ImageSpec, form: Literal["oci", "oci-index", "docker"] = "oci") -> Path:
+def write_archive(path: Path, *images: ImageSpec, form: Form = "oci") -> Path:
     """An archive of these images at `path`. `oci-index` wraps each manifest in an index of platforms."""
     members = _docker(images) if form == "docker" else _oci(images, nested=form == "oci-index")
     path.write_bytes(_tar({name: (data, 0o644) for name, data in members.items()}))

@@ -229,11 +229,14 @@ async def test_wait_ends_in_an_error_of_ours_when_the_connection_is_closed(
     await launcher.run("waited", "sleep 1000")
     other = await Containerd.connect(node.address, client.namespace)
 
-    with pytest.raises(ExceptionGroup) as caught:
+    async def close_while_waiting() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(other.tasks.wait("waited"))
             await asyncio.sleep(0.1)
             await other.close()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await close_while_waiting()
 
     assert caught.group_contains(ContainerdUnavailable, match="waited.*closed")
     with pytest.raises(ContainerdUnavailable, match="closed"):
