@@ -38,7 +38,7 @@ ENVIRONMENT = {"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ci", "term
 # Shared downloads: directory below STORE, and where it is in the root.
 CACHES = {"pip": "root/.cache/pip", "apt": "var/cache/apt/archives"}
 
-# Arguments: root, store, directory, command. The root is pivoted to, since runc pivots too, and not in every chroot can.
+# Arguments: root, store, directory, command. The root is pivoted to, since runc pivots too, which a chroot may refuse.
 ENTER = """
 set -e
 root=$1 store=$2; shift 2

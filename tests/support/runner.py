@@ -29,6 +29,7 @@ from tests.support.suites import ROOT, Suite
 
 PYTHON = ROOT / ".build/venv/bin/python"
 BUDGET_S = 4500.0  # of the 90 minutes that the project's continuous integration has
+ADDRESS_SPACE_BYTES = 8 << 30  # of a process outside of a sandbox: one that runs away does not take the machine along
 NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
 REPORTED = (0, 1, NO_TESTS)
 
@@ -165,5 +166,8 @@ def run_in(
 ) -> Ended:
     """Run in the suite's sandbox, if it has one. MPE_TEST_PREPARED: what packaging/prepare makes must be there."""
     env = os.environ | variables | {"MPE_TEST_PREPARED": "1", "PYTHONUNBUFFERED": "1"}
-    sandbox = [str(PYTHON), "-m", "tests.support.node", "--"] if suite.sandbox else []
-    return run([*sandbox, *command], env=env, deadline_s=deadline_s, stdout=stdout)
+    if suite.sandbox:
+        around = [str(PYTHON), "-m", "tests.support.node", "--"]
+    else:
+        around = ["prlimit", f"--as={ADDRESS_SPACE_BYTES}"]
+    return run([*around, *command], env=env, deadline_s=deadline_s, stdout=stdout)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = ROOT / "executor/containerd/api"
-NOT_OURS = {".git", ".build", "__pycache__", "dist"}
+BUILT = {"__pycache__", "dist"}  # besides every directory with a leading dot, but for the continuous integration's
 SCRIPTS = ("packaging/prepare", "packaging/demo", "tests/run")
 
 
@@ -65,7 +65,7 @@ def all_files() -> list[Path]:
     """Every file of the checkout that is neither build output nor a tool's cache."""
     found = []
     for directory, below, names in os.walk(ROOT):
-        below[:] = sorted(name for name in below if name not in NOT_OURS and not name.endswith("_cache"))
+        below[:] = sorted(name for name in below if name == ".ci" or not (name in BUILT or name.startswith(".")))
         found += [Path(directory, name) for name in sorted(names)]
     return found
 

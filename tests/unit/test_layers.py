@@ -60,9 +60,10 @@ LIBRARY_OWNERS = {
 }
 
 MAX_FILE_LINES = 300
+MAX_TEST_LINES = 500  # a list of cases is read from end to end less often
 MAX_FUNCTION_LINES = 60
 # path: why it is better as one
-LONG_FILES: dict[str, str] = {}
+LONG_FILES = {"executor/pod/lifecycle.py": "the life of a pod is one table, which is read as a whole"}
 
 # Words of one machine, which mean nothing to a reader anywhere else; written so that this file has none of them.
 FOREIGN_WORDS = (
@@ -77,7 +78,7 @@ FOREIGN_WORDS = (
 
 EXECUTOR = modules("executor")
 CGROUPS = modules("cgroups")
-PURE = {name for name, source in EXECUTOR.items() if source.is_pure or name in MUST_BE_PURE}
+PURE = {name for name, source in EXECUTOR.items() if source.is_pure or name in MUST_BE_PURE or not source.imports}
 FILES = python_files()
 
 
@@ -141,8 +142,16 @@ def test_a_library_has_one_owner(library: str) -> None:
             report(source, wrong, f"{library} belongs to {', '.join(LIBRARY_OWNERS[library])}")
 
 
+def limit(source: Source) -> int:
+    return MAX_TEST_LINES if is_test(source) else MAX_FILE_LINES
+
+
+def is_test(source: Source) -> bool:
+    return source.path.startswith("tests/") and "/test_" in source.path
+
+
 def test_no_file_is_too_long() -> None:
-    long = {source.path: source.text.count("\n") for source in FILES if source.text.count("\n") > MAX_FILE_LINES}
+    long = {source.path: lines for source in FILES if (lines := source.text.count("\n")) > limit(source)}
     assert set(long) == set(LONG_FILES), f"longer than {MAX_FILE_LINES} lines: {long}; allowed: {LONG_FILES}"
 
 
@@ -156,7 +165,9 @@ def test_no_function_is_too_long() -> None:
     assert not long, f"longer than {MAX_FUNCTION_LINES} lines: {long}"
 
 
-@pytest.mark.parametrize("source", [s for s in FILES if s.text], ids=lambda source: source.path)
+@pytest.mark.parametrize(
+    "source", [source for source in FILES if source.text and not is_test(source)], ids=lambda source: source.path
+)
 def test_every_module_says_what_it_is_for(source: Source) -> None:
     assert ast.get_docstring(source.tree), f"{source.path} has no docstring"
 
