@@ -1,0 +1,129 @@
+"""What somebody asks to be taken back. Pure.
+
+The one document serves every channel: a framework's MESSAGE, the control socket, the `revoke` command and local pressure.
+
+    {"id": "r-1", "reason": "spark wants its cores", "select": {"roles": ["eng"]}, "grace": "5s", "deadline": "30s", "dry_run": false}
+
+Exactly one of `select` and `reclaim` is there. `select` has exactly one of `all`, `roles` (each with its subtree), `tasks`, `labels`
+(all of them must match). `reclaim` has `cpus`, `mem` (bytes) or both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from executor.duration import seconds
+from executor.errors import InvalidInput, InvalidRequest
+from executor.names import RevocationId, Role, TaskId
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_KEYS = ("id", "reason", "select", "reclaim", "grace", "deadline", "dry_run")
+
+
+@dataclass(frozen=True)
+class Select:
+    everything: bool = False
+    roles: tuple[Role, ...] = ()
+    tasks: tuple[TaskId, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Reclaim:
+    """The least that must come free."""
+
+    cpus: float = 0.0
+    mem_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    id: RevocationId
+    reason: str
+    want: Select | Reclaim
+    grace_s: float
+    """Seconds that each victim gets between SIGTERM and the kill; never more than `deadline`."""
+    dry_run: bool = False
+
+
+def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request:
+    """The request in `document`; `fresh_id` serves one without an id. Raises InvalidRequest naming the field."""
+    fields = _mapping(document, "revoke")
+    _known(fields, _KEYS, "revoke")
+    identity = fields.get("id", fresh_id)
+    if not isinstance(identity, str) or not _ID.fullmatch(identity):
+        raise InvalidRequest(
+            f"{identity!r} cannot identify a revocation",
+            subject="revoke.id",
+            mend="use up to 128 letters, digits and _.:-, beginning with a letter or digit",
+        )
+    reason = fields.get("reason", "")
+    if not isinstance(reason, str) or len(reason) > 1024:
+        raise InvalidRequest("must be a text of at most 1024 characters", subject="revoke.reason")
+    grace_s = _seconds(fields.get("grace", default_grace_s), "revoke.grace")
+    if "deadline" in fields:
+        grace_s = min(grace_s, _seconds(fields["deadline"], "revoke.deadline"))
+    dry_run = fields.get("dry_run", False)
+    if not isinstance(dry_run, bool):
+        raise InvalidRequest("must be true or false", subject="revoke.dry_run")
+    return Request(RevocationId(identity), reason, _want(fields), grace_s, dry_run)
+
+
+def _want(fields: Mapping[str, Any]) -> Select | Reclaim:
+    if ("select" in fields) == ("reclaim" in fields):
+        raise InvalidRequest("exactly one of select and reclaim must be there", subject="revoke")
+    if "reclaim" in fields:
+        return _reclaim(_mapping(fields["reclaim"], "revoke.reclaim"))
+    return _select(_mapping(fields["select"], "revoke.select"))
+
+
+def _select(fields: Mapping[str, Any]) -> Select:
+    _known(fields, ("all", "roles", "tasks", "labels"), "revoke.select")
+    if len(fields) != 1:
+        raise InvalidRequest("exactly one of all, roles, tasks and labels must be there", subject="revoke.select")
+    ((key, value),) = fields.items()
+    subject = f"revoke.select.{key}"
+    if key == "all":
+        if value is not True:
+            raise InvalidRequest("must be true", subject=subject)
+        return Select(everything=True)
+    if key == "labels":
+        labels = _mapping(value, subject)
+        if not labels or not all(isinstance(text, str) for text in labels.values()):
+            raise InvalidRequest("must be an object of texts with at least one label", subject=subject)
+        return Select(labels=tuple(sorted(labels.items())))
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
+        raise InvalidRequest("must be a list of at least one text", subject=subject)
+    return Select(roles=tuple(map(Role, value))) if key == "roles" else Select(tasks=tuple(map(TaskId, value)))
+
+
+def _reclaim(fields: Mapping[str, Any]) -> Reclaim:
+    _known(fields, ("cpus", "mem"), "revoke.reclaim")
+    for key, value in fields.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**62:
+            raise InvalidRequest("must be a number above 0", subject=f"revoke.reclaim.{key}")
+    if not fields:
+        raise InvalidRequest("at least one of cpus and mem (bytes) must be there", subject="revoke.reclaim")
+    return Reclaim(cpus=float(fields.get("cpus", 0.0)), mem_bytes=int(fields.get("mem", 0)))
+
+
+def _mapping(value: object, subject: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"must be an object, not {type(value).__name__}", subject=subject)
+    return value
+
+
+def _known(fields: Mapping[str, Any], known: tuple[str, ...], subject: str) -> None:
+    for key in fields:
+        if key not in known:
+            raise InvalidRequest("is not a field of this request", subject=f"{subject}.{key}", mend=f"known: {', '.join(known)}")
+
+
+def _seconds(value: object, subject: str) -> float:
+    try:
+        return seconds(value, subject=subject)
+    except InvalidInput as error:
+        raise InvalidRequest(error.message, subject=error.subject, mend=error.mend) from error

@@ -1,0 +1,100 @@
+"""Which pods a request takes. Pure: the same request and candidates always give the same victims.
+
+A regular pod is never selected. Naming one is refused as a whole, because whoever names it believes something false about the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from executor.errors import NotFound, Refused
+from executor.names import PodClass, PodId, Role, TaskId
+from executor.revocation.request import Reclaim, Request, Select
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What selection needs to know of one living pod."""
+
+    pod: PodId
+    tasks: tuple[TaskId, ...]
+    pod_class: PodClass
+    role: Role
+    labels: tuple[tuple[str, str], ...] = ()
+    cpus: float = 0.0
+    mem_bytes: int = 0
+    priority: int = 0
+    """Kubernetes' priority; the lowest goes first."""
+    lost_work_s: float = 0.0
+    """Seconds of work that ending it would throw away."""
+    overshoot: float = 0.0
+    """Use of memory beyond what was requested, as a fraction of the request."""
+
+
+def select(request: Request, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The victims, in the order in which they are taken.
+
+    Raises Refused when the request names a regular pod's task, NotFound when it names a task that is not here, and Refused when a
+    reclaim asks for more than all revocable pods hold.
+    """
+    revocable = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]
+    if isinstance(request.want, Reclaim):
+        return _least(request.want, revocable)
+    if request.want.tasks:
+        _check_tasks(request.want.tasks, candidates)
+    return tuple(candidate for candidate in revocable if _matches(request.want, candidate))
+
+
+def _matches(want: Select, candidate: Candidate) -> bool:
+    if want.everything:
+        return True
+    if want.roles:
+        return any(within(candidate.role, role) for role in want.roles)
+    if want.tasks:
+        return any(task in want.tasks for task in candidate.tasks)
+    return all(label in candidate.labels for label in want.labels)
+
+
+def within(role: Role, top: Role) -> bool:
+    """Whether `role` is `top` or below it: `eng/dev` is within `eng`, `engine` is not; `*` is only itself."""
+    return role == top or (top != "*" and role.startswith(f"{top}/"))
+
+
+def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate]) -> None:
+    known = {task: candidate for candidate in candidates for task in candidate.tasks}
+    for task in tasks:
+        candidate = known.get(task)
+        if candidate is None:
+            raise NotFound("no such task runs in this executor", subject=f"task {task}")
+        if candidate.pod_class is not PodClass.REVOCABLE:
+            raise Refused(
+                "is regular: its resources were not borrowed", subject=f"task {task}", mend="kill it through its scheduler instead"
+            )
+
+
+def _rank(candidate: Candidate) -> tuple[int, float, float, PodId]:
+    return candidate.priority, candidate.lost_work_s, -candidate.overshoot, candidate.pod
+
+
+def _least(want: Reclaim, revocable: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """In rank order until enough is free, then without those that the later ones made superfluous, the last-ranked spared first."""
+    chosen: list[Candidate] = []
+    for candidate in sorted(revocable, key=_rank):
+        if _enough(want, chosen):
+            break
+        if (want.cpus > 0 and candidate.cpus > 0) or (want.mem_bytes > 0 and candidate.mem_bytes > 0):
+            chosen.append(candidate)
+    if not _enough(want, chosen):
+        have = f"{sum(c.cpus for c in revocable):g} cpus and {sum(c.mem_bytes for c in revocable)} bytes of memory"
+        raise Refused(f"all revocable pods together hold {have}, which is less than asked", subject="revoke.reclaim")
+    for candidate in reversed(chosen.copy()):
+        rest = [other for other in chosen if other is not candidate]
+        if _enough(want, rest):
+            chosen = rest
+    return tuple(chosen)
+
+
+def _enough(want: Reclaim, chosen: Sequence[Candidate]) -> bool:
+    slack = 1e-9  # sums of cpus are binary fractions
+    return sum(c.cpus for c in chosen) + slack >= want.cpus and sum(c.mem_bytes for c in chosen) >= want.mem_bytes

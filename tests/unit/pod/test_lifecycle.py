@@ -1,0 +1,424 @@
+"""The life cycle: every state with every event, every path to its end, and what Mesos is told on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.errors import ImageFailure, NetworkFailure
+from executor.mesos.resources import Resources
+from executor.names import PodClass, RevocationId, Role, TaskId
+from executor.pod import lifecycle
+from executor.pod.lifecycle import IllegalTransition, back_off_s, begin, step
+from executor.pod.model import (
+    Abort,
+    After,
+    ContainerExited,
+    ContainerStarted,
+    Dead,
+    Destroy,
+    Effect,
+    Event,
+    GraceOver,
+    Launch,
+    Oom,
+    Pod,
+    Report,
+    RestartDue,
+    SandboxReady,
+    SetUp,
+    SetUpFailed,
+    Start,
+    StartFailed,
+    State,
+    Stop,
+    StopCause,
+    Stuck,
+    TaskState,
+    TearDown,
+    Terminate,
+    TornDown,
+)
+from executor.pod.spec import ContainerSpec, PodSpec, PortMapping, RestartPolicy
+
+TASK = TaskId("t1")
+TERMINAL = {TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED, TaskState.GONE}
+KILL = Stop(StopCause.KILL)
+REVOKE = Stop(StopCause.REVOKED, 0.0, "revoked by r-1", RevocationId("r-1"))
+
+
+def spec(
+    *names: str,
+    policy: RestartPolicy = RestartPolicy.NEVER,
+    group: bool = False,
+    host_port: bool = False,
+    deadline_s: float | None = None,
+) -> PodSpec:
+    names = names or ("app",)
+    tasks = tuple(TaskId(f"task-{name}") for name in names) if group else (TASK,)
+    containers = tuple(
+        ContainerSpec(name=name, image="image", task_id=tasks[number] if group else TASK)
+        for number, name in enumerate(names)
+    )
+    return PodSpec(
+        task_ids=tasks,
+        name="pod",
+        namespace="default",
+        uid="",
+        pod_class=PodClass.REVOCABLE,
+        role=Role("*"),
+        containers=containers,
+        resources=Resources(),
+        restart_policy=policy,
+        active_deadline_s=deadline_s,
+        host_ports=(PortMapping(31000, 80),) if host_port else (),
+    )
+
+
+def play(pod: Pod, *events: Event) -> tuple[Pod, list[Effect]]:
+    """The pod after all events, and every effect on the way."""
+    effects: list[Effect] = []
+    for event in events:
+        pod, more = step(pod, event)
+        effects.extend(more)
+    return pod, effects
+
+
+def running(pod_spec: PodSpec | None = None) -> Pod:
+    pod_spec = pod_spec or spec()
+    starts = [ContainerStarted(container.name, 100 + n) for n, container in enumerate(pod_spec.containers)]
+    return play(begin(pod_spec), Launch(), SandboxReady(("10.0.0.2",)), *starts)[0]
+
+
+def reports(effects: list[Effect]) -> list[tuple[TaskState, str | None]]:
+    return [(effect.state, effect.reason) for effect in effects if isinstance(effect, Report)]
+
+
+def finish(pod: Pod) -> tuple[Pod, list[Effect]]:
+    return play(pod, Dead(), TornDown())
+
+
+def test_a_pod_that_ends_by_itself_is_told_step_by_step() -> None:
+    pod, effects = play(
+        begin(spec()),
+        Launch(),
+        SandboxReady(("10.0.0.2",)),
+        ContainerStarted("app", 7),
+        ContainerExited("app", 0),
+        Dead(),
+        TornDown(),
+    )
+    assert pod.state is State.ENDED
+    assert [type(effect) for effect in effects] == [Report, SetUp, Start, Report, Destroy, Report, TearDown]
+    assert reports(effects) == [(TaskState.STARTING, None), (TaskState.RUNNING, None), (TaskState.FINISHED, None)]
+    assert pod.ips == ("10.0.0.2",)
+
+
+def test_a_pod_that_cannot_be_set_up_fails_with_the_errors_reason_and_message() -> None:
+    error = NetworkFailure("plugin bridge failed", subject="network podnet", mend="look at the bridge")
+    pod, effects = play(begin(spec()), Launch(), SetUpFailed(error))
+    assert effects[-1] == Destroy(), "what was made is killed and torn down as on every other way out"
+    _, last = finish(pod)
+    assert reports(last) == [(TaskState.FAILED, "REASON_CONTAINER_LAUNCH_FAILED")]
+    assert isinstance(last[0], Report) and last[0].message == str(error)
+
+
+def test_a_container_that_cannot_be_started_ends_the_pod() -> None:
+    pod, _ = play(begin(spec("a", "b")), Launch(), SandboxReady())
+    pod, effects = play(pod, ContainerStarted("a", 1), StartFailed("b", ImageFailure("no such file")))
+    assert pod.state is State.DESTROYING and effects == [Destroy()]
+    assert reports(finish(pod)[1])[0][0] is TaskState.FAILED
+
+
+def test_running_is_reported_once_every_container_runs() -> None:
+    pod, effects = play(begin(spec("a", "b")), Launch(), SandboxReady(), ContainerStarted("a", 1))
+    assert pod.state is State.STARTING and (TaskState.RUNNING, None) not in reports(effects)
+    pod, effects = step_list(pod, ContainerStarted("b", 2))
+    assert reports(effects) == [(TaskState.RUNNING, None)]
+
+
+def step_list(pod: Pod, event: Event) -> tuple[Pod, list[Effect]]:
+    pod, effects = step(pod, event)
+    return pod, list(effects)
+
+
+def test_a_container_that_ends_before_its_sibling_started_does_not_hide_running() -> None:
+    pod, effects = play(
+        begin(spec("a", "b")), Launch(), SandboxReady(), ContainerStarted("a", 1), ContainerExited("a", 0)
+    )
+    assert pod.state is State.STARTING
+    pod, effects = step_list(pod, ContainerStarted("b", 2))
+    assert pod.state is State.RUNNING and reports(effects) == [(TaskState.RUNNING, None)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "restarts"),
+    [
+        (RestartPolicy.ALWAYS, 0, True),
+        (RestartPolicy.ALWAYS, 1, True),
+        (RestartPolicy.ON_FAILURE, 0, False),
+        (RestartPolicy.ON_FAILURE, 1, True),
+        (RestartPolicy.NEVER, 1, False),
+    ],
+)
+def test_the_restart_policy_decides(policy: RestartPolicy, code: int, restarts: bool) -> None:
+    pod, effects = step_list(running(spec(policy=policy)), ContainerExited("app", code))
+    assert (After(0.0, RestartDue("app")) in effects) == restarts
+    assert pod.state is (State.RUNNING if restarts else State.DESTROYING)
+
+
+def test_a_restart_is_a_fresh_start_and_counts() -> None:
+    pod, effects = play(running(spec(policy=RestartPolicy.ALWAYS)), ContainerExited("app", 1), RestartDue("app"))
+    assert effects[-1] == Start(("app",), fresh=True)
+    pod, _ = play(pod, ContainerStarted("app", 9), ContainerExited("app", 1))
+    assert pod.containers["app"].restarts == 1
+    pod, effects = play(pod, RestartDue("app"), StartFailed("app", ImageFailure("gone")))
+    assert pod.state is State.RUNNING, "a restart that fails is one more crash, not the pod's end"
+    assert effects[-1] == After(20.0, RestartDue("app"))
+
+
+def test_the_back_off_doubles_to_five_minutes_and_is_forgotten_after_ten_of_running() -> None:
+    assert [back_off_s(n) for n in range(8)] == [0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+    pod = running(spec(policy=RestartPolicy.ALWAYS))
+    for _ in range(3):
+        pod, _ = play(pod, ContainerExited("app", 1), RestartDue("app"), ContainerStarted("app", 1))
+    pod, effects = step_list(pod, ContainerExited("app", 1, ran_s=601.0))
+    assert effects == [After(0.0, RestartDue("app"))]
+
+
+def test_a_kill_gives_the_pods_grace_then_destroys() -> None:
+    pod, effects = step_list(running(), KILL)
+    assert effects[1:] == [Terminate(("app",)), After(30.0, GraceOver())]
+    assert reports(effects) == [(TaskState.KILLING, None)]
+    pod, effects = step_list(pod, GraceOver())
+    assert effects == [Destroy()]
+    assert reports(finish(pod)[1]) == [(TaskState.KILLED, None)]
+
+
+def test_a_killed_pod_that_obeys_needs_no_more_grace_and_is_killed_whatever_its_exit_code() -> None:
+    pod, effects = play(running(), KILL, ContainerExited("app", 0))
+    assert pod.state is State.DESTROYING
+    assert reports(finish(pod)[1]) == [(TaskState.KILLED, None)], "never TASK_FINISHED for a killed task"
+
+
+def test_a_kill_during_launch_aborts_it() -> None:
+    pod, effects = play(begin(spec()), Launch(), KILL)
+    assert effects[-2:] == [Abort(), Destroy()]
+    pod, effects = play(pod, SetUpFailed(ImageFailure("given up")), Dead())
+    assert reports(effects) == [(TaskState.KILLED, "REASON_TASK_KILLED_DURING_LAUNCH")]
+
+
+def test_a_container_that_starts_after_the_stop_is_told_to_end_at_once() -> None:
+    pod, _ = play(begin(spec("a", "b")), Launch(), SandboxReady(), ContainerStarted("a", 1), KILL)
+    pod, effects = play(pod, ContainerExited("a", 0))
+    assert pod.state is State.STOPPING, "b's start is still under way"
+    pod, effects = step_list(pod, ContainerStarted("b", 2))
+    assert effects == [Terminate(("b",))]
+
+
+def test_a_revocation_without_grace_destroys_at_once_and_is_gone_by_preemption() -> None:
+    pod, effects = step_list(running(), REVOKE)
+    assert effects[-1] == Destroy()
+    last = finish(pod)[1]
+    assert reports(last) == [(TaskState.GONE, "REASON_CONTAINER_PREEMPTED")]
+    assert isinstance(last[0], Report) and last[0].revocation == "r-1"
+
+
+def test_a_harder_stop_overtakes_and_a_softer_one_does_not_slow_down() -> None:
+    pod, _ = play(running(), Stop(StopCause.KILL, 600.0))
+    pod, effects = step_list(pod, Stop(StopCause.REVOKED, 5.0))
+    assert effects == [After(5.0, GraceOver())]
+    pod, effects = step_list(pod, Stop(StopCause.KILL, 60.0))
+    assert effects == []
+    pod, effects = step_list(pod, REVOKE)
+    assert effects == [Destroy()]
+    assert reports(finish(pod)[1]) == [(TaskState.KILLED, None)], "the first cause is the outcome"
+
+
+def test_a_stop_while_backing_off_does_not_wait_for_anything() -> None:
+    pod, _ = play(running(spec(policy=RestartPolicy.ALWAYS)), ContainerExited("app", 1))
+    pod, effects = step_list(pod, KILL)
+    assert effects[-1] == Destroy()
+    assert play(pod, RestartDue("app"))[1] == [], "the timer that outlived it starts nothing"
+
+
+def test_a_deadline_fails_the_task() -> None:
+    pod, effects = play(begin(spec(deadline_s=60)), Launch())
+    timer = next(effect for effect in effects if isinstance(effect, After))
+    assert timer.delay_s == 60
+    pod, _ = play(pod, SandboxReady(), ContainerStarted("app", 1), timer.event, GraceOver())
+    assert reports(finish(pod)[1]) == [(TaskState.FAILED, "REASON_MAX_COMPLETION_TIME_REACHED")]
+
+
+def test_out_of_memory_is_named_with_its_level() -> None:
+    pod, _ = play(running(), ContainerExited("app", 137, Oom("container", 4 << 20)))
+    last = finish(pod)[1]
+    assert reports(last) == [(TaskState.FAILED, "REASON_CONTAINER_LIMITATION_MEMORY")]
+    assert isinstance(last[0], Report) and "limit of 4194304 bytes of its container" in last[0].message
+
+
+def test_host_ports_are_free_before_mesos_hears_of_the_end() -> None:
+    pod, effects = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
+    assert effects[-1] == TearDown() and reports(effects) == []
+    assert reports(play(pod, TornDown())[1]) == [(TaskState.FINISHED, None)]
+
+
+def test_in_a_group_each_task_is_told_when_its_container_ends() -> None:
+    pod, effects = step_list(running(spec("a", "b", group=True)), ContainerExited("a", 0))
+    assert effects == [Report((TaskId("task-a"),), TaskState.FINISHED, None, "container a exited with 0")]
+    pod, effects = step_list(pod, ContainerExited("b", 0))
+    assert effects == [Report((TaskId("task-b"),), TaskState.FINISHED, None, "container b exited with 0"), Destroy()]
+    assert reports(finish(pod)[1]) == []
+
+
+def test_in_a_group_a_failed_task_ends_the_others() -> None:
+    pod, effects = step_list(running(spec("a", "b", group=True)), ContainerExited("a", 3))
+    assert reports(effects) == [(TaskState.FAILED, None), (TaskState.KILLING, None)]
+    pod, _ = play(pod, ContainerExited("b", 0))
+    last = finish(pod)[1]
+    assert last[0] == Report(
+        (TaskId("task-b"),), TaskState.KILLED, None, "task task-a of the same group failed"
+    )
+
+
+# --- the whole table --------------------------------------------------------------------------------------------------
+
+EVENTS: list[Event] = [
+    Launch(),
+    SandboxReady(),
+    SetUpFailed(ImageFailure("no")),
+    ContainerStarted("app", 1),
+    StartFailed("app", ImageFailure("no")),
+    ContainerExited("app", 0),
+    ContainerExited("app", 1),
+    RestartDue("app"),
+    KILL,
+    REVOKE,
+    GraceOver(),
+    Dead(),
+    Stuck((1,)),
+    TornDown(),
+]
+
+
+def reachable(policy: RestartPolicy) -> dict[State, Pod]:
+    """One pod in each state, found by trying every event from NEW on."""
+    found = {State.NEW: begin(spec(policy=policy))}
+    queue = list(found.values())
+    while queue:
+        pod = queue.pop()
+        for event in EVENTS:
+            try:
+                after, _ = step(pod, event)
+            except IllegalTransition:
+                continue
+            if after.state not in found:
+                found[after.state] = after
+                queue.append(after)
+    return found
+
+
+@pytest.mark.parametrize("policy", list(RestartPolicy))
+def test_every_state_is_reached_and_every_event_is_either_in_the_table_or_refused(policy: RestartPolicy) -> None:
+    pods = reachable(policy)
+    assert set(pods) == set(State)
+    for state, pod in pods.items():
+        for event in EVENTS:
+            before = replace(pod)
+            try:
+                step(pod, event)
+            except IllegalTransition:
+                assert (state, type(event)) not in lifecycle._TABLE
+            assert pod == before, "a step never changes the pod it was given"
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.NEW])
+def test_a_stop_is_heard_in_every_state(state: State) -> None:
+    step(reachable(RestartPolicy.ALWAYS)[state], REVOKE)
+
+
+class World:
+    """Answers effects as the node would, in an order that hypothesis chooses; checks what must always hold."""
+
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
+        self.pending: list[Event] = [Launch()]
+        self.told: dict[TaskId, list[TaskState]] = {task: [] for task in pod.spec.task_ids}
+        self.torn_down = 0
+
+    def deliver(self, index: int) -> None:
+        event = self.pending.pop(index % len(self.pending))
+        self.post(event)
+
+    def post(self, event: Event) -> None:
+        self.pod, effects = step(self.pod, event)
+        for effect in effects:
+            self.answer(effect)
+
+    def answer(self, effect: Effect) -> None:
+        match effect:
+            case SetUp():
+                self.pending.append(SandboxReady())
+            case Start():
+                self.pending += [ContainerStarted(name, 1) for name in effect.containers]
+            case After():
+                self.pending.append(effect.event)
+            case Terminate():
+                self.pending += [ContainerExited(name, 143) for name in effect.containers]
+            case Destroy():
+                self.pending.append(Dead())
+            case TearDown():
+                self.torn_down += 1
+                self.pending.append(TornDown())
+            case Report():
+                for task in effect.tasks:
+                    told = self.told[task]
+                    assert not TERMINAL & set(told), f"{task} was told {told} and then {effect.state}"
+                    told.append(effect.state)
+            case Abort():
+                pass
+
+
+@given(
+    st.sampled_from(list(RestartPolicy)),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["none", "kill", "revoke", "soft", "crash"])), max_size=30),
+)
+def test_every_path_ends_and_every_task_is_told_one_terminal_state(
+    policy: RestartPolicy, group: bool, host_port: bool, script: list[tuple[int, str]]
+) -> None:
+    world = World(begin(spec("a", "b", policy=policy, group=group, host_port=host_port)))
+    world.deliver(0)
+    wishes: dict[str, Event] = {"kill": KILL, "revoke": REVOKE, "soft": Stop(StopCause.KILL, 900.0)}
+    for index, wish in script:
+        if wish in wishes:
+            world.post(wishes[wish])
+        elif wish == "crash" and world.pod.running:
+            world.post(ContainerExited(world.pod.running[0], 1))
+        elif world.pending and world.pod.state is not State.ENDED:
+            deliver_in_order(world, index)
+    world.post(REVOKE)
+    for _ in range(200):
+        if world.pod.state is State.ENDED:
+            break
+        deliver_in_order(world, 0)
+    assert world.pod.state is State.ENDED
+    assert world.torn_down == 1
+    assert all(len(TERMINAL & set(told)) == 1 for told in world.told.values())
+
+
+def deliver_in_order(world: World, index: int) -> None:
+    """Dead comes only when every start has ended, as the runner guarantees; other events in any order."""
+    candidates = [
+        event
+        for event in world.pending
+        if not (isinstance(event, Dead) and any(isinstance(e, ContainerStarted | SandboxReady) for e in world.pending))
+        and not (isinstance(event, TornDown) and any(isinstance(e, Dead) for e in world.pending))
+    ]
+    event = candidates[index % len(candidates)]
+    world.pending.remove(event)
+    world.post(event)
