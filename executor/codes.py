@@ -2,8 +2,7 @@
 
 A code is what a person greps for, an alert matches and `mesos-pod-executor events` shows; its wording may be
 improved, its name and level stay. Every log line of INFO and above carries one, and every code below is used (both
-are tested). Areas: executor, pod, container, revocation, mesos, containerd, network, cgroup, control, journal,
-library.
+are tested).
 """
 
 from __future__ import annotations
@@ -49,49 +48,80 @@ def _error(meaning: str, action: str) -> Code:
 CODES: Final = MappingProxyType(
     {
         "executor.started": _info("The process has read its configuration and environment."),
-        "executor.ready": _info("Subscribed to the agent, connected to containerd, cgroups in place."),
+        "executor.event_refused": _warning("An event from the agent could not be carried out.", "See `error`."),
+        "executor.message_refused": _warning(
+            "A framework's message was not understood.", "Mend the framework: `error`."
+        ),
+        "executor.defect": _error(
+            "A defect while handling an event; other pods are not affected.", "Report the traceback."
+        ),
         "executor.stopping": _info("SHUTDOWN, a signal or the last pod's end: pods are being ended."),
-        "executor.stopped": _info("Every pod is torn down and every update acknowledged, or the grace ran out."),
+        "executor.stopped": _info("Every pod has ended and every update is acknowledged, or the grace is over."),
         "executor.failed": _error(
-            "The executor cannot go on.", "Read `error` and `mend`; run `mesos-pod-executor doctor`."
+            "The executor cannot go on.", "See `error` and `mend`; run `mesos-pod-executor doctor`."
         ),
-        "executor.recovered": _info("What an earlier executor left on the node was found and reaped."),
-        "pod.accepted": _info("A launch was parsed and a pod made of it."),
+        "pod.accepted": _info("A launch was read and became a pod."),
         "pod.refused": _warning(
-            "A launch cannot work; TASK_FAILED with REASON_TASK_INVALID was sent.", "Mend the field named."
+            "A launch cannot work: TASK_FAILED, REASON_TASK_INVALID.", "Mend the field in `subject`."
         ),
-        "pod.starting": _info("Network, snapshots and containers are being made."),
-        "pod.running": _info("Every container of the pod runs."),
-        "pod.launch_failed": _error(
-            "The node could not start the pod; what was made is taken down.", "See `error`, `mend`."
+        "pod.duplicate": _warning("A launch of a task that is here already; ignored.", "Look at the framework."),
+        "pod.unknown": _warning(
+            "A KILL of a task that is not here; answered with TASK_GONE.", "Look at the framework."
         ),
-        "pod.stopping": _info("SIGTERM was sent to the pod's containers; the grace runs."),
-        "pod.exited": _info("Every container of the pod has ended."),
-        "pod.gone": _info("Nothing of the pod is left on the node."),
-        "pod.teardown_failed": _warning(
-            "A part of the pod could not be removed yet.", "It is tried again; see `error`."
+        "pod.setting_up": _info("Its network, snapshots and containers are being made."),
+        "pod.starting": _info("Its containers are being started."),
+        "pod.running": _info("Every container runs."),
+        "pod.stopping": _info("It was asked to end; its grace runs."),
+        "pod.destroying": _info("Its cgroup is being killed."),
+        "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
+        "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
+        "pod.leaked": _warning("Something of the pod could not be removed.", "The next executor or `gc` removes it."),
+        "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),
+        "pod.stuck": _error(
+            "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
-        "pod.failed": _error(
-            "A defect or failure at the pod's boundary ended this pod; others live.", "Report the traceback."
+        "pod.illegal_transition": _error("A defect: an event that cannot happen in this state; ignored.", "Report it."),
+        "pod.defect": _error(
+            "A defect in a step of this pod; it ends as failed, others live.", "Report the traceback."
         ),
-        "container.exited": _info("A container ended."),
-        "container.restarting": _info("The restart policy starts a container again, after a delay."),
-        "container.oom": _warning(
-            "The kernel killed a process of the container at its memory limit.", "Raise the memory limit."
-        ),
-        "revocation.started": _info("A revocation's victims are chosen and proven to be revocable."),
+        "revocation.started": _info("A revocation was asked for and is being carried out."),
         "revocation.refused": _warning(
             "A revocation was refused; nothing was changed.", "See `error`; mend the request."
         ),
-        "revocation.step": _info("One step of the ladder was taken for all victims at once."),
-        "revocation.stuck": _error("A victim is alive after SIGKILL.", "Look for processes in state D; see `pids`."),
-        "revocation.receipt": _info(
-            "A revocation ended: victims, what was freed, proof that regular pods were spared."
+        "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
+        "revocation.kill_failed": _warning(
+            "A subtree could not be killed at once; pods are, one by one.", "See `error`."
         ),
+        "revocation.stuck": _error("Victims do not die of SIGKILL.", "Look for `pod.stuck`; see revocation.last_step."),
         "revocation.regular_changed": _error(
             "A regular pod changed during a revocation.", "Report it with the receipt."
         ),
-        "control.listening": _info("The control socket accepts commands."),
+        "revocation.receipt": _info("A revocation is over: victims, what was freed, how regular pods fared."),
+        "mesos.subscribed": _info("The agent sends events; what it had not acknowledged went with the subscription."),
+        "mesos.disconnected": _warning(
+            "The agent is gone: pods go on, updates are kept, subscribing is tried again.", "Look at the agent."
+        ),
+        "mesos.subscribe_refused": _error(
+            "The agent finds fault with the subscription; it is tried again.",
+            "See `status`, `text` and the agent's log.",
+        ),
+        "mesos.abandoned": _error("The agent did not come back in time; the executor ends.", "Look at the agent."),
+        "mesos.shutdown": _info("The agent, or its absence, demands that this executor ends."),
+        "mesos.agent_error": _error("The agent sent an ERROR event.", "See `text`."),
+        "mesos.event_unknown": _warning(
+            "An event of a type unknown here was skipped.", "Is the agent newer than this?"
+        ),
+        "mesos.launch_repeated": _warning("The agent launched tasks again that it had launched.", "See `tasks`."),
+        "mesos.call_delayed": _warning("The agent does not take an update or message; it is kept.", "See `error`."),
+        "mesos.update_refused": _error("The agent will never take this status update; it is dropped.", "Report it."),
+        "mesos.message_refused": _error("The agent will never take this message; it is dropped.", "See `text`."),
+        "mesos.message_dropped": _warning("Too many messages wait; the oldest was dropped.", "Look at the agent."),
+        "mesos.driver_failed": _error(
+            "A defect ended the link to the agent; the executor ends.", "Report the traceback."
+        ),
+        "containerd.unavailable": _warning("containerd does not answer; tried again.", "Is it running? See `address`."),
+        "containerd.lookup_failed": _warning("A container's state could not be read; tried again.", "See `error`."),
+        "control.listening": _info("The control socket answers commands."),
         "control.request": _info("A command that changes something came over the control socket."),
         "control.refused_peer": _warning(
             "A process of another user tried the control socket.", "Look at `uid` and `pid`."
@@ -99,19 +129,13 @@ CODES: Final = MappingProxyType(
         "control.crowded": _warning(
             "More connections than the control socket serves.", "End clients that follow events."
         ),
-        "control.bug": _error(
-            "A defect while answering on the control socket; nothing else is affected.", "Report it."
-        ),
+        "control.bug": _error("A defect while answering a command; nothing else is affected.", "Report the traceback."),
         "log.level": _info("The log level was changed at run time."),
+        "journal.gap": _warning("A follower asked for events that are not kept any more.", "Read journal.jsonl."),
         "journal.write_failed": _warning(
-            "The journal cannot be written; events stay in memory only.", "Free space in the sandbox."
-        ),
-        "journal.gap": _warning(
-            "A follower was too slow or asked for events that are no longer kept.", "Read journal.jsonl."
+            "The journal's file cannot be written; tried again.", "Free space in the sandbox."
         ),
         "library.warning": _warning("A library warned.", "See `text`."),
-        "library.error": _error(
-            "A library reported an error, or a task of the event loop failed unseen.", "See `text`."
-        ),
+        "library.error": _error("A library, or a task of the event loop that nobody awaits, failed.", "Report it."),
     }
 )

@@ -8,6 +8,7 @@ the commented default file.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,4 +179,4 @@ def read(environ: Mapping[str, str]) -> Config:
 
 
 if __name__ == "__main__":
-    print(default_file(sections()), end="")
+    sys.stdout.write(default_file(sections()))

@@ -75,8 +75,9 @@ def default_file(sections: Sections) -> str:
     parts.append(f"# A key is overridden by its variable, as in {variable('log', 'level')}=debug.\n")
     for name, cls in sections.items():
         parts.append(f"\n# {(cls.__doc__ or '').strip()}\n[{name}]\n")
-        for key in _keys(cls).values():
-            parts.append(f"# {_documentation(key)}\n#{key.field.name} = {_toml(_default(key))}\n")
+        parts += [
+            f"# {_documentation(key)}\n#{key.field.name} = {_toml(_default(key))}\n" for key in _keys(cls).values()
+        ]
     return "".join(parts)
 
 
@@ -98,7 +99,7 @@ def _parsed(kind: Any, text: str, subject: str) -> object:
     try:
         return _parse(kind, text)
     except ValueError as error:
-        raise InvalidConfig(f"{text!r} is not {_WORDS.get(kind, 'a value')}", subject=subject) from error
+        raise InvalidConfig(f"{text!r} is not {_word(kind)}", subject=subject) from error
 
 
 def _parse(kind: Any, text: str) -> object:
@@ -136,14 +137,18 @@ def _checked(key: _Key, value: object, subject: str) -> object:
 def _typed(kind: Any, value: object) -> object:
     if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    if get_origin(kind) is get_origin(Mapping[str, str]) and isinstance(value, dict):
+    if get_origin(kind) is Mapping and isinstance(value, dict):
         if all(isinstance(item, str) for item in value.values()):
             return MappingProxyType(dict(value))
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     elif kind in (bool, int, str) and type(value) is kind:
         return value
-    raise _WrongValueError(_WORDS.get(kind) or _WORDS[get_origin(kind)])
+    raise _WrongValueError(_word(kind))
+
+
+def _word(kind: Any) -> str:
+    return _WORDS[get_origin(kind) or kind]
 
 
 def _least(value: Any, limit: Any) -> None:
@@ -185,7 +190,7 @@ _WORDS: Final[Mapping[Any, str]] = {
     float: "a number",
     str: "a text",
     tuple: "a list of texts",
-    get_origin(Mapping[str, str]): "a table of texts",
+    Mapping: "a table of texts",
 }
 
 

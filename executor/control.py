@@ -47,6 +47,7 @@ class Server:
         self._server: asyncio.Server | None = None
         self._inode = 0
         self._connections: set[asyncio.Task[None]] = set()
+        self._served = 0
 
     async def start(self) -> None:
         """Raises what `control_socket.listen` raises."""
@@ -86,17 +87,20 @@ class Server:
         if peer.uid not in (0, os.geteuid()):
             _log.warning("a user without the right to it", code="control.refused_peer", uid=peer.uid, pid=peer.pid)
             await connection.refuse(403, "the control socket answers root only")
-        elif len(self._connections) > self._limits.connections:
+        elif self._served >= self._limits.connections:
             _log.warning("too many connections", code="control.crowded", count=self._limits.connections, pid=peer.pid)
             await connection.refuse(503, f"all {self._limits.connections} connections are taken")
         else:
             await self._run(connection)
 
     async def _run(self, connection: Connection) -> None:
+        self._served += 1
         try:
             await connection.run(self._answer)
-        except Exception as error:  # a stream's source, most likely: its client sees no end mark
+        except Exception as error:  # noqa: BLE001 - the boundary of a connection; its client sees no end mark
             _log.exception("a connection failed", code="control.bug", error=error)
+        finally:
+            self._served -= 1
 
     async def _answer(self, request: Request) -> Response | Stream:
         started = time.monotonic()
@@ -121,7 +125,7 @@ class Server:
         except ExecutorError as error:
             status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
             return failure(status, error.message, subject=error.subject, mend=error.mend)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the boundary of a handler: a defect in one harms no other
             _log.exception(
                 "a handler failed", code="control.bug", method=request.method, path=request.path, error=error
             )

@@ -104,7 +104,7 @@ class Connection:
     async def refuse(self, status: int, message: str) -> None:
         """Answers whatever comes with an error, and ends."""
         with contextlib.suppress(OSError, h11.LocalProtocolError):
-            await self._send(failure(status, message), close=True)
+            await self._send_last(failure(status, message))
         self._writer.transport.abort()
 
     async def _serve_one(self, answer: Answer) -> bool:
@@ -112,7 +112,7 @@ class Connection:
         try:
             request = await self._receive()
         except _UnacceptableError as unacceptable:
-            await self._send(unacceptable.response, close=True)
+            await self._send_last(unacceptable.response)
             return False
         if request is None:
             return False
@@ -120,7 +120,7 @@ class Connection:
         if isinstance(result, Stream):
             await self._send_stream(result)
         else:
-            await self._send(result)
+            await self._send(result, bodyless=request.method == "HEAD")
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _receive(self) -> Request | None:
@@ -165,7 +165,15 @@ class Connection:
             raise _UnacceptableError(400, f"not valid: {error}") from error
         return Request(head.method.decode("ascii"), url.path, query, decoded, self._peer)
 
-    async def _send(self, response: Response, *, close: bool = False) -> None:
+    async def _send_last(self, response: Response) -> None:
+        """Answers, and reads on until the client has read it: closing over unread data would reset the connection."""
+        await self._send(response, close=True)
+        self._writer.write_eof()
+        async with asyncio.timeout(self._limits.send_s):
+            while await self._reader.read(64 << 10):
+                pass
+
+    async def _send(self, response: Response, *, close: bool = False, bodyless: bool = False) -> None:
         text = response.body if isinstance(response.body, str) else json.dumps(response.body, default=str) + "\n"
         data = text.encode()
         headers = [("content-type", response.content_type), ("content-length", str(len(data)))]
@@ -173,7 +181,8 @@ class Connection:
             headers.append(("connection", "close"))
         status = HTTPStatus(response.status)
         head = h11.Response(status_code=status, reason=status.phrase, headers=headers)
-        await self._write(self._http.send(head), self._http.send(h11.Data(data)), self._http.send(h11.EndOfMessage()))
+        events: list[h11.Event] = [head, h11.EndOfMessage()] if bodyless else [head, h11.Data(data), h11.EndOfMessage()]
+        await self._write(*(self._http.send(event) for event in events))
 
     async def _send_stream(self, stream: Stream) -> None:
         await self._write(self._http.send(h11.Response(status_code=200, headers=[("content-type", JSON_LINES)])))

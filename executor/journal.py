@@ -15,7 +15,7 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,16 +142,21 @@ class Journal:
             return
         for path in (_older(self._path), self._path):
             with contextlib.suppress(OSError):
-                text = path.read_bytes()
-                whole = text[: text.rfind(b"\n") + 1]
-                if len(whole) < len(text):
-                    os.truncate(path, len(whole))
-                self._ring.extend(event for line in whole.splitlines() if (event := _event(line)))
+                if path.is_file():
+                    self._ring.extend(_read_and_mend(path))
         self._seq = max((event["seq"] for event in self._ring), default=0)
 
 
 def _older(path: Path) -> Path:
     return path.with_name(path.name + ".1")
+
+
+def _read_and_mend(path: Path) -> Iterator[Event]:
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if len(whole) < len(text):
+        os.truncate(path, len(whole))
+    return (event for line in whole.splitlines() if (event := _event(line)))
 
 
 class _Follower:

@@ -57,6 +57,7 @@ KEYS: Final = MappingProxyType(
         "freed_mem_bytes": "memory given back",
         "grace_s": "time given to end by itself",
         "dry_run": "nothing was changed",
+        "what": "the kind of object the message is about",
         # where
         "image": "an image's name",
         "digest": "an image's digest",
@@ -79,6 +80,8 @@ KEYS: Final = MappingProxyType(
         "delay_s": "time until the next try",
         "deadline_s": "time left",
         "duration_ms": "how long it took",
+        "since_launch_ms": "time since the pod's launch came in",
+        "phases_ms": "how long each phase of a launch took",
         "timeout_s": "the limit that was applied",
         "size_bytes": "size",
         "limit_bytes": "a limit on a size",
