@@ -76,7 +76,7 @@ def generate(protos: Path | None, output: Path) -> bool:
     texts = {name: prepare((directory / source).read_text()) for source, name in PROTOS.items()}
     stamp = digest(texts)
     stamp_file = output / ".stamp"
-    if stamp_file.is_file() and stamp_file.read_text() == stamp:
+    if stamp_file.is_file() and stamp_file.read_text() == stamp and _complete(output):
         return False
     with tempfile.TemporaryDirectory(prefix="generate-stubs-") as scratch:
         compile_protos(texts, Path(scratch))
@@ -85,6 +85,10 @@ def generate(protos: Path | None, output: Path) -> bool:
         (result / ".stamp").write_text(stamp)
         replace(result, output)
     return True
+
+
+def _complete(output: Path) -> bool:
+    return all((output / f"{name}_pb2.py{suffix}").is_file() for name in PROTOS.values() for suffix in ("", "i"))
 
 
 def find_sources(directory: Path) -> Path:

@@ -32,6 +32,7 @@ PREFIX = "mpe-containerd-"
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 10.0
 RUNC_STATE = Path("/run/containerd/runc")
+_TASKS = "io.containerd.runtime.v2.task"
 _CONFIG = """\
 version = 2
 root = "{root}"
@@ -158,15 +159,18 @@ class _Remains:
         self._socket = f"{directory}/c.sock".encode()
 
     def remove(self) -> None:
-        sockets, namespaces = self._shim_sockets(), self._namespaces()
+        sockets, states, namespaces = self._shim_sockets(), self._runc_states(), self._namespaces()
         self._end_processes()
         left = cgroupdirs.sweep(f"/{self._directory.name}")
         for mount in self._mounts():
             subprocess.run(["umount", "--lazy", mount], check=False, stderr=subprocess.DEVNULL)
         for path in sockets:
             path.unlink(missing_ok=True)
-        for path in namespaces:
+        for path in states:
             shutil.rmtree(path, ignore_errors=True)
+        for path in namespaces:
+            with contextlib.suppress(OSError):  # not empty: some other containerd has a namespace of the same name
+                path.rmdir()
         shutil.rmtree(self._directory)
         if left:
             raise RuntimeError(f"cgroups could not be removed: {left}")
@@ -203,15 +207,18 @@ class _Remains:
         return [mount for mount in reversed(mounts) if mount.startswith(f"{self._directory}/")]
 
     def _bundles(self) -> Iterator[Path]:
-        return (self._directory / "state/io.containerd.runtime.v2.task").glob("*/*")
+        return (self._directory / "state" / _TASKS).glob("*/*")
 
     def _shim_sockets(self) -> list[Path]:
         files = [bundle / "address" for bundle in self._bundles()]
         return [Path(file.read_text().strip().removeprefix("unix://")) for file in files if file.is_file()]
 
-    def _namespaces(self) -> list[Path]:
-        """runc's state, which is by namespace and container, without regard to whose containerd it is."""
+    def _runc_states(self) -> list[Path]:
+        """runc keeps them by namespace and container, without regard to whose containerd it is."""
         return [RUNC_STATE / bundle.parent.name / bundle.name for bundle in self._bundles()]
+
+    def _namespaces(self) -> list[Path]:
+        return [RUNC_STATE / path.name for path in (self._directory / "state" / _TASKS).glob("*")]
 
 
 def _abandoned() -> list[Path]:

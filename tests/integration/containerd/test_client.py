@@ -112,7 +112,7 @@ async def test_a_private_containerd_leaves_nothing(tmp_path: Path) -> None:
     assert not [pid for pid in pids if alive(pid)]
     assert node.shims() == []
     assert cgroupdirs.below(node.cgroup) == []
-    mountinfo, runc_state = Path("/proc/self/mountinfo"), Path("/run/containerd/runc/leaks/one")
+    mountinfo, runc_state = Path("/proc/self/mountinfo"), Path("/run/containerd/runc/leaks")
     assert node.directory.name not in await asyncio.to_thread(mountinfo.read_text)
     assert not await asyncio.to_thread(runc_state.exists)
     assert sockets and not {str(path) for path in sockets} & {line.split()[-1] for line in _unix_sockets()}

@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from executor.containerd import api, convert, events
+from executor.containerd import convert, events
 from executor.containerd.api import events_pb2, task_events_pb2
 from executor.containerd.containers import with_shim_group
 from executor.containerd.errors import AlreadyExists, translate
@@ -107,8 +107,9 @@ def test_events_are_decoded_by_topic() -> None:
 
 
 def test_no_message_of_ours_can_clash_with_another_client_s() -> None:
-    modules = [importlib.import_module(f"{api.__name__}.{found.name}") for found in pkgutil.iter_modules(api.__path__)]
-    files = [module.DESCRIPTOR for module in modules]
+    api = importlib.import_module("executor.containerd.api")
+    names = [f"{api.__name__}.{found.name}" for found in pkgutil.iter_modules(api.__path__)]
+    files = [importlib.import_module(name).DESCRIPTOR for name in names]
 
     assert len(files) > 10
     assert all(file.package.startswith("mesos_pod_executor.") for file in files)
