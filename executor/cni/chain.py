@@ -1,0 +1,93 @@
+"""One attachment through its chain of plugins: ADD forward, DEL backward, CHECK forward.
+
+Source: CNI specification 1.1.0, section 3. Beyond it, DEL does not stop at the first plugin that fails: the others'
+addresses and rules are released all the same, and the whole chain is DELed again later, which plugins must permit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from executor.cni import version
+from executor.cni.attachment import Json
+from executor.cni.cache import Record
+from executor.cni.conflist import plugin_config
+from executor.cni.failure import INCOMPATIBLE_VERSION, TRY_AGAIN_LATER, Fault, PluginError
+from executor.cni.plugin import Call, Outcome, Plugins
+from executor.cni.result import UnreadableResultError, attachment, converted
+
+
+async def add(plugins: Plugins, record: Record) -> tuple[Json | None, Fault | None]:
+    """The result so far, and what ended the chain early. Never retried here: a plugin that failed may have left half
+    of its work.
+    """
+    result: Json | None = None
+    for index in range(len(record.document["plugins"])):
+        outcome = await _run(plugins, record, "ADD", index, result)
+        try:
+            if outcome.error is None:
+                result = _accepted(record, outcome)
+                continue
+            error = outcome.error
+        except UnreadableResultError as unreadable:
+            error = PluginError("printed a result that cannot be understood", details=str(unreadable))
+        return result, Fault(_kind(record, index), "ADD", error)
+    return result, None
+
+
+async def delete(plugins: Plugins, record: Record, retry_delays_s: Sequence[float]) -> tuple[Fault, ...]:
+    """Every plugin, last first; empty: nothing of the attachment is left.
+
+    A plugin that does not speak the version refuses ADD and DEL alike: where ADD did not succeed, it has done nothing.
+    """
+    previous = record.result if version.at_least(record.version, version.CHECK) else None
+    faults = []
+    for index in reversed(range(len(record.document["plugins"]))):
+        error = await _persistently(plugins, record, "DEL", index, previous, retry_delays_s)
+        if error is not None and (record.complete or error.code != INCOMPATIBLE_VERSION):
+            faults.append(Fault(_kind(record, index), "DEL", error))
+    return tuple(faults)
+
+
+async def check(plugins: Plugins, record: Record, retry_delays_s: Sequence[float]) -> Fault | None:
+    """The first fault. Not run where the specification forbids it: before 0.4.0, or with disableCheck."""
+    if record.document.get("disableCheck") or not version.at_least(record.version, version.CHECK):
+        return None
+    for index in range(len(record.document["plugins"])):
+        error = await _persistently(plugins, record, "CHECK", index, record.result, retry_delays_s)
+        if error is not None:
+            return Fault(_kind(record, index), "CHECK", error)
+    return None
+
+
+def _accepted(record: Record, outcome: Outcome) -> Json:
+    if outcome.result is None:
+        raise UnreadableResultError("nothing was printed")
+    result = converted(outcome.result, record.version)
+    attachment(record.network, record.ifname, result)  # it must be readable to the end
+    return result
+
+
+async def _persistently(
+    plugins: Plugins, record: Record, command: str, index: int, previous: Json | None, retry_delays_s: Sequence[float]
+) -> PluginError | None:
+    """Repeats what a plugin asks to repeat."""
+    for delay_s in retry_delays_s:
+        outcome = await _run(plugins, record, command, index, previous)
+        if outcome.error is None or outcome.error.code != TRY_AGAIN_LATER:
+            return outcome.error
+        await asyncio.sleep(delay_s)
+    return (await _run(plugins, record, command, index, previous)).error
+
+
+async def _run(plugins: Plugins, record: Record, command: str, index: int, previous: Json | None) -> Outcome:
+    config = plugin_config(
+        record.document, index, capability_args=record.capability_args, args=record.args, previous=previous
+    )
+    call = Call(command, config, record.container_id, record.netns, record.ifname, record.cni_args)
+    return await plugins.run(_kind(record, index), call)
+
+
+def _kind(record: Record, index: int) -> str:
+    return str(record.document["plugins"][index]["type"])

@@ -1,0 +1,209 @@
+"""Attaching pods to networks, and undoing it: the order of things, retries, ownership.
+
+Invariants: all networks of a pod or none; one operation at a time for a pod, any number for different pods; a record
+before the first plugin, DEL after every ADD that failed, DEL only of what has a record; ids begin with `pod-`, so
+that nothing here can be taken for the Mesos agent's. Shared networks are never garbage collected: CNI's GC would end
+the attachments of Mesos tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from executor.cni import advice, chain, version
+from executor.cni import netns as namespace
+from executor.cni.attachment import Attachment, NetworkRequest
+from executor.cni.cache import Cache, Record
+from executor.cni.capability import capability_args, check_request, cni_args
+from executor.cni.catalog import Catalog
+from executor.cni.conflist import MESOS_ARGS, Network, plugin_config
+from executor.cni.failure import INCOMPATIBLE_VERSION, TRY_AGAIN_LATER, Fault, network_failure
+from executor.cni.plan import plan
+from executor.cni.plugin import Call, Plugins
+from executor.cni.result import attachment
+from executor.cni.shielded import shielded
+from executor.errors import ExecutorError, InvalidConfig, InvalidRequest, NetworkFailure, Refused
+from executor.names import POD_PREFIX
+
+_CONTAINER_ID = re.compile(rf"{POD_PREFIX}[A-Za-z0-9][A-Za-z0-9_.-]*")
+_RETRY_DELAYS_S = (0.1, 0.3, 1.0, 3.0)
+
+
+class Cni:
+    """`timeout_s` limits each run of a plugin; `retry_delays_s` are the pauses after a plugin's "try again later"."""
+
+    def __init__(
+        self,
+        config_dir: Path,
+        plugin_dirs: Sequence[Path],
+        state_dir: Path,
+        timeout_s: float,
+        *,
+        retry_delays_s: Sequence[float] = _RETRY_DELAYS_S,
+    ) -> None:
+        self._catalog = Catalog(config_dir)
+        self._plugins = Plugins(plugin_dirs, timeout_s)
+        self._cache = Cache(state_dir)
+        self._retry_delays_s = tuple(retry_delays_s)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def attach(
+        self, container_id: str, netns: Path, requests: Sequence[NetworkRequest]
+    ) -> tuple[Attachment, ...]:
+        """Every request in its order, or nothing: what was done is undone before the error is raised, also at a
+        cancellation.
+
+        Raises InvalidConfig, InvalidRequest, NotFound and Refused (nothing was started), NetworkFailure.
+        """
+        _check_id(container_id)
+        _check_requests(container_id, requests)
+        async with self._lock(container_id):
+            if self._cache.of(container_id):
+                raise NetworkFailure("is attached already", subject=container_id, mend="detach it first")
+            if not namespace.exists(netns):
+                raise NetworkFailure("no network namespace there", subject=str(netns), mend="make it before attaching")
+            networks = [await plan(self._catalog, self._plugins, request) for request in requests]
+            try:
+                return tuple(
+                    [
+                        await self._attach_one(_record(container_id, netns, request, network, order), network)
+                        for order, (request, network) in enumerate(zip(requests, networks, strict=True))
+                    ]
+                )
+            except BaseException as error:
+                left = await shielded(self._delete_all(container_id, netns))
+                if left and isinstance(error, ExecutorError):
+                    message = f"{error.message}; and it could not be undone: {'; '.join(left)}"
+                    raise NetworkFailure(message, subject=error.subject, mend=error.mend) from error
+                raise
+
+    async def detach(self, container_id: str, netns: Path | None) -> None:
+        """Every attachment that has a record, last first, as it was made. No record is success. A record stays until
+        its DEL succeeded, so this can be repeated. It must come before the network namespace goes, where plugins find
+        the addresses whose rules they remove. Raises NetworkFailure with everything that failed, Refused.
+        """
+        _check_id(container_id)
+        async with self._lock(container_id):
+            left = await self._delete_all(container_id, netns)
+        if left:
+            raise NetworkFailure(
+                "; ".join(left), subject=container_id, mend="mend the cause; the next detach repeats it"
+            )
+
+    async def check(self, container_id: str) -> None:
+        """Raises NetworkFailure if a plugin finds its attachment damaged. Versions before 0.4.0 and disableCheck: not
+        checked.
+        """
+        _check_id(container_id)
+        async with self._lock(container_id):
+            for record in self._cache.of(container_id):
+                fault = await chain.check(self._plugins, record, self._retry_delays_s)
+                if fault is not None:
+                    raise network_failure(record.subject, fault)
+
+    async def status(self, network: str) -> None:
+        """Whether the plugins would take an ADD now; those before 1.1.0 cannot tell. Raises NetworkFailure,
+        InvalidConfig, NotFound.
+        """
+        found = await plan(self._catalog, self._plugins, NetworkRequest(network))
+        if not version.at_least(found.versions[0], version.STATUS):
+            return
+        document = found.document(found.versions[0])
+        for index, plugin in enumerate(found.plugins):
+            config = plugin_config(document, index, capability_args={}, args={}, previous=None)
+            outcome = await self._plugins.run(plugin["type"], Call("STATUS", config))
+            if outcome.error is not None:
+                raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
+
+    def attachments(self) -> tuple[Record, ...]:
+        """Everything on record, of this and of earlier executors. Raises NetworkFailure for an unreadable record."""
+        return tuple(record for each in self._cache.container_ids() for record in self._cache.of(each))
+
+    def networks(self) -> tuple[str, ...]:
+        """The names that can be asked for."""
+        return self._catalog.names()
+
+    def problems(self) -> tuple[InvalidConfig, ...]:
+        """Configurations that cannot be used, one error each."""
+        return self._catalog.problems()
+
+    def warnings(self) -> tuple[str, ...]:
+        """Configurations that can be used and do harm: for a preflight."""
+        return advice.warnings(self._catalog.networks())
+
+    def _lock(self, container_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(container_id, asyncio.Lock())
+
+    async def _attach_one(self, record: Record, network: Network) -> Attachment:
+        """An ADD is only repeated after a DEL: a plugin that failed may have left an interface behind."""
+        versions, delays_s = list(network.versions), list(self._retry_delays_s)
+        while True:
+            tried, fault = await self._try_add(replace(record, document=network.document(versions[0])))
+            if fault is None:
+                return attachment(tried.network, tried.ifname, tried.result or {})
+            if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
+                versions.pop(0)  # DEL must be understood too
+                tried = replace(tried, document=network.document(versions[0]), result=None)
+            elif fault.error.code == TRY_AGAIN_LATER and delays_s:
+                await asyncio.sleep(delays_s.pop(0))
+            else:
+                raise network_failure(tried.subject, fault)
+            if await self._delete(tried):
+                raise network_failure(tried.subject, fault)
+
+    async def _try_add(self, record: Record) -> tuple[Record, Fault | None]:
+        await shielded(asyncio.to_thread(self._cache.save, record))
+        result, fault = await chain.add(self._plugins, record)
+        record = replace(record, result=result, complete=fault is None)
+        await shielded(asyncio.to_thread(self._cache.save, record))
+        return record, fault
+
+    async def _delete_all(self, container_id: str, netns: Path | None) -> list[str]:
+        """What is left, in words."""
+        left: list[str] = []
+        for record in reversed(self._cache.of(container_id)):
+            left += await self._delete(replace(record, netns=str(netns or record.netns)))
+        return left
+
+    async def _delete(self, record: Record) -> list[str]:
+        if not namespace.exists(Path(record.netns)):
+            record = replace(record, netns="")  # plugins release what they can without it
+        faults = await chain.delete(self._plugins, record, self._retry_delays_s)
+        if not faults:
+            await shielded(asyncio.to_thread(self._cache.remove, record))
+        return [f"{record.subject}: {fault}" for fault in faults]
+
+
+def _record(container_id: str, netns: Path, request: NetworkRequest, network: Network, order: int) -> Record:
+    return Record(
+        container_id=container_id,
+        ifname=request.ifname,
+        network=network.name,
+        netns=str(netns),
+        file=network.file,
+        order=order,
+        document={},
+        capability_args=capability_args(request),
+        args={MESOS_ARGS: {"network_info": dict(request.network_info)}},
+        cni_args=cni_args(request, container_id),
+    )
+
+
+def _check_id(container_id: str) -> None:
+    if not _CONTAINER_ID.fullmatch(container_id):
+        mend = f"only ids that begin with {POD_PREFIX} are this executor's"
+        raise Refused(
+            "not a pod's id, and attachments of others are not touched", subject=repr(container_id), mend=mend
+        )
+
+
+def _check_requests(container_id: str, requests: Sequence[NetworkRequest]) -> None:
+    for request in requests:
+        check_request(request)
+    if len({request.ifname for request in requests}) < len(requests):
+        raise InvalidRequest("two networks have one interface name", subject=container_id)

@@ -1,0 +1,70 @@
+"""What people are told when a plugin fails: network, file, plugin, CNI's code and words, and what to do. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from executor.errors import NetworkFailure
+
+INCOMPATIBLE_VERSION = 1
+TRY_AGAIN_LATER = 11
+INSTALL = "install containernetworking-plugins, or name its directory in [cni] plugin_dirs"
+
+_BY_CODE = {
+    INCOMPATIBLE_VERSION: "set a cniVersion that every plugin of the network speaks",
+    2: "remove the field that the plugin does not support from the configuration",
+    3: "the plugin does not know the container; detach and attach again",
+    4: "the plugin does not accept its environment: see its documentation",
+    5: "the plugin could not read or write: look at the disk of its state",
+    6: "the plugin cannot decode the configuration: mend it",
+    7: "mend the configuration of the network",
+    TRY_AGAIN_LATER: "the plugin asked for patience and did not recover: look at what it depends on",
+    50: "the plugin is not available: look at what it depends on",
+    51: "the plugin is not available and running pods may be cut off: look at what it depends on",
+}
+"""CNI specification 1.1.0, section 2, "Error"."""
+
+_BY_WORDS = {
+    "no IP addresses available": "enlarge the range, or look for addresses in host-local's dataDir whose owner is gone",
+    "did not end within": "look at what the plugin waits for; [cni] timeout_s is the limit",
+    "no executable": INSTALL,
+    "already been allocated": "an earlier attachment of this id was not undone: detach it",
+}
+
+
+@dataclass(frozen=True)
+class PluginError:
+    """What a plugin said on stdout, or what was seen of it. `code` is CNI's; None if the plugin did not give one."""
+
+    msg: str
+    code: int | None = None
+    details: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.msg} (code {self.code})" if self.code is not None else self.msg
+        return f"{text}: {self.details}" if self.details else text
+
+
+@dataclass(frozen=True)
+class Fault:
+    plugin: str
+    command: str
+    error: PluginError
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin} failed on {self.command}: {self.error}"
+
+
+def network_failure(subject: str, fault: Fault) -> NetworkFailure:
+    """`subject` names the network and its file."""
+    return NetworkFailure(str(fault), subject=subject, mend=_mend(fault))
+
+
+def _mend(fault: Fault) -> str:
+    text = str(fault.error)
+    for words, advice in _BY_WORDS.items():
+        if words in text:
+            return advice
+    return _BY_CODE.get(
+        fault.error.code or 0, f"see what {fault.plugin} says; the log at DEBUG has every run of a plugin"
+    )

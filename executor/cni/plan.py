@@ -1,0 +1,45 @@
+"""Choosing how a network will be used for a request, before anything is started."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from executor.cni import version
+from executor.cni.attachment import NetworkRequest
+from executor.cni.capability import capability_args, demanded
+from executor.cni.catalog import Catalog
+from executor.cni.conflist import Network
+from executor.cni.failure import INSTALL
+from executor.cni.fitting import fitted
+from executor.cni.plugin import Plugins
+from executor.errors import NetworkFailure
+
+
+async def plan(catalog: Catalog, plugins: Plugins, request: NetworkRequest) -> Network:
+    """The network as this request uses it: plugins appended and installed, versions narrowed to those that all of
+    them speak.
+
+    Only VERSION is run, and only where the configuration leaves a choice. Raises InvalidConfig, NotFound,
+    NetworkFailure.
+    """
+    network = catalog.get(request.network)
+    network = fitted(network, demanded(capability_args(request)), lambda kind: plugins.find(kind) is not None)
+    for kind in network.types:
+        if plugins.find(kind) is None:
+            raise NetworkFailure(
+                f"plugin {kind} is not in {plugins.directories}", subject=network.subject, mend=INSTALL
+            )
+    return network if len(network.versions) == 1 else await _negotiated(plugins, network)
+
+
+async def _negotiated(plugins: Plugins, network: Network) -> Network:
+    spoken = await asyncio.gather(*(plugins.versions(kind) for kind in network.types))
+    least = version.CHAINING if len(network.plugins) > 1 else version.SPEC_VERSIONS[0]
+    common = version.newest_first(set(network.versions).intersection(*spoken))
+    usable = tuple(each for each in common if version.at_least(each, least))
+    if not usable:
+        listed = "; ".join(f"{kind}: {', '.join(each)}" for kind, each in zip(network.types, spoken, strict=True))
+        message = f"its plugins have no CNI version of {least} or later in common ({listed})"
+        raise NetworkFailure(message, subject=network.subject, mend="bring the plugins to one release")
+    return replace(network, versions=usable)

@@ -1,0 +1,241 @@
+"""A pod's resolv.conf, hosts file and host name. Pure.
+
+Source: Kubernetes' "DNS for Services and Pods" (dnsPolicy, dnsConfig, hostAliases), resolv.conf(5), hosts(5), RFC
+1123. The cluster's DNS is what the network's `dns` says: that is also what Mesos gives to its tasks on that network,
+so both sides see the same names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from executor.cni.attachment import Dns
+from executor.errors import InvalidTask
+
+POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+NAMESERVERS_MAX = 3  # glibc's MAXNS; it ignores the rest in silence
+SEARCHES_MAX = 32  # Kubernetes' limit; glibc has none since 2.26
+SEARCH_MAX_CHARS = 2048
+HOSTNAME_MAX = 63  # RFC 1123 label; the kernel takes 64
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+_SEARCH_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+_OPTION = re.compile(r"[A-Za-z0-9-]+(:[^\s#;]+)?")
+_HEADER = "# Made by mesos-pod-executor.\n"
+_LOCALHOST = (
+    "127.0.0.1\tlocalhost\n"
+    "::1\tlocalhost ip6-localhost ip6-loopback\n"
+    "fe00::0\tip6-localnet\n"
+    "fe00::0\tip6-mcastprefix\n"
+    "fe00::1\tip6-allnodes\n"
+    "fe00::2\tip6-allrouters\n"
+)
+
+
+class DnsConfig(Protocol):
+    """A pod's dnsConfig; `options` as in resolv.conf, `ndots:2`."""
+
+    @property
+    def nameservers(self) -> Sequence[str]: ...
+    @property
+    def searches(self) -> Sequence[str]: ...
+    @property
+    def options(self) -> Sequence[str]: ...
+
+
+class HostAlias(Protocol):
+    """An entry of a pod's hostAliases."""
+
+    @property
+    def ip(self) -> str: ...
+    @property
+    def hostnames(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """`dropped`: what was asked for and cannot be had, in words."""
+
+    nameservers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """As a file; what was dropped stands in it as comments, for whoever looks there why a name is not found."""
+        lines = [f"# left out: {each}" for each in self.dropped]
+        lines += [f"nameserver {each}" for each in self.nameservers]
+        lines += [f"search {' '.join(self.searches)}"] if self.searches else []
+        lines += [f"options {' '.join(self.options)}"] if self.options else []
+        return _HEADER + "".join(f"{line}\n" for line in lines)
+
+
+def resolv_conf(
+    dns_policy: str,
+    dns_config: DnsConfig | None,
+    attachment_dns: Dns | None,
+    host_text: str,
+    *,
+    host_network: bool = False,
+) -> str:
+    """The text of a pod's resolv.conf; see `resolver`."""
+    return resolver(dns_policy, dns_config, attachment_dns, host_text, host_network=host_network).text()
+
+
+def resolver(
+    dns_policy: str,
+    dns_config: DnsConfig | None,
+    attachment_dns: Dns | None,
+    host_text: str,
+    *,
+    host_network: bool = False,
+) -> Resolver:
+    """ClusterFirst takes the network's DNS, or the host's (`host_text`, its resolv.conf) if the network has none or
+    the pod is on the host's network; ClusterFirstWithHostNet takes the network's there too; Default the host's; None
+    nothing. dnsConfig is added to that, its options winning. Raises InvalidTask.
+    """
+    if dns_policy not in POLICIES:
+        raise InvalidTask(f"not one of {', '.join(POLICIES)}", subject="spec.dnsPolicy")
+    if dns_config is not None:
+        _check_dns_config(dns_config)
+    base = _base(dns_policy, attachment_dns, host_text, host_network=host_network)
+    extra = Dns(
+        nameservers=tuple(dns_config.nameservers) if dns_config else (),
+        search=tuple(dns_config.searches) if dns_config else (),
+        options=tuple(dns_config.options) if dns_config else (),
+    )
+    if dns_policy == "None" and not extra.nameservers:
+        raise InvalidTask("dnsPolicy None needs at least one nameserver", subject="spec.dnsConfig.nameservers")
+    return _limited(base, extra, reachable_loopback=host_network)
+
+
+def parse_resolv_conf(text: str) -> Dns:
+    """What glibc reads: the last `search` or `domain` counts; comments begin with # or ;."""
+    nameservers: list[str] = []
+    search: tuple[str, ...] = ()
+    options: list[str] = []
+    for line in text.splitlines():
+        keyword, *values = line.split() or [""]
+        if keyword == "nameserver" and values:
+            nameservers.append(values[0])
+        elif keyword in ("search", "domain"):
+            search = tuple(values)
+        elif keyword == "options":
+            options += values
+    return Dns(tuple(nameservers), "", search, tuple(options))
+
+
+def hosts_file(
+    hostname: str,
+    ips: Sequence[str],
+    host_aliases: Sequence[HostAlias],
+    *,
+    domain: str = "",
+    host_text: str | None = None,
+) -> str:
+    """A pod's /etc/hosts: its own name on each of `ips` (a prefix length is cut off), its fully qualified name first
+    if there is a `domain`, then hostAliases. `host_text`: the host's file, for a pod on the host's network. Raises
+    InvalidTask.
+    """
+    names = f"{hostname}.{domain}\t{hostname}" if domain else hostname
+    own = "".join(f"{ip.split('/')[0]}\t{names}\n" for ip in ips)
+    aliases = "".join(_alias_line(number, alias) for number, alias in enumerate(host_aliases))
+    head = host_text if host_text is not None else _LOCALHOST
+    text = _HEADER + (head if head.endswith("\n") else f"{head}\n") + own
+    return text + (f"\n# hostAliases of the pod\n{aliases}" if aliases else "")
+
+
+def check_hostname(hostname: str, subject: str = "spec.hostname") -> str:
+    """The same, if it is a label of RFC 1123 in lower case. Raises InvalidTask."""
+    if len(hostname) > HOSTNAME_MAX or not _LABEL.fullmatch(hostname) or hostname != hostname.lower():
+        mend = f"at most {HOSTNAME_MAX} of a-z, 0-9 and -, not beginning or ending with -"
+        raise InvalidTask(f"not a host name: {hostname!r}", subject=subject, mend=mend)
+    return hostname
+
+
+def hostname_of(name: str) -> str:
+    """A host name for a pod that has none of its own: its name, made fit."""
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:HOSTNAME_MAX].rstrip("-") or "pod"
+
+
+def _base(dns_policy: str, attachment_dns: Dns | None, host_text: str, *, host_network: bool) -> Dns:
+    if dns_policy == "None":
+        return Dns()
+    cluster = dns_policy == "ClusterFirstWithHostNet" or (dns_policy == "ClusterFirst" and not host_network)
+    if cluster and attachment_dns is not None and attachment_dns.nameservers:
+        search = attachment_dns.search or tuple(filter(None, [attachment_dns.domain]))
+        return Dns(attachment_dns.nameservers, "", search, attachment_dns.options)
+    return parse_resolv_conf(host_text)
+
+
+def _limited(base: Dns, extra: Dns, *, reachable_loopback: bool) -> Resolver:
+    dropped: list[str] = []
+    nameservers: list[str] = []
+    for server in dict.fromkeys(base.nameservers + extra.nameservers):
+        if not reachable_loopback and server in base.nameservers and _is_loopback(server):
+            dropped.append(f"nameserver {server}: the loopback of the host cannot be reached from a pod")
+        elif len(nameservers) == NAMESERVERS_MAX:
+            dropped.append(f"nameserver {server}: glibc reads the first {NAMESERVERS_MAX} only")
+        else:
+            nameservers.append(server)
+    searches: list[str] = []
+    for domain in dict.fromkeys(base.search + extra.search):
+        if len(searches) < SEARCHES_MAX and len(" ".join([*searches, domain])) <= SEARCH_MAX_CHARS:
+            searches.append(domain)
+        else:
+            dropped.append(f"search {domain}: more than {SEARCHES_MAX} domains or {SEARCH_MAX_CHARS} characters")
+    return Resolver(tuple(nameservers), tuple(searches), _merged_options(base.options, extra.options), tuple(dropped))
+
+
+def _merged_options(*lists: Iterable[str]) -> tuple[str, ...]:
+    """By name, the later one wins."""
+    merged = {option.partition(":")[0]: option for options in lists for option in options}
+    return tuple(merged.values())
+
+
+def _is_loopback(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_dns_config(config: DnsConfig) -> None:
+    """Nothing that would break out of its line in the file."""
+    for number, server in enumerate(config.nameservers):
+        _check_ip(server, f"spec.dnsConfig.nameservers[{number}]")
+    for number, domain in enumerate(config.searches):
+        if domain != "." and not _is_domain(domain, _SEARCH_LABEL):
+            raise InvalidTask(f"not a domain: {domain!r}", subject=f"spec.dnsConfig.searches[{number}]")
+    for number, option in enumerate(config.options):
+        if not _OPTION.fullmatch(option):
+            raise InvalidTask(f"not a resolver option: {option!r}", subject=f"spec.dnsConfig.options[{number}]")
+
+
+def _alias_line(number: int, alias: HostAlias) -> str:
+    subject = f"spec.hostAliases[{number}]"
+    _check_ip(alias.ip, f"{subject}.ip")
+    if not alias.hostnames:
+        raise InvalidTask("names no host", subject=f"{subject}.hostnames")
+    for position, name in enumerate(alias.hostnames):
+        if not _is_domain(name, _LABEL):
+            raise InvalidTask(f"not a host name: {name!r}", subject=f"{subject}.hostnames[{position}]")
+    return f"{alias.ip}\t{' '.join(alias.hostnames)}\n"
+
+
+def _is_domain(name: str, label: re.Pattern[str]) -> bool:
+    bare = name.removesuffix(".")
+    return 0 < len(bare) <= 253 and all(label.fullmatch(part) for part in bare.split("."))
+
+
+def _check_ip(text: str, subject: str) -> None:
+    try:
+        if "%" in text:
+            raise ValueError("a zone has no meaning in a pod")
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        raise InvalidTask(f"not an IP address: {text!r}", subject=subject) from error
