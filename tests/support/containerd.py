@@ -32,6 +32,7 @@ PREFIX = "mpe-containerd-"
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 10.0
 RUNC_STATE = Path("/run/containerd/runc")
+SHIM_SOCKETS = Path("/run/containerd/s")
 _TASKS = "io.containerd.runtime.v2.task"
 _CONFIG = """\
 version = 2
@@ -159,12 +160,12 @@ class _Remains:
         self._socket = f"{directory}/c.sock".encode()
 
     def remove(self) -> None:
-        sockets, states, namespaces = self._shim_sockets(), self._runc_states(), self._namespaces()
+        states, namespaces = self._runc_states(), self._namespaces()
         self._end_processes()
         left = cgroupdirs.sweep(f"/{self._directory.name}")
         for mount in self._mounts():
             subprocess.run(["umount", "--lazy", mount], check=False, stderr=subprocess.DEVNULL)
-        for path in sockets:
+        for path in self._dead_sockets():
             path.unlink(missing_ok=True)
         for path in states:
             shutil.rmtree(path, ignore_errors=True)
@@ -209,9 +210,19 @@ class _Remains:
     def _bundles(self) -> Iterator[Path]:
         return (self._directory / "state" / _TASKS).glob("*/*")
 
-    def _shim_sockets(self) -> list[Path]:
-        files = [bundle / "address" for bundle in self._bundles()]
-        return [Path(file.read_text().strip().removeprefix("unix://")) for file in files if file.is_file()]
+    def _dead_sockets(self) -> list[Path]:
+        """Sockets in containerd's common directory that came in our time and that nobody serves.
+
+        A shim that was killed leaves its own, under a digest of names that nobody may remember. Asked twice, since a
+        foreign shim may be between bind and listen.
+        """
+        config = self._directory / "config.toml"
+        since = config.stat().st_mtime if config.exists() else time.time()
+        young = [path for path in SHIM_SOCKETS.glob("*") if _changed(path) >= since]
+        refused = [path for path in young if not _accepts(str(path))]
+        if refused:
+            time.sleep(0.02)
+        return [path for path in refused if not _accepts(str(path))]
 
     def _runc_states(self) -> list[Path]:
         """runc keeps them by namespace and container, without regard to whose containerd it is."""
@@ -242,6 +253,13 @@ def _accepts(address: str) -> bool:
         except OSError:
             return False
         return True
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _pids() -> list[int]:

@@ -17,7 +17,7 @@ from executor.containerd import Containerd
 from executor.containerd.api.tasks_pb2 import ListTasksRequest, ListTasksResponse
 from executor.containerd.channel import Channel
 from executor.errors import ContainerdFailure, ContainerdUnavailable
-from tests.integration.containerd.launching import Launcher, alive
+from tests.integration.containerd.launching import Launcher, alive, wait_dead
 from tests.support import cgroupdirs
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import ImageSpec, write_archive
@@ -100,22 +100,25 @@ async def test_a_containerd_that_comes_back_is_found_within_a_second() -> None:
 
 
 async def test_a_private_containerd_leaves_nothing(tmp_path: Path) -> None:
+    before = _shim_sockets()
     with PrivateContainerd() as node:
         async with await Containerd.connect(node.address, "leaks") as client:
             await client.images.import_archive(write_archive(tmp_path / "busybox.tar", ImageSpec()))
             launcher = Launcher(client, node.cgroup, tmp_path)
             pids = [await launcher.run(name, "sleep 1000") for name in ("one", "two")]
-        os.kill(node.shims()[0], 9)
-        sockets = [Path(line.split()[-1]) for line in _unix_sockets() if "/run/containerd/s/" in line]
+            shims = node.shims()
+            os.kill(shims[0], signal.SIGKILL)  # containerd removes what names this one's socket, but not the socket
+            assert await wait_dead(shims[0]) and (await wait_dead(pids[0]) or await wait_dead(pids[1]))
+        sockets = _shim_sockets() - before
+        assert len(sockets) >= 2
 
     assert not node.directory.exists()
-    assert not [pid for pid in pids if alive(pid)]
-    assert node.shims() == []
+    assert not [pid for pid in (*pids, *shims) if alive(pid)]
     assert cgroupdirs.below(node.cgroup) == []
     mountinfo, runc_state = Path("/proc/self/mountinfo"), Path("/run/containerd/runc/leaks")
     assert node.directory.name not in await asyncio.to_thread(mountinfo.read_text)
     assert not await asyncio.to_thread(runc_state.exists)
-    assert sockets and not {str(path) for path in sockets} & {line.split()[-1] for line in _unix_sockets()}
+    assert not _shim_sockets() & sockets
 
 
 def test_what_a_killed_test_run_left_is_removed_by_the_next() -> None:
@@ -144,5 +147,5 @@ def test_grpc_is_loaded_late_and_its_fork_handlers_are_off() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _unix_sockets() -> list[str]:
-    return Path("/proc/net/unix").read_text().splitlines()
+def _shim_sockets() -> set[str]:
+    return {path.name for path in Path("/run/containerd/s").glob("*")}
