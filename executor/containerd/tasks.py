@@ -7,6 +7,7 @@ file, and with an empty stderr it brings the shim down.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -29,6 +30,9 @@ _STATUSES = {
     task_pb2.PAUSED: TaskStatus.PAUSED,
     task_pb2.PAUSING: TaskStatus.PAUSING,
 }
+
+# The shim uses the path as it stands, but first parses it as a URL and fails on what is no escape there.
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Tasks:
@@ -174,14 +178,21 @@ def _streams(
     """The shim takes either no stream at all or both outputs; with a terminal there is no stderr."""
     given = [path for path in (stdin, stdout, stderr) if path is not None]
     for path in given:
-        if not path.is_absolute():
-            raise ContainerdFailure("standard streams need an absolute path", subject=str(path))
+        _check_stream(path)
     nothing = os.devnull if given else ""
     return {
         "stdin": str(stdin or ""),
         "stdout": str(stdout or nothing),
         "stderr": "" if terminal else str(stderr or nothing),
     }
+
+
+def _check_stream(path: Path) -> None:
+    if not path.is_absolute():
+        raise ContainerdFailure("standard streams need an absolute path", subject=str(path))
+    if _BAD_ESCAPE.search(str(path)):
+        message = "containerd's shim cannot open a path with a % that two hexadecimal digits do not follow"
+        raise ContainerdFailure(message, subject=str(path), mend="reach it by a symbolic link")
 
 
 def _task(process: task_pb2.Process, container_id: str) -> Task:

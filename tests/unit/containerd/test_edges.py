@@ -74,6 +74,9 @@ def test_the_shim_takes_no_stream_or_both() -> None:
     assert terminal == {"stdin": "/i", "stdout": "/o", "stderr": ""}
     with pytest.raises(ContainerdFailure, match="file:/x"):
         _streams(stdout=Path("file:///x"), stderr=None)
+    with pytest.raises(ContainerdFailure, match=r"/50%off/x.*symbolic link"):
+        _streams(stdout=Path("/50%off/x"), stderr=None)
+    assert _streams(stdout=Path("/a%41?#: ü"), stderr=None)["stdout"] == "/a%41?#: ü"
 
 
 def test_a_shim_group_is_an_annotation_beside_the_others() -> None:
