@@ -6,6 +6,8 @@ come out whole, in order, once; after a MesosFailure the stream has no meaning a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from executor.errors import MesosFailure
 
 _DIGITS_MAX = 10
@@ -17,16 +19,16 @@ class Records:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The records that `data` completes. Raises MesosFailure on anything that is no record."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The records that `data` completes, to be taken to the end. Raises MesosFailure at anything that is no
+        record, after the whole records before it: what they say happened.
+        """
         self._buffer += data
-        records: list[bytes] = []
         start = 0
         while (bounds := self._next(start)) is not None:
             begin, start = bounds
-            records.append(bytes(self._buffer[begin:start]))
+            yield bytes(self._buffer[begin:start])
         del self._buffer[:start]
-        return records
 
     def _next(self, start: int) -> tuple[int, int] | None:
         newline = self._buffer.find(b"\n", start, start + _DIGITS_MAX + 1)

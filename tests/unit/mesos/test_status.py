@@ -1,0 +1,99 @@
+"""TaskStatus as Mesos wants it, and what a container's end means for its task."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.mesos.status import (
+    MEMORY_LIMIT,
+    PREEMPTED,
+    TERMINAL,
+    Capabilities,
+    Outcome,
+    TaskState,
+    is_terminal,
+    outcome,
+    status,
+)
+from executor.names import TaskId
+
+T1 = TaskId("t1")
+AWARE = Capabilities(partition_aware=True, task_killing_state=True)
+OLD = Capabilities()
+
+
+def test_capabilities_are_read_from_the_framework_info() -> None:
+    declared = {"capabilities": [{"type": "MULTI_ROLE"}, {"type": "PARTITION_AWARE"}, {"type": "TASK_KILLING_STATE"}]}
+    assert Capabilities.of(declared) == AWARE
+    assert Capabilities.of({"name": "old"}) == OLD
+
+
+def test_states_that_depend_on_the_framework() -> None:
+    assert (AWARE.gone, OLD.gone) == (TaskState.GONE, TaskState.LOST)
+    assert (AWARE.killing, OLD.killing) == (TaskState.KILLING, None)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "flags", "expected"),
+    [
+        (0, {}, Outcome(TaskState.FINISHED, None, "exited with status 0")),
+        (3, {}, Outcome(TaskState.FAILED, None, "exited with status 3")),
+        (137, {}, Outcome(TaskState.FAILED, None, "terminated by SIGKILL")),
+        (255, {}, Outcome(TaskState.FAILED, None, "exited with status 255")),
+        (137, {"oom": True}, Outcome(TaskState.FAILED, MEMORY_LIMIT, "Memory limit exceeded; terminated by SIGKILL")),
+        (0, {"oom": True}, Outcome(TaskState.FINISHED, None, "exited with status 0")),
+        (0, {"killed": True}, Outcome(TaskState.KILLED, None, "Killed; exited with status 0")),
+        (143, {"killed": True}, Outcome(TaskState.KILLED, None, "Killed; terminated by SIGTERM")),
+        (
+            137,
+            {"revoked": True, "killed": True},
+            Outcome(TaskState.GONE, PREEMPTED, "Resources were taken back; terminated by SIGKILL"),
+        ),
+    ],
+)
+def test_outcome(exit_code: int, flags: dict[str, bool], expected: Outcome) -> None:
+    assert outcome(exit_code, capabilities=AWARE, **flags) == expected
+
+
+def test_a_framework_that_knows_no_gone_hears_lost() -> None:
+    assert outcome(137, capabilities=OLD, revoked=True).state is TaskState.LOST
+
+
+def test_the_least_status() -> None:
+    assert status(T1, TaskState.RUNNING) == {"task_id": {"value": "t1"}, "state": "TASK_RUNNING"}
+
+
+def test_a_full_status() -> None:
+    info = {"ip_addresses": [{"ip_address": "10.0.0.2"}]}
+    full = status(
+        T1,
+        TaskState.GONE,
+        reason=PREEMPTED,
+        message="m",
+        labels={"revocation": "r1"},
+        healthy=False,
+        network_infos=[info],
+        check_status={"type": "HTTP", "http": {"status_code": 200}},
+        limitation=[{"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}],
+        data=b"\0",
+    )
+    assert full == {
+        "task_id": {"value": "t1"},
+        "state": "TASK_GONE",
+        "reason": "REASON_CONTAINER_PREEMPTED",
+        "message": "m",
+        "labels": {"labels": [{"key": "revocation", "value": "r1"}]},
+        "healthy": False,
+        "container_status": {"network_infos": [info]},
+        "check_status": {"type": "HTTP", "http": {"status_code": 200}},
+        "limitation": {"resources": [{"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}]},
+        "data": "AA==",
+    }
+
+
+def test_terminal_states_are_those_of_mesos() -> None:
+    assert {state.value for state in TERMINAL} == {
+        f"TASK_{name}" for name in ("FINISHED", "FAILED", "KILLED", "ERROR", "LOST", "DROPPED", "GONE")
+    }
+    assert is_terminal("TASK_GONE")
+    assert not is_terminal("TASK_KILLING")
