@@ -70,6 +70,7 @@ async def test_a_call_to_a_containerd_that_hangs_ends_at_its_deadline() -> None:
         request, reply, method = ListTasksRequest(), ListTasksResponse, "tasks.v1.Tasks/List"
         await channel.call(method, request, reply, subject="tasks")
         os.kill(node.pid, signal.SIGSTOP)
+        await asyncio.to_thread(_wait_stopped, node.pid)
 
         with pytest.raises(ContainerdUnavailable, match="did not answer in time"):
             await channel.call(method, request, reply, subject="tasks", timeout_s=0.3)
@@ -145,6 +146,14 @@ def test_grpc_is_loaded_late_and_its_fork_handlers_are_off() -> None:
     environment = {**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "1"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def _wait_stopped(pid: int) -> None:
+    """Each thread stops when it is next scheduled."""
+    while any(
+        thread.read_text().rpartition(")")[2].split()[0] != "T" for thread in Path(f"/proc/{pid}/task").glob("*/stat")
+    ):
+        time.sleep(0.01)
 
 
 def _shim_sockets() -> set[str]:

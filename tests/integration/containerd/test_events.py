@@ -74,7 +74,8 @@ async def test_an_exec_is_told_from_its_container(client: Containerd, launcher: 
 
 async def test_an_oom_is_reported(client: Containerd, launcher: Launcher) -> None:
     async with client.events.subscribe((Topic.OOM,)) as stream:
-        await launcher.create("hog", "x=a; while :; do x=$x$x; done")
+        # Again and again, for the shim starts to listen only after the first process has been started.
+        await launcher.create("hog", "while :; do (x=a; while :; do x=$x$x; done); sleep 0.1; done")
         await client.tasks.update("hog", {"memory": {"limit": 16 << 20, "swap": 16 << 20}})
         await client.tasks.start("hog")
 
