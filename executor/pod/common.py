@@ -1,0 +1,183 @@
+"""What pods of both descriptions, Kubernetes' and Mesos' own, are held to. Pure.
+
+Every function takes the path of the field that it judges, to name it in its InvalidTask.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import posixpath
+import re
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from executor.errors import InvalidTask
+from executor.mesos.resources import MIB, Resources
+from executor.names import Role, TaskId
+from executor.pod.spec import ContainerSpec, Limits
+
+MIN_MEMORY_BYTES = 4 * MIB
+"""Below this runc itself does not get a container started."""
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_VARIABLE = re.compile(r"[^\0=]+")
+
+
+def dns_label(text: str, subject: str) -> str:
+    if not _LABEL.fullmatch(text):
+        mend = "use 1 to 63 small letters, digits and -, with a letter or digit at both ends"
+        raise InvalidTask(f"{text[:80]!r} is no DNS label", subject=subject, mend=mend)
+    return text
+
+
+def dns_subdomain(text: str, subject: str) -> str:
+    if len(text) > 253 or not _SUBDOMAIN.fullmatch(text):
+        raise InvalidTask(f"{text[:80]!r} is no DNS name", subject=subject, mend="use small letters, digits, - and .")
+    return text
+
+
+def slug(text: str) -> str:
+    """Any text as a DNS label, `task` where nothing of it can be used."""
+    label = re.sub(r"[^a-z0-9]+", "-", text.lower())
+    return label.strip("-")[:63].rstrip("-") or "task"
+
+
+def absolute(path: str, subject: str) -> str:
+    """A clean absolute path: with nothing in it that leads upwards."""
+    if not path.startswith("/") or ".." in path.split("/"):
+        raise InvalidTask(f"{path[:80]!r} is no absolute path, or has .. in it", subject=subject)
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+def mount_path(path: str, subject: str) -> str:
+    clean = absolute(path, subject)
+    if clean in ("/", "/proc") or clean.startswith("/proc/"):
+        raise InvalidTask(f"nothing can be mounted on {clean}", subject=subject)
+    return clean
+
+
+def ip_address(text: str, subject: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        raise InvalidTask(f"{text[:80]!r} is no IP address", subject=subject) from error
+    return text
+
+
+def variable(name: str, subject: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise InvalidTask(f"{name[:80]!r} cannot name a variable", subject=subject)
+    return name
+
+
+def image(reference: str, subject: str) -> str:
+    if not reference or reference != reference.strip() or any(char.isspace() for char in reference):
+        raise InvalidTask("names no image", subject=subject, mend="name an image that is on the node")
+    return reference
+
+
+def unique(names: Iterable[tuple[str, str]]) -> None:
+    """Pairs of subject and name. Raises for the first name that was there before."""
+    seen: set[str] = set()
+    for subject, name in names:
+        if name in seen:
+            raise InvalidTask(f"{name!r} is there twice", subject=subject)
+        seen.add(name)
+
+
+def offered(port: int, resources: Resources, subject: str) -> int:
+    """A port of the node that the task may use: two pods never get the same one from Mesos."""
+    if not resources.offers(port):
+        raise InvalidTask(
+            f"port {port} of the node is not among the task's ports resource: {resources.ports_text()}",
+            subject=subject,
+            mend="take it from an offer's ports",
+        )
+    return port
+
+
+def role(resources: Resources, subject: str) -> Role:
+    if len(resources.roles) > 1:
+        raise InvalidTask(f"are allocated to several roles: {', '.join(resources.roles)}", subject=subject)
+    return resources.roles[0] if resources.roles else Role("*")
+
+
+def usable(resources: Resources, subject: str) -> None:
+    """Raises if the resources are such as no pod can have here."""
+    if resources.gpus:
+        raise InvalidTask("gpus are not supported yet", subject=subject)
+    if resources.special_disks:
+        raise InvalidTask(f"this disk is not supported yet: {', '.join(resources.special_disks)}", subject=subject)
+    if resources.mem_bytes < MIN_MEMORY_BYTES:
+        mend = "a pod cannot run without memory: give the task mem"
+        raise InvalidTask(
+            f"mem is {resources.mem_bytes} bytes, less than {MIN_MEMORY_BYTES}", subject=subject, mend=mend
+        )
+
+
+def memory(size_bytes: int, resources: Resources, subject: str) -> int:
+    """One container's memory, in bytes."""
+    if size_bytes < MIN_MEMORY_BYTES:
+        mend = "write 64Mi for 64 MiB; m means thousandths"
+        raise InvalidTask(
+            f"{size_bytes} bytes are less than the {MIN_MEMORY_BYTES} that a container needs",
+            subject=subject,
+            mend=mend,
+        )
+    if size_bytes > resources.mem_bytes:
+        raise InvalidTask(f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject)
+    return size_bytes
+
+
+def at_most(limits: Limits, requests: Limits, subject: str) -> None:
+    for name, most, asked in (
+        ("cpu", limits.cpus, requests.cpus),
+        ("memory", limits.memory_bytes, requests.memory_bytes),
+    ):
+        if most is not None and asked is not None and asked > most:
+            raise InvalidTask(
+                f"requests {asked}, which is more than its limit of {most}", subject=f"{subject}.requests.{name}"
+            )
+
+
+def fits(containers: Sequence[ContainerSpec], resources: Resources, subject: str) -> None:
+    """What containers are promised and allowed together must be the task's to give."""
+    sums = (
+        ("memory limits", sum(c.limits.memory_bytes or 0 for c in containers), resources.mem_bytes, "mem", "bytes"),
+        ("memory requests", sum(c.requests.memory_bytes or 0 for c in containers), resources.mem_bytes, "mem", "bytes"),
+        ("cpu requests", round(sum(c.requests.cpus or 0 for c in containers), 3), resources.cpus, "cpus", "cores"),
+    )
+    for what, total, most, name, unit in sums:
+        if total > most:
+            mend = "lower them, or launch the task with more"
+            raise InvalidTask(
+                f"{what} are {total} {unit} together, the task's {name} {most}", subject=subject, mend=mend
+            )
+
+
+def uid(task_ids: Sequence[TaskId]) -> str:
+    """A pod's UUID from its tasks, for a pod that brings none."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join(["mesos", *task_ids])))
+
+
+def without_twins(names: Sequence[str]) -> tuple[str, ...]:
+    """Names made unique with -2, -3, ...; a DNS label stays one."""
+    seen: Counter[str] = Counter()
+    taken, found = set(names), []
+    for name in names:
+        seen[name] += 1
+        unique_name = name
+        while seen[name] > 1 and (unique_name in taken):
+            unique_name = f"{name[:55].rstrip('-')}-{seen[name]}"
+            seen[name] += unique_name in taken
+        taken.add(unique_name)
+        found.append(unique_name)
+    return tuple(found)
+
+
+def one_word(text: str, subject: str) -> str:
+    """What becomes a word of resolv.conf."""
+    if not text or not text.isprintable() or any(char.isspace() for char in text):
+        raise InvalidTask(f"{text[:80]!r} is no single word", subject=subject)
+    return text

@@ -1,0 +1,69 @@
+"""Fields of a TaskInfo that mean the same with a Kubernetes pod in its data and without. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from executor.errors import InvalidTask
+from executor.mesos.resources import Resources
+from executor.pod import common
+from executor.pod.spec import NetworkWish, PortMapping
+from executor.pod.taskinfo import NetworkInfo, TaskInfo
+from executor.pod.taskinfo import PortMapping as MesosPortMapping
+
+_NANO = 1e-9
+
+
+def labels(info: TaskInfo) -> dict[str, str]:
+    return {label.key: label.value for label in info.labels.labels}
+
+
+def grace_s(info: TaskInfo) -> float | None:
+    period = info.kill_policy.grace_period
+    return None if period is None else period.nanoseconds * _NANO
+
+
+def deadline_s(info: TaskInfo) -> float | None:
+    longest = info.max_completion_time
+    return None if longest is None else longest.nanoseconds * _NANO
+
+
+def networks(info: TaskInfo) -> tuple[NetworkWish, ...]:
+    """In order: the first is eth0."""
+    infos = info.container.network_infos if info.container is not None else ()
+    return tuple(NetworkWish(name=network.name, network_info=_as_sent(network)) for network in infos)
+
+
+def _as_sent(network: NetworkInfo) -> dict[str, Any]:
+    sent: dict[str, Any] = msgspec.to_builtins(network)
+    return {key: value for key, value in sent.items() if value}
+
+
+def network_ports(info: TaskInfo, resources: Resources, path: str) -> tuple[PortMapping, ...]:
+    """Port mappings of the network_infos."""
+    infos = info.container.network_infos if info.container is not None else ()
+    return tuple(
+        port
+        for index, network in enumerate(infos)
+        for port in port_mappings(
+            network.port_mappings, resources, f"{path}.container.network_infos[{index}].port_mappings"
+        )
+    )
+
+
+def port_mappings(mappings: tuple[MesosPortMapping, ...], resources: Resources, path: str) -> Iterator[PortMapping]:
+    for index, mapping in enumerate(mappings):
+        protocol = mapping.protocol.upper()
+        if protocol not in ("TCP", "UDP"):
+            raise InvalidTask(f"{mapping.protocol[:20]!r} is neither tcp nor udp", subject=f"{path}[{index}].protocol")
+        port = common.offered(mapping.host_port, resources, f"{path}[{index}].host_port")
+        yield PortMapping(host_port=port, container_port=mapping.container_port, protocol=protocol)
+
+
+def distinct(ports: tuple[PortMapping, ...], subject: str) -> tuple[PortMapping, ...]:
+    """Raises if two mappings want the same port of the node."""
+    common.unique((subject, f"{port.host_port}/{port.protocol.lower()}") for port in ports)
+    return ports
