@@ -39,7 +39,8 @@ async def add(plugins: Plugins, record: Record) -> tuple[Json | None, Fault | No
 async def delete(plugins: Plugins, record: Record, retry_delays_s: Sequence[float]) -> tuple[Fault, ...]:
     """Every plugin, last first; empty: nothing of the attachment is left.
 
-    A plugin that does not speak the version refuses ADD and DEL alike: where ADD did not succeed, it has done nothing.
+    A plugin that does not speak the version refuses ADD and DEL alike: where ADD did not succeed, it has done
+    nothing.
     """
     previous = record.result if version.at_least(record.version, version.CHECK) else None
     faults = []

@@ -1,33 +1,25 @@
-"""One run of one CNI plugin: an executable, environment and stdin in, JSON out.
+"""One run of one CNI plugin: environment and JSON in, JSON out. Whatever goes wrong is an Outcome, not an exception.
 
-Invariants: a plugin gets a minimal environment and no inherited descriptor; it leads a process group of its own,
-which is killed at the time limit and when the caller is cancelled; what it prints is bounded. Whatever goes wrong is
-an Outcome, not an exception.
 Source: CNI specification 1.1.0, section 2.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from executor.cni.attachment import Json
 from executor.cni.failure import PluginError
+from executor.cni.process import STDOUT_MAX_BYTES, execute
 from executor.log import get_logger
 
 log = get_logger(__name__)
 
-_STDOUT_MAX_BYTES = 1 << 20
-_STDERR_KEPT_BYTES = 4096
-_REAP_S = 5.0  # a SIGKILLed process that is still there sits in the kernel
-_DRAIN_S = 0.5  # a daemon that the plugin left behind may hold its stdout open for ever
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -88,7 +80,7 @@ class Plugins:
         if path is None:
             return Outcome(error=PluginError(f"no executable of that name in {self._path}"))
         started = time.monotonic()
-        outcome = await _execute(path, call.environment(self._path), json.dumps(call.config).encode(), self._timeout_s)
+        outcome = await self._outcome(path, call)
         log.debug(
             "CNI plugin ran",
             plugin=kind,
@@ -100,6 +92,18 @@ class Plugins:
             error=str(outcome.error) if outcome.error else "",
         )
         return outcome
+
+    async def _outcome(self, path: Path, call: Call) -> Outcome:
+        stdin = json.dumps(call.config).encode()
+        try:
+            finished = await execute(path, call.environment(self._path), stdin, self._timeout_s)
+        except OSError as error:
+            return Outcome(error=PluginError(f"cannot be executed: {error.strerror}", details=str(path)))
+        if finished.returncode is None:
+            return Outcome(error=PluginError(f"did not end within {self._timeout_s:g} s and was killed"))
+        if len(finished.stdout) > STDOUT_MAX_BYTES:
+            return Outcome(error=PluginError(f"printed more than {STDOUT_MAX_BYTES} bytes"))
+        return read_outcome(finished.returncode, finished.stdout, finished.stderr)
 
     async def versions(self, kind: str) -> tuple[str, ...]:
         """The CNI versions that a plugin speaks; asked once per executable. One without VERSION is of 0.1.0."""
@@ -151,62 +155,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-async def _execute(path: Path, environment: dict[str, str], stdin: bytes, timeout_s: float) -> Outcome:
-    """No preexec_fn, user= or group=: these would fork a process that has gRPC's threads instead of using vfork."""
-    pipe = asyncio.subprocess.PIPE
-    try:
-        process = await asyncio.create_subprocess_exec(
-            str(path), stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd="/", start_new_session=True
-        )
-    except OSError as error:
-        return Outcome(error=PluginError(f"cannot be executed: {error.strerror}", details=str(path)))
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _converse(process, stdin)
-    except TimeoutError:
-        return Outcome(error=PluginError(f"did not end within {timeout_s:g} s and was killed"))
-    finally:
-        await _kill(process)
-
-
-async def _converse(process: asyncio.subprocess.Process, stdin: bytes) -> Outcome:
-    assert process.stdin and process.stdout and process.stderr  # noqa: S101 - all three are pipes
-    stdout, stderr = bytearray(), bytearray()
-    readers = (
-        asyncio.create_task(_read(process.stdout, stdout, _STDOUT_MAX_BYTES)),
-        asyncio.create_task(_read(process.stderr, stderr, _STDERR_KEPT_BYTES)),
-    )
-    try:
-        with suppress(ConnectionError):  # it may decide without reading its configuration
-            process.stdin.write(stdin)
-            await process.stdin.drain()
-        process.stdin.close()
-        returncode = await process.wait()
-        await asyncio.wait(readers, timeout=_DRAIN_S)
-    finally:
-        for reader in readers:
-            reader.cancel()
-    if len(stdout) > _STDOUT_MAX_BYTES:
-        return Outcome(error=PluginError(f"printed more than {_STDOUT_MAX_BYTES} bytes"))
-    return read_outcome(returncode, bytes(stdout), bytes(stderr[:_STDERR_KEPT_BYTES]))
-
-
-async def _read(stream: asyncio.StreamReader, into: bytearray, kept_bytes: int) -> None:
-    """Reads on past the bound, so that the plugin is not blocked, but keeps no more than one byte above it."""
-    while chunk := await stream.read(65536):
-        into += chunk[: max(0, kept_bytes + 1 - len(into))]
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    """The whole process group, unless its leader ended by itself (what it left behind then is meant to stay), and the
-    pipes.
-    """
-    if process.returncode is None or process.returncode < 0:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_REAP_S):
-                await process.wait()
-    process._transport.close()  # type: ignore[attr-defined]

@@ -15,6 +15,19 @@ NETNS = Path("/proc/self/ns/net")
 """A network namespace that needs no root; fake plugins leave it alone."""
 
 
+def running(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+async def gone(pid: int) -> None:
+    for _ in range(200):
+        if not running(pid):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"process {pid} still runs")
+
+
 class Bench:
     def __init__(self, directory: Path, timeout_s: float = 20.0) -> None:
         self.config_dir = directory / "net.d"
