@@ -20,12 +20,13 @@ import select
 import signal
 import socket
 import time
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from threading import Thread
 from typing import Any
 
 from executor.errors import MesosFailure
 from executor.log import get_logger
+from executor.mesos.connection import ANSWER_TIMEOUT_S, CallConnection, connect, failure
 from executor.mesos.environment import API_PATH, Environment
 from executor.mesos.outbox import Call, Outbox
 from executor.mesos.recordio import Records
@@ -48,38 +49,6 @@ logging.getLogger("pymesos").handlers.clear()
 log = get_logger(__name__)
 
 READ_BYTES = 64 << 10
-CONNECT_TIMEOUT_S = 1.0
-ANSWER_TIMEOUT_S = 10.0
-"""For the answer to SUBSCRIBE and to each call."""
-
-
-def _connect(environment: Environment) -> socket.socket:
-    """A blocking socket. Defect: IPv4 only, no domain socket. Raises MesosFailure."""
-    try:
-        if environment.domain_socket is not None:
-            return _connect_domain(str(environment.domain_socket))
-        host, _, port = environment.agent_endpoint.rpartition(":")
-        sock = socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S)
-    except OSError as error:
-        raise _failure(environment, f"cannot connect: {error}") from error
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return sock
-
-
-def _connect_domain(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(CONNECT_TIMEOUT_S)
-    try:
-        sock.connect(path)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _failure(environment: Environment, message: str) -> MesosFailure:
-    return MesosFailure(message, subject=f"agent {environment.domain_socket or environment.agent_endpoint}")
 
 
 class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
@@ -89,10 +58,10 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
     _request: memoryview
 
     def __init__(self, driver: ExecutorDriver) -> None:
-        # Defect: its constructor leaks the socket when connecting fails. What it sets is set here.
+        # Defects: its constructor knows only IPv4 addresses, and leaks the socket when connecting fails.
         self._environment = driver.environment
         self._addr = self._environment.agent_endpoint
-        self._sock = _connect(self._environment)
+        self._sock = connect(self._environment)
         self._sock.settimeout(0)
         self.connected = True
         self._parser = HttpParser()
@@ -109,7 +78,7 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
         except BlockingIOError:
             pass
         except OSError as error:
-            raise _failure(self._environment, f"cannot send: {error}") from error
+            raise failure(self._environment, f"cannot send: {error}") from error
         return True
 
     def read(self) -> bool:
@@ -123,16 +92,16 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
         except BlockingIOError:
             return True
         except OSError as error:
-            raise _failure(self._environment, f"cannot receive: {error}") from error
+            raise failure(self._environment, f"cannot receive: {error}") from error
         parsed = self._parser.execute(data, len(data))
         if self._stream_id is None and self._parser.is_headers_complete():
             self._check_answer(ended=not data)
         if self._stream_id is not None:
             self._process(self._parser.recv_body())
         if self._parser.get_errno() and data:
-            raise _failure(self._environment, f"the answer is no HTTP: {self._parser.get_error()}")
+            raise failure(self._environment, f"the answer is no HTTP: {self._parser.get_error()}")
         if not data or parsed < len(data) or self._parser.is_message_complete():
-            raise _failure(self._environment, "the agent closed the event stream")
+            raise failure(self._environment, "the agent closed the event stream")
         return True
 
     def _check_answer(self, *, ended: bool) -> None:
@@ -144,27 +113,15 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
         elif ended or self._parser.is_message_complete():
             text = self._parser.recv_body().decode(errors="replace")
             self._callback.session.refused(status, text)
-            raise _failure(self._environment, f"SUBSCRIBE was answered by HTTP {status}: {text}")
+            raise failure(self._environment, f"SUBSCRIBE was answered by HTTP {status}: {text}")
 
     def _process(self, body: bytes) -> None:
         for record in self._records.feed(body):
             try:
                 event = json.loads(record)
             except (ValueError, RecursionError) as error:
-                raise _failure(self._environment, f"an event is no JSON: {error}") from error
+                raise failure(self._environment, f"an event is no JSON: {error}") from error
             self._callback.process_event(event)
-
-
-class _CallConnection(HTTPConnection):
-    """The connection of all other calls, kept open."""
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__("agent")
-        self._environment = environment
-
-    def connect(self) -> None:
-        self.sock = _connect(self._environment)
-        self.sock.settimeout(ANSWER_TIMEOUT_S)
 
 
 class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has no types
@@ -186,7 +143,7 @@ class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has n
         self.executor_id = {"value": environment.executor_id}
         self.tasks: dict[str, Any] = {}
         self.updates: dict[str, Any] = {}
-        self._calls: _CallConnection | None = None
+        self._calls: CallConnection | None = None
         self._calls_stale = False
 
     def gen_request(self) -> bytes:
@@ -246,7 +203,7 @@ class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has n
             while self._started:
                 left_s = None if self.session.subscribed else deadline_s - time.monotonic()
                 if left_s is not None and left_s <= 0:
-                    raise _failure(self.environment, f"no answer to SUBSCRIBE in {ANSWER_TIMEOUT_S:g} s")
+                    raise failure(self.environment, f"no answer to SUBSCRIBE in {ANSWER_TIMEOUT_S:g} s")
                 ready = self._wait(subscription, left_s)
                 if ready & select.POLLOUT:
                     subscription.write()
@@ -292,14 +249,14 @@ class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has n
         if self._calls_stale:
             self._calls_stale = False
             self.hang_up()
-        self._calls = self._calls or _CallConnection(self.environment)
+        self._calls = self._calls or CallConnection(self.environment)
         try:
             self._calls.request("POST", self.environment.api_path, json.dumps(document).encode(), headers)
             answer = self._calls.getresponse()
             return answer.status, answer.read().decode(errors="replace")
         except (OSError, HTTPException, MesosFailure) as error:
             self.hang_up()
-            raise _failure(self.environment, f"no answer to {call.type}: {error!r}") from error
+            raise failure(self.environment, f"no answer to {call.type}: {error!r}") from error
 
     def hang_up(self) -> None:
         """Closes the calls' connection; for the sender's thread, and for anyone once that has ended."""

@@ -18,6 +18,7 @@ from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId
 
 Json = dict[str, Any]
 Answer = tuple[int, str]
+Greet = Callable[["Subscription"], Awaitable[None]]
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 SUBSCRIBED: Json = {
@@ -94,6 +95,25 @@ async def welcome(subscription: Subscription) -> None:
     await subscription.send(SUBSCRIBED)
 
 
+def answering(first: bytes, *, close: bool = False) -> Greet:
+    """Answers the first SUBSCRIBE with these bytes, every later one well."""
+    pending = [first]
+
+    async def greet(subscription: Subscription) -> None:
+        if not pending:
+            await welcome(subscription)
+            return
+        await subscription.write(pending.pop())
+        if close:
+            subscription.close()
+
+    return greet
+
+
+def http(status: int, text: str) -> bytes:
+    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+
+
 async def accept(_: Request) -> Answer:
     return 202, ""
 
@@ -102,7 +122,7 @@ async def accept(_: Request) -> Answer:
 class ScriptedAgent:
     """`greet` answers every SUBSCRIBE, `answer` every other call; both may be replaced at any time."""
 
-    greet: Callable[[Subscription], Awaitable[None]] = welcome
+    greet: Greet = welcome
     answer: Callable[[Request], Awaitable[Answer]] = accept
     domain_socket: Path | None = None
     port: int = 0
