@@ -12,6 +12,7 @@ from tests.support import cgroupdirs
 from tests.support.node import syscalls
 from tests.support.node.record import Node
 
+_LAYERS = tuple(f".var-lib/{name}" for name in ("lower", "upper", "work"))
 SI_KERNEL = 0x80
 """A signal that a terminal sent: the whole foreground process group has got it already."""
 
@@ -26,7 +27,7 @@ def run(
     """Never returns. Writes the command's wait status, in decimal, to the file descriptor `status`."""
     syscalls.die_with_parent()
     syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC)
-    _mount()
+    _mount(node.directory / "run")
     syscalls.loopback_up()
     environment = os.environ | {
         "MPE_TEST_NAMESPACE": "1",
@@ -60,12 +61,12 @@ def _reap() -> tuple[int, int] | None:
     return (pid, status) if pid else None
 
 
-def _mount() -> None:
+def _mount(staging: Path) -> None:
     syscalls.mount("", "/", "", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.mount("proc", "/proc", "proc")
     names = Path("/etc/resolv.conf").resolve()
     text = names.read_bytes() if names.is_relative_to("/run") and names.is_file() else None
-    _empty_run_with_overlaid_state()
+    _empty_run_with_overlaid_state(staging)
     if text is not None:  # systemd-resolved keeps the file there
         names.parent.mkdir(parents=True, exist_ok=True)
         names.write_bytes(text)
@@ -73,14 +74,18 @@ def _mount() -> None:
         syscalls.mount("tmpfs", "/dev/shm", "tmpfs", data="mode=1777")
 
 
-def _empty_run_with_overlaid_state() -> None:
-    """/run as after a boot; /var/lib with a writable layer in memory, so that nothing of the host has to be made."""
-    syscalls.mount("tmpfs", "/run", "tmpfs", data="mode=755")
-    layer = Path("/run/.var-lib")
-    for name in ("upper", "work"):
-        (layer / name).mkdir(parents=True)
-    shutil.copymode("/var/lib", layer / "upper")
-    layers = f"lowerdir=/var/lib,upperdir={layer}/upper,workdir={layer}/work"
-    syscalls.mount("overlay", "/var/lib", "overlay", data=layers)
-    for name in ("lock", "netns"):
-        Path("/run", name).mkdir()
+def _empty_run_with_overlaid_state(staging: Path) -> None:
+    """/run as after a boot; /var/lib with a writable layer in memory, so that nothing of the host has to be made.
+
+    The layer below is always the host's own /var/lib, kept at hand for nodes inside this one: the kernel stacks no
+    more than two overlays.
+    """
+    staging.mkdir()
+    syscalls.mount("tmpfs", str(staging), "tmpfs", data="mode=755")
+    for name in (*_LAYERS, "lock", "netns"):
+        (staging / name).mkdir(parents=True)
+    lower, upper, work = (Path("/run", name) for name in _LAYERS)
+    syscalls.mount(str(lower if lower.is_dir() else "/var/lib"), str(staging / _LAYERS[0]), "", flags=syscalls.MS_BIND)
+    syscalls.mount(str(staging), "/run", "", flags=syscalls.MS_MOVE)
+    shutil.copymode("/var/lib", upper)
+    syscalls.mount("overlay", "/var/lib", "overlay", data=f"lowerdir={lower},upperdir={upper},workdir={work}")
