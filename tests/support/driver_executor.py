@@ -19,7 +19,7 @@ from typing import Any
 from executor.config import LogSection
 from executor.log import configure
 from executor.mesos.driver import Driver
-from executor.mesos.environment import Environment
+from executor.mesos.environment import TOKEN, Environment
 from executor.mesos.events import Disconnected, Event, Kill, Launch, Message, Shutdown
 from executor.mesos.status import TaskState, status
 from executor.names import TaskId
@@ -74,7 +74,8 @@ async def run() -> None:
     away: list[list[str]] = []
     environment = Environment.take(os.environ)
     async with Driver(environment) as driver:
-        note("start", {"pid": os.getpid(), "sigint_kept": signal.getsignal(signal.SIGINT) is before})
+        kept = {"sigint_kept": signal.getsignal(signal.SIGINT) is before, "token_kept": TOKEN in os.environ}
+        note("start", {"pid": os.getpid(), **kept})
         async for event in driver.events():
             note(type(event).__name__, asdict(event) | {"ms": round((time.monotonic() - started_s) * 1000)})
             if not await handle(driver, event, away):
