@@ -1,7 +1,7 @@
 """Steps that run once per state of their inputs, and how their commands run, are logged and reported.
 
-A step's stamp holds the digest of its inputs; it is removed before the step runs and written after it succeeded, so
-that a step that was interrupted, by whatever, starts again.
+A step's stamp holds the digest of its inputs; it is removed, with the stamps of the steps that come after it, before
+the step runs, and written after it succeeded. So a step that was interrupted, by whatever, starts again.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def environment() -> dict[str, str]:
 class Step:
     """`run` makes `outputs`, and makes them again whenever `inputs` (files, directories, plain texts) change.
 
-    `after` names the step whose new run makes this one run again too. `mend` tells what to do about a failure.
+    `after` names an earlier step; whenever that runs, this one does too. `mend` tells what to do about a failure.
     """
 
     name: str
@@ -124,25 +124,26 @@ def attempt(name: str, mend: str, run: Callable[[Runner], None], report: Report)
         raise SystemExit(1) from None
 
 
-def ensure(steps: Sequence[Step], report: Report) -> None:
+def ensure(steps: Sequence[Step], report: Report, stamps: Path = STAMPS) -> None:
     """Run those steps whose inputs changed since they last succeeded, or whose outputs are gone."""
-    STAMPS.mkdir(parents=True, exist_ok=True)
-    states: dict[str, str] = {}
+    stamps.mkdir(parents=True, exist_ok=True)
     for step in steps:
         began_s = time.monotonic()
-        stamp = STAMPS / step.name
-        state = states[step.name] = digest(states.get(step.after, ""), step.inputs())
+        stamp = stamps / step.name
+        state = digest(step.inputs())
         current = stamp.exists() and stamp.read_text() == state and all(path.exists() for path in step.outputs)
         if not current:
-            stamp.unlink(missing_ok=True)
+            for other in steps:
+                if step.name in (other.name, other.after):
+                    (stamps / other.name).unlink(missing_ok=True)
             attempt(step.name, step.mend, step.run, report)
             stamp.write_text(state)
         report.line(step.name, "up to date" if current else "done", began_s)
 
 
-def digest(before: str, inputs: Sequence[Path | str]) -> str:
+def digest(inputs: Sequence[Path | str]) -> str:
     """One digest of texts and of files' names and contents; a directory counts with every source file below it."""
-    total = hashlib.sha256(before.encode())
+    total = hashlib.sha256()
     for name, content in _contents(inputs):
         total.update(f" {len(name)} {name} {len(content)} ".encode() + content)
     return total.hexdigest()
@@ -155,4 +156,4 @@ def _contents(inputs: Sequence[Path | str]) -> Iterator[tuple[str, bytes]]:
             continue
         for path in sorted(item.rglob("*")) if item.is_dir() else [item]:
             if path.is_file() and "__pycache__" not in path.parts:
-                yield str(path.relative_to(ROOT)), path.read_bytes()
+                yield os.path.relpath(path, ROOT), path.read_bytes()

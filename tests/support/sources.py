@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = ROOT / "executor/containerd/api"
 BUILT = {"__pycache__", "dist"}  # besides every directory with a leading dot, but for the continuous integration's
-SCRIPTS = ("packaging/prepare", "packaging/demo", "tests/run")
+SHEBANG = b"#!/usr/bin/env python3\n"
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,15 @@ class Source:
 
 def python_files() -> list[Source]:
     """Every Python file of the checkout, but for generated code."""
-    found = [path for path in all_files() if path.suffix == ".py" or str(path.relative_to(ROOT)) in SCRIPTS]
-    return [_source(path) for path in found if GENERATED not in path.parents]
+    return [_source(path) for path in all_files() if is_python(path) and GENERATED not in path.parents]
+
+
+def is_python(path: Path) -> bool:
+    """By its name, or, where it has no suffix, by its first line."""
+    if path.suffix or path.is_symlink():
+        return path.suffix == ".py"
+    with path.open("rb") as file:
+        return file.readline() == SHEBANG
 
 
 def modules(*packages: str) -> dict[str, Source]:

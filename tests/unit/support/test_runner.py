@@ -1,0 +1,147 @@
+"""The test command counts truly: whatever way a test or a suite ends, it is in the sums once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.outcome import Outcome, of_lines, of_targets
+from tests.support.runner import fault, parse
+from tests.support.sources import ROOT
+from tests.support.stoppable import Ended, run
+from tests.support.suites import Suite
+
+CASES = """
+import pytest
+
+@pytest.fixture
+def bad_setup():
+    raise ValueError
+
+@pytest.fixture
+def bad_teardown():
+    yield
+    raise ValueError
+
+def test_passes(): pass
+def test_fails(): assert False
+def test_bad_setup(bad_setup): pass
+def test_bad_teardown(bad_teardown): pass
+def test_bad_twice(bad_teardown): assert False
+def test_skips(): pytest.skip("no\\nreason")
+
+@pytest.mark.xfail(reason="known", strict=True)
+def test_expected(): assert False
+
+@pytest.mark.xfail(reason="known", strict=True)
+def test_unexpected(): pass
+"""
+
+
+def recorded(directory: Path, *arguments: str) -> tuple[int, Outcome]:
+    report = directory / "report"
+    report.touch()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.support.report", "-c", os.devnull, *arguments]
+    env = os.environ | {"MPE_TEST_REPORT": str(report), "PYTHONPATH": str(ROOT)}
+    code = subprocess.run(command, cwd=directory, env=env, capture_output=True, check=False).returncode
+    return code, of_lines(report.read_text().splitlines(keepends=True))
+
+
+def test_every_way_to_end_is_counted_once(tmp_path: Path) -> None:
+    (tmp_path / "test_cases.py").write_text(CASES)
+    code, outcome = recorded(tmp_path, "test_cases.py")
+    assert (code, str(outcome)) == (1, "1 passed, 5 failed, 2 skipped")
+    assert outcome.notes == [
+        "failed: test_cases.py::test_fails",
+        "failed: test_cases.py::test_bad_setup: in its setup",
+        "failed: test_cases.py::test_bad_teardown: in its teardown",
+        "failed: test_cases.py::test_bad_twice",
+        "skipped: test_cases.py::test_skips: no",
+        "skipped: test_cases.py::test_expected: expected failure: known",
+        "failed: test_cases.py::test_unexpected",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "test_broken.py").write_text("import no_such_module")
+    code, outcome = recorded(tmp_path, "test_broken.py")
+    fault(Suite("x", ()), Ended(code), outcome)
+    assert (code, str(outcome)) == (2, "0 passed, 2 failed, 0 skipped")
+
+
+@pytest.mark.parametrize(
+    ("ended", "failed_before", "failed_after"),
+    [
+        (Ended(0), 0, 0),
+        (Ended(1), 2, 2),
+        (Ended(1), 0, 1),  # it says that something failed, but nobody knows what
+        (Ended(5), 0, 0),  # no test matched; the sums tell
+        (Ended(4), 0, 1),
+        (Ended(-9), 1, 2),
+        (Ended(0, "the budget of time is used up"), 0, 1),
+    ],
+)
+def test_the_end_of_a_suite(ended: Ended, failed_before: int, failed_after: int) -> None:
+    outcome = Outcome(passed=3, failed=failed_before)
+    fault(Suite("x", ()), ended, outcome)
+    assert (outcome.passed, outcome.failed) == (3, failed_after)
+
+
+def test_a_line_that_was_cut_off_does_not_count() -> None:
+    line = json.dumps({"test": "a", "outcome": "passed", "reason": ""})
+    assert str(of_lines([f"{line}\n", line[:20]])) == "1 passed, 0 failed, 0 skipped"
+
+
+@pytest.mark.parametrize(("outcome", "ok"), [(Outcome(1), True), (Outcome(1, 1), False), (Outcome(0, 0, 3), False)])
+def test_only_what_ran_and_passed_is_good(outcome: Outcome, ok: bool) -> None:
+    assert outcome.ok == ok
+
+
+TARGETS = json.dumps(
+    {"targets": {"a": {"value": 1, "target": 2, "met": True}, "b": {"value": 3, "target": 2, "met": False}}}
+)
+
+
+@pytest.mark.parametrize(
+    ("judged", "sums"), [(True, "1 passed, 1 failed, 0 skipped"), (False, "1 passed, 0 failed, 1 skipped")]
+)
+def test_targets_are_tests(judged: bool, sums: str) -> None:
+    assert str(of_targets(TARGETS, judged=judged)) == sums
+
+
+@pytest.mark.parametrize("text", ["", "Traceback", "[]", '{"targets": 1}', "{}"])
+def test_benchmarks_without_targets_have_failed(text: str) -> None:
+    assert of_targets(text, judged=False).failed == 1
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["unit", "--json"], ["--quick"]])
+def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(arguments)
+
+
+def test_pytest_gets_what_follows_the_dashes() -> None:
+    options = parse(["unit", "--", "-k", "--json"])
+    assert [suite.name for suite in options.suites] == ["unit"]
+    assert options.pytest == ("-k", "--json")
+
+
+def test_without_a_name_the_suites_that_fit_run() -> None:
+    assert "unit" in [suite.name for suite in parse([]).suites]
+
+
+def test_a_suite_that_takes_too_long_is_interrupted() -> None:
+    script = "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
+    ended = run([sys.executable, "-c", script], env=os.environ, deadline_s=time.monotonic() + 0.5)
+    assert ended.code == 7
+    assert "budget" in ended.why
+
+
+def test_a_suite_without_time_is_not_started() -> None:
+    assert run(["/no/such/program"], env={}, deadline_s=time.monotonic() - 1).why
