@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import select
+import socket
 
 import pytest
 from http_parser.http import HTTP_REQUEST, HttpParser
 from hypothesis import given
 from hypothesis import strategies as st
+
+import executor.mesos.pymesos_fixes  # noqa: F401 imports pymesos without its side effects
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nMesos-Stream-Id: 7\r\nX: a\r\nX: b\r\n\r\n"
 
@@ -92,3 +96,44 @@ def test_what_it_cannot_do_it_refuses() -> None:
         HttpParser(HTTP_REQUEST)
     with pytest.raises(NotImplementedError):
         HttpParser(decompress=True)
+
+
+class Callback:
+    """What pymesos' Connection needs of its driver."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+        self.stream_id = ""
+        self.closed = False
+
+    def gen_request(self) -> bytes:
+        return b"POST / HTTP/1.1\r\n\r\n"
+
+    def process_event(self, event: object) -> None:
+        self.events.append(event)
+
+    def on_close(self) -> None:
+        self.closed = True
+
+
+def test_pymesos_as_it_is_reads_its_stream_through_it() -> None:
+    """Without any of our overrides, as pymesos' scheduler driver would."""
+    from pymesos.process import Connection
+
+    data = HEAD + chunks([b'17\n{"type": "ERROR"}', b"19\n{", b'"type": "LAUNCH"}'.ljust(18)])
+    callback = Callback()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = Connection(f"127.0.0.1:{server.getsockname()[1]}", callback)
+        agent, _ = server.accept()
+        with agent:
+            for byte in data:
+                agent.sendall(bytes([byte]))
+                select.select([connection], [], [], 5)
+                assert connection.read()
+            agent.sendall(chunks([b""]))
+            select.select([connection], [], [], 5)
+            assert not connection.read()
+        connection.close()
+    assert callback.events == [{"type": "ERROR"}, {"type": "LAUNCH"}]
+    assert callback.stream_id == "7"
+    assert callback.closed
