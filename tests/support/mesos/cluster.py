@@ -99,7 +99,10 @@ class MesosAgent(MesosProcess):
         self.start()
 
     def set_revocable(self, **amounts: float) -> None:
-        """What the estimator reports from now on: `cpus` in cores, `mem` and `disk` in MB; none takes all back."""
+        """What the estimator reports from now on: `cpus` in cores, `mem` and `disk` in MB; none takes all back.
+
+        An estimate is what could be lent beyond the revocable resources that tasks use already.
+        """
         if not self.options.estimator:
             raise ValueError("this agent has no estimator: AgentOptions(estimator=True)")
         messages = [wire.revocable(name, value) for name, value in amounts.items()]

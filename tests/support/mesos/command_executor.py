@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Stands in for mesos-executor: runs each task's shell command, over Mesos' v1 executor interface.
 
-Used as the agent's command executor and, by its path, as a custom executor of tests. What it does beyond that is for
-tests to look at: `executor.jsonl` in its sandbox holds every event with its time, and a MESSAGE is answered by itself.
-A task without a command runs until it is killed. Resubscribes after an agent restart and sends again what was not
-acknowledged. Lives in the agent's build directory as a copy: standard library only.
+Used as the agent's command executor and, by its path, as a custom executor of tests. There a task has no command: its
+data is taken for one, and without data it runs until it is killed. Resubscribes after an agent restart and sends again
+what was not acknowledged. For tests to look at: `executor.jsonl` in its sandbox holds every event with its time, and a
+MESSAGE is answered by itself. Lives in the agent's build directory as a copy: standard library only.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Executor:
         self.tasks[task_id] = task
         variables = command.get("environment", {}).get("variables", [])
         environment = os.environ | {variable["name"]: variable.get("value", "") for variable in variables}
-        line = command.get("value") or "exec sleep infinity"
+        line = command.get("value") or base64.b64decode(task.get("data", "")).decode() or "exec sleep infinity"
         argv = ["sh", "-c", line] if command.get("shell", True) else command.get("arguments") or [line]
         try:
             child = subprocess.Popen(argv, env=environment, start_new_session=True)
