@@ -14,8 +14,9 @@ Read three files and the rest is where you would guess:
     cli/          one file a command; they talk to the executor's control socket
     control.py    the control socket's server
 
-Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> status updates.
-Pure modules import the standard library and each other. Adapters import errors, names, config and log, never each other.
+Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.
+Pure modules import the standard library and each other. Adapters import errors, names, config and log, never each
+other.
 `cgroups` stands beside this package and imports the standard library only.
 """
 

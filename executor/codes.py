@@ -48,6 +48,9 @@ def _error(meaning: str, action: str) -> Code:
 CODES: Final = MappingProxyType(
     {
         "executor.started": _info("The process has read its configuration and environment."),
+        "executor.recovered": _info("What dead executors left on the node was reaped."),
+        "executor.reap_failed": _warning("Something of a dead executor could not be released.", "See `error`; run `gc`."),
+        "executor.cgroups_left": _warning("The executor's own cgroups could not be removed.", "`gc` removes them."),
         "executor.event_refused": _warning("An event from the agent could not be carried out.", "See `error`."),
         "executor.message_refused": _warning(
             "A framework's message was not understood.", "Mend the framework: `error`."
@@ -120,7 +123,10 @@ CODES: Final = MappingProxyType(
             "A defect ended the link to the agent; the executor ends.", "Report the traceback."
         ),
         "containerd.unavailable": _warning("containerd does not answer; tried again.", "Is it running? See `address`."),
-        "containerd.lookup_failed": _warning("A container's state could not be read; tried again.", "See `error`."),
+        "containerd.resync": _warning(
+            "The stream of containerd's events was interrupted; every running container is looked up.",
+            "Did containerd restart?",
+        ),
         "control.listening": _info("The control socket answers commands."),
         "control.request": _info("A command that changes something came over the control socket."),
         "control.refused_peer": _warning(

@@ -25,7 +25,9 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|secs|s|mins|m|hrs|h|days|
 
 
 def seconds(value: object, *, subject: str) -> float:
-    """Seconds of `5`, `"5s"`, `"1m30s"`, or Mesos's `"5secs"` (stout's Duration::parse). Raises InvalidInput naming `subject`."""
+    """Seconds of `5`, `"5s"`, `"1m30s"`, or Mesos's `"5secs"` (stout's Duration::parse). Raises InvalidInput naming
+    `subject`.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         total = float(value)
     elif isinstance(value, str) and (text := value.strip()):

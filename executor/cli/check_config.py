@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -26,18 +26,32 @@ def command(file: Path, *, default: bool, as_json: bool) -> None:
         output.line(default_file(config.sections()).rstrip())
         return
     loaded = _load(file) if file != Path() else config.read(os.environ)
+    document = _plain(loaded)
     if as_json:
-        output.json_document(asdict(loaded))
+        output.json_document(document)
         return
-    for section in fields(loaded):
-        for key, value in asdict(getattr(loaded, section.name)).items():
-            output.line(f"{section.name}.{key} = {_text(value)}")
+    for section, values in document.items():
+        for key, value in values.items():
+            output.line(f"{section}.{key} = {_text(value)}")
 
 
 def _load(file: Path) -> config.Config:
     if not file.is_file():
         raise NotFound("no such file", subject=str(file))
     return config.read({**os.environ, PATH_VARIABLE: str(file)})
+
+
+def _plain(loaded: config.Config) -> dict[str, dict[str, object]]:
+    """As dataclasses.asdict, which cannot copy a read-only table."""
+    sections = {each.name: getattr(loaded, each.name) for each in fields(loaded)}
+    return {
+        name: {key.name: _value(getattr(section, key.name)) for key in fields(section)}
+        for name, section in sections.items()
+    }
+
+
+def _value(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _text(value: object) -> str:

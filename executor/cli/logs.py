@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -41,13 +42,14 @@ def command(
     client, document = find(session, pod)
     chosen = _choose(document, container)
     wanted = [name for name in ("stdout", "stderr") if stream in ("all", name) and (chosen.get("log") or {}).get(name)]
-    files = [_File(name, Path(chosen["log"][name])) for name in wanted]
-    if not files:
+    if not wanted:
         raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}")
-    for file in files:
-        _print(file, file.begin(tail), as_json=as_json)
-    if follow:
-        _follow(client, document["pod"], chosen["name"], files, as_json=as_json)
+    with ExitStack() as stack:
+        files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
+        for file in files:
+            _print(file, file.begin(tail), as_json=as_json)
+        if follow:
+            _follow(client, document["pod"], chosen["name"], files, as_json=as_json)
 
 
 def _choose(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _choose(document: dict[str, Any], name: str) -> dict[str, Any]:
     raise NotFound("no such container", subject=f"{document['pod']}/{name}", mend=f"it has: {names or 'none'}")
 
 
-def _follow(client: Client, pod: str, container: str, files: list[_File], *, as_json: bool) -> None:
+def _follow(client: Client, pod: str, container: str, files: list[LogFile], *, as_json: bool) -> None:
     polls, running = 0, True
     while running:
         time.sleep(_POLL_S)
@@ -80,7 +82,7 @@ def _runs(client: Client, pod: str, container: str) -> bool:
     return any(each["name"] == container and each["state"] != "exited" for each in document["containers"])
 
 
-class _File:
+class LogFile:
     """One stream's file, read from where the last read ended; survives its rotation."""
 
     def __init__(self, name: str, path: Path) -> None:
@@ -89,7 +91,7 @@ class _File:
         self._file: BinaryIO | None = None
 
     def begin(self, tail: int | None) -> Iterator[bytes]:
-        """From the beginning, or the last `tail` lines."""
+        """From the beginning, or the last `tail` lines; nothing if the file is not there yet."""
         try:
             self._file = self._path.open("rb")
         except FileNotFoundError:
@@ -107,8 +109,13 @@ class _File:
             return
         yield from _blocks(self._file)
         if self._rotated():
-            self._file.close()
+            self.close()
             yield from self.begin(None)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
     def _rotated(self) -> bool:
         if self._file is None:
@@ -121,7 +128,7 @@ class _File:
         return now.st_ino != then.st_ino or now.st_size < self._file.tell()
 
 
-def _print(file: _File, blocks: Iterator[bytes], *, as_json: bool) -> None:
+def _print(file: LogFile, blocks: Iterator[bytes], *, as_json: bool) -> None:
     stream = sys.stdout.buffer if file.name == "stdout" or as_json else sys.stderr.buffer
     for block in blocks:
         if as_json:

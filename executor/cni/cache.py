@@ -69,8 +69,14 @@ class Cache:
         folder = self._directory / record.container_id
         with _translated(folder):
             (folder / f"{record.ifname}{_SUFFIX}").unlink(missing_ok=True)
+        self.tidy(record.container_id)
+
+    def tidy(self, container_id: str) -> None:
+        """Removes a directory without records, and what a crash left in it while the first was written."""
+        folder = self._directory / container_id
+        with _translated(folder):
             if folder.is_dir() and not any(_is_record(path) for path in folder.iterdir()):
-                shutil.rmtree(folder, ignore_errors=True)  # a temporary file of a crash goes too
+                shutil.rmtree(folder)
 
     def of(self, container_id: str) -> tuple[Record, ...]:
         """In the order of attaching. Raises NetworkFailure if a record cannot be read."""

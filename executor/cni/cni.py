@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from executor.cni import advice, chain, version
+from executor.cni import advice, chain, rules, version
 from executor.cni import netns as namespace
 from executor.cni.attachment import Attachment, NetworkRequest
 from executor.cni.cache import Cache, Record
@@ -50,6 +50,8 @@ class Cni:
         self._plugins = Plugins(plugin_dirs, timeout_s)
         self._cache = Cache(state_dir)
         self._retry_delays_s = tuple(retry_delays_s)
+        self._timeout_s = timeout_s
+        self._untouched: set[tuple[str, str]] = set()  # attached by this process, no DEL begun
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def attach(
@@ -145,6 +147,7 @@ class Cni:
         while True:
             tried, fault = await self._try_add(replace(record, document=network.document(versions[0])))
             if fault is None:
+                self._untouched.add((tried.container_id, tried.ifname))
                 return attachment(tried.network, tried.ifname, tried.result or {})
             if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
                 versions.pop(0)  # DEL must be understood too
@@ -167,16 +170,23 @@ class Cni:
         """What is left, in words."""
         left: list[str] = []
         for record in reversed(self._cache.of(container_id)):
-            left += await self._delete(replace(record, netns=str(netns or record.netns)))
+            faults = await self._delete(replace(record, netns=str(netns or record.netns)))
+            left += [f"{record.subject}: {fault}" for fault in faults]
+        self._cache.tidy(container_id)
         return left
 
-    async def _delete(self, record: Record) -> list[str]:
+    async def _delete(self, record: Record) -> tuple[Fault, ...]:
+        key = (record.container_id, record.ifname)
+        smooth = key in self._untouched and namespace.exists(Path(record.netns))
+        self._untouched.discard(key)
         if not namespace.exists(Path(record.netns)):
             record = replace(record, netns="")  # plugins release what they can without it
         faults = await chain.delete(self._plugins, record, self._retry_delays_s)
+        if faults or not smooth:
+            faults += await rules.sweep(record.network, record.container_id, self._timeout_s)
         if not faults:
             await shielded(asyncio.to_thread(self._cache.remove, record))
-        return [f"{record.subject}: {fault}" for fault in faults]
+        return faults
 
 
 def _record(container_id: str, netns: Path, request: NetworkRequest, network: Network, order: int) -> Record:

@@ -84,6 +84,7 @@ def _pin(path: Path) -> None:
     """In a thread that must not be used again."""
     path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444))
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _call(_libc.unshare(_CLONE_NEWNET))
         _loopback_up()
@@ -91,6 +92,9 @@ def _pin(path: Path) -> None:
     except OSError:
         path.unlink(missing_ok=True)
         raise
+    finally:
+        _libc.setns(home, _CLONE_NEWNET)  # a thread that has been joined may still be seen for a moment
+        os.close(home)
 
 
 def _unpin(path: Path) -> None:

@@ -96,7 +96,7 @@ class Plugins:
     async def _outcome(self, path: Path, call: Call) -> Outcome:
         stdin = json.dumps(call.config).encode()
         try:
-            finished = await execute(path, call.environment(self._path), stdin, self._timeout_s)
+            finished = await execute([path], call.environment(self._path), stdin, self._timeout_s)
         except OSError as error:
             return Outcome(error=PluginError(f"cannot be executed: {error.strerror}", details=str(path)))
         if finished.returncode is None:

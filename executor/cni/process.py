@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 STDOUT_MAX_BYTES = 1 << 20
 STDERR_MAX_BYTES = 4096
-_LIMITS = {1: STDOUT_MAX_BYTES, 2: STDERR_MAX_BYTES}
 _REAP_S = 5.0  # a SIGKILLed process that is still there sits in the kernel
 _DRAIN_S = 0.5
 
@@ -34,17 +34,18 @@ class Finished:
 
 
 class _Conversation(asyncio.SubprocessProtocol):
-    def __init__(self) -> None:
+    def __init__(self, stdout_max_bytes: int) -> None:
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[None] = loop.create_future()
         self.silent: asyncio.Future[None] = loop.create_future()
-        self.output = {descriptor: bytearray() for descriptor in _LIMITS}
-        self._open = set(_LIMITS)
+        self.output = {1: bytearray(), 2: bytearray()}
+        self._limits = {1: stdout_max_bytes, 2: STDERR_MAX_BYTES}
+        self._open = {1, 2}
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Reads on past the bound, so that nobody is blocked, and keeps one byte above it."""
         kept = self.output[fd]
-        kept += data[: max(0, _LIMITS[fd] + 1 - len(kept))]
+        kept += data[: max(0, self._limits[fd] + 1 - len(kept))]
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio passes it
         self._open.discard(fd)
@@ -56,11 +57,25 @@ class _Conversation(asyncio.SubprocessProtocol):
             self.exited.set_result(None)
 
 
-async def execute(path: Path, environment: dict[str, str], stdin: bytes, timeout_s: float) -> Finished:
-    """Raises OSError if the path cannot be executed."""
+async def execute(
+    command: Sequence[str | Path],
+    environment: dict[str, str],
+    stdin: bytes,
+    timeout_s: float,
+    *,
+    stdout_max_bytes: int = STDOUT_MAX_BYTES,
+) -> Finished:
+    """Raises OSError if `command` cannot be executed."""
     pipe = asyncio.subprocess.PIPE
     transport, conversation = await asyncio.get_running_loop().subprocess_exec(
-        _Conversation, path, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd="/", start_new_session=True
+        lambda: _Conversation(stdout_max_bytes),
+        *command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=environment,
+        cwd="/",
+        start_new_session=True,
     )
     try:
         _send(transport, stdin)
@@ -70,7 +85,7 @@ async def execute(path: Path, environment: dict[str, str], stdin: bytes, timeout
     finally:
         returncode = transport.get_returncode()
         await _end(transport, conversation)
-    stdout, stderr = (bytes(conversation.output[fd]) for fd in _LIMITS)
+    stdout, stderr = (bytes(conversation.output[fd]) for fd in (1, 2))
     return Finished(returncode, stdout, stderr[:STDERR_MAX_BYTES])
 
 

@@ -11,10 +11,13 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from executor.cni.attachment import Dns
 from executor.errors import InvalidTask
+
+if TYPE_CHECKING:
+    from executor.pod.spec import DnsConfig, HostAlias
 
 POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 NAMESERVERS_MAX = 3  # glibc's MAXNS; it ignores the rest in silence
@@ -24,7 +27,7 @@ HOSTNAME_MAX = 63  # RFC 1123 label; the kernel takes 64
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _SEARCH_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-_OPTION = re.compile(r"[A-Za-z0-9-]+(:[^\s#;]+)?")
+_OPTION = re.compile(r"[A-Za-z0-9_-]+(:[^\s#;]+)?")
 _HEADER = "# Made by mesos-pod-executor.\n"
 _LOCALHOST = (
     "127.0.0.1\tlocalhost\n"
@@ -34,26 +37,6 @@ _LOCALHOST = (
     "fe00::1\tip6-allnodes\n"
     "fe00::2\tip6-allrouters\n"
 )
-
-
-class DnsConfig(Protocol):
-    """A pod's dnsConfig; `options` as in resolv.conf, `ndots:2`."""
-
-    @property
-    def nameservers(self) -> Sequence[str]: ...
-    @property
-    def searches(self) -> Sequence[str]: ...
-    @property
-    def options(self) -> Sequence[str]: ...
-
-
-class HostAlias(Protocol):
-    """An entry of a pod's hostAliases."""
-
-    @property
-    def ip(self) -> str: ...
-    @property
-    def hostnames(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)

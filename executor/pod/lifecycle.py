@@ -13,10 +13,11 @@
                       ▼
                 TEARING_DOWN ─TornDown─▶ ENDED
 
-Invariants. No I/O and no clock. An event that is not in the table for the pod's state is an `IllegalTransition` and changes
-nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on every way out, so a
-terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so nothing is left behind. A
-terminal status waits for the tear-down when the pod holds host ports, because Mesos offers them anew on that status.
+Invariants. No I/O and no clock. An event that is not in the table for the pod's state is an `IllegalTransition` and
+changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
+every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
+nothing is left behind. A terminal status waits for the tear-down when the pod holds host ports, because Mesos offers
+them anew on that status.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.errors import ExecutorError
+from executor.mesos.status import TaskState
 from executor.names import TaskId
 from executor.pod.model import (
     Abort,
@@ -53,7 +55,6 @@ from executor.pod.model import (
     Stop,
     StopCause,
     Stuck,
-    TaskState,
     TearDown,
     Terminate,
     TornDown,
@@ -62,7 +63,9 @@ from executor.pod.spec import PodSpec, RestartPolicy
 
 Step = tuple[Pod, tuple[Effect, ...]]
 
-BACK_OFF_S = 10.0  # kubelet's crash-loop back-off: at once, then 10 s doubling up to 5 min, forgotten after 10 min of running
+BACK_OFF_S = (
+    10.0  # kubelet's crash-loop back-off: at once, then 10 s doubling up to 5 min, forgotten after 10 min of running
+)
 BACK_OFF_MAX_S = 300.0
 BACK_OFF_FORGET_S = 600.0
 START_FAILED_CODE = 128  # what container runtimes report for a process that could not be started
@@ -85,7 +88,7 @@ def begin(spec: PodSpec) -> Pod:
     return Pod(spec=spec, containers={container.name: ContainerStatus() for container in spec.containers})
 
 
-# --- launch -----------------------------------------------------------------------------------------------------------
+# --- launch --------------------------------------------------------------------------------------------------
 
 
 def _launch(pod: Pod, _: Launch) -> Step:
@@ -109,7 +112,7 @@ def _failure(error: ExecutorError) -> Outcome:
     return Outcome(TaskState.FAILED, error.mesos_reason, str(error))
 
 
-# --- containers -------------------------------------------------------------------------------------------------------
+# --- containers ----------------------------------------------------------------------------------------------
 
 
 def _with(pod: Pod, container: str, status: ContainerStatus) -> Pod:
@@ -234,7 +237,7 @@ def _completion(pod: Pod) -> Outcome:
     return ends[0] if len(ends) == 1 else Outcome(TaskState.FINISHED, None, "every container exited with 0")
 
 
-# --- the end ----------------------------------------------------------------------------------------------------------
+# --- the end -------------------------------------------------------------------------------------------------
 
 _CAUSES = {
     StopCause.KILL: (TaskState.KILLED, None, "killed by the scheduler"),
@@ -265,10 +268,9 @@ def _stop(pod: Pod, stop: Stop) -> Step:
 
 def _stop_harder(pod: Pod, stop: Stop) -> Step:
     grace_s = pod.spec.termination_grace_s if stop.grace_s is None else stop.grace_s
-    assert pod.stop is not None and pod.stop.grace_s is not None
-    if grace_s >= pod.stop.grace_s:
+    if pod.stop is not None and pod.stop.grace_s is not None and grace_s >= pod.stop.grace_s:
         return pod, ()
-    pod = replace(pod, stop=replace(pod.stop, grace_s=grace_s))
+    pod = replace(pod, stop=replace(pod.stop or stop, grace_s=grace_s))
     return _destroy(pod) if grace_s <= 0 else (pod, (After(grace_s, GraceOver()),))
 
 
@@ -317,10 +319,10 @@ def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:
 
 
 def _final_reports(pod: Pod) -> Step:
-    assert pod.outcome is not None
+    outcome = pod.outcome or _completion(pod)
     effects: list[Effect] = []
     for task in _open_tasks(pod):
-        pod, report = _report_task(pod, task, pod.outcome)
+        pod, report = _report_task(pod, task, outcome)
         effects.append(report)
     return pod, tuple(effects)
 
@@ -330,7 +332,7 @@ def _report_task(pod: Pod, task: TaskId, outcome: Outcome) -> tuple[Pod, Report]
     return replace(pod, reported=pod.reported | {task}), report
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
+# --- the table -----------------------------------------------------------------------------------------------
 
 
 def _ignore(pod: Pod, _: Event) -> Step:

@@ -1,7 +1,7 @@
 """What a pod's life is made of: states, events, effects. Pure data, no decisions; the decisions are in lifecycle.py.
 
-An event is something that happened (to the pod, or a wish of the scheduler). An effect is something that the runner must now
-do; every effect is idempotent and ends in an event, except `Report`, `Terminate` and `Abort`.
+An event is something that happened (to the pod, or a wish of the scheduler). An effect is something that the runner
+must now do; every effect is idempotent and ends in an event, except `Report`, `Terminate` and `Abort`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from executor.errors import ExecutorError
+from executor.mesos.status import TaskState
 from executor.names import RevocationId, TaskId
 from executor.pod.spec import PodSpec
 
@@ -42,27 +43,15 @@ class StopCause(StrEnum):
     GROUP = "group"  # another task of the same task group failed
 
 
-class TaskState(StrEnum):
-    """The states of mesos.v1.TaskState that an executor sends."""
-
-    STARTING = "TASK_STARTING"
-    RUNNING = "TASK_RUNNING"
-    KILLING = "TASK_KILLING"
-    FINISHED = "TASK_FINISHED"
-    FAILED = "TASK_FAILED"
-    KILLED = "TASK_KILLED"
-    GONE = "TASK_GONE"
-
-
 @dataclass(frozen=True)
 class Oom:
     """The kernel killed a process for memory. `level` is the cgroup whose limit was met."""
 
-    level: str  # container, pod, pool (the class subtree), executor (the Mesos container), node
+    level: str  # container, pod, class (its subtree), executor (the Mesos container), node
     limit_bytes: int | None = None
 
 
-# --- events -----------------------------------------------------------------------------------------------------------
+# --- events --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -155,12 +144,14 @@ Event = (
 )
 
 
-# --- effects ----------------------------------------------------------------------------------------------------------
+# --- effects -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SetUp:
-    """Make cgroups, network namespace and attachments, files, snapshots, containers. Ends in SandboxReady or SetUpFailed."""
+    """Make cgroups, network namespace and attachments, files, snapshots, containers. Ends in SandboxReady or
+    SetUpFailed.
+    """
 
 
 @dataclass(frozen=True)
@@ -215,7 +206,7 @@ class Report:
 Effect = SetUp | Start | After | Abort | Terminate | Destroy | TearDown | Report
 
 
-# --- the pod ----------------------------------------------------------------------------------------------------------
+# --- the pod -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

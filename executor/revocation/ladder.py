@@ -3,10 +3,10 @@
     prove ─▶ stop every victim (SIGTERM within its grace; none: at once) ─▶ at the deadline kill the whole subtree ─▶
     wait until nothing lives there and nothing can come ─▶ compare the regular pods ─▶ receipt
 
-Each victim's own life cycle hears a Stop and ends as with any other Stop; what the ladder adds is that it acts on subtrees, so
-that the time to free does not grow with the number of pods, and that it proves what it did. A pod that is being launched is a
-victim like the others: it is dead only when its launch is over as well. No request waits for another one; a harder one overtakes,
-because a Stop with less grace does.
+Each victim's own life cycle hears a Stop and ends as with any other Stop; what the ladder adds is that it acts on
+subtrees, so that the time to free does not grow with the number of pods, and that it proves what it did. A pod that
+is being launched is a victim like the others: it is dead only when its launch is over as well. No request waits for
+another one; a harder one overtakes, because a Stop with less grace does.
 """
 
 from __future__ import annotations
@@ -49,10 +49,19 @@ class _Run:
 
     def step(self, name: str, effect: str) -> None:
         self.steps.append(Step(name, self.ms, effect))
-        log.info("revocation step", code="revocation.step", revocation=self.request.id, step=name, effect=effect, duration_ms=round(self.ms, 1))
+        log.info(
+            "revocation step",
+            code="revocation.step",
+            revocation=self.request.id,
+            step=name,
+            effect=effect,
+            duration_ms=round(self.ms, 1),
+        )
 
 
-async def descend(request: Request, pods: Callable[[], Iterable[PodRunner]], tree: Tree, *, stuck_after_s: float) -> Receipt:
+async def descend(
+    request: Request, pods: Callable[[], Iterable[PodRunner]], tree: Tree, *, stuck_after_s: float
+) -> Receipt:
     """Carry `request` out. `pods` are all pods of this executor; `stuck_after_s` counts from the kill.
 
     Raises Refused or NotFound before anything was touched; after that it always returns a receipt.
@@ -94,7 +103,9 @@ def candidate(runner: PodRunner) -> Candidate:
 
 
 async def _end(run: _Run, victims: Sequence[PodRunner], tree: Tree, stuck_after_s: float) -> None:
-    """Every rung after the proof. No await stands between the choice of the victims and the first blow: nothing can slip in."""
+    """Every rung after the proof. No await stands between the choice of the victims and the first blow: nothing can
+    slip in.
+    """
     request = run.request
     waits = {asyncio.ensure_future(_await_end(run, runner)) for runner in victims}
     for runner in victims:
@@ -143,7 +154,9 @@ def _photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
 
 
 def _held(victims: Iterable[PodRunner]) -> tuple[float, int]:
-    """The cpus that Mesos has accounted to the victims, and the memory that they really use (0 for one without a cgroup yet)."""
+    """The cpus that Mesos has accounted to the victims, and the memory that they really use (0 for one without a
+    cgroup yet).
+    """
     cpus, used = 0.0, 0
     for runner in victims:
         cpus += runner.spec.resources.cpus
@@ -160,7 +173,9 @@ def _receipt(run: _Run, victims: Sequence[PodRunner], cpus: float, used: int, co
     for runner in victims:
         ms = run.ends_ms.get(runner.id)
         if ms is None:
-            told.append(Victim(runner.id, runner.spec.task_ids, Outcome.STUCK, run.ms, tuple(runner.sandbox.cgroup.pids())))
+            told.append(
+                Victim(runner.id, runner.spec.task_ids, Outcome.STUCK, run.ms, tuple(runner.sandbox.cgroup.pids()))
+            )
         else:
             outcome = Outcome.EXITED if ms < grace_ms else Outcome.KILLED
             told.append(Victim(runner.id, runner.spec.task_ids, outcome, ms))

@@ -77,9 +77,12 @@ def compare(before: Mapping[PodId, PodProcesses], after: Mapping[PodId, PodProce
     return Comparison(len(before), count, tuple(sorted(changed)), tuple(sorted(ended)))
 
 
-def check_placement(victims: Mapping[PodId, PodClass], below_revocable: Iterable[str], regular: Iterable[PodId]) -> None:
-    """The blast radius, before anything is touched: every victim is a revocable pod whose cgroup lies in the revocable subtree,
-    and no regular pod's cgroup lies there. Raises Refused. Pure."""
+def check_placement(
+    victims: Mapping[PodId, PodClass], below_revocable: Iterable[str], regular: Iterable[PodId]
+) -> None:
+    """The blast radius, before anything is touched: every victim is a revocable pod whose cgroup lies in the
+    revocable subtree, and no regular pod's cgroup lies there. Raises Refused. Pure.
+    """
     present = set(below_revocable)
     for pod, pod_class in victims.items():
         if pod_class is not PodClass.REVOCABLE:
@@ -87,6 +90,7 @@ def check_placement(victims: Mapping[PodId, PodClass], below_revocable: Iterable
     for pod in regular:
         if pod in present:
             raise Refused(
-                "is regular but its cgroup lies in the revocable subtree, so nothing there is killed", subject=str(pod),
+                "is regular but its cgroup lies in the revocable subtree, so nothing there is killed",
+                subject=str(pod),
                 mend="look at `mesos-pod-executor inspect` and end the pods singly through their scheduler",
             )

@@ -1,4 +1,6 @@
-"""What a revocation did, as one document: for the framework's MESSAGE, the control socket, the log and the journal. Pure."""
+"""What a revocation did, as one document: for the framework's MESSAGE, the control socket, the log and the journal.
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
 """What somebody asks to be taken back. Pure.
 
-The one document serves every channel: a framework's MESSAGE, the control socket, the `revoke` command and local pressure.
+The one document serves every channel: a framework's MESSAGE, the control socket, the `revoke` command and local
+pressure.
 
-    {"id": "r-1", "reason": "spark wants its cores", "select": {"roles": ["eng"]}, "grace": "5s", "deadline": "30s", "dry_run": false}
+    {"id": "r-1", "reason": "spark wants its cores", "select": {"roles": ["eng"]},
+     "grace": "5s", "deadline": "30s", "dry_run": false}
 
-Exactly one of `select` and `reclaim` is there. `select` has exactly one of `all`, `roles` (each with its subtree), `tasks`, `labels`
-(all of them must match). `reclaim` has `cpus`, `mem` (bytes) or both.
+Exactly one of `select` and `reclaim` is there. `select` has exactly one of `all`, `roles` (each with its subtree),
+`tasks`, `labels` (all of them must match). `reclaim` has `cpus`, `mem` (bytes) or both.
 """
 
 from __future__ import annotations
@@ -119,7 +121,9 @@ def _mapping(value: object, subject: str) -> Mapping[str, Any]:
 def _known(fields: Mapping[str, Any], known: tuple[str, ...], subject: str) -> None:
     for key in fields:
         if key not in known:
-            raise InvalidRequest("is not a field of this request", subject=f"{subject}.{key}", mend=f"known: {', '.join(known)}")
+            raise InvalidRequest(
+                "is not a field of this request", subject=f"{subject}.{key}", mend=f"known: {', '.join(known)}"
+            )
 
 
 def _seconds(value: object, subject: str) -> float:

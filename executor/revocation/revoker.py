@@ -1,4 +1,6 @@
-"""Every revocation of this executor, by id: a repeated id is the same revocation and gets the same receipt. Owns their history."""
+"""Every revocation of this executor, by id: a repeated id is the same revocation and gets the same receipt. Owns
+their history.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,11 @@ class Revoker:
 
     async def _carry_out(self, request: requests.Request) -> Receipt:
         log.info(
-            "revocation taken", code="revocation.started", revocation=request.id, reason=request.reason, grace_s=request.grace_s
+            "revocation taken",
+            code="revocation.started",
+            revocation=request.id,
+            reason=request.reason,
+            grace_s=request.grace_s,
         )
         try:
             receipt = await descend(request, self._pods, self._tree, stuck_after_s=self._config.stuck_after_s)

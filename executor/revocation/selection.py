@@ -1,6 +1,7 @@
 """Which pods a request takes. Pure: the same request and candidates always give the same victims.
 
-A regular pod is never selected. Naming one is refused as a whole, because whoever names it believes something false about the node.
+A regular pod is never selected. Naming one is refused as a whole, because whoever names it believes something false
+about the node.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Candidate:
 def select(request: Request, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The victims, in the order in which they are taken.
 
-    Raises Refused when the request names a regular pod's task, NotFound when it names a task that is not here, and Refused when a
-    reclaim asks for more than all revocable pods hold.
+    Raises Refused when the request names a regular pod's task, NotFound when it names a task that is not here, and
+    Refused when a reclaim asks for more than all revocable pods hold.
     """
     revocable = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]
     if isinstance(request.want, Reclaim):
@@ -69,7 +70,9 @@ def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate]) -> No
             raise NotFound("no such task runs in this executor", subject=f"task {task}")
         if candidate.pod_class is not PodClass.REVOCABLE:
             raise Refused(
-                "is regular: its resources were not borrowed", subject=f"task {task}", mend="kill it through its scheduler instead"
+                "is regular: its resources were not borrowed",
+                subject=f"task {task}",
+                mend="kill it through its scheduler instead",
             )
 
 
@@ -78,7 +81,9 @@ def _rank(candidate: Candidate) -> tuple[int, float, float, PodId]:
 
 
 def _least(want: Reclaim, revocable: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """In rank order until enough is free, then without those that the later ones made superfluous, the last-ranked spared first."""
+    """In rank order until enough is free, then without those that the later ones made superfluous, the last-ranked
+    spared first.
+    """
     chosen: list[Candidate] = []
     for candidate in sorted(revocable, key=_rank):
         if _enough(want, chosen):

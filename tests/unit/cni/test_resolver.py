@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,24 +9,12 @@ from hypothesis import strategies as st
 from executor.cni.attachment import Dns
 from executor.cni.resolver import check_hostname, hostname_of, hosts_file, parse_resolv_conf, resolv_conf, resolver
 from executor.errors import InvalidTask
+from executor.pod.spec import DnsConfig, HostAlias
 
 HOST = (
     "; made by hand\nnameserver 192.0.2.1\nnameserver 192.0.2.2 # two\nsearch example.org\noptions timeout:1 rotate\n"
 )
 NETWORK = Dns(("10.91.1.1",), "mesos", ("mesos", "default.pod.cluster.local"), ("ndots:2",))
-
-
-@dataclass(frozen=True)
-class Config:
-    nameservers: tuple[str, ...] = ()
-    searches: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Alias:
-    ip: str
-    hostnames: tuple[str, ...]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +33,7 @@ def test_policies(policy: str, dns: Dns | None, host_network: bool, servers: tup
 
 
 def test_the_file() -> None:
-    assert resolv_conf("ClusterFirst", Config(("192.0.2.9",), ("x.org",), ("ndots:5", "edns0")), NETWORK, HOST) == (
+    assert resolv_conf("ClusterFirst", DnsConfig(("192.0.2.9",), ("x.org",), ("ndots:5", "edns0")), NETWORK, HOST) == (
         "# Made by mesos-pod-executor.\n"
         "nameserver 10.91.1.1\n"
         "nameserver 192.0.2.9\n"
@@ -57,7 +43,7 @@ def test_the_file() -> None:
 
 
 def test_policy_none_takes_only_the_pods_own() -> None:
-    text = resolv_conf("None", Config(("192.0.2.9",)), NETWORK, HOST)
+    text = resolv_conf("None", DnsConfig(("192.0.2.9",)), NETWORK, HOST)
     assert text == "# Made by mesos-pod-executor.\nnameserver 192.0.2.9\n"
     with pytest.raises(InvalidTask, match=r"spec\.dnsConfig\.nameservers"):
         resolv_conf("None", None, NETWORK, HOST)
@@ -68,7 +54,7 @@ def test_the_networks_domain_is_searched_if_it_names_no_list() -> None:
 
 
 def test_what_glibc_would_ignore_is_left_out_and_said() -> None:
-    found = resolver("Default", Config(("192.0.2.1", "192.0.2.3", "192.0.2.4")), None, HOST)
+    found = resolver("Default", DnsConfig(("192.0.2.1", "192.0.2.3", "192.0.2.4")), None, HOST)
     assert found.nameservers == ("192.0.2.1", "192.0.2.2", "192.0.2.3")
     assert "# left out: nameserver 192.0.2.4: glibc reads the first 3 only\n" in found.text()
 
@@ -82,10 +68,10 @@ def test_the_loopback_of_the_host_is_no_use_in_a_pod() -> None:
 
 
 def test_too_many_domains_are_left_out_and_said() -> None:
-    found = resolver("Default", Config(searches=tuple(f"d{number}.org" for number in range(40))), None, HOST)
+    found = resolver("Default", DnsConfig(searches=tuple(f"d{number}.org" for number in range(40))), None, HOST)
     assert len(found.searches) == 32
     assert len(found.dropped) == 9
-    long = resolver("Default", Config(searches=tuple(f"{'x' * 60}.{'y' * 60}.d{n}" for n in range(30))), None, "")
+    long = resolver("Default", DnsConfig(searches=tuple(f"{'x' * 60}.{'y' * 60}.d{n}" for n in range(30))), None, "")
     assert len(" ".join(long.searches)) <= 2048
     assert long.dropped
 
@@ -98,17 +84,17 @@ def test_reading_a_resolv_conf() -> None:
 @pytest.mark.parametrize(
     ("config", "subject"),
     [
-        (Config(("x",)), "spec.dnsConfig.nameservers[0]"),
-        (Config(("10.0.0.1", "10.0.0.1\nsearch evil")), "spec.dnsConfig.nameservers[1]"),
-        (Config(("fe80::1%eth0",)), "spec.dnsConfig.nameservers[0]"),
-        (Config(searches=("a b",)), "spec.dnsConfig.searches[0]"),
-        (Config(searches=("ok.org.", "a\nnameserver 6.6.6.6")), "spec.dnsConfig.searches[1]"),
-        (Config(searches=("",)), "spec.dnsConfig.searches[0]"),
-        (Config(options=("a b",)), "spec.dnsConfig.options[0]"),
-        (Config(options=("ndots:2\nx",)), "spec.dnsConfig.options[0]"),
+        (DnsConfig(("x",)), "spec.dnsConfig.nameservers[0]"),
+        (DnsConfig(("10.0.0.1", "10.0.0.1\nsearch evil")), "spec.dnsConfig.nameservers[1]"),
+        (DnsConfig(("fe80::1%eth0",)), "spec.dnsConfig.nameservers[0]"),
+        (DnsConfig(searches=("a b",)), "spec.dnsConfig.searches[0]"),
+        (DnsConfig(searches=("ok.org.", "a\nnameserver 6.6.6.6")), "spec.dnsConfig.searches[1]"),
+        (DnsConfig(searches=("",)), "spec.dnsConfig.searches[0]"),
+        (DnsConfig(options=("a b",)), "spec.dnsConfig.options[0]"),
+        (DnsConfig(options=("ndots:2\nx",)), "spec.dnsConfig.options[0]"),
     ],
 )
-def test_nothing_breaks_out_of_its_line(config: Config, subject: str) -> None:
+def test_nothing_breaks_out_of_its_line(config: DnsConfig, subject: str) -> None:
     with pytest.raises(InvalidTask) as caught:
         resolv_conf("Default", config, None, HOST)
     assert caught.value.subject == subject
@@ -120,7 +106,7 @@ def test_an_unknown_policy() -> None:
 
 
 def test_hosts() -> None:
-    aliases = [Alias("10.5.5.5", ("db", "db.example.org")), Alias("fd00::9", ("six",))]
+    aliases = [HostAlias("10.5.5.5", ("db", "db.example.org")), HostAlias("fd00::9", ("six",))]
     text = hosts_file("web-1", ("10.1.2.3/24", "fd00::3/64"), aliases, domain="web.default.svc.cluster.local")
     lines = text.splitlines()
     assert "127.0.0.1\tlocalhost" in lines
@@ -131,7 +117,7 @@ def test_hosts() -> None:
 
 
 def test_hosts_of_a_pod_on_the_hosts_network() -> None:
-    text = hosts_file("web", (), [Alias("10.5.5.5", ("db",))], host_text="127.0.0.1 localhost\n192.0.2.7 node")
+    text = hosts_file("web", (), [HostAlias("10.5.5.5", ("db",))], host_text="127.0.0.1 localhost\n192.0.2.7 node")
     assert text.splitlines()[1:3] == ["127.0.0.1 localhost", "192.0.2.7 node"]
     assert text.endswith("10.5.5.5\tdb\n")
 
@@ -139,13 +125,13 @@ def test_hosts_of_a_pod_on_the_hosts_network() -> None:
 @pytest.mark.parametrize(
     ("alias", "subject"),
     [
-        (Alias("x", ("db",)), "spec.hostAliases[0].ip"),
-        (Alias("10.0.0.1", ()), "spec.hostAliases[0].hostnames"),
-        (Alias("10.0.0.1", ("ok", "a b")), "spec.hostAliases[0].hostnames[1]"),
-        (Alias("10.0.0.1", ("a\n6.6.6.6 bank",)), "spec.hostAliases[0].hostnames[0]"),
+        (HostAlias("x", ("db",)), "spec.hostAliases[0].ip"),
+        (HostAlias("10.0.0.1", ()), "spec.hostAliases[0].hostnames"),
+        (HostAlias("10.0.0.1", ("ok", "a b")), "spec.hostAliases[0].hostnames[1]"),
+        (HostAlias("10.0.0.1", ("a\n6.6.6.6 bank",)), "spec.hostAliases[0].hostnames[0]"),
     ],
 )
-def test_aliases_are_checked(alias: Alias, subject: str) -> None:
+def test_aliases_are_checked(alias: HostAlias, subject: str) -> None:
     with pytest.raises(InvalidTask) as caught:
         hosts_file("web", (), [alias])
     assert caught.value.subject == subject

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from executor.errors import ImageFailure, NetworkFailure
 from executor.mesos.resources import Resources
+from executor.mesos.status import TaskState
 from executor.names import PodClass, RevocationId, Role, TaskId
 from executor.pod import lifecycle
 from executor.pod.lifecycle import IllegalTransition, back_off_s, begin, step
@@ -37,7 +38,6 @@ from executor.pod.model import (
     Stop,
     StopCause,
     Stuck,
-    TaskState,
     TearDown,
     Terminate,
     TornDown,
@@ -199,7 +199,7 @@ def test_a_kill_gives_the_pods_grace_then_destroys() -> None:
 
 
 def test_a_killed_pod_that_obeys_needs_no_more_grace_and_is_killed_whatever_its_exit_code() -> None:
-    pod, effects = play(running(), KILL, ContainerExited("app", 0))
+    pod, _ = play(running(), KILL, ContainerExited("app", 0))
     assert pod.state is State.DESTROYING
     assert reports(finish(pod)[1]) == [(TaskState.KILLED, None)], "never TASK_FINISHED for a killed task"
 
@@ -279,12 +279,10 @@ def test_in_a_group_a_failed_task_ends_the_others() -> None:
     assert reports(effects) == [(TaskState.FAILED, None), (TaskState.KILLING, None)]
     pod, _ = play(pod, ContainerExited("b", 0))
     last = finish(pod)[1]
-    assert last[0] == Report(
-        (TaskId("task-b"),), TaskState.KILLED, None, "task task-a of the same group failed"
-    )
+    assert last[0] == Report((TaskId("task-b"),), TaskState.KILLED, None, "task task-a of the same group failed")
 
 
-# --- the whole table --------------------------------------------------------------------------------------------------
+# --- the whole table -----------------------------------------------------------------------------------------
 
 EVENTS: list[Event] = [
     Launch(),

@@ -114,7 +114,9 @@ def test_a_reclaim_frees_enough_with_no_superfluous_victim_and_no_regular_one(
 
 
 @given(CANDIDATES, st.integers(1, 60))
-def test_a_spared_pod_never_ranks_before_a_victim_that_could_replace_it(candidates: list[Candidate], tenths: int) -> None:
+def test_a_spared_pod_never_ranks_before_a_victim_that_could_replace_it(
+    candidates: list[Candidate], tenths: int
+) -> None:
     """By the ranking no other set does: a pod that ranks before a victim and frees at least as much is a victim too."""
     try:
         victims = select(request(Reclaim(cpus=tenths / 10)), candidates)

@@ -1,0 +1,44 @@
+"""Linux control groups, v1, hybrid and v2, behind one small interface. Imports the standard library only.
+
+group.py      Cgroup: one path in every hierarchy; everything that can be done with it. Start here
+tree.py       Tree: the executor's layout of groups, by class, role and pod
+qos.py        what the classes may use, from the tasks they hold (pure)
+mounts.py     which hierarchies this machine has (pure)
+membership.py where a process is, and back
+names.py      names from frameworks as directory names (pure)
+limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
+pressure.py   PSI
+kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
+files.py      the only module that opens cgroup files
+errors.py     CgroupError and its kin
+"""
+
+from cgroups.errors import CgroupBusy, CgroupError, CgroupNotFound, InvalidName
+from cgroups.group import Cgroup
+from cgroups.kill import KillMethod, KillResult
+from cgroups.limits import UNLIMITED, Limits, Stat
+from cgroups.membership import Membership
+from cgroups.mounts import Hierarchies, Mode
+from cgroups.pressure import Pressure, Resource
+from cgroups.tree import Tree
+from cgroups.watch import Watch
+
+__all__ = [
+    "UNLIMITED",
+    "Cgroup",
+    "CgroupBusy",
+    "CgroupError",
+    "CgroupNotFound",
+    "Hierarchies",
+    "InvalidName",
+    "KillMethod",
+    "KillResult",
+    "Limits",
+    "Membership",
+    "Mode",
+    "Pressure",
+    "Resource",
+    "Stat",
+    "Tree",
+    "Watch",
+]

@@ -1,0 +1,114 @@
+"""Making a group in one hierarchy, and removing it.
+
+v2: a controller's files appear in a group only if its parent names the controller in `cgroup.subtree_control`, all the
+way down, and a group that does so may hold no processes itself (cgroup-v2.rst, "No Internal Process Constraint").
+v1: a new cpuset group holds nobody until it has cpus and mems, and old kernels account no children without
+`memory.use_hierarchy`.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Collection
+from contextlib import ExitStack
+from pathlib import Path
+
+from cgroups.errors import CgroupBusy, CgroupError, CgroupNotFound
+from cgroups.files import Directory
+from cgroups.processes import members
+
+_BUSY_RETRIES_S = (0.001, 0.002, 0.004, 0.008, 0.016)
+# What a missing or foreign controller answers; everything that needs its files reports them as not there.
+_NOT_OURS = frozenset({errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM, errno.EROFS})
+_MOVE_AWAY = "move the processes of this group into a leaf below it, or create without controllers"
+
+
+def ensure(point: Path, path: str, *, delegate: Collection[str]) -> None:
+    """Makes the group and what is missing above it; the controllers in `delegate` are enabled on the way (v2 only).
+
+    Raises CgroupBusy where a group on the way has processes of its own and cannot pass controllers down.
+    """
+    with ExitStack() as held:
+        parent = held.enter_context(Directory.open(point))
+        for name in filter(None, path.split("/")):
+            if delegate:
+                _enable(parent, delegate)
+            parent.mkdir(name)
+            child = held.enter_context(parent.child(name))
+            _prepare_v1(parent, child)
+            parent = child
+
+
+def remove(point: Path, path: str) -> None:
+    """Removes the group and everything below it, leaves first. What is not there is success.
+
+    Raises CgroupBusy with the pids if a process lives in it; what was removed before that stays removed.
+    """
+    above, _, name = path.rpartition("/")
+    try:
+        with Directory.open(point, above) as parent:
+            _remove(parent, name)
+    except CgroupNotFound:
+        return
+
+
+def remove_if_empty(point: Path, path: str) -> bool:
+    """rmdir without its children; False if it is in use. What is not there is success."""
+    above, _, name = path.rpartition("/")
+    try:
+        with Directory.open(point, above) as parent:
+            parent.rmdir(name)
+    except CgroupNotFound:
+        return True
+    except CgroupError as error:
+        if error.errno in (errno.EBUSY, errno.ENOTEMPTY):
+            return False
+        raise
+    return True
+
+
+def _enable(directory: Directory, controllers: Collection[str]) -> None:
+    available = (directory.read_optional("cgroup.controllers") or "").split()
+    enabled = (directory.read_optional("cgroup.subtree_control") or "").split()
+    for controller in controllers:
+        if controller in available and controller not in enabled:
+            try:
+                directory.write("cgroup.subtree_control", f"+{controller}")
+            except CgroupBusy as error:
+                error.mend, error.pids = _MOVE_AWAY, tuple(sorted(members(directory, recursive=False)))
+                raise
+            except CgroupError as error:
+                if error.errno not in _NOT_OURS:
+                    raise
+
+
+def _prepare_v1(parent: Directory, child: Directory) -> None:
+    if child.read_optional("memory.use_hierarchy") == "0\n" and not child.subdirectories():
+        child.write("memory.use_hierarchy", "1")
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if child.read_optional(name) == "\n" and child.has("tasks"):
+            child.write(name, parent.read(name).strip())
+
+
+def _remove(parent: Directory, name: str) -> None:
+    with parent.child(name) as directory:
+        for child in directory.subdirectories():
+            try:
+                _remove(directory, child)
+            except CgroupNotFound:
+                continue
+        _rmdir_patiently(parent, name, directory)
+
+
+def _rmdir_patiently(parent: Directory, name: str, directory: Directory) -> None:
+    """The last process is off the lists a moment before its group may go, so an EBUSY without pids is tried again."""
+    for pause_s in (*_BUSY_RETRIES_S, None):
+        try:
+            parent.rmdir(name)
+            return
+        except CgroupBusy as error:
+            error.pids = tuple(sorted(members(directory, recursive=True)))
+            if error.pids or pause_s is None:
+                raise
+            time.sleep(pause_s)

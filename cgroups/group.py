@@ -1,0 +1,192 @@
+"""A control group: one path in every hierarchy of the machine, so that v1, hybrid and v2 look the same from outside.
+
+Holds no descriptors between calls, caches nothing, owns nothing but the path: two objects of the same path are equal.
+All calls are synchronous and short, but for `wait_unpopulated`; `freeze` and `kill` are bounded by their time-out.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cgroups import cpu, create, freezer, memory, pids
+from cgroups.controller import Home
+from cgroups.errors import CgroupError, CgroupNotFound
+from cgroups.files import Directory, flat_keyed
+from cgroups.kill import KillResult, kill
+from cgroups.limits import Controller, Limits, Stat, stat_of
+from cgroups.mounts import Hierarchies, Mode
+from cgroups.names import cgroup_path
+from cgroups.pressure import Pressure, Resource, parse_pressure
+from cgroups.processes import members
+from cgroups.watch import wait_unpopulated
+
+_CONTROLLERS = ("cpu", "memory", "pids")
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """`path` is absolute and below the root. Raises InvalidName for anything else."""
+
+    hierarchies: Hierarchies = field(compare=False, repr=False)
+    path: str
+
+    def __post_init__(self) -> None:
+        if cgroup_path(self.path) == "/":
+            raise CgroupError(
+                errno.EPERM, "the root group belongs to the machine", path="/", mend="name a group below it"
+            )
+
+    def child(self, name: str) -> Cgroup:
+        """The group `name` below this one; `name` is a directory name (see names.escape)."""
+        return Cgroup(self.hierarchies, f"{self.path}/{name}")
+
+    def ensure(self, *, with_controllers: bool = True) -> None:
+        """Makes the group, and what is missing above it, in every hierarchy. Idempotent.
+
+        On v2 every group above then passes cpu, memory and pids on, and can hold no process itself: raises CgroupBusy
+        if one does. Make the leaf that such processes are to move to `with_controllers=False` first.
+        """
+        wanted = [name for name in _CONTROLLERS if name not in self.hierarchies.v1] if with_controllers else []
+        for point in self.hierarchies.points:
+            create.ensure(point, self.path, delegate=wanted if point == self.hierarchies.unified else ())
+
+    def exists(self) -> bool:
+        """Whether any hierarchy has it."""
+        return any(True for _ in self._opened(self.hierarchies.points))
+
+    def destroy(self) -> None:
+        """Removes it and everything below it from every hierarchy. What is not there is success.
+
+        Raises CgroupBusy, naming path and pids, while a process lives in it: kill and wait first.
+        """
+        for point in self.hierarchies.points:
+            create.remove(point, self.path)
+
+    def attach(self, pid: int) -> None:
+        """Moves a process, with all its threads, here in every hierarchy. Raises CgroupError (ESRCH if it is gone)."""
+        for point in self.hierarchies.points:
+            with Directory.open(point, self.path) as directory:
+                directory.write("cgroup.procs", str(pid))
+
+    def pids(self, *, recursive: bool = True) -> set[int]:
+        """The processes that any hierarchy has here: empty if the group does not exist."""
+        return self._members(self.hierarchies.points, recursive=recursive)
+
+    def outsiders(self) -> set[int]:
+        """Processes that a v1 hierarchy has here but the unified one has not, so that `cgroup.kill` misses them."""
+        found = self._members(self.hierarchies.v1_points, recursive=True)
+        return found and found - self._members(self._unified, recursive=True)
+
+    def apply(self, limits: Limits) -> list[str]:
+        """Writes the settings that are not None; returns the files that the kernel here does not have, in order.
+
+        Raises CgroupNotFound if the group is missing, and CgroupError, with the value, where one is refused.
+        """
+        return [file for part in limits.controllers() for file in self._apply(part)]
+
+    def freeze(self, timeout_s: float = 1.0) -> bool:
+        """Stops every process here and below; True once all have stopped, False if that took too long.
+
+        The unified hierarchy's freeze is preferred: what it holds can be killed. v1's joins for outsiders only. Stays
+        asked for after False: `thaw` takes it back.
+        """
+        frozen = True
+        if self.hierarchies.unified is not None:
+            frozen = freezer.freeze_v2(self.hierarchies.unified, self.path, timeout_s)
+        v1 = self.hierarchies.v1.get("freezer")
+        if v1 is not None and (self.hierarchies.unified is None or self.outsiders()):
+            frozen = freezer.freeze_v1(v1, self.path, timeout_s) and frozen
+        return frozen
+
+    def thaw(self) -> None:
+        """Takes back a freeze of this group by either freezer; one of a group above or below stays."""
+        if self.hierarchies.unified is not None:
+            freezer.thaw_v2(self.hierarchies.unified, self.path)
+        if "freezer" in self.hierarchies.v1:
+            freezer.thaw_v1(self.hierarchies.v1["freezer"], self.path, recursive=False)
+
+    def is_frozen(self) -> bool:
+        """Whether either freezer holds the processes here, by this group's own or a group above's doing."""
+        if any(freezer.is_frozen_v2(directory) for directory in self._opened(self._unified)):
+            return True
+        v1 = [self.hierarchies.v1["freezer"]] if "freezer" in self.hierarchies.v1 else []
+        return any(freezer.is_frozen_v1(directory) for directory in self._opened(v1))
+
+    def kill(self, timeout_s: float = 5.0) -> KillResult:
+        """SIGKILL to everything here and below (see kill.py). Returns while they die: `wait_unpopulated` comes next."""
+        return kill(self, timeout_s)
+
+    def populated(self) -> bool:
+        """Whether any hierarchy has a process here or below."""
+        for directory in self._opened(self._unified):
+            if flat_keyed(directory.read_optional("cgroup.events")).get("populated"):
+                return True
+        return any(members(directory, recursive=True) for directory in self._opened(self.hierarchies.v1_points))
+
+    async def wait_unpopulated(self, timeout_s: float) -> bool:
+        """True once no hierarchy has a process here or below (at once if the group is gone), False after `timeout_s`.
+
+        Sleeps until the kernel reports a change of `cgroup.events`, or, for processes in v1 only, until they end.
+        """
+        return await wait_unpopulated(self, timeout_s)
+
+    def stat(self) -> Stat:
+        """Usage of the group and everything below it; None for all that is not accounted here."""
+        with ExitStack() as held:
+            cpu_home = self._home("cpu", held)
+            cpuacct = self._home("cpuacct", held) or cpu_home
+            return stat_of(
+                cpu.stat(cpu_home, cpuacct),
+                memory.stat(self._home("memory", held)),
+                pids.stat(self._home("pids", held)),
+            )
+
+    def pressure(self, resource: Resource) -> Pressure | None:
+        """PSI of the group; None without a unified hierarchy, on a kernel without PSI, and where the group is gone."""
+        for directory in self._opened(self._unified):
+            try:
+                text = directory.read_optional(f"{resource}.pressure")
+            except CgroupError as error:
+                if error.errno != errno.EOPNOTSUPP:  # psi=0, or cgroup.pressure is off
+                    raise
+                text = None
+            return None if text is None else parse_pressure(text)
+        return None
+
+    @property
+    def _unified(self) -> tuple[Path, ...]:
+        return () if self.hierarchies.unified is None else (self.hierarchies.unified,)
+
+    def _opened(self, points: Iterable[Path]) -> Iterator[Directory]:
+        for point in points:
+            try:
+                directory = Directory.open(point, self.path)
+            except CgroupNotFound:
+                continue
+            with directory:
+                yield directory
+
+    def _members(self, points: Iterable[Path], *, recursive: bool) -> set[int]:
+        return set().union(*(members(directory, recursive=recursive) for directory in self._opened(points)))
+
+    def _home(self, controller: str, held: ExitStack) -> Home | None:
+        home = self.hierarchies.home(controller)
+        if home is None:
+            return None
+        try:
+            return held.enter_context(Directory.open(home[0], self.path)), home[1]
+        except CgroupNotFound:
+            return None
+
+    def _apply(self, part: Controller) -> list[str]:
+        home = self.hierarchies.home(part.controller)
+        if home is None:
+            return list(part.values(Mode.V2))
+        if part == type(part)():
+            return []
+        with Directory.open(home[0], self.path) as directory:
+            return part.write(directory, home[1])

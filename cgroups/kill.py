@@ -1,0 +1,148 @@
+"""Ending every process of a group and of all groups below it, with SIGKILL and in bounded time.
+
+1. `cgroup.kill` in the unified hierarchy: one write, no race with forks (cgroup-v2.rst).
+2. What the v1 freezer holds is thawed, for it cannot die frozen. It is thawed after the signal, so it runs no further.
+3. Processes that are in a v1 hierarchy but not in the unified one, or all of them where there is no `cgroup.kill`:
+   freeze in v1, SIGKILL each, thaw, look again. Without a freezer the same without freezing, as often as it takes.
+
+Killing is not waiting: the processes are dying when this returns. Wait with `Cgroup.wait_unpopulated`.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cgroups import freezer
+from cgroups.errors import CgroupError, CgroupNotFound
+from cgroups.files import Directory
+from cgroups.mounts import parse_membership
+from cgroups.processes import signal_members
+
+if TYPE_CHECKING:
+    from cgroups.group import Cgroup
+
+_FREEZE_S = 0.2
+_PAUSE_S = 0.001
+
+
+class KillMethod(StrEnum):
+    KILL_FILE = "cgroup.kill"
+    FREEZER = "freezer"
+    SIGNALS = "signals"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillResult:
+    """How it went. `missed` is empty unless time ran out: processes that no signal has reached.
+
+    `signalled` counts the processes that got a signal of their own; those that `cgroup.kill` reached are not counted by
+    the kernel. `held_frozen` says that a group above is frozen in v1: nothing here dies before that one is thawed.
+    """
+
+    method: KillMethod
+    signalled: int
+    rounds: int
+    thawed: int
+    missed: tuple[int, ...]
+    held_frozen: bool
+    elapsed_s: float
+
+
+def kill(group: Cgroup, timeout_s: float) -> KillResult:
+    """Carries the steps above out. A group that is not there is success. May block up to `timeout_s`.
+
+    Raises CgroupError (EDEADLK) if this very process is in the group, and PermissionError if a signal is not allowed.
+    """
+    _refuse_suicide(group)
+    started = time.monotonic()
+    by_file = _write_kill_file(group)
+    thawed, held = _thaw(group)
+    method = KillMethod.KILL_FILE
+    sweep = _Sweep(group, started + timeout_s)
+    if not by_file or group.outsiders():
+        sweep.run()
+        method = KillMethod.KILL_FILE if by_file else sweep.method
+    return KillResult(
+        method=method,
+        signalled=len(sweep.signalled),
+        rounds=sweep.rounds,
+        thawed=thawed,
+        missed=sweep.missed,
+        held_frozen=held,
+        elapsed_s=time.monotonic() - started,
+    )
+
+
+class _Sweep:
+    """The fallback: signal each process, until a look finds nobody new or the time is over."""
+
+    def __init__(self, group: Cgroup, deadline: float) -> None:
+        self._group = group
+        self._deadline = deadline
+        self._freezer = group.hierarchies.v1.get("freezer")
+        self.method = KillMethod.SIGNALS if self._freezer is None else KillMethod.FREEZER
+        self.signalled: set[int] = set()
+        self.missed: tuple[int, ...] = ()
+        self.rounds = 0
+
+    def run(self) -> None:
+        while True:
+            self.rounds += 1
+            self._round()
+            left = self._group.pids() - self.signalled
+            if not left:
+                return
+            if time.monotonic() > self._deadline:
+                self.missed = tuple(sorted(left))
+                return
+            time.sleep(_PAUSE_S)
+
+    def _round(self) -> None:
+        if self._freezer is None:
+            self._signal()
+            return
+        try:
+            freezer.freeze_v1(self._freezer, self._group.path, min(_FREEZE_S, self._deadline - time.monotonic()))
+        except CgroupNotFound:
+            self._signal()
+            return
+        try:
+            self._signal()
+        finally:
+            freezer.thaw_v1(self._freezer, self._group.path, recursive=True)
+
+    def _signal(self) -> None:
+        self.signalled |= signal_members(self._group.pids, signal.SIGKILL)
+
+
+def _write_kill_file(group: Cgroup) -> bool:
+    if group.hierarchies.unified is None:
+        return False
+    try:
+        with Directory.open(group.hierarchies.unified, group.path) as directory:
+            directory.write("cgroup.kill", "1")
+    except CgroupError:  # no such file (before Linux 5.14), no such group, or a threaded one: the sweep does it
+        return False
+    return True
+
+
+def _thaw(group: Cgroup) -> tuple[int, bool]:
+    point = group.hierarchies.v1.get("freezer")
+    if point is None:
+        return 0, False
+    try:
+        return freezer.thaw_v1(point, group.path, recursive=True), freezer.frozen_above_v1(point, group.path)
+    except CgroupNotFound:
+        return 0, False
+
+
+def _refuse_suicide(group: Cgroup) -> None:
+    for path in parse_membership(Path("/proc/self/cgroup").read_text()).values():
+        if path == group.path or path.startswith(f"{group.path}/"):
+            raise CgroupError(errno.EDEADLK, "this process is in the group that it was asked to kill", path=group.path)

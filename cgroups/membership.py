@@ -1,0 +1,31 @@
+"""Where a process is, in each hierarchy: they may differ on v1, and a process that was moved can be put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgroups.files import Directory
+from cgroups.mounts import Hierarchies, parse_membership
+
+
+@dataclass(frozen=True)
+class Membership:
+    """`paths`: controller (or `name=...`; empty for cgroup2) to the path of the group."""
+
+    pid: int
+    paths: Mapping[str, str]
+
+    @classmethod
+    def of(cls, pid: int) -> Membership:
+        """Raises FileNotFoundError if the process is gone."""
+        return cls(pid, parse_membership(Path(f"/proc/{pid}/cgroup").read_text()))
+
+    def rejoin(self, hierarchies: Hierarchies) -> None:
+        """Moves the process back to where it was. Raises CgroupError if a group is gone, or holds controllers on v2."""
+        homes = {**hierarchies.v1} if hierarchies.unified is None else {**hierarchies.v1, "": hierarchies.unified}
+        for name, point in homes.items():
+            if name in self.paths:
+                with Directory.open(point, self.paths[name]) as directory:
+                    directory.write("cgroup.procs", str(self.pid))

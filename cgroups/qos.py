@@ -1,0 +1,49 @@
+"""What a pod and a class of pods may use, from what Mesos gave them. Pure arithmetic.
+
+Memory: a pod may use what its tasks hold; the revocable class what its pods hold together, so that an OOM of the class
+stays in it; the regular class has no limit of its own and is protected on v2. CPU: by weight; 100 a core as systemd's
+and cgroup2's default for one group; the revocable class has the least weight that there is, whatever its pods hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cgroups.limits import UNLIMITED, Limits
+
+WEIGHT_PER_CPU = 100
+WEIGHT_MIN, WEIGHT_MAX = 1, 10000
+OOM_SCORE_ADJ = {"regular": -500, "revocable": 1000}
+"""Who dies first when the node itself runs out of memory (proc_pid_oom_score_adj(5))."""
+
+
+def weight(cpus: float) -> int:
+    """On cgroup2's scale."""
+    return min(WEIGHT_MAX, max(WEIGHT_MIN, round(cpus * WEIGHT_PER_CPU)))
+
+
+def pod_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
+    """`mem_bytes` 0: the pod was given none, so its class alone limits it."""
+    return Limits(
+        cpu_weight=weight(cpus),
+        memory_max_bytes=mem_bytes or UNLIMITED,
+        memory_min_bytes=mem_bytes if pod_class == "regular" and mem_bytes else None,
+    )
+
+
+def class_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
+    """From the sums over the pods of the class."""
+    if pod_class == "regular":
+        return Limits(cpu_weight=weight(cpus), memory_min_bytes=mem_bytes)
+    return Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True, memory_max_bytes=mem_bytes or UNLIMITED)
+
+
+def oom_score_adj(pod_class: str, *, may_lower: bool) -> int:
+    """Without CAP_SYS_RESOURCE a value below the own one is refused: 0 is then as near as it gets."""
+    wanted = OOM_SCORE_ADJ[pod_class]
+    return wanted if may_lower else max(0, wanted)
+
+
+def total(amounts: Iterable[float]) -> float:
+    """A sum without the noise of binary fractions: Mesos counts to three digits."""
+    return round(sum(amounts), 3)

@@ -1,0 +1,110 @@
+"""The executor's layout of groups. Pure paths, but for what says `ensure` or `destroy`.
+
+    <root>/executor                                   the executor's own process (a leaf, so that v2 can delegate)
+    <root>/pods/regular/<role>/<pod>/<container>
+    <root>/pods/revocable/<role>/<pod>/<container>
+
+Roles nest by their `/`; names are escaped so that no role can be taken for a pod and no name leaves its directory (names.py). A pod's
+group belongs to the executor, its containers' groups to runc; a role's group lives as long as there is a pod below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cgroups.errors import CgroupBusy, CgroupNotFound
+from cgroups.files import Directory
+from cgroups.group import Cgroup
+from cgroups.mounts import Hierarchies
+from cgroups.names import escape, is_pod_directory, pod_directory, role_of, role_path
+
+CLASSES = ("regular", "revocable")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """`root_path` is absolute. Raises InvalidName for a root that is none."""
+
+    hierarchies: Hierarchies
+    root_path: str
+
+    @property
+    def root(self) -> Cgroup:
+        return Cgroup(self.hierarchies, self.root_path)
+
+    @property
+    def executor(self) -> Cgroup:
+        return self.root.child("executor")
+
+    @property
+    def pods(self) -> Cgroup:
+        return self.root.child("pods")
+
+    def subtree(self, pod_class: str) -> Cgroup:
+        """Everything of one class: what a revocation of all kills. Raises ValueError for another word."""
+        if pod_class not in CLASSES:
+            raise ValueError(f"{pod_class!r} is neither regular nor revocable")
+        return self.pods.child(pod_class)
+
+    def role(self, pod_class: str, role: str) -> Cgroup:
+        """Everything of one class that a role and the roles below it hold. Raises InvalidName."""
+        group = self.subtree(pod_class)
+        for name in role_path(role):
+            group = group.child(name)
+        return group
+
+    def pod(self, pod_class: str, role: str, pod_id: str) -> Cgroup:
+        """Raises InvalidName."""
+        return self.role(pod_class, role).child(pod_directory(pod_id))
+
+    def container(self, pod_class: str, role: str, pod_id: str, container: str) -> Cgroup:
+        """The group that runc is told to make. Raises InvalidName."""
+        return self.pod(pod_class, role, pod_id).child(escape(container))
+
+    def ensure_pod(self, pod_class: str, role: str, pod_id: str) -> Cgroup:
+        """The pod's group and those above it. Raises CgroupError."""
+        group = self.pod(pod_class, role, pod_id)
+        group.ensure()
+        return group
+
+    def destroy_pod(self, pod_class: str, role: str, pod_id: str) -> None:
+        """Removes the pod's group, then the role's groups that have become empty. Raises CgroupBusy while it lives."""
+        self.pod(pod_class, role, pod_id).destroy()
+        names = role_path(role)
+        for length in range(len(names), 0, -1):
+            group = self.subtree(pod_class)
+            for name in names[:length]:
+                group = group.child(name)
+            if self._has_children(group):
+                return
+            try:
+                group.destroy()
+            except CgroupBusy:  # a pod of this role came meanwhile
+                return
+
+    def walk(self, pod_class: str) -> Iterator[tuple[str, str]]:
+        """Every pod that has a group in this class: its role and its id."""
+        found: set[tuple[str, str]] = set()
+        for point in self.hierarchies.points:
+            top = point / self.subtree(pod_class).path.lstrip("/")
+            for path in sorted(top.rglob("*")) if top.is_dir() else ():
+                parts = PurePosixPath(path).relative_to(top).parts
+                if path.is_dir() and len(parts) > 1 and is_pod_directory(parts[-1]) and not _below_pod(parts):
+                    found.add((role_of(parts[:-1]), parts[-1]))
+        yield from sorted(found)
+
+    def _has_children(self, group: Cgroup) -> bool:
+        for point in self.hierarchies.points:
+            try:
+                with Directory.open(point, group.path) as directory:
+                    if directory.subdirectories():
+                        return True
+            except CgroupNotFound:
+                continue
+        return False
+
+
+def _below_pod(parts: tuple[str, ...]) -> bool:
+    return any(is_pod_directory(part) for part in parts[:-1])

@@ -1,0 +1,148 @@
+"""Waiting for what the kernel says about groups, without polling: inotify on their files, pidfds for v1 processes.
+
+Owns the inotify descriptor, its reader in the running event loop, and one pidfd at a time; all end with the wait,
+cancelled or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from cgroups.errors import CgroupNotFound
+from cgroups.files import Directory, flat_keyed
+from cgroups.inotify import IN_IGNORED, IN_Q_OVERFLOW, Inotify
+from cgroups.processes import open_pidfd, pidfds_work
+
+if TYPE_CHECKING:
+    from cgroups.group import Cgroup
+
+EVENTS = "cgroup.events"
+_PAUSE_S = 0.01  # kernels without pidfds, and exited processes that are still listed
+
+
+@dataclass(frozen=True)
+class Change:
+    """A watched file was changed by the kernel: read it. `path` is None after an overflow: read all of them."""
+
+    path: str | None
+    file: str = ""
+
+
+class Watch:
+    """Reports changes of files in the unified hierarchy: `cgroup.events`, on v2 `memory.events(.local)`, `pids.events`.
+
+    Changes that come close together are reported once. Use as a context manager in a coroutine; one coroutine iterates.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._inotify = Inotify()
+        self._files: dict[int, Change] = {}
+        self._ready: deque[Change] = deque()
+        self._readable = asyncio.Event()
+        self._loop.add_reader(self._inotify.fd, self._read)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Idempotent. An iteration under way ends."""
+        if self._inotify.fd >= 0:
+            self._loop.remove_reader(self._inotify.fd)
+            self._inotify.close()
+            self._readable.set()
+
+    def add(self, group: Cgroup, file: str = EVENTS) -> None:
+        """Changes from now on are reported: read the file after this. Raises CgroupNotFound if there is none."""
+        if group.hierarchies.unified is None:
+            raise CgroupNotFound(2, "no unified hierarchy is mounted, so nothing reports changes", path=group.path)
+        with Directory.open(group.hierarchies.unified, group.path) as directory:
+            self._files[self._inotify.add(directory, file)] = Change(group.path, file)
+
+    def remove(self, group: Cgroup) -> None:
+        """No further changes of this group's files. One that is not watched is success."""
+        for watch in [watch for watch, change in self._files.items() if change.path == group.path]:
+            del self._files[watch]
+            self._inotify.remove(watch)
+
+    async def __aiter__(self) -> AsyncIterator[Change]:
+        while self._inotify.fd >= 0:
+            while self._ready:
+                yield self._ready.popleft()
+            self._readable.clear()
+            await self._readable.wait()
+
+    def _read(self) -> None:
+        for watch, mask in self._inotify.drain():
+            change = Change(None) if mask & IN_Q_OVERFLOW else self._files.get(watch)
+            if mask & IN_IGNORED:
+                self._files.pop(watch, None)
+            if change is not None and change not in self._ready:
+                self._ready.append(change)
+        self._readable.set()
+
+
+async def wait_unpopulated(group: Cgroup, timeout_s: float) -> bool:
+    """See Cgroup.wait_unpopulated."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            if group.hierarchies.unified is not None:
+                await _unified_empties(group, group.hierarchies.unified)
+            await _v1_empties(group)
+    except TimeoutError:
+        return not group.populated()
+    return True
+
+
+async def _unified_empties(group: Cgroup, point: Path) -> None:
+    with Watch() as watch, suppress(CgroupNotFound):
+        watch.add(group)
+        if not _populated(point, group.path):
+            return
+        async for _ in watch:
+            if not _populated(point, group.path):
+                return
+
+
+def _populated(point: Path, path: str) -> bool:
+    with Directory.open(point, path) as directory:
+        return flat_keyed(directory.read(EVENTS)).get("populated") == 1
+
+
+async def _v1_empties(group: Cgroup) -> None:
+    """A process that is still listed after its end (before Linux 5.2 a zombie is) is looked at again after a pause."""
+    can_wait = pidfds_work()
+    waited: set[int] = set()
+    while left := group.pids():
+        fresh = left - waited if can_wait else set()
+        if not fresh:
+            await asyncio.sleep(_PAUSE_S)
+        for pid in fresh:
+            await _process_ends(pid)
+        waited |= fresh
+
+
+async def _process_ends(pid: int) -> None:
+    fd = open_pidfd(pid)
+    if fd is None:
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(fd, ended.set)
+        await ended.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

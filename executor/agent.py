@@ -1,0 +1,145 @@
+"""The composer: which part is given which. The only module that knows every adapter.
+
+Order matters twice. The control socket and the cgroups are there before the first LAUNCH can come, so the driver is
+entered last; and they are closed in reverse, so that the last acknowledgements are in before anything else goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from executor import log as logs
+from executor import owners
+from executor.config import Config, read
+from executor.errors import CgroupFailure, ExecutorError
+from executor.mesos.environment import Environment
+
+if TYPE_CHECKING:
+    from cgroups import Membership, Tree
+    from executor.containerd import Containerd
+
+log = logs.get_logger(__name__)
+
+DEFAULT_ROOT = "/mesos-pod-executor"
+CONNECT_S = 45.0
+"""How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
+
+
+def run(environ: Mapping[str, str]) -> int:
+    """The executor, from its environment to its end. The process's exit status: 0, or 1 with one clear line in the
+    log.
+    """
+    try:
+        config = read(environ)
+        logs.configure(config.log)
+        environment = Environment.take(os.environ)
+        asyncio.run(_serve(config, environment))
+    except ExecutorError as error:
+        log.error("the executor cannot go on", code="executor.failed", error=error)
+        return 1
+    return 0
+
+
+async def _serve(config: Config, environment: Environment) -> None:
+    from cgroups import CgroupError, Hierarchies, Membership, Tree
+    from executor.cni import Cni
+    from executor.control import Server, socket_path
+    from executor.dispatcher import Dispatcher
+    from executor.journal import Journal
+    from executor.mesos.driver import Driver
+    from executor.pod.classes import Classes
+    from executor.pod.node import Node
+    from executor.routes import routes
+
+    async with AsyncExitStack() as stack:
+        journal = Journal(environment.sandbox / "journal.jsonl", max_bytes=config.log.journal_max_bytes)
+        stack.callback(journal.close)
+        stack.callback(logs.add_sink(journal.append))
+        log.info(
+            "executor starts",
+            code="executor.started",
+            executor=environment.executor_id,
+            framework=environment.framework_id,
+        )
+        run_dir = Path(config.node.run_dir)
+        root = _root(config, environment)
+        stack.enter_context(owners.claim(run_dir, environment.container_id, root))
+        try:
+            tree = Tree(Hierarchies.discover(), root)
+            classes = Classes(tree)
+            stack.callback(_leave, tree, Membership.of(os.getpid()))
+            tree.executor.ensure(with_controllers=False)
+            tree.executor.attach(os.getpid())
+            classes.prepare()
+        except CgroupError as error:
+            raise CgroupFailure(str(error), mend="run `mesos-pod-executor doctor` on this node") from error
+        containerd = await _connect(config)
+        stack.push_async_callback(containerd.close)
+        cni = Cni(
+            Path(config.cni.config_dir),
+            [Path(each) for each in config.cni.plugin_dirs],
+            owners.cni_parent(config.node.state_dir) / environment.container_id,
+            config.cni.timeout_s,
+        )
+        node = Node(
+            config,
+            environment.container_id,
+            environment.sandbox,
+            environment.agent_endpoint.rpartition(":")[0],
+            containerd,
+            cni,
+            tree,
+            classes,
+            asyncio.Semaphore(config.pods.max_launching),
+        )
+        driver = Driver(environment)
+        dispatcher = Dispatcher(node, environment, driver)
+        await stack.enter_async_context(
+            Server(socket_path(run_dir, environment.container_id), routes(dispatcher, journal))
+        )
+        await stack.enter_async_context(driver)
+        await dispatcher.run()
+
+
+def _root(config: Config, environment: Environment) -> str:
+    """The cgroup of this executor's Mesos container where the agent made one, else one of its own."""
+    from cgroups import Membership
+
+    for path in Membership.of(os.getpid()).paths.values():
+        if path.endswith(f"/{environment.container_id}"):
+            return path
+    return f"{config.cgroups.root or DEFAULT_ROOT}/{environment.container_id}"
+
+
+def _leave(tree: Tree, before: Membership) -> None:
+    """Back to where the agent started this process, so that the tree is empty and can be removed."""
+    from cgroups import CgroupError
+
+    try:
+        before.rejoin(tree.hierarchies)
+        for group in (tree.pods, tree.executor):
+            group.destroy()
+        if tree.root_path not in before.paths.values():
+            tree.root.destroy()
+    except CgroupError as error:
+        log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+
+
+async def _connect(config: Config) -> Containerd:
+    from executor.containerd import Containerd
+    from executor.errors import ContainerdUnavailable
+
+    deadline = asyncio.get_running_loop().time() + CONNECT_S
+    while True:
+        try:
+            return await Containerd.connect(config.containerd.address, config.containerd.namespace)
+        except ContainerdUnavailable as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("containerd does not answer yet", code="containerd.unavailable", error=error)
+            await asyncio.sleep(0.5)

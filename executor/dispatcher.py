@@ -1,0 +1,280 @@
+"""What each event of the Mesos agent means for the pods, and what the pods report to Mesos: the executor's own life.
+
+    driver ──event──▶ Dispatcher ──▶ Pods ──▶ one PodRunner a pod ──Report──▶ Dispatcher ──update──▶ driver
+    control socket, MESSAGE ──▶ Revoker ──Stop──▶ PodRunner;  receipt ──▶ log, journal, MESSAGE
+    containerd's events ──exit──▶ the pod that the container belongs to
+
+It ends when it was told to (SHUTDOWN, SIGTERM, the agent lost for good), after every pod is torn down and every
+update is acknowledged, or when the grace that Mesos gives an executor is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from executor import statuses, views
+from executor.errors import ExecutorError, InvalidRequest, InvalidTask, Refused
+from executor.exits import ExitRouter
+from executor.log import get_logger
+from executor.mesos import events
+from executor.mesos.status import Capabilities
+from executor.names import PodClass, RevocationId, TaskId
+from executor.pod.model import Report, State, Stop, StopCause
+from executor.pod.network import network_infos
+from executor.pod.spec import parse_launch
+from executor.pod.table import Pods
+from executor.revocation.revoker import Revoker
+
+if TYPE_CHECKING:
+    from executor.mesos.driver import Driver
+    from executor.mesos.environment import Environment
+    from executor.pod.node import Node
+    from executor.pod.runner import PodRunner
+    from executor.pod.spec import PodSpec
+    from executor.revocation.receipt import Receipt
+
+log = get_logger(__name__)
+
+EXIT_MARGIN_S = 1.0
+"""Of the shutdown grace: kept for the last acknowledgements, before Mesos kills the container."""
+
+
+class Dispatcher:
+    def __init__(self, node: Node, environment: Environment, driver: Driver) -> None:
+        self.node = node
+        self.environment = environment
+        self.pods = Pods(node, self._report, self._ended)
+        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._on_receipt)
+        self.exits = ExitRouter(node.containerd, self.pods)
+        self.subscribed: events.Subscribed | None = None
+        self._driver = driver
+        self._capabilities = Capabilities()
+        self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until the executor was told to end and everything is released."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(self.exits.run()), group.create_task(self._listen())]
+            shutdown = await self._stopping
+            await self._end(shutdown)
+            for task in background:
+                task.cancel()
+
+    def stop(self, why: str) -> None:
+        """End the executor as on SHUTDOWN."""
+        if not self._stopping.done():
+            self._stopping.set_result(events.Shutdown(self.environment.shutdown_grace_s, why))
+
+    async def _listen(self) -> None:
+        async for event in self._driver.events():
+            try:
+                self._handle(event)
+            except ExecutorError as error:
+                log.warning(
+                    "could not handle an event",
+                    code="executor.event_refused",
+                    trigger=type(event).__name__,
+                    error=error,
+                )
+            except Exception:
+                log.exception("defect while handling an event", code="executor.defect", trigger=type(event).__name__)
+
+    def _handle(self, event: events.Event) -> None:
+        match event:
+            case events.Subscribed():
+                self.subscribed = event
+                self._capabilities = Capabilities.of(event.framework_info)
+            case events.Launch():
+                self._launch(event)
+            case events.Kill():
+                self._kill(event)
+            case events.Message():
+                self._message(event.data)
+            case events.Shutdown():
+                if not self._stopping.done():
+                    self._stopping.set_result(event)
+            case events.AgentError():
+                self.stop(f"the agent refused this executor: {event.message}")
+            case _:
+                pass
+
+    # --- pods ------------------------------------------------------------------------------------------------
+
+    def _launch(self, event: events.Launch) -> None:
+        tasks = tuple(TaskId(task["task_id"]["value"]) for task in event.tasks)
+        known = [task for task in tasks if self.pods.by_task(task) is not None]
+        if known:
+            log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
+            return
+        try:
+            spec = parse_launch(event.tasks, group=event.group)
+            self._check(spec)
+        except ExecutorError as error:
+            self._refuse(tasks, error)
+            return
+        except Exception as error:
+            log.exception("defect while reading a launch", code="executor.defect", tasks=list(tasks))
+            self._refuse(tasks, InvalidTask(f"the executor could not read it: {type(error).__name__}: {error}"))
+            return
+        runner = self.pods.launch(spec)
+        runner.log.info(
+            "pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=list(tasks)
+        )
+
+    def _check(self, spec: PodSpec) -> None:
+        """What only this node and its configuration can know of a pod."""
+        role = self.node.config.roles.namespace_to_role.get(spec.namespace)
+        if role is not None and role != spec.role:
+            raise InvalidTask(
+                f"its pods belong to the role {role}, but the task's resources are of {spec.role}",
+                subject="metadata.namespace",
+                mend="launch it with resources of that role, or change [roles] namespace_to_role",
+            )
+        if self._stopping.done():
+            raise Refused("the executor is shutting down", subject=f"task {spec.task_ids[0]}")
+
+    def _refuse(self, tasks: tuple[TaskId, ...], error: ExecutorError) -> None:
+        log.warning("launch refused", code="pod.refused", tasks=list(tasks), error=error)
+        for task in tasks:
+            self._send(statuses.invalid(task, str(error), error.mesos_reason))
+
+    def _kill(self, event: events.Kill) -> None:
+        task = TaskId(event.task_id)
+        runner = self.pods.by_task(task)
+        if runner is None:
+            log.warning("KILL of a task that is not here", code="pod.unknown", task=task)
+            self._send(Report((task,), self._capabilities.gone, None, "no such task in this executor"))
+            return
+        if runner.pod.state is not State.ENDED:
+            runner.post(Stop(StopCause.KILL, event.grace_s))
+
+    def _report(self, runner: PodRunner, report: Report) -> None:
+        labels: statuses.Labels = {}
+        if report.revocation is not None:
+            labels = self._revocation_labels(runner, report.revocation)
+        endpoint = self.environment.agent_endpoint.rpartition(":")[0]
+        infos = network_infos(runner.sandbox.requests, runner.sandbox.attachments, endpoint)
+        self._send(report, infos, labels)
+
+    def _revocation_labels(self, runner: PodRunner, revocation: RevocationId) -> statuses.Labels:
+        stop = runner.pod.stop
+        grace_s = stop.grace_s if stop is not None and stop.grace_s is not None else 0.0
+        return statuses.revocation_labels(
+            revocation,
+            self.revoker.reason(revocation),
+            grace_s,
+            runner.spec.resources.cpus,
+            runner.used_bytes,
+        )
+
+    def _send(self, report: Report, infos: Any = (), labels: statuses.Labels | None = None) -> None:
+        for update in statuses.updates(report, self._capabilities, network_infos=infos, labels=labels):
+            self._driver.update(update)
+
+    def _ended(self, runner: PodRunner) -> None:
+        runner.log.debug("pod is gone")
+
+    # --- messages --------------------------------------------------------------------------------------------
+
+    def _message(self, data: bytes) -> None:
+        """A framework's MESSAGE: {"revoke": {...}} is the one request there is. Whatever else it is, it is answered."""
+        self._spawn(self._answer(data))
+
+    async def _answer(self, data: bytes) -> None:
+        try:
+            await self.revoker.take(_revoke_request(data))
+        except ExecutorError as error:
+            log.warning("message refused", code="executor.message_refused", error=error)
+            refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
+            self._driver.message(json.dumps({"error": refusal}).encode())
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        document = receipt.document()
+        stuck = receipt.state == "stuck"
+        log.info(
+            "revocation receipt",
+            code="revocation.receipt",
+            revocation=receipt.id,
+            state=receipt.state,
+            victims=len(receipt.victims),
+            spared=receipt.regular.pods if receipt.regular else 0,
+            freed_cpus=receipt.freed_cpus,
+            freed_mem_bytes=receipt.freed_mem_bytes,
+            duration_ms=round(receipt.time_to_free_ms, 1),
+        )
+        if receipt.regular is not None and not receipt.regular.unchanged:
+            log.error(
+                "a regular pod changed",
+                code="revocation.regular_changed",
+                revocation=receipt.id,
+                error="; ".join(receipt.regular.changed),
+            )
+        if receipt.state not in ("dry-run", "refused"):
+            self._driver.message(json.dumps({"revocation": document}).encode())
+        if stuck:
+            log.error("victims do not die", code="revocation.stuck", revocation=receipt.id)
+            if self.node.config.revocation.last_step == "shutdown":
+                self.stop(f"revocation {receipt.id} has stuck victims")
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    async def _end(self, shutdown: events.Shutdown) -> None:
+        """Stop every pod within Mesos's grace, then wait for the last acknowledgement."""
+        log.info(
+            "executor stops",
+            code="executor.stopping",
+            reason=shutdown.why,
+            grace_s=shutdown.grace_s,
+            count=len(self.pods),
+        )
+        room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
+        for runner in self.pods:
+            runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
+        ended = await self.pods.wait_ended(room_s)
+        drained = await self._driver.drained(EXIT_MARGIN_S)
+        log.info("executor stopped", code="executor.stopped", outcome="clean" if ended and drained else "grace is over")
+
+    # --- what the control socket shows -----------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """This executor, as `GET /v1/executor`."""
+        return {
+            "executor": self.environment.executor_id,
+            "framework": self.environment.framework_id,
+            "agent": self.environment.agent_id,
+            "mesos_container": self.environment.container_id,
+            "subscribed": self.subscribed is not None,
+            "unacknowledged": self._driver.unacknowledged,
+            "cgroup": self.node.tree.root.path,
+            "pods": {str(kind): sum(runner.spec.pod_class is kind for runner in self.pods) for kind in PodClass},
+        }
+
+    def view(self, runner: PodRunner) -> dict[str, Any]:
+        return views.pod(runner, self.environment.executor_id)
+
+
+def _revoke_request(data: bytes) -> object:
+    """The request in a MESSAGE's bytes. Raises InvalidRequest."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", mend='send {"revoke": {...}}') from error
+    if not isinstance(document, Mapping) or set(document) != {"revoke"}:
+        raise InvalidRequest(
+            'must be an object with the one key "revoke"',
+            subject="MESSAGE",
+            mend='send {"revoke": {"select": {"all": true}}}',
+        )
+    return document["revoke"]

@@ -1,0 +1,132 @@
+"""Which executors live on this node, and what each of them owns: proof before anything of a dead one is removed.
+
+An executor holds an exclusive flock(2) on `<run_dir>/<Mesos container id>.owner` as long as it lives; the kernel
+releases it with the process, whatever ends it, so a pid that is used again deceives nobody. The file says where the
+executor's cgroups are. It is removed by a clean end, or by whoever reaped what a dead executor left; reapers hold the
+lock meanwhile, so that two never meet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.errors import Failure
+from executor.names import MesosContainerId
+
+SUFFIX = ".owner"
+
+
+def netns_parent(run_dir: str) -> Path:
+    """Where each executor has a directory of its name, with the pinned network namespaces of its pods."""
+    return Path(run_dir) / "netns"
+
+
+def cni_parent(state_dir: str) -> Path:
+    """Where each executor has a directory of its name, with the records of its attachments."""
+    return Path(state_dir) / "cni"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One executor, by what its file says."""
+
+    container: MesosContainerId
+    cgroup_root: str = ""
+    """Path of its tree in every hierarchy; empty when its file was cut off."""
+    pid: int = 0
+
+
+@contextmanager
+def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Iterator[None]:
+    """Own everything that carries `container`, until the block ends. Raises Failure when another process does
+    already.
+    """
+    path = run_dir / f"{container}{SUFFIX}"
+    mend = "is [node] run_dir writable, and is no second executor in this Mesos container?"
+    try:
+        run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Failure(str(error.strerror), subject=str(path), mend=mend) from error
+    try:
+        if not _lock_patiently(descriptor):
+            raise Failure("is held by a living process", subject=str(path), mend=mend)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"cgroup_root": cgroup_root, "pid": os.getpid()}).encode(), 0)
+        yield
+        path.unlink(missing_ok=True)  # only after a clean end: otherwise it names what is left to reap
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def dead(run_dir: Path) -> Iterator[list[Owner]]:
+    """The executors that died without cleaning up, locked against other reapers until the block ends."""
+    held: list[int] = []
+    found: list[Owner] = []
+    try:
+        for path in sorted(run_dir.glob(f"*{SUFFIX}")):
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except OSError:
+                continue
+            held.append(descriptor)
+            if _lock(descriptor) and path.exists():
+                found.append(_read(MesosContainerId(path.name.removesuffix(SUFFIX)), descriptor))
+        yield found
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def forget(run_dir: Path, owner: Owner) -> None:
+    """Nothing of it is left."""
+    (run_dir / f"{owner.container}{SUFFIX}").unlink(missing_ok=True)
+
+
+def living(run_dir: Path) -> frozenset[MesosContainerId]:
+    """The executors whose lock is held now."""
+    alive = set()
+    for path in run_dir.glob(f"*{SUFFIX}"):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            if not _lock(descriptor):
+                alive.add(MesosContainerId(path.name.removesuffix(SUFFIX)))
+        finally:
+            os.close(descriptor)
+    return frozenset(alive)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_patiently(descriptor: int) -> bool:
+    """`living` may be trying this very lock just now."""
+    for _ in range(50):
+        if _lock(descriptor):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _read(container: MesosContainerId, descriptor: int) -> Owner:
+    try:
+        document = json.loads(os.pread(descriptor, 65536, 0))
+        return Owner(container, str(document["cgroup_root"]), int(document["pid"]))
+    except (ValueError, KeyError, TypeError):
+        return Owner(container)

@@ -1,0 +1,57 @@
+"""The class subtrees' limits follow the pods that are in them. Owns the pods' and classes' cgroup directories and
+limits.
+
+The memory limit of the revocable subtree is the sum of its pods, so that an OOM in it stays in it; its CPU weight is
+the least there is. Before a pod comes the limits grow, after it went they shrink: no pod ever meets a limit that is
+not yet its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cgroups import qos
+from executor.log import get_logger
+from executor.names import PodClass, PodId
+
+if TYPE_CHECKING:
+    from cgroups import Tree
+    from executor.pod.spec import PodSpec
+
+log = get_logger(__name__)
+
+
+class Classes:
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._pods: dict[PodId, PodSpec] = {}
+
+    def prepare(self) -> None:
+        """The class subtrees with the limits of no pods. Raises CgroupError."""
+        for pod_class in PodClass:
+            self._tree.subtree(pod_class).ensure()
+            self._limit(pod_class)
+
+    def admit(self, pod: PodId, spec: PodSpec) -> None:
+        """The pod's cgroup with its limits, in a class subtree that has room for it. Raises CgroupError."""
+        self._pods[pod] = spec
+        self._limit(spec.pod_class)
+        group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
+        group.apply(qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes))
+
+    def release(self, pod: PodId) -> None:
+        """The pod's cgroup goes, and its share of the class. Idempotent. Raises CgroupError when something still
+        lives there.
+        """
+        spec = self._pods.get(pod)
+        if spec is None:
+            return
+        self._tree.destroy_pod(spec.pod_class, spec.role, pod)
+        del self._pods[pod]
+        self._limit(spec.pod_class)
+
+    def _limit(self, pod_class: PodClass) -> None:
+        members = [spec.resources for spec in self._pods.values() if spec.pod_class is pod_class]
+        cpus = sum(resources.cpus for resources in members)
+        mem_bytes = sum(resources.mem_bytes for resources in members)
+        self._tree.subtree(pod_class).apply(qos.class_limits(pod_class, cpus, mem_bytes))

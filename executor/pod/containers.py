@@ -1,0 +1,196 @@
+"""The containers of one pod in containerd: made, started, signalled, removed. Owns their records and their pidfds.
+
+A container is made (`create`) up to the point where runc waits to run its first instruction, so that starting it is
+one short call. A restart is a new container record on a new snapshot under the same id. Removal is idempotent and
+goes by the pod's label and lease, not by memory, so that it also removes what a cancelled creation left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
+from executor.log import get_logger
+from executor.names import ContainerId, PodId, container_id
+from executor.pod.node import Node, log_path, snapshot_key
+from executor.pod.tasks import to_the_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from executor.containerd.types import Image
+    from executor.pod.spec import ContainerSpec, PodSpec
+
+log = get_logger(__name__)
+
+LEASE_S = 600.0
+"""A lease that this process could not end is dropped by containerd after this time."""
+STOP_AFTER_KILL_S = 5.0
+"""How long containerd may take to notice the end of a process that is dead already."""
+
+
+@dataclass
+class Made:
+    """One container record with its task, created and perhaps started."""
+
+    id: ContainerId
+    snapshot: str
+    image: Image
+    pid: int
+    pidfd: int | None
+    started_at: float | None = None  # monotonic
+
+
+class Containers:
+    def __init__(
+        self, node: Node, pod: PodId, spec: PodSpec, runtime_spec: Callable[[ContainerSpec, Image], dict[str, object]]
+    ):
+        self._node = node
+        self._pod = pod
+        self._spec = {container.name: container for container in spec.containers}
+        self._runtime_spec = runtime_spec
+        self._made: dict[str, Made] = {}
+        self._attempts = dict.fromkeys(self._spec, 0)
+
+    def id(self, name: str) -> ContainerId:
+        return container_id(self._pod, name)
+
+    def ran_s(self, name: str) -> float:
+        made = self._made.get(name)
+        return 0.0 if made is None or made.started_at is None else time.monotonic() - made.started_at
+
+    async def create(self, name: str) -> None:
+        """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
+        image = await self._image(self._spec[name].image)
+        await to_the_end(self._make(name, image))
+
+    async def _make(self, name: str, image: Image) -> None:
+        ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
+        self._attempts[name] += 1
+        snapshot = snapshot_key(identity, self._attempts[name])
+        async with ctrd.leases.hold(identity, expire_s=LEASE_S) as lease:
+            mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
+            await ctrd.containers.create(
+                identity,
+                image=image.name,
+                snapshot_key=snapshot,
+                spec=self._runtime_spec(self._spec[name], image),
+                labels=labels,
+                shim_group=self._pod,
+            )
+        directory = self._node.directory(self._pod)
+        out, err = log_path(directory, name, "stdout"), log_path(directory, name, "stderr")
+        for path in (out, err):
+            path.touch(mode=0o644)
+        pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
+        self._made[name] = Made(identity, snapshot, image, pid, _pidfd(pid))
+
+    async def _image(self, reference: str) -> Image:
+        try:
+            return await self._node.containerd.images.lookup(reference)
+        except NotFound as error:
+            raise ImageFailure(
+                "is not on this node",
+                subject=f"image {reference}",
+                mend="import or pull it into the executor's containerd namespace",
+            ) from error
+
+    async def start(self, name: str) -> int:
+        """The first process's pid (in the host's pid namespace). Raises ContainerdFailure."""
+        made = self._made[name]
+        made.started_at = time.monotonic()
+        await to_the_end(self._node.containerd.tasks.start(made.id))
+        return made.pid
+
+    async def renew(self, name: str) -> None:
+        """Remove the exited container and make it anew, for a restart."""
+        leaked = await self.remove(name)
+        if leaked:
+            raise ContainerdFailure("could not be removed before its restart", subject=f"container {name}")
+        await self.create(name)
+
+    def signal(self, name: str) -> bool:
+        """The image's stop signal, else SIGTERM, to the first process, by its pidfd, so that it can reach no other.
+        Whether it was there.
+        """
+        made = self._made.get(name)
+        if made is None or made.pidfd is None or made.started_at is None:
+            return False
+        try:
+            signal.pidfd_send_signal(made.pidfd, _stop_signal(made.image.config.stop_signal))
+        except ProcessLookupError:
+            return False
+        return True
+
+    def signal_all(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            self.signal(name)
+
+    def started(self) -> list[ContainerId]:
+        return [made.id for made in self._made.values() if made.started_at is not None]
+
+    def pids(self) -> list[int]:
+        """The first process of each running container."""
+        return [made.pid for made in self._made.values() if made.started_at is not None]
+
+    async def remove(self, name: str) -> list[str]:
+        """Task, record and snapshots of one container, in this order; what could not be removed, in words."""
+        ctrd, identity = self._node.containerd, self.id(name)
+        leaked: list[str] = []
+        steps = [("task", self._delete_task(identity)), ("container", ctrd.containers.delete(identity))]
+        attempts = range(1, self._attempts[name] + 1) if self._attempts[name] else ()
+        steps += [("snapshot", ctrd.snapshots.remove(snapshot_key(identity, n))) for n in attempts[-1:]]
+        for what, step in steps:
+            try:
+                await step
+            except ExecutorError as error:
+                log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
+                leaked.append(f"{what} {identity}: {error}")
+        made = self._made.pop(name, None)
+        if made is not None and made.pidfd is not None:
+            os.close(made.pidfd)
+        return leaked
+
+    async def _delete_task(self, identity: ContainerId) -> None:
+        """A task can be deleted once its shim saw the process end, which comes shortly after the end itself."""
+        tasks = self._node.containerd.tasks
+        try:
+            await tasks.delete(identity)
+        except ContainerdFailure:
+            await tasks.kill(identity, signal.SIGKILL, all=True)
+            try:
+                async with asyncio.timeout(STOP_AFTER_KILL_S):
+                    await tasks.wait(identity)
+            except TimeoutError as error:
+                raise TimedOut("its end was not seen", subject=f"task {identity}") from error
+            await tasks.delete(identity)
+
+    async def remove_all(self) -> list[str]:
+        """Every container of the pod."""
+        parts = await asyncio.gather(*(self.remove(name) for name in self._spec))
+        return [text for part in parts for text in part]
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # gone already; its exit event is on its way
+        return None
+
+
+def _stop_signal(name: str | None) -> signal.Signals:
+    """An image's STOPSIGNAL is a number or a name with or without SIG."""
+    if name:
+        with contextlib.suppress(ValueError, KeyError):
+            return (
+                signal.Signals(int(name))
+                if name.isdigit()
+                else signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]
+            )
+    return signal.SIGTERM

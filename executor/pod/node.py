@@ -1,0 +1,60 @@
+"""What every pod's runner is given by the composer: the node's adapters, and where the pods' things lie. Holds no
+decisions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from executor.config import Config
+from executor.names import ContainerId, MesosContainerId, PodId
+from executor.owners import netns_parent
+
+if TYPE_CHECKING:
+    from cgroups import Tree
+    from executor.cni import Cni
+    from executor.containerd import Containerd
+    from executor.pod.classes import Classes
+
+OWNER_LABEL = "mesos-pod-executor/executor"
+POD_LABEL = "mesos-pod-executor/pod"
+
+
+@dataclass(frozen=True)
+class Node:
+    config: Config
+    owner: MesosContainerId
+    """This executor's Mesos container: every record that it leaves on the node carries it."""
+    mesos_sandbox: Path
+    address: str
+    """The node's, as the Mesos agent is reached."""
+    containerd: Containerd
+    cni: Cni
+    tree: Tree
+    classes: Classes
+    launching: asyncio.Semaphore
+    """Bounds how many pods are set up at the same time."""
+
+    def directory(self, pod: PodId) -> Path:
+        """Logs, volumes and files of one pod, in the Mesos sandbox."""
+        return self.mesos_sandbox / "pods" / pod
+
+    def netns(self, pod: PodId) -> Path:
+        return netns_parent(self.config.node.run_dir) / self.owner / pod
+
+    def labels(self, pod: PodId) -> dict[str, str]:
+        """The proof of ownership on every containerd record."""
+        return {OWNER_LABEL: self.owner, POD_LABEL: pod}
+
+
+def log_path(directory: Path, container: str, stream: str) -> Path:
+    """`stream` is stdout or stderr."""
+    return directory / f"{container}.{stream}"
+
+
+def snapshot_key(container: ContainerId, attempt: int) -> str:
+    """A fresh root file system for every start of a container."""
+    return f"{container}-{attempt}"

@@ -1,0 +1,280 @@
+"""One pod's inbox: takes events one at a time, asks the life cycle, and carries the effects out with the node's
+adapters.
+
+Every effect runs as a task of its own and ends by posting an event, so that the inbox is never blocked and a Stop is
+always heard. The one `except Exception` of a pod stands here: a defect becomes this pod's failure, and no other pod
+notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from cgroups import CgroupError
+from executor.errors import ExecutorError, Failure
+from executor.log import get_logger
+from executor.pod import lifecycle
+from executor.pod.containers import Containers
+from executor.pod.model import (
+    Abort,
+    After,
+    ContainerExited,
+    ContainerStarted,
+    Dead,
+    Destroy,
+    Effect,
+    Event,
+    Launch,
+    Report,
+    SandboxReady,
+    SetUp,
+    SetUpFailed,
+    Start,
+    StartFailed,
+    State,
+    Stuck,
+    TearDown,
+    Terminate,
+    TornDown,
+)
+from executor.pod.oom import attribute
+from executor.pod.placement import needs_address, runtime_spec
+from executor.pod.sandbox import Sandbox
+from executor.pod.tasks import together
+
+if TYPE_CHECKING:
+    from cgroups import Cgroup
+    from executor.names import PodId
+    from executor.pod.node import Node
+    from executor.pod.spec import PodSpec
+
+KILLED_CODE = 137  # 128 + SIGKILL
+KILL_AGAIN_S = 0.5
+"""A process may be in the kernel (D) when the kill comes, or be moved into the cgroup after it: kill again this
+often.
+"""
+
+
+class PodRunner:
+    def __init__(self, node: Node, pod: PodId, spec: PodSpec, report: Callable[[PodRunner, Report], None]) -> None:
+        self.id = pod
+        self.pod = lifecycle.begin(spec)
+        self.sandbox = Sandbox(node, pod, spec)
+        self.containers = Containers(node, pod, spec, self._runtime_spec)
+        self.started_at = time.time()
+        self.phases_ms: dict[str, float] = {}
+        """How long each phase of the launch took, for the log and the metrics."""
+        self.dead = asyncio.Event()
+        """Set once no process of the pod is left and none can come."""
+        self.used_bytes = 0
+        """Memory in use when the kill began: what the pod's end gives back."""
+        self._node = node
+        self._report = report
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._set_up: asyncio.Task[None] | None = None
+        self._starts: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._born = time.monotonic()
+        self.log = get_logger(__name__).bind(
+            pod=pod, task=spec.task_ids[0], **{"class": spec.pod_class, "role": spec.role}
+        )
+
+    @property
+    def spec(self) -> PodSpec:
+        return self.pod.spec
+
+    def post(self, event: Event) -> None:
+        self._inbox.put_nowait(event)
+
+    async def run(self) -> None:
+        """From Launch to ENDED. Only the executor's own end cancels it."""
+        self.post(Launch())
+        try:
+            while self.pod.state is not State.ENDED:
+                self._take(await self._inbox.get())
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            for task in self._work:
+                task.cancel()
+
+    def _take(self, event: Event) -> None:
+        before = self.pod.state
+        try:
+            self.pod, effects = lifecycle.step(self.pod, event)
+        except lifecycle.IllegalTransition as error:
+            self.log.error("illegal transition", code="pod.illegal_transition", error=str(error))
+            return
+        if self.pod.state is not before:
+            self.log.info(
+                "pod changed its state",
+                code=f"pod.{self.pod.state.replace('-', '_')}",
+                state=self.pod.state,
+                **self._facts(),
+            )
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"since_launch_ms": self._elapsed_ms()}
+        if self.pod.state is State.RUNNING:
+            facts["phases_ms"] = self.phases_ms
+            facts["ips"] = list(self.pod.ips)
+        if self.pod.outcome is not None:
+            facts["outcome"] = self.pod.outcome.state
+            facts["reason"] = self.pod.outcome.reason
+            facts["error"] = self.pod.outcome.message
+        return facts
+
+    def _elapsed_ms(self) -> float:
+        return round((time.monotonic() - self._born) * 1e3, 1)
+
+    # --- effects ---------------------------------------------------------------------------------------------
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Report():
+                self._report(self, effect)
+            case SetUp():
+                self._set_up = self._spawn(self._do_set_up(), SetUpFailed)
+            case Start():
+                self._start(effect)
+            case After():
+                self._after(effect)
+            case Abort():
+                self._abort()
+            case Terminate():
+                self.containers.signal_all(effect.containers)
+            case Destroy():
+                self._spawn(self._do_destroy(), None)
+            case TearDown():
+                self._spawn(self._do_tear_down(), lambda error: TornDown((str(error),)))
+
+    def _abort(self) -> None:
+        if self._set_up is not None:
+            self._set_up.cancel()
+
+    def _spawn(
+        self, work: Coroutine[Any, Any, None], failed: Callable[[ExecutorError], Event] | None
+    ) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._guard(work, failed))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _guard(self, work: Coroutine[Any, Any, None], failed: Callable[[ExecutorError], Event] | None) -> None:
+        try:
+            await work
+        except ExecutorError as error:
+            failure = error
+        except asyncio.CancelledError:
+            failure = Failure("was given up because the pod ends")
+        except Exception as error:
+            self.log.exception("defect in the executor", code="pod.defect")
+            failure = Failure(
+                f"a defect of the executor: {type(error).__name__}: {error}", mend="report it with the executor's log"
+            )
+        else:
+            return
+        if failed is not None:
+            self.post(failed(failure))
+
+    def _after(self, effect: After) -> None:
+        if effect.delay_s <= 0:
+            self.post(effect.event)
+            return
+        handle = asyncio.get_running_loop().call_later(effect.delay_s, self.post, effect.event)
+        self._timers.add(handle)
+
+    async def _do_set_up(self) -> None:
+        async with self._node.launching:
+            self.phases_ms["queued"] = self._elapsed_ms()
+            await self._timed("sandbox", self.sandbox.prepare())
+            names = [container.name for container in self.spec.containers]
+            network = self._timed("network", self.sandbox.connect())
+            containers = self._timed("containers", self._create(names))
+            if needs_address(self.spec):
+                await network
+                await containers
+            else:
+                await together(network, containers)
+        self.post(SandboxReady(self.sandbox.ips))
+
+    async def _create(self, names: list[str]) -> None:
+        await together(*(self.containers.create(name) for name in names))
+
+    async def _timed(self, phase: str, work: Coroutine[Any, Any, None]) -> None:
+        begin = time.monotonic()
+        await work
+        self.phases_ms[phase] = round((time.monotonic() - begin) * 1e3, 1)
+
+    def _runtime_spec(self, container: Any, image: Any) -> dict[str, object]:
+        return runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image)
+
+    def _start(self, effect: Start) -> None:
+        for name in effect.containers:
+            work = self._do_start(name, fresh=effect.fresh)
+            task = self._spawn(work, lambda error, name=name: StartFailed(name, error))  # type: ignore[misc]
+            self._starts.add(task)
+            task.add_done_callback(self._starts.discard)
+
+    async def _do_start(self, name: str, *, fresh: bool) -> None:
+        if fresh:
+            await self.containers.renew(name)
+        begin = time.monotonic()
+        pid = await self.containers.start(name)
+        self.phases_ms["start"] = round((time.monotonic() - begin) * 1e3, 1)
+        self.post(ContainerStarted(name, pid))
+
+    def exited(self, container: str, exit_code: int) -> None:
+        """containerd saw the first process of `container` end. Read now what its cgroup still tells."""
+        oom = attribute(self._levels(container)) if exit_code == KILLED_CODE else None
+        self.post(ContainerExited(container, exit_code, oom, self.containers.ran_s(container)))
+
+    def _levels(self, container: str) -> list[tuple[str, Cgroup]]:
+        tree, spec = self._node.tree, self.spec
+        return [
+            ("container", tree.container(spec.pod_class, spec.role, self.id, container)),
+            ("pod", self.sandbox.cgroup),
+            ("class", tree.subtree(spec.pod_class)),
+            ("executor", tree.root),
+        ]
+
+    async def _do_destroy(self) -> None:
+        """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
+        begin = time.monotonic()
+        told = False
+        with contextlib.suppress(CgroupError):
+            self.used_bytes = self.sandbox.cgroup.stat().memory_bytes or 0
+        while True:
+            under_way = [task for task in (self._set_up, *self._starts) if task is not None and not task.done()]
+            try:
+                self.sandbox.cgroup.kill()
+                empty = await self.sandbox.cgroup.wait_unpopulated(KILL_AGAIN_S)
+            except CgroupError as error:
+                self.log.warning("could not kill the pod's cgroup", code="pod.kill_failed", error=str(error))
+                await asyncio.sleep(KILL_AGAIN_S)
+                empty = False
+            if under_way:
+                await asyncio.wait(under_way, timeout=KILL_AGAIN_S)
+            elif empty:
+                break
+            if not told and time.monotonic() - begin > self._node.config.revocation.stuck_after_s:
+                told = True
+                pids = tuple(self.sandbox.cgroup.pids())
+                self.log.error("the pod does not die", code="pod.stuck", pids=list(pids))
+                self.post(Stuck(pids))
+        self.dead.set()
+        self.post(Dead())
+
+    async def _do_tear_down(self) -> None:
+        begin = time.monotonic()
+        leaked = await self.containers.remove_all()
+        leaked += await self.sandbox.remove()
+        self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
+        self.post(TornDown(tuple(leaked)))

@@ -1,0 +1,136 @@
+"""What the containers of one pod share: its cgroup, its network namespace with the attachments, its files and volumes.
+
+Made before and removed after the containers. Every part can be removed when only some of it was made. The order of
+removal is what keeps a node clean: attachments are deleted while the network namespace is still there, the cgroup
+when nothing is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cgroups import CgroupError
+from executor.cni import netns, resolver
+from executor.errors import CgroupFailure, ExecutorError, Failure
+from executor.log import get_logger
+from executor.names import PodId
+from executor.pod.mounts import VOLUMES, empty_dir_path
+from executor.pod.network import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from executor.cni import Attachment
+    from executor.pod.node import Node
+    from executor.pod.spec import PodSpec
+
+log = get_logger(__name__)
+
+HOST_RESOLV_CONF = Path("/etc/resolv.conf")
+HOST_HOSTS = Path("/etc/hosts")
+
+
+class Sandbox:
+    def __init__(self, node: Node, pod: PodId, spec: PodSpec) -> None:
+        self._node = node
+        self._pod = pod
+        self._spec = spec
+        self.requests = requests(spec, node.config.cni.default_network)
+        self.directory = node.directory(pod)
+        self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
+        self.attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def netns(self) -> Path | None:
+        """The pod's own network namespace; None: it shares the executor's."""
+        return self._node.netns(self._pod) if self.requests else None
+
+    @property
+    def ips(self) -> tuple[str, ...]:
+        """Without prefix length, in the order of the networks."""
+        return tuple(ip.split("/")[0] for attachment in self.attachments for ip in attachment.ips)
+
+    async def prepare(self) -> None:
+        """The cgroup, the directories, the empty files, the namespace without a network. Raises CgroupFailure,
+        Failure.
+        """
+        try:
+            self._node.classes.admit(self._pod, self._spec)
+        except CgroupError as error:
+            raise CgroupFailure(str(error), subject=self.cgroup.path) from error
+        try:
+            self._make_files()
+        except OSError as error:
+            raise Failure(
+                f"{error.strerror}", subject=str(error.filename), mend="look at the disk of the Mesos work directory"
+            ) from error
+        if self.netns is not None:
+            await netns.ensure(self.netns)
+
+    def _make_files(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "hostname").write_text(f"{self._spec.hostname}\n")
+        self._write_names(())
+        for volume in self._spec.empty_dirs:
+            path = empty_dir_path(self.directory, volume)
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o777)
+
+    def _write_names(self, attachments: Sequence[Attachment]) -> None:
+        """resolv.conf and hosts, in place: the containers may have them mounted already."""
+        spec, on_host = self._spec, self.netns is None
+        dns = next((attachment.dns for attachment in attachments if attachment.dns.nameservers), None)
+        names = resolver.resolv_conf(
+            spec.dns_policy, spec.dns_config, dns, _text(HOST_RESOLV_CONF), host_network=on_host
+        )
+        hosts = resolver.hosts_file(
+            spec.hostname, self.ips, spec.host_aliases, host_text=_text(HOST_HOSTS) if on_host else None
+        )
+        (self.directory / "resolv.conf").write_text(names)
+        (self.directory / "hosts").write_text(hosts)
+
+    async def connect(self) -> None:
+        """Attach the networks, then write the names. Raises NetworkFailure, InvalidConfig."""
+        if self.netns is None:
+            return
+        self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
+        self._write_names(self.attachments)
+
+    async def remove(self) -> list[str]:
+        """Everything; what could not be removed, in words."""
+        leaked: list[str] = []
+        for what, step in (
+            ("network", self._disconnect),
+            ("cgroup", self._remove_cgroup),
+            ("files", self._remove_files),
+        ):
+            try:
+                await step()
+            except (ExecutorError, CgroupError, OSError) as error:
+                log.warning("could not remove", code="pod.leaked", pod=self._pod, what=what, error=str(error))
+                leaked.append(f"{what}: {error}")
+        return leaked
+
+    async def _disconnect(self) -> None:
+        if self.netns is None:
+            return
+        await self._node.cni.detach(self._pod, self.netns)
+        await netns.destroy(self.netns)
+
+    async def _remove_cgroup(self) -> None:
+        self._node.classes.release(self._pod)
+
+    async def _remove_files(self) -> None:
+        await asyncio.to_thread(shutil.rmtree, self.directory / VOLUMES, ignore_errors=True)
+        for name in ("resolv.conf", "hosts", "hostname"):
+            (self.directory / name).unlink(missing_ok=True)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,108 @@
+"""All pods of this executor, living and lately ended: found by id, task or name. Owns their runners' tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from executor.errors import InvalidRequest, NotFound
+from executor.log import get_logger
+from executor.names import ContainerId, PodId, TaskId, pod_id
+from executor.pod.model import Report, State
+from executor.pod.runner import PodRunner
+
+if TYPE_CHECKING:
+    from executor.pod.node import Node
+    from executor.pod.spec import PodSpec
+
+log = get_logger(__name__)
+
+REMEMBERED = 200
+"""How many ended pods `ps --all` and `inspect` still know."""
+
+
+class Pods:
+    def __init__(
+        self, node: Node, report: Callable[[PodRunner, Report], None], on_ended: Callable[[PodRunner], None]
+    ) -> None:
+        self._node = node
+        self._report = report
+        self._on_ended = on_ended
+        self._living: dict[PodId, PodRunner] = {}
+        self._by_task: dict[TaskId, PodRunner] = {}
+        self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
+        self._ended: deque[PodRunner] = deque(maxlen=REMEMBERED)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[PodRunner]:
+        return iter(list(self._living.values()))
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    @property
+    def ended(self) -> Sequence[PodRunner]:
+        return list(self._ended)
+
+    def launch(self, spec: PodSpec) -> PodRunner:
+        runner = PodRunner(self._node, pod_id(os.urandom(6)), spec, self._report)
+        self._living[runner.id] = runner
+        self._by_task |= dict.fromkeys(spec.task_ids, runner)
+        for container in spec.containers:
+            self._by_container[runner.containers.id(container.name)] = (runner, container.name)
+        task = asyncio.create_task(self._live(runner))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return runner
+
+    async def _live(self, runner: PodRunner) -> None:
+        await runner.run()
+        self._living.pop(runner.id, None)
+        for container in runner.spec.containers:
+            self._by_container.pop(runner.containers.id(container.name), None)
+        self._ended.append(runner)
+        self._by_task = {
+            task: known
+            for task, known in self._by_task.items()
+            if known.pod.state is not State.ENDED or known in self._ended
+        }
+        self._on_ended(runner)
+
+    def by_task(self, task: TaskId) -> PodRunner | None:
+        """The pod of a task, also if it has ended lately."""
+        return self._by_task.get(task)
+
+    def by_container(self, container: ContainerId) -> tuple[PodRunner, str] | None:
+        """The pod and the container's name."""
+        return self._by_container.get(container)
+
+    def started(self) -> list[ContainerId]:
+        """The containers that run, as far as is known."""
+        return [container for runner in self for container in runner.containers.started()]
+
+    def find(self, text: str) -> PodRunner:
+        """By task id, pod name, or a prefix of the pod's id; living pods first. Raises NotFound, InvalidRequest if
+        several match.
+        """
+        for pods in (list(self), list(reversed(self._ended))):
+            exact = [runner for runner in pods if text in (runner.id, *runner.spec.task_ids)]
+            found = exact or [
+                runner for runner in pods if runner.spec.name == text or runner.id.startswith((text, f"pod-{text}"))
+            ]
+            if len(found) > 1:
+                ids = ", ".join(runner.id for runner in found)
+                raise InvalidRequest(
+                    f"matches {len(found)} pods: {ids}", subject=f"pod {text}", mend="name one by its id"
+                )
+            if found:
+                return found[0]
+        raise NotFound("no such pod in this executor", subject=f"pod {text}", mend="`mesos-pod-executor ps` lists them")
+
+    async def wait_ended(self, timeout_s: float) -> bool:
+        """Whether every pod ended in time."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        return not self._living

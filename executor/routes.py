@@ -1,0 +1,100 @@
+"""What the control socket can be asked, and how the executor answers. The paths and documents are a contract with
+tools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from executor import log as logs
+from executor import views
+from executor.control import Request, Response, Routes, Stream
+from executor.errors import InvalidRequest
+from executor.names import RevocationId
+
+if TYPE_CHECKING:
+    from executor.dispatcher import Dispatcher
+    from executor.journal import Journal
+
+log = logs.get_logger(__name__)
+
+
+def routes(dispatcher: Dispatcher, journal: Journal) -> Routes:
+    answers = _Answers(dispatcher, journal)
+    return {
+        ("GET", "/v1/executor"): answers.executor,
+        ("GET", "/v1/pods"): answers.pods,
+        ("GET", "/v1/pods/{pod}"): answers.pod,
+        ("POST", "/v1/revocations"): answers.revoke,
+        ("GET", "/v1/revocations"): answers.revocations,
+        ("GET", "/v1/revocations/{id}"): answers.revocation,
+        ("GET", "/v1/events"): answers.events,
+        ("PUT", "/v1/log"): answers.set_log,
+    }
+
+
+class _Answers:
+    def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
+        self._dispatcher = dispatcher
+        self._journal = journal
+
+    async def executor(self, _: Request) -> Response:
+        return Response({**self._dispatcher.describe(), "pid": os.getpid(), "last_event": self._journal.last_seq})
+
+    async def pods(self, request: Request) -> Response:
+        runners = list(self._dispatcher.pods)
+        if request.query.get("all") == "1":
+            runners += self._dispatcher.pods.ended
+        return Response({"pods": [self._dispatcher.view(runner) for runner in runners]})
+
+    async def pod(self, request: Request) -> Response:
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        return Response(views.inspection(runner, self._dispatcher.environment.executor_id))
+
+    async def revoke(self, request: Request) -> Response:
+        log.info(
+            "revocation asked for",
+            code="control.request",
+            method="POST",
+            path=request.path,
+            pid=request.peer.pid,
+            uid=request.peer.uid,
+        )
+        task = self._dispatcher.revoker.take(request.body)
+        if request.query.get("wait") == "0":
+            return Response({"state": "running"}, status=202)
+        receipt = await asyncio.shield(task)
+        return Response(receipt.document())
+
+    async def revocations(self, _: Request) -> Response:
+        return Response({"revocations": [receipt.document() for receipt in self._dispatcher.revoker.receipts()]})
+
+    async def revocation(self, request: Request) -> Response:
+        return Response(self._dispatcher.revoker.receipt(RevocationId(request.parameters["id"])).document())
+
+    async def events(self, request: Request) -> Response | Stream:
+        since = _number(request.query.get("since", "0"))
+        if request.query.get("follow") == "1":
+            return Stream(self._follow(since))
+        return Response({"events": self._journal.events(since)})
+
+    async def _follow(self, since: int) -> AsyncGenerator[Mapping[str, Any], None]:
+        async for event in self._journal.follow(since):
+            yield event
+
+    async def set_log(self, request: Request) -> Response:
+        level = request.body.get("level") if isinstance(request.body, dict) else None
+        if level not in ("debug", "info", "warning", "error"):
+            raise InvalidRequest("must be debug, info, warning or error", subject="level")
+        logs.set_level(level)
+        log.info("log level changed", code="log.level", state=level)
+        return Response({"level": level})
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidRequest(f"{text!r} is not an event's number", subject="since")
+    return int(text)

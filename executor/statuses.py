@@ -1,0 +1,54 @@
+"""From a pod's report to a Mesos status update. Pure.
+
+TASK_KILLING is for frameworks with the capability TASK_KILLING_STATE; one without PARTITION_AWARE knows no TASK_GONE
+and gets TASK_LOST, as from Mesos itself (src/slave/slave.cpp, _qosCorrections).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from executor.mesos.status import Capabilities, TaskState, status
+from executor.names import RevocationId, TaskId
+from executor.pod.model import Report
+
+Labels = dict[str, str]
+
+
+def updates(
+    report: Report, able: Capabilities, *, network_infos: Sequence[dict[str, Any]] = (), labels: Labels | None = None
+) -> list[dict[str, Any]]:
+    """One TaskStatus for each task of the report, in the states that the framework can take."""
+    state = {TaskState.KILLING: able.killing, TaskState.GONE: able.gone}.get(report.state, report.state)
+    if state is None:
+        return []
+    return [
+        status(
+            task,
+            state,
+            reason=report.reason,
+            message=report.message,
+            labels=labels or {},
+            network_infos=network_infos,
+        )
+        for task in report.tasks
+    ]
+
+
+def revocation_labels(
+    revocation: RevocationId, reason: str, grace_s: float, freed_cpus: float, freed_mem_bytes: int
+) -> Labels:
+    """What a revoked task's terminal status tells the framework beside its reason."""
+    return {
+        "revocation": revocation,
+        "revocation.reason": reason,
+        "revocation.grace_s": f"{grace_s:g}",
+        "revocation.freed.cpus": f"{freed_cpus:g}",
+        "revocation.freed.mem_bytes": str(freed_mem_bytes),
+    }
+
+
+def invalid(task: TaskId, message: str, reason: str) -> Report:
+    """The report of a task that never became a pod."""
+    return Report((task,), TaskState.FAILED, reason, message)

@@ -1,0 +1,83 @@
+"""Pods as the JSON documents of the control socket. Pure: reads what the runners already know."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from executor.log import timestamp
+from executor.pod.model import Phase
+from executor.pod.node import log_path
+
+if TYPE_CHECKING:
+    from executor.pod.runner import PodRunner
+
+
+def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
+    """One row of `ps`."""
+    spec = runner.spec
+    document: dict[str, Any] = {
+        "pod": runner.id,
+        "name": spec.name,
+        "namespace": spec.namespace,
+        "class": spec.pod_class,
+        "role": spec.role,
+        "state": runner.pod.state,
+        "tasks": list(spec.task_ids),
+        "containers": [_container(runner, container.name, container.image) for container in spec.containers],
+        "ips": list(runner.pod.ips),
+        "cgroup": runner.sandbox.cgroup.path,
+        "started_at": timestamp(datetime.fromtimestamp(runner.started_at, UTC)),
+        "age_s": round(time.time() - runner.started_at, 1),
+        "executor": executor,
+    }
+    if runner.pod.stuck:
+        document["stuck_pids"] = list(runner.pod.stuck)
+    return document
+
+
+def _container(runner: PodRunner, name: str, image: str) -> dict[str, Any]:
+    status = runner.pod.containers[name]
+    directory = runner.sandbox.directory
+    return {
+        "name": name,
+        "id": runner.containers.id(name),
+        "state": status.phase,
+        "pid": status.pid,
+        "image": image,
+        "exit_code": status.exit_code,
+        "restarts": status.restarts,
+        "log": {stream: str(log_path(directory, name, stream)) for stream in ("stdout", "stderr")},
+    }
+
+
+def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
+    """Everything about one pod."""
+    document = pod(runner, executor)
+    spec = runner.spec
+    document["labels"] = dict(spec.labels)
+    document["annotations"] = dict(spec.annotations)
+    document["resources"] = {"cpus": spec.resources.cpus, "mem_bytes": spec.resources.mem_bytes}
+    document["restart_policy"] = spec.restart_policy
+    document["termination_grace_s"] = spec.termination_grace_s
+    document["hostname"] = spec.hostname
+    document["netns"] = str(runner.sandbox.netns) if runner.sandbox.netns else None
+    document["networks"] = [
+        {"network": each.network, "ifname": each.ifname, "ips": list(each.ips), "mac": each.mac}
+        for each in runner.sandbox.attachments
+    ]
+    document["phases_ms"] = runner.phases_ms
+    document["usage"] = usage(runner)
+    if runner.pod.outcome is not None:
+        outcome = runner.pod.outcome
+        document["outcome"] = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
+    return document
+
+
+def usage(runner: PodRunner) -> dict[str, Any] | None:
+    """Of the pod's cgroup now; None when it has none."""
+    if not any(status.phase is Phase.RUNNING for status in runner.pod.containers.values()):
+        return None
+    stat = runner.sandbox.cgroup.stat()
+    return {"cpu_usage_usec": stat.cpu_usage_usec, "memory_bytes": stat.memory_bytes, "pids": stat.pids}

@@ -1,0 +1,151 @@
+"""Plugins that fail, hang or die at every step, before or after they have done their work: nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from executor.cni import Cni, NetworkRequest, PortMapping, netns
+from executor.errors import NetworkFailure
+from tests.integration.cni.lab import REAL_PLUGINS, Lab
+
+pytestmark = pytest.mark.root
+WEB = NetworkRequest("podnet", port_mappings=(PortMapping(18080, 80),))
+SHIM = """#!/bin/sh
+real={real}/${{0##*/}}
+mv "$0.$CNI_COMMAND" "$0.$CNI_COMMAND.done" 2>/dev/null || exec "$real"
+case $(cat "$0.$CNI_COMMAND.done") in
+  "fails before") ;;
+  "fails after") "$real" >/dev/null ;;
+  "is killed after") "$real" >/dev/null; kill -9 $$ ;;
+  "hangs after") "$real" >/dev/null; sleep 60 ;;
+esac
+echo '{{"cniVersion": "1.0.0", "code": 100, "msg": "injected"}}'
+exit 1
+"""
+MODES = ["fails before", "fails after", "is killed after", "hangs after"]
+PLUGINS = ["bridge", "host-local", "portmap"]
+
+
+def faulty(lab: Lab, plugin: str, command: str, mode: str) -> Cni:
+    """A runtime whose plugins are the real ones, but for one run of one of them."""
+    directory = lab.directory / "shims"
+    directory.mkdir()
+    for name in PLUGINS:
+        (directory / name).write_text(SHIM.format(real=REAL_PLUGINS))
+        (directory / name).chmod(0o755)
+    (directory / f"{plugin}.{command}").write_text(mode)
+    return lab.runtime(directory, timeout_s=3.0 if mode.startswith("hangs") else 30.0)
+
+
+def happened(lab: Lab, plugin: str, command: str) -> bool:
+    return (lab.directory / f"shims/{plugin}.{command}.done").exists()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("plugin", PLUGINS)
+async def test_add(lab: Lab, plugin: str, mode: str) -> None:
+    cni = faulty(lab, plugin, "ADD", mode)
+    with pytest.raises(NetworkFailure, match="podnet") as caught:
+        await lab.up("pod-one", WEB, cni=cni)
+    assert happened(lab, plugin, "ADD")
+    assert "could not be undone" not in str(caught.value)
+    await netns.destroy(lab.pin("pod-one"))
+    assert lab.clean(), lab.leftovers()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("plugin", PLUGINS)
+async def test_del(lab: Lab, plugin: str, mode: str) -> None:
+    cni = faulty(lab, plugin, "DEL", mode)
+    await lab.up("pod-one", WEB, cni=cni)
+    with pytest.raises(NetworkFailure, match="podnet"):
+        await lab.down("pod-one", cni)
+    assert happened(lab, plugin, "DEL")
+    assert netns.exists(lab.pin("pod-one"))  # still there for the next try
+    await lab.down("pod-one", cni)
+    assert lab.clean(), lab.leftovers()
+
+
+async def test_one_pods_hung_plugin_does_not_hold_up_others(lab: Lab) -> None:
+    hung = faulty(lab, "bridge", "ADD", "hangs after")
+    task = asyncio.create_task(lab.up("pod-hung", WEB, cni=hung))
+    while not happened(lab, "bridge", "ADD"):  # noqa: ASYNC110 - it happens in another process
+        await asyncio.sleep(0.01)
+    await lab.up("pod-one", cni=hung)
+    assert not task.done()
+    with pytest.raises(NetworkFailure, match="did not end within"):
+        await task
+    await lab.down("pod-one", hung)
+    await netns.destroy(lab.pin("pod-hung"))
+    assert lab.clean(), lab.leftovers()
+
+
+async def test_cancelling_an_attach_leaves_nothing(lab: Lab) -> None:
+    for delay_s in (0.0, 0.005, 0.01, 0.02, 0.03, 0.05):
+        task = asyncio.create_task(lab.up("pod-one", WEB))
+        await asyncio.sleep(delay_s)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await lab.down("pod-one")
+        assert lab.clean(), (delay_s, lab.leftovers())
+
+
+CRASHING = """
+import asyncio, sys
+from pathlib import Path
+from executor.cni import Cni, NetworkRequest, PortMapping, netns
+config_dir, plugins, state_dir, pins = map(Path, sys.argv[1:])
+cni = Cni(config_dir, [plugins], state_dir, 30)
+async def pod(number):
+    pin = pins / f"pod-{number}"
+    await netns.ensure(pin)
+    print("begun", flush=True)
+    ports = (PortMapping(18100 + number, 80),)
+    await cni.attach(f"pod-{number}", pin, [NetworkRequest("podnet", port_mappings=ports)])
+    await cni.detach(f"pod-{number}", pin)
+async def main():
+    await asyncio.gather(*(pod(number) for number in range(6)))
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_executor_is_cleaned_up_by_the_next(lab: Lab) -> None:
+    """SIGKILL at any moment; the plugins that were started live on for a moment, as they do in life."""
+    chance = random.Random(7)
+    found = 0
+    for _ in range(8):
+        await asyncio.to_thread(crash, lab, chance.uniform(0.0, 0.5))
+        successor = lab.runtime()
+        found += len(successor.attachments())
+        await asyncio.gather(*(lab.down(pin.name, successor) for pin in netns.pinned(lab.pins)))
+        assert lab.clean(), lab.leftovers()
+    assert found > 0
+
+
+def crash(lab: Lab, after_s: float) -> None:
+    arguments = [str(lab.config_dir), str(REAL_PLUGINS), str(lab.state_dir), str(lab.pins)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", CRASHING, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline()
+        time.sleep(after_s)
+        victim.send_signal(signal.SIGKILL)
+    while any(map(is_plugin, Path("/proc").iterdir())):
+        time.sleep(0.02)
+
+
+def is_plugin(process: Path) -> bool:
+    try:
+        return process.name.isdigit() and (process / "exe").readlink().parent == REAL_PLUGINS
+    except OSError:
+        return False

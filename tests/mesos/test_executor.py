@@ -1,0 +1,315 @@
+"""The executor under a real Mesos agent: what a scheduler sees of launches, kills, failures of parts, and the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.mesos import messages
+from tests.support.mesos.messages import TERMINAL
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.rig import IMAGE, NETWORK, OPTIONS, Rig, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    with Rig() as node:
+        yield node
+
+
+@pytest.fixture
+def scheduler(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
+    """A framework of its own for each test, and after it nothing of its executors on the node."""
+    failed = request.session.testsfailed
+    with rig.scheduler(name=request.node.name) as framework:
+        yield framework
+        if request.session.testsfailed > failed:
+            rig.keep_evidence()
+    assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def executor_pid(rig: Rig) -> int:
+    return int(rig.json("ps", "--executors")["executors"][0]["pid"])
+
+
+def run(rig: Rig, scheduler: Scheduler, *tasks: dict[str, Any], executor: dict[str, Any] | None = None) -> str:
+    agent = scheduler.launch(list(tasks), executor or rig.executor())
+    for task in tasks:
+        scheduler.wait_status(task["task_id"]["value"], "TASK_RUNNING", 30)
+    return agent
+
+
+def test_a_pod_is_told_from_starting_to_finished_with_its_address(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([rig.pod("hello", command=("sh", "-c", "echo out; echo err >&2; sleep 1"))], rig.executor())
+    running = scheduler.wait_status("hello", "TASK_RUNNING")
+    (info,) = running.raw["container_status"]["network_infos"]
+    assert info["name"] == NETWORK
+    assert info["ip_addresses"][0]["ip_address"].startswith("10.89.")
+    (pod,) = rig.pods()
+    assert pod["ips"] == [info["ip_addresses"][0]["ip_address"]]
+    finished = scheduler.wait_status("hello", "TASK_FINISHED")
+    assert scheduler.states("hello") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
+    assert finished.source == "SOURCE_EXECUTOR" and "exited with 0" in finished.message
+    sandbox = rig.agent.sandbox(scheduler.framework_id, "mixed")
+    logs = {path.name: path.read_text() for path in (sandbox / "pods" / pod["pod"]).iterdir() if path.is_file()}
+    assert logs["app.stdout"] == "out\n" and logs["app.stderr"] == "err\n"
+
+
+def test_the_exit_code_of_a_failed_pod_is_told(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([rig.pod("bad", command=("sh", "-c", "exit 3"))], rig.executor())
+    assert "exited with 3" in scheduler.wait_status("bad", "TASK_FAILED").message
+
+
+def test_a_task_without_a_pod_runs_its_own_command(rig: Rig, scheduler: Scheduler) -> None:
+    task = messages.task_info(
+        "plain",
+        [messages.scalar("cpus", 0.1), messages.scalar("mem", 32)],
+        command=messages.command("echo $GREETING $((40 + 2))", {"GREETING": "hello"}),
+    )
+    scheduler.launch([task], rig.executor())
+    scheduler.wait_status("plain", "TASK_FINISHED", 30)
+    sandbox = rig.agent.sandbox(scheduler.framework_id, "mixed")
+    (log,) = sandbox.glob("pods/*/*.stdout")
+    assert log.read_text() == "hello 42\n"
+
+
+def test_several_pods_of_both_classes_and_several_containers(rig: Rig, scheduler: Scheduler) -> None:
+    two = {
+        "containers": [
+            {
+                "name": "server",
+                "image": IMAGE,
+                "command": ["sh", "-c", "echo from-pod > /tmp/x; httpd -f -p 8080 -h /tmp"],
+            },
+            {"name": "client", "image": IMAGE, "command": ["sleep", "1000"]},
+        ]
+    }
+    tasks = [rig.pod("pair", spec=two)]
+    tasks += [rig.pod(f"r{n}") for n in range(4)] + [rig.pod(f"b{n}", revocable=True) for n in range(5)]
+    run(rig, scheduler, *tasks)
+    pods = {pod["name"]: pod for pod in rig.pods()}
+    assert len(pods) == 10
+    assert {pod["class"] for name, pod in pods.items() if name.startswith("b")} == {"revocable"}
+    for pod in pods.values():
+        assert f"/pods/{pod['class']}/_/{pod['pod']}" in pod["cgroup"]
+        assert rig.processes(pod), "its processes are in its cgroup"
+    assert len({pod["ips"][0] for pod in pods.values()}) == 10
+    assert len(pods["pair"]["containers"]) == 2
+
+
+def test_a_kill_is_graceful_and_a_kill_policy_shortens_it(rig: Rig, scheduler: Scheduler) -> None:
+    stubborn = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
+    patient = {"terminationGracePeriodSeconds": 600}
+    run(rig, scheduler, rig.pod("kind"), rig.pod("stubborn", command=stubborn, spec=patient))
+    scheduler.kill("kind")
+    killed = scheduler.wait_status("kind", "TASK_KILLED", 10)
+    assert "TASK_KILLING" in scheduler.states("kind")
+    mark = scheduler.mark()
+    scheduler.kill("stubborn", grace_s=1.0)
+    killing = scheduler.wait_status("stubborn", "TASK_KILLING", start=mark)
+    killed = scheduler.wait_status("stubborn", "TASK_KILLED", 10, start=mark)
+    assert 0.9 < killed.at_s - killing.at_s < 4
+
+
+def test_a_kill_in_the_middle_of_a_launch(rig: Rig, scheduler: Scheduler) -> None:
+    tasks = [rig.pod(f"k{n}") for n in range(10)]
+    scheduler.launch(tasks, rig.executor())
+    scheduler.wait_status("k0", "TASK_STARTING", 30)
+    for task in tasks:
+        scheduler.kill(task["task_id"]["value"], grace_s=0)
+    for task in tasks:
+        scheduler.wait_status(task["task_id"]["value"], "TASK_KILLED", 30)
+    assert rig.pods() == []
+
+
+def test_restart_policy_always_restarts_and_counts(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("crash", command=("sh", "-c", "sleep 1; exit 1"), spec={"restartPolicy": "Always"}))
+
+    def restarted() -> dict[str, Any] | None:
+        (pod,) = rig.pods()
+        container = pod["containers"][0]
+        return container if container["restarts"] == 1 and container["state"] == "running" else None
+
+    assert wait_for(restarted, 15)
+    assert scheduler.states("crash") == ["TASK_STARTING", "TASK_RUNNING"], (
+        "a restart inside of a pod is no news to Mesos"
+    )
+
+
+def test_a_duplicate_launch_changes_nothing(rig: Rig, scheduler: Scheduler) -> None:
+    """Mesos never repeats a launch of a living task id itself; the same id in a second pod is refused by the master."""
+    run(rig, scheduler, rig.pod("once"))
+    (before,) = rig.pods()
+    scheduler.launch([rig.pod("once")], rig.executor())
+    scheduler.wait(
+        lambda: [s for s in scheduler.statuses("once") if s.state == "TASK_ERROR"], 10, lambda: "no TASK_ERROR"
+    )
+    (after,) = rig.pods()
+    assert rig.processes(after) == rig.processes(before)
+
+
+def test_the_agent_restarts_and_nothing_is_lost(rig: Rig, scheduler: Scheduler) -> None:
+    short = rig.pod("short", command=("sh", "-c", "sleep 2"))
+    run(rig, scheduler, rig.pod("long"), short)
+    before = {pod["name"]: rig.processes(pod) for pod in rig.pods()}
+    rig.agent.restart(down_s=1.5)
+    scheduler.wait_status("short", "TASK_FINISHED", 20)
+    (pod,) = rig.pods()
+    assert rig.processes(pod) == before["long"]
+    assert scheduler.states("long") == ["TASK_STARTING", "TASK_RUNNING"]
+    run(rig, scheduler, rig.pod("later"))
+
+
+def test_containerd_restarts_and_pods_live_on(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("a"), rig.pod("b", command=("sh", "-c", "sleep 3; exit 4")))
+    rig.containerd.kill()
+    rig.containerd.start()
+    assert "exited with 4" in scheduler.wait_status("b", "TASK_FAILED", 30).message
+    scheduler.kill("a")
+    scheduler.wait_status("a", "TASK_KILLED", 30)
+    run(rig, scheduler, rig.pod("c"))
+
+
+def test_shutdown_ends_every_pod_and_releases_everything(rig: Rig, scheduler: Scheduler) -> None:
+    agent = run(rig, scheduler, rig.pod("a"), rig.pod("b", revocable=True))
+    scheduler.shutdown_executor(agent, "mixed")
+    for name in ("a", "b"):
+        status = scheduler.wait_status(name, TERMINAL, 20)
+        assert (status.state, status.source) == ("TASK_KILLED", "SOURCE_EXECUTOR")
+    assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def test_an_executor_that_is_killed_takes_its_pods_with_it_and_the_next_one_reaps(
+    rig: Rig, scheduler: Scheduler
+) -> None:
+    run(rig, scheduler, rig.pod("a"), rig.pod("b", revocable=True))
+    pids = [pid for pod in rig.pods() for pid, _ in rig.processes(pod)]
+    os.kill(executor_pid(rig), signal.SIGKILL)
+    for name in ("a", "b"):
+        assert scheduler.wait_status(name, TERMINAL, 20).reason == "REASON_EXECUTOR_TERMINATED"
+    assert wait_for(lambda: True if not any(psutil.pid_exists(pid) for pid in pids) else None, 10)
+    run(rig, scheduler, rig.pod("c"), executor=rig.executor("second"))
+    scheduler.kill("c")
+    scheduler.wait_status("c", "TASK_KILLED", 20)
+
+
+def test_with_the_posix_launcher_the_next_executor_ends_what_a_dead_one_left_running() -> None:
+    with Rig(replace(OPTIONS, launcher="posix")) as rig, rig.scheduler() as scheduler:
+        run(rig, scheduler, rig.pod("orphan"))
+        (pod,) = rig.pods()
+        assert pod["cgroup"].startswith(rig.cgroup)
+        pids = [pid for pid, _ in rig.processes(pod)]
+        os.kill(executor_pid(rig), signal.SIGKILL)
+        scheduler.wait_status("orphan", TERMINAL, 20)
+        assert all(psutil.pid_exists(pid) for pid in pids), "nobody has ended them yet"
+        agent = run(rig, scheduler, rig.pod("next"), executor=rig.executor("second"))
+        assert wait_for(lambda: True if not any(psutil.pid_exists(pid) for pid in pids) else None, 15)
+        scheduler.shutdown_executor(agent, "second")
+        scheduler.wait_status("next", TERMINAL, 20)
+        assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+# --- bad input harms nobody ----------------------------------------------------------------------------------
+
+GARBAGE = {
+    "not-a-pod": (b"\x00\xff garbage", "TaskInfo.data"),
+    "wrong-kind": (b'{"apiVersion": "v1", "kind": "Service"}', "kind"),
+    "unknown-field": (
+        json.dumps(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": [], "frobnicate": 1}}
+        ).encode(),
+        "spec.frobnicate",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_in_a_tasks_data_fails_that_task_only(rig: Rig, scheduler: Scheduler, name: str) -> None:
+    data, subject = GARBAGE[name]
+    bad = messages.task_info(name, [messages.scalar("cpus", 0.1), messages.scalar("mem", 32)], data=data)
+    assert_refused(rig, scheduler, bad, "REASON_TASK_INVALID", subject)
+
+
+def test_an_unknown_image_fails_that_task_only(rig: Rig, scheduler: Scheduler) -> None:
+    bad = rig.pod("bad", container={"image": "docker.io/library/nowhere:1"})
+    assert_refused(rig, scheduler, bad, "REASON_CONTAINER_LAUNCH_FAILED", "docker.io/library/nowhere:1")
+
+
+def test_an_impossible_limit_fails_that_task_only(rig: Rig, scheduler: Scheduler) -> None:
+    bad = rig.pod("bad", container={"resources": {"limits": {"memory": "64Gi"}}})
+    assert_refused(rig, scheduler, bad, "REASON_TASK_INVALID", "spec.containers[0].resources.limits.memory")
+
+
+def test_an_impossible_command_fails_that_task_only(rig: Rig, scheduler: Scheduler) -> None:
+    assert_refused(rig, scheduler, rig.pod("bad", command=("/no/such/program",)), None, "/no/such/program")
+
+
+def test_a_broken_cni_configuration_fails_its_pods_only(rig: Rig, scheduler: Scheduler) -> None:
+    broken = rig.cni_config / "20-broken.conf"
+    broken.write_text('{"cniVersion": "0.2.0", "name": "broken", "type": "no-such-plugin"}')
+    garbage = rig.cni_config / "30-garbage.conf"
+    garbage.write_text("{ this is not JSON")
+    try:
+        annotated = rig.pod("bad", container={})
+        annotated["container"] = {"type": "MESOS", "network_infos": [{"name": "broken"}]}
+        assert_refused(rig, scheduler, annotated, None, "no-such-plugin")
+    finally:
+        broken.unlink()
+        garbage.unlink()
+
+
+@pytest.mark.parametrize(
+    ("data", "subject"),
+    [
+        (b"\xff\x00", "MESSAGE"),
+        (b"[]", "MESSAGE"),
+        (b'{"revoke": {"select": {"all": "yes"}}}', "revoke.select.all"),
+        (b'{"revoke": {"select": {"tasks": ["nobody"]}}}', "task nobody"),
+        (b'{"revoke": {"select": {"tasks": ["fine"]}}}', "task fine"),
+    ],
+)
+def test_a_malformed_message_is_answered_and_harms_nothing(
+    rig: Rig, scheduler: Scheduler, data: bytes, subject: str
+) -> None:
+    agent = run(rig, scheduler, rig.pod("fine"))
+    (before,) = map(rig.processes, rig.pods())
+    scheduler.message(agent, "mixed", data)
+    answer = json.loads(scheduler.wait_message())
+    assert answer["error"]["subject"] == subject and answer["error"]["message"]
+    (after,) = map(rig.processes, rig.pods())
+    assert after == before
+
+
+def test_an_unknown_revocation_is_a_clear_error_of_the_command(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("fine"))
+    done = rig.command("revoke", "--task", "nobody", check=False)
+    assert done.returncode == 3
+    assert "task nobody" in done.stderr and "no such task" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def assert_refused(rig: Rig, scheduler: Scheduler, bad: dict[str, Any], reason: str | None, subject: str) -> None:
+    """`bad` fails with one clear message; a pod that runs, and one that is launched with it, go on."""
+    run(rig, scheduler, rig.pod("fine"))
+    (before,) = map(rig.processes, rig.pods())
+    scheduler.launch([bad, rig.pod("also-fine")], rig.executor())
+    name = bad["task_id"]["value"]
+    failed = scheduler.wait_status(name, "TASK_FAILED", 30)
+    assert subject in failed.message
+    if reason is not None:
+        assert failed.reason == reason
+    scheduler.wait_status("also-fine", "TASK_RUNNING", 30)
+    after = {pod["name"]: pod for pod in rig.pods()}
+    with contextlib.suppress(KeyError):
+        assert after[name]["state"] in ("destroying", "tearing-down")
+    assert rig.processes(after["fine"]) == before

@@ -1,0 +1,162 @@
+"""A node with executors that answer on real control sockets from canned documents, in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from executor.control import Request, Response, Server, Stream, socket_path
+from executor.errors import NotFound, Refused
+from executor.journal import Journal
+
+T = TypeVar("T")
+
+
+def pod(identity: str, name: str, **keys: Any) -> dict[str, Any]:
+    """A pod's document as the executor shows it."""
+    containers = keys.pop("containers", [container("main")])
+    return {
+        "pod": identity,
+        "name": name,
+        "namespace": "default",
+        "class": "regular",
+        "role": "eng",
+        "state": "running",
+        "tasks": [f"task-{name}"],
+        "containers": containers,
+        "ips": ["10.0.0.2/24"],
+        "cgroup": "/x/pods/regular/eng/" + identity,
+        "started_at": "2024-01-01T00:00:00.000Z",
+        "age_s": 3725.5,
+        "executor": "e-1",
+        **keys,
+    }
+
+
+def container(name: str, **keys: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "id": f"id-{name}",
+        "state": "running",
+        "pid": 42,
+        "image": "busybox",
+        "exit_code": None,
+        "restarts": 0,
+        "log": {"stdout": "", "stderr": ""},
+        **keys,
+    }
+
+
+RECEIPT = {
+    "id": "r-1",
+    "reason": "night",
+    "state": "done",
+    "victims": [{"pod": "pod-2", "tasks": ["t2"], "outcome": "exited", "ms": 12.5}],
+    "freed": {"cpus": 1.5, "mem_bytes": 64 << 20},
+    "time_to_free_ms": 12.5,
+    "regular": {"pods": 1, "unchanged": True, "changed": []},
+    "steps": [],
+}
+
+
+class Executor:
+    """One executor's documents; tests change them while it answers."""
+
+    def __init__(self, pods: list[dict[str, Any]]) -> None:
+        self.pods = pods
+        self.receipt: dict[str, Any] = RECEIPT
+        self.refusal = ""
+        self.requests: list[Request] = []
+        self.journal = Journal(None)
+
+    async def list_pods(self, _: Request) -> Response:
+        return Response({"pods": self.pods})
+
+    async def one_pod(self, request: Request) -> Response:
+        name = request.parameters["pod"]
+        for each in self.pods:
+            if each["pod"].startswith(name) or name == each["name"] or name in each["tasks"]:
+                return Response(each)
+        raise NotFound("no such pod", subject=name)
+
+    async def revoke(self, request: Request) -> Response:
+        self.requests.append(request)
+        if self.refusal:
+            raise Refused(self.refusal, mend="choose revocable pods")
+        return (
+            Response({"state": "running"}, status=202) if request.query.get("wait") == "0" else Response(self.receipt)
+        )
+
+    async def events(self, request: Request) -> Response | Stream:
+        since = int(request.query["since"])
+        if request.query.get("follow") == "1":
+            return Stream(self.journal.follow(since))
+        return Response({"events": self.journal.events(since)})
+
+
+class Node:
+    """`run_dir` holds the sockets of the executors that were started."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._servers: list[Server] = []
+
+    def executor(self, identity: str, *pods: dict[str, Any]) -> Executor:
+        executor = Executor(list(pods))
+        routes = {
+            ("GET", "/v1/pods"): executor.list_pods,
+            ("GET", "/v1/pods/{pod}"): executor.one_pod,
+            ("POST", "/v1/revocations"): executor.revoke,
+            ("GET", "/v1/events"): executor.events,
+        }
+        server = Server(socket_path(self.run_dir, identity), routes)
+        self._run(server.start())
+        self._servers.append(server)
+        return executor
+
+    def dead_executor(self, identity: str) -> None:
+        """Its socket is there, and nobody listens."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(socket_path(self.run_dir, identity)))
+
+    def close(self) -> None:
+        for server in self._servers:
+            self._run(server.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+@contextlib.contextmanager
+def hanging_executor(run_dir: Path, identity: str, answer: bytes = b"") -> Iterator[None]:
+    """Accepts, sends `answer`, and hangs up; without one it never answers."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(socket_path(run_dir, identity)))
+        listener.listen()
+        thread = threading.Thread(target=_answer_all, args=(listener, answer))
+        thread.start()
+        yield
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _answer_all(listener: socket.socket, answer: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                if connection.recv(1 << 16):
+                    connection.sendall(answer)

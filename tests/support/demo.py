@@ -1,0 +1,164 @@
+"""The main job as a short story with real parts, told as it happens; `packaging/demo` starts it in the private node."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tests.support.mesos.operator import Operator
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.rig import OPTIONS, PROGRAM, Rig
+
+BUSY = ("sh", "-c", "sleep 1000 & sleep 1000 & trap 'exit 0' TERM; wait")
+"""Three processes in each pod."""
+
+
+class Story:
+    """Lines with the time since the beginning; on standard error when the last line is for a program."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._begin = time.monotonic()
+        self._out = sys.stderr if quiet else sys.stdout
+
+    def tell(self, text: str) -> None:
+        print(f"{time.monotonic() - self._begin:6.2f} s  {text}", file=self._out, flush=True)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            cells = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+            print(f"          {cells}".rstrip(), file=self._out, flush=True)
+
+
+def main() -> int:
+    arguments = _arguments()
+    story = Story(quiet=arguments.json)
+    with Rig(OPTIONS, program=shlex.split(arguments.program)) as rig:
+        version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
+        story.tell(f"up: containerd with one image, Mesos {version} with a master and an agent (cgroups isolators)")
+        result = _play(rig, story, arguments)
+    result["mesos_version"] = version
+    good = _judge(result, story)
+    if arguments.json:
+        print(json.dumps(result))
+    return 0 if good else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="packaging/demo", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--regular", type=int, default=3, metavar="N", help="regular pods (3)")
+    parser.add_argument("--revocable", type=int, default=5, metavar="N", help="revocable pods (5)")
+    parser.add_argument("--grace", default="0s", help="what each victim gets between SIGTERM and the kill (0s)")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON; the story goes to stderr")
+    parser.add_argument("--program", default=shlex.join(PROGRAM), help="the executor to show (this checkout's)")
+    return parser.parse_args()
+
+
+def _play(rig: Rig, story: Story, arguments: argparse.Namespace) -> dict[str, Any]:
+    with rig.scheduler(name="demo") as scheduler:
+        regular = [rig.pod(f"web-{n}", command=BUSY) for n in range(arguments.regular)]
+        revocable = [rig.pod(f"batch-{n}", command=BUSY, revocable=True) for n in range(arguments.revocable)]
+        agent_id = scheduler.launch(regular + revocable, rig.executor())
+        names = [task["task_id"]["value"] for task in regular + revocable]
+        for name in names:
+            scheduler.wait_status(name, "TASK_RUNNING", 60)
+        story.tell(
+            f"one executor runs {len(regular)} regular and {len(revocable)} revocable pods (all TASK_RUNNING):"
+        )
+        before = _show(rig, story)
+        story.tell(f"Spark wants its resources back: mesos-pod-executor revoke --all --grace {arguments.grace}")
+        receipt = rig.json("revoke", "--all", "--grace", arguments.grace, "--reason", "spark wants its resources back")
+        _tell_receipt(story, receipt)
+        for task in revocable:
+            scheduler.wait_status(task["task_id"]["value"], "TASK_GONE", 30)
+        gone = [status for status in scheduler.statuses() if status.state == "TASK_GONE"]
+        reasons = Counter(f"{status.state} {status.reason}" for status in gone)
+        story.tell(
+            "the master told the scheduler: " + ", ".join(f"{count} x {text}" for text, count in reasons.items())
+        )
+        after = _show(rig, story)
+        counts = Counter(status.state for status in scheduler.statuses())
+        result = {
+            "mesos_version": "",
+            "pods": {"regular": len(regular), "revocable": len(revocable)},
+            "regular_before": _pids(before, "regular"),
+            "regular_after": _pids(after, "regular"),
+            "revocable_alive_after": len(_pids(after, "revocable")),
+            "revocation_ms": receipt["time_to_free_ms"],
+            "statuses": {state: counts[state] for state in ("TASK_RUNNING", "TASK_GONE")},
+            "reasons": dict(reasons),
+        }
+        _end(scheduler, rig, agent_id, [task["task_id"]["value"] for task in regular])
+    result["leaks"] = rig.wait_clean()
+    return result
+
+
+def _show(rig: Rig, story: Story) -> list[dict[str, Any]]:
+    """The pods with the pids that the kernel has in their cgroups."""
+    pods = rig.pods()
+    for pod in pods:
+        pod["processes"] = rig.processes(pod)
+    rows = [("POD", "NAME", "CLASS", "STATE", "IP", "PIDS")]
+    rows += [
+        (
+            pod["pod"],
+            pod["name"],
+            pod["class"],
+            pod["state"],
+            ", ".join(pod["ips"]),
+            ", ".join(str(pid) for pid, _ in pod["processes"]),
+        )
+        for pod in sorted(pods, key=lambda pod: (pod["class"], pod["name"]))
+    ]
+    story.table(rows)
+    return pods
+
+
+def _pids(pods: Sequence[dict[str, Any]], pod_class: str) -> list[int]:
+    return sorted(pid for pod in pods if pod["class"] == pod_class for pid, _ in pod["processes"])
+
+
+def _tell_receipt(story: Story, receipt: dict[str, Any]) -> None:
+    freed, regular = receipt["freed"], receipt["regular"]
+    story.tell(
+        f"receipt {receipt['id']}: {len(receipt['victims'])} pods ended in {receipt['time_to_free_ms']} ms, "
+        f"{freed['cpus']} cpus and {freed['mem_bytes'] / 2**20:.1f} MiB are free again"
+    )
+    for step in receipt["steps"]:
+        story.tell(f"  {step['ms']:8.1f} ms  {step['step']}: {step['effect']}")
+    proof = "the same processes as before" if regular["unchanged"] else f"CHANGED: {regular['changed']}"
+    story.tell(f"proof: {regular['pods']} regular pods with {regular['processes']} processes, {proof}")
+
+
+def _end(scheduler: Scheduler, rig: Rig, agent_id: str, tasks: Sequence[str]) -> None:
+    scheduler.shutdown_executor(agent_id, "mixed")
+    for task in tasks:
+        scheduler.wait_status(task, ("TASK_KILLED", "TASK_FAILED"), 30)
+
+
+def _judge(result: dict[str, Any], story: Story) -> bool:
+    faults = []
+    if result["regular_before"] != result["regular_after"] or not result["regular_before"]:
+        faults.append("the regular pods' processes are not the same as before")
+    if result["revocable_alive_after"]:
+        faults.append(f"{result['revocable_alive_after']} revocable processes are alive")
+    if result["reasons"] != {"TASK_GONE REASON_CONTAINER_PREEMPTED": result["pods"]["revocable"]}:
+        faults.append(f"the statuses are {result['reasons']}")
+    if any(result["leaks"].values()):
+        faults.append(f"something was left: {result['leaks']}")
+    story.tell(
+        "nothing is left of the executor: no container, netns, cgroup, snapshot or IP"
+        if not faults
+        else "FAULT: " + "; ".join(faults)
+    )
+    return not faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

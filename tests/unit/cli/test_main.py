@@ -1,0 +1,162 @@
+"""The program as a whole: help, exit codes, and the commands that need no executor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor import __version__
+from executor.cli.exits import MEANINGS, Exit, Unreachable, of
+from executor.cli.main import COMMANDS
+from executor.errors import Failure, InvalidConfig, NotFound, Refused
+from tests.unit.cli.conftest import Run
+
+
+def program(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    environment = {**{key: value for key, value in os.environ.items() if not key.startswith("MESOS_")}, **environ}
+    command = [sys.executable, "-m", "executor", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+
+
+def test_without_arguments_and_mesos_it_prints_help() -> None:
+    ran = program()
+    assert ran.returncode == Exit.OK
+    words = " ".join(ran.stdout.split())
+    assert all(f"{name} {meaning}" in words for name, meaning in COMMANDS.items())
+    assert all(f"{code} {meaning}" in words for code, meaning in MEANINGS.items())
+
+
+def test_started_by_an_agent_it_is_the_executor() -> None:
+    ran = program(MESOS_EXECUTOR_ID="e", MESOS_POD_EXECUTOR_LOG_LEVLE="debug")
+    assert ran.returncode == Exit.FAILURE
+    (line,) = ran.stderr.splitlines()
+    assert json.loads(line)["code"] == "executor.failed"
+    assert json.loads(line)["subject"] == "MESOS_POD_EXECUTOR_LOG_LEVLE"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_json(run: Run, name: str) -> None:
+    ran = run(name, "--help")
+    assert ran.code == Exit.OK
+    assert "--json" in ran.out
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["ps", "--nothing"], ["inspect"], ["--nothing"]])
+def test_wrong_usage_is_one_line(run: Run, arguments: list[str]) -> None:
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert ran.err.startswith("mesos-pod-executor: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_every_exit_code_is_documented() -> None:
+    assert set(MEANINGS) == set(Exit)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Unreachable("x"), Exit.UNREACHABLE),
+        (NotFound("x"), Exit.NOT_FOUND),
+        (Refused("x"), Exit.REFUSED),
+        (InvalidConfig("x"), Exit.INVALID),
+        (Failure("x"), Exit.FAILURE),
+    ],
+)
+def test_errors_have_exit_codes(error: Any, code: Exit) -> None:
+    assert of(error) == code
+
+
+def test_version(run: Run) -> None:
+    assert run("version").out == f"mesos-pod-executor {__version__}\n"
+    assert run("version", "--json").json["version"] == __version__
+
+
+def test_check_config_prints_what_is_in_force(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[log]\nlevel = "debug"\n[roles]\nnamespace_to_role = {a = "eng"}\n')
+    ran = run("check-config", str(file))
+    assert "log.level = debug\n" in ran.out
+    assert "roles.namespace_to_role = a=eng\n" in ran.out
+    assert run("check-config", str(file), "--json").json["roles"] == {"namespace_to_role": {"a": "eng"}}
+    file.write_text("[log]\nlevle = 1\n")
+    ran = run("check-config", str(file))
+    assert ran.code == Exit.INVALID
+    assert "did you mean level?" in ran.err
+    assert run("check-config", str(tmp_path / "none")).code == Exit.NOT_FOUND
+    assert run("check-config", "--default").out.startswith("# Configuration")
+
+
+def test_the_socket_directory_comes_from_the_configuration(tmp_path: Path) -> None:
+    ran = program("ps", "--json", MESOS_POD_EXECUTOR_NODE_RUN_DIR=str(tmp_path))
+    assert (ran.returncode, json.loads(ran.stdout)) == (Exit.OK, {"pods": []})
+    assert program("ps", MESOS_POD_EXECUTOR_NODE_RUN_DIR="relative").returncode == Exit.INVALID
+
+
+def test_executor_info_keeps_the_masters_rules(run: Run) -> None:
+    resources = {}
+    for kind in ("mixed", "regular", "revocable"):
+        info = run("executor-info", "--class", kind, "--json").json
+        assert info["type"] == "CUSTOM"
+        assert info["command"]["shell"] is False
+        resources[kind] = {each["name"]: "revocable" in each for each in info["resources"]}
+    assert resources == {
+        "mixed": {"mem": False, "disk": False},
+        "regular": {"cpus": False, "mem": False, "disk": False},
+        "revocable": {"cpus": True, "mem": False, "disk": False},
+    }
+    assert "revocable_cpu_low_priority" in run("executor-info").err
+
+
+def test_the_executor_info_that_is_printed_is_valid(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "info.json"
+    expected = {"mixed": "both classes, by LAUNCH", "regular": "regular pods", "revocable": "revocable pods"}
+    for kind, pods in expected.items():
+        file.write_text(run("executor-info", "--class", kind).out)
+        assert run("validate", str(file), "--json").json["for"] == pods
+
+
+def test_validate_an_executor_info_that_the_master_would_refuse(run: Run, tmp_path: Path) -> None:
+    info = json.loads(run("executor-info", "--class", "regular").out)
+    info["resources"].append({**info["resources"][0], "revocable": {}})
+    (tmp_path / "info.json").write_text(json.dumps(info))
+    ran = run("validate", str(tmp_path / "info.json"))
+    assert ran.code == Exit.INVALID
+    assert "cpus is both revocable and not" in ran.err
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  containers:
+  - {name: main, image: busybox, command: [sleep, "1"]}
+"""
+
+
+def test_validate_a_pod(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text(POD)
+    document = run("validate", str(file), "--json").json
+    assert (document["valid"], document["name"], document["containers"]) == (True, "web", ["main"])
+    file.write_text(POD.replace("image:", "imagge:"))
+    ran = run("validate", str(file))
+    assert ran.code == Exit.INVALID
+    assert "imagge" in ran.err
+
+
+@pytest.mark.parametrize(("text", "code"), [("[]", 6), ("{", 6), ("a: [", 6), ('{"x": 1}', 6), (None, 3)])
+def test_validate_rubbish(run: Run, tmp_path: Path, text: str | None, code: int) -> None:
+    file = tmp_path / "x"
+    if text is not None:
+        file.write_text(text)
+    ran = run("validate", str(file))
+    assert ran.code == code
+    assert ran.err.count("\n") == 1

@@ -1,0 +1,128 @@
+"""`revoke` and `events`: what is asked, what is shown, and the exit code of each outcome."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from executor.cli.exits import Exit
+from executor.revocation.request import parse
+from tests.support.control_node import RECEIPT, Node
+from tests.unit.cli.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("options", "select"),
+    [
+        (["--all"], {"all": True}),
+        (["--role", "eng", "--role", "ops"], {"roles": ["eng", "ops"]}),
+        (["--task", "a/b"], {"tasks": ["a/b"]}),
+        (["--label", "app=x=y", "--label", "b="], {"labels": {"app": "x=y", "b": ""}}),
+    ],
+)
+def test_what_is_asked_is_what_the_executor_reads(node: Node, run: Run, options: list[str], select: Any) -> None:
+    executor = node.executor("a")
+    ran = run("revoke", *options, "--grace", "5s", "--reason", "night", "--id", "r-1", "--dry-run", "--json")
+    assert (ran.code, ran.json) == (Exit.OK, RECEIPT)
+    (request,) = executor.requests
+    assert request.body == {"select": select, "grace": "5s", "reason": "night", "id": "r-1", "dry_run": True}
+    assert parse(request.body, default_grace_s=0, fresh_id="x").grace_s == 5.0
+
+
+def test_the_receipt_is_shown(node: Node, run: Run) -> None:
+    node.executor("a")
+    out = run("revoke", "--all").out
+    assert out.splitlines()[1].split() == ["pod-2", "t2", "exited", "12.5"]
+    assert "1.5 cpus, 64 MiB" in out
+    assert "regular pods  1, unchanged" in out
+
+
+def test_without_waiting_only_the_state_is_known(node: Node, run: Run) -> None:
+    executor = node.executor("a")
+    ran = run("revoke", "--all", "--no-wait")
+    assert (ran.code, ran.out.split()) == (Exit.OK, ["revocation", "-", "state", "running"])
+    assert executor.requests[0].query == {"wait": "0"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"state": "stuck"}, Exit.FAILURE),
+        ({"state": "refused"}, Exit.REFUSED),
+        ({"regular": {"pods": 1, "unchanged": False, "changed": ["pod-1"]}}, Exit.FAILURE),
+        ({"state": "dry-run"}, Exit.OK),
+    ],
+)
+def test_outcomes_have_exit_codes(node: Node, run: Run, change: dict[str, Any], code: Exit) -> None:
+    node.executor("a").receipt = {**RECEIPT, **change}
+    assert run("revoke", "--all").code == code
+
+
+def test_a_refusal_is_one_line(node: Node, run: Run) -> None:
+    node.executor("a").refusal = "pod-1 is regular"
+    ran = run("revoke", "--all")
+    assert (ran.code, ran.out) == (Exit.REFUSED, "")
+    assert ran.err == "mesos-pod-executor: /v1/revocations: pod-1 is regular (choose revocable pods)\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--all", "--role", "x"], ["--label", "x"], ["--label", "=x"]])
+def test_victims_are_chosen_in_one_way(node: Node, run: Run, options: list[str]) -> None:
+    executor = node.executor("a")
+    assert run("revoke", *options).code == Exit.USAGE
+    assert not executor.requests
+
+
+def test_two_executors_need_a_choice(node: Node, run: Run) -> None:
+    first, second = node.executor("aaa"), node.executor("bbb")
+    ran = run("revoke", "--all")
+    assert ran.code == Exit.USAGE
+    assert "aaa, bbb" in ran.err
+    assert run("--executor", "b", "revoke", "--all").code == Exit.OK
+    assert (len(first.requests), len(second.requests)) == (0, 1)
+    assert run("--executor", "c", "revoke", "--all").code == Exit.NOT_FOUND
+
+
+def event(code: str, **keys: Any) -> dict[str, Any]:
+    return {"time": "2024-01-01T00:00:00.000Z", "level": "info", "code": code, "message": "m", **keys}
+
+
+def test_events_are_lines(node: Node, run: Run) -> None:
+    journal = node.executor("a").journal
+    journal.append(event("pod.running", pod="pod-1"))
+    journal.append(event("revocation.started", reason="x\ny"))
+    first, second = run("events").out.splitlines()
+    assert first.split() == ["1", "2024-01-01T00:00:00.000Z", "info", "pod.running", "m", "pod=pod-1"]
+    assert "reason=x\ufffdy" in second
+    assert [json.loads(line)["seq"] for line in run("events", "--json", "--since", "1").out.splitlines()] == [2]
+    assert run("events", "--code", "pod").out.count("\n") == 1
+
+
+def test_events_are_followed_until_the_executor_ends_or_the_reader_does(node: Node) -> None:
+    journal = node.executor("a").journal
+    journal.append(event("pod.running", pid=1))
+    command = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), "events", "-f", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["pid"] == 1
+        journal.append(event("pod.ended", pid=2))
+        assert json.loads(process.stdout.readline())["pid"] == 2
+        journal.close()
+        assert process.wait(10) == Exit.OK
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(node: Node) -> None:
+    journal = node.executor("a").journal
+    command = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), "events", "-f"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        journal.append(event("pod.running"))
+        process.stdout.readline()
+        process.stdout.close()
+        journal.append(event("pod.ended"))
+        assert process.wait(10) == Exit.OK
+        assert process.stderr.read() == ""
