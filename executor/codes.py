@@ -49,7 +49,9 @@ CODES: Final = MappingProxyType(
     {
         "executor.started": _info("The process has read its configuration and environment."),
         "executor.recovered": _info("What dead executors left on the node was reaped."),
-        "executor.reap_failed": _warning("Something of a dead executor could not be released.", "See `error`; run `gc`."),
+        "executor.reap_failed": _warning(
+            "Something of a dead executor could not be released.", "See `error`; run `gc`."
+        ),
         "executor.cgroups_left": _warning("The executor's own cgroups could not be removed.", "`gc` removes them."),
         "executor.event_refused": _warning("An event from the agent could not be carried out.", "See `error`."),
         "executor.message_refused": _warning(

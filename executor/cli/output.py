@@ -90,5 +90,8 @@ def _rich_table(columns: Sequence[str], cells: list[list[str]]) -> None:
 
     shown = Table(*(column.upper() for column in columns), box=SIMPLE_HEAD, pad_edge=False)
     for row in cells:
-        shown.add_row(*(Text(cell, overflow="fold") for cell in row))
-    Console(file=sys.stdout).print(shown)
+        shown.add_row(*(Text(cell) for cell in row))
+    console = Console(file=sys.stdout)
+    # A name that is cut or folded cannot be copied: where the terminal is too narrow, its own wrapping does less harm.
+    needed = console.measure(shown, options=console.options.update(width=10_000)).maximum
+    Console(file=sys.stdout, width=max(needed, console.width)).print(shown)
