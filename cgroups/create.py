@@ -24,10 +24,11 @@ _NOT_OURS = frozenset({errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.EACCE
 _MOVE_AWAY = "move the processes of this group into a leaf below it, or create without controllers"
 
 
-def ensure(point: Path, path: str, *, delegate: Collection[str]) -> None:
-    """Makes the group and what is missing above it; the controllers in `delegate` are enabled on the way (v2 only).
+def ensure(point: Path, path: str, *, v1: Collection[str] = (), delegate: Collection[str] = ()) -> None:
+    """Makes the group and what is missing above it.
 
-    Raises CgroupBusy where a group on the way has processes of its own and cannot pass controllers down.
+    `v1` names the controllers that are mounted here. In v2 those in `delegate` are enabled on the way. Raises
+    CgroupBusy where a group on the way has processes of its own and cannot pass controllers down.
     """
     with ExitStack() as held:
         parent = held.enter_context(Directory.open(point))
@@ -36,7 +37,10 @@ def ensure(point: Path, path: str, *, delegate: Collection[str]) -> None:
                 _enable(parent, delegate)
             parent.mkdir(name)
             child = held.enter_context(parent.child(name))
-            _prepare_v1(parent, child)
+            if "memory" in v1:
+                _account_children(child)
+            if "cpuset" in v1:
+                _inherit_cpuset(parent, child)
             parent = child
 
 
@@ -83,11 +87,14 @@ def _enable(directory: Directory, controllers: Collection[str]) -> None:
                     raise
 
 
-def _prepare_v1(parent: Directory, child: Directory) -> None:
-    if child.read_optional("memory.use_hierarchy") == "0\n" and not child.subdirectories():
-        child.write("memory.use_hierarchy", "1")
+def _account_children(directory: Directory) -> None:
+    if directory.read_optional("memory.use_hierarchy") == "0\n" and not directory.subdirectories():
+        directory.write("memory.use_hierarchy", "1")
+
+
+def _inherit_cpuset(parent: Directory, child: Directory) -> None:
     for name in ("cpuset.cpus", "cpuset.mems"):
-        if child.read_optional(name) == "\n" and child.has("tasks"):
+        if child.read_optional(name) == "\n":
             child.write(name, parent.read(name).strip())
 
 

@@ -33,14 +33,18 @@ class Directory:
     @classmethod
     def open(cls, point: Path, relative: str = "/") -> Directory:
         """The directory `relative` below the mount point. Raises CgroupNotFound, or CgroupError at a symbolic link."""
+        path, fd = str(point), -1
         try:
-            directory = cls(os.open(point, _DIRECTORY & ~os.O_NOFOLLOW), str(point))
+            fd = os.open(point, _DIRECTORY & ~os.O_NOFOLLOW)
+            for name in filter(None, relative.split("/")):
+                path, above = f"{path}/{name}", fd
+                fd = os.open(name, _DIRECTORY, dir_fd=above)
+                os.close(above)
         except OSError as error:
-            raise translated(error, str(point)) from error
-        for name in filter(None, relative.split("/")):
-            with directory as parent:
-                directory = parent.child(name)
-        return directory
+            if fd >= 0:
+                os.close(fd)
+            raise translated(error, path) from error
+        return cls(fd, path)
 
     def __enter__(self) -> Self:
         return self
@@ -51,8 +55,11 @@ class Directory:
         os.close(self.fd)
 
     def child(self, name: str) -> Directory:
-        with self._errors(name):
-            return Directory(os.open(name, _DIRECTORY, dir_fd=self.fd), f"{self.path}/{name}")
+        path = f"{self.path}/{name}"
+        try:
+            return Directory(os.open(name, _DIRECTORY, dir_fd=self.fd), path)
+        except OSError as error:
+            raise translated(error, path) from error
 
     def has(self, name: str) -> bool:
         try:
@@ -62,12 +69,14 @@ class Directory:
         return True
 
     def read(self, name: str) -> str:
-        with self._errors(name):
+        try:
             fd = os.open(name, os.O_RDONLY | _FILE, dir_fd=self.fd)
             try:
                 return _read_all(fd).decode(errors="surrogateescape")
             finally:
                 os.close(fd)
+        except OSError as error:
+            raise translated(error, f"{self.path}/{name}") from error
 
     def read_optional(self, name: str) -> str | None:
         """None where this kernel, or this group, has no such file."""

@@ -52,7 +52,8 @@ class Cgroup:
         """
         wanted = [name for name in _CONTROLLERS if name not in self.hierarchies.v1] if with_controllers else []
         for point in self.hierarchies.points:
-            create.ensure(point, self.path, delegate=wanted if point == self.hierarchies.unified else ())
+            v1 = self.hierarchies.controllers(point)
+            create.ensure(point, self.path, v1=v1, delegate=wanted if point == self.hierarchies.unified else ())
 
     def exists(self) -> bool:
         """Whether any hierarchy has it."""
@@ -77,9 +78,13 @@ class Cgroup:
         return self._members(self.hierarchies.points, recursive=recursive)
 
     def outsiders(self) -> set[int]:
-        """Processes that a v1 hierarchy has here but the unified one has not, so that `cgroup.kill` misses them."""
-        found = self._members(self.hierarchies.v1_points, recursive=True)
-        return found and found - self._members(self._unified, recursive=True)
+        """Processes that v1 has here (see Hierarchies.witnesses) but the unified hierarchy has not, so that
+        `cgroup.kill` misses them. Right even while processes die: then they leave all hierarchies at once.
+        """
+        found = self._members(self.hierarchies.witnesses, recursive=True)
+        if found:
+            found -= self._members(self._unified, recursive=True)
+        return found and found & self._members(self.hierarchies.witnesses, recursive=True)
 
     def apply(self, limits: Limits) -> list[str]:
         """Writes the settings that are not None; returns the files that the kernel here does not have, in order.
@@ -121,14 +126,14 @@ class Cgroup:
         return kill(self, timeout_s)
 
     def populated(self) -> bool:
-        """Whether any hierarchy has a process here or below."""
+        """Whether a process is here or below, by the unified hierarchy and v1's witness (see Hierarchies.witnesses)."""
         for directory in self._opened(self._unified):
             if flat_keyed(directory.read_optional("cgroup.events")).get("populated"):
                 return True
-        return any(members(directory, recursive=True) for directory in self._opened(self.hierarchies.v1_points))
+        return bool(self._members(self.hierarchies.witnesses, recursive=True))
 
     async def wait_unpopulated(self, timeout_s: float) -> bool:
-        """True once no hierarchy has a process here or below (at once if the group is gone), False after `timeout_s`.
+        """True once `populated` is False (at once if the group is gone), False after `timeout_s`.
 
         Sleeps until the kernel reports a change of `cgroup.events`, or, for processes in v1 only, until they end.
         """

@@ -10,6 +10,10 @@ from cgroups.files import Directory
 from cgroups.mounts import Hierarchies, parse_membership
 
 
+UNIFIED = ""
+"""The name of cgroup2 in /proc/<pid>/cgroup."""
+
+
 @dataclass(frozen=True)
 class Membership:
     """`paths`: controller (or `name=...`; empty for cgroup2) to the path of the group."""
@@ -24,8 +28,15 @@ class Membership:
 
     def rejoin(self, hierarchies: Hierarchies) -> None:
         """Moves the process back to where it was. Raises CgroupError if a group is gone, or holds controllers on v2."""
-        homes = {**hierarchies.v1} if hierarchies.unified is None else {**hierarchies.v1, "": hierarchies.unified}
+        homes = dict(hierarchies.v1)
+        if hierarchies.unified is not None:
+            homes[UNIFIED] = hierarchies.unified
         for name, point in homes.items():
             if name in self.paths:
                 with Directory.open(point, self.paths[name]) as directory:
                     directory.write("cgroup.procs", str(self.pid))
+
+    def elsewhere(self, hierarchies: Hierarchies, path: str) -> Hierarchies:
+        """Those hierarchies in which the process is in another group than `path`."""
+        v1 = {name: point for name, point in hierarchies.v1.items() if self.paths.get(name) != path}
+        return Hierarchies(v1, None if self.paths.get(UNIFIED) == path else hierarchies.unified)

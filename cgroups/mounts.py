@@ -56,6 +56,19 @@ class Hierarchies:
         """Every mount point, v1 before unified: Mesos and runc look for processes in the v1 freezer first."""
         return self.v1_points if self.unified is None else (*self.v1_points, self.unified)
 
+    @property
+    def witnesses(self) -> tuple[Path, ...]:
+        """Where to look for v1 processes that the unified hierarchy has not: the freezer, or all where there is none.
+
+        Whoever places processes (this package, runc, Mesos's launcher) places them in the freezer above all; looking into
+        every hierarchy of a large subtree takes longer than its processes take to die.
+        """
+        return (self.v1["freezer"],) if "freezer" in self.v1 else self.v1_points
+
+    def controllers(self, point: Path) -> frozenset[str]:
+        """What is mounted in v1 at this mount point; empty for the unified one."""
+        return frozenset(name for name, mounted in self.v1.items() if mounted == point)
+
     def home(self, controller: str) -> tuple[Path, Mode] | None:
         """The mount point whose files set this controller, and their dialect (V1 or V2); None if there is neither.
 

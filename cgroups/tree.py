@@ -4,8 +4,9 @@
     <root>/pods/regular/<role>/<pod>/<container>
     <root>/pods/revocable/<role>/<pod>/<container>
 
-Roles nest by their `/`; names are escaped so that no role can be taken for a pod and no name leaves its directory (names.py). A pod's
-group belongs to the executor, its containers' groups to runc; a role's group lives as long as there is a pod below it.
+Roles nest by their `/`; names are escaped so that no role can be taken for a pod and no name leaves its directory
+(names.py). A pod's group belongs to the executor, its containers' groups to runc; a role's group lives as long as
+there is a pod below it.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ async def _v1_empties(group: Cgroup) -> None:
     """A process that is still listed after its end (before Linux 5.2 a zombie is) is looked at again after a pause."""
     can_wait = pidfds_work()
     waited: set[int] = set()
-    while left := group.pids():
+    while left := group.outsiders():
         fresh = left - waited if can_wait else set()
         if not fresh:
             await asyncio.sleep(_PAUSE_S)

@@ -1,7 +1,7 @@
 """The composer: which part is given which. The only module that knows every adapter.
 
 Order matters twice. The control socket and the cgroups are there before the first LAUNCH can come, so the driver is
-entered last; and they are closed in reverse, so that the last acknowledgements are in before anything else goes.
+entered last; and they are given back before the last updates are sent, because Mesos may end this process on those.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from executor import owners
 from executor.config import Config, read
 from executor.errors import CgroupFailure, ExecutorError
 from executor.mesos.environment import Environment
+from executor.names import PodClass
 
 if TYPE_CHECKING:
     from cgroups import Membership, Tree
     from executor.containerd import Containerd
+    from executor.pod.node import Node
 
 log = logs.get_logger(__name__)
 
@@ -46,64 +48,77 @@ def run(environ: Mapping[str, str]) -> int:
 
 
 async def _serve(config: Config, environment: Environment) -> None:
-    from cgroups import CgroupError, Hierarchies, Membership, Tree
-    from executor.cni import Cni
     from executor.control import Server, socket_path
     from executor.dispatcher import Dispatcher
     from executor.journal import Journal
     from executor.mesos.driver import Driver
-    from executor.pod.classes import Classes
-    from executor.pod.node import Node
     from executor.routes import routes
 
-    async with AsyncExitStack() as stack:
+    driver = Driver(environment)
+    async with AsyncExitStack() as outer:
         journal = Journal(environment.sandbox / "journal.jsonl", max_bytes=config.log.journal_max_bytes)
-        stack.callback(journal.close)
-        stack.callback(logs.add_sink(journal.append))
+        outer.callback(journal.close)
+        outer.callback(logs.add_sink(journal.append))
         log.info(
             "executor starts",
             code="executor.started",
             executor=environment.executor_id,
             framework=environment.framework_id,
         )
-        run_dir = Path(config.node.run_dir)
-        root = _root(config, environment)
-        stack.enter_context(owners.claim(run_dir, environment.container_id, root))
-        try:
-            tree = Tree(Hierarchies.discover(), root)
-            classes = Classes(tree)
-            stack.callback(_leave, tree, Membership.of(os.getpid()))
-            tree.executor.ensure(with_controllers=False)
-            tree.executor.attach(os.getpid())
-            classes.prepare()
-        except CgroupError as error:
-            raise CgroupFailure(str(error), mend="run `mesos-pod-executor doctor` on this node") from error
-        containerd = await _connect(config)
-        stack.push_async_callback(containerd.close)
-        cni = Cni(
-            Path(config.cni.config_dir),
-            [Path(each) for each in config.cni.plugin_dirs],
-            owners.cni_parent(config.node.state_dir) / environment.container_id,
-            config.cni.timeout_s,
-        )
-        node = Node(
-            config,
-            environment.container_id,
-            environment.sandbox,
-            environment.agent_endpoint.rpartition(":")[0],
-            containerd,
-            cni,
-            tree,
-            classes,
-            asyncio.Semaphore(config.pods.max_launching),
-        )
-        driver = Driver(environment)
-        dispatcher = Dispatcher(node, environment, driver)
-        await stack.enter_async_context(
-            Server(socket_path(run_dir, environment.container_id), routes(dispatcher, journal))
-        )
-        await stack.enter_async_context(driver)
-        await dispatcher.run()
+        async with AsyncExitStack() as stack:
+            node = await _node(config, environment, stack)
+            dispatcher = Dispatcher(node, environment, driver)
+            socket = socket_path(config.node.run_dir, environment.container_id)
+            await stack.enter_async_context(Server(socket, routes(dispatcher, journal)))
+            await outer.enter_async_context(driver)
+            await dispatcher.run()
+        await dispatcher.last_word()
+
+
+async def _node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
+    """What this executor owns on the node; `stack` gives it back."""
+    from executor.cni import Cni
+    from executor.pod.classes import Classes
+    from executor.pod.node import Node
+
+    root = _root(config, environment)
+    stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
+    tree = _tree(root, stack)
+    containerd = await _connect(config)
+    stack.push_async_callback(containerd.close)
+    cni = Cni(
+        Path(config.cni.config_dir),
+        [Path(each) for each in config.cni.plugin_dirs],
+        owners.cni_parent(config.node.state_dir) / environment.container_id,
+        config.cni.timeout_s,
+    )
+    return Node(
+        config=config,
+        owner=environment.container_id,
+        mesos_sandbox=environment.sandbox,
+        address=environment.agent_endpoint.rpartition(":")[0],
+        containerd=containerd,
+        cni=cni,
+        tree=tree,
+        classes=Classes(tree),
+        launching=asyncio.Semaphore(config.pods.max_launching),
+    )
+
+
+def _tree(root: str, stack: AsyncExitStack) -> Tree:
+    """The cgroups, with this process in its own leaf."""
+    from cgroups import CgroupError, Hierarchies, Membership, Tree
+
+    try:
+        tree = Tree(Hierarchies.discover(), root)
+        stack.callback(_leave, tree, Membership.of(os.getpid()))
+        tree.executor.ensure(with_controllers=False)
+        tree.executor.attach(os.getpid())
+        for pod_class in PodClass:
+            tree.subtree(pod_class).ensure()
+    except CgroupError as error:
+        raise CgroupFailure(str(error), mend="run `mesos-pod-executor doctor` on this node") from error
+    return tree
 
 
 def _root(config: Config, environment: Environment) -> str:
@@ -117,15 +132,14 @@ def _root(config: Config, environment: Environment) -> str:
 
 
 def _leave(tree: Tree, before: Membership) -> None:
-    """Back to where the agent started this process, so that the tree is empty and can be removed."""
-    from cgroups import CgroupError
+    """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
+    from cgroups import Cgroup, CgroupError
 
     try:
         before.rejoin(tree.hierarchies)
         for group in (tree.pods, tree.executor):
             group.destroy()
-        if tree.root_path not in before.paths.values():
-            tree.root.destroy()
+        Cgroup(before.elsewhere(tree.hierarchies, tree.root_path), tree.root_path).destroy()
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
 

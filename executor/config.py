@@ -30,7 +30,7 @@ def _key(default: object, doc: str, **limits: object) -> Any:
     return field(default=default, metadata={"doc": doc, **limits})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContainerdSection:
     """How to reach containerd and what to ask of it."""
 
@@ -43,7 +43,7 @@ class ContainerdSection:
     timeout_s: float = _key(10.0, "Deadline of one call to containerd, seconds.", least=0.1, most=600)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CniSection:
     """Networks. The Mesos agent's CNI configuration is the single source."""
 
@@ -55,7 +55,7 @@ class CniSection:
     timeout_s: float = _key(30.0, "Limit on one run of a CNI plugin, seconds.", least=0.1, most=600)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeSection:
     """Directories of the node that executors share."""
 
@@ -65,14 +65,14 @@ class NodeSection:
     run_dir: str = _key("/run/mesos-pod-executor", "Control sockets and network namespaces.", absolute=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CgroupsSection:
     """Where pods live in the cgroup tree."""
 
     root: str = _key("", "Parent of executor/ and pods/; empty: this executor's Mesos container, or one of its own.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PodsSection:
     """Defaults and limits of pods."""
 
@@ -83,7 +83,7 @@ class PodsSection:
     log_max_bytes: int = _key(67108864, "Size at which a container's log file is rotated, bytes; 0: never.", least=0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RolesSection:
     """Mesos roles."""
 
@@ -93,7 +93,7 @@ class RolesSection:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RevocationSection:
     """How revocable resources are taken back."""
 
@@ -102,14 +102,14 @@ class RevocationSection:
     last_step: str = _key("report", "What is done about a stuck victim.", choices=("report", "shutdown"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PressureSection:
     """Revocation by what this node itself measures."""
 
     enabled: bool = _key(default=False, doc="Revoke on memory and CPU pressure of the node.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogSection:
     """The log on stderr, and the journal of events in the Mesos sandbox."""
 
@@ -120,7 +120,7 @@ class LogSection:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ControlSection:
     """The control socket and metrics."""
 
@@ -129,7 +129,7 @@ class ControlSection:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Config:
     containerd: ContainerdSection = field(default_factory=ContainerdSection)
     cni: CniSection = field(default_factory=CniSection)

@@ -7,10 +7,8 @@ variable.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
@@ -37,6 +35,10 @@ class _WrongValueError(Exception):
 
 def decode_file(text: str, source: str, sections: Sections) -> Values:
     """The checked values of a TOML text; `source` names it in errors."""
+    if not text:
+        return {}
+    import tomllib  # its regular expressions cost 3 ms, and most nodes have no file
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -89,6 +91,8 @@ def _keys(section: type) -> dict[str, _Key]:
 def _known(name: str, known: Mapping[str, T], subject: str, what: str) -> T:
     if name in known:
         return known[name]
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
     raise InvalidConfig(f"is not a known {what}", subject=subject, mend=mend)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from executor import statuses, views
 from executor.errors import ExecutorError, InvalidRequest, InvalidTask, Refused
 from executor.exits import ExitRouter
+from executor.farewell import Farewell
 from executor.log import get_logger
 from executor.mesos import events
 from executor.mesos.status import Capabilities
@@ -51,10 +52,12 @@ class Dispatcher:
         self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._on_receipt)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
+        self._farewell = Farewell()
         self._driver = driver
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clean = False
 
     async def run(self) -> None:
         """Until the executor was told to end and everything is released."""
@@ -90,6 +93,7 @@ class Dispatcher:
         match event:
             case events.Subscribed():
                 self.subscribed = event
+                self._farewell.subscribed(event.executor_info)
                 self._capabilities = Capabilities.of(event.framework_info)
             case events.Launch():
                 self._launch(event)
@@ -113,6 +117,8 @@ class Dispatcher:
         if known:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
             return
+        for update in self._farewell.launched(tasks):
+            self._driver.update(update)
         try:
             spec = parse_launch(event.tasks, group=event.group)
             self._check(spec)
@@ -144,6 +150,7 @@ class Dispatcher:
         log.warning("launch refused", code="pod.refused", tasks=list(tasks), error=error)
         for task in tasks:
             self._send(statuses.invalid(task, str(error), error.mesos_reason))
+        self._end_if_idle()
 
     def _kill(self, event: events.Kill) -> None:
         task = TaskId(event.task_id)
@@ -176,10 +183,15 @@ class Dispatcher:
 
     def _send(self, report: Report, infos: Any = (), labels: statuses.Labels | None = None) -> None:
         for update in statuses.updates(report, self._capabilities, network_infos=infos, labels=labels):
-            self._driver.update(update)
+            if self._farewell.pass_on(update):
+                self._driver.update(update)
 
-    def _ended(self, runner: PodRunner) -> None:
-        runner.log.debug("pod is gone")
+    def _ended(self, _: PodRunner) -> None:
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._farewell.held and not len(self.pods):
+            self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
     # --- messages --------------------------------------------------------------------------------------------
 
@@ -242,9 +254,15 @@ class Dispatcher:
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
         for runner in self.pods:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
-        ended = await self.pods.wait_ended(room_s)
+        self._clean = await self.pods.wait_ended(room_s)
+
+    async def last_word(self) -> None:
+        """After everything was released: the updates that were held back, and the last acknowledgements."""
+        for update in self._farewell.release():
+            self._driver.update(update)
         drained = await self._driver.drained(EXIT_MARGIN_S)
-        log.info("executor stopped", code="executor.stopped", outcome="clean" if ended and drained else "grace is over")
+        outcome = "clean" if self._clean and drained else "grace is over"
+        log.info("executor stopped", code="executor.stopped", outcome=outcome)
 
     # --- what the control socket shows -----------------------------------------------------------------------
 

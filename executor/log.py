@@ -14,10 +14,9 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from executor.codes import CODES, Level
-from executor.config import LogSection
 from executor.errors import ExecutorError
 from executor.log_keys import KEYS
 
@@ -33,6 +32,9 @@ else:
     import structlog
 
 LEVELS: Final = tuple(level.name.lower() for level in Level)
+
+if TYPE_CHECKING:
+    from executor.config import LogSection
 
 Record = MutableMapping[str, Any]
 Sink = Callable[[Mapping[str, Any]], None]

@@ -23,7 +23,7 @@ from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound
 
 _POLL_S: Final = 0.2
-_CHECKS_EVERY: Final = 10  # polls between two questions whether the container still runs
+_CHECKS_EVERY: Final = 5  # polls between two questions whether the container still runs
 _BLOCK_BYTES: Final = 64 << 10
 
 

@@ -51,7 +51,6 @@ class Cni:
         self._cache = Cache(state_dir)
         self._retry_delays_s = tuple(retry_delays_s)
         self._timeout_s = timeout_s
-        self._untouched: set[tuple[str, str]] = set()  # attached by this process, no DEL begun
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def attach(
@@ -147,7 +146,6 @@ class Cni:
         while True:
             tried, fault = await self._try_add(replace(record, document=network.document(versions[0])))
             if fault is None:
-                self._untouched.add((tried.container_id, tried.ifname))
                 return attachment(tried.network, tried.ifname, tried.result or {})
             if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
                 versions.pop(0)  # DEL must be understood too
@@ -176,14 +174,12 @@ class Cni:
         return left
 
     async def _delete(self, record: Record) -> tuple[Fault, ...]:
-        key = (record.container_id, record.ifname)
-        smooth = key in self._untouched and namespace.exists(Path(record.netns))
-        self._untouched.discard(key)
         if not namespace.exists(Path(record.netns)):
             record = replace(record, netns="")  # plugins release what they can without it
         faults = await chain.delete(self._plugins, record, self._retry_delays_s)
-        if faults or not smooth:
-            faults += await rules.sweep(record.network, record.container_id, self._timeout_s)
+        if not faults and rules.made_by(record.document):
+            # Not earlier: a repeated DEL fails at a chain that is missing.
+            faults = await rules.sweep(record.network, record.container_id, self._timeout_s)
         if not faults:
             await shielded(asyncio.to_thread(self._cache.remove, record))
         return faults

@@ -28,6 +28,7 @@ _BY_WORDS = {
     "no IP addresses available": "enlarge the range, or look for addresses in host-local's dataDir whose owner is gone",
     "did not end within": "look at what the plugin waits for; [cni] timeout_s is the limit",
     "no executable": INSTALL,
+    "is not available in range": "ask for a free address of the range, or for none",
     "already been allocated": "an earlier attachment of this id was not undone: detach it",
 }
 

@@ -1,18 +1,19 @@
 """Port and masquerade rules that plugins forget, found by their owner and removed.
 
-bridge and ptp take a pod's masquerade rules away by the addresses they find in its namespace. If that is gone, or an
-earlier DEL ended between the interface and the rules, DEL succeeds and the rules stay for ever
-(containernetworking-plugins 1.1.1). Every such rule carries the network's name and the container's id in its comment
-and stands in a chain named after both, so ownership is certain.
+bridge and ptp take a pod's masquerade rules away by the addresses they find in its namespace. If those are gone (the
+pod changed them, the namespace ended, an earlier DEL ended between the interface and the rules) DEL succeeds and the
+rules stay for ever (containernetworking-plugins 1.1.1). Every such rule carries the network's name and the
+container's id in its comment and stands in a chain named after both, so ownership is certain.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import shutil
-from pathlib import Path
 
+from executor.cni.attachment import Json
 from executor.cni.failure import Fault, PluginError
 from executor.cni.process import Finished, execute
 
@@ -21,6 +22,11 @@ _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _CHAIN_NAME_MAX = 28
 _SAVED_MAX_BYTES = 64 << 20
 _TRIES = 3  # others write to the tables as well, and a removal is all or nothing
+
+
+def made_by(document: Json) -> bool:
+    """Whether a network's plugins make such rules at all."""
+    return any(plugin.get("ipMasq") or plugin.get("type") == "portmap" for plugin in document["plugins"])
 
 
 def chain_names(network: str, container_id: str) -> tuple[str, str]:
@@ -45,7 +51,8 @@ def removal(saved: str, network: str, container_id: str) -> str:
 
 async def sweep(network: str, container_id: str, timeout_s: float) -> tuple[Fault, ...]:
     """Removes the rules of one attachment, IPv4 and IPv6; none is success, and so is a node without iptables."""
-    faults = [await _sweep_family(family, network, container_id, timeout_s) for family in _FAMILIES]
+    work = (_sweep_family(family, network, container_id, timeout_s) for family in _FAMILIES)
+    faults = await asyncio.gather(*work)
     return tuple(fault for fault in faults if fault is not None)
 
 
@@ -70,5 +77,5 @@ async def _run(name: str, arguments: list[str], stdin: str, timeout_s: float) ->
     path = shutil.which(name, path=_PATH)
     if path is None:
         return Finished(1, stderr=f"{name} is not installed".encode())
-    command = [Path(path), *arguments]
+    command = [path, *arguments]
     return await execute(command, {"PATH": _PATH}, stdin.encode(), timeout_s, stdout_max_bytes=_SAVED_MAX_BYTES)

@@ -26,12 +26,6 @@ class Classes:
         self._tree = tree
         self._pods: dict[PodId, PodSpec] = {}
 
-    def prepare(self) -> None:
-        """The class subtrees with the limits of no pods. Raises CgroupError."""
-        for pod_class in PodClass:
-            self._tree.subtree(pod_class).ensure()
-            self._limit(pod_class)
-
     def admit(self, pod: PodId, spec: PodSpec) -> None:
         """The pod's cgroup with its limits, in a class subtree that has room for it. Raises CgroupError."""
         self._pods[pod] = spec

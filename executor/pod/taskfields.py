@@ -14,7 +14,7 @@ from executor.pod.spec import NetworkWish, PortMapping
 from executor.pod.taskinfo import NetworkInfo, TaskInfo
 from executor.pod.taskinfo import PortMapping as MesosPortMapping
 
-_NANO = 1e-9
+_NANO = 1e9
 
 
 def labels(info: TaskInfo) -> dict[str, str]:
@@ -23,12 +23,12 @@ def labels(info: TaskInfo) -> dict[str, str]:
 
 def grace_s(info: TaskInfo) -> float | None:
     period = info.kill_policy.grace_period
-    return None if period is None else period.nanoseconds * _NANO
+    return None if period is None else period.nanoseconds / _NANO
 
 
 def deadline_s(info: TaskInfo) -> float | None:
     longest = info.max_completion_time
-    return None if longest is None else longest.nanoseconds * _NANO
+    return None if longest is None else longest.nanoseconds / _NANO
 
 
 def networks(info: TaskInfo) -> tuple[NetworkWish, ...]:

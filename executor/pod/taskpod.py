@@ -157,13 +157,14 @@ def _networks(infos: Sequence[TaskInfo], paths: Sequence[str], *, host_network: 
     wishes = {
         path: networks for info, path in zip(infos, paths, strict=True) if (networks := taskfields.networks(info))
     }
-    path = next(iter(wishes), "")
-    subject = f"{path}.container.network_infos"
-    if wishes and host_network:
-        raise InvalidTask("a container on the node's network joins no other", subject=subject)
-    if any(networks != wishes[path] for networks in wishes.values()):
-        raise InvalidTask("the containers of a pod share their networks, and these differ", subject=subject)
-    return wishes[path] if wishes else ()
+    first: tuple[NetworkWish, ...] = next(iter(wishes.values()), ())
+    for path, networks in wishes.items():
+        subject = f"{path}.container.network_infos"
+        if host_network:
+            raise InvalidTask("a container on the node's network joins no other", subject=subject)
+        if networks != first:
+            raise InvalidTask("the containers of a pod share their networks, and these differ", subject=subject)
+    return first
 
 
 def _host_ports(
