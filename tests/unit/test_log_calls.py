@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,13 +30,18 @@ class Call(NamedTuple):
     message: ast.expr
 
 
-def _sources() -> Iterator[tuple[Path, ast.Module]]:
-    for path in EXECUTOR.rglob("*.py"):
-        if "api" not in path.parts:
-            yield path, ast.parse(path.read_text())
+@functools.cache
+def _sources() -> list[tuple[Path, ast.Module]]:
+    paths = [path for path in EXECUTOR.rglob("*.py") if "api" not in path.parts]
+    return [(path, ast.parse(path.read_text())) for path in paths]
 
 
-def _calls() -> Iterator[Call]:
+@functools.cache
+def _calls() -> tuple[Call, ...]:
+    return tuple(_find_calls())
+
+
+def _find_calls() -> Iterator[Call]:
     for path, tree in _sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_log(node.func):
