@@ -63,7 +63,7 @@ class Lab:
         self.servers: list[subprocess.Popen[str]] = []
         self.conf("podnet", self.bridge_plugin())
         self.cni = self.runtime()
-        self._found = {*self._links(), *self._rules()}
+        self._found = {*self._links(), *self.rules()}
 
     def runtime(self, *plugin_dirs: Path, timeout_s: float = 30.0) -> Cni:
         return Cni(self.config_dir, [*plugin_dirs, REAL_PLUGINS], self.state_dir, timeout_s)
@@ -129,7 +129,7 @@ class Lab:
         return {
             "addresses": list(self.addresses().values()),
             "links": [link for link in self._links() if link not in self._found],
-            "rules": [rule for rule in self._rules() if rule not in self._found],
+            "rules": [rule for rule in self.rules() if rule not in self._found],
             "records": [str(path) for path in self.state_dir.rglob("*")],
             "pins": [str(path) for path in netns.pinned(self.pins)],
             "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(self.pins) in line],
@@ -139,7 +139,7 @@ class Lab:
         links = [link["ifname"] for link in json.loads(run("ip", "-json", "link", "show"))]
         return [link for link in links if link not in ("lo", self.bridge)]
 
-    def _rules(self) -> list[str]:
+    def rules(self) -> list[str]:
         """Those of single attachments; the plugins' common chains stay for ever."""
         rules = [*run("iptables-save").splitlines(), *run("ip6tables-save").splitlines()]
         return [rule for rule in rules if "id: " in rule or re.search(r"CNI-([0-9a-f]{24}|DN-)", rule)]

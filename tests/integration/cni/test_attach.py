@@ -7,12 +7,13 @@ import os
 
 import pytest
 
-from executor.cni import Attachment, Bandwidth, NetworkRequest, PortMapping
+from executor.cni import Attachment, Bandwidth, NetworkRequest, PortMapping, netns
+from executor.cni.rules import chain_names
 from executor.errors import NetworkFailure
 from tests.integration.cni.lab import Lab, inside, run
 
 pytestmark = pytest.mark.root
-CYCLES = int(os.environ.get("MPE_TEST_CNI_CYCLES", "50"))
+CYCLES = int(os.environ.get("MPE_TEST_CNI_CYCLES", "5"))
 
 
 async def test_pods_and_the_host_reach_each_other(lab: Lab) -> None:
@@ -110,7 +111,7 @@ async def test_a_wanted_address_and_mac(lab: Lab) -> None:
     wanted = f"10.77.{lab.number}.99/24"
     (made,) = await lab.up("pod-one", NetworkRequest("podnet", mac="02:77:00:00:00:63", ips=(wanted,)))
     assert (made.ips, made.mac) == ((wanted,), "02:77:00:00:00:63")
-    with pytest.raises(NetworkFailure, match=r"detach it|allocated"):
+    with pytest.raises(NetworkFailure, match=r"is not available in range.*ask for a free address"):
         await lab.up("pod-two", NetworkRequest("podnet", ips=(wanted,)))
     await lab.down("pod-two")
     await lab.down("pod-one")
@@ -134,6 +135,22 @@ async def test_a_damaged_attachment_is_found(lab: Lab) -> None:
     with pytest.raises(NetworkFailure, match="bridge failed on CHECK"):
         await lab.cni.check("pod-one")
     await lab.down("pod-one")
+    assert lab.clean(), lab.leftovers()
+
+
+async def test_rules_go_though_the_pod_changed_its_address_or_the_namespace_is_gone(lab: Lab) -> None:
+    ports = NetworkRequest("podnet", port_mappings=(PortMapping(18080, 80),))
+    await lab.up("pod-one", ports)
+    await lab.up("pod-two", ports)
+    await lab.up("pod-12", NetworkRequest("podnet"))
+    run(*inside(lab.pin("pod-one"), "ip", "address", "flush", "dev", "eth0"))
+    await netns.destroy(lab.pin("pod-two"))
+    await lab.down("pod-one")
+    await lab.down("pod-two")
+    others, _ = chain_names("podnet", "pod-12")
+    assert lab.rules()
+    assert [rule for rule in lab.rules() if others not in rule] == []
+    await lab.down("pod-12")
     assert lab.clean(), lab.leftovers()
 
 
