@@ -59,13 +59,12 @@ def environment(own: Mapping[str, str], image: ImageConfig, hostname: str) -> li
 
 def argv(container: ContainerSpec, image: ImageConfig, own: Mapping[str, str]) -> list[str]:
     """A command replaces ENTRYPOINT and CMD, args replace CMD. Raises ImageFailure if nothing is left to run."""
+    words = [*(container.command or ()), *(container.args or ())]
+    if container.expand_variables:
+        words = [expand(word, own) for word in words]
     if container.command:
-        words = [*container.command, *(container.args or ())]
-    elif container.args:
-        words = [*(image.entrypoint or ()), *container.args]
-    else:
-        return _of_image(container, image)
-    return [expand(word, own) for word in words] if container.expand_variables else words
+        return words
+    return [*(image.entrypoint or ()), *words] if words else _of_image(container, image)
 
 
 def _of_image(container: ContainerSpec, image: ImageConfig) -> list[str]:

@@ -38,7 +38,7 @@ def networks(info: TaskInfo) -> tuple[NetworkWish, ...]:
 
 
 def _as_sent(network: NetworkInfo) -> dict[str, Any]:
-    sent: dict[str, Any] = msgspec.to_builtins(network)
+    sent: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(network))
     return {key: value for key, value in sent.items() if value}
 
 

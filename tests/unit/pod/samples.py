@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 import json
 import re
 from typing import Any
@@ -221,7 +222,7 @@ def changed(document: Document, path: list[str | int], value: Any) -> Document:
     """A copy with `value` at the path, made with its parents where it is missing."""
     found = copy.deepcopy(document)
     place: Any = found
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in itertools.pairwise(path):
         empty: Any = [{}] if isinstance(following, int) else {}
         place = place.setdefault(step, empty) if isinstance(step, str) else place[step]
     place[path[-1]] = value

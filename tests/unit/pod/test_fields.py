@@ -1,4 +1,4 @@
-"""The table of fields is true: what it calls supported changes the pod, accepted changes nothing, refused is refused."""
+"""The table of fields is true: a supported field changes the pod, an accepted one does not, a refused one fails."""
 
 from __future__ import annotations
 
