@@ -186,12 +186,6 @@ class PodSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def needs_addresses(self) -> bool:
-        """Whether a container's environment has the pod's IPs, so that the network must come before the containers."""
-        values = (value for container in self.containers for _, value in container.env)
-        return any(isinstance(value, RuntimeField) and value.path.startswith("status.podIP") for value in values)
-
-    @property
     def empty_dirs(self) -> tuple[EmptyDir, ...]:
         return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir))
 

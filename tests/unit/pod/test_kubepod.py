@@ -76,7 +76,6 @@ def test_the_full_pod() -> None:
     assert (first.security.seccomp, second.security.seccomp) == ("Unconfined", "RuntimeDefault")
     assert (first.security.add_capabilities, first.security.drop_capabilities) == (("CAP_NET_ADMIN",), ("CAP_ALL",))
     assert (first.security.no_new_privileges, second.security.no_new_privileges) == (True, False)
-    assert found.needs_addresses
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
