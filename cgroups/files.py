@@ -95,12 +95,16 @@ class Directory:
                 os.close(fd)
 
     def subdirectories(self) -> list[str]:
-        """Names of the child groups, sorted."""
-        with self._errors(""):
+        """Names of the child groups, sorted; none if this group has been removed meanwhile."""
+        try:
             if os.fstat(self.fd).st_nlink == _LEAF_LINKS:
                 return []
             with os.scandir(self.fd) as entries:
                 return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise translated(error, self.path) from error
 
     def mkdir(self, name: str) -> bool:
         """True if it was made, False if it was there."""

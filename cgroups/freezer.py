@@ -74,6 +74,11 @@ def is_frozen_v1(directory: Directory) -> bool:
     return (directory.read_optional(V1_FILE) or "").strip() == "FROZEN"
 
 
+def is_freezing_v1(directory: Directory) -> bool:
+    """Frozen, or on the way to it."""
+    return (directory.read_optional(V1_FILE) or "THAWED").strip() != "THAWED"
+
+
 def _froze_itself(group: Directory) -> bool:
     try:
         return group.read("freezer.self_freezing").strip() == "1"

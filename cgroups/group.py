@@ -67,6 +67,15 @@ class Cgroup:
         for point in self.hierarchies.points:
             create.remove(point, self.path)
 
+    def prune(self) -> bool:
+        """Removes the group, in each hierarchy where it has no process and no child; whether it is gone from all."""
+        gone = [create.remove_if_empty(point, self.path) for point in self.hierarchies.points]
+        return all(gone)
+
+    def children(self) -> list[str]:
+        """The names of the groups right below, in any hierarchy, sorted; none if the group does not exist."""
+        return sorted({name for group in self._opened(self.hierarchies.points) for name in group.subdirectories()})
+
     def attach(self, pid: int) -> None:
         """Moves a process, with all its threads, here in every hierarchy. Raises CgroupError (ESRCH if it is gone)."""
         for point in self.hierarchies.points:
@@ -77,14 +86,20 @@ class Cgroup:
         """The processes that any hierarchy has here: empty if the group does not exist."""
         return self._members(self.hierarchies.points, recursive=recursive)
 
-    def outsiders(self) -> set[int]:
+    def outsiders(self, listed: set[int] | None = None) -> set[int]:
         """Processes that v1 has here (see Hierarchies.witnesses) but the unified hierarchy has not, so that
         `cgroup.kill` misses them. Right even while processes die: then they leave all hierarchies at once.
+
+        `listed` is what v1 has here, if it was read a moment ago.
         """
-        found = self._members(self.hierarchies.witnesses, recursive=True)
+        found = self.witnessed() if listed is None else listed
         if found:
-            found -= self._members(self._unified, recursive=True)
-        return found and found & self._members(self.hierarchies.witnesses, recursive=True)
+            found = found - self._members(self._unified, recursive=True)
+        return found and found & self.witnessed()
+
+    def witnessed(self) -> set[int]:
+        """The processes here and below that v1's witness has (see Hierarchies.witnesses)."""
+        return self._members(self.hierarchies.witnesses, recursive=True)
 
     def apply(self, limits: Limits) -> list[str]:
         """Writes the settings that are not None; returns the files that the kernel here does not have, in order.
@@ -130,7 +145,7 @@ class Cgroup:
         for directory in self._opened(self._unified):
             if flat_keyed(directory.read_optional("cgroup.events")).get("populated"):
                 return True
-        return bool(self._members(self.hierarchies.witnesses, recursive=True))
+        return bool(self.witnessed())
 
     async def wait_unpopulated(self, timeout_s: float) -> bool:
         """True once `populated` is False (at once if the group is gone), False after `timeout_s`.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from cgroups import freezer
 from cgroups.errors import CgroupError, CgroupNotFound
-from cgroups.files import Directory
+from cgroups.files import Directory, walk
 from cgroups.mounts import parse_membership
-from cgroups.processes import signal_members
+from cgroups.processes import members, signal_members
 
 if TYPE_CHECKING:
     from cgroups.group import Cgroup
@@ -62,14 +63,13 @@ def kill(group: Cgroup, timeout_s: float) -> KillResult:
     _refuse_suicide(group)
     started = time.monotonic()
     by_file = _write_kill_file(group)
-    thawed, held = _thaw(group)
-    method = KillMethod.KILL_FILE
+    listed, frozen = _look(group)
+    thawed, held = _thaw(group) if frozen else (0, False)
     sweep = _Sweep(group, started + timeout_s)
-    if not by_file or group.outsiders():
+    if not by_file or group.outsiders(listed):
         sweep.run()
-        method = KillMethod.KILL_FILE if by_file else sweep.method
     return KillResult(
-        method=method,
+        method=KillMethod.KILL_FILE if by_file else sweep.method,
         signalled=len(sweep.signalled),
         rounds=sweep.rounds,
         thawed=thawed,
@@ -92,33 +92,36 @@ class _Sweep:
         self.rounds = 0
 
     def run(self) -> None:
+        """The first look is at v1's witness alone, being quick; what only other hierarchies have is found after it."""
+        read = self._group.witnessed
         while True:
             self.rounds += 1
-            self._round()
+            self._round(read)
             left = self._group.pids() - self.signalled
             if not left:
                 return
             if time.monotonic() > self._deadline:
                 self.missed = tuple(sorted(left))
                 return
+            read = self._group.pids
             time.sleep(_PAUSE_S)
 
-    def _round(self) -> None:
+    def _round(self, read: Callable[[], set[int]]) -> None:
         if self._freezer is None:
-            self._signal()
+            self._signal(read)
             return
         try:
             freezer.freeze_v1(self._freezer, self._group.path, min(_FREEZE_S, self._deadline - time.monotonic()))
         except CgroupNotFound:
-            self._signal()
+            self._signal(read)
             return
         try:
-            self._signal()
+            self._signal(read)
         finally:
             freezer.thaw_v1(self._freezer, self._group.path, recursive=True)
 
-    def _signal(self) -> None:
-        self.signalled |= signal_members(self._group.pids, signal.SIGKILL)
+    def _signal(self, read: Callable[[], set[int]]) -> None:
+        self.signalled |= signal_members(read, signal.SIGKILL)
 
 
 def _write_kill_file(group: Cgroup) -> bool:
@@ -132,10 +135,30 @@ def _write_kill_file(group: Cgroup) -> bool:
     return True
 
 
-def _thaw(group: Cgroup) -> tuple[int, bool]:
+def _look(group: Cgroup) -> tuple[set[int], bool]:
+    """What v1's witness has here, and whether a v1 freezer holds any of it."""
     point = group.hierarchies.v1.get("freezer")
     if point is None:
-        return 0, False
+        return group.witnessed(), False
+    try:
+        with Directory.open(point, group.path) as directory:
+            return _look_below(directory)
+    except CgroupNotFound:
+        return set(), False
+
+
+def _look_below(directory: Directory) -> tuple[set[int], bool]:
+    listed: set[int] = set()
+    frozen = False
+    for below in walk(directory):
+        here = members(below, recursive=False)
+        listed |= here
+        frozen = frozen or bool(here and freezer.is_freezing_v1(below))
+    return listed, frozen
+
+
+def _thaw(group: Cgroup) -> tuple[int, bool]:
+    point = group.hierarchies.v1["freezer"]
     try:
         return freezer.thaw_v1(point, group.path, recursive=True), freezer.frozen_above_v1(point, group.path)
     except CgroupNotFound:

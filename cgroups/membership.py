@@ -9,7 +9,6 @@ from pathlib import Path
 from cgroups.files import Directory
 from cgroups.mounts import Hierarchies, parse_membership
 
-
 UNIFIED = ""
 """The name of cgroup2 in /proc/<pid>/cgroup."""
 

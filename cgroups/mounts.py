@@ -60,8 +60,8 @@ class Hierarchies:
     def witnesses(self) -> tuple[Path, ...]:
         """Where to look for v1 processes that the unified hierarchy has not: the freezer, or all where there is none.
 
-        Whoever places processes (this package, runc, Mesos's launcher) places them in the freezer above all; looking into
-        every hierarchy of a large subtree takes longer than its processes take to die.
+        Whoever places processes (this package, runc, Mesos's launcher) places them in the freezer above all; to look
+        into every hierarchy of a large subtree takes longer than its processes take to die.
         """
         return (self.v1["freezer"],) if "freezer" in self.v1 else self.v1_points
 

@@ -13,10 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from cgroups.errors import CgroupBusy, CgroupNotFound
-from cgroups.files import Directory
+from cgroups.errors import InvalidName
 from cgroups.group import Cgroup
 from cgroups.mounts import Hierarchies
 from cgroups.names import escape, is_pod_directory, pod_directory, role_of, role_path
@@ -51,10 +49,7 @@ class Tree:
 
     def role(self, pod_class: str, role: str) -> Cgroup:
         """Everything of one class that a role and the roles below it hold. Raises InvalidName."""
-        group = self.subtree(pod_class)
-        for name in role_path(role):
-            group = group.child(name)
-        return group
+        return self._below(pod_class, role_path(role))
 
     def pod(self, pod_class: str, role: str, pod_id: str) -> Cgroup:
         """Raises InvalidName."""
@@ -75,37 +70,26 @@ class Tree:
         self.pod(pod_class, role, pod_id).destroy()
         names = role_path(role)
         for length in range(len(names), 0, -1):
-            group = self.subtree(pod_class)
-            for name in names[:length]:
-                group = group.child(name)
-            if self._has_children(group):
-                return
-            try:
-                group.destroy()
-            except CgroupBusy:  # a pod of this role came meanwhile
+            if not self._below(pod_class, names[:length]).prune():
                 return
 
     def walk(self, pod_class: str) -> Iterator[tuple[str, str]]:
-        """Every pod that has a group in this class: its role and its id."""
-        found: set[tuple[str, str]] = set()
-        for point in self.hierarchies.points:
-            top = point / self.subtree(pod_class).path.lstrip("/")
-            for path in sorted(top.rglob("*")) if top.is_dir() else ():
-                parts = PurePosixPath(path).relative_to(top).parts
-                if path.is_dir() and len(parts) > 1 and is_pod_directory(parts[-1]) and not _below_pod(parts):
-                    found.add((role_of(parts[:-1]), parts[-1]))
-        yield from sorted(found)
+        """Every pod with a group in this class, in any hierarchy: its role and its id. Foreign groups are skipped."""
+        yield from self._walk(pod_class, ())
 
-    def _has_children(self, group: Cgroup) -> bool:
-        for point in self.hierarchies.points:
+    def _walk(self, pod_class: str, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        for name in self._below(pod_class, path).children():
             try:
-                with Directory.open(point, group.path) as directory:
-                    if directory.subdirectories():
-                        return True
-            except CgroupNotFound:
+                if is_pod_directory(name):
+                    yield role_of(path), pod_directory(name)
+                    continue
+                role_of((*path, name))
+            except InvalidName:
                 continue
-        return False
+            yield from self._walk(pod_class, (*path, name))
 
-
-def _below_pod(parts: tuple[str, ...]) -> bool:
-    return any(is_pod_directory(part) for part in parts[:-1])
+    def _below(self, pod_class: str, path: tuple[str, ...]) -> Cgroup:
+        group = self.subtree(pod_class)
+        for name in path:
+            group = group.child(name)
+        return group

@@ -1,0 +1,1 @@
+"""Unit tests of the cgroups package: no root, no cgroup file system."""
