@@ -86,9 +86,18 @@ class Cache:
         records = [_read(path) for path in paths if _is_record(path)]
         return tuple(sorted(records, key=lambda record: record.order))
 
-    def container_ids(self) -> tuple[str, ...]:
+    def readable(self) -> tuple[tuple[Record, ...], tuple[NetworkFailure, ...]]:
+        """All records, and an error for each container that has one that cannot be read."""
+        records: list[Record] = []
+        failures: list[NetworkFailure] = []
         with _translated(self._directory):
-            return tuple(sorted(path.name for path in self._directory.iterdir())) if self._directory.is_dir() else ()
+            names = sorted(path.name for path in self._directory.iterdir()) if self._directory.is_dir() else []
+        for name in names:
+            try:
+                records += self.of(name)
+            except NetworkFailure as failure:
+                failures.append(failure)
+        return tuple(records), tuple(failures)
 
 
 def _is_record(path: Path) -> bool:

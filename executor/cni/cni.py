@@ -53,6 +53,14 @@ class Cni:
         self._timeout_s = timeout_s
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    async def open_namespace(self, path: Path) -> None:
+        """A network namespace at `path`, its loopback up. Raises NetworkFailure."""
+        await namespace.ensure(path)
+
+    async def close_namespace(self, path: Path) -> None:
+        """After `detach`. Missing is success. Raises NetworkFailure."""
+        await namespace.destroy(path)
+
     async def attach(
         self, container_id: str, netns: Path, requests: Sequence[NetworkRequest]
     ) -> tuple[Attachment, ...]:
@@ -122,8 +130,12 @@ class Cni:
                 raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
 
     def attachments(self) -> tuple[Record, ...]:
-        """Everything on record, of this and of earlier executors. Raises NetworkFailure for an unreadable record."""
-        return tuple(record for each in self._cache.container_ids() for record in self._cache.of(each))
+        """Everything on record, of this and of earlier executors, but for what is `damaged`."""
+        return self._cache.readable()[0]
+
+    def damaged(self) -> tuple[NetworkFailure, ...]:
+        """Pods whose records cannot be read, one error each; `detach` raises the same."""
+        return self._cache.readable()[1]
 
     def networks(self) -> tuple[str, ...]:
         """The names that can be asked for."""

@@ -102,6 +102,8 @@ def plugin_config(document: Json, index: int, *, capability_args: Json, args: Js
     config = {key: value for key, value in plugin.items() if key != "capabilities"}
     config |= {"name": document["name"], "cniVersion": document["cniVersion"]}
     if runtime := {key: value for key, value in capability_args.items() if declared.get(key)}:
+        if plugin["type"] == "dnsname" and "aliases" in runtime:  # it alone wants them by network
+            runtime["aliases"] = {document["name"]: runtime["aliases"]}
         config["runtimeConfig"] = runtime
     if args:
         config["args"] = {**(plugin.get("args") or {}), **args}

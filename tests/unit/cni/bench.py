@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from executor.cni import Cni
+from executor.cni import Cni, NetworkRequest
 
 FAKE = Path(__file__).with_name("fake_plugin.py")
 NETNS = Path("/proc/self/ns/net")
 """A network namespace that needs no root; fake plugins leave it alone."""
+
+POD = "pod-0123456789ab"
+NET = (NetworkRequest("net"),)
 
 
 def running(pid: int) -> bool:

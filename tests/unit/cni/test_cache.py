@@ -31,7 +31,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "state")
     cache.save(RECORD)
     assert cache.of("pod-1") == (RECORD,)
-    assert cache.container_ids() == ("pod-1",)
+    assert cache.readable() == ((RECORD,), ())
     assert (tmp_path / "state/pod-1").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "state/pod-1/eth0.json").stat().st_mode & 0o777 == 0o600
 

@@ -163,6 +163,13 @@ def test_arguments_are_added_to_those_of_the_configuration() -> None:
     assert "runtimeConfig" not in config
 
 
+def test_dnsname_wants_aliases_by_network() -> None:
+    plugins = [{"type": kind, "capabilities": {"aliases": True}} for kind in ("bridge", "dnsname")]
+    document = network({"name": "n", "cniVersion": "1.0.0", "plugins": plugins}).document("1.0.0")
+    configs = [plugin_config(document, i, capability_args={"aliases": ["a"]}, args={}, previous=None) for i in (0, 1)]
+    assert [config["runtimeConfig"]["aliases"] for config in configs] == [["a"], {"n": ["a"]}]
+
+
 def test_what_is_dangerous_is_said() -> None:
     safe = network(AGENT)
     assert warnings([safe]) == ()

@@ -1,0 +1,177 @@
+"""Plugins that fail, hang, die or ask for patience: everything is undone, or on record."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.cni import NetworkRequest
+from executor.errors import NetworkFailure
+from tests.unit.cni.bench import NET, NETNS, POD, Bench, running
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "an error": {"error": {"code": 101, "msg": "no such thing", "details": "at all"}},
+    "killed": {"killed": True},
+    "garbage": {"raw": "not json"},
+    "an unreadable result": {"result": {"cniVersion": "1.0.0", "ips": [{"address": "nowhere"}]}},
+    "nothing printed": {"raw": ""},
+    "a list": {"raw": "[]"},
+    "status without a word": {"exit": 3, "stderr": "oh no"},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("failing", ["one", "two", "three"])
+async def test_a_failed_add_is_undone_wherever_it_fails(bench: Bench, fault: str, failing: str) -> None:
+    path = bench.conflist("one", "two", "three")
+    bench.plugin(failing, ADD=[FAULTS[fault]])
+    with pytest.raises(NetworkFailure) as caught:
+        await bench.cni.attach(POD, NETNS, NET)
+    assert failing in str(caught.value)
+    assert "network net" in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert bench.sequence("DEL") == ["DEL three", "DEL two", "DEL one"]
+    assert bench.records() == []
+
+
+async def test_the_error_says_what_the_plugin_said(bench: Bench) -> None:
+    path = bench.conflist("one")
+    bench.plugin("one", ADD=[{"error": {"code": 7, "msg": "bad subnet", "details": "10.0.0.0/99"}, "stderr": "trace"}])
+    with pytest.raises(NetworkFailure) as caught:
+        await bench.cni.attach(POD, NETNS, NET)
+    expected = "plugin one failed on ADD: bad subnet (code 7): 10.0.0.0/99; trace"
+    assert caught.value.message == expected
+    assert caught.value.subject == f"network net ({path}), eth0 of {POD}"
+    assert caught.value.mend == "mend the configuration of the network"
+
+
+async def test_the_first_network_is_undone_if_the_second_fails(bench: Bench) -> None:
+    bench.conflist("one", name="first")
+    bench.conflist("two", name="second")
+    bench.plugin("two", ADD=[{"error": {"code": 100, "msg": "no"}}])
+    with pytest.raises(NetworkFailure, match="second"):
+        await bench.cni.attach(POD, NETNS, [NetworkRequest("first", "eth0"), NetworkRequest("second", "eth1")])
+    assert bench.sequence() == ["ADD one", "ADD two", "DEL two", "DEL one"]
+    assert bench.records() == []
+
+
+async def test_what_cannot_be_undone_stays_on_record_and_is_said(bench: Bench) -> None:
+    bench.conflist("one", "two")
+    bench.plugin(
+        "two", ADD=[{"error": {"code": 100, "msg": "first"}}], DEL=[{"error": {"code": 100, "msg": "then"}}, {}]
+    )
+    with pytest.raises(NetworkFailure, match=r"first .*; and it could not be undone: .*plugin two failed on DEL: then"):
+        await bench.cni.attach(POD, NETNS, NET)
+    assert bench.sequence("DEL") == ["DEL two", "DEL one"]
+    (record,) = bench.cni.attachments()
+    assert (record.container_id, record.complete) == (POD, False)
+    await bench.runtime().detach(POD, NETNS)
+    assert bench.records() == []
+
+
+@pytest.mark.parametrize("fault", ["an error", "killed", "status without a word"])
+@pytest.mark.parametrize("failing", ["one", "two"])
+async def test_a_failed_del_does_not_stop_the_others_and_can_be_repeated(
+    bench: Bench, fault: str, failing: str
+) -> None:
+    bench.conflist("one", "two")
+    bench.plugin(failing, DEL=[FAULTS[fault], {}])
+    await bench.cni.attach(POD, NETNS, NET)
+    with pytest.raises(NetworkFailure, match=failing):
+        await bench.cni.detach(POD, NETNS)
+    assert bench.sequence("DEL") == ["DEL two", "DEL one"]
+    assert bench.records() == [f"{POD}/eth0.json"]
+    await bench.cni.detach(POD, NETNS)
+    assert bench.records() == []
+
+
+async def test_a_plugin_that_hangs_is_ended_at_its_limit_and_undone(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, timeout_s=0.5)
+    bench.conflist("one", "two")
+    bench.plugin("two", ADD=[{"hang": True}], DEL=[{"hang": True}, {}])
+    with pytest.raises(NetworkFailure, match=r"two failed on ADD: did not end within 0\.5 s .* could not be undone"):
+        await bench.cni.attach(POD, NETNS, NET)
+    assert bench.sequence() == ["ADD one", "ADD two", "DEL two", "DEL one"]
+    assert not any(running(each["pid"]) for each in bench.calls())
+    await bench.cni.detach(POD, NETNS)
+    assert bench.records() == []
+
+
+async def test_try_again_later_is_tried_again_from_clean(bench: Bench) -> None:
+    bench.conflist("one", "two")
+    later = {"error": {"code": 11, "msg": "later"}}
+    bench.plugin("two", ADD=[later, later, {}], DEL=[{}, {}, later, {}], CHECK=[later, {}])
+    await bench.cni.attach(POD, NETNS, NET)
+    undone = ["ADD one", "ADD two", "DEL two", "DEL one"]
+    assert bench.sequence() == [*undone, *undone, "ADD one", "ADD two"]
+    await bench.cni.check(POD)
+    assert bench.sequence("CHECK") == ["CHECK one", "CHECK two", "CHECK two"]
+    await bench.cni.detach(POD, NETNS)
+    assert bench.sequence("DEL")[4:] == ["DEL two", "DEL two", "DEL one"]
+
+
+async def test_patience_ends(bench: Bench) -> None:
+    bench.conflist("one")
+    bench.plugin("one", ADD=[{"error": {"code": 11, "msg": "later"}}])
+    with pytest.raises(NetworkFailure, match=r"later \(code 11\).*did not recover"):
+        await bench.cni.attach(POD, NETNS, NET)
+    assert len(bench.calls("ADD")) == 3
+    assert bench.records() == []
+
+
+async def test_cancelling_an_attach_undoes_it(bench: Bench) -> None:
+    bench.conflist("one", "two")
+    bench.plugin("two", ADD=[{"hang": True}])
+    task = asyncio.create_task(bench.cni.attach(POD, NETNS, NET))
+    await bench.called("ADD two")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.sequence("DEL") == ["DEL two", "DEL one"]
+    assert bench.records() == []
+
+
+async def test_a_crash_between_add_and_record_is_undone_by_the_next_executor(bench: Bench) -> None:
+    bench.conflist("one")
+    bench.plugin("one", ADD=[{"sleep": 0.2}])
+    task = asyncio.create_task(bench.cni.attach(POD, NETNS, NET))
+    await bench.called("ADD one")
+    record = bench.state_dir / POD / "eth0.json"
+    intent = record.read_text()
+    await task
+    record.write_text(intent)  # what is on disk if the executor dies during ADD
+    (found,) = bench.runtime().attachments()
+    assert not found.complete
+    await bench.runtime().detach(POD, None)
+    assert bench.sequence("DEL") == ["DEL one"]
+
+
+async def test_a_plugin_that_vanishes_keeps_the_record(bench: Bench) -> None:
+    bench.conflist("one")
+    await bench.cni.attach(POD, NETNS, NET)
+    moved = (bench.plugin_dir / "one").rename(bench.plugin_dir / "away")
+    with pytest.raises(NetworkFailure, match="no executable of that name"):
+        await bench.cni.detach(POD, NETNS)
+    moved.rename(bench.plugin_dir / "one")
+    await bench.cni.detach(POD, NETNS)
+    assert bench.records() == []
+
+
+async def test_an_unreadable_record_is_said_and_kept(bench: Bench) -> None:
+    bench.conflist("one")
+    await bench.cni.attach(POD, NETNS, NET)
+    await bench.cni.attach("pod-sound", NETNS, NET)
+    record = bench.state_dir / POD / "eth0.json"
+    values = json.loads(record.read_text())
+    for text in ("", "{", json.dumps({**values, "format": 9}), json.dumps({**values, "document": {}})):
+        record.write_text(text)
+        with pytest.raises(NetworkFailure, match="unreadable record") as caught:
+            await bench.cni.detach(POD, NETNS)
+        assert caught.value.subject == str(record)
+        assert [each.subject for each in bench.cni.damaged()] == [str(record)]
+        assert [each.container_id for each in bench.cni.attachments()] == ["pod-sound"]
+    assert bench.calls("DEL") == []
