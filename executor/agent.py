@@ -52,6 +52,7 @@ async def _serve(config: Config, environment: Environment) -> None:
     from executor.dispatcher import Dispatcher
     from executor.journal import Journal
     from executor.mesos.driver import Driver
+    from executor.reaper import reap
     from executor.routes import routes
 
     driver = Driver(environment)
@@ -67,7 +68,7 @@ async def _serve(config: Config, environment: Environment) -> None:
         )
         async with AsyncExitStack() as stack:
             node = await _node(config, environment, stack)
-            dispatcher = Dispatcher(node, environment, driver)
+            dispatcher = Dispatcher(node, environment, driver, lambda: reap(config, node.containerd))
             socket = socket_path(config.node.run_dir, environment.container_id)
             await stack.enter_async_context(Server(socket, routes(dispatcher, journal)))
             await outer.enter_async_context(driver)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from executor import statuses, views
@@ -26,7 +26,7 @@ from executor.mesos.status import Capabilities
 from executor.names import PodClass, RevocationId, TaskId
 from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.network import network_infos
-from executor.pod.spec import parse_launch
+from executor.pod.spec import Policy, parse_launch
 from executor.pod.table import Pods
 from executor.revocation.revoker import Revoker
 
@@ -45,7 +45,9 @@ EXIT_MARGIN_S = 1.0
 
 
 class Dispatcher:
-    def __init__(self, node: Node, environment: Environment, driver: Driver) -> None:
+    def __init__(
+        self, node: Node, environment: Environment, driver: Driver, reaper: Callable[[], Awaitable[object]]
+    ) -> None:
         self.node = node
         self.environment = environment
         self.pods = Pods(node, self._report, self._ended)
@@ -54,21 +56,31 @@ class Dispatcher:
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
         self._driver = driver
+        self._reaper = reaper
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._clean = False
+        pods = node.config.pods
+        self._policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
 
     async def run(self) -> None:
         """Until the executor was told to end and everything is released."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(self.exits.run()), group.create_task(self._listen())]
+            background = [group.create_task(work) for work in (self.exits.run(), self._listen(), self._reap())]
             shutdown = await self._stopping
             await self._end(shutdown)
             for task in background:
                 task.cancel()
+
+    async def _reap(self) -> None:
+        """Once subscribed: what dead executors left must not delay this one's subscription."""
+        try:
+            await self._reaper()
+        except ExecutorError as error:
+            log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
 
     def stop(self, why: str) -> None:
         """End the executor as on SHUTDOWN."""
@@ -120,7 +132,7 @@ class Dispatcher:
         for update in self._farewell.launched(tasks):
             self._driver.update(update)
         try:
-            spec = parse_launch(event.tasks, group=event.group)
+            spec = parse_launch(event.tasks, group=event.group, policy=self._policy)
             self._check(spec)
         except ExecutorError as error:
             self._refuse(tasks, error)
@@ -201,7 +213,8 @@ class Dispatcher:
 
     async def _answer(self, data: bytes) -> None:
         try:
-            await self.revoker.take(_revoke_request(data))
+            _, task = self.revoker.take(_revoke_request(data))
+            await task
         except ExecutorError as error:
             log.warning("message refused", code="executor.message_refused", error=error)
             refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
@@ -257,12 +270,16 @@ class Dispatcher:
         self._clean = await self.pods.wait_ended(room_s)
 
     async def last_word(self) -> None:
-        """After everything was released: the updates that were held back, and the last acknowledgements."""
-        for update in self._farewell.release():
+        """After everything was released: the updates that were held back, and the last acknowledgements.
+
+        Mesos may end this process any moment from here on.
+        """
+        held = self._farewell.release()
+        outcome = "everything is released" if self._clean else "the grace was over"
+        log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=len(held))
+        for update in held:
             self._driver.update(update)
-        drained = await self._driver.drained(EXIT_MARGIN_S)
-        outcome = "clean" if self._clean and drained else "grace is over"
-        log.info("executor stopped", code="executor.stopped", outcome=outcome)
+        await self._driver.drained(EXIT_MARGIN_S)
 
     # --- what the control socket shows -----------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.control_socket import SUFFIX as SOCKET_SUFFIX
 from executor.errors import Failure
 from executor.names import MesosContainerId
 
@@ -87,7 +88,8 @@ def dead(run_dir: Path) -> Iterator[list[Owner]]:
 
 
 def forget(run_dir: Path, owner: Owner) -> None:
-    """Nothing of it is left."""
+    """Nothing of it is left but its files in `run_dir`."""
+    (run_dir / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
     (run_dir / f"{owner.container}{SUFFIX}").unlink(missing_ok=True)
 
 

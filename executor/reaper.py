@@ -52,9 +52,9 @@ async def reap(config: Config, containerd: Containerd) -> Reaped:
     result = Reaped()
     run_dir = Path(config.node.run_dir)
     seen = await _names_on_node(config, containerd)
+    alive = owners.living(run_dir)  # before `dead`, whose locks look like those of the living
     with owners.dead(run_dir) as dead:
         known = {owner.container: owner for owner in dead}
-        alive = owners.living(run_dir)
         for container in sorted((seen | set(known)) - alive):
             owner = known.get(container, Owner(container))
             failed_before = len(result.failed)

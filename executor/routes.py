@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
 from executor import log as logs
 from executor import views
@@ -18,6 +18,7 @@ from executor.names import RevocationId
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
     from executor.journal import Journal
+    from executor.revocation.receipt import Receipt
 
 log = logs.get_logger(__name__)
 
@@ -55,17 +56,10 @@ class _Answers:
         return Response(views.inspection(runner, self._dispatcher.environment.executor_id))
 
     async def revoke(self, request: Request) -> Response:
-        log.info(
-            "revocation asked for",
-            code="control.request",
-            method="POST",
-            path=request.path,
-            pid=request.peer.pid,
-            uid=request.peer.uid,
-        )
-        task = self._dispatcher.revoker.take(request.body)
+        identity, task = self._dispatcher.revoker.take(request.body)
         if request.query.get("wait") == "0":
-            return Response({"state": "running"}, status=202)
+            task.add_done_callback(_seen)
+            return Response({"id": identity, "state": "running"}, status=202)
         receipt = await asyncio.shield(task)
         return Response(receipt.document())
 
@@ -78,12 +72,8 @@ class _Answers:
     async def events(self, request: Request) -> Response | Stream:
         since = _number(request.query.get("since", "0"))
         if request.query.get("follow") == "1":
-            return Stream(self._follow(since))
+            return Stream(self._journal.follow(since))
         return Response({"events": self._journal.events(since)})
-
-    async def _follow(self, since: int) -> AsyncGenerator[Mapping[str, Any], None]:
-        async for event in self._journal.follow(since):
-            yield event
 
     async def set_log(self, request: Request) -> Response:
         level = request.body.get("level") if isinstance(request.body, dict) else None
@@ -94,7 +84,13 @@ class _Answers:
         return Response({"level": level})
 
 
+def _seen(task: asyncio.Task[Receipt]) -> None:
+    """Nobody waits for it; its failure is in the log and in `GET /v1/revocations/{id}`."""
+    if not task.cancelled():
+        task.exception()
+
+
 def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise InvalidRequest(f"{text!r} is not an event's number", subject="since")
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise InvalidRequest(f"{text[:40]!r} is not an event's number", subject="since")
     return int(text)

@@ -1,4 +1,4 @@
-"""Pods as the JSON documents of the control socket. Pure: reads what the runners already know."""
+"""Pods as the JSON documents of the control socket: what the runners know already, and the use of their cgroups now."""
 
 from __future__ import annotations
 

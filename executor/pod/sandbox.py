@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
-from executor.cni import netns, resolver
+from executor.cni import resolver
 from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.log import get_logger
 from executor.names import PodId
+from executor.pod import hostpaths
 from executor.pod.mounts import VOLUMES, empty_dir_path
 from executor.pod.network import requests
 
@@ -68,7 +69,7 @@ class Sandbox:
                 f"{error.strerror}", subject=str(error.filename), mend="look at the disk of the Mesos work directory"
             ) from error
         if self.netns is not None:
-            await netns.ensure(self.netns)
+            await self._node.cni.open_namespace(self.netns)
 
     def _make_files(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -78,6 +79,8 @@ class Sandbox:
             path = empty_dir_path(self.directory, volume)
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o777)
+        for host_path in self._spec.host_paths:
+            hostpaths.ensure(host_path)
 
     def _write_names(self, attachments: Sequence[Attachment]) -> None:
         """resolv.conf and hosts, in place: the containers may have them mounted already."""
@@ -118,7 +121,7 @@ class Sandbox:
         if self.netns is None:
             return
         await self._node.cni.detach(self._pod, self.netns)
-        await netns.destroy(self.netns)
+        await self._node.cni.close_namespace(self.netns)
 
     async def _remove_cgroup(self) -> None:
         self._node.classes.release(self._pod)

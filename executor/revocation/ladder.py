@@ -22,7 +22,8 @@ from executor.errors import ExecutorError
 from executor.log import get_logger
 from executor.names import PodClass, PodId
 from executor.pod.model import State, Stop, StopCause
-from executor.revocation.proof import Comparison, PodProcesses, check_placement, compare, photograph
+from executor.revocation.comparison import Comparison, PodProcesses, compare
+from executor.revocation.proof import check_placement, photograph
 from executor.revocation.receipt import Outcome, Receipt, Step, Victim
 from executor.revocation.request import Request, Select
 from executor.revocation.selection import Candidate, select

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from executor.names import PodId, RevocationId, TaskId
-from executor.revocation.proof import Comparison
+from executor.revocation.comparison import Comparison
 
 
 class Outcome(StrEnum):

@@ -43,7 +43,7 @@ class Revoker:
         self._runs: OrderedDict[RevocationId, asyncio.Task[Receipt]] = OrderedDict()
         self._reasons: dict[RevocationId, str] = {}
 
-    def take(self, document: object) -> asyncio.Task[Receipt]:
+    def take(self, document: object) -> tuple[RevocationId, asyncio.Task[Receipt]]:
         """Begin what `document` asks for, or find the revocation that has its id already. Raises InvalidRequest.
 
         The task ends in a receipt, or raises Refused or NotFound if nothing was touched.
@@ -52,14 +52,14 @@ class Revoker:
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
         known = self._runs.get(request.id)
         if known is not None:
-            return known
+            return request.id, known
         task = asyncio.ensure_future(self._carry_out(request))
         self._runs[request.id] = task
         self._reasons[request.id] = request.reason
         while len(self._runs) > REMEMBERED:
             forgotten, _ = self._runs.popitem(last=False)
             self._reasons.pop(forgotten, None)
-        return task
+        return request.id, task
 
     async def _carry_out(self, request: requests.Request) -> Receipt:
         log.info(

@@ -16,7 +16,7 @@ import pytest
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import IMAGE, NETWORK, OPTIONS, Rig, wait_for
+from tests.support.rig import IMAGE, IMAGE_HELLO, NETWORK, OPTIONS, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -39,7 +39,8 @@ def scheduler(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
 
 
 def executor_pid(rig: Rig) -> int:
-    return int(rig.json("ps", "--executors")["executors"][0]["pid"])
+    (owner,) = rig.run_dir.glob("*.owner")
+    return int(json.loads(owner.read_text())["pid"])
 
 
 def run(rig: Rig, scheduler: Scheduler, *tasks: dict[str, Any], executor: dict[str, Any] | None = None) -> str:
@@ -70,17 +71,36 @@ def test_the_exit_code_of_a_failed_pod_is_told(rig: Rig, scheduler: Scheduler) -
     assert "exited with 3" in scheduler.wait_status("bad", "TASK_FAILED").message
 
 
-def test_a_task_without_a_pod_runs_its_own_command(rig: Rig, scheduler: Scheduler) -> None:
+def test_a_task_without_a_pod_runs_its_containers_image(rig: Rig, scheduler: Scheduler) -> None:
+    """Mesos allows no command beside an executor in a LAUNCH: the image's own command is what runs."""
+    image = {"type": "DOCKER", "docker": {"name": IMAGE_HELLO}}
     task = messages.task_info(
         "plain",
         [messages.scalar("cpus", 0.1), messages.scalar("mem", 32)],
-        command=messages.command("echo $GREETING $((40 + 2))", {"GREETING": "hello"}),
+        container={"type": "MESOS", "mesos": {"image": image}},
     )
     scheduler.launch([task], rig.executor())
     scheduler.wait_status("plain", "TASK_FINISHED", 30)
-    sandbox = rig.agent.sandbox(scheduler.framework_id, "mixed")
-    (log,) = sandbox.glob("pods/*/*.stdout")
-    assert log.read_text() == "hello 42\n"
+    (log,) = rig.agent.sandbox(scheduler.framework_id, "mixed").glob("pods/*/*.stdout")
+    assert log.read_text() == "hello from the image\n"
+
+
+def test_a_task_group_is_one_pod_whose_containers_are_the_tasks(rig: Rig, scheduler: Scheduler) -> None:
+    own = [messages.scalar("cpus", 0.1), messages.scalar("mem", 64), messages.scalar("disk", 10)]
+    resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", 32)]
+    tasks = [
+        messages.task_info(
+            "first", resources, command=messages.command("echo $GREETING $((40 + 2))", {"GREETING": "hi"})
+        ),
+        messages.task_info("second", resources, command=messages.command("sleep 2; exit 7")),
+    ]
+    scheduler.launch(tasks, rig.executor("group", resources=own), group=True)
+    scheduler.wait_status("second", "TASK_RUNNING", 30)
+    (pod,) = rig.pods()
+    assert pod["tasks"] == ["first", "second"] and len(pod["containers"]) == 2
+    assert scheduler.wait_status("first", "TASK_FINISHED").at_s < scheduler.wait_status("second", "TASK_FAILED").at_s
+    (log,) = rig.agent.sandbox(scheduler.framework_id, "group").glob("pods/*/first*.stdout")
+    assert log.read_text() == "hi 42\n"
 
 
 def test_several_pods_of_both_classes_and_several_containers(rig: Rig, scheduler: Scheduler) -> None:
@@ -171,7 +191,7 @@ def test_the_agent_restarts_and_nothing_is_lost(rig: Rig, scheduler: Scheduler) 
 
 
 def test_containerd_restarts_and_pods_live_on(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, rig.pod("a"), rig.pod("b", command=("sh", "-c", "sleep 3; exit 4")))
+    run(rig, scheduler, rig.pod("stays"), rig.pod("a"), rig.pod("b", command=("sh", "-c", "sleep 3; exit 4")))
     rig.containerd.kill()
     rig.containerd.start()
     assert "exited with 4" in scheduler.wait_status("b", "TASK_FAILED", 30).message

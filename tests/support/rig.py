@@ -33,6 +33,7 @@ from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
 
 IMAGE = "docker.io/library/busybox:test"
+IMAGE_HELLO = "docker.io/library/hello:test"
 NAMESPACE = "mesos-pods"
 T = TypeVar("T")
 NETWORK = "podnet"
@@ -132,10 +133,12 @@ class Rig:
     async def _import(self) -> None:
         from executor.containerd import Containerd
 
-        archive = write_archive(self.directory / "image.tar", ImageSpec(IMAGE))
+        hello = ImageSpec(IMAGE_HELLO, cmd=("/bin/echo", "hello from the image"))
+        archive = write_archive(self.directory / "image.tar", ImageSpec(IMAGE), hello)
         async with await Containerd.connect(self.containerd.address, NAMESPACE) as client:
             await client.images.import_archive(archive)
-            await client.images.lookup(IMAGE)
+            for image in (IMAGE, IMAGE_HELLO):
+                await client.images.lookup(image)
 
     # --- what Mesos is told ----------------------------------------------------------------------------------
 

@@ -1,0 +1,57 @@
+"""Regular pods before and after a revocation, by the pids and start times of their processes. Pure.
+
+A pid alone proves nothing (it may be used again), so a process is its pid and its start time. A regular pod may end
+processes of its own meanwhile; what must be the same is each container's first process, and every other process that
+went is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from executor.names import PodId
+
+
+class Process(NamedTuple):
+    pid: int
+    started: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class PodProcesses:
+    """One regular pod: `first` are its containers' first processes, `others` all the rest."""
+
+    pod: PodId
+    first: frozenset[Process]
+    others: frozenset[Process]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    pods: int
+    processes: int
+    changed: tuple[str, ...]
+    """One text for each pod that lost the first process of a container."""
+    ended: tuple[int, ...]
+    """Other processes of regular pods that ended meanwhile, by themselves or not."""
+
+    @property
+    def unchanged(self) -> bool:
+        return not self.changed
+
+
+def compare(before: Mapping[PodId, PodProcesses], after: Mapping[PodId, PodProcesses]) -> Comparison:
+    """What of `before` is missing in `after`."""
+    changed: list[str] = []
+    ended: list[int] = []
+    for pod, old in before.items():
+        new = after.get(pod, PodProcesses(pod, frozenset(), frozenset()))
+        alive = new.first | new.others
+        if lost := old.first - alive:
+            changed.append(f"{pod} lost {', '.join(str(process.pid) for process in sorted(lost))}")
+        ended.extend(process.pid for process in old.others - alive)
+    count = sum(len(old.first) + len(old.others) for old in before.values())
+    return Comparison(len(before), count, tuple(sorted(changed)), tuple(sorted(ended)))
