@@ -55,7 +55,7 @@ class KillResult:
     elapsed_s: float
 
 
-def kill(group: Cgroup, timeout_s: float) -> KillResult:
+def kill(group: Cgroup, timeout_s: float, *, everywhere: bool = False) -> KillResult:
     """Carries the steps above out. A group that is not there is success. May block up to `timeout_s`.
 
     Raises CgroupError (EDEADLK) if this very process is in the group, and PermissionError if a signal is not allowed.
@@ -66,7 +66,7 @@ def kill(group: Cgroup, timeout_s: float) -> KillResult:
     listed, frozen = _look(group)
     thawed, held = _thaw(group) if frozen else (0, False)
     sweep = _Sweep(group, started + timeout_s)
-    if not by_file or group.outsiders(listed):
+    if everywhere or not by_file or group.outsiders(listed):
         sweep.run()
     return KillResult(
         method=KillMethod.KILL_FILE if by_file else sweep.method,

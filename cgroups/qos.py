@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cgroups.cpu import WEIGHT_MAX, WEIGHT_MIN
 from cgroups.limits import UNLIMITED, Limits
 
 WEIGHT_PER_CPU = 100
-WEIGHT_MIN, WEIGHT_MAX = 1, 10000
 OOM_SCORE_ADJ = {"regular": -500, "revocable": 1000}
 """Who dies first when the node itself runs out of memory (proc_pid_oom_score_adj(5))."""
 

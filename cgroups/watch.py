@@ -63,6 +63,7 @@ class Watch:
         if self._inotify.fd >= 0:
             self._loop.remove_reader(self._inotify.fd)
             self._inotify.close()
+            self._ready.clear()
             self._readable.set()
 
     def add(self, group: Cgroup, file: str = EVENTS) -> None:
@@ -75,13 +76,17 @@ class Watch:
     def remove(self, group: Cgroup) -> None:
         """No further changes of this group's files. One that is not watched is success."""
         for watch in [watch for watch, change in self._files.items() if change.path == group.path]:
-            del self._files[watch]
+            change = self._files.pop(watch)
             self._inotify.remove(watch)
+            if change in self._ready:
+                self._ready.remove(change)
 
     async def __aiter__(self) -> AsyncIterator[Change]:
-        while self._inotify.fd >= 0:
+        while True:
             while self._ready:
                 yield self._ready.popleft()
+            if self._inotify.fd < 0:
+                return
             self._readable.clear()
             await self._readable.wait()
 

@@ -1,0 +1,1 @@
+"""The cgroups package on this machine's real hierarchies."""

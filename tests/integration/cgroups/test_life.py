@@ -1,0 +1,111 @@
+"""Groups come in every hierarchy and go without a rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cgroups.errors import CgroupBusy, CgroupError
+from cgroups.group import Cgroup
+from cgroups.membership import Membership
+from cgroups.mounts import Hierarchies
+from cgroups.tree import Tree
+from tests.integration.cgroups.conftest import Spawn, descriptors
+from tests.support import cgroupdirs
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def test_two_hundred_pods_come_and_go(group: Cgroup) -> None:
+    tree = Tree(group.hierarchies, f"{group.path}/run")
+    before = descriptors()
+    for number in range(200):
+        pod = tree.ensure_pod("revocable", f"role{number % 7}/deep", f"pod-{number}")
+        pod.child("main").ensure()
+    assert len(set(tree.walk("revocable"))) == 200
+    for number in range(200):
+        tree.destroy_pod("revocable", f"role{number % 7}/deep", f"pod-{number}")
+    assert list(tree.walk("revocable")) == []
+    assert tree.subtree("revocable").children() == []
+    tree.root.destroy()
+    assert cgroupdirs.roots(tree.root.path) == []
+    assert descriptors() == before
+
+
+def test_it_is_in_every_hierarchy(group: Cgroup, spawn: Spawn) -> None:
+    process = spawn("sleep", "1000", into=group.attach)
+    assert len(cgroupdirs.roots(group.path)) == len(group.hierarchies.points)
+    assert set(Membership.of(process.pid).paths.values()) == {group.path}
+
+
+def test_a_group_with_a_process_stays_and_says_why(group: Cgroup, spawn: Spawn) -> None:
+    leaf = group.child("leaf")
+    leaf.ensure()
+    process = spawn("sleep", "1000", into=leaf.attach)
+    with pytest.raises(CgroupBusy) as caught:
+        group.destroy()
+    assert caught.value.pids == (process.pid,)
+    assert leaf.path in caught.value.path
+    process.kill()
+    process.wait(5)
+    group.destroy()
+    assert not group.exists()
+
+
+def test_a_group_that_only_some_hierarchies_have(group: Cgroup) -> None:
+    leaf = group.child("leaf")
+    point = group.hierarchies.points[0]
+    (point / leaf.path.lstrip("/")).mkdir()
+    assert leaf.exists()
+    leaf.destroy()
+    assert not leaf.exists()
+    leaf.destroy()
+
+
+def test_pruning_leaves_what_is_in_use(group: Cgroup, spawn: Spawn) -> None:
+    outer, inner = group.child("outer"), group.child("outer").child("inner")
+    inner.ensure()
+    assert not outer.prune()
+    assert inner.exists()
+    process = spawn("sleep", "1000", into=inner.attach)
+    assert not inner.prune()
+    process.kill()
+    process.wait(5)
+    assert inner.prune() and outer.prune() and outer.prune()
+
+
+def test_a_process_goes_back_to_where_it_was(group: Cgroup, hierarchies: Hierarchies, spawn: Spawn) -> None:
+    process = spawn("sleep", "1000", into=lambda _: None)
+    before = Membership.of(process.pid)
+    group.attach(process.pid)
+    before.rejoin(hierarchies)
+    assert Membership.of(process.pid) == before
+    group.destroy()
+
+
+def test_a_process_that_is_gone_cannot_be_attached(group: Cgroup) -> None:
+    done = subprocess.Popen(["true"])
+    done.wait(5)
+    with pytest.raises(CgroupError, match="the process is gone"):
+        group.attach(done.pid)
+
+
+def test_on_cgroup2_alone() -> None:
+    """The core features, in a mount namespace whose only hierarchy is cgroup2: nothing outside it changes."""
+    name = f"/mpe-test-{os.getpid()}-v2"
+    mount = 'umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
+    script = Path(__file__).with_name("v2_alone.py")
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh", sys.executable, script, name],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stderr
+    assert cgroupdirs.sweep(name) == []
