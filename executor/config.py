@@ -56,6 +56,39 @@ class CniSection:
 
 
 @dataclass(frozen=True)
+class DnsSection:
+    """Names of pods and Mesos tasks, served by a dnsmasq on this node (`mesos-pod-executor dns`)."""
+
+    enabled: bool = _key(default=True, doc="Publish the names of this executor's pods.")
+    hosts_dir: str = _key(
+        "/run/mesos-pod-names",
+        "Directory that dnsmasq watches, one file per pod and task; readable for dnsmasq's user.",
+        absolute=True,
+    )
+    domain: str = _key("mesos", "Domain of <task>.<framework> names, as Mesos-DNS gives them.", filled=True)
+    cluster_domain: str = _key("cluster.local", "Domain of names in Kubernetes' style.", filled=True)
+    listen: tuple[str, ...] = _key(
+        (), "Addresses that dnsmasq answers on; none: the nameservers in the `dns` of the CNI networks."
+    )
+    upstream: tuple[str, ...] = _key(
+        (), "Where other names are asked for, each as dnsmasq's --server; none: the servers of /etc/resolv.conf."
+    )
+    mesos: tuple[str, ...] = _key(
+        ("127.0.0.1:5051",),
+        "Who is asked for tasks: all masters (best: the whole cluster's names on every node), or this node's agent.",
+    )
+    credential_file: str = _key(
+        "/etc/mesos-pod-executor/dns-credential",
+        "One line, principal and secret, for a master or agent that demands them; missing: none are sent.",
+        absolute=True,
+    )
+    interval_s: float = _key(2.0, "How often an agent is asked (masters tell by themselves), seconds.", least=0.1)
+    hold_s: float = _key(
+        90.0, "How long names outlive a master's restart while their agent has not registered again, seconds.", least=0
+    )
+
+
+@dataclass(frozen=True)
 class NodeSection:
     """Directories of the node that executors share."""
 
@@ -133,6 +166,7 @@ class ControlSection:
 class Config:
     containerd: ContainerdSection = field(default_factory=ContainerdSection)
     cni: CniSection = field(default_factory=CniSection)
+    dns: DnsSection = field(default_factory=DnsSection)
     node: NodeSection = field(default_factory=NodeSection)
     cgroups: CgroupsSection = field(default_factory=CgroupsSection)
     pods: PodsSection = field(default_factory=PodsSection)
