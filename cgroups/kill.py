@@ -5,6 +5,9 @@
 3. Processes that are in a v1 hierarchy but not in the unified one, or all of them where there is no `cgroup.kill`:
    freeze in v1, SIGKILL each, thaw, look again. Without a freezer the same without freezing, as often as it takes.
 
+What has to be done about v1 is found out before the first signal: a look at a group whose processes are dying takes
+several times as long, and slows them. Children are born where their parents are, so the look cannot be outrun.
+
 Killing is not waiting: the processes are dying when this returns. Wait with `Cgroup.wait_unpopulated`.
 """
 
@@ -62,11 +65,12 @@ def kill(group: Cgroup, timeout_s: float, *, everywhere: bool = False) -> KillRe
     """
     _refuse_suicide(group)
     started = time.monotonic()
-    by_file = _write_kill_file(group)
     listed, frozen = _look(group)
+    outsiders = everywhere or group.outsiders(listed)
+    by_file = _write_kill_file(group)
     thawed, held = _thaw(group) if frozen else (0, False)
     sweep = _Sweep(group, started + timeout_s)
-    if everywhere or not by_file or group.outsiders(listed):
+    if outsiders or not by_file:
         sweep.run()
     return KillResult(
         method=KillMethod.KILL_FILE if by_file else sweep.method,
