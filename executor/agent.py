@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -40,11 +41,18 @@ def run(environ: Mapping[str, str]) -> int:
         config = read(environ)
         logs.configure(config.log)
         environment = Environment.take(os.environ)
+        _watch_children_by_pidfd()
         asyncio.run(_serve(config, environment))
     except ExecutorError as error:
         log.error("the executor cannot go on", code="executor.failed", error=error)
         return 1
     return 0
+
+
+def _watch_children_by_pidfd() -> None:
+    """Python 3.11 starts a thread for each child process (a CNI plugin) otherwise; later ones do this by themselves."""
+    if sys.version_info < (3, 12):
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
 
 
 async def _serve(config: Config, environment: Environment) -> None:
@@ -67,7 +75,7 @@ async def _serve(config: Config, environment: Environment) -> None:
             framework=environment.framework_id,
         )
         async with AsyncExitStack() as stack:
-            node = await _node(config, environment, stack)
+            node = await open_node(config, environment, stack)
             dispatcher = Dispatcher(node, environment, driver, lambda: reap(config, node.containerd))
             socket = socket_path(config.node.run_dir, environment.container_id)
             await stack.enter_async_context(Server(socket, routes(dispatcher, journal)))
@@ -76,8 +84,8 @@ async def _serve(config: Config, environment: Environment) -> None:
         await dispatcher.last_word()
 
 
-async def _node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
-    """What this executor owns on the node; `stack` gives it back."""
+async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
+    """What this executor owns on the node; `stack` gives it back. Raises Failure."""
     from executor.cni import Cni
     from executor.pod.classes import Classes
     from executor.pod.node import Node

@@ -70,8 +70,10 @@ class PodRunner:
         """How long each phase of the launch took, for the log and the metrics."""
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""
+        self.struck: asyncio.Event | None = None
+        """A revocation has killed the subtree of this pod, and sets this once it knows how that went."""
         self.used_bytes = 0
-        """Memory in use when the kill began: what the pod's end gives back."""
+        """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
         self._node = node
         self._report = report
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
@@ -85,8 +87,19 @@ class PodRunner:
         )
 
     @property
+    def launching(self) -> bool:
+        """Whether a set-up or a start is under way, so that a process may still come."""
+        return any(task is not None and not task.done() for task in (self._set_up, *self._starts))
+
+    @property
     def spec(self) -> PodSpec:
         return self.pod.spec
+
+    def measure(self) -> int:
+        """Bytes of memory in use now; 0 for a pod without a cgroup."""
+        with contextlib.suppress(CgroupError):
+            self.used_bytes = self.sandbox.cgroup.stat().memory_bytes or 0
+        return self.used_bytes
 
     def post(self, event: Event) -> None:
         self._inbox.put_nowait(event)
@@ -249,13 +262,17 @@ class PodRunner:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
         begin = time.monotonic()
         told = False
-        with contextlib.suppress(CgroupError):
-            self.used_bytes = self.sandbox.cgroup.stat().memory_bytes or 0
+        if self.struck is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(KILL_AGAIN_S):
+                    await self.struck.wait()
         while True:
             under_way = [task for task in (self._set_up, *self._starts) if task is not None and not task.done()]
             try:
-                self.sandbox.cgroup.kill()
-                empty = await self.sandbox.cgroup.wait_unpopulated(KILL_AGAIN_S)
+                empty = not self.sandbox.cgroup.populated()
+                if not empty:
+                    self.sandbox.cgroup.kill(everywhere=told)
+                    empty = await self.sandbox.cgroup.wait_unpopulated(KILL_AGAIN_S)
             except CgroupError as error:
                 self.log.warning("could not kill the pod's cgroup", code="pod.kill_failed", error=str(error))
                 await asyncio.sleep(KILL_AGAIN_S)

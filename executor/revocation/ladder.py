@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+Pods = Callable[[], "Iterable[PodRunner]"]
+
 
 @dataclass
 class _Run:
@@ -60,9 +62,7 @@ class _Run:
         )
 
 
-async def descend(
-    request: Request, pods: Callable[[], Iterable[PodRunner]], tree: Tree, *, stuck_after_s: float
-) -> Receipt:
+async def descend(request: Request, pods: Pods, tree: Tree, *, stuck_after_s: float) -> Receipt:
     """Carry `request` out. `pods` are all pods of this executor; `stuck_after_s` counts from the kill.
 
     Raises Refused or NotFound before anything was touched; after that it always returns a receipt.
@@ -82,7 +82,7 @@ async def descend(
         spared = tuple(Victim(runner.id, runner.spec.task_ids, Outcome.SPARED, 0.0) for runner in victims)
         return Receipt(request.id, request.reason, "dry-run", spared, *_held(victims), steps=tuple(run.steps))
     held_cpus, held_bytes = _held(victims)
-    await _end(run, victims, tree, stuck_after_s)
+    await _end(run, victims, pods, tree, stuck_after_s)
     comparison = compare(before, _photographs(regular))
     return _receipt(run, victims, held_cpus, held_bytes, comparison)
 
@@ -103,39 +103,62 @@ def candidate(runner: PodRunner) -> Candidate:
     )
 
 
-async def _end(run: _Run, victims: Sequence[PodRunner], tree: Tree, stuck_after_s: float) -> None:
-    """Every rung after the proof. No await stands between the choice of the victims and the first blow: nothing can
-    slip in.
-    """
+async def _end(run: _Run, victims: Sequence[PodRunner], pods: Pods, tree: Tree, stuck_after_s: float) -> None:
+    """Every rung after the proof."""
     request = run.request
     waits = {asyncio.ensure_future(_await_end(run, runner)) for runner in victims}
-    for runner in victims:
-        runner.post(Stop(StopCause.REVOKED, request.grace_s, _message(request), request.id))
+    stop = Stop(StopCause.REVOKED, request.grace_s, _message(request), request.id)
     if request.grace_s > 0 and waits:
+        for runner in victims:
+            runner.post(stop)
         run.step("terminate", f"SIGTERM to {len(victims)} pods, {request.grace_s:g} s of grace")
         await asyncio.wait(waits, timeout=request.grace_s)
     alive = [runner for runner in victims if runner.id not in run.ends_ms]
     if alive:
-        methods = [_kill(cgroup) for cgroup in _targets(request, alive, tree)]
-        run.step("kill", f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
-        await asyncio.wait(waits, timeout=stuck_after_s)
+        await _kill_all(run, alive, stop, _targets(request, alive, pods, tree), stuck_after_s)
+        left_s = stuck_after_s - (run.ms / 1e3 - request.grace_s)
+        await asyncio.wait(waits, timeout=max(0.0, left_s))
     for wait in waits:
         wait.cancel()
     left = len(victims) - len(run.ends_ms)
     run.step("dead", f"{len(run.ends_ms)} pods without a process" + (f", {left} still alive" if left else ""))
 
 
+async def _kill_all(
+    run: _Run, alive: Sequence[PodRunner], stop: Stop, targets: Sequence[Cgroup], stuck_after_s: float
+) -> None:
+    """One blow for all. No await stands between it and the choice of its targets, so that nothing can slip in; the
+    pods' own life cycles hold theirs back until it is known how it went.
+    """
+    emptied = asyncio.Event()
+    methods = [_kill(cgroup) for cgroup in targets]
+    for runner in alive:
+        runner.struck = None if runner.launching else emptied
+        runner.post(stop)
+    run.step("kill", f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
+    await asyncio.gather(*(cgroup.wait_unpopulated(stuck_after_s) for cgroup in targets))
+    for runner in alive:
+        if not runner.launching and not runner.sandbox.cgroup.populated():
+            run.ends_ms[runner.id] = run.ms
+    emptied.set()
+
+
 async def _await_end(run: _Run, runner: PodRunner) -> None:
     await runner.dead.wait()
-    run.ends_ms[runner.id] = run.ms
+    run.ends_ms.setdefault(runner.id, run.ms)
 
 
-def _targets(request: Request, alive: Sequence[PodRunner], tree: Tree) -> list[Cgroup]:
-    """The fewest cgroups that hold the victims and nothing else."""
+def _targets(request: Request, alive: Sequence[PodRunner], pods: Pods, tree: Tree) -> list[Cgroup]:
+    """The fewest cgroups that hold these victims and nothing else: whole subtrees, unless a pod came into one since."""
+    tops: list[Cgroup] = []
     if isinstance(request.want, Select) and request.want.everything:
-        return [tree.subtree(PodClass.REVOCABLE)]
+        tops = [tree.subtree(PodClass.REVOCABLE)]
     if isinstance(request.want, Select) and request.want.roles:
-        return [tree.role(PodClass.REVOCABLE, role) for role in request.want.roles]
+        tops = [tree.role(PodClass.REVOCABLE, role) for role in request.want.roles]
+    ids = {runner.id for runner in alive}
+    others = [runner.sandbox.cgroup.path for runner in pods() if runner.id not in ids and not runner.dead.is_set()]
+    if tops and not any(path.startswith(f"{top.path}/") for top in tops for path in others):
+        return tops
     return [runner.sandbox.cgroup for runner in alive]
 
 
@@ -150,21 +173,16 @@ def _kill(cgroup: Cgroup) -> str:
 def _photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
     found = {}
     for runner in regular:
-        found[runner.id] = photograph(runner.id, runner.containers.pids(), runner.sandbox.cgroup.pids())
+        found[runner.id] = photograph(runner.id, runner.containers.pids(), runner.sandbox.cgroup.witnessed())
     return found
 
 
 def _held(victims: Iterable[PodRunner]) -> tuple[float, int]:
-    """The cpus that Mesos has accounted to the victims, and the memory that they really use (0 for one without a
-    cgroup yet).
-    """
+    """The cpus that Mesos has accounted to the victims, and the memory that they really use."""
     cpus, used = 0.0, 0
     for runner in victims:
         cpus += runner.spec.resources.cpus
-        try:
-            used += runner.sandbox.cgroup.stat().memory_bytes or 0
-        except CgroupError:
-            continue
+        used += runner.measure()
     return cpus, used
 
 

@@ -1,0 +1,228 @@
+"""The benchmarks: the executor's own parts on a real node beside the bare calls, in turns in the same run.
+
+Everything between LAUNCH and TASK_RUNNING is measured in this process with the executor's real composer; what Mesos
+adds (a few milliseconds for an update) is not. Medians of several turns are quoted, because the machine is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cgroups import Cgroup, Hierarchies
+from executor import log as logs
+from executor.agent import open_node
+from executor.config import LogSection, load
+from executor.exits import ExitRouter
+from executor.mesos.environment import Environment
+from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId
+from executor.pod.model import State, Stop, StopCause
+from executor.pod.runner import PodRunner
+from executor.pod.spec import parse_launch
+from executor.pod.table import Pods
+from executor.revocation.revoker import Revoker
+from tests.bench.bare import Bare
+from tests.support.rig import IMAGE, NETWORK, Rig
+
+AT_ONCE = 4
+FIVE = ("sh", "-c", "for n in 1 2 3 4; do sleep 100000 & done; exec sleep 100000")
+"""Five processes in each pod."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """`value` is at most `target`."""
+
+    value: float
+    target: float
+
+    def document(self) -> dict[str, Any]:
+        return {"value": round(self.value, 3), "target": self.target, "met": self.value <= self.target}
+
+
+class Harness:
+    """The executor without Mesos: launches come from here, reports end here."""
+
+    def __init__(self, rig: Rig, pods: Pods, revoker: Revoker, chain_id: str) -> None:
+        self.rig = rig
+        self.pods = pods
+        self.revoker = revoker
+        self.chain_id = chain_id
+        self._count = 0
+
+    async def up(
+        self, count: int, *, revocable: bool = False, command: tuple[str, ...] = ("sleep", "100000")
+    ) -> list[PodRunner]:
+        """Launch, and wait until all run."""
+        runners = []
+        for _ in range(count):
+            self._count += 1
+            task = self.rig.pod(f"pod-{self._count}", revocable=revocable, command=command)
+            resources = [{**resource, "allocation_info": {"role": "*"}} for resource in task["resources"]]
+            runners.append(self.pods.launch(parse_launch([{**task, "resources": resources}], group=False)))
+        await until(lambda: all(runner.pod.state is State.RUNNING for runner in runners))
+        return runners
+
+    async def down(self, runners: list[PodRunner]) -> None:
+        for runner in runners:
+            runner.post(Stop(StopCause.KILL, 0.0))
+        await until(lambda: all(runner.pod.state is State.ENDED for runner in runners))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the pods did not get there in two minutes")
+        await asyncio.sleep(0.001)
+
+
+async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:
+    """Every figure of the executor's own parts."""
+    logs.configure(LogSection(level="error", format="json"))
+    owner = MesosContainerId("bench")
+    environment = Environment(
+        framework_id=FrameworkId("bench"),
+        executor_id=ExecutorId("bench"),
+        agent_id=AgentId("bench"),
+        agent_endpoint="127.0.0.1:5051",
+        sandbox=rig.directory,
+        container_id=owner,
+    )
+    async with AsyncExitStack() as stack:
+        node = await open_node(load(None, rig.environment()), environment, stack)
+        image = await node.containerd.images.lookup(IMAGE)
+        pods = Pods(node, lambda runner, report: None, lambda runner: None)
+        revoker = Revoker(node.config.revocation, node.tree, lambda: pods, lambda receipt: None)
+        router = asyncio.create_task(ExitRouter(node.containerd, pods).run())
+        await asyncio.sleep(0.2)
+        harness = Harness(rig, pods, revoker, image.chain_id)
+        try:
+            return await _all(harness, quick=quick, tell=tell)
+        finally:
+            router.cancel()
+
+
+async def _all(harness: Harness, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:
+    await _share_image(harness.rig)
+    one, five = _bare(harness, ("sleep", "100000")), _bare(harness, FIVE)
+    return {
+        "launch_1_vs_bare": await _launch(harness, one, 1, 5 if quick else 15, 1.15, tell),
+        "launch_50_vs_bare": await _launch(harness, one, 20 if quick else 50, 2 if quick else 3, 1.2, tell),
+        "revoke_50x5_vs_cgroup_kill": await _revoke(harness, five, 50, 2 if quick else 4, tell),
+    }
+
+
+def _bare(harness: Harness, command: tuple[str, ...]) -> Bare:
+    rig = harness.rig
+    return Bare(
+        rig.containerd.address,
+        "bare",
+        harness.chain_id,
+        _network(rig),
+        rig.directory,
+        lambda name, netns: _document(name, netns, rig.cgroup, command),
+    )
+
+
+async def _launch(
+    harness: Harness, bare: Bare, count: int, turns: int, target: float, tell: Callable[[str], None]
+) -> Target:
+    ours: list[float] = []
+    theirs: list[float] = []
+    for turn in range(turns + 1):
+        begin = time.perf_counter()
+        runners = await harness.up(count)
+        up = time.perf_counter() - begin
+        await harness.down(runners)
+        names = [f"bare-{count}-{turn}-{number}" for number in range(count)]
+        begin = time.perf_counter()
+        await asyncio.to_thread(bare.many, names, bare.up, AT_ONCE)
+        bare_up = time.perf_counter() - begin
+        await asyncio.to_thread(bare.many, names, bare.down, AT_ONCE)
+        if turn:  # the first turn warms both up
+            ours.append(up * 1e3)
+            theirs.append(bare_up * 1e3)
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    tell(
+        f"launch of {count:2}: {statistics.median(ours):7.1f} ms, bare calls {statistics.median(theirs):7.1f} ms, "
+        f"ratio {statistics.median(ratios):.2f} (of {turns} turns, {min(ratios):.2f} to {max(ratios):.2f})"
+    )
+    return Target(statistics.median(ratios), target)
+
+
+async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Callable[[str], None]) -> Target:
+    ours: list[float] = []
+    theirs: list[float] = []
+    regular = await harness.up(3)
+    for turn in range(turns):
+        await harness.up(count, revocable=True, command=FIVE)
+        _, task = harness.revoker.take({"select": {"all": True}})
+        receipt = await task
+        if receipt.state != "done" or receipt.regular is None or not receipt.regular.unchanged:
+            raise RuntimeError(f"the revocation went wrong: {receipt}")
+        ours.append(receipt.time_to_free_ms)
+        await until(lambda: len(harness.pods) == len(regular))
+        names = [f"five-{turn}-{number}" for number in range(count)]
+        await asyncio.to_thread(bare.many, names, bare.up, AT_ONCE)
+        theirs.append(await _bare_kill(f"{harness.rig.cgroup}/bare"))
+        await asyncio.to_thread(bare.many, names, bare.down, AT_ONCE)
+        tell(f"  turn {turn + 1}: revocation {ours[-1]:.1f} ms, bare cgroup.kill {theirs[-1]:.1f} ms")
+    await harness.down(regular)
+    ratio = statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    tell(
+        f"revocation of {count} pods x 5 processes: {statistics.median(ours):.1f} ms until all are dead, "
+        f"bare cgroup.kill {statistics.median(theirs):.1f} ms, ratio {ratio:.2f}"
+    )
+    return Target(ratio, 1.3)
+
+
+async def _bare_kill(path: str) -> float:
+    """One write to cgroup.kill, and the wait for populated 0."""
+    directory = Path("/sys/fs/cgroup/unified") / path.lstrip("/")
+    begin = time.perf_counter()
+    (directory / "cgroup.kill").write_text("1")
+    await Cgroup(Hierarchies.discover(), path).wait_unpopulated(30)
+    return (time.perf_counter() - begin) * 1e3
+
+
+def _network(rig: Rig) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((rig.cni_config / f"10-{NETWORK}.conf").read_text())
+    return {**document, "cniVersion": "0.4.0"}
+
+
+async def _share_image(rig: Rig) -> None:
+    """The same layers in the containerd namespace of the bare calls."""
+    from executor.containerd import Containerd
+
+    async with await Containerd.connect(rig.containerd.address, "bare") as client:
+        await client.images.import_archive(rig.directory / "image.tar")
+        await client.images.lookup(IMAGE)
+
+
+def _document(name: str, netns: Path, cgroup: str, command: tuple[str, ...]) -> dict[str, Any]:
+    """As little as runc needs for the same isolation."""
+    plain = ["nosuid", "noexec", "nodev"]
+    return {
+        "ociVersion": "1.0.2",
+        "process": {"user": {"uid": 0, "gid": 0}, "args": list(command), "env": ["PATH=/bin"], "cwd": "/"},
+        "root": {"path": "rootfs"},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc", "options": plain},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+            {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*plain, "ro"]},
+        ],
+        "linux": {
+            "cgroupsPath": f"{cgroup}/bare/{name}",
+            "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "cgroup")]
+            + [{"type": "network", "path": str(netns)}],
+            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+        },
+    }

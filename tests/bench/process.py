@@ -1,0 +1,52 @@
+"""What the executor's process costs under the real Mesos: start, memory, idle CPU."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import psutil
+
+from tests.bench.bench import Target
+from tests.support.rig import Rig
+
+
+def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:
+    """Process start to SUBSCRIBED, RSS with one and with many pods, CPU while nothing happens."""
+    many = 20 if quick else 110
+    with rig.scheduler(name="bench") as scheduler:
+        scheduler.launch([rig.pod("first", command=("sleep", "1000"))], rig.executor())
+        scheduler.wait_status("first", "TASK_RUNNING", 60)
+        (owner,) = rig.run_dir.glob("*.owner")
+        process = psutil.Process(json.loads(owner.read_text())["pid"])
+        events = rig.journal("mixed", scheduler)
+        subscribed = next(event for event in events if event["code"] == "mesos.subscribed")
+        start_s = datetime.fromisoformat(subscribed["time"]).timestamp() - process.create_time()
+        idle_mb = process.memory_info().rss / 2**20
+        cpu = _idle_cpu(process, 5.0 if quick else 20.0)
+        names = [f"p{number}" for number in range(many)]
+        scheduler.launch(
+            [rig.pod(name, command=("sleep", "1000"), cpus=0.05, mem=16) for name in names], rig.executor()
+        )
+        for name in names:
+            scheduler.wait_status(name, "TASK_RUNNING", 180)
+        many_mb = process.memory_info().rss / 2**20
+    tell(
+        f"process start to SUBSCRIBED {start_s:.2f} s; RSS {idle_mb:.0f} MB with one pod, {many_mb:.0f} MB with {many + 1}"
+    )
+    tell(f"idle: {cpu * 100:.2f} % of a core")
+    return {
+        "start_to_subscribed_s": Target(start_s, 0.4),
+        "rss_idle_mb": Target(idle_mb, 60),
+        "rss_110_pods_mb": Target(many_mb, 90),
+        "idle_cpu_fraction": Target(cpu, 0.01),
+    }
+
+
+def _idle_cpu(process: psutil.Process, seconds: float) -> float:
+    before = process.cpu_times()
+    time.sleep(seconds)
+    after = process.cpu_times()
+    return (after.user + after.system - before.user - before.system) / seconds
