@@ -1,7 +1,8 @@
 """The composer: which part is given which. The only module that knows every adapter.
 
-Order matters twice. The control socket and the cgroups are there before the first LAUNCH can come, so the driver is
-entered last; and they are given back before the last updates are sent, because Mesos may end this process on those.
+Order matters twice. The driver subscribes first, while the rest is still being loaded: its events wait in its queue
+until the dispatcher takes them. And everything on the node is given back before the last updates are sent, because
+Mesos may end this process on those.
 """
 
 from __future__ import annotations
@@ -56,12 +57,8 @@ def _watch_children_by_pidfd() -> None:
 
 
 async def _serve(config: Config, environment: Environment) -> None:
-    from executor.control import Server, socket_path
-    from executor.dispatcher import Dispatcher
     from executor.journal import Journal
     from executor.mesos.driver import Driver
-    from executor.reaper import reap
-    from executor.routes import routes
 
     driver = Driver(environment)
     async with AsyncExitStack() as outer:
@@ -74,12 +71,17 @@ async def _serve(config: Config, environment: Environment) -> None:
             executor=environment.executor_id,
             framework=environment.framework_id,
         )
+        await outer.enter_async_context(driver)
+        from executor.control import Server, socket_path
+        from executor.dispatcher import Dispatcher
+        from executor.reaper import reap
+        from executor.routes import routes
+
         async with AsyncExitStack() as stack:
             node = await open_node(config, environment, stack)
             dispatcher = Dispatcher(node, environment, driver, lambda: reap(config, node.containerd))
             socket = socket_path(config.node.run_dir, environment.container_id)
             await stack.enter_async_context(Server(socket, routes(dispatcher, journal)))
-            await outer.enter_async_context(driver)
             await dispatcher.run()
         await dispatcher.last_word()
 

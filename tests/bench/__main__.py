@@ -25,9 +25,8 @@ def main() -> int:
     with Rig() as rig:
         targets |= process.measure(rig, quick=arguments.quick, tell=tell)
     for name, target in targets.items():
-        tell(
-            f"{name:28} {target.value:8.3f}  target {target.target:g}  {'met' if target.value <= target.target else 'MISSED'}"
-        )
+        met = "met" if target.value <= target.target else "MISSED"
+        tell(f"{name:28} {target.value:8.3f}  target {target.target:g}  {met}")
     if arguments.json:
         print(json.dumps({"targets": {name: target.document() for name, target in targets.items()}}))
     return 0

@@ -33,9 +33,8 @@ def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict[str, 
         for name in names:
             scheduler.wait_status(name, "TASK_RUNNING", 180)
         many_mb = process.memory_info().rss / 2**20
-    tell(
-        f"process start to SUBSCRIBED {start_s:.2f} s; RSS {idle_mb:.0f} MB with one pod, {many_mb:.0f} MB with {many + 1}"
-    )
+    tell(f"process start to SUBSCRIBED {start_s:.2f} s")
+    tell(f"RSS {idle_mb:.0f} MB with one pod, {many_mb:.0f} MB with {many + 1}")
     tell(f"idle: {cpu * 100:.2f} % of a core")
     return {
         "start_to_subscribed_s": Target(start_s, 0.4),
