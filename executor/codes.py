@@ -129,6 +129,11 @@ CODES: Final = MappingProxyType(
             "The stream of containerd's events was interrupted; every running container is looked up.",
             "Did containerd restart?",
         ),
+        "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
+        "dns.behind": _warning(
+            "The synchroniser's source fails, or a file cannot be written; tried again. Names stay as they were.",
+            "See `error`, `mend` and [dns] mesos.",
+        ),
         "control.listening": _info("The control socket answers commands."),
         "control.request": _info("A command that changes something came over the control socket."),
         "control.refused_peer": _warning(

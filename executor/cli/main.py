@@ -26,6 +26,7 @@ COMMANDS: Final = MappingProxyType(
         "logs": "Print what a pod's container wrote.",
         "revoke": "Take revocable resources back, and spare regular pods.",
         "events": "Show what the executor did, and follow it.",
+        "dns": "Serve, keep and list the names of pods and Mesos tasks.",
         "check-config": "Check the configuration and print what is in force.",
         "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
         "executor-info": "Print an ExecutorInfo for this executor.",

@@ -2,7 +2,7 @@
 
 cgroups          the standard library
 pure modules     the standard library without its I/O, and each other; a module says "Pure" in its docstring
-adapters         mesos, containerd, cni: themselves, pure modules and what is common to all; never each other
+adapters         mesos, containerd, cni, dns: themselves, pure modules and what is common to all; never each other
 composers        import across
 everything else  gets its adapters as arguments; it may import them for their types
 """
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.sources import ROOT, Import, Source, all_files, functions, modules, python_files
 
-ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni")
+ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.dns")
 COMPOSERS = ("executor.agent", "executor.reaper", "executor.cli", "executor.__main__")
 COMMON = {"executor", "executor.errors", "executor.names", "executor.config", "executor.log", "executor.process"}
 
@@ -33,6 +33,8 @@ MUST_BE_PURE = {
     "executor.pod.spec",
     "executor.cni.conflist",
     "executor.cni.resolver",
+    "executor.dns.names",
+    "executor.dns.tasks",
     "executor.revocation.request",
     "executor.revocation.selection",
 }
