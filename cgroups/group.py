@@ -169,6 +169,11 @@ class Cgroup:
                 pids.stat(self._home("pids", held)),
             )
 
+    def memory_bytes(self) -> int | None:
+        """As in `stat`, from one file: for a measurement that others wait for."""
+        with ExitStack() as held:
+            return memory.usage_bytes(self._home("memory", held))
+
     def pressure(self, resource: Resource) -> Pressure | None:
         """PSI of the group; None without a unified hierarchy, on a kernel without PSI, and where the group is gone."""
         for directory in self._opened(self._unified):

@@ -88,6 +88,14 @@ def stat(memory: Home | None) -> MemoryStat:
     return _stat_v2(directory) if mode is Mode.V2 else _stat_v1(directory)
 
 
+def usage_bytes(memory: Home | None) -> int | None:
+    """What `stat` says of usage, from one file."""
+    if memory is None:
+        return None
+    directory, mode = memory
+    return number(directory.read_optional("memory.current" if mode is Mode.V2 else "memory.usage_in_bytes"))
+
+
 def _stat_v1(directory: Directory) -> MemoryStat:
     usage_bytes = number(directory.read_optional("memory.usage_in_bytes"))
     max_bytes = number(directory.read_optional(LIMIT_V1))

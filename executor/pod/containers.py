@@ -22,7 +22,7 @@ from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.tasks import to_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from executor.containerd.types import Image
     from executor.pod.spec import ContainerSpec, PodSpec
@@ -143,12 +143,15 @@ class Containers:
         """Task, record and snapshots of one container, in this order; what could not be removed, in words."""
         ctrd, identity = self._node.containerd, self.id(name)
         leaked: list[str] = []
-        steps = [("task", self._delete_task(identity)), ("container", ctrd.containers.delete(identity))]
-        attempts = range(1, self._attempts[name] + 1) if self._attempts[name] else ()
-        steps += [("snapshot", ctrd.snapshots.remove(snapshot_key(identity, n))) for n in attempts[-1:]]
+        snapshot = snapshot_key(identity, self._attempts[name])
+        steps: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("task", lambda: self._delete_task(identity)),
+            ("container", lambda: ctrd.containers.delete(identity)),
+            ("snapshot", lambda: ctrd.snapshots.remove(snapshot)),
+        )
         for what, step in steps:
             try:
-                await step
+                await step()
             except ExecutorError as error:
                 log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
                 leaked.append(f"{what} {identity}: {error}")

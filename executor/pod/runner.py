@@ -98,7 +98,7 @@ class PodRunner:
     def measure(self) -> int:
         """Bytes of memory in use now; 0 for a pod without a cgroup."""
         with contextlib.suppress(CgroupError):
-            self.used_bytes = self.sandbox.cgroup.stat().memory_bytes or 0
+            self.used_bytes = self.sandbox.cgroup.memory_bytes() or 0
         return self.used_bytes
 
     def post(self, event: Event) -> None:
@@ -246,7 +246,8 @@ class PodRunner:
 
     def exited(self, container: str, exit_code: int) -> None:
         """containerd saw the first process of `container` end. Read now what its cgroup still tells."""
-        oom = attribute(self._levels(container)) if exit_code == KILLED_CODE else None
+        ours = self.struck is not None or self.pod.stop is not None
+        oom = attribute(self._levels(container)) if exit_code == KILLED_CODE and not ours else None
         self.post(ContainerExited(container, exit_code, oom, self.containers.ran_s(container)))
 
     def _levels(self, container: str) -> list[tuple[str, Cgroup]]:

@@ -30,7 +30,7 @@ def rig() -> Iterator[Rig]:
 @pytest.fixture
 def scheduler(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
     failed = request.session.testsfailed
-    with rig.scheduler(name=request.node.name, roles=("*", "eng", "eng/dev")) as framework:
+    with rig.scheduler(name=request.node.name) as framework:
         yield framework
         if request.session.testsfailed > failed:
             rig.keep_evidence()
@@ -125,21 +125,25 @@ def test_a_harder_revocation_overtakes_a_softer_one(rig: Rig, scheduler: Schedul
 
 
 def test_a_repeated_id_is_the_same_revocation(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, [rig.pod("a", revocable=True)])
+    run(rig, scheduler, [rig.pod("web"), rig.pod("a", revocable=True)])
     first = rig.json("revoke", "--all", "--id", "twice")
     run(rig, scheduler, [rig.pod("b", revocable=True)])
     assert rig.json("revoke", "--all", "--id", "twice") == first
-    assert [pod["name"] for pod in rig.pods()] == ["b"]
+    assert {pod["name"] for pod in rig.pods()} == {"web", "b"}
 
 
-def test_by_role_with_its_subtree(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, [rig.pod("star", revocable=True)], role="*")
-    assert_roles = {"star"}
-    receipt = rig.json("revoke", "--role", "eng")
-    assert receipt["victims"] == []
-    assert {pod["name"] for pod in rig.pods()} == assert_roles
-    receipt = rig.json("revoke", "--role", "*")
-    assert [victim["tasks"] for victim in receipt["victims"]] == [["star"]]
+def test_by_role_with_its_subtree(rig: Rig) -> None:
+    with rig.scheduler(roles=("eng/dev",)) as scheduler:
+        run(rig, scheduler, [rig.pod("web"), rig.pod("dev", revocable=True)], role="eng/dev")
+        (dev,) = [pod for pod in rig.pods() if pod["name"] == "dev"]
+        assert "/pods/revocable/eng/dev/pod-" in dev["cgroup"]
+        for other in ("*", "engine", "eng/dev/deeper"):
+            assert rig.json("revoke", "--role", other)["victims"] == []
+        receipt = rig.json("revoke", "--role", "eng")
+        assert [victim["tasks"] for victim in receipt["victims"]] == [["dev"]]
+        assert how(scheduler, "dev") == PREEMPTED
+        assert "web" in regular(rig)
+    assert not any((leaks := rig.wait_clean()).values()), leaks
 
 
 def test_a_regular_task_cannot_be_revoked(rig: Rig, scheduler: Scheduler) -> None:
