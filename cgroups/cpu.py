@@ -72,7 +72,7 @@ def stat(cpu: Home | None, cpuacct: Home | None) -> CpuStat:
     if "throttled_time" in counters:
         throttled_usec = counters["throttled_time"] // _NSEC_PER_USEC
     return CpuStat(
-        usage_usec=_usage_usec(cpuacct),
+        usage_usec=usage_usec(cpuacct),
         throttled_usec=throttled_usec,
         periods=counters.get("nr_periods"),
         throttled_periods=counters.get("nr_throttled"),
@@ -90,7 +90,8 @@ def weight_of_shares(shares: int) -> int:
     return min(max(weight, WEIGHT_MIN), WEIGHT_MAX)
 
 
-def _usage_usec(cpuacct: Home | None) -> int | None:
+def usage_usec(cpuacct: Home | None) -> int | None:
+    """What `stat` says of usage, from one file."""
     if cpuacct is None:
         return None
     directory, mode = cpuacct

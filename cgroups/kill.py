@@ -83,6 +83,12 @@ def kill(group: Cgroup, timeout_s: float, *, everywhere: bool = False) -> KillRe
     )
 
 
+def strike(group: Cgroup) -> bool:
+    """See Cgroup.strike."""
+    _refuse_suicide(group)
+    return _write_kill_file(group)
+
+
 class _Sweep:
     """The fallback: signal each process, until a look finds nobody new or the time is over."""
 

@@ -1,12 +1,16 @@
 """The ladder: how victims are ended, all at once, and what is measured while it happens.
 
-    prove ─▶ stop every victim (SIGTERM within its grace; none: at once) ─▶ at the deadline kill the whole subtree ─▶
-    wait until nothing lives there and nothing can come ─▶ compare the regular pods ─▶ receipt
+    prove ─▶ [notice ─▶ CPU to the regular pods ─▶ SIGTERM, after each preStop hook ─▶ the grace] ─▶
+    kill the whole subtree ─▶ wait until nothing lives there and nothing can come ─▶ compare the regular pods ─▶ receipt
+
+Without a grace what stands in brackets is left out: nobody could read the notice. Nor is anything frozen first: one
+write to cgroup.kill stops 250 processes in 40 ms, and freezing them before took as long again.
 
 Each victim's own life cycle hears a Stop and ends as with any other Stop; what the ladder adds is that it acts on
 subtrees, so that the time to free does not grow with the number of pods, and that it proves what it did. A pod that
 is being launched is a victim like the others: it is dead only when its launch is over as well. No request waits for
-another one; a harder one overtakes, because a Stop with less grace does.
+another one; a harder one overtakes, because a Stop with less grace does. A victim that does not die delays no other
+one: their ends are told as they come, and the receipt is given as it stands.
 """
 
 from __future__ import annotations
@@ -14,17 +18,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cgroups import CgroupError
-from executor.errors import ExecutorError
+from cgroups import CgroupError, Limits
+from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
-from executor.names import PodClass, PodId
-from executor.pod.model import State, Stop, StopCause
-from executor.revocation.comparison import Comparison, PodProcesses, compare
-from executor.revocation.proof import check_placement, photograph
-from executor.revocation.receipt import Outcome, Receipt, Step, Victim
+from executor.names import PodClass
+from executor.pod import model
+from executor.pod.model import Stop, StopCause
+from executor.revocation import notice
+from executor.revocation.account import Account
+from executor.revocation.comparison import Comparison, compare
+from executor.revocation.proof import photographs, prove
+from executor.revocation.receipt import Left, Outcome, Receipt, State, Step
 from executor.revocation.request import Request, Select
 from executor.revocation.selection import Candidate, select
 
@@ -36,55 +43,205 @@ log = get_logger(__name__)
 
 Pods = Callable[[], "Iterable[PodRunner]"]
 
+BLOW_S = 0.5
+"""How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
+LATE_S = 1.0
+"""When some victims still live this long after the kill, what is known of the others is told."""
 
-@dataclass
-class _Run:
-    """One request on its way down the ladder."""
 
-    request: Request
-    begin: float = field(default_factory=time.monotonic)
-    steps: list[Step] = field(default_factory=list)
-    ends_ms: dict[PodId, float] = field(default_factory=dict)
+class Descent:
+    """One request on its way down the ladder: `prove`, `descend`, and for those that do not die `insist`."""
+
+    def __init__(self, request: Request, pods: Pods, tree: Tree, *, stuck_after_s: float) -> None:
+        self.request = request
+        self.accounts: list[Account] = []
+        self._pods = pods
+        self._tree = tree
+        self._stuck_after_s = stuck_after_s
+        self._begin = time.monotonic()
+        self._steps: list[Step] = []
+        self._living = Outcome.NOTIFIED
+        self._waits: set[asyncio.Task[None]] = set()
+        self._comparison: Comparison | None = None
 
     @property
     def ms(self) -> float:
-        return (time.monotonic() - self.begin) * 1e3
+        return (time.monotonic() - self._begin) * 1e3
 
-    def step(self, name: str, effect: str) -> None:
-        self.steps.append(Step(name, self.ms, effect))
+    @property
+    def alive(self) -> list[PodRunner]:
+        return [account.runner for account in self.accounts if account.alive]
+
+    def prove(self) -> None:
+        """Choose the victims, and show that no regular pod is among them. Raises Refused or NotFound; nothing is
+        touched.
+        """
+        begin = self.ms
+        over = (model.State.TEARING_DOWN, model.State.ENDED)
+        living = {runner.id: runner for runner in self._pods() if runner.pod.state not in over}
+        victims = [living[chosen.pod] for chosen in select(self.request, [candidate(each) for each in living.values()])]
+        self._regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
+        prove(victims, self._regular, self._tree)
+        self._before = photographs(self._regular)
+        self.accounts = [Account(runner) for runner in victims]
+        regular = f"{len(self._regular)} regular pods lie outside"
+        self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}")
+
+    async def descend(self, told: Callable[[Receipt], None]) -> Receipt:
+        """Every rung after the proof. `told` gets what is known when victims are late. Always returns a receipt."""
+        if self.request.dry_run:
+            return self.receipt()
+        self._waits = {asyncio.ensure_future(self._await_end(account)) for account in self.accounts}
+        stop = Stop(StopCause.REVOKED, self.request.grace_s, _message(self.request), self.request.id)
+        if self.request.grace_s > 0 and self._waits:
+            await self._be_gentle(stop)
+        if self.alive:
+            await self._kill(stop)
+            late_s = min(LATE_S, self._stuck_after_s)
+            if not await self._ended(late_s) and len(self.alive) < len(self.accounts):
+                told(self.receipt())
+            await self._ended(self._stuck_after_s - late_s)
+        self._finish()
+        return self.receipt()
+
+    async def _be_gentle(self, stop: Stop) -> None:
+        """Tell them, take their CPU, ask them to end, and wait for that as long as the grace is."""
+        self._give_notice()
+        self._take_cpu()
+        begin = self.ms
+        for runner in self.alive:
+            runner.post(stop)
+        await asyncio.sleep(0)  # their inboxes are read now
+        self._step("terminate", begin, f"SIGTERM to {len(self.accounts)} pods, {self.request.grace_s:g} s of grace")
+        await asyncio.wait(self._waits, timeout=self.request.grace_s)
+
+    def _give_notice(self) -> None:
+        begin, now = self.ms, datetime.now(UTC)
+        for account in self.accounts:
+            try:
+                account.notified = notice.write(account.runner.sandbox.directory, self.request, now)
+            except OSError as error:
+                log.warning(
+                    "could not give notice", code="revocation.notice_failed", pod=account.runner.id, error=str(error)
+                )
+        count = sum(account.notified for account in self.accounts)
+        self._step("notice", begin, f"{count} of {len(self.accounts)} pods can read it")
+
+    def _take_cpu(self) -> None:
+        """The revocable class has the least weight at any time; its victims now have the least within it as well."""
+        begin, done = self.ms, 0
+        for runner in self.alive:
+            try:
+                runner.sandbox.cgroup.apply(Limits(cpu_weight=WEIGHT_MIN))
+                done += 1
+            except CgroupError:  # it is being made or removed: nothing runs there
+                continue
+        self._step("cpu", begin, f"the least weight for {done} pods")
+
+    async def _kill(self, stop: Stop) -> None:
+        """One blow for all. No await stands between it and the choice of its targets, so that nothing can slip in; the
+        pods' own life cycles hold theirs back until it is known how it went.
+        """
+        begin, alive, emptied = self.ms, self.alive, asyncio.Event()
+        targets = self._targets(alive)
+        methods = [_kill(cgroup) for cgroup in targets]
+        self._living = Outcome.DYING
+        for runner in alive:
+            runner.struck = None if runner.launching else emptied
+            runner.post(stop)
+        self._step("kill", begin, f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
+        await asyncio.gather(*(cgroup.wait_unpopulated(min(BLOW_S, self._stuck_after_s)) for cgroup in targets))
+        for account in self.accounts:
+            if account.alive and not account.runner.launching and not account.runner.sandbox.cgroup.populated():
+                account.close(self.ms)
+        emptied.set()
+
+    def _targets(self, alive: Sequence[PodRunner]) -> list[Cgroup]:
+        """The fewest cgroups that hold these and nothing else: whole subtrees, unless a pod came into one since."""
+        want, tops = self.request.want, []
+        if isinstance(want, Select) and want.everything:
+            tops = [self._tree.subtree(PodClass.REVOCABLE)]
+        if isinstance(want, Select) and want.roles:
+            tops = [self._tree.role(PodClass.REVOCABLE, role) for role in want.roles]
+        ids = {runner.id for runner in alive}
+        others = [each.sandbox.cgroup.path for each in self._pods() if each.id not in ids and not each.dead.is_set()]
+        if tops and not any(path.startswith(f"{top.path}/") for top in tops for path in others):
+            return tops
+        return [runner.sandbox.cgroup for runner in alive]
+
+    async def insist(self) -> bool:
+        """The last step for the victims alone: containerd is told to kill them too. Whether all ended in time."""
+        begin = self.ms
+        await asyncio.gather(*(runner.containers.kill_all() for runner in self.alive))
+        ended = await self._ended(self._stuck_after_s)
+        self._step("insist", begin, "all have ended" if ended else f"{len(self.alive)} pods outlive containerd's kill")
+        return ended
+
+    async def all_ended(self) -> None:
+        """However long it takes."""
+        await self._ended(None)
+
+    async def _ended(self, timeout_s: float | None) -> bool:
+        """Whether every victim ended in time."""
+        if self.alive:
+            await asyncio.wait(self._waits, timeout=None if timeout_s is None else max(0.0, timeout_s))
+        return not self.alive
+
+    async def _await_end(self, account: Account) -> None:
+        await account.runner.dead.wait()
+        account.close(self.ms)
+
+    def _finish(self) -> None:
+        begin, left = self.ms, len(self.alive)
+        self._living = Outcome.STUCK
+        self._comparison = compare(self._before, photographs(self._regular))
+        dead = f"{len(self.accounts) - left} pods without a process"
+        self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
+
+    def receipt(self) -> Receipt:
+        """As it stands now."""
+        request = self.request
+        living = Outcome.SPARED if request.dry_run else self._living
+        over = self._comparison is not None
+        state = State.RUNNING if not over else State.STUCK if self.alive else State.DONE
+        return Receipt(
+            id=request.id,
+            reason=request.reason,
+            state=State.DRY_RUN if request.dry_run else state,
+            victims=tuple(account.victim(living, self.ms, request.grace_s) for account in self.accounts),
+            time_to_free_ms=max((account.ended_ms or 0.0 for account in self.accounts), default=0.0),
+            left=self._left() if over else None,
+            regular=self._comparison,
+            steps=tuple(self._steps),
+        )
+
+    def _left(self) -> Left:
+        others = [
+            runner
+            for runner in self._pods()
+            if runner.spec.pod_class is PodClass.REVOCABLE and not runner.dead.is_set() and runner not in self._gone()
+        ]
+        cpus = sum(runner.spec.resources.cpus for runner in others)
+        try:
+            mem_bytes = self._tree.subtree(PodClass.REVOCABLE).memory_bytes() or 0
+        except CgroupError:
+            mem_bytes = 0
+        return Left(len(others), cpus, mem_bytes)
+
+    def _gone(self) -> list[PodRunner]:
+        return [account.runner for account in self.accounts if not account.alive]
+
+    def _step(self, name: str, begin_ms: float, effect: str) -> None:
+        ms = self.ms
+        self._steps.append(Step(name, ms, ms - begin_ms, effect))
         log.info(
             "revocation step",
             code="revocation.step",
             revocation=self.request.id,
             step=name,
             effect=effect,
-            duration_ms=round(self.ms, 1),
+            duration_ms=round(ms - begin_ms, 1),
         )
-
-
-async def descend(request: Request, pods: Pods, tree: Tree, *, stuck_after_s: float) -> Receipt:
-    """Carry `request` out. `pods` are all pods of this executor; `stuck_after_s` counts from the kill.
-
-    Raises Refused or NotFound before anything was touched; after that it always returns a receipt.
-    """
-    run = _Run(request)
-    living = {runner.id: runner for runner in pods() if runner.pod.state not in (State.TEARING_DOWN, State.ENDED)}
-    victims = [living[chosen.pod] for chosen in select(request, [candidate(runner) for runner in living.values()])]
-    regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
-    check_placement(
-        {runner.id: runner.spec.pod_class for runner in victims},
-        (pod for _, pod in tree.walk(PodClass.REVOCABLE)),
-        (runner.id for runner in regular),
-    )
-    before = _photographs(regular)
-    run.step("proof", f"{len(victims)} revocable pods selected; {len(regular)} regular pods lie outside")
-    if request.dry_run:
-        spared = tuple(Victim(runner.id, runner.spec.task_ids, Outcome.SPARED, 0.0) for runner in victims)
-        return Receipt(request.id, request.reason, "dry-run", spared, *_held(victims), steps=tuple(run.steps))
-    held_cpus, held_bytes = _held(victims)
-    await _end(run, victims, pods, tree, stuck_after_s)
-    comparison = compare(before, _photographs(regular))
-    return _receipt(run, victims, held_cpus, held_bytes, comparison)
 
 
 def candidate(runner: PodRunner) -> Candidate:
@@ -103,65 +260,6 @@ def candidate(runner: PodRunner) -> Candidate:
     )
 
 
-async def _end(run: _Run, victims: Sequence[PodRunner], pods: Pods, tree: Tree, stuck_after_s: float) -> None:
-    """Every rung after the proof."""
-    request = run.request
-    waits = {asyncio.ensure_future(_await_end(run, runner)) for runner in victims}
-    stop = Stop(StopCause.REVOKED, request.grace_s, _message(request), request.id)
-    if request.grace_s > 0 and waits:
-        for runner in victims:
-            runner.post(stop)
-        run.step("terminate", f"SIGTERM to {len(victims)} pods, {request.grace_s:g} s of grace")
-        await asyncio.wait(waits, timeout=request.grace_s)
-    alive = [runner for runner in victims if runner.id not in run.ends_ms]
-    if alive:
-        await _kill_all(run, alive, stop, _targets(request, alive, pods, tree), stuck_after_s)
-        left_s = stuck_after_s - (run.ms / 1e3 - request.grace_s)
-        await asyncio.wait(waits, timeout=max(0.0, left_s))
-    for wait in waits:
-        wait.cancel()
-    left = len(victims) - len(run.ends_ms)
-    run.step("dead", f"{len(run.ends_ms)} pods without a process" + (f", {left} still alive" if left else ""))
-
-
-async def _kill_all(
-    run: _Run, alive: Sequence[PodRunner], stop: Stop, targets: Sequence[Cgroup], stuck_after_s: float
-) -> None:
-    """One blow for all. No await stands between it and the choice of its targets, so that nothing can slip in; the
-    pods' own life cycles hold theirs back until it is known how it went.
-    """
-    emptied = asyncio.Event()
-    methods = [_kill(cgroup) for cgroup in targets]
-    for runner in alive:
-        runner.struck = None if runner.launching else emptied
-        runner.post(stop)
-    run.step("kill", f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
-    await asyncio.gather(*(cgroup.wait_unpopulated(stuck_after_s) for cgroup in targets))
-    for runner in alive:
-        if not runner.launching and not runner.sandbox.cgroup.populated():
-            run.ends_ms[runner.id] = run.ms
-    emptied.set()
-
-
-async def _await_end(run: _Run, runner: PodRunner) -> None:
-    await runner.dead.wait()
-    run.ends_ms.setdefault(runner.id, run.ms)
-
-
-def _targets(request: Request, alive: Sequence[PodRunner], pods: Pods, tree: Tree) -> list[Cgroup]:
-    """The fewest cgroups that hold these victims and nothing else: whole subtrees, unless a pod came into one since."""
-    tops: list[Cgroup] = []
-    if isinstance(request.want, Select) and request.want.everything:
-        tops = [tree.subtree(PodClass.REVOCABLE)]
-    if isinstance(request.want, Select) and request.want.roles:
-        tops = [tree.role(PodClass.REVOCABLE, role) for role in request.want.roles]
-    ids = {runner.id for runner in alive}
-    others = [runner.sandbox.cgroup.path for runner in pods() if runner.id not in ids and not runner.dead.is_set()]
-    if tops and not any(path.startswith(f"{top.path}/") for top in tops for path in others):
-        return tops
-    return [runner.sandbox.cgroup for runner in alive]
-
-
 def _kill(cgroup: Cgroup) -> str:
     try:
         return cgroup.kill().method
@@ -170,53 +268,5 @@ def _kill(cgroup: Cgroup) -> str:
         return "failed"
 
 
-def _photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
-    found = {}
-    for runner in regular:
-        found[runner.id] = photograph(runner.id, runner.containers.pids(), runner.sandbox.cgroup.witnessed())
-    return found
-
-
-def _held(victims: Iterable[PodRunner]) -> tuple[float, int]:
-    """The cpus that Mesos has accounted to the victims, and the memory that they really use."""
-    cpus, used = 0.0, 0
-    for runner in victims:
-        cpus += runner.spec.resources.cpus
-        used += runner.measure()
-    return cpus, used
-
-
-def _receipt(run: _Run, victims: Sequence[PodRunner], cpus: float, used: int, comparison: Comparison) -> Receipt:
-    grace_ms = run.request.grace_s * 1e3
-    told = []
-    for runner in victims:
-        ms = run.ends_ms.get(runner.id)
-        if ms is None:
-            told.append(
-                Victim(runner.id, runner.spec.task_ids, Outcome.STUCK, run.ms, tuple(runner.sandbox.cgroup.pids()))
-            )
-        else:
-            outcome = Outcome.EXITED if ms < grace_ms else Outcome.KILLED
-            told.append(Victim(runner.id, runner.spec.task_ids, outcome, ms))
-    stuck = [runner for runner in victims if runner.id not in run.ends_ms]
-    stuck_cpus, stuck_bytes = _held(stuck)
-    return Receipt(
-        id=run.request.id,
-        reason=run.request.reason,
-        state="stuck" if stuck else "done",
-        victims=tuple(told),
-        freed_cpus=cpus - stuck_cpus,
-        freed_mem_bytes=max(0, used - stuck_bytes),
-        time_to_free_ms=max(run.ends_ms.values(), default=0.0),
-        regular=comparison,
-        steps=tuple(run.steps),
-    )
-
-
 def _message(request: Request) -> str:
     return f"revoked by {request.id}" + (f": {request.reason}" if request.reason else "")
-
-
-def refused(request: Request, error: ExecutorError) -> Receipt:
-    """The receipt of a request that was not carried out."""
-    return Receipt(request.id, request.reason, "refused", error=str(error))
