@@ -1,0 +1,97 @@
+"""The stage: every file of the packages, as packaging/nfpm.yaml takes it from there.
+
+What is in it depends on the checkout and the lock alone: no time of day, no name of this machine, every file with the
+same mode and time wherever it was made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assembly import completions, manual, notices, sbom, tree
+from assembly.distributions import Bundled, bundled
+from assembly.roff import render
+from executor import __version__
+from executor.config import sections
+from executor.config_values import default_file
+from preparation.engine import ROOT, SOURCE_DATE_EPOCH
+
+SOURCES = ROOT / "packaging"
+VERSION = __version__
+PREFIX = f"/opt/mesos-pod-executor/{VERSION}"
+EPOCH_S = int(SOURCE_DATE_EPOCH)
+DOCUMENTS = (ROOT / "README.md", *sorted((SOURCES / "doc").glob("*.md")))
+
+# systemd's units that are enabled and started where the package is installed; the others are started by hand or by
+# these.
+ENABLED = ("mesos-pod-executor-gc.timer", "mesos-pod-executor-dns.service")
+
+
+def make(stage: Path) -> None:
+    """Fill the empty directory `stage`."""
+    distributions = bundled()
+    digest = tree.make(stage / "lib", f"{PREFIX}/lib", distributions)
+    (stage / "id").write_text(f"{VERSION}-{digest[:12]}\n")
+    _programs(stage)
+    _documents(stage, distributions, digest)
+    _manual(stage / "man")
+    completions.write(stage / "completions")
+    (stage / "config.toml").write_text(default_file(sections()))
+    for name in ("nfpm.yaml", "changelog.yaml", "tmpfiles.conf"):
+        shutil.copyfile(SOURCES / name, stage / name)
+    shutil.copyfile(SOURCES / "deb/lintian-overrides", stage / "lintian-overrides")
+    shutil.copytree(SOURCES / "systemd", stage / "systemd")
+    _settle(stage)
+
+
+def _programs(stage: Path) -> None:
+    """Scripts, with @NAME@ replaced."""
+    targets = {f"programs/{path.name}": f"bin/{path.name}" for path in (SOURCES / "programs").iterdir()}
+    targets |= {path: f"scripts/{path}" for kind in ("deb", "rpm") for path in _scripts(kind)}
+    for source, target in sorted(targets.items()):
+        (stage / target).parent.mkdir(parents=True, exist_ok=True)
+        (stage / target).write_text(_replaced((SOURCES / source).read_text()))
+
+
+def _scripts(kind: str) -> list[str]:
+    return sorted(f"{kind}/{path.name}" for path in (SOURCES / kind).iterdir() if path.name != "lintian-overrides")
+
+
+def _replaced(text: str) -> str:
+    """@PURGE@ is a text of several lines, which takes the place's indentation."""
+    units = [name for name in ENABLED if (SOURCES / "systemd" / name).exists()]
+    text = text.replace("@VERSION@", VERSION).replace("@UNITS@", " ".join(units))
+    purge = (SOURCES / "purge.in").read_text()
+    return re.sub(r"^( *)@PURGE@\n", lambda match: textwrap.indent(purge, match[1]), text, flags=re.MULTILINE)
+
+
+def _documents(stage: Path, distributions: list[Bundled], digest: str) -> None:
+    timestamp = datetime.fromtimestamp(EPOCH_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    (stage / "doc").mkdir()
+    for path in DOCUMENTS:
+        shutil.copyfile(path, stage / "doc" / path.name)
+    bill = sbom.document(distributions, version=VERSION, tree_digest=digest, timestamp=timestamp)
+    (stage / "doc/sbom.cdx.json").write_text(bill)
+    (stage / "copyright").write_text(notices.copyright_file(distributions, VERSION))
+    shutil.copyfile(ROOT / "LICENSE", stage / "LICENSE")
+
+
+def _manual(directory: Path) -> None:
+    directory.mkdir()
+    date = datetime.fromtimestamp(EPOCH_S, UTC).strftime("%Y-%m-%d")
+    for page in manual.pages():
+        text = render(page, version=f"mesos-pod-executor {VERSION}", date=date)
+        (directory / f"{page.file}.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _settle(stage: Path) -> None:
+    """Modes that no umask changed; one time for all."""
+    for path in sorted(stage.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+        os.utime(path, (EPOCH_S, EPOCH_S))
