@@ -38,9 +38,6 @@ class ContainerdSection:
     namespace: str = _key(
         "mesos-pods", "containerd namespace of every image and container of this executor.", filled=True
     )
-    snapshotter: str = _key("overlayfs", "Snapshotter of images and of containers' root file systems.", filled=True)
-    runtime: str = _key("io.containerd.runc.v2", "containerd's runtime (shim) for containers.", filled=True)
-    timeout_s: float = _key(10.0, "Deadline of one call to containerd, seconds.", least=0.1, most=600)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
-from executor.errors import ExecutorError, Failure
+from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.pod import lifecycle
 from executor.pod.containers import Containers
@@ -207,16 +207,25 @@ class PodRunner:
     async def _do_set_up(self) -> None:
         async with self._node.launching:
             self.phases_ms["queued"] = self._elapsed_ms()
-            await self._timed("sandbox", self.sandbox.prepare())
-            names = [container.name for container in self.spec.containers]
-            network = self._timed("network", self.sandbox.connect())
-            containers = self._timed("containers", self._create(names))
-            if needs_address(self.spec):
-                await network
-                await containers
-            else:
-                await together(network, containers)
+            limit_s = self._node.config.pods.start_timeout_s
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._make()
+            except TimeoutError as error:
+                raise TimedOut(
+                    f"its set-up took longer than {limit_s:g} s", subject=f"pod {self.id}", mend="[pods] start_timeout_s"
+                ) from error
         self.post(SandboxReady(self.sandbox.ips))
+
+    async def _make(self) -> None:
+        await self._timed("sandbox", self.sandbox.prepare())
+        names = [container.name for container in self.spec.containers]
+        if needs_address(self.spec):
+            await self._timed("network", self.sandbox.connect())
+            await self._timed("containers", self._create(names))
+        else:
+            network = self._timed("network", self.sandbox.connect())
+            await together(network, self._timed("containers", self._create(names)))
 
     async def _create(self, names: list[str]) -> None:
         await together(*(self.containers.create(name) for name in names))
