@@ -35,8 +35,6 @@ class TaskState(StrEnum):
 
 
 TERMINAL = frozenset(TaskState) - {TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING}
-PREEMPTED = "REASON_CONTAINER_PREEMPTED"
-MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +59,6 @@ class Capabilities:
     def killing(self) -> TaskState | None:
         """None: this framework must not be told of the time between a kill and its end."""
         return TaskState.KILLING if self.task_killing_state else None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    state: TaskState
-    reason: str | None
-    message: str
-
-
-def outcome(
-    exit_code: int, *, capabilities: Capabilities, revoked: bool = False, killed: bool = False, oom: bool = False
-) -> Outcome:
-    """What the end of a task's container means. `exit_code` is containerd's: 128 + n after signal n.
-
-    Who asked for the end counts more than the exit code: a killed task is never TASK_FINISHED (MESOS-7975).
-    """
-    how = describe_exit(exit_code)
-    if revoked:
-        return Outcome(capabilities.gone, PREEMPTED, f"Resources were taken back; {how}")
-    if killed:
-        return Outcome(TaskState.KILLED, None, f"Killed; {how}")
-    if exit_code == 0:
-        return Outcome(TaskState.FINISHED, None, how)
-    if oom:
-        return Outcome(TaskState.FAILED, MEMORY_LIMIT, f"Memory limit exceeded; {how}")
-    return Outcome(TaskState.FAILED, None, how)
 
 
 def describe_exit(exit_code: int) -> str:

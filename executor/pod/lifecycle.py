@@ -27,7 +27,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.errors import ExecutorError
-from executor.mesos.status import TaskState
+from executor.mesos.status import TaskState, describe_exit
 from executor.names import TaskId
 from executor.pod.model import (
     Abort,
@@ -223,9 +223,9 @@ def _ended(name: str, status: ContainerStatus) -> Outcome:
         message = f"container {name} ran out of memory: the limit{limit} of its {status.oom.level} was met"
         return Outcome(TaskState.FAILED, "REASON_CONTAINER_LIMITATION_MEMORY", message)
     if status.exit_code == 0:
-        return Outcome(TaskState.FINISHED, None, f"container {name} exited with 0")
+        return Outcome(TaskState.FINISHED, None, f"container {name} {describe_exit(0)}")
     detail = f": {status.message}" if status.message else ""
-    return Outcome(TaskState.FAILED, None, f"container {name} exited with {status.exit_code}{detail}")
+    return Outcome(TaskState.FAILED, None, f"container {name} {describe_exit(status.exit_code or 0)}{detail}")
 
 
 def _completion(pod: Pod) -> Outcome:

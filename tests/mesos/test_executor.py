@@ -60,7 +60,7 @@ def test_a_pod_is_told_from_starting_to_finished_with_its_address(rig: Rig, sche
     assert pod["ips"] == [info["ip_addresses"][0]["ip_address"]]
     finished = scheduler.wait_status("hello", "TASK_FINISHED")
     assert scheduler.states("hello") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
-    assert finished.source == "SOURCE_EXECUTOR" and "exited with 0" in finished.message
+    assert finished.source == "SOURCE_EXECUTOR" and "exited with status 0" in finished.message
     sandbox = rig.agent.sandbox(scheduler.framework_id, "mixed")
     logs = {path.name: path.read_text() for path in (sandbox / "pods" / pod["pod"]).iterdir() if path.is_file()}
     assert logs["app.stdout"] == "out\n" and logs["app.stderr"] == "err\n"
@@ -68,7 +68,7 @@ def test_a_pod_is_told_from_starting_to_finished_with_its_address(rig: Rig, sche
 
 def test_the_exit_code_of_a_failed_pod_is_told(rig: Rig, scheduler: Scheduler) -> None:
     scheduler.launch([rig.pod("bad", command=("sh", "-c", "exit 3"))], rig.executor())
-    assert "exited with 3" in scheduler.wait_status("bad", "TASK_FAILED").message
+    assert "exited with status 3" in scheduler.wait_status("bad", "TASK_FAILED").message
 
 
 def test_a_task_without_a_pod_runs_its_containers_image(rig: Rig, scheduler: Scheduler) -> None:
@@ -194,7 +194,7 @@ def test_containerd_restarts_and_pods_live_on(rig: Rig, scheduler: Scheduler) ->
     run(rig, scheduler, rig.pod("stays"), rig.pod("a"), rig.pod("b", command=("sh", "-c", "sleep 3; exit 4")))
     rig.containerd.kill()
     rig.containerd.start()
-    assert "exited with 4" in scheduler.wait_status("b", "TASK_FAILED", 30).message
+    assert "exited with status 4" in scheduler.wait_status("b", "TASK_FAILED", 30).message
     scheduler.kill("a")
     scheduler.wait_status("a", "TASK_KILLED", 30)
     run(rig, scheduler, rig.pod("c"))

@@ -1,18 +1,15 @@
-"""TaskStatus as Mesos wants it, and what a container's end means for its task."""
+"""TaskStatus as Mesos wants it."""
 
 from __future__ import annotations
 
 import pytest
 
 from executor.mesos.status import (
-    MEMORY_LIMIT,
-    PREEMPTED,
     TERMINAL,
     Capabilities,
-    Outcome,
     TaskState,
+    describe_exit,
     is_terminal,
-    outcome,
     status,
 )
 from executor.names import TaskId
@@ -34,29 +31,17 @@ def test_states_that_depend_on_the_framework() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "flags", "expected"),
+    ("exit_code", "text"),
     [
-        (0, {}, Outcome(TaskState.FINISHED, None, "exited with status 0")),
-        (3, {}, Outcome(TaskState.FAILED, None, "exited with status 3")),
-        (137, {}, Outcome(TaskState.FAILED, None, "terminated by SIGKILL")),
-        (255, {}, Outcome(TaskState.FAILED, None, "exited with status 255")),
-        (137, {"oom": True}, Outcome(TaskState.FAILED, MEMORY_LIMIT, "Memory limit exceeded; terminated by SIGKILL")),
-        (0, {"oom": True}, Outcome(TaskState.FINISHED, None, "exited with status 0")),
-        (0, {"killed": True}, Outcome(TaskState.KILLED, None, "Killed; exited with status 0")),
-        (143, {"killed": True}, Outcome(TaskState.KILLED, None, "Killed; terminated by SIGTERM")),
-        (
-            137,
-            {"revoked": True, "killed": True},
-            Outcome(TaskState.GONE, PREEMPTED, "Resources were taken back; terminated by SIGKILL"),
-        ),
+        (0, "exited with status 0"),
+        (3, "exited with status 3"),
+        (137, "terminated by SIGKILL"),
+        (143, "terminated by SIGTERM"),
+        (255, "exited with status 255"),
     ],
 )
-def test_outcome(exit_code: int, flags: dict[str, bool], expected: Outcome) -> None:
-    assert outcome(exit_code, capabilities=AWARE, **flags) == expected
-
-
-def test_a_framework_that_knows_no_gone_hears_lost() -> None:
-    assert outcome(137, capabilities=OLD, revoked=True).state is TaskState.LOST
+def test_an_exit_code_tells_of_a_signal(exit_code: int, text: str) -> None:
+    assert describe_exit(exit_code) == text
 
 
 def test_the_least_status() -> None:
@@ -68,7 +53,7 @@ def test_a_full_status() -> None:
     full = status(
         T1,
         TaskState.GONE,
-        reason=PREEMPTED,
+        reason="REASON_CONTAINER_PREEMPTED",
         message="m",
         labels={"revocation": "r1"},
         healthy=False,
