@@ -26,9 +26,11 @@ class HostsDir:
     path: Path
 
     def ensure(self) -> None:
-        """Raises Failure."""
+        """Make it if it is missing; it must be readable for dnsmasq's user whatever the umask is. Raises Failure."""
         try:
-            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not self.path.is_dir():
+                self.path.mkdir(parents=True, exist_ok=True)
+                self.path.chmod(0o755)
         except OSError as error:
             raise _failure(error, self.path) from error
 
