@@ -94,10 +94,15 @@ CODES: Final = MappingProxyType(
             "A revocation was refused; nothing was changed.", "See `error`; mend the request."
         ),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
+        "revocation.notice_failed": _warning(
+            "A pod could not be given notice; it is ended all the same.", "See `error`: the sandbox's disk?"
+        ),
         "revocation.kill_failed": _warning(
             "A subtree could not be killed at once; pods are, one by one.", "See `error`."
         ),
         "revocation.stuck": _error("Victims do not die of SIGKILL.", "Look for `pod.stuck`; see revocation.last_step."),
+        "revocation.victim": _info("What a revocation did to one pod, as in its receipt."),
+        "revocation.unstuck": _info("Victims that did not die have ended; the receipt is given anew."),
         "revocation.regular_changed": _error(
             "A regular pod changed during a revocation.", "Report it with the receipt."
         ),

@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from executor import statuses, views
-from executor.errors import ExecutorError, InvalidRequest, InvalidTask, Refused
+from executor.errors import ExecutorError, InvalidTask, Refused
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
 from executor.log import get_logger
@@ -28,6 +28,7 @@ from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
 from executor.pod.table import Pods
+from executor.revocation import announcement
 from executor.revocation.revoker import Revoker
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Dispatcher:
         self.node = node
         self.environment = environment
         self.pods = Pods(node, self._report, self._ended)
-        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._on_receipt)
+        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._on_receipt, self.stop)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
@@ -213,7 +214,7 @@ class Dispatcher:
 
     async def _answer(self, data: bytes) -> None:
         try:
-            _, task = self.revoker.take(_revoke_request(data))
+            _, task = self.revoker.take(announcement.request(data))
             await task
         except ExecutorError as error:
             log.warning("message refused", code="executor.message_refused", error=error)
@@ -221,32 +222,9 @@ class Dispatcher:
             self._driver.message(json.dumps({"error": refusal}).encode())
 
     def _on_receipt(self, receipt: Receipt) -> None:
-        document = receipt.document()
-        stuck = receipt.state == "stuck"
-        log.info(
-            "revocation receipt",
-            code="revocation.receipt",
-            revocation=receipt.id,
-            state=receipt.state,
-            victims=len(receipt.victims),
-            spared=receipt.regular.pods if receipt.regular else 0,
-            freed_cpus=receipt.freed_cpus,
-            freed_mem_bytes=receipt.freed_mem_bytes,
-            duration_ms=round(receipt.time_to_free_ms, 1),
-        )
-        if receipt.regular is not None and not receipt.regular.unchanged:
-            log.error(
-                "a regular pod changed",
-                code="revocation.regular_changed",
-                revocation=receipt.id,
-                error="; ".join(receipt.regular.changed),
-            )
+        announcement.log_receipt(receipt)
         if receipt.state not in ("dry-run", "refused"):
-            self._driver.message(json.dumps({"revocation": document}).encode())
-        if stuck:
-            log.error("victims do not die", code="revocation.stuck", revocation=receipt.id)
-            if self.node.config.revocation.last_step == "shutdown":
-                self.stop(f"revocation {receipt.id} has stuck victims")
+            self._driver.message(json.dumps({"revocation": receipt.document()}).encode())
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -298,18 +276,3 @@ class Dispatcher:
 
     def view(self, runner: PodRunner) -> dict[str, Any]:
         return views.pod(runner, self.environment.executor_id)
-
-
-def _revoke_request(data: bytes) -> object:
-    """The request in a MESSAGE's bytes. Raises InvalidRequest."""
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", mend='send {"revoke": {...}}') from error
-    if not isinstance(document, Mapping) or set(document) != {"revoke"}:
-        raise InvalidRequest(
-            'must be an object with the one key "revoke"',
-            subject="MESSAGE",
-            mend='send {"revoke": {"select": {"all": true}}}',
-        )
-    return document["revoke"]

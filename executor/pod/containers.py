@@ -132,6 +132,14 @@ class Containers:
         for name in names:
             self.signal(name)
 
+    async def kill_all(self) -> None:
+        """SIGKILL through containerd, for processes that outlive the kill of their cgroup. Its failures are logged."""
+        for name, made in tuple(self._made.items()):
+            try:
+                await self._node.containerd.tasks.kill(made.id, signal.SIGKILL, all=True)
+            except ExecutorError as error:
+                log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=str(error))
+
     def started(self) -> list[ContainerId]:
         return [made.id for made in self._made.values() if made.started_at is not None]
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 VOLUMES = "volumes"
 """Directory of the emptyDir volumes, below the pod's."""
+NOTICE = "notice"
+"""Directory below the pod's in which the notice of a revocation appears (executor/revocation/notice.py)."""
+NOTICE_TARGET = "/run/mesos-pod-executor"
+"""Where containers find it."""
 
 _NO_EXECUTION = ["nosuid", "noexec", "nodev"]
 _MASKED = (
@@ -56,7 +60,11 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
     taken = {mount["destination"] for mount in volumes}
     kernel = [mount for mount in _kernel(placement) if mount["destination"] not in taken]
     files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
-    return sorted(kernel + volumes, key=lambda mount: mount["destination"].split("/")) + files
+    return (
+        sorted(kernel + volumes, key=lambda mount: mount["destination"].split("/"))
+        + files
+        + _notice(pod, container, placement)
+    )
 
 
 def _kernel(placement: Placement) -> list[dict[str, Any]]:
@@ -97,6 +105,16 @@ def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any
     }
     read_only = container.security.read_only_root
     return [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+
+
+def _notice(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    """None below a volume in which no mount point can be made, or none should (the node's own directories)."""
+    closed = {volume.name for volume in pod.host_paths}
+    for mount in container.mounts:
+        over = mount.path == NOTICE_TARGET or NOTICE_TARGET.startswith(f"{mount.path.rstrip('/')}/")
+        if over and (mount.read_only or mount.volume in closed):
+            return []
+    return [_bind(NOTICE_TARGET, placement.pod_dir / NOTICE, read_only=True)]
 
 
 def _bind(destination: str, source: Path, *, read_only: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostpaths
-from executor.pod.mounts import VOLUMES, empty_dir_path
+from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import requests
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Sandbox:
 
     def _make_files(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / NOTICE).mkdir(exist_ok=True)
         (self.directory / "hostname").write_text(f"{self._spec.hostname}\n")
         self._write_names(())
         for volume in self._spec.empty_dirs:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cgroups import CgroupError, Limits
+from cgroups import CgroupError, KillMethod, Limits
 from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
 from executor.names import PodClass
@@ -261,8 +261,9 @@ def candidate(runner: PodRunner) -> Candidate:
 
 
 def _kill(cgroup: Cgroup) -> str:
+    """One write; who lives on in a v1 hierarchy only, or is frozen there, is the pods' own life cycles' to find."""
     try:
-        return cgroup.kill().method
+        return KillMethod.KILL_FILE if cgroup.strike() else cgroup.kill().method
     except CgroupError as error:  # the pods' own life cycles go on killing
         log.warning("could not kill a subtree", code="revocation.kill_failed", cgroup=cgroup.path, error=str(error))
         return "failed"

@@ -5,7 +5,8 @@ Start times are what psutil reads from /proc/<pid>/stat.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -13,22 +14,15 @@ from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import PodProcesses, Process
 
-
-def processes(pids: Iterable[int]) -> frozenset[Process]:
-    """These pids with their start times; one that ended meanwhile is left out."""
-    found = set()
-    for pid in pids:
-        try:
-            found.add(Process(pid, psutil.Process(pid).create_time()))
-        except psutil.NoSuchProcess:
-            continue
-    return frozenset(found)
+if TYPE_CHECKING:
+    from cgroups import Tree
+    from executor.pod.runner import PodRunner
 
 
-def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> PodProcesses:
-    """The processes of one pod now."""
-    heads = processes(first)
-    return PodProcesses(pod, heads, processes(everything) - heads)
+def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree) -> None:
+    """Look at the cgroups as they are. Raises Refused as `check_placement`."""
+    below = [pod for _, pod in tree.walk(PodClass.REVOCABLE)]
+    check_placement({runner.id: runner.spec.pod_class for runner in victims}, below, (each.id for each in regular))
 
 
 def check_placement(
@@ -48,3 +42,28 @@ def check_placement(
                 subject=str(pod),
                 mend="look at `mesos-pod-executor inspect` and end the pods singly through their scheduler",
             )
+
+
+def photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
+    """The processes of these pods now."""
+    return {
+        runner.id: photograph(runner.id, runner.containers.pids(), runner.sandbox.cgroup.witnessed())
+        for runner in regular
+    }
+
+
+def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> PodProcesses:
+    """The processes of one pod now."""
+    heads = processes(first)
+    return PodProcesses(pod, heads, processes(everything) - heads)
+
+
+def processes(pids: Iterable[int]) -> frozenset[Process]:
+    """These pids with their start times; one that ended meanwhile is left out."""
+    found = set()
+    for pid in pids:
+        try:
+            found.add(Process(pid, psutil.Process(pid).create_time()))
+        except psutil.NoSuchProcess:
+            continue
+    return frozenset(found)

@@ -13,19 +13,41 @@ from executor.revocation.comparison import Comparison
 
 
 class Outcome(StrEnum):
+    NOTIFIED = "notified"  # its grace runs
+    DYING = "dying"  # the kill came, its end not yet
     EXITED = "exited"  # by itself, within its grace
     KILLED = "killed"
-    STUCK = "stuck"  # still alive when the receipt was written
+    STUCK = "stuck"  # alive long after the kill
     SPARED = "spared"  # a dry run
+
+
+class State(StrEnum):
+    """Of a revocation as a whole."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STUCK = "stuck"  # some victims do not die; the others are gone
+    DRY_RUN = "dry-run"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Victim:
+    """One pod. What it gave back was read from its cgroup after its last process had ended."""
+
     pod: PodId
     tasks: tuple[TaskId, ...]
     outcome: Outcome
     ms: float
-    """From the request to its last process's end."""
+    """From the request to its last process's end; of one that lives, until now."""
+    notified: bool = False
+    """Whether the notice was written before the first signal."""
+    cpus: float = 0.0
+    """That Mesos has accounted to it."""
+    used_cpus: float = 0.0
+    """That it really used, on the average of its life."""
+    mem_bytes: int = 0
+    """In use when the request came, less what is still in use."""
     pids: tuple[int, ...] = ()
     """Those still alive, of a stuck one."""
 
@@ -34,24 +56,46 @@ class Victim:
 class Step:
     step: str
     ms: float
-    """Since the request was taken."""
+    """Since the request was taken, at the step's end."""
+    took_ms: float
     effect: str
+
+
+@dataclass(frozen=True)
+class Left:
+    """What the revocable class still holds afterwards, by the kernel's account."""
+
+    pods: int
+    cpus: float
+    mem_bytes: int
 
 
 @dataclass(frozen=True)
 class Receipt:
     id: RevocationId
     reason: str
-    state: str
-    """running, done, stuck, dry-run or refused."""
+    state: State
     victims: tuple[Victim, ...] = ()
-    freed_cpus: float = 0.0
-    freed_mem_bytes: int = 0
-    """Memory in use in the victims' cgroups before, less what is in use there after."""
     time_to_free_ms: float = 0.0
+    """From the request to the end of the last process that ended."""
+    left: Left | None = None
     regular: Comparison | None = None
     steps: tuple[Step, ...] = field(default=())
     error: str = ""
+
+    @property
+    def freed(self) -> tuple[Victim, ...]:
+        """Those that gave back what they had; in a dry run those that would."""
+        gone = (Outcome.EXITED, Outcome.KILLED, Outcome.SPARED)
+        return tuple(victim for victim in self.victims if victim.outcome in gone)
+
+    @property
+    def freed_cpus(self) -> float:
+        return sum(victim.cpus for victim in self.freed)
+
+    @property
+    def freed_mem_bytes(self) -> int:
+        return sum(victim.mem_bytes for victim in self.freed)
 
     def document(self) -> dict[str, Any]:
         """The JSON form, which frameworks and tools rely on."""
@@ -60,10 +104,23 @@ class Receipt:
             "reason": self.reason,
             "state": self.state,
             "victims": [_victim(victim) for victim in self.victims],
-            "freed": {"cpus": round(self.freed_cpus, 3), "mem_bytes": self.freed_mem_bytes},
+            "freed": {
+                "cpus": round(self.freed_cpus, 3),
+                "used_cpus": round(sum(victim.used_cpus for victim in self.freed), 3),
+                "mem_bytes": self.freed_mem_bytes,
+            },
             "time_to_free_ms": round(self.time_to_free_ms, 1),
-            "steps": [{"step": step.step, "ms": round(step.ms, 1), "effect": step.effect} for step in self.steps],
+            "steps": [
+                {"step": step.step, "ms": round(step.ms, 1), "took_ms": round(step.took_ms, 1), "effect": step.effect}
+                for step in self.steps
+            ],
         }
+        if self.left is not None:
+            document["left"] = {
+                "pods": self.left.pods,
+                "cpus": round(self.left.cpus, 3),
+                "mem_bytes": self.left.mem_bytes,
+            }
         if self.regular is not None:
             document["regular"] = {
                 "pods": self.regular.pods,
@@ -82,7 +139,11 @@ def _victim(victim: Victim) -> dict[str, Any]:
         "pod": victim.pod,
         "tasks": list(victim.tasks),
         "outcome": victim.outcome,
+        "notified": victim.notified,
         "ms": round(victim.ms, 1),
+        "cpus": round(victim.cpus, 3),
+        "used_cpus": round(victim.used_cpus, 3),
+        "mem_bytes": victim.mem_bytes,
     }
     if victim.pids:
         document["pids"] = list(victim.pids)

@@ -1,5 +1,8 @@
 """Every revocation of this executor, by id: a repeated id is the same revocation and gets the same receipt. Owns
 their history.
+
+A receipt is given when all victims have ended, or when those that live are stuck; in between what is known is told
+once. Stuck victims are retried for as long as they live (by their own life cycles), and told of when they end.
 """
 
 from __future__ import annotations
@@ -8,14 +11,15 @@ import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from executor.errors import ExecutorError, NotFound
 from executor.log import get_logger
 from executor.names import RevocationId
 from executor.revocation import request as requests
-from executor.revocation.ladder import descend, refused
-from executor.revocation.receipt import Receipt
+from executor.revocation.ladder import Descent
+from executor.revocation.receipt import Receipt, State
 
 if TYPE_CHECKING:
     from cgroups import Tree
@@ -28,20 +32,35 @@ REMEMBERED = 1000
 """How many receipts are kept."""
 
 
+@dataclass
+class _Run:
+    """`receipt` is the last one given; until there is one, `descent` knows how far it is."""
+
+    descent: Descent
+    task: asyncio.Task[Receipt]
+    receipt: Receipt | None = None
+
+
 class Revoker:
+    """`on_receipt` gets every receipt, also one that is still running; `shut_down` ends the executor, as the last step
+    that is configured for victims that do not die.
+    """
+
     def __init__(
         self,
         config: RevocationSection,
         tree: Tree,
         pods: Callable[[], Iterable[PodRunner]],
         on_receipt: Callable[[Receipt], None],
+        shut_down: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._tree = tree
         self._pods = pods
         self._on_receipt = on_receipt
-        self._runs: OrderedDict[RevocationId, asyncio.Task[Receipt]] = OrderedDict()
-        self._reasons: dict[RevocationId, str] = {}
+        self._shut_down = shut_down
+        self._runs: OrderedDict[RevocationId, _Run] = OrderedDict()
+        self._followers: set[asyncio.Task[None]] = set()
 
     def take(self, document: object) -> tuple[RevocationId, asyncio.Task[Receipt]]:
         """Begin what `document` asks for, or find the revocation that has its id already. Raises InvalidRequest.
@@ -52,16 +71,15 @@ class Revoker:
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
         known = self._runs.get(request.id)
         if known is not None:
-            return request.id, known
-        task = asyncio.ensure_future(self._carry_out(request))
-        self._runs[request.id] = task
-        self._reasons[request.id] = request.reason
+            return request.id, known.task
+        descent = Descent(request, self._pods, self._tree, stuck_after_s=self._config.stuck_after_s)
+        self._runs[request.id] = _Run(descent, asyncio.ensure_future(self._carry_out(descent)))
         while len(self._runs) > REMEMBERED:
-            forgotten, _ = self._runs.popitem(last=False)
-            self._reasons.pop(forgotten, None)
-        return request.id, task
+            self._runs.popitem(last=False)
+        return request.id, self._runs[request.id].task
 
-    async def _carry_out(self, request: requests.Request) -> Receipt:
+    async def _carry_out(self, descent: Descent) -> Receipt:
+        request = descent.request
         log.info(
             "revocation taken",
             code="revocation.started",
@@ -70,32 +88,44 @@ class Revoker:
             grace_s=request.grace_s,
         )
         try:
-            receipt = await descend(request, self._pods, self._tree, stuck_after_s=self._config.stuck_after_s)
+            descent.prove()
         except ExecutorError as error:
             log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(error))
-            self._on_receipt(refused(request, error))
+            self._give(Receipt(request.id, request.reason, State.REFUSED, error=str(error)))
             raise
-        self._on_receipt(receipt)
+        receipt = await descent.descend(self._on_receipt)
+        self._give(receipt)
+        if receipt.state is State.STUCK:
+            follower = asyncio.ensure_future(self._follow(descent))
+            self._followers.add(follower)
+            follower.add_done_callback(self._followers.discard)
         return receipt
+
+    async def _follow(self, descent: Descent) -> None:
+        """After the receipt of a revocation with stuck victims: the last step, and word of their end."""
+        if self._config.last_step == "shutdown" and not await descent.insist():
+            self._shut_down(f"revocation {descent.request.id} has victims that do not die")
+        await descent.all_ended()
+        log.info("victims that were stuck have ended", code="revocation.unstuck", revocation=descent.request.id)
+        self._give(descent.receipt())
+
+    def _give(self, receipt: Receipt) -> None:
+        if (run := self._runs.get(receipt.id)) is not None:
+            run.receipt = receipt
+        self._on_receipt(receipt)
 
     def reason(self, identity: RevocationId) -> str:
         """What its request gave as the reason; empty if it is not known."""
-        return self._reasons.get(identity, "")
+        run = self._runs.get(identity)
+        return run.descent.request.reason if run is not None else ""
 
     def receipts(self) -> list[Receipt]:
         """Oldest first; one that is still running is in the state `running`."""
-        return [self._receipt(identity, task) for identity, task in self._runs.items()]
+        return [self.receipt(identity) for identity in self._runs]
 
     def receipt(self, identity: RevocationId) -> Receipt:
         """Raises NotFound."""
-        task = self._runs.get(identity)
-        if task is None:
+        run = self._runs.get(identity)
+        if run is None:
             raise NotFound("no such revocation in this executor", subject=f"revocation {identity}")
-        return self._receipt(identity, task)
-
-    def _receipt(self, identity: RevocationId, task: asyncio.Task[Receipt]) -> Receipt:
-        reason = self.reason(identity)
-        if not task.done():
-            return Receipt(identity, reason, "running")
-        error = task.exception()
-        return Receipt(identity, reason, "refused", error=str(error)) if error is not None else task.result()
+        return run.receipt or run.descent.receipt()

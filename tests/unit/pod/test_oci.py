@@ -12,6 +12,7 @@ import pytest
 from executor.containerd.types import ImageConfig
 from executor.errors import ImageFailure
 from executor.pod import seccomp
+from executor.pod.mounts import NOTICE_TARGET
 from executor.pod.oci import Placement, runtime_spec
 from executor.pod.spec import ContainerSpec, Limits, PodSpec, Security, parse_launch
 from tests.unit.pod.samples import FULL_POD, pod, task
@@ -139,7 +140,16 @@ def mounts_of(spec: PodSpec, **placed: Any) -> dict[str, dict[str, Any]]:
 
 def test_the_kernels_file_systems() -> None:
     found = mounts_of(minimal())
-    assert set(found) == {"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}
+    assert set(found) == {
+        "/proc",
+        "/dev",
+        "/dev/pts",
+        "/dev/shm",
+        "/dev/mqueue",
+        "/sys",
+        "/sys/fs/cgroup",
+        NOTICE_TARGET,
+    }
     assert all("ro" in found[path]["options"] for path in ("/sys", "/sys/fs/cgroup"))
     assert mounts_of(minimal(), shm_dir=Path("/p/shm"))["/dev/shm"]["source"] == "/p/shm"
 
@@ -162,11 +172,31 @@ def test_volumes_go_from_the_root_downwards_and_the_pods_files_last() -> None:
         for child in order
         if child.startswith(f"{parent}/")
     )
-    assert order[-2:] == ["/etc/resolv.conf", "/etc/hostname"]
+    assert order[-3:] == ["/etc/resolv.conf", "/etc/hostname", NOTICE_TARGET]
     found = {mount["destination"]: mount for mount in listed}
     assert found["/etc/hosts"]["source"] == found["/srv"]["source"] == "/sandbox/pods/pod-1/volumes/v"
     assert found["/srv"]["options"] == ["rbind", "rprivate", "ro"]
     assert found["/srv/a/b"]["options"] == ["rbind", "rprivate", "rw"]
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "read_only", "mounted"),
+    [
+        ("emptyDir", "/run", False, True),
+        ("emptyDir", "/run", True, False),
+        ("hostPath", "/run", False, False),
+        ("hostPath", "/run/other", True, True),
+        ("hostPath", NOTICE_TARGET, False, False),
+    ],
+)
+def test_the_notice_is_mounted_unless_a_volume_leaves_no_place_for_it(
+    source: str, path: str, *, read_only: bool, mounted: bool
+) -> None:
+    volume = {"name": "v", source: {"path": "/run"} if source == "hostPath" else {}}
+    container = {"volumeMounts": [{"name": "v", "mountPath": path, "readOnly": read_only}]}
+    spec = parse_launch([task(pod(container, volumes=[volume]))], group=False)
+    own = [mount for mount in document(spec)["mounts"] if mount["source"] == "/sandbox/pods/pod-1/notice"]
+    assert [mount["options"] for mount in own] == [["rbind", "rprivate", "ro"]] * mounted
 
 
 def test_a_user_that_the_image_does_not_know() -> None:

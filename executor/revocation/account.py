@@ -1,0 +1,65 @@
+"""One victim's account: what it held, whether it was told, when it ended, and what its cgroup said then.
+
+What is measured before the kill delays it, so that is one file a pod; the rest is read after its end, while the
+cgroup is still there: usage of CPU is a sum over its life, and memory that is charged to it still was not given back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from cgroups import CgroupError
+from executor.revocation.receipt import Outcome, Victim
+
+if TYPE_CHECKING:
+    from executor.pod.runner import PodRunner
+
+
+class Account:
+    def __init__(self, runner: PodRunner) -> None:
+        self.runner = runner
+        self.notified = False
+        self.ended_ms: float | None = None
+        """Since the request; None: it lives."""
+        self._had_bytes = runner.measure()
+        self._left_bytes = 0
+        self._used_cpus = 0.0
+
+    @property
+    def alive(self) -> bool:
+        return self.ended_ms is None
+
+    def close(self, ms: float) -> None:
+        """Nothing of it lives and nothing can come. The first call counts."""
+        if self.ended_ms is not None:
+            return
+        self.ended_ms = ms
+        cgroup = self.runner.sandbox.cgroup
+        with contextlib.suppress(CgroupError):
+            self._left_bytes = cgroup.memory_bytes() or 0
+            age_s = max(1e-3, time.time() - self.runner.started_at)
+            self._used_cpus = (cgroup.cpu_usage_usec() or 0) / 1e6 / age_s
+
+    def victim(self, living: Outcome, ms: float, grace_s: float) -> Victim:
+        """`living` is the outcome of one that lives, `ms` the time since the request."""
+        runner = self.runner
+        if self.ended_ms is not None:
+            living = Outcome.EXITED if self.ended_ms < grace_s * 1e3 else Outcome.KILLED
+        return Victim(
+            runner.id,
+            runner.spec.task_ids,
+            living,
+            ms if self.ended_ms is None else self.ended_ms,
+            notified=self.notified,
+            cpus=runner.spec.resources.cpus,
+            used_cpus=self._used_cpus,
+            mem_bytes=max(0, self._had_bytes - self._left_bytes),
+            pids=self._pids() if living is Outcome.STUCK else (),
+        )
+
+    def _pids(self) -> tuple[int, ...]:
+        with contextlib.suppress(CgroupError):
+            return tuple(sorted(self.runner.sandbox.cgroup.pids()))
+        return ()
