@@ -1,0 +1,108 @@
+"""A master, and on each host a containerd and an agent whose CNI configuration tasks and pods share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from tests.support.mesos.cluster import Cluster, MesosAgent
+from tests.support.mesos.options import AgentOptions
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.rig import Rig
+from tests.support.spark.hosts import HERE, Host, hosts
+
+AGENT_PORT = 5051
+ALLOCATION_INTERVAL_S = 0.1  # as options.py tells the master
+RESOURCES = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]"
+REVOCABLE = {"cpus": 4, "mem": 2048}
+
+
+class HostRig(Rig):
+    """One host. Its agent belongs to the cluster of all; executors and what they start share its network namespace."""
+
+    def __init__(self, host: Host, cluster: Cluster) -> None:
+        super().__init__(revocable=REVOCABLE)
+        self.host = host
+        self.cluster = cluster
+        self.cgroup = f"{self.cgroup}/{host.name}"
+        options = AgentOptions(
+            launcher="linux",
+            isolation=("cgroups/cpu", "cgroups/mem", "network/cni"),
+            cni_config_dir=self.cni_config,
+            estimator=True,
+            revocable_cpu_low_priority=False,
+            resources=RESOURCES,
+        )
+        mesos, directory = cluster.master.build, cluster.directory / f"agent-{host.name}"
+        self._agent = MesosAgent(
+            mesos, directory, cluster.master, options, address=host.address, port=AGENT_PORT, prefix=host.prefix
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self._write_network()
+            self.containerd.__enter__()
+            asyncio.run(self._import())
+            self.cluster.agents.append(self._agent)
+            self._agent.start()
+            self._agent.set_revocable(**self._revocable)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    @property
+    def agent(self) -> MesosAgent:
+        return self._agent
+
+    def _write_network(self) -> None:
+        """Every host has a subnet of its own, and what leaves it keeps its address."""
+        super()._write_network()
+        (path,) = self.cni_config.iterdir()
+        network = json.loads(path.read_text())
+        network["ipam"]["ranges"] = [[{"subnet": self.host.subnet}]]
+        path.write_text(json.dumps(network))
+
+
+@dataclass(frozen=True)
+class Site:
+    cluster: Cluster
+    hosts: tuple[HostRig, ...]
+
+    @property
+    def master(self) -> str:
+        return self.cluster.endpoint
+
+    def scheduler(self, name: str) -> Scheduler:
+        return Scheduler(self.cluster.endpoint, name=name)
+
+    def stand_back(self, scheduler: Scheduler) -> None:
+        """Have a framework take no further offers and give back those that it holds, so that Spark gets them."""
+        scheduler.call("SUPPRESS", {"roles": list(scheduler.roles)})
+        time.sleep(3 * ALLOCATION_INTERVAL_S)  # offers that were under way
+        scheduler.accept([offer["id"]["value"] for offer in scheduler.offers()], [], refuse_s=3600.0)
+
+    def evidence(self) -> None:
+        """The logs of every executor, Spark's too, and of every pod."""
+        self.hosts[0].keep_evidence()
+        for sandbox in self.hosts[0].sandboxes():
+            for log in sorted(sandbox.glob("pods/*/*.std*")):
+                print(f"--- {log.relative_to(sandbox)}\n{log.read_text(errors='replace')[-20000:]}", file=sys.stderr)
+
+    def leaks(self) -> dict[str, dict[str, int]]:
+        """What is left on each host, addresses of Spark's executors included; waits for what is still going."""
+        return {rig.host.name: rig.wait_clean() for rig in self.hosts}
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    with ExitStack() as stack:
+        machines = stack.enter_context(hosts())
+        cluster = stack.enter_context(Cluster(0, address=HERE))
+        yield Site(cluster, tuple(stack.enter_context(HostRig(machine, cluster)) for machine in machines))
