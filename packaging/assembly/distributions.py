@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackagePath, distribution
 from pathlib import Path
@@ -18,6 +18,7 @@ from preparation.engine import ROOT
 from preparation.steps import HTTP_PARSER, RUNTIME
 
 NOTICES = ROOT / "packaging/licences"
+OWN_LICENCE = "Apache-2.0"
 STAND_IN = "http-parser"
 """The project's own distribution of this name, in packaging/http-parser."""
 
@@ -66,6 +67,16 @@ def bundled() -> list[Bundled]:
         if not one.texts:
             raise SystemExit(f"build: {one.name} has no licence text; put the one of its project into {NOTICES}")
     return found
+
+
+def licences(distributions: Sequence[Bundled]) -> str:
+    """The SPDX expression for all of it and the project; where there is a choice, the project's own is taken."""
+    found = {part for one in distributions for part in _chosen(one.licence).split(" AND ")}
+    return " AND ".join([OWN_LICENCE, *sorted(found - {OWN_LICENCE})])
+
+
+def _chosen(expression: str) -> str:
+    return OWN_LICENCE if OWN_LICENCE in expression.split(" OR ") else expression
 
 
 def _locked(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -140,7 +151,9 @@ def _texts(found: Distribution, files: tuple[PackagePath, ...]) -> Iterator[tupl
         yield "LICENSE", (HTTP_PARSER.parent.parent / "LICENSE").read_text()
         return
     for path in files:
-        if path.parts[0].endswith(".dist-info") and re.match(r"(?i)(licen[cs]e|copying|notice)", path.name):
+        # pyroute2's second licence, which is not the one that is chosen here, stays in its own directory.
+        is_text = re.match(r"(?i)(licen[cs]e(?!\.gpl)|copying|notice)", path.name)
+        if path.parts[0].endswith(".dist-info") and is_text:
             yield path.name, Path(str(path.locate())).read_text()
     own = NOTICES / f"{found.name}.txt"
     if own.exists():

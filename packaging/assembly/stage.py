@@ -11,11 +11,15 @@ import os
 import re
 import shutil
 import textwrap
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from assembly import completions, manual, notices, sbom, tree
-from assembly.distributions import Bundled, bundled
+from assembly.distributions import Bundled, bundled, licences
 from assembly.roff import render
 from executor import __version__
 from executor.config import sections
@@ -43,10 +47,11 @@ def make(stage: Path) -> None:
     _manual(stage / "man")
     completions.write(stage / "completions")
     (stage / "config.toml").write_text(default_file(sections()))
-    for name in ("nfpm.yaml", "changelog.yaml", "tmpfiles.conf"):
+    for name in ("changelog.yaml", "tmpfiles.conf"):
         shutil.copyfile(SOURCES / name, stage / name)
     shutil.copyfile(SOURCES / "deb/lintian-overrides", stage / "lintian-overrides")
     shutil.copytree(SOURCES / "systemd", stage / "systemd")
+    _describe(stage, licences(distributions))
     _settle(stage)
 
 
@@ -88,6 +93,26 @@ def _manual(directory: Path) -> None:
     for page in manual.pages():
         text = render(page, version=f"mesos-pod-executor {VERSION}", date=date)
         (directory / f"{page.file}.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _describe(stage: Path, licence: str) -> None:
+    """nfpm.yaml with what nfpm itself does not do: patterns for files of the type `doc`, and those in the deb too."""
+    description = yaml.safe_load((SOURCES / "nfpm.yaml").read_text())
+    contents = [each for entry in description["contents"] for each in _resolved(entry, stage)]
+    whole = {**description, "license": licence, "contents": contents}
+    (stage / "nfpm.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
+
+
+def _resolved(entry: dict[str, Any], stage: Path) -> Iterator[dict[str, Any]]:
+    if "*" not in entry.get("src", ""):
+        yield entry
+        return
+    for path in sorted(stage.glob(entry["src"])):
+        one = {**entry, "src": str(path.relative_to(stage)), "dst": entry["dst"] + path.name}
+        if one.get("type") == "doc":
+            yield {**one, "packager": "rpm"}
+            one = {**one, "packager": "deb", "type": "file"}
+        yield one
 
 
 def _settle(stage: Path) -> None:
