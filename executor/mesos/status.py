@@ -35,6 +35,8 @@ class TaskState(StrEnum):
 
 
 TERMINAL = frozenset(TaskState) - {TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING}
+PREEMPTED = "REASON_CONTAINER_PREEMPTED"
+MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 
 
 @dataclass(frozen=True, slots=True)
