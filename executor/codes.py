@@ -76,6 +76,11 @@ CODES: Final = MappingProxyType(
         "pod.setting_up": _info("Its network, snapshots and containers are being made."),
         "pod.starting": _info("Its containers are being started."),
         "pod.running": _info("Every container runs."),
+        "pod.container_exited": _info("A container's first process ended."),
+        "pod.oom": _warning(
+            "The kernel killed a container for memory; `oom` says whose limit was met.",
+            "container, pod: raise its limit. class, executor, node: the node is too full.",
+        ),
         "pod.stopping": _info("It was asked to end; its grace runs."),
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
@@ -135,6 +140,9 @@ CODES: Final = MappingProxyType(
             "Did containerd restart?",
         ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
+        "dns.unpublished": _warning(
+            "A pod's names could not be published; it runs without them.", "See `error` and [dns] hosts_dir."
+        ),
         "dns.behind": _warning(
             "The synchroniser's source fails, or a file cannot be written; tried again. Names stay as they were.",
             "See `error`, `mend` and [dns] mesos.",
@@ -148,6 +156,10 @@ CODES: Final = MappingProxyType(
             "More connections than the control socket serves.", "End clients that follow events."
         ),
         "control.bug": _error("A defect while answering a command; nothing else is affected.", "Report the traceback."),
+        "metrics.port_failed": _warning(
+            "The TCP port of /metrics cannot be used; the control socket has them all the same.",
+            "Is it another executor's? Use `metrics --textfile`.",
+        ),
         "log.level": _info("The log level was changed at run time."),
         "journal.gap": _warning("A follower asked for events that are not kept any more.", "Read journal.jsonl."),
         "journal.write_failed": _warning(

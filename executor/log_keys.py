@@ -41,6 +41,7 @@ KEYS: Final = MappingProxyType(
         "trigger": "the event of the pod's life cycle that was handled",
         "effect": "the step of the pod runner that was taken",
         "reason": "why, as a Mesos REASON_... or a person's words",
+        "oom": "whose memory limit was met: container, pod, class, executor or node",
         "exit_code": "a process's exit status; 128 + signal if it was killed",
         "signal": "a signal's name",
         "restarts": "how often a container was started again",

@@ -31,9 +31,17 @@ def updates(
             message=report.message,
             labels=labels or {},
             network_infos=network_infos,
+            limitation=_limitation(report),
         )
         for task in report.tasks
     ]
+
+
+def _limitation(report: Report) -> list[dict[str, Any]]:
+    """Mesos counts memory in MB of 2^20 bytes."""
+    if report.limit_bytes is None:
+        return []
+    return [{"name": "mem", "type": "SCALAR", "scalar": {"value": report.limit_bytes / 2**20}}]
 
 
 def revocation_labels(

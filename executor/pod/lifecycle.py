@@ -29,6 +29,7 @@ from typing import Any
 from executor.errors import ExecutorError
 from executor.mesos.status import TaskState, describe_exit
 from executor.names import TaskId
+from executor.pod.endings import out_of_memory
 from executor.pod.model import (
     Abort,
     After,
@@ -219,9 +220,7 @@ def _settle_group(pod: Pod) -> Step:
 
 def _ended(name: str, status: ContainerStatus) -> Outcome:
     if status.oom is not None:
-        limit = f" of {status.oom.limit_bytes} bytes" if status.oom.limit_bytes else ""
-        message = f"container {name} ran out of memory: the limit{limit} of its {status.oom.level} was met"
-        return Outcome(TaskState.FAILED, "REASON_CONTAINER_LIMITATION_MEMORY", message)
+        return out_of_memory(name, status.oom)
     if status.exit_code == 0:
         return Outcome(TaskState.FINISHED, None, f"container {name} {describe_exit(0)}")
     detail = f": {status.message}" if status.message else ""
@@ -328,7 +327,7 @@ def _final_reports(pod: Pod) -> Step:
 
 
 def _report_task(pod: Pod, task: TaskId, outcome: Outcome) -> tuple[Pod, Report]:
-    report = Report((task,), outcome.state, outcome.reason, outcome.message, outcome.revocation)
+    report = Report((task,), outcome.state, outcome.reason, outcome.message, outcome.revocation, outcome.limit_bytes)
     return replace(pod, reported=pod.reported | {task}), report
 
 

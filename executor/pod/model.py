@@ -49,6 +49,7 @@ class Oom:
 
     level: str  # container, pod, class (its subtree), executor (the Mesos container), node
     limit_bytes: int | None = None
+    revocable: bool = False  # the pod's class
 
 
 # --- events --------------------------------------------------------------------------------------------------
@@ -201,6 +202,7 @@ class Report:
     reason: str | None = None
     message: str = ""
     revocation: RevocationId | None = None
+    limit_bytes: int | None = None  # the memory limit of its own that was met
 
 
 Effect = SetUp | Start | After | Abort | Terminate | Destroy | TearDown | Report
@@ -227,6 +229,7 @@ class Outcome:
     reason: str | None
     message: str
     revocation: RevocationId | None = None
+    limit_bytes: int | None = None  # the memory limit of its own that was met
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,131 @@
 """Whether the kernel killed a container for memory, and at which level the limit was met.
 
 containerd's TaskOOM is not asked: with a limit on a parent group it is sent for every container below it. The leaf's
-own counter of victims tells whether, and the peak use of each group on the way up tells whose limit it was.
+own counter of victims tells whether. Whose limit it was the kernel writes into its log (mm/oom_kill.c,
+dump_oom_summary: `oom_memcg` and `task_memcg`). Where that cannot be read any more, the nearest group whose use has
+ever reached its limit is taken, though page cache may have done that long before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
+from executor.names import PodClass, PodId
 from executor.pod.model import Oom
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup
+    from cgroups import Cgroup, Tree
+    from executor.log import Logger
+    from executor.pod.spec import PodSpec
 
+NODE = "node"
 NEARLY = 0.98
 """The kernel charges in batches of pages, so that the peak may stay a little below the limit."""
+_RECORD = re.compile(
+    r"oom-kill:constraint=.*?(?:oom_memcg=(?P<limited>\S*?),|,global_oom,)"
+    r"task_memcg=(?P<victim>\S*?),task=.*,pid=(?P<pid>\d+)"
+)
+_RECORD_MAX_BYTES = 8192  # CONSOLE_EXT_LOG_MAX
 
 
-def attribute(groups: Sequence[tuple[str, Cgroup]]) -> Oom | None:
-    """`groups` are the container's cgroup and those above it, each with its level's name. None: it was no OOM."""
+def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: PodClass) -> Oom | None:
+    """`groups` are the container's cgroup and those above it, each with its level's name; `pid` is the container's
+    first process. None: it was no OOM.
+    """
     try:
         if not groups[0][1].stat().oom_kills_local:
             return None
-        for level, group in groups:
-            stat = group.stat()
-            limit, peak = stat.memory_max_bytes, stat.memory_peak_bytes
-            if limit is not None and peak is not None and peak >= NEARLY * limit:
-                return Oom(level, limit)
+        level = level_in_log(kernel_log(), [(name, group.path) for name, group in groups], pid)
+        limits = {name: group.stat().memory_max_bytes for name, group in groups}
+        oom = _by_peaks(groups) if level is None else Oom(level, limits.get(level))
+        return replace(oom, revocable=pod_class is PodClass.REVOCABLE)
     except CgroupError:
         return None
-    return Oom("node")
+
+
+def oom_levels(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> list[tuple[str, Cgroup]]:
+    """The groups whose limits a container can meet, from its own upwards."""
+    return [
+        ("container", tree.container(spec.pod_class, spec.role, pod, container)),
+        ("pod", tree.pod(spec.pod_class, spec.role, pod)),
+        ("class", tree.subtree(spec.pod_class)),
+        ("executor", tree.root),
+    ]
+
+
+def note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:
+    """The line that `why` and the journal tell an exit by."""
+    if oom is None:
+        log.info("a container exited", code="pod.container_exited", container=container, exit_code=exit_code)
+    else:
+        log.warning(
+            "the kernel killed a container for memory",
+            code="pod.oom",
+            container=container,
+            exit_code=exit_code,
+            oom=oom.level,
+            limit_bytes=oom.limit_bytes,
+        )
+
+
+def level_in_log(lines: Sequence[str], groups: Sequence[tuple[str, str]], pid: int | None) -> str | None:
+    """The level that the newest record of this container names, best one of its first process. None: there is none.
+
+    Paths in the log begin at the hierarchy's root, those of `groups` perhaps below it: in a cgroup namespace.
+    """
+    leaf = groups[0][1]
+    found = None
+    for line in lines:
+        match = _RECORD.search(line)
+        if match is None or f"{leaf}/" not in f"{match['victim']}/":
+            continue
+        above = match["victim"][: f"{match['victim']}/".index(f"{leaf}/")]
+        level = _level(match["limited"], above, groups)
+        if pid is not None and int(match["pid"]) == pid:
+            return level
+        found = level
+    return found
+
+
+def _level(limited: str | None, above: str, groups: Sequence[tuple[str, str]]) -> str:
+    if limited is None:
+        return NODE
+    if limited.startswith(f"{above}{groups[0][1]}/"):  # the container has groups of its own
+        return groups[0][0]
+    return next((name for name, path in groups if above + path == limited), NODE)
+
+
+def kernel_log() -> list[str]:
+    """The records that are kept, oldest first; none where they may not be read (kernel.dmesg_restrict)."""
+    try:
+        return list(_records())
+    except OSError:
+        return []
+
+
+def _records() -> Iterator[str]:
+    fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        while True:
+            try:
+                yield os.read(fd, _RECORD_MAX_BYTES).decode(errors="replace")
+            except BlockingIOError:
+                return
+            except BrokenPipeError:  # overwritten while it was read: the next read finds the oldest that is left
+                continue
+    finally:
+        os.close(fd)
+
+
+def _by_peaks(groups: Sequence[tuple[str, Cgroup]]) -> Oom:
+    for level, group in groups:
+        stat = group.stat()
+        limit, peak = stat.memory_max_bytes, stat.memory_peak_bytes
+        if limit is not None and peak is not None and peak >= NEARLY * limit:
+            return Oom(level, limit)
+    return Oom(NODE)

@@ -41,13 +41,12 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.oom import attribute
+from executor.pod.oom import attribute, note_exit, oom_levels
 from executor.pod.placement import needs_address, runtime_spec
 from executor.pod.sandbox import Sandbox
 from executor.pod.tasks import together
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup
     from executor.names import PodId
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
@@ -213,7 +212,9 @@ class PodRunner:
                     await self._make()
             except TimeoutError as error:
                 raise TimedOut(
-                    f"its set-up took longer than {limit_s:g} s", subject=f"pod {self.id}", mend="[pods] start_timeout_s"
+                    f"its set-up took longer than {limit_s:g} s",
+                    subject=f"pod {self.id}",
+                    mend="[pods] start_timeout_s",
                 ) from error
         self.post(SandboxReady(self.sandbox.ips))
 
@@ -256,17 +257,12 @@ class PodRunner:
     def exited(self, container: str, exit_code: int) -> None:
         """containerd saw the first process of `container` end. Read now what its cgroup still tells."""
         ours = self.struck is not None or self.pod.stop is not None
-        oom = attribute(self._levels(container)) if exit_code == KILLED_CODE and not ours else None
+        oom = None
+        if exit_code == KILLED_CODE and not ours:
+            levels = oom_levels(self._node.tree, self.spec, self.id, container)
+            oom = attribute(levels, self.pod.containers[container].pid, self.spec.pod_class)
+        note_exit(self.log, container, exit_code, oom)
         self.post(ContainerExited(container, exit_code, oom, self.containers.ran_s(container)))
-
-    def _levels(self, container: str) -> list[tuple[str, Cgroup]]:
-        tree, spec = self._node.tree, self.spec
-        return [
-            ("container", tree.container(spec.pod_class, spec.role, self.id, container)),
-            ("pod", self.sandbox.cgroup),
-            ("class", tree.subtree(spec.pod_class)),
-            ("executor", tree.root),
-        ]
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""

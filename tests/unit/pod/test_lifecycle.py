@@ -257,7 +257,7 @@ def test_out_of_memory_is_named_with_its_level() -> None:
     pod, _ = play(running(), ContainerExited("app", 137, Oom("container", 4 << 20)))
     last = finish(pod)[1]
     assert reports(last) == [(TaskState.FAILED, "REASON_CONTAINER_LIMITATION_MEMORY")]
-    assert isinstance(last[0], Report) and "limit of 4194304 bytes of its container" in last[0].message
+    assert isinstance(last[0], Report) and "its own limit of 4194304 bytes" in last[0].message
 
 
 def test_host_ports_are_free_before_mesos_hears_of_the_end() -> None:

@@ -1,0 +1,32 @@
+"""What running out of memory means for a task. Pure.
+
+Its own limit (the container's or its pod's) is the task's affair: it failed, and Mesos is told which limit it met. A
+limit that it shares with others is not: what was borrowed has been taken back, as by a revocation, and a regular task
+has failed without having done wrong.
+"""
+
+from __future__ import annotations
+
+from executor.mesos.status import TaskState
+from executor.pod.model import Oom, Outcome
+
+MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
+PREEMPTED = "REASON_CONTAINER_PREEMPTED"
+_LEVELS = {
+    "container": "its own limit",
+    "pod": "the limit of its pod",
+    "class": "the limit of all revocable pods together",
+    "executor": "the limit of the executor's Mesos container",
+}
+
+
+def out_of_memory(container: str, oom: Oom) -> Outcome:
+    """Raises nothing; a level without a limit of its own is the node."""
+    where = _LEVELS.get(oom.level, "the memory of the node")
+    limit = f" of {oom.limit_bytes} bytes" if oom.limit_bytes else ""
+    message = f"container {container} was killed for memory: {where}{limit} was met"
+    if oom.level in ("container", "pod"):
+        return Outcome(TaskState.FAILED, MEMORY_LIMIT, message, limit_bytes=oom.limit_bytes)
+    if oom.revocable:
+        return Outcome(TaskState.GONE, PREEMPTED, message)
+    return Outcome(TaskState.FAILED, MEMORY_LIMIT if oom.level in _LEVELS else None, message)

@@ -1,0 +1,85 @@
+"""Real memory kills at each level: whose limit it was is told right, and innocents live on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.revoking import PREEMPTED, how, regular, run
+from tests.support.rig import IMAGE, Rig, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+LIMITED = ("TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_EXECUTOR")
+HOG = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=200M count=1"
+LIMIT = {"resources": {"limits": {"memory": "24Mi"}}}
+
+
+def container(name: str, line: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "image": IMAGE, "command": ["sh", "-c", line], **fields}
+
+
+def events(rig: Rig, scheduler: Scheduler, code: str) -> list[dict[str, Any]]:
+    return [event for event in rig.journal("mixed", scheduler) if event.get("code") == code]
+
+
+def test_a_containers_own_limit(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
+    before = rig.pods()
+    spec = {"containers": [container("hog", HOG, **LIMIT), container("other", "sleep 1000")]}
+    run(rig, scheduler, rig.pod("task", revocable=True, mem=64, spec=spec))
+    assert wait_for(lambda: events(rig, scheduler, "pod.oom") or None, 20)
+    (oom,) = events(rig, scheduler, "pod.oom")
+    assert (oom["oom"], oom["limit_bytes"], oom["container"]) == ("container", 24 << 20, "hog")
+    scheduler.kill("task", grace_s=0)
+    assert unharmed(rig, before)
+
+
+def test_a_pods_limit_is_the_tasks_own(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
+    before = rig.pods()
+    scheduler.launch([rig.pod("task", mem=32, command=("sh", "-c", HOG))], rig.executor())
+    status = scheduler.wait_status("task", "TASK_FAILED", 30)
+    assert how(status) == LIMITED and "the limit of its pod of 33554432 bytes" in status.message
+    assert status.raw["limitation"]["resources"][0]["scalar"]["value"] == 32.0
+    assert unharmed(rig, before)
+
+
+def test_the_pool_of_the_revocable_pods_is_a_preemption(rig: Rig, scheduler: Scheduler) -> None:
+    """The pods together may use what each of them may, until an operator takes from the pool. The hog has been near
+    the limit of its own pod before: that is not why it dies.
+    """
+    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
+    before = rig.pods()
+    fill = "dd if=/dev/zero of=/dev/null bs=60M count=1"
+    line = f"{fill}; sleep 3; exec {fill}"
+    run(rig, scheduler, rig.pod("hog", revocable=True, mem=64, command=("sh", "-c", line)))
+    (hog,) = [pod for pod in rig.pods() if pod["name"] == "hog"]
+    group = Path("/sys/fs/cgroup/memory") / hog["cgroup"].lstrip("/")
+    assert wait_for(lambda: int((group / "memory.max_usage_in_bytes").read_text()) >= 60 << 20 or None, 10)
+    pool = group.parents[1]
+    assert pool.name == "revocable"
+    assert wait_for(lambda: tightened(pool, 48 << 20) or None, 2)
+    status = scheduler.wait_status("hog", ("TASK_GONE", "TASK_FAILED"), 30)
+    assert how(status) == PREEMPTED and "all revocable pods together of 50331648 bytes" in status.message
+    assert unharmed(rig, before)
+
+
+def tightened(pool: Path, limit_bytes: int) -> bool:
+    """v1 refuses a limit while it cannot reclaim down to it."""
+    try:
+        (pool / "memory.limit_in_bytes").write_text(str(limit_bytes))
+    except OSError:
+        return False
+    return True
+
+
+def unharmed(rig: Rig, before: list[dict[str, Any]]) -> bool:
+    """Every pod of `before` still runs the processes it had."""
+    names = {pod["name"] for pod in before}
+    now = {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in rig.pods() if pod["name"] in names}
+    assert now == {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in before}
+    return all(regular(rig)[pod["name"]] for pod in before if pod["class"] == "regular")
