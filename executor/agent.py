@@ -25,6 +25,7 @@ from executor.names import PodClass
 if TYPE_CHECKING:
     from cgroups import Membership, Tree
     from executor.containerd import Containerd
+    from executor.dns import Names
     from executor.pod.node import Node
 
 log = logs.get_logger(__name__)
@@ -59,12 +60,15 @@ def _watch_children_by_pidfd() -> None:
 async def _serve(config: Config, environment: Environment) -> None:
     from executor.journal import Journal
     from executor.mesos.driver import Driver
+    from executor.metrics.counters import Counters
 
     driver = Driver(environment)
     async with AsyncExitStack() as outer:
         journal = Journal(environment.sandbox / "journal.jsonl", max_bytes=config.log.journal_max_bytes)
         outer.callback(journal.close)
         outer.callback(logs.add_sink(journal.append))
+        counters = Counters()
+        outer.callback(logs.add_sink(counters.append))
         log.info(
             "executor starts",
             code="executor.started",
@@ -74,6 +78,7 @@ async def _serve(config: Config, environment: Environment) -> None:
         await outer.enter_async_context(driver)
         from executor.control import Server, socket_path
         from executor.dispatcher import Dispatcher
+        from executor.metrics import endpoint
         from executor.reaper import reap
         from executor.routes import routes
 
@@ -81,7 +86,9 @@ async def _serve(config: Config, environment: Environment) -> None:
             node = await open_node(config, environment, stack)
             dispatcher = Dispatcher(node, environment, driver, lambda: reap(config, node.containerd))
             socket = socket_path(config.node.run_dir, environment.container_id)
-            await stack.enter_async_context(Server(socket, routes(dispatcher, journal)))
+            metrics = endpoint.Metrics(dispatcher, counters)
+            await stack.enter_async_context(endpoint.port(config.control.metrics_port, metrics.answer))
+            await stack.enter_async_context(Server(socket, routes(dispatcher, journal, metrics)))
             await dispatcher.run()
         await dispatcher.last_word()
 
@@ -112,8 +119,17 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         cni=cni,
         tree=tree,
         classes=Classes(tree),
+        names=_names(config, environment) if config.dns.enabled else None,
         launching=asyncio.Semaphore(config.pods.max_launching),
     )
+
+
+def _names(config: Config, environment: Environment) -> Names:
+    from executor.dns import HostsDir, Names
+    from executor.dns.names import Zones
+
+    zones = Zones(config.dns.domain, config.dns.cluster_domain)
+    return Names(HostsDir(Path(config.dns.hosts_dir)), environment.container_id, environment.agent_id, zones)
 
 
 def _tree(root: str, stack: AsyncExitStack) -> Tree:

@@ -155,7 +155,7 @@ class ControlSection:
     """The control socket and metrics."""
 
     metrics_port: int = _key(
-        0, "TCP port of /metrics on every address; 0: on the control socket only.", least=0, most=65535
+        0, "TCP port of /metrics on 127.0.0.1; 0: on the control socket only.", least=0, most=65535
     )
 
 

@@ -18,12 +18,13 @@ from executor.names import RevocationId
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
     from executor.journal import Journal
+    from executor.metrics.endpoint import Metrics
     from executor.revocation.receipt import Receipt
 
 log = logs.get_logger(__name__)
 
 
-def routes(dispatcher: Dispatcher, journal: Journal) -> Routes:
+def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes:
     answers = _Answers(dispatcher, journal)
     return {
         ("GET", "/v1/executor"): answers.executor,
@@ -34,6 +35,7 @@ def routes(dispatcher: Dispatcher, journal: Journal) -> Routes:
         ("GET", "/v1/revocations/{id}"): answers.revocation,
         ("GET", "/v1/events"): answers.events,
         ("PUT", "/v1/log"): answers.set_log,
+        ("GET", "/metrics"): metrics.answer,
     }
 
 

@@ -1,0 +1,140 @@
+"""Every metric of the executor: name, help, labels, unit. Pure.
+
+Names follow Prometheus' rules: base units, `_total` on counters (added when they are shown), the prefix of the program.
+A name and its labels stay; help may be improved. packaging/doc/metrics.md is made from this list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+PREFIX: Final = "mesos_pod_executor"
+IDENTITY: Final = ("framework", "executor")
+"""Labels on every sample where several executors of a node share one document; Prometheus' own target labels tell
+them apart otherwise.
+"""
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`name` is without prefix and without `_total`. `labels` say what each one can be."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """As a query has it; a histogram adds _bucket, _sum and _count."""
+        return f"{PREFIX}_{self.name}" + ("_total" if self.kind is Kind.COUNTER else "")
+
+
+LABELS: Final = {
+    "agent": "Mesos agent id",
+    "class": "regular or revocable",
+    "code": "an event's code (events.md)",
+    "executor": "Mesos executor id",
+    "framework": "Mesos framework id",
+    "kind": "some: at least one task waited; full: all of them did",
+    "level": "info, warning or error",
+    "outcome": "the task state that Mesos was told, TASK_...",
+    "phase": "queued, sandbox, network, containers, start: the steps of a launch",
+    "reason": "Mesos' REASON_..., empty for none",
+    "resource": "cpu, memory or io",
+    "state": "of a pod or of a revocation",
+    "version": "the executor's version",
+    "what": "the kind of object: network, cgroup, files, task, container, snapshot",
+}
+
+_LAUNCH = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
+_PHASE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0, 120.0)
+_REVOCATION = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+def _counter(name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.COUNTER, text, labels)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Metric:
+    return Metric(name, Kind.GAUGE, text, labels)
+
+
+# --- from events
+
+EVENTS: Final = _counter("events", "Events by code: everything that is logged at INFO and above.", "code", "level")
+LAUNCH: Final = Metric(
+    "launch_seconds",
+    Kind.HISTOGRAM,
+    "Time from a launch's arrival until every container of the pod runs.",
+    ("class",),
+    _LAUNCH,
+)
+LAUNCH_PHASE: Final = Metric(
+    "launch_phase_seconds",
+    Kind.HISTOGRAM,
+    "Time that each step of a launch took; network and containers overlap.",
+    ("phase",),
+    _PHASE,
+)
+PODS_ENDED: Final = _counter(
+    "pods_ended", "Pods that ended, by what Mesos was told of it.", "class", "outcome", "reason"
+)
+LEAKS: Final = _counter("leaks", "Objects that could not be removed when their pod ended.", "what")
+REVOCATIONS: Final = _counter("revocations", "Receipts of revocations, by the state they tell.", "state")
+REVOCATION: Final = Metric(
+    "revocation_seconds",
+    Kind.HISTOGRAM,
+    "Time from a revocation's request until its last victim had ended (time to free).",
+    (),
+    _REVOCATION,
+)
+REVOCATION_VICTIMS: Final = _counter("revocation_victims", "Pods that revocations ended.")
+REVOCATION_FREED_CPUS: Final = _counter("revocation_freed_cpus", "Cpus that revocations gave back, as Mesos counts.")
+REVOCATION_FREED_MEMORY: Final = _counter(
+    "revocation_freed_memory_bytes", "Memory that revocations gave back, as measured."
+)
+
+# --- read when asked
+
+INFO: Final = _gauge("info", "Always 1; who this is.", "version", "framework", "executor", "agent")
+SUBSCRIBED: Final = _gauge("subscribed", "Whether the agent has ever taken this executor's subscription.")
+UNACKNOWLEDGED: Final = _gauge("unacknowledged_updates", "Status updates that the agent has not acknowledged yet.")
+PODS: Final = _gauge("pods", "Living pods.", "class", "state")
+LAUNCHES: Final = _gauge("launches_under_way", "Pods whose set-up or start is under way.")
+LAUNCHES_WAITING: Final = _gauge("launches_waiting", "Pods that wait for a place to be set up ([pods] max_launching).")
+STUCK: Final = _gauge("pods_stuck", "Pods whose processes do not die of SIGKILL.", "class")
+CPUS: Final = _gauge("class_cpus", "Cpus that Mesos accounts to a class's living pods.", "class")
+MEMORY: Final = _gauge("class_memory_bytes", "Memory that Mesos accounts to a class's living pods.", "class")
+USED_CPU: Final = _counter("class_cpu_usage_seconds", "CPU time used in a class's cgroup subtree.", "class")
+USED_MEMORY: Final = _gauge("class_memory_usage_bytes", "Memory in use in a class's cgroup subtree.", "class")
+PRESSURE: Final = _counter(
+    "class_pressure_waiting_seconds",
+    "Time that tasks of a class's subtree waited for a resource (PSI).",
+    "class",
+    "resource",
+    "kind",
+)
+PROCESS_CPU: Final = _counter("process_cpu_seconds", "CPU time that the executor itself used.")
+PROCESS_MEMORY: Final = _gauge("process_resident_memory_bytes", "Resident memory of the executor itself.")
+PROCESS_FDS: Final = _gauge("process_open_fds", "Open file descriptors of the executor itself.")
+PROCESS_START: Final = _gauge("process_start_time_seconds", "When the executor started, seconds since the epoch.")
+
+FROM_EVENTS: Final = (
+    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, LEAKS, REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS,
+    REVOCATION_FREED_MEMORY,
+)  # fmt: skip
+WHEN_ASKED: Final = (
+    INFO, SUBSCRIBED, UNACKNOWLEDGED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU, USED_MEMORY,
+    PRESSURE, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
+)  # fmt: skip
+ALL: Final = (*FROM_EVENTS, *WHEN_ASKED)

@@ -1,0 +1,109 @@
+"""What is read when somebody asks: pods by class and state, the classes' cgroups, queues, this process.
+
+A scrape reads one file for each number of the two class subtrees and none of a single pod, so that its cost does not
+grow with the pods.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from cgroups import CgroupError, Resource
+from executor import __version__
+from executor.metrics import catalog
+from executor.metrics.counters import Family, Labels
+from executor.names import PodClass
+from executor.pod.model import State
+
+if TYPE_CHECKING:
+    from cgroups import Cgroup
+    from executor.dispatcher import Dispatcher
+    from executor.pod.runner import PodRunner
+
+_SHOWN_STATES: Final = tuple(state for state in State if state not in (State.NEW, State.ENDED))
+
+
+def families(dispatcher: Dispatcher) -> Iterator[Family]:
+    """In the catalogue's order, what cannot be read now left out."""
+    pods = list(dispatcher.pods)
+    facts = dispatcher.describe()
+    identity = (__version__, str(facts["framework"]), str(facts["executor"]), str(facts["agent"]))
+    yield Family(catalog.INFO, {identity: 1.0})
+    yield _one(catalog.SUBSCRIBED, float(facts["subscribed"]))
+    yield _one(catalog.UNACKNOWLEDGED, facts["unacknowledged"])
+    yield from _pods(pods)
+    yield from _classes(dispatcher)
+    yield from _process()
+
+
+def _one(metric: catalog.Metric, value: float) -> Family:
+    return Family(metric, {(): float(value)})
+
+
+def _pods(pods: list[PodRunner]) -> Iterator[Family]:
+    states = Counter((str(each.spec.pod_class), str(each.pod.state)) for each in pods)
+    known = [(str(pod_class), str(state)) for pod_class in PodClass for state in _SHOWN_STATES]
+    yield Family(catalog.PODS, {labels: float(states[labels]) for labels in known})
+    waiting = sum(_waits(each) for each in pods)
+    yield _one(catalog.LAUNCHES, sum(each.launching for each in pods) - waiting)
+    yield _one(catalog.LAUNCHES_WAITING, waiting)
+    yield Family(catalog.STUCK, _by_class(pods, lambda each: float(bool(each.pod.stuck))))
+    yield Family(catalog.CPUS, _by_class(pods, lambda each: each.spec.resources.cpus))
+    yield Family(catalog.MEMORY, _by_class(pods, lambda each: float(each.spec.resources.mem_bytes)))
+
+
+def _waits(runner: PodRunner) -> bool:
+    return runner.pod.state is State.SETTING_UP and "queued" not in runner.phases_ms
+
+
+def _by_class(pods: Iterable[PodRunner], value: Any) -> dict[Labels, float]:
+    sums: dict[Labels, float] = {(str(pod_class),): 0.0 for pod_class in PodClass}
+    for each in pods:
+        sums[(str(each.spec.pod_class),)] += value(each)
+    return sums
+
+
+def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
+    used_cpu: dict[Labels, float] = {}
+    used_memory: dict[Labels, float] = {}
+    pressure: dict[Labels, float] = {}
+    for pod_class in map(str, PodClass):
+        group = dispatcher.node.tree.subtree(pod_class)
+        try:
+            usec, size_bytes = group.cpu_usage_usec(), group.memory_bytes()
+            pressure |= {(pod_class, *labels): value for labels, value in _pressure(group).items()}
+        except CgroupError:
+            continue
+        if usec is not None:
+            used_cpu[(pod_class,)] = usec / 1e6
+        if size_bytes is not None:
+            used_memory[(pod_class,)] = float(size_bytes)
+    yield Family(catalog.USED_CPU, used_cpu)
+    yield Family(catalog.USED_MEMORY, used_memory)
+    yield Family(catalog.PRESSURE, pressure)
+
+
+def _pressure(group: Cgroup) -> Mapping[Labels, float]:
+    found: dict[Labels, float] = {}
+    for resource in Resource:
+        pressure = group.pressure(resource)
+        if pressure is None:
+            continue
+        found[(str(resource), "some")] = pressure.some.total_usec / 1e6
+        if pressure.full is not None:
+            found[(str(resource), "full")] = pressure.full.total_usec / 1e6
+    return found
+
+
+def _process() -> Iterator[Family]:
+    this = psutil.Process()
+    yield _one(catalog.PROCESS_CPU, time.process_time())
+    yield _one(catalog.PROCESS_MEMORY, this.memory_info().rss)
+    yield _one(catalog.PROCESS_FDS, sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1)  # less the one that lists them
+    yield _one(catalog.PROCESS_START, this.create_time())
