@@ -81,6 +81,10 @@ CODES: Final = MappingProxyType(
             "The kernel killed a container for memory; `oom` says whose limit was met.",
             "container, pod: raise its limit. class, executor, node: the node is too full.",
         ),
+        "pod.hook": _info("A container's preStop hook has run."),
+        "pod.hook_failed": _warning(
+            "A preStop hook failed or could not be run; the container is stopped all the same.", "See `error`."
+        ),
         "pod.stopping": _info("It was asked to end; its grace runs."),
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),

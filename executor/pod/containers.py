@@ -13,11 +13,12 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
+from executor.pod import hooks
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.tasks import to_the_end
 
@@ -44,6 +45,8 @@ class Made:
     image: Image
     pid: int
     pidfd: int | None
+    process: Any
+    """What its first process is, as in the OCI document."""
     started_at: float | None = None  # monotonic
 
 
@@ -74,13 +77,14 @@ class Containers:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
         snapshot = snapshot_key(identity, self._attempts[name])
+        spec = self._runtime_spec(self._spec[name], image)
         async with ctrd.leases.hold(identity, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             await ctrd.containers.create(
                 identity,
                 image=image.name,
                 snapshot_key=snapshot,
-                spec=self._runtime_spec(self._spec[name], image),
+                spec=spec,
                 labels=labels,
                 shim_group=self._pod,
             )
@@ -89,7 +93,7 @@ class Containers:
         for path in (out, err):
             path.touch(mode=0o644)
         pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
-        self._made[name] = Made(identity, snapshot, image, pid, _pidfd(pid))
+        self._made[name] = Made(identity, snapshot, image, pid, _pidfd(pid), spec["process"])
 
     async def _image(self, reference: str) -> Image:
         try:
@@ -128,8 +132,18 @@ class Containers:
             return False
         return True
 
-    def signal_all(self, names: tuple[str, ...]) -> None:
+    async def terminate(self, names: tuple[str, ...]) -> None:
+        """The stop signal to all of these, to one with a preStop hook after it."""
+        hooked = [name for name in names if self._spec[name].pre_stop is not None]
         for name in names:
+            if name not in hooked:
+                self.signal(name)
+        await asyncio.gather(*(self._terminate_after_hook(name) for name in hooked))
+
+    async def _terminate_after_hook(self, name: str) -> None:
+        made, command = self._made.get(name), self._spec[name].pre_stop
+        if made is not None and made.started_at is not None and command is not None:
+            await hooks.pre_stop(self._node.containerd.tasks, made.id, made.process, command, log)
             self.signal(name)
 
     async def kill_all(self) -> None:

@@ -43,8 +43,18 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         requests=requests,
         ports=tuple(_port(port, context, f"{path}.ports[{index}]") for index, port in enumerate(one.ports)),
         mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts"),
+        pre_stop=_pre_stop(one, f"{path}.lifecycle.preStop"),
         security=security(one.security_context, context.pod.spec.security_context, f"{path}.securityContext"),
     )
+
+
+def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
+    hook = one.lifecycle.pre_stop
+    if hook is None:
+        return None
+    if hook.exec is None or not hook.exec.command:
+        raise InvalidTask("needs a command", subject=f"{path}.exec.command")
+    return hook.exec.command
 
 
 def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool = True) -> Limits:

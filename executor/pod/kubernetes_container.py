@@ -116,6 +116,23 @@ class SecurityContext(Identity, frozen=True):
     proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
 
 
+class ExecAction(Document, frozen=True):
+    command: Annotated[Text, supported("argv, run in the container without a shell")] = ()
+
+
+class PreStop(Document, frozen=True):
+    exec: Annotated[ExecAction | None, supported("before the stop signal, within the grace of any stop")] = None
+    http_get: Annotated[Any, refused(harmless=())] = None
+    tcp_socket: Annotated[Any, refused(harmless=())] = None
+    sleep: Annotated[Any, refused(harmless=())] = None
+
+
+class Lifecycle(Document, frozen=True):
+    pre_stop: Annotated[PreStop | None, supported()] = None
+    post_start: Annotated[Any, refused(harmless=())] = None
+    stop_signal: Annotated[Any, refused("the image's STOPSIGNAL is sent")] = None
+
+
 class Container(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
     image: Annotated[str, supported("a reference among the node's images")] = ""
@@ -139,7 +156,7 @@ class Container(Document, frozen=True):
     liveness_probe: Annotated[Any, refused()] = None
     readiness_probe: Annotated[Any, refused()] = None
     startup_probe: Annotated[Any, refused()] = None
-    lifecycle: Annotated[Any, refused()] = None
+    lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused()] = None
     restart_policy_rules: Annotated[Any, refused()] = None
     resize_policy: Annotated[Any, accepted("a running pod is not resized")] = None

@@ -161,7 +161,7 @@ class PodRunner:
             case Abort():
                 self._abort()
             case Terminate():
-                self.containers.signal_all(effect.containers)
+                self._spawn(self.containers.terminate(effect.containers), None)
             case Destroy():
                 self._spawn(self._do_destroy(), None)
             case TearDown():

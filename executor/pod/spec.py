@@ -129,6 +129,8 @@ class ContainerSpec:
     requests: Limits = Limits()
     ports: tuple[ContainerPort, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
+    pre_stop: tuple[str, ...] | None = None
+    """argv of a process that is run in the container before it gets its stop signal."""
     security: Security = Security()
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
@@ -178,6 +180,9 @@ class PodSpec:
     host_ports: tuple[PortMapping, ...] = ()
     """Ports of the node that must lead into the pod; empty with `host_network`, where they are the pod's already."""
     hostname: str = ""
+    subdomain: str = ""
+    task_names: tuple[str, ...] = ()
+    """What each of `task_ids` is called in Mesos' names: its discovery name, or else its name."""
     host_aliases: tuple[HostAlias, ...] = ()
     dns_policy: str = "ClusterFirst"
     dns_config: DnsConfig = DnsConfig()

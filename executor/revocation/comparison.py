@@ -7,7 +7,7 @@ went is named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,24 +33,29 @@ class PodProcesses:
 class Comparison:
     pods: int
     processes: int
+    """What was photographed before."""
     changed: tuple[str, ...]
     """One text for each pod that lost the first process of a container."""
     ended: tuple[int, ...]
-    """Other processes of regular pods that ended meanwhile, by themselves or not."""
+    """Other processes of regular pods that ended meanwhile, and all of pods that had a reason of their own."""
 
     @property
     def unchanged(self) -> bool:
         return not self.changed
 
 
-def compare(before: Mapping[PodId, PodProcesses], after: Mapping[PodId, PodProcesses]) -> Comparison:
-    """What of `before` is missing in `after`."""
+def compare(
+    before: Mapping[PodId, PodProcesses], after: Mapping[PodId, PodProcesses], excused: Collection[PodId] = ()
+) -> Comparison:
+    """What of `before` is missing in `after`. The `excused` pods ended meanwhile for a reason of their own."""
     changed: list[str] = []
     ended: list[int] = []
     for pod, old in before.items():
         new = after.get(pod, PodProcesses(pod, frozenset(), frozenset()))
         alive = new.first | new.others
-        if lost := old.first - alive:
+        if pod in excused:
+            ended.extend(process.pid for process in old.first - alive)
+        elif lost := old.first - alive:
             changed.append(f"{pod} lost {', '.join(str(process.pid) for process in sorted(lost))}")
         ended.extend(process.pid for process in old.others - alive)
     count = sum(len(old.first) + len(old.others) for old in before.values())

@@ -30,7 +30,7 @@ from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
 from executor.revocation.account import Account
 from executor.revocation.comparison import Comparison, compare
-from executor.revocation.proof import photographs, prove
+from executor.revocation.proof import excused, photographs, prove
 from executor.revocation.receipt import Left, Outcome, Receipt, State, Step
 from executor.revocation.request import Request, Select
 from executor.revocation.selection import Candidate, select
@@ -194,7 +194,7 @@ class Descent:
     def _finish(self) -> None:
         begin, left = self.ms, len(self.alive)
         self._living = Outcome.STUCK
-        self._comparison = compare(self._before, photographs(self._regular))
+        self._comparison = compare(self._before, photographs(self._regular), excused(self._regular))
         dead = f"{len(self.accounts) - left} pods without a process"
         self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
 

@@ -14,6 +14,8 @@ from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import PodProcesses, Process
 
+KILLED_CODE = 137  # 128 + SIGKILL
+
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.pod.runner import PodRunner
@@ -50,6 +52,16 @@ def photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
         runner.id: photograph(runner.id, runner.containers.pids(), runner.sandbox.cgroup.witnessed())
         for runner in regular
     }
+
+
+def excused(regular: Iterable[PodRunner]) -> set[PodId]:
+    """Those whose end somebody asked for, or whose containers ended by themselves and not of a SIGKILL."""
+    return {runner.id for runner in regular if runner.pod.stop is not None or _ended_by_itself(runner)}
+
+
+def _ended_by_itself(runner: PodRunner) -> bool:
+    codes = [status.exit_code for status in runner.pod.containers.values()]
+    return runner.pod.outcome is not None and KILLED_CODE not in codes
 
 
 def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> PodProcesses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.support.mesos.history import Status
@@ -25,6 +26,11 @@ def run(rig: Rig, scheduler: Scheduler, *tasks: dict[str, Any]) -> str:
 def regular(rig: Rig) -> Processes:
     """The processes of every regular pod, by the pod's name."""
     return {pod["name"]: rig.processes(pod) for pod in rig.pods() if pod["class"] == "regular"}
+
+
+def events(rig: Rig, code: str) -> list[dict[str, Any]]:
+    """What the living executor's journal has of this code."""
+    return [json.loads(line) for line in rig.command("events", "--code", code, "--json").stdout.splitlines()]
 
 
 def how(status: Status) -> tuple[str, str, str]:

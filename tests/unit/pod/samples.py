@@ -82,6 +82,7 @@ FULL_POD: Document = {
         "priority": 100,
         "hostNetwork": True,
         "hostname": "front",
+        "subdomain": "shop",
         "hostAliases": [{"ip": "10.0.0.9", "hostnames": ["db.local"]}],
         "dnsPolicy": "ClusterFirstWithHostNet",
         "dnsConfig": {
@@ -117,6 +118,7 @@ FULL_POD: Document = {
                 "args": ["--serve"],
                 "workingDir": "/srv",
                 "imagePullPolicy": "IfNotPresent",
+                "lifecycle": {"preStop": {"exec": {"command": ["/app", "--drain"]}}},
                 "resizePolicy": [{"resourceName": "cpu"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
