@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from executor import log as logs
 from executor import owners
 from executor.config import Config, read
-from executor.errors import CgroupFailure, ExecutorError
+from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.mesos.environment import Environment
 from executor.names import PodClass
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logs.get_logger(__name__)
 
-DEFAULT_ROOT = "/mesos-pod-executor"
 CONNECT_S = 45.0
 """How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
 
@@ -79,12 +78,11 @@ async def _serve(config: Config, environment: Environment) -> None:
         from executor.control import Server, socket_path
         from executor.dispatcher import Dispatcher
         from executor.metrics import endpoint
-        from executor.reaper import reap
         from executor.routes import routes
 
         async with AsyncExitStack() as stack:
             node = await open_node(config, environment, stack)
-            dispatcher = Dispatcher(node, environment, driver, lambda: reap(config, node.containerd))
+            dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))
             socket = socket_path(config.node.run_dir, environment.container_id)
             metrics = endpoint.Metrics(dispatcher, counters)
             await stack.enter_async_context(endpoint.port(config.control.metrics_port, metrics.answer))
@@ -124,6 +122,25 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     )
 
 
+async def _keep_clean(node: Node) -> None:
+    """What executors of this node left that are dead, or die while this one lives, is released. Raises Failure."""
+    from executor.neighbours import keep_clean
+    from executor.reaper import reap
+
+    async def settled() -> bool:
+        try:
+            return not (await reap(node.config, node.containerd)).failed
+        except ExecutorError as error:
+            log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
+            return False
+
+    run_dir = Path(node.config.node.run_dir)
+    try:
+        await keep_clean(run_dir, node.owner, settled)
+    except OSError as error:
+        raise Failure(f"cannot be watched: {error}", subject=str(run_dir), mend="see fs.inotify in sysctl") from error
+
+
 def _names(config: Config, environment: Environment) -> Names:
     from executor.dns import HostsDir, Names
     from executor.dns.names import Zones
@@ -155,7 +172,7 @@ def _root(config: Config, environment: Environment) -> str:
     for path in Membership.of(os.getpid()).paths.values():
         if path.endswith(f"/{environment.container_id}"):
             return path
-    return f"{config.cgroups.root or DEFAULT_ROOT}/{environment.container_id}"
+    return owners.own_root(config.cgroups.root, environment.container_id)
 
 
 def _leave(tree: Tree, before: Membership) -> None:

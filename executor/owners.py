@@ -22,6 +22,7 @@ from executor.errors import Failure
 from executor.names import MesosContainerId
 
 SUFFIX = ".owner"
+DEFAULT_ROOT = "/mesos-pod-executor"
 
 
 def netns_parent(run_dir: str) -> Path:
@@ -32,6 +33,11 @@ def netns_parent(run_dir: str) -> Path:
 def cni_parent(state_dir: str) -> Path:
     """Where each executor has a directory of its name, with the records of its attachments."""
     return Path(state_dir) / "cni"
+
+
+def own_root(configured: str, container: MesosContainerId) -> str:
+    """The cgroup of an executor whose agent made none; `configured` is [cgroups] root."""
+    return f"{configured or DEFAULT_ROOT}/{container}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,21 @@ def living(run_dir: Path) -> frozenset[MesosContainerId]:
         finally:
             os.close(descriptor)
     return frozenset(alive)
+
+
+def listed(run_dir: Path) -> list[Owner]:
+    """What every owner file says, of living and of dead executors; whose file went meanwhile is left out."""
+    found = []
+    for path in sorted(run_dir.glob(f"*{SUFFIX}")):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            found.append(_read(MesosContainerId(path.name.removesuffix(SUFFIX)), descriptor))
+        finally:
+            os.close(descriptor)
+    return found
 
 
 def _lock(descriptor: int) -> bool:

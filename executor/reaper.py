@@ -33,6 +33,9 @@ log = get_logger(__name__)
 
 DIE_S = 10.0
 """How long killed processes may take to end."""
+AGENT_S = 2.0
+"""How long the agent may take to remove the container of an executor that has just died."""
+LOOK_S = 0.05
 
 
 @dataclass
@@ -89,11 +92,26 @@ async def _names_on_node(config: Config, containerd: Containerd) -> set[MesosCon
 async def _reap_one(owner: Owner, config: Config, containerd: Containerd, result: Reaped) -> None:
     from cgroups import CgroupError
 
-    for step in (_processes, _containers, _networks, _cgroups):
+    for step in (_agent_first, _processes, _names, _containers, _networks, _cgroups):
         try:
             await step(owner, config, containerd, result)
         except (ExecutorError, CgroupError, OSError) as error:
             result.failed.append(f"executor {owner.container}: {error}")
+
+
+async def _agent_first(owner: Owner, config: Config, __: Containerd, ___: Reaped) -> None:
+    """Lets the agent finish: it kills and removes a dead executor's container itself (v1), and must not find
+    directories gone while it does. It may be away, so the time is limited.
+    """
+    from cgroups import Hierarchies
+
+    freezer = Hierarchies.discover().v1.get("freezer")
+    if freezer is None or owner.cgroup_root in ("", owners.own_root(config.cgroups.root, owner.container)):
+        return
+    for _ in range(round(AGENT_S / LOOK_S)):
+        if not (freezer / owner.cgroup_root.lstrip("/")).exists():
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 async def _processes(owner: Owner, _: Config, __: Containerd, result: Reaped) -> None:
@@ -109,6 +127,13 @@ async def _processes(owner: Owner, _: Config, __: Containerd, result: Reaped) ->
     if not await pods.wait_unpopulated(DIE_S):
         raise ContainerdFailure(f"processes do not die: {sorted(pods.pids())}", subject=pods.path)
     result.add("processes", len(living))
+
+
+async def _names(owner: Owner, config: Config, _: Containerd, result: Reaped) -> None:
+    from executor.dns import remove_owner
+
+    if count := remove_owner(Path(config.dns.hosts_dir), owner.container):
+        result.add("names", count)
 
 
 async def _containers(owner: Owner, _: Config, containerd: Containerd, result: Reaped) -> None:
