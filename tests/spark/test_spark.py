@@ -116,14 +116,11 @@ def assert_all_reached_all(lab: Site, gate: Gate, webs: list[str]) -> None:
 
 def assert_spark_ran_on(lab: Site) -> None:
     """As the master has it: Spark's own tasks, one on each agent, on the agents' network, ended in peace."""
-    frameworks = {
-        framework["framework_info"]["id"]["value"]
-        for framework in lab.cluster.master.operator.call("GET_FRAMEWORKS")["get_frameworks"]["completed_frameworks"]
-        if framework["framework_info"]["name"] == "wordcount"
-    }
-    completed = lab.cluster.master.operator.tasks()["completed_tasks"]
-    tasks = [task for task in completed if task["framework_id"]["value"] in frameworks]
-    tasks = [task for task in tasks if task["framework_id"]["value"] == max(frameworks)]
+    operator = lab.cluster.master.operator
+    ended = operator.call("GET_FRAMEWORKS")["get_frameworks"]["completed_frameworks"]
+    infos = [framework["framework_info"] for framework in ended]
+    newest = max(info["id"]["value"] for info in infos if info["name"] == "wordcount")
+    tasks = [task for task in operator.tasks()["completed_tasks"] if task["framework_id"]["value"] == newest]
     assert {task["agent_id"]["value"] for task in tasks} == {rig.agent.agent_id for rig in lab.hosts}
     assert {task["container"]["network_infos"][0]["name"] for task in tasks} == {"podnet"}
     assert {task["state"] for task in tasks} <= {"TASK_FINISHED", "TASK_KILLED"}, tasks

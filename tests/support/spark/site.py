@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from tests.support.spark.hosts import HERE, Host, hosts
 
 AGENT_PORT = 5051
 ALLOCATION_INTERVAL_S = 0.1  # as options.py tells the master
+ISOLATION = ("cgroups/cpu", "cgroups/mem", "network/cni")
+"""Not filesystem/linux: under it an executor's pins of network namespaces are mounts that containerd does not see."""
 RESOURCES = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]"
 REVOCABLE = {"cpus": 4, "mem": 2048}
 
@@ -33,7 +36,7 @@ class HostRig(Rig):
         self.cgroup = f"{self.cgroup}/{host.name}"
         options = AgentOptions(
             launcher="linux",
-            isolation=("cgroups/cpu", "cgroups/mem", "network/cni"),
+            isolation=ISOLATION,
             cni_config_dir=self.cni_config,
             estimator=True,
             revocable_cpu_low_priority=False,
@@ -101,8 +104,19 @@ class Site:
 
 
 @contextmanager
+def _shared_mounts() -> Iterator[None]:
+    """As an init system leaves them, and as Mesos expects them; the private node has made them private."""
+    subprocess.run(["mount", "--make-rshared", "/"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+@contextmanager
 def site() -> Iterator[Site]:
     with ExitStack() as stack:
+        stack.enter_context(_shared_mounts())
         machines = stack.enter_context(hosts())
         cluster = stack.enter_context(Cluster(0, address=HERE))
         yield Site(cluster, tuple(stack.enter_context(HostRig(machine, cluster)) for machine in machines))

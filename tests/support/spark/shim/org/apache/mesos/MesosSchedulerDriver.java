@@ -41,6 +41,7 @@ public class MesosSchedulerDriver implements SchedulerDriver {
   private final AtomicReference<Status> status = new AtomicReference<>(Status.DRIVER_NOT_STARTED);
   private final CountDownLatch ended = new CountDownLatch(1);
   private boolean registeredBefore;
+  private boolean connected;
 
   public MesosSchedulerDriver(Scheduler scheduler, FrameworkInfo framework, String master) {
     this(scheduler, framework, master, true);
@@ -142,6 +143,7 @@ public class MesosSchedulerDriver implements SchedulerDriver {
         throw thrown;
       }
       if (isRunning()) {
+        disconnected();
         pause();
       }
     }
@@ -174,6 +176,7 @@ public class MesosSchedulerDriver implements SchedulerDriver {
   private void subscribed(Event.Subscribed subscribed) {
     MasterInfo info = Versions.convert(subscribed.getMasterInfo(), MasterInfo.parser());
     calls.setFrameworkId(subscribed.getFrameworkId());
+    connected = true;
     if (registeredBefore) {
       scheduler.reregistered(this, info);
       return;
@@ -206,10 +209,14 @@ public class MesosSchedulerDriver implements SchedulerDriver {
     }
   }
 
-  private void pause() {
-    if (registeredBefore) {
+  private void disconnected() {
+    if (connected) {
+      connected = false;
       scheduler.disconnected(this);
     }
+  }
+
+  private static void pause() {
     try {
       Thread.sleep(RETRY_MS);
     } catch (InterruptedException interrupted) {
