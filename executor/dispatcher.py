@@ -108,6 +108,8 @@ class Dispatcher:
                 self.subscribed = event
                 self._farewell.subscribed(event.executor_info)
                 self._capabilities = Capabilities.of(event.framework_info)
+                if self.node.names is not None:
+                    self.node.names.framework = str(event.framework_info.get("name", ""))
             case events.Launch():
                 self._launch(event)
             case events.Kill():
@@ -176,9 +178,9 @@ class Dispatcher:
             runner.post(Stop(StopCause.KILL, event.grace_s))
 
     def _report(self, runner: PodRunner, report: Report) -> None:
-        labels: statuses.Labels = {}
+        labels = runner.sandbox.labels
         if report.revocation is not None:
-            labels = self._revocation_labels(runner, report.revocation)
+            labels |= self._revocation_labels(runner, report.revocation)
         endpoint = self.environment.agent_endpoint.rpartition(":")[0]
         infos = network_infos(runner.sandbox.requests, runner.sandbox.attachments, endpoint)
         self._send(report, infos, labels)

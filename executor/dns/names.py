@@ -132,14 +132,11 @@ def mesos_names(task: str, task_id: str, framework: str, agent_id: str, domain: 
     return tuple(name for name in (f"{short}.{tail}", f"{own}.{tail}") if is_name(name))
 
 
-def pod_names(
-    spec: PodSpec, ips: Sequence[str], zones: Zones, *, mesos: Sequence[str] = (), subdomain: str = ""
-) -> PodNames:
+def pod_names(spec: PodSpec, ips: Sequence[str], zones: Zones, *, mesos: Sequence[str] = ()) -> PodNames:
     """A pod's names in Kubernetes' style, then those of its tasks (`mesos`)."""
     pod, service = zones.pod(spec.namespace), zones.service(spec.namespace)
     names = [f"{spec.name}.{pod}"]
-    names += [f"{spec.hostname}.{subdomain}.{service}", f"{subdomain}.{service}"] if subdomain else []
-    for each in services(spec.annotations, spec.labels):
+    for each in (*filter(None, [spec.subdomain]), *services(spec.annotations, spec.labels)):
         names += [f"{each}.{service}", f"{spec.hostname}.{each}.{service}"]
     return PodNames(first_of_each_family(ips), (*dict.fromkeys(names), *mesos), pod)
 

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from executor.dns.book import Book
 from executor.dns.hostsdir import HostsDir
-from executor.dns.names import PodNames, Zones, hosts_text
+from executor.dns.names import PodNames, Zones, hosts_text, mesos_names, pod_names
 from executor.errors import Failure
-from executor.names import MesosContainerId, PodId
+from executor.names import AgentId, MesosContainerId, PodId
+
+if TYPE_CHECKING:
+    from executor.pod.spec import PodSpec
 
 
 class Names:
     """One executor's files, `<Mesos container id>.<pod id>`. Every call takes well under a millisecond and blocks."""
 
-    def __init__(self, hosts: HostsDir, owner: MesosContainerId, zones: Zones) -> None:
+    def __init__(self, hosts: HostsDir, owner: MesosContainerId, agent: AgentId, zones: Zones) -> None:
         self.zones = zones
+        self.framework = ""
+        """Its name; known once the executor has subscribed."""
+        self._agent = agent
         self._hosts = hosts
         self._owner = owner
         self._book: Book[PodId] = Book()
+
+    def of(self, spec: PodSpec, ips: Sequence[str]) -> PodNames:
+        """What a pod is called that has these addresses: its own names, then those of its tasks."""
+        tasks = zip(spec.task_names, spec.task_ids, strict=False)
+        mesos = [mesos_names(name, task, self.framework, self._agent, self.zones.domain) for name, task in tasks]
+        return pod_names(spec, ips, self.zones, mesos=[name for names in mesos for name in names])
 
     def publish(self, pod: PodId, names: PodNames) -> None:
         """Also to change them: the old ones are gone in the same step. Raises Failure."""

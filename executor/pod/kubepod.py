@@ -60,6 +60,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         hostname=common.dns_label(spec.hostname, "spec.hostname")
         if spec.hostname
         else common.slug(identity["metadata.name"]),
+        subdomain=common.dns_label(spec.subdomain, "spec.subdomain") if spec.subdomain else "",
         host_aliases=_host_aliases(decoded),
         dns_policy=spec.dns_policy,
         dns_config=_dns_config(spec.dns_config, spec.dns_policy),

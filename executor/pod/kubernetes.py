@@ -91,7 +91,7 @@ class PodSpec(Document, frozen=True):
     volumes: Annotated[tuple[Volume, ...], supported("emptyDir and hostPath")] = ()
     init_containers: Annotated[Any, refused()] = None
     ephemeral_containers: Annotated[Any, refused()] = None
-    subdomain: Annotated[Any, refused()] = None
+    subdomain: Annotated[str, supported("a DNS label; see `mesos-pod-executor dns`")] = ""
     host_pid: Annotated[Any, refused()] = field(default=None, name="hostPID")
     host_ipc: Annotated[Any, refused()] = field(default=None, name="hostIPC")
     share_process_namespace: Annotated[Any, refused()] = None

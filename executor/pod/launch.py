@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from executor.errors import InvalidTask
@@ -23,6 +24,13 @@ def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) ->
     infos = [_task(task, path) for task, path in zip(tasks, paths, strict=True)]
     common.unique((f"{path}.task_id", info.task_id.value) for info, path in zip(infos, paths, strict=True))
     resources = _resources(infos, paths, group=group)
+    pod = _described(infos, paths, resources, policy, group=group)
+    return replace(pod, task_names=tuple(map(_name, infos)))
+
+
+def _described(
+    infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy, *, group: bool
+) -> PodSpec:
     if infos[0].data and not group:
         from executor.pod import kubepod
 
@@ -34,6 +42,12 @@ def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) ->
             mend = "launch it alone with LAUNCH, or describe the containers by the group's tasks"
             raise InvalidTask("a task of a group describes one container, not a pod", subject=f"{path}.data", mend=mend)
     return taskpod.pod(infos, paths, resources, policy)
+
+
+def _name(info: TaskInfo) -> str:
+    discovery = info.discovery
+    name = discovery.get("name") if isinstance(discovery, dict) else None
+    return name if name and isinstance(name, str) else info.name
 
 
 def _task(task: Any, path: str) -> TaskInfo:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cgroups import Tree
     from executor.cni import Cni
     from executor.containerd import Containerd
+    from executor.dns import Names
     from executor.pod.classes import Classes
 
 OWNER_LABEL = "mesos-pod-executor/executor"
@@ -35,6 +36,8 @@ class Node:
     cni: Cni
     tree: Tree
     classes: Classes
+    names: Names | None
+    """None: pods are not published."""
     launching: asyncio.Semaphore
     """Bounds how many pods are set up at the same time."""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
 from executor.cni import resolver
+from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.log import get_logger
 from executor.names import PodId
@@ -24,7 +26,8 @@ from executor.pod.network import requests
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from executor.cni import Attachment
+    from executor.cni import Attachment, Dns
+    from executor.dns import PodNames
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
 
@@ -43,6 +46,7 @@ class Sandbox:
         self.directory = node.directory(pod)
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
+        self._names: PodNames | None = None
 
     @property
     def netns(self) -> Path | None:
@@ -53,6 +57,12 @@ class Sandbox:
     def ips(self) -> tuple[str, ...]:
         """Without prefix length, in the order of the networks."""
         return tuple(ip.split("/")[0] for attachment in self.attachments for ip in attachment.ips)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """For status updates: the pod's names, while it has any, for the name servers of other nodes."""
+        published = self._node.names
+        return to_labels(self._names, published.zones) if published is not None and self._names is not None else {}
 
     async def prepare(self) -> None:
         """The cgroup, the directories, the empty files, the namespace without a network. Raises CgroupFailure,
@@ -86,27 +96,55 @@ class Sandbox:
     def _write_names(self, attachments: Sequence[Attachment]) -> None:
         """resolv.conf and hosts, in place: the containers may have them mounted already."""
         spec, on_host = self._spec, self.netns is None
-        dns = next((attachment.dns for attachment in attachments if attachment.dns.nameservers), None)
+        dns = next((self._searching(made.dns) for made in attachments if made.dns.nameservers), None)
         names = resolver.resolv_conf(
             spec.dns_policy, spec.dns_config, dns, _text(HOST_RESOLV_CONF), host_network=on_host
         )
         hosts = resolver.hosts_file(
-            spec.hostname, self.ips, spec.host_aliases, host_text=_text(HOST_HOSTS) if on_host else None
+            spec.hostname,
+            self.ips,
+            spec.host_aliases,
+            domain=self._domain(),
+            host_text=_text(HOST_HOSTS) if on_host else None,
         )
         (self.directory / "resolv.conf").write_text(names)
         (self.directory / "hosts").write_text(hosts)
 
+    def _searching(self, dns: Dns) -> Dns:
+        """A plain name is looked for in the pod's namespace first, then where the network says."""
+        if self._node.names is None:
+            return dns
+        search = dns.search or tuple(filter(None, [dns.domain]))
+        return replace(dns, search=(*self._node.names.zones.search(self._spec.namespace), *search))
+
+    def _domain(self) -> str:
+        """What follows the host name in the pod's full name, as in Kubernetes."""
+        if self._node.names is None or not self._spec.subdomain:
+            return ""
+        return f"{self._spec.subdomain}.{self._node.names.zones.service(self._spec.namespace)}"
+
     async def connect(self) -> None:
-        """Attach the networks, then write the names. Raises NetworkFailure, InvalidConfig."""
-        if self.netns is None:
+        """Attach the networks, write and publish the names. Raises NetworkFailure, InvalidConfig."""
+        if self.netns is not None:
+            self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
+            self._write_names(self.attachments)
+        self._publish()
+
+    def _publish(self) -> None:
+        """A pod whose names cannot be published is a pod all the same."""
+        if self._node.names is None:
             return
-        self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
-        self._write_names(self.attachments)
+        self._names = self._node.names.of(self._spec, self.ips or (self._node.address,))
+        try:
+            self._node.names.publish(self._pod, self._names)
+        except Failure as error:
+            log.warning("could not publish the pod's names", code="dns.unpublished", pod=self._pod, error=error)
 
     async def remove(self) -> list[str]:
         """Everything; what could not be removed, in words."""
         leaked: list[str] = []
         for what, step in (
+            ("names", self._withdraw),
             ("network", self._disconnect),
             ("cgroup", self._remove_cgroup),
             ("files", self._remove_files),
@@ -117,6 +155,12 @@ class Sandbox:
                 log.warning("could not remove", code="pod.leaked", pod=self._pod, what=what, error=str(error))
                 leaked.append(f"{what}: {error}")
         return leaked
+
+    async def _withdraw(self) -> None:
+        """Before the addresses are another pod's."""
+        if self._node.names is not None:
+            self._names = None
+            self._node.names.withdraw(self._pod)
 
     async def _disconnect(self) -> None:
         if self.netns is None:

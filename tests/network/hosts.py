@@ -7,6 +7,7 @@ beside the master. To be used in the private node.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 
 from executor.dns.hostsdir import HostsDir
 from tests.network.names import Service, configuration, ip, resolves
+from tests.support import cgroupdirs
 from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
@@ -60,7 +62,7 @@ class Host:
     @property
     def run_dir(self) -> Path:
         """What /run/mesos-pod-executor is on a host of its own."""
-        return self.directory / f"{self.name}.run"
+        return Path(f"/run/{self.name}")
 
     def environment(self, *mesos: str) -> dict[str, str]:
         """The program's configuration on this host."""
@@ -112,7 +114,11 @@ class Host:
         (self.cni_config / "podnet.conf").write_text(json.dumps(conf))
 
     def tear_down(self) -> None:
-        subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
+        """The link by hand: the namespace itself lives on until the last process in it is reaped."""
+        for command in (["ip", "link", "delete", f"v{self.name}"], ["ip", "netns", "delete", self.name]):
+            subprocess.run(command, check=False, capture_output=True)
+        for path in (self.hosts.path, self.run_dir):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
@@ -144,7 +150,17 @@ def mesos(hosts: list[Host], options: AgentOptions = OPTIONS) -> Iterator[tuple[
             )
             for host in hosts
         ]
-        yield cluster, agents
+        try:
+            yield cluster, agents
+        finally:
+            halt(cluster)
+
+
+def halt(cluster: Cluster) -> None:
+    """End the agents. One that dies while it destroys a container leaves that frozen, and nothing kills it then."""
+    for agent in cluster.agents:
+        agent.kill()
+        cgroupdirs.thaw(cgroupdirs.below(agent.cgroups_root))
 
 
 def launch(scheduler: Scheduler, agent: MesosAgent, task_id: str, command: str, **fields: Any) -> str:

@@ -15,7 +15,7 @@ import pytest
 from executor.dns.hostsdir import HostsDir, remove_owner
 from executor.dns.names import PodNames, Zones, hosts_text
 from executor.dns.publisher import Names
-from executor.names import MesosContainerId, PodId
+from executor.names import AgentId, MesosContainerId, PodId
 from tests.network.names import NOERROR, NXDOMAIN, SERVER, SERVER6, Service, ask, dnsmasq, ip, resolves
 
 pytestmark = pytest.mark.root
@@ -29,7 +29,7 @@ def write(hosts: HostsDir, name: str, *pairs: tuple[str, str]) -> None:
 
 
 def test_names_come_change_and_go_while_it_runs(server: Service, hosts: HostsDir) -> None:
-    names = Names(hosts, OWNER, Zones())
+    names = Names(hosts, OWNER, AgentId("a-S0"), Zones())
     web = "web.default.pod.cluster.local"
     names.publish(POD, PodNames(("10.0.0.2", "fd00::2"), (web, "web.fw.mesos"), "default.pod.cluster.local"))
     assert resolves(web, "10.0.0.2") < 1
@@ -49,7 +49,7 @@ def test_names_come_change_and_go_while_it_runs(server: Service, hosts: HostsDir
 
 
 def test_several_pods_stand_behind_one_service(server: Service, hosts: HostsDir) -> None:
-    names = Names(hosts, OWNER, Zones())
+    names = Names(hosts, OWNER, AgentId("a-S0"), Zones())
     service = "web.default.svc.cluster.local"
     for number in (1, 2, 3):
         names.publish(PodId(f"pod-{number:012x}"), PodNames((f"10.0.0.{number}",), (service,)))
@@ -60,7 +60,7 @@ def test_several_pods_stand_behind_one_service(server: Service, hosts: HostsDir)
 
 def test_pods_of_one_service_on_the_node_s_address(server: Service, hosts: HostsDir) -> None:
     """dnsmasq forgets a name with the first file that brought it; the second one's must not be lost."""
-    names = Names(hosts, OWNER, Zones())
+    names = Names(hosts, OWNER, AgentId("a-S0"), Zones())
     other = PodId("pod-ffffffffffff")
     for pod in (POD, other):
         names.publish(pod, PodNames(("10.0.0.1",), ("web.default.svc.cluster.local",)))
@@ -243,7 +243,7 @@ def test_a_dnsmasq_that_was_found_running_serves_too(addresses: None, hosts: Hos
 
 
 def test_the_list_shows_what_is_published(hosts: HostsDir, tmp_path: Path) -> None:
-    Names(hosts, OWNER, Zones()).publish(POD, PodNames(("10.0.0.2",), ("web.mesos",)))
+    Names(hosts, OWNER, AgentId("a-S0"), Zones()).publish(POD, PodNames(("10.0.0.2",), ("web.mesos",)))
     service = dnsmasq(hosts, tmp_path / "log")
     (shown,) = json.loads(service.run("dns", "list", "--json").stdout)["names"]
     assert (shown["owner"], shown["object"]) == (OWNER, POD)

@@ -12,7 +12,7 @@ from executor.dns.hostsdir import HostsDir, remove_owner
 from executor.dns.names import PodNames, Zones
 from executor.dns.publisher import Names
 from executor.errors import Failure, NotFound
-from executor.names import MesosContainerId, PodId
+from executor.names import AgentId, MesosContainerId, PodId
 
 OWNER = "6f1c2a6e-7bb8-4e0c-9a49-1f0a2b3c4d5e"
 POD = PodId("pod-0123456789ab")
@@ -118,7 +118,7 @@ def names_in(hosts: HostsDir, pod: PodId) -> str:
 
 def test_pods_are_published_changed_and_withdrawn(tmp_path: Path) -> None:
     hosts = HostsDir(tmp_path / "names")
-    names = Names(hosts, MesosContainerId(OWNER), Zones())
+    names = Names(hosts, MesosContainerId(OWNER), AgentId("a-S0"), Zones())
     names.publish(
         POD, PodNames(("10.0.0.2", "fd00::2"), ("web.default.pod.cluster.local",), "default.pod.cluster.local")
     )
@@ -136,7 +136,7 @@ def test_pods_are_published_changed_and_withdrawn(tmp_path: Path) -> None:
 def test_pods_on_the_node_s_network_share_a_service(tmp_path: Path) -> None:
     """dnsmasq keeps a name and address of the first file only, so they must never stand in two."""
     hosts = HostsDir(tmp_path / "names")
-    names = Names(hosts, MesosContainerId(OWNER), Zones())
+    names = Names(hosts, MesosContainerId(OWNER), AgentId("a-S0"), Zones())
     other = PodId("pod-ffffffffffff")
     for pod in (POD, other):
         names.publish(pod, PodNames(("10.0.0.1",), ("web.default.svc.cluster.local",)))
@@ -148,7 +148,7 @@ def test_pods_on_the_node_s_network_share_a_service(tmp_path: Path) -> None:
 
 def test_what_could_not_be_published_can_be_again(tmp_path: Path) -> None:
     hosts = HostsDir(tmp_path / "names")
-    names = Names(hosts, MesosContainerId(OWNER), Zones())
+    names = Names(hosts, MesosContainerId(OWNER), AgentId("a-S0"), Zones())
     hosts.ensure()
     obstacle = hosts.path / f".{OWNER}.{POD}"
     obstacle.mkdir()

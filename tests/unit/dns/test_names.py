@@ -117,12 +117,12 @@ def test_the_first_address_of_each_family_counts() -> None:
 
 
 def test_a_pod_has_kubernetes_names() -> None:
-    pod = spec(namespace="prod", hostname="w0", annotations={SERVICE_KEY: "web, api,web"})
-    made = pod_names(pod, ["10.0.0.2/16", "fd00::2/64"], ZONES, mesos=["web-0.fw.mesos"], subdomain="sub")
+    pod = spec(namespace="prod", hostname="w0", subdomain="sub", annotations={SERVICE_KEY: "web, api,web"})
+    made = pod_names(pod, ["10.0.0.2/16", "fd00::2/64"], ZONES, mesos=["web-0.fw.mesos"])
     assert made.names == (
         "web-0.prod.pod.cluster.local",
-        "w0.sub.prod.svc.cluster.local",
         "sub.prod.svc.cluster.local",
+        "w0.sub.prod.svc.cluster.local",
         "web.prod.svc.cluster.local",
         "w0.web.prod.svc.cluster.local",
         "api.prod.svc.cluster.local",
