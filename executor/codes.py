@@ -102,6 +102,7 @@ CODES: Final = MappingProxyType(
         "revocation.refused": _warning(
             "A revocation was refused; nothing was changed.", "See `error`; mend the request."
         ),
+        "revocation.exercise": _info("A revocation was rehearsed: its victims were stopped for a moment."),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
         "revocation.notice_failed": _warning(
             "A pod could not be given notice; it is ended all the same.", "See `error`: the sandbox's disk?"

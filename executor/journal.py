@@ -23,6 +23,8 @@ from executor.log import get_logger, timestamp
 
 Event = Mapping[str, Any]
 
+FILE: Final = "journal.jsonl"
+
 _log = get_logger(__name__)
 _NOT_KEPT: Final = frozenset({"logger", "exc_info"})
 
@@ -145,6 +147,15 @@ class Journal:
                 if path.is_file():
                     self._ring.extend(_read_and_mend(path))
         self._seq = max((event["seq"] for event in self._ring), default=0)
+
+
+def read(directory: Path) -> list[Event]:
+    """Every event in the files of a Mesos sandbox, oldest first, whether its executor lives or not. Raises OSError if
+    there is none.
+    """
+    path = directory / FILE
+    texts = [_older(path).read_bytes()] if _older(path).is_file() else []
+    return [event for text in (*texts, path.read_bytes()) for line in text.splitlines() if (event := _event(line))]
 
 
 def _older(path: Path) -> Path:

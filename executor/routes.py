@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from executor import log as logs
-from executor import views
+from executor import inquiries, views
 from executor.control import Request, Response, Routes, Stream
 from executor.errors import InvalidRequest
 from executor.names import RevocationId
@@ -27,6 +27,7 @@ log = logs.get_logger(__name__)
 def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes:
     answers = _Answers(dispatcher, journal)
     return {
+        **inquiries.routes(dispatcher),
         ("GET", "/v1/executor"): answers.executor,
         ("GET", "/v1/pods"): answers.pods,
         ("GET", "/v1/pods/{pod}"): answers.pod,

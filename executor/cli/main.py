@@ -25,6 +25,8 @@ COMMANDS: Final = MappingProxyType(
         "inspect": "Show one pod.",
         "logs": "Print what a pod's container wrote.",
         "revoke": "Take revocable resources back, and spare regular pods.",
+        "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
+        "why": "Tell what happened to a task, also after its executor's end.",
         "events": "Show what the executor did, and follow it.",
         "dns": "Serve, keep and list the names of pods and Mesos tasks.",
         "check-config": "Check the configuration and print what is in force.",

@@ -6,16 +6,13 @@ from typing import Any
 
 import click
 
-from executor.cli import output
+from executor.cli import choice, output
 from executor.cli.exits import Exit
 from executor.cli.session import Session, json_option, pass_session
 
 
 @click.command("revoke")
-@click.option("--all", "everything", is_flag=True, help="Every revocable pod.")
-@click.option("--role", "roles", multiple=True, metavar="ROLE", help="Pods of this role and the roles below it.")
-@click.option("--task", "tasks", multiple=True, metavar="ID", help="The pods of these tasks.")
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Pods with all of these labels.")
+@choice.options
 @click.option("--grace", metavar="TIME", help="Time to end by itself, such as 5s (default: revocation.grace_s).")
 @click.option("--deadline", metavar="TIME", help="Time after which everything must be ended; shortens the grace.")
 @click.option("--reason", default="", metavar="TEXT", help="Told to the framework and kept in the receipt.")
@@ -26,7 +23,7 @@ from executor.cli.session import Session, json_option, pass_session
 @pass_session
 def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any) -> int:
     """Take revocable resources back: end the chosen revocable pods, and no regular one."""
-    body = _request(**options)
+    body = _request(options)
     client = session.one()
     receipt = client.post("/v1/revocations", body, timeout_s=None, **({"wait": "0"} if no_wait else {}))
     if as_json:
@@ -36,38 +33,16 @@ def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any
     return _exit(receipt)
 
 
-def _request(
-    *,
-    everything: bool,
-    roles: tuple[str, ...],
-    tasks: tuple[str, ...],
-    labels: tuple[str, ...],
-    dry_run: bool,
-    identity: str | None,
-    **texts: str | None,
-) -> dict[str, Any]:
+def _request(options: dict[str, Any]) -> dict[str, Any]:
     """The document that executor.revocation.request reads."""
-    chosen: dict[str, Any] = {"all": True, "roles": list(roles), "tasks": list(tasks), "labels": _labels(labels)}
-    given = {"all": everything, "roles": roles, "tasks": tasks, "labels": labels}
-    select = {key: chosen[key] for key, value in given.items() if value}
-    if len(select) != 1:
-        raise click.UsageError("choose victims by exactly one of --all, --role, --task and --label")
-    body: dict[str, Any] = {"select": select, **{key: text for key, text in texts.items() if text}}
+    body = choice.request(options)
+    identity, dry_run = options.pop("identity"), options.pop("dry_run")
+    body |= {key: text for key, text in options.items() if text}
     if identity:
         body["id"] = identity
     if dry_run:
         body["dry_run"] = True
     return body
-
-
-def _labels(texts: tuple[str, ...]) -> dict[str, str]:
-    labels = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals):
-            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--label")
-        labels[key] = value
-    return labels
 
 
 def _exit(receipt: dict[str, Any]) -> Exit:
@@ -83,8 +58,8 @@ def _show(receipt: dict[str, Any]) -> None:
         output.fields((("revocation", receipt.get("id")), ("state", receipt["state"])))
         return
     output.table(
-        ("pod", "tasks", "outcome", "ms"),
-        ((each["pod"], each.get("tasks"), each.get("outcome"), each.get("ms")) for each in receipt["victims"]),
+        ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory"),
+        (_row(each) for each in receipt["victims"]),
     )
     summary: list[tuple[str, object]] = [
         ("revocation", receipt.get("id")),
@@ -96,7 +71,16 @@ def _show(receipt: dict[str, Any]) -> None:
     if regular is not None:
         verdict = "unchanged" if regular.get("unchanged") else f"CHANGED: {output.clean(regular.get('changed'))}"
         summary.append(("regular pods", f"{regular.get('pods', 0)}, {verdict}"))
+    if left := receipt.get("left"):
+        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {output.mebibytes(left['mem_bytes'])}"
+        summary.append(("revocable left", rest))
     if receipt.get("error"):
         summary.append(("error", receipt["error"]))
     output.line("")
     output.fields(summary)
+
+
+def _row(victim: dict[str, Any]) -> tuple[object, ...]:
+    keys = ("pod", "tasks", "outcome", "notified", "ms", "cpus", "used_cpus")
+    memory = victim.get("mem_bytes")
+    return (*(victim.get(key) for key in keys), None if memory is None else output.mebibytes(memory))

@@ -55,6 +55,8 @@ class Descent:
     def __init__(self, request: Request, pods: Pods, tree: Tree, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
+        self.regular: list[PodRunner] = []
+        """The regular pods that were there when the victims were chosen."""
         self._pods = pods
         self._tree = tree
         self._stuck_after_s = stuck_after_s
@@ -80,11 +82,11 @@ class Descent:
         over = (model.State.TEARING_DOWN, model.State.ENDED)
         living = {runner.id: runner for runner in self._pods() if runner.pod.state not in over}
         victims = [living[chosen.pod] for chosen in select(self.request, [candidate(each) for each in living.values()])]
-        self._regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
-        prove(victims, self._regular, self._tree)
-        self._before = photographs(self._regular)
+        self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
+        prove(victims, self.regular, self._tree)
+        self._before = photographs(self.regular)
         self.accounts = [Account(runner) for runner in victims]
-        regular = f"{len(self._regular)} regular pods lie outside"
+        regular = f"{len(self.regular)} regular pods lie outside"
         self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}")
 
     async def descend(self, told: Callable[[Receipt], None]) -> Receipt:
@@ -143,7 +145,7 @@ class Descent:
         pods' own life cycles hold theirs back until it is known how it went.
         """
         begin, alive, emptied = self.ms, self.alive, asyncio.Event()
-        targets = self._targets(alive)
+        targets = self.targets(alive)
         methods = [_kill(cgroup) for cgroup in targets]
         self._living = Outcome.DYING
         for runner in alive:
@@ -156,7 +158,7 @@ class Descent:
                 account.close(self.ms)
         emptied.set()
 
-    def _targets(self, alive: Sequence[PodRunner]) -> list[Cgroup]:
+    def targets(self, alive: Sequence[PodRunner]) -> list[Cgroup]:
         """The fewest cgroups that hold these and nothing else: whole subtrees, unless a pod came into one since."""
         want, tops = self.request.want, []
         if isinstance(want, Select) and want.everything:
@@ -194,7 +196,7 @@ class Descent:
     def _finish(self) -> None:
         begin, left = self.ms, len(self.alive)
         self._living = Outcome.STUCK
-        self._comparison = compare(self._before, photographs(self._regular), excused(self._regular))
+        self._comparison = compare(self._before, photographs(self.regular), excused(self.regular))
         dead = f"{len(self.accounts) - left} pods without a process"
         self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
 

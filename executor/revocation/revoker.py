@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from executor.errors import ExecutorError, NotFound
@@ -77,6 +77,11 @@ class Revoker:
         while len(self._runs) > REMEMBERED:
             self._runs.popitem(last=False)
         return request.id, self._runs[request.id].task
+
+    def rehearsed(self, document: object) -> Descent:
+        """What `document` asks for, as a dry run that has not begun. Raises InvalidRequest."""
+        request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id="rehearsal")
+        return Descent(replace(request, dry_run=True), self._pods, self._tree, stuck_after_s=0)
 
     async def _carry_out(self, descent: Descent) -> Receipt:
         request = descent.request

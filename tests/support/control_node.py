@@ -56,7 +56,7 @@ RECEIPT = {
     "id": "r-1",
     "reason": "night",
     "state": "done",
-    "victims": [{"pod": "pod-2", "tasks": ["t2"], "outcome": "exited", "ms": 12.5}],
+    "victims": [{"pod": "pod-2", "tasks": ["t2"], "outcome": "exited", "notified": True, "ms": 12.5}],
     "freed": {"cpus": 1.5, "mem_bytes": 64 << 20},
     "time_to_free_ms": 12.5,
     "regular": {"pods": 1, "unchanged": True, "changed": []},

@@ -21,6 +21,8 @@ from tests.unit.cli.conftest import Run
         (["--all"], {"all": True}),
         (["--role", "eng", "--role", "ops"], {"roles": ["eng", "ops"]}),
         (["--task", "a/b"], {"tasks": ["a/b"]}),
+        (["--reclaim-cpus", "1500m"], {"cpus": 1.5}),
+        (["--reclaim-cpus", "2", "--reclaim-mem", "1Gi"], {"cpus": 2.0, "mem": 1 << 30}),
         (["--label", "app=x=y", "--label", "b="], {"labels": {"app": "x=y", "b": ""}}),
     ],
 )
@@ -29,14 +31,15 @@ def test_what_is_asked_is_what_the_executor_reads(node: Node, run: Run, options:
     ran = run("revoke", *options, "--grace", "5s", "--reason", "night", "--id", "r-1", "--dry-run", "--json")
     assert (ran.code, ran.json) == (Exit.OK, RECEIPT)
     (request,) = executor.requests
-    assert request.body == {"select": select, "grace": "5s", "reason": "night", "id": "r-1", "dry_run": True}
+    kind = "reclaim" if "--reclaim-cpus" in options else "select"
+    assert request.body == {kind: select, "grace": "5s", "reason": "night", "id": "r-1", "dry_run": True}
     assert parse(request.body, default_grace_s=0, fresh_id="x").grace_s == 5.0
 
 
 def test_the_receipt_is_shown(node: Node, run: Run) -> None:
     node.executor("a")
     out = run("revoke", "--all").out
-    assert out.splitlines()[1].split() == ["pod-2", "t2", "exited", "12.5"]
+    assert out.splitlines()[1].split()[:5] == ["pod-2", "t2", "exited", "yes", "12.5"]
     assert "1.5 cpus, 64 MiB" in out
     assert "regular pods  1, unchanged" in out
 
@@ -69,7 +72,9 @@ def test_a_refusal_is_one_line(node: Node, run: Run) -> None:
     assert ran.err == "mesos-pod-executor: /v1/revocations: pod-1 is regular (choose revocable pods)\n"
 
 
-@pytest.mark.parametrize("options", [[], ["--all", "--role", "x"], ["--label", "x"], ["--label", "=x"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--all", "--role", "x"], ["--label", "x"], ["--reclaim-mem", "x"], ["--all", "--reclaim-mem", "1"]]
+)
 def test_victims_are_chosen_in_one_way(node: Node, run: Run, options: list[str]) -> None:
     executor = node.executor("a")
     assert run("revoke", *options).code == Exit.USAGE

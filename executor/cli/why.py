@@ -1,0 +1,76 @@
+"""`why`: one task's story, from the journal of a living executor or from the file that a dead one left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from executor.cli import output
+from executor.cli.client import segment
+from executor.cli.exits import Unreachable
+from executor.cli.session import Session, json_option, pass_session
+from executor.errors import Failure, NotFound
+
+_HEAD = ("seq", "time", "level", "code", "message", "exception", "since_ms", "pod", "task", "class", "role", "name")
+
+
+@click.command("why")
+@click.argument("task")
+@click.option(
+    "--journal",
+    metavar="PATH",
+    help="Read this journal.jsonl, or the one in this Mesos sandbox: for an executor that has ended.",
+)
+@json_option
+@pass_session
+def command(session: Session, task: str, journal: str | None, *, as_json: bool) -> None:
+    """Tell what happened to TASK (a task id, or a pod's id or name) and why, from launch to end."""
+    events = _from_file(Path(journal), task) if journal else _from_executors(session, task)
+    if as_json:
+        output.json_document({"task": task, "events": events})
+        return
+    output.line(f"{task}  {' '.join(_identity(events))}")
+    for event in events:
+        output.line(_text(event))
+
+
+def _from_executors(session: Session, task: str) -> list[dict[str, Any]]:
+    silent: list[Unreachable] = []
+    for client in session.all():
+        try:
+            events: list[dict[str, Any]] = client.get(f"/v1/timelines/{segment(task)}")["events"]
+            return events
+        except NotFound:
+            continue
+        except Unreachable as error:
+            silent.append(error)
+    if silent:
+        raise silent[0]
+    mend = "its executor may have ended: give --journal its Mesos sandbox"
+    raise NotFound("no living executor of this node knows it", subject=f"task {task}", mend=mend)
+
+
+def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
+    from executor.journal import FILE, read
+    from executor.timeline import timeline
+
+    directory = path.parent if path.name.startswith(FILE) else path
+    try:
+        events = timeline(read(directory), task)
+    except OSError as error:
+        raise Failure(f"cannot be read: {error.strerror}", subject=str(path)) from error
+    if not events:
+        raise NotFound("this journal knows no such task", subject=f"task {task}", mend=f"see {directory / FILE}")
+    return events
+
+
+def _identity(events: list[dict[str, Any]]) -> list[str]:
+    known = {key: event[key] for event in events for key in ("pod", "class", "role") if key in event}
+    return [f"{key}={output.clean(value)}" for key, value in known.items()]
+
+
+def _text(event: dict[str, Any]) -> str:
+    keys = " ".join(f"{key}={output.clean(value)}" for key, value in event.items() if key not in _HEAD)
+    return f"{event['since_ms']:>10.1f} ms  {event.get('code', ''):<22} {output.clean(event.get('message'))}  {keys}"

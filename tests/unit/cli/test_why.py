@@ -1,0 +1,45 @@
+"""`why` and `rehearse`: what is shown of the executor's answers, and of a journal that a dead executor left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from executor.cli.exits import Exit
+from executor.journal import Journal
+from tests.support.control_node import Node
+from tests.unit.cli.conftest import Run
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Path:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append({"code": "pod.accepted", "level": "info", "message": "pod accepted", "pod": "pod-1", "task": "t"})
+    journal.append({"code": "pod.oom", "level": "warning", "message": "killed", "pod": "pod-1", "oom": "container"})
+    journal.close()
+    return tmp_path
+
+
+def test_a_dead_executors_journal_by_its_sandbox_or_file(run: Run, sandbox: Path) -> None:
+    for path in (sandbox, sandbox / "journal.jsonl"):
+        ran = run("why", "t", "--journal", str(path))
+        head, first, second = ran.out.splitlines()
+        assert (ran.code, head) == (Exit.OK, "t  pod=pod-1")
+        assert first.split()[:3] == ["0.0", "ms", "pod.accepted"]
+        assert second.endswith("pod.oom                killed  oom=container")
+
+
+def test_the_older_file_is_read_first(run: Run, sandbox: Path) -> None:
+    (sandbox / "journal.jsonl").rename(sandbox / "journal.jsonl.1")
+    (sandbox / "journal.jsonl").write_text('{"seq": 3, "time": "2030-01-01T00:00:00.000Z", "pod": "pod-1"}\ngarbage\n')
+    found = run("why", "t", "--journal", str(sandbox), "--json").json
+    assert [event["seq"] for event in found["events"]] == [1, 2, 3]
+
+
+def test_what_is_not_there_is_told(run: Run, node: Node, sandbox: Path) -> None:
+    assert run("why", "nobody", "--journal", str(sandbox)).code == Exit.NOT_FOUND
+    assert run("why", "t", "--journal", str(sandbox / "nowhere")).code == Exit.FAILURE
+    node.executor("a")
+    ran = run("why", "t")
+    assert ran.code == Exit.NOT_FOUND and "--journal" in ran.err
