@@ -94,6 +94,7 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
+        "pod.exec": _info("A person runs a command in a container (`exec`)."),
         "pod.illegal_transition": _error("A defect: an event that cannot happen in this state; ignored.", "Report it."),
         "pod.defect": _error(
             "A defect in a step of this pod; it ends as failed, others live.", "Report the traceback."

@@ -9,11 +9,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from executor import inquiries, usage, views
 from executor import log as logs
-from executor import inquiries, views
 from executor.control import Request, Response, Routes, Stream
 from executor.errors import InvalidRequest
 from executor.names import RevocationId
+from executor.pod import execs
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
@@ -35,8 +36,12 @@ def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes
         ("GET", "/v1/revocations"): answers.revocations,
         ("GET", "/v1/revocations/{id}"): answers.revocation,
         ("GET", "/v1/events"): answers.events,
+        ("GET", "/v1/log"): answers.log,
         ("PUT", "/v1/log"): answers.set_log,
         ("GET", "/metrics"): metrics.answer,
+        ("GET", "/v1/usage"): answers.usage,
+        ("POST", "/v1/pods/{pod}/exec"): answers.exec,
+        ("PUT", "/v1/execs/{id}"): answers.change_exec,
     }
 
 
@@ -44,6 +49,7 @@ class _Answers:
     def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
         self._dispatcher = dispatcher
         self._journal = journal
+        self._execs = execs.Execs(dispatcher.node.containerd)
 
     async def executor(self, _: Request) -> Response:
         return Response({**self._dispatcher.describe(), "pid": os.getpid(), "last_event": self._journal.last_seq})
@@ -57,6 +63,19 @@ class _Answers:
     async def pod(self, request: Request) -> Response:
         runner = self._dispatcher.pods.find(request.parameters["pod"])
         return Response(views.inspection(runner, self._dispatcher.environment.executor_id))
+
+    async def usage(self, _: Request) -> Response:
+        document = await usage.usage(self._dispatcher.node.tree, list(self._dispatcher.pods))
+        return Response({"executor": self._dispatcher.environment.executor_id, **document})
+
+    async def exec(self, request: Request) -> Stream:
+        wanted = execs.parse(request.body)
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        return Stream(self._execs.run(runner, self._execs.check(runner, wanted), wanted))
+
+    async def change_exec(self, request: Request) -> Response:
+        await self._execs.change(request.parameters["id"], request.body)
+        return Response({})
 
     async def revoke(self, request: Request) -> Response:
         identity, task = self._dispatcher.revoker.take(request.body)
@@ -77,6 +96,9 @@ class _Answers:
         if request.query.get("follow") == "1":
             return Stream(self._journal.follow(since))
         return Response({"events": self._journal.events(since)})
+
+    async def log(self, _: Request) -> Response:
+        return Response({"level": logs.level()})
 
     async def set_log(self, request: Request) -> Response:
         level = request.body.get("level") if isinstance(request.body, dict) else None

@@ -51,9 +51,28 @@ class Client:
 
     def stream(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """Objects as they come, any time apart, until the executor ends the stream."""
+        return self._lines("GET", path, {**query, "follow": "1"}, None)
+
+    def session(self, path: str, body: object) -> Iterator[dict[str, Any]]:
+        """As `stream`, for something that lasts as long as this iterator: closing it ends it."""
+        return self._lines("POST", path, {}, body)
+
+    def text(self, path: str, **query: object) -> str:
+        """An answer that is no JSON."""
+        connection = _Connection(self.socket, TIMEOUT_S)
+        try:
+            answer = self._ask(connection, "GET", path, query, None)
+            _raise_for_status(answer, path)
+            return answer.read().decode()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._unreachable("does not answer", error) from error
+        finally:
+            connection.close()
+
+    def _lines(self, method: str, path: str, query: Mapping[str, object], body: object) -> Iterator[dict[str, Any]]:
         connection = _Connection(self.socket, None)
         try:
-            answer = self._ask(connection, "GET", path, {**query, "follow": "1"}, None)
+            answer = self._ask(connection, method, path, query, body)
             _raise_for_status(answer, path)
             for line in answer:
                 yield json.loads(line)

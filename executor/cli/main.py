@@ -24,6 +24,8 @@ COMMANDS: Final = MappingProxyType(
         "ps": "List the pods of this node.",
         "inspect": "Show one pod.",
         "logs": "Print what a pod's container wrote.",
+        "exec": "Run a command in a pod's container.",
+        "top": "Show what classes and pods use now.",
         "revoke": "Take revocable resources back, and spare regular pods.",
         "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
         "why": "Tell what happened to a task, also after its executor's end.",
@@ -32,6 +34,8 @@ COMMANDS: Final = MappingProxyType(
         "check-config": "Check the configuration and print what is in force.",
         "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
         "executor-info": "Print an ExecutorInfo for this executor.",
+        "metrics": "Print the metrics for Prometheus, or write them as a textfile.",
+        "log-level": "Show or change what the executor logs.",
         "version": "Print the version.",
     }
 )

@@ -1,0 +1,91 @@
+"""`metrics`: the metrics of every executor on this node, as one document for Prometheus.
+
+Executors that share a document are told apart by the labels `framework` and `executor` on every sample. As a textfile
+it is for node_exporter's collector of that name: run it from a timer, and nothing has to listen on a port.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from executor.cli import output
+from executor.cli.exits import Unreachable
+from executor.cli.session import Session, json_option, pass_session
+from executor.errors import Failure
+
+_UP = "mesos_pod_executor_up"
+
+
+@click.command("metrics")
+@click.option("--textfile", type=click.Path(path_type=Path), metavar="PATH", help="Write to PATH (*.prom) at once.")
+@json_option
+@pass_session
+def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
+    """Print the metrics for Prometheus, or write them as a textfile."""
+    documents, up = [], {}
+    for client in session.all():
+        try:
+            documents.append(client.text("/metrics", identity="1"))
+            up[client.id] = True
+        except Unreachable as error:
+            output.note(str(error))
+            up[client.id] = False
+    if as_json:
+        output.json_document({"samples": [_sample(line) for line in merge(documents) if not line.startswith("#")]})
+        return
+    text = "".join(f"{line}\n" for line in [*merge(documents), *_availability(up)])
+    if textfile is None:
+        click.echo(text, nl=False)
+    else:
+        _write(textfile, text)
+
+
+def merge(documents: Iterable[str]) -> Iterator[str]:
+    """The lines of several documents as those of one: each family once, with the samples of all. Pure."""
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for document in documents:
+        family, seen = "", set[str]()
+        for line in filter(None, document.splitlines()):
+            if not line.startswith("#"):
+                samples[family].append(line)
+                continue
+            family = line.split(" ")[2]
+            if family not in heads or family in seen:
+                heads.setdefault(family, []).append(line)
+                samples.setdefault(family, [])
+                seen.add(family)
+    for family, head in heads.items():
+        yield from head
+        yield from samples[family]
+
+
+def _availability(up: dict[str, bool]) -> Iterator[str]:
+    yield f"# HELP {_UP} Executors of this node whose control socket answered."
+    yield f"# TYPE {_UP} gauge"
+    yield f"{_UP} {sum(up.values())}"
+    yield f"# HELP {_UP}_silent Executors of this node whose control socket did not answer."
+    yield f"# TYPE {_UP}_silent gauge"
+    yield f"{_UP}_silent {len(up) - sum(up.values())}"
+
+
+def _sample(line: str) -> dict[str, object]:
+    """One sample of the text format, as the executor writes it."""
+    name, _, value = line.rpartition(" ")
+    return {"sample": name, "value": float(value)}
+
+
+def _write(path: Path, text: str) -> None:
+    """In one step: the collector must never read half of it."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(text)
+        new.chmod(0o644)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise Failure(f"cannot be written: {error.strerror}", subject=str(path)) from error
