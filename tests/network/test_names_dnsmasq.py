@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ from executor.dns.hostsdir import HostsDir, remove_owner
 from executor.dns.names import PodNames, Zones, hosts_text
 from executor.dns.publisher import Names
 from executor.names import AgentId, MesosContainerId, PodId
-from tests.network.names import NOERROR, NXDOMAIN, SERVER, SERVER6, Service, ask, dnsmasq, ip, resolves
+from tests.network.names import NOERROR, NXDOMAIN, ROOT, SERVER, SERVER6, Service, ask, dnsmasq, ip, resolves
 
 pytestmark = pytest.mark.root
 
@@ -166,6 +167,18 @@ def test_pods_that_come_and_go_cost_it_little(server: Service, hosts: HostsDir) 
 
 def test_it_does_not_run_as_root(server: Service) -> None:
     assert server.process.uids().effective != 0
+
+
+def test_it_needs_no_more_than_its_unit_grants(addresses: None, hosts: HostsDir, tmp_path: Path) -> None:
+    unit = (ROOT / "packaging/systemd/mesos-pod-executor-dns.service").read_text()
+    (granted,) = re.findall(r"CapabilityBoundingSet=(.+)", unit)
+    bounds = ",".join(["-all", *(f"+{each.removeprefix('CAP_').lower()}" for each in granted.split())])
+    prefix = ("setpriv", f"--bounding-set={bounds}", "--inh-caps=-all", "--no-new-privs")
+    write(hosts, "web", ("10.0.0.2", "web.mesos"))
+    configured = dnsmasq(hosts, tmp_path / "log").environment
+    with Service("dns", "run", environment=configured, log=tmp_path / "log", prefix=prefix) as server:
+        resolves("web.mesos", "10.0.0.2")
+        assert server.process.uids().effective != 0
 
 
 def test_its_address_may_come_after_it(hosts: HostsDir, tmp_path: Path) -> None:
