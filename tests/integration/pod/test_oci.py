@@ -15,6 +15,7 @@ import pytest
 from executor.containerd.types import ImageConfig
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
+from executor.pod.mounts import NOTICE
 from executor.pod.oci import Placement, runtime_spec
 from executor.pod.spec import ContainerSpec, EmptyDir, HostPath, Limits, PodSpec, RuntimeField, Security, VolumeMount
 from executor.pod.users import Accounts
@@ -40,6 +41,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
     (bundle / "rootfs").mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(busybox_layer()), mode="r:*") as layer:
         layer.extractall(bundle / "rootfs")
+    (tmp_path / "pod" / NOTICE).mkdir(parents=True)  # as the sandbox makes it
     root = f"/mpe-test-{os.getpid()}"
 
     def act(
