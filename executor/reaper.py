@@ -54,7 +54,7 @@ async def reap(config: Config, containerd: Containerd) -> Reaped:
     """Everything of every dead executor on this node. Never raises for what one of them left: see `failed`."""
     result = Reaped()
     run_dir = Path(config.node.run_dir)
-    seen = await _names_on_node(config, containerd)
+    seen = await names_on_node(config, containerd)
     alive = owners.living(run_dir)  # before `dead`, whose locks look like those of the living
     with owners.dead(run_dir) as dead:
         known = {owner.container: owner for owner in dead}
@@ -77,12 +77,13 @@ async def reap(config: Config, containerd: Containerd) -> Reaped:
     return result
 
 
-async def _names_on_node(config: Config, containerd: Containerd) -> set[MesosContainerId]:
+async def names_on_node(config: Config, containerd: Containerd | None) -> set[MesosContainerId]:
     """Every executor that something on this node says it belongs to. Asked before `living`, so that none is too
-    young.
+    young. Without `containerd` its records are left out.
     """
-    found = {MesosContainerId(each.labels[OWNER_LABEL]) for each in await containerd.containers.list({OWNER_LABEL: ""})}
-    found |= {MesosContainerId(each.labels[OWNER_LABEL]) for each in await containerd.snapshots.list({OWNER_LABEL: ""})}
+    found: set[MesosContainerId] = set()
+    for part in (containerd.containers, containerd.snapshots) if containerd is not None else ():
+        found |= {MesosContainerId(each.labels[OWNER_LABEL]) for each in await part.list({OWNER_LABEL: ""})}
     for directory in (netns_parent(config.node.run_dir), cni_parent(config.node.state_dir)):
         if directory.is_dir():
             found |= {MesosContainerId(path.name) for path in directory.iterdir() if path.is_dir()}
@@ -138,6 +139,7 @@ async def _names(owner: Owner, config: Config, _: Containerd, result: Reaped) ->
 
 async def _containers(owner: Owner, _: Config, containerd: Containerd, result: Reaped) -> None:
     label = {OWNER_LABEL: owner.container}
+    snapshots = await containerd.snapshots.list(label)  # containerd collects those of deleted containers by itself
     for container in await containerd.containers.list(label):
         try:
             await containerd.tasks.delete(container.id)
@@ -149,7 +151,7 @@ async def _containers(owner: Owner, _: Config, containerd: Containerd, result: R
             await containerd.tasks.delete(container.id)
         await containerd.containers.delete(container.id)
         result.add("containers")
-    for snapshot in await containerd.snapshots.list(label):
+    for snapshot in snapshots:
         await containerd.snapshots.remove(snapshot.key)
         result.add("snapshots")
 

@@ -17,7 +17,9 @@ import pytest
 from tests.support.sources import ROOT, Import, Source, all_files, functions, modules, python_files
 
 ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.dns")
-COMPOSERS = ("executor.agent", "executor.reaper", "executor.cli", "executor.__main__")
+COMPOSERS = (
+    "executor.agent", "executor.reaper", "executor.survey", "executor.doctor", "executor.cli", "executor.__main__",
+)  # fmt: skip
 COMMON = {"executor", "executor.errors", "executor.names", "executor.config", "executor.log", "executor.process"}
 
 # Decisions are made in these. More modules may call themselves pure, but these must.
