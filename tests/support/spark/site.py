@@ -20,8 +20,8 @@ from tests.support.spark.hosts import HERE, Host, hosts
 
 AGENT_PORT = 5051
 ALLOCATION_INTERVAL_S = 0.1  # as options.py tells the master
-ISOLATION = ("cgroups/cpu", "cgroups/mem", "network/cni")
-"""Not filesystem/linux: under it an executor's pins of network namespaces are mounts that containerd does not see."""
+ISOLATION = ("cgroups/cpu", "cgroups/mem", "filesystem/linux", "network/cni")
+"""With filesystem/linux, as in production: every executor is in a mount namespace of its own."""
 RESOURCES = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]"
 REVOCABLE = {"cpus": 4, "mem": 2048}
 
