@@ -116,7 +116,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         containerd=containerd,
         cni=cni,
         tree=tree,
-        classes=Classes(tree),
+        classes=Classes(tree, pids_max=config.pods.pids_max),
         names=_names(config, environment) if config.dns.enabled else None,
         launching=asyncio.Semaphore(config.pods.max_launching),
     )

@@ -100,6 +100,10 @@ class CgroupsSection:
     """Where pods live in the cgroup tree."""
 
     root: str = _key("", "Parent of executor/ and pods/; empty: this executor's Mesos container, or one of its own.")
+    guard_weight: bool = _key(
+        default=True,
+        doc="Restore the container's CPU weight when an agent with --revocable_cpu_low_priority lowers it.",
+    )
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ class PodsSection:
     termination_grace_s: float = _key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
     start_timeout_s: float = _key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
     max_launching: int = _key(8, "How many pods are launched at the same time.", least=1, most=1000)
+    pids_max: int = _key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
     log_max_bytes: int = _key(67108864, "Size at which a container's log file is rotated, bytes; 0: never.", least=0)
 
 

@@ -8,9 +8,10 @@ not yet its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cgroups import qos
+from cgroups import UNLIMITED, qos
 from executor.log import get_logger
 from executor.names import PodClass, PodId
 
@@ -22,7 +23,11 @@ log = get_logger(__name__)
 
 
 class Classes:
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, pids_max: int = 0) -> None:
+        """`pids_max`: how many processes and threads a pod may have, so that one that only forks harms itself; 0: no
+        limit.
+        """
+        self._pids_max = pids_max or UNLIMITED
         self._tree = tree
         self._pods: dict[PodId, PodSpec] = {}
 
@@ -31,7 +36,8 @@ class Classes:
         self._pods[pod] = spec
         self._limit(spec.pod_class)
         group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
-        group.apply(qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes))
+        limits = qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes)
+        group.apply(replace(limits, pids_max=self._pids_max))
 
     def release(self, pod: PodId) -> None:
         """The pod's cgroup goes, and its share of the class. Idempotent. Raises CgroupError when something still

@@ -20,7 +20,7 @@ from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.pod import hooks
 from executor.pod.node import Node, log_path, snapshot_key
-from executor.pod.tasks import to_the_end
+from executor.pod.tasks import patiently, to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +34,8 @@ LEASE_S = 600.0
 """A lease that this process could not end is dropped by containerd after this time."""
 STOP_AFTER_KILL_S = 5.0
 """How long containerd may take to notice the end of a process that is dead already."""
+RESTART_S = 30.0
+"""How long a removal waits for a containerd that restarts; what is left then is the next executor's to remove."""
 
 
 @dataclass
@@ -173,7 +175,7 @@ class Containers:
         )
         for what, step in steps:
             try:
-                await step()
+                await patiently(step, patience_s=RESTART_S)
             except ExecutorError as error:
                 log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
                 leaked.append(f"{what} {identity}: {error}")

@@ -76,6 +76,7 @@ class PodRunner:
         self._node = node
         self._report = report
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self.post(Launch())  # here, so that no Stop can come before it
         self._set_up: asyncio.Task[None] | None = None
         self._starts: set[asyncio.Task[None]] = set()
         self._work: set[asyncio.Task[None]] = set()
@@ -87,8 +88,8 @@ class PodRunner:
 
     @property
     def launching(self) -> bool:
-        """Whether a set-up or a start is under way, so that a process may still come."""
-        return any(task is not None and not task.done() for task in (self._set_up, *self._starts))
+        """Whether a set-up or a start is under way or to come, so that a process may still come."""
+        return self.pod.state is State.NEW or any(task is not None and not task.done() for task in (self._set_up, *self._starts))
 
     @property
     def spec(self) -> PodSpec:
@@ -105,7 +106,6 @@ class PodRunner:
 
     async def run(self) -> None:
         """From Launch to ENDED. Only the executor's own end cancels it."""
-        self.post(Launch())
         try:
             while self.pod.state is not State.ENDED:
                 self._take(await self._inbox.get())

@@ -1,4 +1,4 @@
-"""Two small tools for structured concurrency that asyncio does not have."""
+"""Small tools for structured concurrency that asyncio does not have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from executor.errors import ExecutorError
+from executor.errors import ContainerdUnavailable, ExecutorError
 
 T = TypeVar("T")
 
@@ -22,6 +22,18 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.gather(task, return_exceptions=True)
         raise
+
+
+async def patiently(work: Callable[[], Awaitable[T]], *, patience_s: float, pause_s: float = 0.3) -> T:
+    """`work` again while containerd restarts. Raises ContainerdUnavailable if it does not come back in time."""
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while True:
+        try:
+            return await work()
+        except ContainerdUnavailable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(pause_s)
 
 
 async def together(*work: Coroutine[Any, Any, Any]) -> None:
