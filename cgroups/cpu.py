@@ -90,6 +90,15 @@ def weight_of_shares(shares: int) -> int:
     return min(max(weight, WEIGHT_MIN), WEIGHT_MAX)
 
 
+def weight(cpu: Home | None) -> int | None:
+    """The weight in force, on cgroup2's scale."""
+    if cpu is None:
+        return None
+    directory, mode = cpu
+    found = number(directory.read_optional(_weight_file(mode)))
+    return found if found is None or mode is Mode.V2 else weight_of_shares(found)
+
+
 def usage_usec(cpuacct: Home | None) -> int | None:
     """What `stat` says of usage, from one file."""
     if cpuacct is None:

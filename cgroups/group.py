@@ -187,6 +187,11 @@ class Cgroup:
         with ExitStack() as held:
             return cpu.usage_usec(self._home("cpuacct", held) or self._home("cpu", held))
 
+    def cpu_weight(self) -> int | None:
+        """On cgroup2's scale; None where there is no cpu controller."""
+        with ExitStack() as held:
+            return cpu.weight(self._home("cpu", held))
+
     def pressure(self, resource: Resource) -> Pressure | None:
         """PSI of the group; None without a unified hierarchy, on a kernel without PSI, and where the group is gone."""
         for directory in self._opened(self._unified):

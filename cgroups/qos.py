@@ -38,6 +38,15 @@ def class_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
     return Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True, memory_max_bytes=mem_bytes or UNLIMITED)
 
 
+def guarded_weight(found: int | None, regular_cpus: float) -> int | None:
+    """The weight to give back to a group whose regular cpus alone are due more than it has; None if they have enough.
+
+    `found` may be one less than is due, for v1's shares are rounded to weights.
+    """
+    due = weight(regular_cpus)
+    return due if found is not None and found + 1 < due else None
+
+
 def oom_score_adj(pod_class: str, *, may_lower: bool) -> int:
     """Without CAP_SYS_RESOURCE a value below the own one is refused: 0 is then as near as it gets."""
     wanted = OOM_SCORE_ADJ[pod_class]

@@ -145,6 +145,10 @@ CODES: Final = MappingProxyType(
             "The stream of containerd's events was interrupted; every running container is looked up.",
             "Did containerd restart?",
         ),
+        "cgroup.weight_restored": _warning(
+            "The agent had lowered the CPU weight of the executor's container, and with it that of regular pods.",
+            "Start the agent with --no-revocable_cpu_low_priority.",
+        ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(
             "A pod's names could not be published; it runs without them.", "See `error` and [dns] hosts_dir."

@@ -28,6 +28,7 @@ from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
 from executor.pod.table import Pods
+from executor.pod.weight import WeightGuard
 from executor.revocation import announcement
 from executor.revocation.revoker import Revoker
 
@@ -56,6 +57,7 @@ class Dispatcher:
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
+        self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
         self._driver = driver
         self._reaper = reaper
         self._capabilities = Capabilities()
@@ -73,6 +75,7 @@ class Dispatcher:
             background = [group.create_task(work) for work in (self.exits.run(), self._listen(), self._reap())]
             shutdown = await self._stopping
             await self._end(shutdown)
+            self._guard.close()
             for task in background:
                 task.cancel()
 
@@ -107,11 +110,15 @@ class Dispatcher:
             case events.Subscribed():
                 self.subscribed = event
                 self._farewell.subscribed(event.executor_info)
+                self._guard.subscribed(event.executor_info)
                 self._capabilities = Capabilities.of(event.framework_info)
                 if self.node.names is not None:
                     self.node.names.framework = str(event.framework_info.get("name", ""))
             case events.Launch():
                 self._launch(event)
+                self._guard.check()
+            case events.Acknowledged():
+                self._guard.check()
             case events.Kill():
                 self._kill(event)
             case events.Message():

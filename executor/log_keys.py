@@ -85,6 +85,7 @@ KEYS: Final = MappingProxyType(
         "phases_ms": "how long each phase of a launch took",
         "timeout_s": "the limit that was applied",
         "size_bytes": "size",
+        "weight": "a cgroup's CPU weight, on cgroup2's scale",
         "limit_bytes": "a limit on a size",
         "status": "an HTTP or gRPC status",
         "version": "a version",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from executor.config import Config
 from executor.names import ContainerId, MesosContainerId, PodId
-from executor.owners import netns_parent
+from executor.owners import netns_parent, own_root
 
 if TYPE_CHECKING:
-    from cgroups import Tree
+    from cgroups import Cgroup, Tree
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
@@ -40,6 +40,12 @@ class Node:
     """None: pods are not published."""
     launching: asyncio.Semaphore
     """Bounds how many pods are set up at the same time."""
+
+    @property
+    def guarded(self) -> Cgroup | None:
+        """The Mesos container's cgroup, if its CPU weight is to be guarded from the agent."""
+        own = self.tree.root_path == own_root(self.config.cgroups.root, self.owner)
+        return None if own or not self.config.cgroups.guard_weight else self.tree.root
 
     def directory(self, pod: PodId) -> Path:
         """Logs, volumes and files of one pod, in the Mesos sandbox."""
