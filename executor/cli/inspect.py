@@ -25,19 +25,21 @@ def command(session: Session, pod: str, *, as_json: bool) -> None:
         return
     output.fields((key, _flat(value)) for key, value in document.items() if key not in _SHOWN_APART)
     output.line("")
-    output.table(
-        ("container", "state", "pid", "exit", "restarts", "image", "stdout", "stderr"),
-        (_row(container) for container in document.get("containers", [])),
-    )
+    containers = document.get("containers", [])
+    output.table(("container", "state", "pid", "exit", "restarts", "image"), map(_row, containers))
+    output.line("")
+    for container in containers:
+        for stream, path in (container.get("log") or {}).items():
+            output.line(f"{output.clean(container['name'])} {stream}  {output.clean(path)}")
 
 
 def _row(container: dict[str, Any]) -> tuple[object, ...]:
-    logs = container.get("log") or {}
-    keys = ("name", "state", "pid", "exit_code", "restarts", "image")
-    return (*(container.get(key) for key in keys), logs.get("stdout"), logs.get("stderr"))
+    return tuple(container.get(key) for key in ("name", "state", "pid", "exit_code", "restarts", "image"))
 
 
 def _flat(value: object) -> object:
     if isinstance(value, dict):
-        return [f"{key}={each}" for key, each in value.items()]
+        return [f"{key}={output.clean(each)}" for key, each in value.items()]
+    if isinstance(value, list):
+        return [" ".join(map(output.clean, each.values())) if isinstance(each, dict) else each for each in value]
     return value

@@ -1,0 +1,63 @@
+"""The published JSON schemas: well formed, complete, and a checker that finds what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.schema import DIRECTORY, KEYWORDS, faults, load
+
+NAMES = sorted(path.name for path in DIRECTORY.glob("*.json"))
+
+
+def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
+    yield schema
+    children = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
+    children += [each for key in ("items", "additionalProperties") if isinstance(each := schema.get(key), dict)]
+    for child in children:
+        yield from subschemas(child)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_well_formed(name: str) -> None:
+    schema = load(name)
+    assert schema["$schema"].endswith("draft/2020-12/schema") and schema["title"]
+    for each in subschemas(schema):
+        assert set(each) <= KEYWORDS
+        assert set(each.get("required", ())) <= set(each.get("properties", ()))
+        assert each.get("$ref", NAMES[0]) in NAMES
+
+
+REVOKE = {"select": {"all": True}, "grace": "5s"}
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (REVOKE, ""),
+        ({**REVOKE, "grace": None}, "$.grace: None is not of type"),
+        ({**REVOKE, "dry_run": 1}, "$.dry_run: 1 is not of type boolean"),
+        ({"select": {"all": False}}, "$.select.all: False is not True"),
+        ({"select": {"tasks": ["a", 2]}}, "$.select.tasks[1]: 2 is not of type string"),
+        ({"select": {}}, "$.select: has 0 properties"),
+        ({"select": {"all": True, "roles": []}}, "$.select: has 2 properties"),
+        ({"select": {"labels": {"a": 1}}}, "$.select.labels.a: 1 is not of type string"),
+        ({"slect": {}}, "$: slect is not in the schema"),
+        ({"id": "a b"}, "$.id: 'a b' does not match"),
+        ([], "$: [] is not of type object"),
+    ],
+)
+def test_the_checker_finds_faults(document: object, words: str) -> None:
+    found = faults("revoke", document)
+    assert bool(found) == bool(words)
+    assert any(each.startswith(words) for each in found) or not words
+
+
+def test_alternatives_and_references() -> None:
+    executor = {"valid": True, "kind": "executor", "for": "regular pods", "launch_group": True}
+    assert faults("validate", executor) == []
+    assert faults("validate", {**executor, "kind": "pod"})
+    assert faults("ps", {"pods": []}) == []
+    assert any(fault.startswith("$.pods[0]: name is missing") for fault in faults("ps", {"pods": [{}]}))
