@@ -35,7 +35,7 @@ def _paragraph(one: Bundled, version: str) -> str:
     patterns = "\n ".join(f"opt/mesos-pod-executor/{version}/lib/{top}*" for top in one.tops)
     owners = "\n ".join(_owners(one))
     # The name makes the licence's name unique: texts differ from project to project in names and years.
-    texts = "\n".join(_folded(name, text) for name, text in one.texts)
+    texts = "".join(_folded(name, text) for name, text in one.texts)
     comment = f"{one.name} {one.version} {one.home}".rstrip()
     return (
         f"Files:\n {patterns}\nComment: {comment}\nCopyright:\n {owners}\nLicense: {_name(one)}\n"
