@@ -89,7 +89,8 @@ class PodRunner:
     @property
     def launching(self) -> bool:
         """Whether a set-up or a start is under way or to come, so that a process may still come."""
-        return self.pod.state is State.NEW or any(task is not None and not task.done() for task in (self._set_up, *self._starts))
+        under_way = (task is not None and not task.done() for task in (self._set_up, *self._starts))
+        return self.pod.state is State.NEW or any(under_way)
 
     @property
     def spec(self) -> PodSpec:
