@@ -14,14 +14,17 @@ import click
 from executor.cli import output
 from executor.cli.session import json_option
 from executor.errors import InvalidTask, NotFound
+from executor.mesos import master_rules
 
 
 @click.command("validate")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @json_option
 def command(file: Path, *, as_json: bool) -> None:
-    """Check FILE (- for stdin): a TaskInfo, {"tasks": [...]} as a group, an ExecutorInfo (JSON), or a pod (JSON or
-    YAML).
+    """Check FILE (- for stdin) as the master and the executor would.
+
+    It is a TaskInfo (with its executor or without), a group as {"executor": ..., "tasks": [...]}, an ExecutorInfo, or a
+    pod. JSON or YAML.
     """
     document = _read(file)
     if isinstance(document, dict) and "executor_id" in document and "task_id" not in document:
@@ -38,6 +41,14 @@ def _pod(document: Any) -> dict[str, Any]:
     from executor.pod.spec import parse_launch
 
     tasks, group = _launch(document)
+    executor = document.get("executor") if group else None
+    try:
+        found = master_rules.faults(tasks, executor, group=group, complete=False)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # malformed: what follows names the field
+        found = [InvalidTask(f"cannot be read: {error!r}", mend="it must be Mesos v1 JSON")]
+        parse_launch(tasks, group=group)
+    if found:
+        raise found[0]
     pod = parse_launch(tasks, group=group)
     return {
         "kind": "pod",
@@ -75,20 +86,16 @@ def _task_around(data: str) -> dict[str, Any]:
 
 
 def _executor(document: dict[str, Any]) -> dict[str, Any]:
-    """The master's rules for an ExecutorInfo (src/master/validation.cpp), and which pods it may then run."""
-    kinds: dict[str, set[bool]] = {}
-    for index, resource in enumerate(document.get("resources", [])):
-        if not isinstance(resource, dict) or "name" not in resource:
-            raise InvalidTask("is not a resource", subject=f"resources[{index}]")
-        kinds.setdefault(resource["name"], set()).add("revocable" in resource)
-    for name, kind in kinds.items():
-        if len(kind) > 1:
-            raise InvalidTask(f"{name} is both revocable and not", subject="resources", mend="list one of the two")
-    if "command" not in document:
-        raise InvalidTask("is missing", subject="command", mend="see mesos-pod-executor executor-info")
-    cpus = kinds.get("cpus")
-    pods = "both classes, by LAUNCH" if cpus is None else "revocable pods" if True in cpus else "regular pods"
-    groups = {"cpus", "mem", "disk"} <= kinds.keys()
+    """An ExecutorInfo by itself, and which pods it may then run."""
+    try:
+        found = master_rules.executor_faults(document, group=False)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidTask(f"cannot be read: {error!r}", mend="see mesos-pod-executor executor-info") from error
+    if found:
+        raise found[0]
+    cpus = [resource.get("revocable") for resource in document.get("resources", ()) if resource["name"] == "cpus"]
+    pods = "both classes, by LAUNCH" if not cpus else "regular pods" if cpus[0] is None else "revocable pods"
+    groups = not master_rules.executor_faults(document, group=True)
     return {"kind": "executor", "for": pods, "launch_group": groups}
 
 
