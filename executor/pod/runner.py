@@ -298,7 +298,8 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        leaked = await self.containers.remove_all()
-        leaked += await self.sandbox.remove()
+        async with self._node.releasing:
+            leaked = await self.containers.remove_all()
+            leaked += await self.sandbox.remove()
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(TornDown(tuple(leaked)))
