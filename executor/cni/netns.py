@@ -118,7 +118,7 @@ def _enter_host_mounts() -> None:
 
     For a thread alone: it gives up the file system context that it shares (setns(2), CLONE_NEWNS).
     """
-    if os.readlink("/proc/1/ns/mnt") == os.readlink("/proc/thread-self/ns/mnt"):
+    if Path("/proc/1/ns/mnt").readlink() == Path("/proc/thread-self/ns/mnt").readlink():
         return
     host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     try:

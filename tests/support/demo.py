@@ -68,9 +68,7 @@ def _play(rig: Rig, story: Story, arguments: argparse.Namespace) -> dict[str, An
         names = [task["task_id"]["value"] for task in regular + revocable]
         for name in names:
             scheduler.wait_status(name, "TASK_RUNNING", 60)
-        story.tell(
-            f"one executor runs {len(regular)} regular and {len(revocable)} revocable pods (all TASK_RUNNING):"
-        )
+        story.tell(f"one executor runs {len(regular)} regular and {len(revocable)} revocable pods (all TASK_RUNNING):")
         before = _show(rig, story)
         story.tell(f"Spark wants its resources back: mesos-pod-executor revoke --all --grace {arguments.grace}")
         receipt = rig.json("revoke", "--all", "--grace", arguments.grace, "--reason", "spark wants its resources back")

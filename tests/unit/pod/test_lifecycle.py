@@ -270,7 +270,10 @@ def test_in_a_group_each_task_is_told_when_its_container_ends() -> None:
     pod, effects = step_list(running(spec("a", "b", group=True)), ContainerExited("a", 0))
     assert effects == [Report((TaskId("task-a"),), TaskState.FINISHED, None, "container a exited with status 0")]
     pod, effects = step_list(pod, ContainerExited("b", 0))
-    assert effects == [Report((TaskId("task-b"),), TaskState.FINISHED, None, "container b exited with status 0"), Destroy()]
+    assert effects == [
+        Report((TaskId("task-b"),), TaskState.FINISHED, None, "container b exited with status 0"),
+        Destroy(),
+    ]
     assert reports(finish(pod)[1]) == []
 
 
