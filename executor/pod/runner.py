@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cgroups import CgroupError
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
-from executor.pod import lifecycle
+from executor.pod import destroying, lifecycle
 from executor.pod.containers import Containers
 from executor.pod.model import (
     Abort,
@@ -52,10 +52,6 @@ if TYPE_CHECKING:
     from executor.pod.spec import PodSpec
 
 KILLED_CODE = 137  # 128 + SIGKILL
-KILL_AGAIN_S = 0.5
-"""A process may be in the kernel (D) when the kill comes, or be moved into the cgroup after it: kill again this
-often.
-"""
 
 
 class PodRunner:
@@ -168,6 +164,9 @@ class PodRunner:
             case TearDown():
                 self._spawn(self._do_tear_down(), lambda error: TornDown((str(error),)))
 
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        return [task for task in (self._set_up, *self._starts) if task is not None and not task.done()]
+
     def _abort(self) -> None:
         if self._set_up is not None:
             self._set_up.cancel()
@@ -267,32 +266,17 @@ class PodRunner:
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
-        begin = time.monotonic()
-        told = False
         if self.struck is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(KILL_AGAIN_S):
+                async with asyncio.timeout(destroying.AGAIN_S):
                     await self.struck.wait()
-        while True:
-            under_way = [task for task in (self._set_up, *self._starts) if task is not None and not task.done()]
-            try:
-                empty = not self.sandbox.cgroup.populated()
-                if not empty:
-                    self.sandbox.cgroup.kill(everywhere=told)
-                    empty = await self.sandbox.cgroup.wait_unpopulated(KILL_AGAIN_S)
-            except CgroupError as error:
-                self.log.warning("could not kill the pod's cgroup", code="pod.kill_failed", error=str(error))
-                await asyncio.sleep(KILL_AGAIN_S)
-                empty = False
-            if under_way:
-                await asyncio.wait(under_way, timeout=KILL_AGAIN_S)
-            elif empty:
-                break
-            if not told and time.monotonic() - begin > self._node.config.revocation.stuck_after_s:
-                told = True
-                pids = tuple(self.sandbox.cgroup.pids())
-                self.log.error("the pod does not die", code="pod.stuck", pids=list(pids))
-                self.post(Stuck(pids))
+        await destroying.until_dead(
+            self.sandbox.cgroup,
+            self._under_way,
+            lambda pids: self.post(Stuck(pids)),
+            stuck_after_s=self._node.config.revocation.stuck_after_s,
+            log=self.log,
+        )
         self.dead.set()
         self.post(Dead())
 

@@ -1,0 +1,58 @@
+"""Killing what a pod runs, and going on with it until nothing is left and nothing can come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from cgroups import CgroupError
+
+if TYPE_CHECKING:
+    from cgroups import Cgroup
+    from executor.log import Logger
+
+AGAIN_S = 0.5
+"""A process may be in the kernel (D) when the kill comes, or be moved into the cgroup after it: so often it is killed."""
+
+
+async def until_dead(
+    cgroup: Cgroup,
+    under_way: Callable[[], Collection[asyncio.Task[None]]],
+    stuck: Callable[[tuple[int, ...]], None],
+    *,
+    stuck_after_s: float,
+    log: Logger,
+) -> None:
+    """Returns once no start is `under_way` and no process lives in `cgroup`, however long that takes.
+
+    After `stuck_after_s` the survivors are told once to `stuck`, and looked for in every hierarchy from then on.
+    """
+    begin = time.monotonic()
+    told = False
+    while True:
+        starts = under_way()
+        empty = await _strike(cgroup, everywhere=told, log=log)
+        if starts:
+            await asyncio.wait(starts, timeout=AGAIN_S)
+        elif empty:
+            return
+        if not told and time.monotonic() - begin > stuck_after_s:
+            told = True
+            pids = tuple(sorted(cgroup.pids()))
+            log.error("the pod does not die", code="pod.stuck", pids=list(pids))
+            stuck(pids)
+
+
+async def _strike(cgroup: Cgroup, *, everywhere: bool, log: Logger) -> bool:
+    """Kill once if there is something to kill; whether nothing lives there soon after."""
+    try:
+        if not cgroup.populated():
+            return True
+        cgroup.kill(everywhere=everywhere)
+        return await cgroup.wait_unpopulated(AGAIN_S)
+    except CgroupError as error:
+        log.warning("could not kill the pod's cgroup", code="pod.kill_failed", error=str(error))
+        await asyncio.sleep(AGAIN_S)
+        return False
