@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from executor.log import Logger
 
 AGAIN_S = 0.5
-"""A process may be in the kernel (D) when the kill comes, or be moved into the cgroup after it: so often it is killed."""
+"""How often it is killed: a process may be in the kernel (D) when the kill comes, or be moved here after it."""
 
 
 async def until_dead(
