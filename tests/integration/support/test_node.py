@@ -117,6 +117,8 @@ def test_an_unknown_command_is_127_as_in_a_shell(nodes: Nodes) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_reaches_the_command_which_may_end_in_its_own_way(nodes: Nodes, number: signal.Signals) -> None:
     name = number.name.removeprefix("SIG")
+    if signal.getsignal(number) is signal.SIG_IGN:  # as below nohup: a shell cannot trap it then
+        signal.signal(number, signal.SIG_DFL)
     process = nodes.start(f"trap 'exit 9' {name}; echo ready; while :; do sleep 0.05; done")
     assert _first_line(process) == "ready"
     process.send_signal(number)
