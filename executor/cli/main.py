@@ -30,6 +30,7 @@ COMMANDS: Final = MappingProxyType(
         "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
         "why": "Tell what happened to a task, also after its executor's end.",
         "events": "Show what the executor did, and follow it.",
+        "doctor": "Check that this node can run pods.",
         "gc": "Release what dead executors left on this node.",
         "dns": "Serve, keep and list the names of pods and Mesos tasks.",
         "check-config": "Check the configuration and print what is in force.",

@@ -1,0 +1,66 @@
+"""`doctor`: the preflight of this node."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from executor import config, log
+from executor.cli import output
+from executor.cli.exits import Exit
+from executor.cli.session import json_option
+from executor.config import Config, LogSection
+
+if TYPE_CHECKING:
+    from executor.doctor.finding import Finding
+
+
+@click.command("doctor")
+@click.option("--agent", metavar="HOST:PORT", help="The Mesos agent (default: MESOS_AGENT_ENDPOINT, then [dns] mesos).")
+@click.option("--quiet", is_flag=True, help="Print what is not in order only.")
+@json_option
+def command(*, agent: str | None, quiet: bool, as_json: bool) -> int:
+    """Check that this node can run pods.
+
+    Each check is pass, warn, fail or skip, with what mends it. The exit code is 1 if any check fails, else 0: a warning
+    is about what works now and does harm later.
+    """
+    from executor.doctor.examine import examine
+    from executor.doctor.finding import Verdict, worst
+
+    loaded = config.read(os.environ)
+    log.configure(LogSection(level="error"))
+    findings = asyncio.run(examine(loaded, _endpoints(loaded, agent), demanded=agent is not None))
+    verdict = worst(findings)
+    if as_json:
+        output.json_document(_document(verdict, findings))
+    else:
+        _show(verdict, [each for each in findings if not quiet or each.verdict in (Verdict.WARN, Verdict.FAIL)])
+    return Exit.FAILURE if verdict is Verdict.FAIL else Exit.OK
+
+
+def _endpoints(loaded: Config, agent: str | None) -> list[str]:
+    if agent is not None:
+        return [agent]
+    named = os.environ.get("MESOS_AGENT_ENDPOINT", "")
+    return [named] if named else [each for each in loaded.dns.mesos if "://" not in each]
+
+
+def _document(verdict: str, findings: Sequence[Finding]) -> dict[str, object]:
+    checks = [
+        {"check": each.check, "verdict": each.verdict, "message": each.message, "mend": each.mend} for each in findings
+    ]
+    return {"verdict": verdict, "counts": dict(Counter(each.verdict for each in findings)), "checks": checks}
+
+
+def _show(verdict: str, findings: Sequence[Finding]) -> None:
+    for each in findings:
+        output.line(f"{each.verdict:<4}  {each.check}: {output.clean(each.message)}")
+        if each.mend and each.verdict != "pass":
+            output.line(f"      mend: {output.clean(each.mend)}")
+    output.line(f"this node: {verdict}")

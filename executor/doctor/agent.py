@@ -1,0 +1,178 @@
+"""The Mesos agent's flags: which of them do harm to pods. Source: docs/configuration/agent.md of Mesos 1.11.0."""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from executor.config import Config
+from executor.doctor.finding import Finding, failed, passed, skipped, warned
+from executor.errors import MesosFailure
+
+_TIMEOUT_S = 3.0
+_SKEW_S = 5.0
+_RETRY_S = 2.0
+_PORTS = "ports:[31000-32000]"
+
+
+@dataclass(frozen=True)
+class Answer:
+    flags: Mapping[str, str]
+    skew_s: float | None
+    """The agent's clock less this one's."""
+
+
+def ask(endpoint: str, authorization: str = "") -> Answer:
+    """GET /flags of `host:port`. Raises MesosFailure."""
+    connection = http.client.HTTPConnection(endpoint, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/flags", headers={"Authorization": authorization} if authorization else {})
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            mend = "[dns] credential_file" if response.status in (401, 403) else ""
+            raise MesosFailure(f"answers {response.status}", subject=f"{endpoint}/flags", mend=mend)
+        date = email.utils.parsedate_to_datetime(response.getheader("Date", "")) if response.getheader("Date") else None
+        skew_s = None if date is None else date.timestamp() - time.time()
+        return Answer({key: str(value) for key, value in json.loads(text)["flags"].items()}, skew_s)
+    except (OSError, http.client.HTTPException, ValueError, KeyError, AttributeError) as error:
+        raise MesosFailure(f"cannot be asked: {error}", subject=f"{endpoint}/flags") from error
+    finally:
+        connection.close()
+
+
+def judge(answer: Answer, config: Config, ephemeral: Mapping[str, str]) -> list[Finding]:
+    """Pure. `ephemeral` is what the kernel says of local ports (node.ephemeral_ports)."""
+    flags = answer.flags
+    return [
+        *_isolation(flags, config),
+        _priority(flags, config),
+        _controller(flags),
+        _estimator(flags),
+        _time_out(flags),
+        _grace(flags, config),
+        _root(flags, config),
+        _ports(flags.get("resources", ""), ephemeral),
+        _skew(answer.skew_s),
+    ]
+
+
+def _isolation(flags: Mapping[str, str], config: Config) -> list[Finding]:
+    isolators = {each.strip() for each in flags.get("isolation", "").split(",")}
+    found = []
+    if flags.get("launcher", "linux") != "linux" or not {"cgroups/cpu", "cgroups/mem"} <= isolators | _all(isolators):
+        text = (
+            "executors get no cgroup of their own: Mesos neither accounts for pods nor ends them with a dead executor"
+        )
+        found.append(warned("agent.isolation", text, "--launcher=linux --isolation=cgroups/cpu,cgroups/mem"))
+    else:
+        found.append(passed("agent.isolation", "executors have a cgroup of their own, and pods live in it"))
+    if "namespaces/pid" in isolators:
+        text = "the executor would live in a pid namespace and see none of its pods' processes"
+        found.append(failed("agent.pid_namespace", text, "take namespaces/pid out of --isolation"))
+    directory = flags.get("network_cni_config_dir", "")
+    if directory and directory.rstrip("/") != config.cni.config_dir.rstrip("/"):
+        text = f"the agent reads networks from {directory}, this program from {config.cni.config_dir}"
+        found.append(failed("agent.cni_config_dir", text, "[cni] config_dir must be the agent's"))
+    elif directory:
+        found.append(passed("agent.cni_config_dir", f"both read networks from {directory}"))
+    return found
+
+
+def _all(isolators: set[str]) -> set[str]:
+    return {"cgroups/cpu", "cgroups/mem"} if "cgroups/all" in isolators else set()
+
+
+def _priority(flags: Mapping[str, str], config: Config) -> Finding:
+    if flags.get("revocable_cpu_low_priority", "true") == "false":
+        return passed("agent.revocable_cpu_low_priority", "revocable cpus do not lower a container's weight")
+    guarded = config.cgroups.guard_weight
+    guard = "the executor restores it ([cgroups] guard_weight)" if guarded else "nothing restores it"
+    text = f"one revocable cpu drops the CPU weight of the whole executor to 10 shares a cpu; {guard}"
+    return warned("agent.revocable_cpu_low_priority", text, "start the agent with --no-revocable_cpu_low_priority")
+
+
+def _controller(flags: Mapping[str, str]) -> Finding:
+    name = flags.get("qos_controller", "")
+    if not name:
+        return passed("agent.qos_controller", "no QoS controller kills executors")
+    text = f"{name} kills whole executors: one that serves both classes loses its regular pods too"
+    mend = "run revocable pods under an ExecutorID of their own (executor-info --class revocable)"
+    return warned("agent.qos_controller", text, mend)
+
+
+def _estimator(flags: Mapping[str, str]) -> Finding:
+    name = flags.get("resource_estimator", "")
+    if name:
+        return passed("agent.resource_estimator", name)
+    text = "no resource estimator: unless a resource provider lends, no revocable resources are offered"
+    return passed("agent.resource_estimator", text)
+
+
+def _time_out(flags: Mapping[str, str]) -> Finding:
+    limit_s = _seconds(flags.get("executor_reregistration_timeout", "2secs"))
+    if limit_s is not None and limit_s < _RETRY_S:
+        text = f"executors have {limit_s:g} s to come back after a restart of the agent"
+        mend = "--executor_reregistration_timeout=2secs or more, at most 15secs"
+        return warned("agent.executor_reregistration_timeout", text, mend)
+    return passed("agent.executor_reregistration_timeout", flags.get("executor_reregistration_timeout", "2secs"))
+
+
+def _grace(flags: Mapping[str, str], config: Config) -> Finding:
+    limit_s = _seconds(flags.get("executor_shutdown_grace_period", "5secs"))
+    if limit_s is not None and limit_s < config.pods.termination_grace_s:
+        wanted_s = config.pods.termination_grace_s
+        text = f"pods want {wanted_s:g} s to end, an ExecutorInfo without shutdown_grace_period gives {limit_s:g} s"
+        mend = "set shutdown_grace_period in the ExecutorInfo (executor-info does)"
+        return warned("agent.executor_shutdown_grace_period", text, mend)
+    return passed("agent.executor_shutdown_grace_period", flags.get("executor_shutdown_grace_period", "5secs"))
+
+
+def _root(flags: Mapping[str, str], config: Config) -> Finding:
+    root, own = flags.get("cgroups_root", "mesos").strip("/"), config.cgroups.root.strip("/")
+    if own and f"{own}/".startswith(f"{root}/"):
+        text = f"[cgroups] root {own} lies in the agent's cgroups_root, where the agent destroys what it does not know"
+        return failed("agent.cgroups_root", text, "choose another [cgroups] root")
+    return passed("agent.cgroups_root", root)
+
+
+def _ports(resources: str, ephemeral: Mapping[str, str]) -> Finding:
+    """A connection of the node's own may have taken a host port that is offered."""
+    match = re.search(r"ports[^:]*:\[([^\]]*)\]", resources or _PORTS)
+    offered = _spans(match[1]) if match else []
+    given = re.findall(r"\d+", ephemeral.get("ip_local_port_range", ""))
+    low, high = (int(given[0]), int(given[1])) if len(given) > 1 else (1, 0)
+    spared = _spans(ephemeral.get("ip_local_reserved_ports", ""))
+    common = [(max(begin, low), min(end, high)) for begin, end in offered if begin <= high and low <= end]
+    taken = [f"{begin}-{end}" for begin, end in common if not any(a <= begin and end <= b for a, b in spared)]
+    if taken:
+        text = f"offered ports {', '.join(taken)} are also given to outgoing connections"
+        return warned("agent.ports", text, "add the offered ports to net.ipv4.ip_local_reserved_ports")
+    return passed("agent.ports", "no offered port is given to outgoing connections")
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    return [(int(begin), int(end or begin)) for begin, end in re.findall(r"(\d+)\s*(?:-\s*(\d+))?", text)]
+
+
+def _skew(skew_s: float | None) -> Finding:
+    if skew_s is None:
+        return skipped("agent.clock", "the agent does not tell its time")
+    if abs(skew_s) > _SKEW_S:
+        text = f"the agent's clock differs by {skew_s:+.0f} s"
+        return warned("agent.clock", text, "synchronise the clocks: times in statuses and logs cannot be compared")
+    return passed("agent.clock", "the agent's clock is the same")
+
+
+def _seconds(text: str) -> float | None:
+    """Of Mesos's own words for durations (stout/duration.hpp)."""
+    match = re.fullmatch(r"([0-9.]+)(ns|us|ms|secs|mins|hrs|days|weeks)", text)
+    if match is None:
+        return None
+    factor = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "secs": 1, "mins": 60, "hrs": 3600, "days": 86400, "weeks": 604800}
+    return float(match[1]) * factor[match[2]]

@@ -1,0 +1,94 @@
+"""All areas of the preflight, one after the other. A check that breaks is a finding of its own; the others go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from executor.config import Config
+from executor.doctor import agent, groups, kernel, naming, network, node, runtime
+from executor.doctor.finding import Finding, failed, skipped
+from executor.errors import ExecutorError, MesosFailure
+from executor.survey import Survey, survey
+
+if TYPE_CHECKING:
+    from executor.containerd import Containerd
+
+
+async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -> list[Finding]:
+    """`endpoints` are where the agent may be; one that was `demanded` must answer."""
+    flags, of_agent = _agent(config, endpoints, demanded=demanded)
+    work_dir = flags.get("work_dir", "")
+    async with AsyncExitStack() as stack:
+        containerd, error = await _connect(config, stack)
+        found = _tried("kernel", kernel.check) + _tried("cgroups", lambda: groups.check(config.cgroups.root))
+        found += await runtime.check(config, containerd, error)
+        found += _tried("network", lambda: network.check(config)) + await _survey(config, containerd)
+    servers = _servers(config)
+    found += await asyncio.to_thread(_tried, "dns", lambda: naming.check(config.dns, servers, _dns_path()))
+    return found + of_agent + _tried("node", lambda: node.check(config, work_dir))
+
+
+def _tried(area: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return check()
+    except (ExecutorError, OSError, ValueError) as error:
+        return [failed(f"{area}.check", f"cannot be looked at: {error}", "run doctor as root; report it")]
+
+
+async def _connect(config: Config, stack: AsyncExitStack) -> tuple[Containerd | None, str]:
+    from executor.containerd import Containerd
+
+    try:
+        client = await Containerd.connect(config.containerd.address, config.containerd.namespace)
+    except ExecutorError as error:
+        return None, str(error)
+    return await stack.enter_async_context(client), ""
+
+
+async def _survey(config: Config, containerd: Containerd | None) -> list[Finding]:
+    try:
+        found: Survey = await survey(config, containerd)
+    except ExecutorError as error:
+        return [failed("node.left_overs", f"cannot be counted: {error}", error.mend)]
+    return [network.ledger(found), node.left_overs(found)]
+
+
+def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple[dict[str, str], list[Finding]]:
+    from executor.dns import operator
+
+    error = "no endpoint is known"
+    for endpoint in endpoints:
+        try:
+            answer = agent.ask(endpoint, operator.credential(Path(config.dns.credential_file)))
+        except MesosFailure as failure:
+            error = str(failure)
+            continue
+        if "launcher" in answer.flags:  # a master has flags as well
+            return dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
+        error = f"{endpoint} is no agent"
+    mend = "name it: --agent HOST:PORT"
+    return {}, [(failed if demanded else skipped)("agent.flags", f"the agent's flags are unknown: {error}", mend)]
+
+
+def _dns_path() -> str:
+    from executor.dns.dnsmasq import PATH
+
+    return PATH
+
+
+def _servers(config: Config) -> tuple[str, ...]:
+    """The configured addresses, or the nameservers that the networks give to their pods and tasks."""
+    from executor.cni.catalog import Catalog
+
+    if config.dns.listen:
+        return config.dns.listen
+    try:
+        networks = Catalog(Path(config.cni.config_dir)).networks()
+    except ExecutorError:
+        return ()
+    named: list[Any] = [(plugin.get("dns") or {}).get("nameservers") for each in networks for plugin in each.plugins]
+    return tuple(dict.fromkeys(str(server) for servers in named if isinstance(servers, list) for server in servers))

@@ -1,0 +1,46 @@
+"""What a check says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    PASS = "pass"  # noqa: S105 - no password
+    WARN = "warn"  # works, but something is missing or will do harm
+    FAIL = "fail"  # pods will not run, or not as they must
+    SKIP = "skip"  # could not be looked at
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`check` is a stable name, `<area>.<what>`; `mend` what a person can do, empty where nothing is to be done."""
+
+    check: str
+    verdict: Verdict
+    message: str
+    mend: str = ""
+
+
+def passed(check: str, message: str) -> Finding:
+    return Finding(check, Verdict.PASS, message)
+
+
+def warned(check: str, message: str, mend: str) -> Finding:
+    return Finding(check, Verdict.WARN, message, mend)
+
+
+def failed(check: str, message: str, mend: str) -> Finding:
+    return Finding(check, Verdict.FAIL, message, mend)
+
+
+def skipped(check: str, message: str, mend: str = "") -> Finding:
+    return Finding(check, Verdict.SKIP, message, mend)
+
+
+def worst(findings: Sequence[Finding]) -> Verdict:
+    """What skips does not count."""
+    found = {finding.verdict for finding in findings}
+    return next((verdict for verdict in (Verdict.FAIL, Verdict.WARN) if verdict in found), Verdict.PASS)

@@ -1,0 +1,78 @@
+"""containerd, its snapshotter and namespace, and what containerd starts: the shim and runc."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from executor.config import Config
+from executor.doctor.finding import Finding, failed, passed, warned
+from executor.errors import ExecutorError
+
+if TYPE_CHECKING:
+    from executor.containerd import Containerd
+
+VERSION_LEAST = (1, 6)
+_PROGRAMS = ("containerd-shim-runc-v2", "runc")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+async def check(config: Config, containerd: Containerd | None, error: str) -> list[Finding]:
+    """`containerd` None: it could not be reached, because of `error`."""
+    programs = [program(name, _PATH) for name in _PROGRAMS]
+    if containerd is None:
+        mend = "start containerd, or mend [containerd] address"
+        return [failed("containerd.reachable", f"does not answer: {error}", mend), *programs]
+    address, namespace = config.containerd.address, config.containerd.namespace
+    found = [passed("containerd.reachable", f"answers at {address}, namespace {namespace}")]
+    found.append(version(await containerd.version()))
+    found.append(await _snapshotter(containerd))
+    found.append(await _image(containerd, config.pods.default_image))
+    return found + programs
+
+
+def version(text: str) -> Finding:
+    """Pure."""
+    match = re.search(r"(\d+)\.(\d+)", text)
+    if match is None or (int(match[1]), int(match[2])) < VERSION_LEAST:
+        least = ".".join(map(str, VERSION_LEAST))
+        return warned("containerd.version", f"{text} is older than what is tested", f"containerd {least} or later")
+    return passed("containerd.version", text)
+
+
+def program(name: str, path: str) -> Finding:
+    """That it is on containerd's usual path, and runs."""
+    found = shutil.which(name, path=path)
+    check = f"containerd.{'runc' if name == 'runc' else 'shim'}"
+    if found is None:
+        return failed(check, f"{name} is not on {path}", f"install {name}")
+    try:
+        done = subprocess.run([found, "-v"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return failed(check, f"{found} does not run: {error}", f"install {name} again")
+    if done.returncode:
+        return failed(check, f"{found} does not run: {done.stderr.strip()[:200]}", f"install {name} again")
+    return passed(check, f"{found}: {' '.join(done.stdout.split())[:80]}")
+
+
+async def _snapshotter(containerd: Containerd) -> Finding:
+    name = containerd.snapshots.snapshotter
+    try:
+        count = len(await containerd.snapshots.list())
+    except ExecutorError as error:
+        mend = "see `ctr plugins ls`: the kernel's overlayfs, the file system below containerd's root"
+        return failed("containerd.snapshotter", f"{name} does not work: {error}", mend)
+    return passed("containerd.snapshotter", f"{name}, {count} snapshots")
+
+
+async def _image(containerd: Containerd, image: str) -> Finding:
+    if not image:
+        return passed("containerd.default_image", "none is configured: a task must name its image")
+    try:
+        await containerd.images.lookup(image)
+    except ExecutorError as error:
+        mend = "pull it into the namespace, or change [pods] default_image"
+        return warned("containerd.default_image", f"{image} is not here: {error}", mend)
+    return passed("containerd.default_image", f"{image} is here")
