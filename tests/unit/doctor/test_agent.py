@@ -1,0 +1,88 @@
+"""Which of an agent's flags are found fault with: judged from the flags as a real agent prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from executor.config import CgroupsSection, CniSection, Config, PodsSection
+from executor.doctor import agent
+from executor.doctor.finding import Verdict
+
+GOOD = {
+    "launcher": "linux",
+    "isolation": "cgroups/cpu,cgroups/mem,filesystem/linux,network/cni",
+    "network_cni_config_dir": "/etc/cni/net.d",
+    "revocable_cpu_low_priority": "false",
+    "executor_reregistration_timeout": "2secs",
+    "executor_shutdown_grace_period": "1mins",
+    "cgroups_root": "mesos",
+    "resource_estimator": "org_apache_mesos_FixedResourceEstimator",
+    "resources": "cpus:8;ports:[31000-32000]",
+}
+EPHEMERAL = {"ip_local_port_range": "32768\t60999\n", "ip_local_reserved_ports": "\n"}
+
+
+def bad(
+    flags: Mapping[str, str] = MappingProxyType({}),
+    *,
+    config: Config | None = None,
+    ephemeral: Mapping[str, str] = EPHEMERAL,
+    skew_s: float | None = 0.0,
+) -> dict[str, Verdict]:
+    answer = agent.Answer({**GOOD, **flags}, skew_s)
+    findings = agent.judge(answer, config or Config(), ephemeral)
+    return {each.check: each.verdict for each in findings if each.verdict is not Verdict.PASS}
+
+
+def test_nothing_to_complain_about() -> None:
+    assert bad() == {}
+
+
+@pytest.mark.parametrize(
+    ("flags", "check", "verdict"),
+    [
+        ({"launcher": "posix"}, "agent.isolation", Verdict.WARN),
+        ({"isolation": "cgroups/cpu,posix/mem"}, "agent.isolation", Verdict.WARN),
+        ({"isolation": "cgroups/all,namespaces/pid"}, "agent.pid_namespace", Verdict.FAIL),
+        ({"network_cni_config_dir": "/opt/mesos/cni"}, "agent.cni_config_dir", Verdict.FAIL),
+        ({"revocable_cpu_low_priority": "true"}, "agent.revocable_cpu_low_priority", Verdict.WARN),
+        ({"qos_controller": "org_apache_mesos_LoadQoSController"}, "agent.qos_controller", Verdict.WARN),
+        ({"executor_reregistration_timeout": "500ms"}, "agent.executor_reregistration_timeout", Verdict.WARN),
+        ({"executor_shutdown_grace_period": "5secs"}, "agent.executor_shutdown_grace_period", Verdict.WARN),
+        ({"resources": "cpus:8;ports(eng):[31000-32999]"}, "agent.ports", Verdict.WARN),
+    ],
+)
+def test_each_flag(flags: dict[str, str], check: str, verdict: Verdict) -> None:
+    assert bad(flags) == {check: verdict}
+
+
+def test_flags_against_this_programs_configuration() -> None:
+    config = replace(Config(), cgroups=CgroupsSection(root="/mesos/own"), cni=CniSection(config_dir="/etc/cni/net.d/"))
+    assert bad(config=config) == {"agent.cgroups_root": Verdict.FAIL}
+    assert bad(config=replace(Config(), pods=PodsSection(termination_grace_s=90.0))) == {
+        "agent.executor_shutdown_grace_period": Verdict.WARN
+    }
+
+
+def test_reserved_ports_are_safe_to_offer() -> None:
+    wide = {"resources": "ports:[32000-33999]"}
+    assert bad(wide) == {"agent.ports": Verdict.WARN}
+    assert bad(wide, ephemeral=EPHEMERAL | {"ip_local_reserved_ports": "8080,32768-33999"}) == {}
+    assert bad(wide, ephemeral=EPHEMERAL | {"ip_local_reserved_ports": "33000-33999"}) == {"agent.ports": Verdict.WARN}
+    assert bad(wide, ephemeral={}) == {}
+
+
+def test_an_agent_whose_clock_differs() -> None:
+    assert bad(skew_s=-60.0) == {"agent.clock": Verdict.WARN}
+    assert bad(skew_s=None) == {"agent.clock": Verdict.SKIP}
+
+
+@pytest.mark.parametrize(
+    "flags", [{}, {"resources": "cpus:1"}, {"isolation": ""}, {"executor_shutdown_grace_period": "?"}]
+)
+def test_flags_that_are_missing_or_strange_break_nothing(flags: dict[str, str]) -> None:
+    assert agent.judge(agent.Answer(flags, None), Config(), {})

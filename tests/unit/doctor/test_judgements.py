@@ -1,0 +1,103 @@
+"""What can be judged without a node: thresholds, routes, capabilities, the clock."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from executor.cni.conflist import Network
+from executor.cni.ledger import Entry
+from executor.doctor import kernel, network, node, runtime
+from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, warned, worst
+from executor.names import MesosContainerId
+from executor.survey import Survey
+
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+eth0\t00025B0A\t0201A8C0\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+
+
+def shared(*, masquerade: bool, subnet: str = "10.91.1.0/24") -> Network:
+    plugin = {"type": "bridge", "ipMasq": masquerade, "ipam": {"type": "host-local", "ranges": [[{"subnet": subnet}]]}}
+    return Network("n", "n.conf", (plugin,), ("0.2.0",), "0.2.0", derived=True)
+
+
+def test_routes_through_other_hosts() -> None:
+    assert network.routes(ROUTES) == [IPv4Network("10.91.2.0/24")]
+    assert network.routes("") == []
+
+
+@pytest.mark.parametrize(
+    ("masquerade", "subnet", "via", "verdict"),
+    [
+        (True, "10.91.1.0/24", "10.91.2.0/24", Verdict.WARN),
+        (False, "10.91.1.0/24", "10.91.2.0/24", Verdict.PASS),
+        (True, "10.91.1.0/24", "10.92.2.0/24", Verdict.PASS),
+        (True, "10.91.1.0/24", "10.0.0.0/8", Verdict.PASS),  # a route to everything private, not to a peer
+        (True, "10.91.1.0/24", "10.91.1.0/24", Verdict.PASS),
+    ],
+)
+def test_masquerade_before_routed_peers(masquerade: bool, subnet: str, via: str, verdict: Verdict) -> None:
+    (finding,) = network.masquerade([shared(masquerade=masquerade, subnet=subnet)], [IPv4Network(via)])
+    assert finding.verdict is verdict
+
+
+def test_capabilities() -> None:
+    def verdicts(effective: int) -> list[str]:
+        return [str(finding.verdict) for finding in kernel.judge_capabilities(effective)]
+
+    assert verdicts(1 << 21 | 1 << 24) == ["pass", "pass"]
+    assert verdicts(1 << 21) == ["pass", "warn"]
+    assert verdicts(0) == ["fail", "warn"]
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"), [("1.6.20~ds1", "pass"), ("v2.0.0", "pass"), ("1.4.13", "warn"), ("", "warn")]
+)
+def test_containerds_version(text: str, verdict: str) -> None:
+    assert runtime.version(text).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "verdict"),
+    [
+        (1 << 20, 1 << 40, "fail"),
+        (512 << 20, 1 << 40, "warn"),
+        (512 << 20, 4 << 30, "pass"),
+        (2 << 30, 1 << 40, "pass"),
+    ],
+)
+def test_disk_space(free: int, size: int, verdict: str) -> None:
+    assert node.judge_space("state_dir", "/x", free, size).verdict == verdict
+
+
+def test_a_clock_that_is_behind_the_program() -> None:
+    assert node.judge_clock(1_000_000, 1_000_000 + 30 * 86400).verdict is Verdict.FAIL
+    assert node.judge_clock(1_000_000, 1_000_000 + 3600).verdict is Verdict.PASS
+
+
+def test_left_overs_and_held_addresses() -> None:
+    dead = MesosContainerId("d")
+    assert node.left_overs(Survey()).verdict is Verdict.PASS
+    assert "2 snapshots" in node.left_overs(Survey(dead={dead: {"snapshots": 2}})).message
+    assert node.left_overs(Survey(dead={dead: {}})).verdict is Verdict.WARN
+    entry = Entry("n", "10.0.0.2", "pod-0123456789ab", "eth0", Path("/x"))
+    assert network.ledger(Survey(unrecorded=(entry,))).verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict"),
+    [
+        ([], Verdict.PASS),
+        ([passed("a", ""), skipped("b", "")], Verdict.PASS),
+        ([passed("a", ""), warned("b", "", "")], Verdict.WARN),
+        ([failed("a", "", ""), warned("b", "", "")], Verdict.FAIL),
+    ],
+)
+def test_the_worst_counts(findings: list[Finding], verdict: Verdict) -> None:
+    assert worst(findings) is verdict
