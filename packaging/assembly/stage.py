@@ -30,11 +30,11 @@ SOURCES = ROOT / "packaging"
 VERSION = __version__
 PREFIX = f"/opt/mesos-pod-executor/{VERSION}"
 EPOCH_S = int(SOURCE_DATE_EPOCH)
-DOCUMENTS = (ROOT / "README.md", *sorted((SOURCES / "doc").glob("*.md")))
+EXAMPLES = ("grafana", "prometheus")
 
-# systemd's units that are enabled and started where the package is installed; the others are started by hand or by
-# these.
-ENABLED = ("mesos-pod-executor-gc.timer", "mesos-pod-executor-dns.service")
+# systemd's units that are enabled and started where the package is installed, and those that an operator may enable.
+ENABLED = ("mesos-pod-executor-gc.timer",)
+OPTIONAL = ("mesos-pod-executor-dns.service", "mesos-pod-executor-dns-sync.service")
 
 
 def make(stage: Path) -> None:
@@ -70,17 +70,18 @@ def _scripts(kind: str) -> list[str]:
 
 def _replaced(text: str) -> str:
     """@PURGE@ is a text of several lines, which takes the place's indentation."""
-    units = [name for name in ENABLED if (SOURCES / "systemd" / name).exists()]
-    text = text.replace("@VERSION@", VERSION).replace("@UNITS@", " ".join(units))
+    text = text.replace("@VERSION@", VERSION)
+    text = text.replace("@ENABLED@", " ".join(ENABLED)).replace("@OPTIONAL@", " ".join(OPTIONAL))
     purge = (SOURCES / "purge.in").read_text()
     return re.sub(r"^( *)@PURGE@\n", lambda match: textwrap.indent(purge, match[1]), text, flags=re.MULTILINE)
 
 
 def _documents(stage: Path, distributions: list[Bundled], digest: str) -> None:
     timestamp = datetime.fromtimestamp(EPOCH_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    (stage / "doc").mkdir()
-    for path in DOCUMENTS:
-        shutil.copyfile(path, stage / "doc" / path.name)
+    shutil.copytree(SOURCES / "doc", stage / "doc")
+    shutil.copyfile(ROOT / "README.md", stage / "doc/README.md")
+    for name in EXAMPLES:
+        shutil.copytree(SOURCES / name, stage / "doc" / name)
     bill = sbom.document(distributions, version=VERSION, tree_digest=digest, timestamp=timestamp)
     (stage / "doc/sbom.cdx.json").write_text(bill)
     (stage / "copyright").write_text(notices.copyright_file(distributions, VERSION))
@@ -104,15 +105,20 @@ def _describe(stage: Path, licence: str) -> None:
 
 
 def _resolved(entry: dict[str, Any], stage: Path) -> Iterator[dict[str, Any]]:
+    """Directories that a pattern finds become the package's own."""
     if "*" not in entry.get("src", ""):
         yield entry
         return
+    base = stage / entry["src"].partition("*")[0]
     for path in sorted(stage.glob(entry["src"])):
-        one = {**entry, "src": str(path.relative_to(stage)), "dst": entry["dst"] + path.name}
-        if one.get("type") == "doc":
+        one = {**entry, "src": str(path.relative_to(stage)), "dst": f"{entry['dst']}{path.relative_to(base)}"}
+        if path.is_dir():
+            yield {"dst": one["dst"], "type": "dir"}
+        elif one.get("type") == "doc":
             yield {**one, "packager": "rpm"}
-            one = {**one, "packager": "deb", "type": "file"}
-        yield one
+            yield {**one, "packager": "deb", "type": "file"}
+        else:
+            yield one
 
 
 def _settle(stage: Path) -> None:
