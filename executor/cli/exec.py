@@ -83,10 +83,9 @@ class _Conversation:
         self._id = streams["id"]
         outputs = [self._reader(name, streams[name]) for name in ("stdout", "stderr") if name in streams]
         self._next()  # its pid: the shim has opened the FIFOs
-        if "stdin" in streams:
-            path = streams["stdin"]
-            threading.Thread(target=self._feed, args=(path,), daemon=True).start()
         with self._raw() if terminal else contextlib.nullcontext():
+            if "stdin" in streams:
+                threading.Thread(target=self._feed, args=(streams["stdin"],), daemon=True).start()
             code = int(self._next()["exit_code"])
             for each in outputs:
                 each.finish()
@@ -124,7 +123,7 @@ class _Conversation:
         before = termios.tcgetattr(0)
         previous = signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         try:
-            tty.setraw(0)
+            tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is for the command
             yield
         finally:
             termios.tcsetattr(0, termios.TCSADRAIN, before)

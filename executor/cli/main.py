@@ -29,6 +29,8 @@ COMMANDS: Final = MappingProxyType(
         "revoke": "Take revocable resources back, and spare regular pods.",
         "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
         "why": "Tell what happened to a task, also after its executor's end.",
+        "report": "Write a revocation as a page: timeline, victims, proof.",
+        "serve": "Show this node's pods and revocations to a browser on this machine.",
         "events": "Show what the executor did, and follow it.",
         "doctor": "Check that this node can run pods.",
         "gc": "Release what dead executors left on this node.",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
 
-from executor.cli import output
-from executor.cli.exits import Unreachable
+from executor.cli import output, rates
 from executor.cli.session import Session, json_option, pass_session
 
 _FIRST_S: Final = 0.5
@@ -19,7 +18,6 @@ _SORTS: Final = {
     "memory": lambda row: -(row["memory_bytes"] or 0),
     "name": lambda row: (row["namespace"], row["name"]),
 }
-Look = dict[str, dict[str, Any]]
 Document = dict[str, Any]
 
 
@@ -44,44 +42,14 @@ def command(session: Session, *, once: bool, interval: float, sort: str, as_json
 
 
 def _pictures(session: Session, interval_s: float, sort: str) -> Iterator[Document]:
-    before, _ = _look(session)
+    before = rates.look(session)
     pause_s = min(_FIRST_S, interval_s)
     while True:
         time.sleep(pause_s)
-        now, executors = _look(session)
-        rows = [_row(row, before.get(key)) for key, row in now.items()]
-        classes = [row for row in rows if "pod" not in row]
-        pods = sorted((row for row in rows if "pod" in row), key=_SORTS[sort])
-        yield {"executors": executors, "classes": classes, "pods": pods}
+        now = rates.look(session)
+        picture = rates.usage(now, before)
+        yield {**picture, "pods": sorted(picture["pods"], key=_SORTS[sort])}
         before, pause_s = now, interval_s
-
-
-def _look(session: Session) -> tuple[Look, list[str]]:
-    """Every class of every executor and every pod, by a key of its own."""
-    found: Look = {}
-    executors = []
-    for client in session.all():
-        try:
-            document = client.get("/v1/usage")
-        except Unreachable as error:
-            output.note(str(error))
-            continue
-        executors.append(document["executor"])
-        for each in document["classes"]:
-            found[f"{client.id}/{each['class']}"] = {"executor": document["executor"], **each}
-        for each in document["pods"]:
-            found[each["pod"]] = {"executor": document["executor"], **each}
-    return found, executors
-
-
-def _row(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> Document:
-    """With a rate in the place of the sum."""
-    row = {key: value for key, value in now.items() if key not in ("at_s", "cpu_usage_usec")}
-    row["cpus_used"] = None
-    if before is not None and None not in (now["cpu_usage_usec"], before["cpu_usage_usec"]):
-        time_s = max(now["at_s"] - before["at_s"], 1e-6)
-        row["cpus_used"] = round(max(0, now["cpu_usage_usec"] - before["cpu_usage_usec"]) / 1e6 / time_s, 3)
-    return row
 
 
 def _follow(pictures: Iterator[Document]) -> None:
@@ -103,8 +71,7 @@ def _show(picture: Document) -> None:
 
 
 def _class(row: Document) -> tuple[object, ...]:
-    pressure = row["pressure"]
-    waits = [None if each is None else f"{each['some']['avg10']:g} %" for each in pressure.values()]
+    waits = [None if each is None else f"{each['some']['avg10']:g} %" for each in row["pressure"].values()]
     return (row["class"], row["pods"], *_numbers(row), *waits, row["executor"][:12])
 
 

@@ -36,9 +36,15 @@ def nothing_left(rig: Rig) -> Iterator[None]:
     assert wait_for(lambda: None if sessions(rig) else True, 5), sessions(rig)
 
 
-def start(rig: Rig, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def start(rig: Rig, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, **rig.environment()}
-    return subprocess.Popen([*rig.program, "exec", *arguments], env=environment, **options)
+    with subprocess.Popen([*rig.program, "exec", *arguments], env=environment, **options) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def test_output_and_exit_code_are_the_commands(rig: Rig) -> None:

@@ -1,0 +1,42 @@
+"""The documents of one executor that the pages are made of, as its control socket gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from executor.cli.client import Client, segment
+from executor.cli.session import Session
+from executor.errors import NotFound
+
+
+def executor(client: Client) -> dict[str, Any]:
+    """For the node's page. Raises Unreachable."""
+    return {
+        "executor": client.get("/v1/executor"),
+        "pods": client.get("/v1/pods")["pods"],
+        "revocations": client.get("/v1/revocations")["revocations"],
+        "events": client.get("/v1/events")["events"],
+    }
+
+
+def revocation(session: Session, identity: str) -> dict[str, Any]:
+    """A receipt, with the events of it and of its victims while it lasted. Raises NotFound, Unreachable."""
+    for client in session.all():
+        try:
+            receipt = client.get(f"/v1/revocations/{segment(identity)}")
+        except NotFound:
+            continue
+        return {"receipt": receipt, "events": related(receipt, client.get("/v1/events")["events"])}
+    raise NotFound("no executor of this node knows it", subject=f"revocation {identity}")
+
+
+def related(receipt: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of the revocation itself, and of its victims from its beginning on. Pure."""
+    victims = {victim["pod"] for victim in receipt["victims"]}
+    found, begun = [], False
+    for event in events:
+        own = event.get("revocation") == receipt["id"]
+        begun = begun or own
+        if own or (begun and event.get("pod") in victims):
+            found.append(event)
+    return found

@@ -1,0 +1,136 @@
+"""The node: what each executor's classes and pods are and use, its revocations, its latest events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
+from urllib.parse import quote
+
+from executor.cli.output import age
+from executor.cli.page.markup import Markup, join, tag
+from executor.cli.page.revocation import STATES, event_table, picture
+from executor.cli.page.style import badge, count, meter, page, size, tile
+from executor.cli.page.timeline import duration
+
+Json = Mapping[str, Any]
+REFRESH_S: Final = 5
+_SHOWN_EVENTS: Final = 25
+_SHOWN_REVOCATIONS: Final = 20
+_HIGH: Final = 20.0
+"""Per cent of the last ten seconds in which tasks waited, from which on a bar is red."""
+_POD_STATES: Final = {"running": "good", "destroying": "bad", "stopping": "warn", "tearing-down": "warn"}
+
+
+def node(host: str, time: str, executors: Sequence[Json], usage: Json) -> str:
+    """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json)."""
+    lines = [tag("h1", f"Pods on {host}"), tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 every {REFRESH_S} s")]
+    sections = [_executor(each, usage) for each in executors]
+    if not sections:
+        sections = [tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
+    return page(f"Pods on {host}", tag("header", lines), sections, refresh_s=REFRESH_S)
+
+
+def _executor(facts: Json, usage: Json) -> Markup:
+    about, pods = facts["executor"], facts["pods"]
+    own = {each["pod"]: each for each in usage["pods"]}
+    classes = [each for each in usage["classes"] if each["container"] == about["mesos_container"]]
+    borrowed = sum(each["cpus"] for each in classes if each["class"] == "revocable")
+    link = "subscribed" if about["subscribed"] else "not subscribed"
+    done = [each for each in facts["revocations"] if each["state"] == "done"]
+    tiles = [
+        tile(about["pods"]["regular"], "regular pods"),
+        tile(about["pods"]["revocable"], "revocable pods"),
+        tile(round(borrowed, 3), "cpus borrowed"),
+        tile(len(done), "revocations done"),
+        tile(duration(done[-1]["time_to_free_ms"]) if done else "-", "last time to free"),
+        tile(about["unacknowledged"], "unacknowledged updates"),
+    ]
+    head = [tag("h1", about["executor"]), badge(link, "good" if about["subscribed"] else "bad")]
+    return join(
+        [
+            tag("header", head, tag("p", f"framework {about['framework']}"), style="margin:8px 0 12px"),
+            tag("div", tiles, class_="tiles"),
+            tag("div", [_class(each) for each in classes], class_="pair"),
+            tag("section", tag("h2", "Pods by class and role"), _pods(pods, own)),
+            tag("section", tag("h2", "Revocations"), _revocations(facts["revocations"])),
+            tag("section", tag("h2", "Latest events"), event_table(list(reversed(facts["events"][-_SHOWN_EVENTS:])))),
+        ]
+    )
+
+
+def _class(row: Json) -> Markup:
+    used, memory = row["cpus_used"] or 0.0, row["memory_bytes"] or 0
+    lines = [
+        meter("cores", used / (row["cpus"] or 1.0), f"{used:.2f} of {row['cpus']:g}"),
+        meter("memory", memory / (row["mem_bytes"] or 1), f"{size(memory)} of {size(row['mem_bytes'])}"),
+    ]
+    for resource, pressure in row["pressure"].items():
+        if pressure is not None:
+            some = pressure["some"]
+            text = f"{some['avg10']:g} / {some['avg60']:g} / {some['avg300']:g} %"
+            lines.append(meter(f"wait {resource}", some["avg10"] / 100, text, high=some["avg10"] >= _HIGH))
+    note = tag("p", "Waits: per cent of the last 10 / 60 / 300 s in which a task waited (PSI).", class_="soft")
+    return tag(
+        "section",
+        tag("h2", f"{row['class']}: {count(row['pods'], 'pod')}"),
+        lines,
+        note,
+        class_=f"class {row['class']}",
+    )
+
+
+def _pods(pods: Sequence[Json], usage: Mapping[str, Json]) -> Markup:
+    def group(pod: Json) -> tuple[str, str]:
+        return pod["class"], pod["role"]
+
+    columns = ("pod", "id", "state", "#ready", "#restarts", "#age", "#cores", "#memory", "address")
+    head = tag("tr", [tag("th", each.lstrip("#"), class_="number" if "#" in each else None) for each in columns])
+    body = []
+    for (pod_class, role), members in groupby(sorted(pods, key=lambda pod: (group(pod), pod["name"])), group):
+        rows = [_pod(pod, usage.get(pod["pod"], {})) for pod in members]
+        title = [tag("span", class_="dot"), f"{pod_class}, role {role}: {len(rows)}"]
+        body.append(tag("tr", tag("td", title, colspan=len(columns)), class_=f"role {pod_class}"))
+        body += rows
+    if not body:
+        body = [tag("tr", tag("td", "none", colspan=len(columns), class_="empty"))]
+    return tag("div", tag("table", tag("thead", head), tag("tbody", body), class_="pods"), class_="wide")
+
+
+def _pod(pod: Json, usage: Json) -> Markup:
+    containers = pod["containers"]
+    used, memory = usage.get("cpus_used"), usage.get("memory_bytes")
+    accounted = "" if not usage else f" of {usage['cpus']:g}"
+    cells: list[tuple[object, bool]] = [
+        (f"{pod['namespace']}/{pod['name']}", False),
+        (tag("code", pod["pod"]), False),
+        (badge("stuck" if pod.get("stuck_pids") else pod["state"], _POD_STATES.get(pod["state"], "")), False),
+        (f"{sum(each['state'] == 'running' for each in containers)}/{len(containers)}", True),
+        (sum(each["restarts"] for each in containers), True),
+        (age(pod["age_s"]), True),
+        ("-" if used is None else f"{used:.2f}{accounted}", True),
+        ("-" if memory is None else f"{size(memory)} of {size(usage['mem_bytes'])}", True),
+        (", ".join(pod["ips"]) or "-", False),
+    ]
+    row = [tag("td", cell, class_="number" if number else None) for cell, number in cells]
+    return tag("tr", row, class_=pod["class"], id=pod["pod"])
+
+
+def _revocations(receipts: Sequence[Json]) -> Markup:
+    if not receipts:
+        return tag("p", "None yet.", class_="soft")
+    newest = list(reversed(receipts))[:_SHOWN_REVOCATIONS]
+    return join([_revocation(each, opened=number == 0) for number, each in enumerate(newest)])
+
+
+def _revocation(receipt: Json, *, opened: bool) -> Markup:
+    victims, cpus = count(len(receipt["victims"]), "victim"), receipt["freed"]["cpus"]
+    facts = f"{victims}, {cpus:g} cpus, {duration(receipt['time_to_free_ms'])}"
+    summary = [
+        tag("h3", receipt["id"]),
+        badge(receipt["state"], STATES.get(receipt["state"], "")),
+        tag("span", facts),
+        tag("span", receipt["reason"], class_="soft"),
+        tag("a", "report", href=f"/revocations/{quote(receipt['id'], safe='')}"),
+    ]
+    return tag("details", tag("summary", summary), picture(receipt), open="open" if opened else None)
