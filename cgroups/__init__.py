@@ -7,7 +7,7 @@ mounts.py     which hierarchies this machine has (pure)
 membership.py where a process is, and back
 names.py      names from frameworks as directory names (pure)
 limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
-pressure.py   PSI
+pressure.py   PSI as numbers; stall.py: being told when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
 files.py      the only module that opens cgroup files
 errors.py     CgroupError and its kin
@@ -20,6 +20,7 @@ from cgroups.limits import UNLIMITED, Limits, Stat
 from cgroups.membership import Membership
 from cgroups.mounts import Hierarchies, Mode
 from cgroups.pressure import Pressure, Resource
+from cgroups.stall import StallWatch
 from cgroups.tree import Tree
 from cgroups.watch import Watch
 
@@ -38,6 +39,7 @@ __all__ = [
     "Mode",
     "Pressure",
     "Resource",
+    "StallWatch",
     "Stat",
     "Tree",
     "Watch",

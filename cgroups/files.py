@@ -78,10 +78,10 @@ class Directory:
         except OSError as error:
             raise translated(error, f"{self.path}/{name}") from error
 
-    def descriptor(self, name: str) -> int:
+    def descriptor(self, name: str, *, writable: bool = False) -> int:
         """The file, open for reading and polling; the caller closes it."""
         with self._errors(name):
-            return os.open(name, os.O_RDONLY | _FILE, dir_fd=self.fd)
+            return os.open(name, (os.O_RDWR if writable else os.O_RDONLY) | _FILE, dir_fd=self.fd)
 
     def read_optional(self, name: str) -> str | None:
         """None where this kernel, or this group, has no such file."""

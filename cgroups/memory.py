@@ -2,8 +2,9 @@
 
 A limit holds for memory and swap together: v1 gets `memory.memsw.limit_in_bytes` with the same value, v2
 `memory.swap.max` 0, so that a group at its limit is killed in itself and does not slow the node down by swapping.
-v1 has no `high`, `low` and `min`: they are reported as not applied. v2's `memory.oom.group` stays as it is: an OOM
-kills one process, not a pod.
+v1 has no `low` and `min`: they are reported as not applied. Nearest to `high` is its soft limit, which gives way only
+when the node itself is short (Documentation/admin-guide/cgroup-v1/memory.rst, 7). v2's `memory.oom.group` stays as it
+is: an OOM kills one process, not a pod.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from cgroups.mounts import Mode
 
 LIMIT_V1 = "memory.limit_in_bytes"
 SWAP_V1 = "memory.memsw.limit_in_bytes"
+SOFT_V1 = "memory.soft_limit_in_bytes"
 _NO_LIMIT_V1 = 1 << 62  # v1 shows "no limit" as LONG_MAX rounded down to a page
 
 
@@ -33,10 +35,8 @@ class Memory:
     def values(self, mode: Mode) -> dict[str, str]:
         """File to text; for v1 in the order of a lower limit (see `write`). Swap's file is missing on some kernels."""
         if mode is not Mode.V2:
-            if self.max_bytes is None:
-                return {}
-            text = limit_text(self.max_bytes, unlimited="-1")
-            return {LIMIT_V1: text, SWAP_V1: text}
+            v1 = {LIMIT_V1: self.max_bytes, SWAP_V1: self.max_bytes, SOFT_V1: self.high_bytes}
+            return {name: limit_text(value, unlimited="-1") for name, value in v1.items() if value is not None}
         named = {"max": self.max_bytes, "high": self.high_bytes, "low": self.low_bytes, "min": self.min_bytes}
         values = {
             f"memory.{name}": limit_text(value, unlimited="max") for name, value in named.items() if value is not None
@@ -61,7 +61,7 @@ class Memory:
     def _lacking(self, mode: Mode) -> list[str]:
         if mode is Mode.V2:
             return []
-        named = {"memory.high": self.high_bytes, "memory.low": self.low_bytes, "memory.min": self.min_bytes}
+        named = {"memory.low": self.low_bytes, "memory.min": self.min_bytes}
         return [name for name, value in named.items() if value is not None]
 
 

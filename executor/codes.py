@@ -79,7 +79,7 @@ CODES: Final = MappingProxyType(
         "pod.container_exited": _info("A container's first process ended."),
         "pod.oom": _warning(
             "The kernel killed a container for memory; `oom` says whose limit was met.",
-            "container, pod: raise its limit. class, executor, node: the node is too full.",
+            "container, pod, role: raise its limit. class, executor, node: the node is too full.",
         ),
         "pod.hook": _info("A container's preStop hook has run."),
         "pod.hook_failed": _warning(
@@ -118,6 +118,22 @@ CODES: Final = MappingProxyType(
             "A regular pod changed during a revocation.", "Report it with the receipt."
         ),
         "revocation.receipt": _info("A revocation is over: victims, what was freed, how regular pods fared."),
+        "pressure.squeezed": _info("The node is short of what `reason` says: revocable pods get less of it."),
+        "pressure.revoked": _info("Squeezing did not suffice: the fewest revocable pods that help are revoked."),
+        "pressure.eased": _info("The pressure has passed; the squeeze is kept for `delay_s`."),
+        "pressure.returned": _info("The pressure came back before the squeeze was over."),
+        "pressure.released": _info("The squeeze is over: revocable pods may use what is there."),
+        "pressure.blind": _warning(
+            "The kernel cannot tell of stalls, so the node is looked at every `delay_s`; without PSI for CPU in vain.",
+            "Boot with psi=1; mount cgroup2, at /sys/fs/cgroup/unified beside v1.",
+        ),
+        "pressure.squeeze_failed": _warning(
+            "The kernel refused a limit of the squeeze; tried again.", "See `error`: has the container a quota itself?"
+        ),
+        "pressure.revoke_failed": _warning("A revocation could not be begun.", "See `error`."),
+        "pressure.defect": _error(
+            "A defect while watching for pressure; it goes on after a pause.", "Report the traceback."
+        ),
         "mesos.subscribed": _info("The agent sends events; what it had not acknowledged went with the subscription."),
         "mesos.disconnected": _warning(
             "The agent is gone: pods go on, updates are kept, subscribing is tried again.", "Look at the agent."

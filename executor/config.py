@@ -17,13 +17,14 @@ from typing import Any, Final, get_type_hints
 
 from executor.config_values import PATH_VARIABLE, decode_file, decode_variables, default_file
 from executor.errors import InvalidConfig
+from executor.pod.roles import RoleLimit
 
 DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
 
 
 def _key(default: object, doc: str, **limits: object) -> Any:
     """A field: `least` and `most` bound a number, `choices` a word; `absolute` demands paths from the root, `filled`
-    a name.
+    a name, `roles` names of roles as a table's keys.
     """
     if isinstance(default, Mapping):  # dataclasses take a factory only, for what cannot be hashed
         return field(default_factory=lambda: default, metadata={"doc": doc, **limits})
@@ -126,6 +127,12 @@ class RolesSection:
         MappingProxyType({}),
         "Role that pods of a namespace must be launched under; a namespace that is not listed is free.",
     )
+    limits: Mapping[str, RoleLimit] = _key(
+        MappingProxyType({}),
+        "What a role and those below it may use on this node, in each class: eng = {cpus = 4, mem = '8Gi'}, in the"
+        " variable eng=cpus:4;mem:8Gi.",
+        roles=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -139,9 +146,58 @@ class RevocationSection:
 
 @dataclass(frozen=True)
 class PressureSection:
-    """Revocation by what this node itself measures."""
+    """Revocation by what this node itself measures: revocable pods are squeezed first, then the fewest are revoked."""
 
-    enabled: bool = _key(default=False, doc="Revoke on memory and CPU pressure of the node.")
+    enabled: bool = _key(default=False, doc="Squeeze and revoke on CPU and memory pressure of the node.")
+    interval_s: float = _key(1.0, "How often the node is measured under pressure, seconds.", least=0.2, most=60)
+    cpu_stall_percent: float = _key(
+        20.0,
+        "CPU pressure: a regular pod's tasks wait for a CPU this part of the time while the node has none free;"
+        " 0: CPU is not watched.",
+        least=0,
+        most=100,
+    )
+    cpu_reserve_percent: float = _key(
+        10.0,
+        "Part of the node's CPUs that squeezed pods leave free: their quota is the node less this, less all other use.",
+        least=0,
+        most=90,
+    )
+    min_cpus: float = _key(0.1, "Squeezed pods keep this much CPU together, cores.", least=0.01, most=1024)
+    memory_reserve_percent: float = _key(
+        5.0,
+        "Memory pressure: less than this part of the node's memory is available; 0: memory is not watched.",
+        least=0,
+        most=90,
+    )
+    memory_stall_percent: float = _key(
+        10.0,
+        "Memory pressure too: regular pods, or all of the node, wait for memory this part of the time while it is"
+        " scarce; 0: waiting is no sign.",
+        least=0,
+        most=100,
+    )
+    release_percent: float = _key(
+        50.0,
+        "Pressure has passed below this part of the thresholds; memory is scarce below the reserve by this part.",
+        least=1,
+        most=99,
+    )
+    revoke_after_s: float = _key(
+        15.0, "Revoke when squeezing did not suffice for this long, and so on, seconds.", least=0, most=86400
+    )
+    starved_percent: float = _key(
+        10.0,
+        "Squeezed pods that get less than this part of the cpus they hold are revoked; 0: none for want of CPU.",
+        least=0,
+        most=100,
+    )
+    cool_down_s: float = _key(
+        60.0, "A squeeze is kept this long after the pressure has passed, seconds.", least=1, most=86400
+    )
+    protect: tuple[str, ...] = _key(
+        (), "Cgroups whose waiting counts as that of regular pods, such as /system.slice.", absolute=True
+    )
 
 
 @dataclass(frozen=True)

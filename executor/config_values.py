@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeVar, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from executor.errors import InvalidConfig
 
@@ -142,6 +142,8 @@ def _typed(kind: Any, value: object) -> object:
     if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if get_origin(kind) is Mapping and isinstance(value, dict):
+        if (item_of := getattr(get_args(kind)[1], "of", None)) is not None:
+            return MappingProxyType({key: _item(item_of, item) for key, item in value.items()})
         if all(isinstance(item, str) for item in value.values()):
             return MappingProxyType(dict(value))
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
@@ -149,6 +151,14 @@ def _typed(kind: Any, value: object) -> object:
     elif kind in (bool, int, str) and type(value) is kind:
         return value
     raise _WrongValueError(_word(kind))
+
+
+def _item(item_of: Callable[[object], object], value: object) -> object:
+    """A value of a table whose values are not texts: their type's `of` makes it, or raises ValueError saying how."""
+    try:
+        return item_of(value)
+    except ValueError as error:
+        raise _WrongValueError(f"a table of which each value is {error}") from error
 
 
 def _word(kind: Any) -> str:
@@ -176,6 +186,13 @@ def _absolute(value: Any, _: Any) -> None:
         raise _WrongValueError("an absolute path")
 
 
+def _roles(value: Any, _: Any) -> None:
+    """As Mesos has them (src/common/roles.cpp); another name would be a limit on nothing."""
+    for part in (part for role in value for part in role.split("/")):
+        if part in ("", ".", "..") or part.startswith("-") or any(each.isspace() for each in part):
+            raise _WrongValueError("a table of roles, such as eng and eng/dev")
+
+
 def _filled(value: Any, _: Any) -> None:
     if not value:
         raise _WrongValueError("a name")
@@ -187,6 +204,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "choices": _choices,
     "absolute": _absolute,
     "filled": _filled,
+    "roles": _roles,
 }
 _WORDS: Final[Mapping[Any, str]] = {
     bool: "true or false",

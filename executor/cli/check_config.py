@@ -51,7 +51,7 @@ def _plain(loaded: config.Config) -> dict[str, dict[str, object]]:
 
 
 def _value(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else value
+    return {key: str(each) for key, each in value.items()} if isinstance(value, Mapping) else value
 
 
 def _text(value: object) -> str:

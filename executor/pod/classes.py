@@ -8,12 +8,15 @@ not yet its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cgroups import UNLIMITED, qos
+from cgroups import UNLIMITED, Limits, qos
 from executor.log import get_logger
 from executor.names import PodClass, PodId
+from executor.pod import roles
 
 if TYPE_CHECKING:
     from cgroups import Tree
@@ -23,10 +26,17 @@ log = get_logger(__name__)
 
 
 class Classes:
-    def __init__(self, tree: Tree, *, pids_max: int = 0) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        pids_max: int = 0,
+        role_limits: Mapping[str, roles.RoleLimit] = MappingProxyType({}),
+    ) -> None:
         """`pids_max`: how many processes and threads a pod may have, so that one that only forks harms itself; 0: no
-        limit.
+        limit. `role_limits`: [roles] limits.
         """
+        self._role_limits = role_limits
         self._pids_max = pids_max or UNLIMITED
         self._tree = tree
         self._pods: dict[PodId, PodSpec] = {}
@@ -36,6 +46,7 @@ class Classes:
         self._pods[pod] = spec
         self._limit(spec.pod_class)
         group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
+        self._limit_roles(spec)
         limits = qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes)
         group.apply(replace(limits, pids_max=self._pids_max))
 
@@ -49,6 +60,14 @@ class Classes:
         self._tree.destroy_pod(spec.pod_class, spec.role, pod)
         del self._pods[pod]
         self._limit(spec.pod_class)
+
+    def _limit_roles(self, spec: PodSpec) -> None:
+        """A role's groups come with its first pod and go with its last one."""
+        for role, limit in roles.effective(self._role_limits, spec.role):
+            cpus = UNLIMITED if limit.cpus is None else limit.cpus
+            mem_bytes = UNLIMITED if limit.mem_bytes is None else limit.mem_bytes
+            group = self._tree.role(spec.pod_class, role)
+            group.apply(Limits(cpu_quota_cores=cpus, memory_max_bytes=mem_bytes))
 
     def _limit(self, pod_class: PodClass) -> None:
         members = [spec.resources for spec in self._pods.values() if spec.pod_class is pod_class]

@@ -15,6 +15,7 @@ PREEMPTED = "REASON_CONTAINER_PREEMPTED"
 _LEVELS = {
     "container": "its own limit",
     "pod": "the limit of its pod",
+    "role": "the limit of its role on this node",
     "class": "the limit of all revocable pods together",
     "executor": "the limit of the executor's Mesos container",
 }

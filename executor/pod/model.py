@@ -47,7 +47,7 @@ class StopCause(StrEnum):
 class Oom:
     """The kernel killed a process for memory. `level` is the cgroup whose limit was met."""
 
-    level: str  # container, pod, class (its subtree), executor (the Mesos container), node
+    level: str  # container, pod, role, class (its subtree), executor (the Mesos container), node
     limit_bytes: int | None = None
     revocable: bool = False  # the pod's class
 

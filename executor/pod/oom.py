@@ -41,7 +41,7 @@ def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: 
         if not groups[0][1].stat().oom_kills_local:
             return None
         level = level_in_log(kernel_log(), [(name, group.path) for name, group in groups], pid)
-        limits = {name: group.stat().memory_max_bytes for name, group in groups}
+        limits = {name: limit for name, group in reversed(groups) if (limit := group.stat().memory_max_bytes)}
         oom = _by_peaks(groups) if level is None else Oom(level, limits.get(level))
         return replace(oom, revocable=pod_class is PodClass.REVOCABLE)
     except CgroupError:
@@ -50,9 +50,12 @@ def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: 
 
 def oom_levels(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> list[tuple[str, Cgroup]]:
     """The groups whose limits a container can meet, from its own upwards."""
+    names = spec.role.split("/")
+    roles = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
     return [
         ("container", tree.container(spec.pod_class, spec.role, pod, container)),
         ("pod", tree.pod(spec.pod_class, spec.role, pod)),
+        *(("role", tree.role(spec.pod_class, role)) for role in roles),
         ("class", tree.subtree(spec.pod_class)),
         ("executor", tree.root),
     ]

@@ -37,6 +37,8 @@ MUST_BE_PURE = {
     "executor.cni.resolver",
     "executor.dns.names",
     "executor.dns.tasks",
+    "executor.revocation.pressure",
+    "executor.revocation.readings",
     "executor.revocation.request",
     "executor.revocation.selection",
 }

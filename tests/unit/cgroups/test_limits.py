@@ -101,10 +101,11 @@ def test_without_idle_the_weight_stands_in(tmp_path: Path) -> None:
 
 
 def test_v1_says_which_protections_it_lacks(tmp_path: Path) -> None:
-    with fake(tmp_path, memory__limit_in_bytes="7") as directory:
+    with fake(tmp_path, memory__limit_in_bytes="7", memory__soft_limit_in_bytes="-1") as directory:
         missing = Memory(max_bytes=5, low_bytes=1, min_bytes=1, high_bytes=2).write(directory, Mode.V1)
-    assert missing == ["memory.high", "memory.low", "memory.min"]
+    assert missing == ["memory.low", "memory.min"]
     assert (tmp_path / "memory.limit_in_bytes").read_text() == "5"
+    assert (tmp_path / "memory.soft_limit_in_bytes").read_text() == "2"
 
 
 def test_missing_swap_accounting_is_nothing_to_report(tmp_path: Path) -> None:

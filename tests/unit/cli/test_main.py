@@ -80,11 +80,13 @@ def test_version(run: Run) -> None:
 
 def test_check_config_prints_what_is_in_force(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_text('[log]\nlevel = "debug"\n[roles]\nnamespace_to_role = {a = "eng"}\n')
+    limits = 'limits = {eng = {cpus = 4, mem = "1Ki"}}'
+    file.write_text(f'[log]\nlevel = "debug"\n[roles]\nnamespace_to_role = {{a = "eng"}}\n{limits}\n')
     ran = run("check-config", str(file))
     assert "log.level = debug\n" in ran.out
     assert "roles.namespace_to_role = a=eng\n" in ran.out
-    assert run("check-config", str(file), "--json").json["roles"] == {"namespace_to_role": {"a": "eng"}}
+    roles = {"namespace_to_role": {"a": "eng"}, "limits": {"eng": "cpus:4;mem:1024"}}
+    assert run("check-config", str(file), "--json").json["roles"] == roles
     file.write_text("[log]\nlevle = 1\n")
     ran = run("check-config", str(file))
     assert ran.code == Exit.INVALID
