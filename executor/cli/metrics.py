@@ -16,8 +16,7 @@ from executor.cli import output
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import Failure
-
-_UP = "mesos_pod_executor_up"
+from executor.metrics import catalog
 
 
 @click.command("metrics")
@@ -65,12 +64,11 @@ def merge(documents: Iterable[str]) -> Iterator[str]:
 
 
 def _availability(up: dict[str, bool]) -> Iterator[str]:
-    yield f"# HELP {_UP} Executors of this node whose control socket answered."
-    yield f"# TYPE {_UP} gauge"
-    yield f"{_UP} {sum(up.values())}"
-    yield f"# HELP {_UP}_silent Executors of this node whose control socket did not answer."
-    yield f"# TYPE {_UP}_silent gauge"
-    yield f"{_UP}_silent {len(up) - sum(up.values())}"
+    alive = sum(up.values())
+    for metric, value in ((catalog.UP, alive), (catalog.SILENT, len(up) - alive)):
+        yield f"# HELP {metric.full_name} {metric.help}"
+        yield f"# TYPE {metric.full_name} {metric.kind}"
+        yield f"{metric.full_name} {value}"
 
 
 def _sample(line: str) -> dict[str, object]:

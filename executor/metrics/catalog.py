@@ -129,6 +129,11 @@ PROCESS_MEMORY: Final = _gauge("process_resident_memory_bytes", "Resident memory
 PROCESS_FDS: Final = _gauge("process_open_fds", "Open file descriptors of the executor itself.")
 PROCESS_START: Final = _gauge("process_start_time_seconds", "When the executor started, seconds since the epoch.")
 
+# --- added by `mesos-pod-executor metrics`, which asks all executors of a node
+
+UP: Final = _gauge("executors_up", "Executors of this node whose control socket answered.")
+SILENT: Final = _gauge("executors_silent", "Executors of this node whose control socket did not answer.")
+
 FROM_EVENTS: Final = (
     EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, LEAKS, REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS,
     REVOCATION_FREED_MEMORY,
@@ -137,4 +142,5 @@ WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU, USED_MEMORY,
     PRESSURE, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
-ALL: Final = (*FROM_EVENTS, *WHEN_ASKED)
+BY_COMMAND: Final = (UP, SILENT)
+ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

@@ -97,7 +97,7 @@ def _is_ready() -> bool | None:
 
 def test_prometheus_takes_every_metric(prometheus: Prometheus) -> None:
     shown = {each["metric"]["__name__"] for each in prometheus.query('{__name__=~"mesos_pod_executor_.+"}')}
-    for metric in catalog.ALL:
+    for metric in (*catalog.FROM_EVENTS, *catalog.WHEN_ASKED):
         name = metric.full_name + ("_count" if metric.kind is catalog.Kind.HISTOGRAM else "")
         assert name in shown or metric in (catalog.LEAKS, catalog.PODS_ENDED), f"{name} came later, or never"
     assert prometheus.value('mesos_pod_executor_pods{class="regular",state="running"}') == 2
@@ -179,6 +179,6 @@ def test_the_textfile_is_for_node_exporter(rig: Rig, tmp_path: Path) -> None:
         )
     assert "error" not in checked.stderr.lower() and checked.returncode in (0, 3), checked.stderr
     lines = path.read_text().splitlines()
-    assert "mesos_pod_executor_up 1" in lines
+    assert "mesos_pod_executor_executors_up 1" in lines
     assert all('executor="mixed"' in line for line in lines if line.startswith("mesos_pod_executor_pods{"))
     assert rig.command("metrics", "--textfile", str(tmp_path / "none/x"), check=False).returncode == 1
