@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cgroups.files import Directory
 from cgroups.inotify import Inotify
@@ -28,18 +28,33 @@ log = get_logger(__name__)
 
 AGAIN_S = (1.0, 5.0, 30.0, 300.0)
 """Pauses until what could not be settled is looked at again; the last one repeats."""
+FINISH_S = 3.0
+"""Less than the shutdown grace that Mesos gives by default (5 s)."""
 
 
-async def keep_clean(run_dir: Path, own: MesosContainerId, reap: Callable[[], Awaitable[bool]]) -> None:
-    """Until cancelled: `reap` now, and whenever another executor dies. It says whether nothing was left to be done."""
+async def keep_clean(run_dir: Path, own: MesosContainerId, reap: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+    """Until cancelled: `reap` now, and whenever another executor dies. It says whether nothing was left to be done.
+
+    What is under way at a cancellation is given FINISH_S, for an executor may live for a moment only.
+    """
     with Neighbours(run_dir, own) as neighbours:
         failures = 0
         while True:
             died = neighbours.take_dead()
-            settled = await reap() and not died & owners.living(run_dir)
+            settled = await _finished(reap()) and not died & owners.living(run_dir)
             failures = 0 if settled else failures + 1
             pause_s = None if settled else AGAIN_S[min(failures, len(AGAIN_S)) - 1]
             await neighbours.wait(pause_s)
+
+
+async def _finished(reaping: Coroutine[Any, Any, bool]) -> bool:
+    task = asyncio.create_task(reaping)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=FINISH_S)
+        task.cancel()
+        raise
 
 
 class Neighbours:

@@ -126,3 +126,19 @@ async def test_a_pid_that_means_another_process_here_deceives_nobody(tmp_path: P
     os.kill(living.pid, signal.SIGKILL)
     assert await reaper.wait("living") < 2
     task.cancel()
+
+
+async def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    async def reap() -> bool:
+        await asyncio.sleep(0.2)
+        done.append("reaped")
+        return True
+
+    task = asyncio.create_task(keep_clean(tmp_path, MesosContainerId("own"), reap))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["reaped"]
