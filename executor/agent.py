@@ -47,6 +47,11 @@ def run(environ: Mapping[str, str]) -> int:
     except ExecutorError as error:
         log.error("the executor cannot go on", code="executor.failed", error=error)
         return 1
+    except BaseExceptionGroup as failures:
+        from executor.pod.tasks import first_of
+
+        log.error("the executor cannot go on", code="executor.failed", error=str(first_of(failures)))
+        raise
     return 0
 
 
@@ -116,7 +121,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         containerd=containerd,
         cni=cni,
         tree=tree,
-        classes=Classes(tree, pids_max=config.pods.pids_max),
+        classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment) if config.dns.enabled else None,
         launching=asyncio.Semaphore(config.pods.max_launching),
     )

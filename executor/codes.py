@@ -157,6 +157,9 @@ CODES: Final = MappingProxyType(
             "A defect ended the link to the agent; the executor ends.", "Report the traceback."
         ),
         "containerd.unavailable": _warning("containerd does not answer; tried again.", "Is it running? See `address`."),
+        "containerd.no_events": _warning(
+            "containerd's events cannot be had; subscribed again.", "Is containerd running? See `error`."
+        ),
         "containerd.resync": _warning(
             "The stream of containerd's events was interrupted; every running container is looked up.",
             "Did containerd restart?",

@@ -24,6 +24,7 @@ from executor.log import get_logger
 from executor.mesos import events
 from executor.mesos.status import Capabilities
 from executor.names import PodClass, RevocationId, TaskId
+from executor.pod import roles
 from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.runner import PodRunner
     from executor.pod.spec import PodSpec
+    from executor.revocation.governor import Governor
     from executor.revocation.receipt import Receipt
 
 log = get_logger(__name__)
@@ -57,6 +59,7 @@ class Dispatcher:
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
+        self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
         self._driver = driver
         self._reaper = reaper
@@ -72,12 +75,18 @@ class Dispatcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(work) for work in (self.exits.run(), self._listen(), self._reap())]
+            works = [self.exits.run(), self._listen(), self._reap()]
+            background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)
             self._guard.close()
             for task in background:
                 task.cancel()
+
+    def _govern(self) -> Governor:
+        from executor.revocation.governor import govern
+
+        return govern(self.node.config, self.node.tree, self.revoker, lambda: self.pods)
 
     async def _reap(self) -> None:
         """Once subscribed: what dead executors left must not delay this one's subscription."""
@@ -85,6 +94,8 @@ class Dispatcher:
             await self._reaper()
         except ExecutorError as error:
             log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
+        except Exception:  # what is left of others must not end this executor's pods
+            log.exception("defect while reaping", code="executor.defect")
 
     def stop(self, why: str) -> None:
         """End the executor as on SHUTDOWN."""
@@ -135,7 +146,7 @@ class Dispatcher:
 
     def _launch(self, event: events.Launch) -> None:
         tasks = tuple(TaskId(task["task_id"]["value"]) for task in event.tasks)
-        known = [task for task in tasks if self.pods.by_task(task) is not None]
+        known = [task for task in tasks if (pod := self.pods.by_task(task)) and task not in pod.pod.reported]
         if known:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
             return
@@ -144,6 +155,7 @@ class Dispatcher:
         try:
             spec = parse_launch(event.tasks, group=event.group, policy=self._policy)
             self._check(spec)
+            runner = self.pods.launch(spec)
         except ExecutorError as error:
             self._refuse(tasks, error)
             return
@@ -151,20 +163,16 @@ class Dispatcher:
             log.exception("defect while reading a launch", code="executor.defect", tasks=list(tasks))
             self._refuse(tasks, InvalidTask(f"the executor could not read it: {type(error).__name__}: {error}"))
             return
-        runner = self.pods.launch(spec)
+        if self.governor is not None:
+            self.governor.pods_changed()
         runner.log.info(
             "pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=list(tasks)
         )
 
     def _check(self, spec: PodSpec) -> None:
         """What only this node and its configuration can know of a pod."""
-        role = self.node.config.roles.namespace_to_role.get(spec.namespace)
-        if role is not None and role != spec.role:
-            raise InvalidTask(
-                f"its pods belong to the role {role}, but the task's resources are of {spec.role}",
-                subject="metadata.namespace",
-                mend="launch it with resources of that role, or change [roles] namespace_to_role",
-            )
+        configured = self.node.config.roles
+        roles.check(configured.namespace_to_role, configured.limits, spec)
         if self._stopping.done():
             raise Refused("the executor is shutting down", subject=f"task {spec.task_ids[0]}")
 
@@ -209,6 +217,8 @@ class Dispatcher:
                 self._driver.update(update)
 
     def _ended(self, _: PodRunner) -> None:
+        if self.governor is not None:
+            self.governor.pods_changed()
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:

@@ -27,32 +27,54 @@ class ExitRouter:
     def __init__(self, containerd: Containerd, pods: Pods) -> None:
         self._containerd = containerd
         self._pods = pods
+        self._look_ups: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Whatever goes wrong, it subscribes again: without it no pod would ever end."""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                except ExecutorError as error:
+                    log.warning("containerd's events cannot be had", code="containerd.no_events", error=error)
+                except Exception:
+                    log.exception("defect while following containerd's events", code="executor.defect")
+                await asyncio.sleep(LOOK_AGAIN_S)
+                self._look_up_all()
+        finally:
+            for task in self._look_ups:
+                task.cancel()
+
+    async def _follow(self) -> None:
         from executor.containerd.types import Resync, TaskExit
 
         async with self._containerd.events.subscribe() as stream:
+            self._look_up_all()
             async for event in stream:
                 match event:
                     case TaskExit() if not event.exec_id:
-                        self._exited(ContainerId(event.container_id), event.exit_status)
+                        self._exited(ContainerId(event.container_id), event.exit_status, event.pid)
                     case Resync():
-                        await self._look_up_all()
+                        self._look_up_all()
                     case _:
                         pass
 
-    def _exited(self, container: ContainerId, status: int) -> None:
+    def _exited(self, container: ContainerId, status: int, pid: int | None) -> None:
         found = self._pods.by_container(container)
         if found is not None:
             runner, name = found
-            runner.exited(name, status)
+            runner.exited(name, status, pid)
 
-    async def _look_up_all(self) -> None:
+    def _look_up_all(self) -> None:
+        """Each by itself, and beside the stream: one shim that hangs must not hide the ends of the others."""
         started = self._pods.started()
+        if not started:
+            return
         log.warning("containerd's events were interrupted", code="containerd.resync", count=len(started))
         for container in started:
-            await self._look_up(container)
+            task = asyncio.create_task(self._look_up(container))
+            self._look_ups.add(task)
+            task.add_done_callback(self._look_ups.discard)
 
     async def _look_up(self, container: ContainerId) -> None:
         """Until it is known, for an exit that is missed now is never told again."""
@@ -60,12 +82,12 @@ class ExitRouter:
             try:
                 task = await self._containerd.tasks.get(container)
             except NotFound:
-                self._exited(container, KILLED_CODE)
+                self._exited(container, KILLED_CODE, None)
                 return
             except ExecutorError as error:
                 log.debug("could not look a container up", container=container, error=error)
                 await asyncio.sleep(LOOK_AGAIN_S)
                 continue
             if task.status == "stopped":
-                self._exited(container, task.exit_status)
+                self._exited(container, task.exit_status, task.pid)
             return

@@ -22,6 +22,9 @@ from executor.errors import Failure
 from executor.names import MesosContainerId
 
 SUFFIX = ".owner"
+CLAIM_TRIES, CLAIM_PAUSE_S = 250, 0.02
+CLAIM_S = 60.0
+"""An empty file of this age was left by an executor that died while it claimed it."""
 DEFAULT_ROOT = "/mesos-pod-executor"
 
 
@@ -59,12 +62,12 @@ def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Itera
     mend = "is [node] run_dir writable, and is no second executor in this Mesos container?"
     try:
         run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = _open_locked(path)
     except OSError as error:
         raise Failure(str(error.strerror), subject=str(path), mend=mend) from error
+    if descriptor is None:
+        raise Failure("is held by a living process", subject=str(path), mend=mend)
     try:
-        if not _lock_patiently(descriptor):
-            raise Failure("is held by a living process", subject=str(path), mend=mend)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"cgroup_root": cgroup_root, "pid": os.getpid()}).encode(), 0)
         yield
@@ -85,7 +88,7 @@ def dead(run_dir: Path) -> Iterator[list[Owner]]:
             except OSError:
                 continue
             held.append(descriptor)
-            if _lock(descriptor) and path.exists():
+            if _lock(descriptor) and path.exists() and not _is_being_claimed(descriptor):
                 found.append(_read(MesosContainerId(path.name.removesuffix(SUFFIX)), descriptor))
         yield found
     finally:
@@ -138,13 +141,32 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _lock_patiently(descriptor: int) -> bool:
-    """`living` may be trying this very lock just now."""
-    for _ in range(50):
-        if _lock(descriptor):
-            return True
-        time.sleep(0.02)
-    return False
+def _open_locked(path: Path) -> int | None:
+    """The file, made and locked; None when another process holds it. Raises OSError.
+
+    Others may be trying this very lock just now (`living`), or have taken it between its making and its locking and
+    removed the file (`dead`): a lock counts only on the file that stands there afterwards.
+    """
+    for _ in range(CLAIM_TRIES):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if _lock(descriptor) and _is_still(path, descriptor):
+            return descriptor
+        os.close(descriptor)
+        time.sleep(CLAIM_PAUSE_S)
+    return None
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _is_being_claimed(descriptor: int) -> bool:
+    """An executor that starts has made its file and not yet written into it."""
+    state = os.fstat(descriptor)
+    return state.st_size == 0 and time.time() - state.st_mtime < CLAIM_S
 
 
 def _read(container: MesosContainerId, descriptor: int) -> Owner:

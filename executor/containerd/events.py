@@ -135,7 +135,10 @@ class Subscription:
                 if not reading.done():
                     reading.cancel()
                     await asyncio.wait({reading})
-            envelope = reading.result()
+            try:
+                envelope = reading.result()
+            except StopAsyncIteration as error:
+                raise ContainerdUnavailable("the subscription ended", subject=self._channel.socket) from error
             if envelope.topic == topic:
                 return
             self._early.append(envelope)

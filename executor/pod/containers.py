@@ -156,6 +156,11 @@ class Containers:
             except ExecutorError as error:
                 log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=str(error))
 
+    def pid(self, name: str) -> int | None:
+        """Of the first process of the container as it is now; None while there is none."""
+        made = self._made.get(name)
+        return None if made is None else made.pid
+
     def started(self) -> list[ContainerId]:
         return [made.id for made in self._made.values() if made.started_at is not None]
 

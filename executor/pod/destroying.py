@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from cgroups import CgroupError
-
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.log import Logger
@@ -40,9 +38,16 @@ async def until_dead(
             return
         if not told and time.monotonic() - begin > stuck_after_s:
             told = True
-            pids = tuple(sorted(cgroup.pids()))
+            pids = _survivors(cgroup)
             log.error("the pod does not die", code="pod.stuck", pids=list(pids))
             stuck(pids)
+
+
+def _survivors(cgroup: Cgroup) -> tuple[int, ...]:
+    try:
+        return tuple(sorted(cgroup.pids()))
+    except OSError:
+        return ()
 
 
 async def _strike(cgroup: Cgroup, *, everywhere: bool, log: Logger) -> bool:
@@ -50,9 +55,12 @@ async def _strike(cgroup: Cgroup, *, everywhere: bool, log: Logger) -> bool:
     try:
         if not cgroup.populated():
             return True
-        cgroup.kill(everywhere=everywhere)
+        if everywhere:  # may freeze and wait: not in the event loop, which other pods share
+            await asyncio.to_thread(cgroup.kill, everywhere=True)
+        else:
+            cgroup.kill()
         return await cgroup.wait_unpopulated(AGAIN_S)
-    except CgroupError as error:
+    except OSError as error:  # a CgroupError is one; so is a table of descriptors that is full
         log.warning("could not kill the pod's cgroup", code="pod.kill_failed", error=str(error))
         await asyncio.sleep(AGAIN_S)
         return False

@@ -121,6 +121,8 @@ def _with(pod: Pod, container: str, status: ContainerStatus) -> Pod:
 
 
 def _record_started(pod: Pod, event: ContainerStarted) -> Pod:
+    if event.container not in pod.starting:  # its exit, which comes by another way, was faster
+        return pod
     status = replace(pod.containers[event.container], phase=Phase.RUNNING, pid=event.pid, exit_code=None)
     return _with(pod, event.container, status)
 
@@ -150,6 +152,9 @@ def _started(pod: Pod, event: ContainerStarted) -> Step:
 
 
 def _exited(pod: Pod, event: ContainerExited) -> Step:
+    """An exit may be told twice: by containerd's event, and by the look-up after the stream of events was cut."""
+    if event.container not in pod.starting and pod.containers[event.container].phase is not Phase.RUNNING:
+        return pod, ()
     return _settle(_record_exit(pod, event))
 
 
@@ -163,6 +168,8 @@ def _restart_failed(pod: Pod, event: StartFailed) -> Step:
 
 def _restart(pod: Pod, event: RestartDue) -> Step:
     status = pod.containers[event.container]
+    if status.phase is not Phase.BACKING_OFF or event.container in pod.starting:
+        return pod, ()
     pod = replace(
         pod,
         containers={**pod.containers, event.container: replace(status, restarts=status.restarts + 1)},
@@ -274,6 +281,8 @@ def _stop_harder(pod: Pod, stop: Stop) -> Step:
 
 
 def _started_late(pod: Pod, event: ContainerStarted) -> Step:
+    if event.container not in pod.starting:
+        return pod, ()
     return _record_started(pod, event), (Terminate((event.container,)),)
 
 

@@ -254,8 +254,13 @@ class PodRunner:
         self.phases_ms["start"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(ContainerStarted(name, pid))
 
-    def exited(self, container: str, exit_code: int) -> None:
-        """containerd saw the first process of `container` end. Read now what its cgroup still tells."""
+    def exited(self, container: str, exit_code: int, pid: int | None) -> None:
+        """containerd saw the first process of `container` end. Read now what its cgroup still tells.
+
+        `pid` tells a late word of an earlier run of the container from one of this run; None is not known.
+        """
+        if pid is not None and pid != self.containers.pid(container):
+            return
         ours = self.struck is not None or self.pod.stop is not None
         oom = None
         if exit_code == KILLED_CODE and not ours:

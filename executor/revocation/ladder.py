@@ -16,6 +16,7 @@ one: their ends are told as they come, and the receipt is given as it stands.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -152,11 +153,15 @@ class Descent:
             runner.struck = None if runner.launching else emptied
             runner.post(stop)
         self._step("kill", begin, f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
-        await asyncio.gather(*(cgroup.wait_unpopulated(min(BLOW_S, self._stuck_after_s)) for cgroup in targets))
-        for account in self.accounts:
-            if account.alive and not account.runner.launching and not account.runner.sandbox.cgroup.populated():
-                account.close(self.ms)
-        emptied.set()
+        wait_s = min(BLOW_S, self._stuck_after_s)
+        try:
+            await asyncio.gather(*(cgroup.wait_unpopulated(wait_s) for cgroup in targets), return_exceptions=True)
+            with contextlib.suppress(OSError):  # the pods' own life cycles look again
+                for account in self.accounts:
+                    if account.alive and not account.runner.launching and not account.runner.sandbox.cgroup.populated():
+                        account.close(self.ms)
+        finally:
+            emptied.set()
 
     def targets(self, alive: Sequence[PodRunner]) -> list[Cgroup]:
         """The fewest cgroups that hold these and nothing else: whole subtrees, unless a pod came into one since."""

@@ -99,7 +99,12 @@ def _select(fields: Mapping[str, Any]) -> Select:
         return Select(labels=tuple(sorted(labels.items())))
     if not isinstance(value, list) or not value or not all(isinstance(text, str) and text for text in value):
         raise InvalidRequest("must be a list of at least one text", subject=subject)
-    return Select(roles=tuple(map(Role, value))) if key == "roles" else Select(tasks=tuple(map(TaskId, value)))
+    if key == "tasks":
+        return Select(tasks=tuple(map(TaskId, value)))
+    for role in value:
+        if role != "*" and not all(part and part not in (".", "..", "*") for part in role.split("/")):
+            raise InvalidRequest(f"{role!r} is no Mesos role", subject=subject, mend='write it as "eng/dev", or "*"')
+    return Select(roles=tuple(map(Role, value)))
 
 
 def _reclaim(fields: Mapping[str, Any]) -> Reclaim:

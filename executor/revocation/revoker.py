@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-REMEMBERED = 1000
+REMEMBERED = 100
 """How many receipts are kept."""
 
 
@@ -39,6 +39,11 @@ class _Run:
     descent: Descent
     task: asyncio.Task[Receipt]
     receipt: Receipt | None = None
+
+    @property
+    def harmless(self) -> bool:
+        """Nothing was touched: the same id may be used for the real thing, or tried again."""
+        return self.receipt is not None and self.receipt.state in (State.DRY_RUN, State.REFUSED)
 
 
 class Revoker:
@@ -70,13 +75,19 @@ class Revoker:
         fresh = f"r-{uuid.uuid4().hex[:12]}"
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
         known = self._runs.get(request.id)
-        if known is not None:
+        if known is not None and not known.harmless:
             return request.id, known.task
         descent = Descent(request, self._pods, self._tree, stuck_after_s=self._config.stuck_after_s)
         self._runs[request.id] = _Run(descent, asyncio.ensure_future(self._carry_out(descent)))
-        while len(self._runs) > REMEMBERED:
-            self._runs.popitem(last=False)
+        self._forget_oldest()
         return request.id, self._runs[request.id].task
+
+    def _forget_oldest(self) -> None:
+        """A run holds its pods; one that is still under way is never forgotten."""
+        for identity in [identity for identity, run in self._runs.items() if run.task.done()]:
+            if len(self._runs) <= REMEMBERED:
+                return
+            del self._runs[identity]
 
     def rehearsed(self, document: object) -> Descent:
         """What `document` asks for, as a dry run that has not begun. Raises InvalidRequest."""

@@ -35,7 +35,7 @@ _METRICS: Final = """\
 
 Prometheus' text format, from any of these:
 
-- A textfile for node_exporter, from a timer: `mesos-pod-executor metrics --textfile PATH`. All executors of the node are
+- A textfile for node_exporter, from a timer: `mesos-pod-executor metrics --textfile PATH`. All executors of a node are
   in one file, told apart by the labels `framework` and `executor`; nothing listens on a port.
 - A port on 127.0.0.1 (`[control] metrics_port`), for a node with one executor; samples have no such labels then, but
   `mesos_pod_executor_info` has them.

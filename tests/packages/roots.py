@@ -137,6 +137,8 @@ def tarball() -> str:
             _succeed(root.run("apt-get", "-q", "update", timeout_s=300))
             _succeed(root.run("sh", "-c", INSTALL, "sh", *wanted, timeout_s=600))
             _pack(root.path, result)
+        for old in set(STORE.glob("*.tar")) - {result}:
+            old.unlink()
     return str(result)
 
 

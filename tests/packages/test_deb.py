@@ -137,8 +137,8 @@ def test_bash_completes(installed: DebianRoot, words: list[str], expected: str) 
 
 
 def test_units_are_valid(installed: DebianRoot) -> None:
-    names = sorted(path.name for path in (installed.path / "usr/lib/systemd/system").glob("mesos-pod-executor*"))
-    assert {"mesos-pod-executor-gc.service", "mesos-pod-executor-gc.timer", "mesos-pod-executor.slice"} <= set(names)
+    names = sorted(path.name for path in (installed.path / "usr/lib/systemd/system").glob("mesos*"))
+    assert {"mesos-pod-executor-gc.service", "mesos-pod-executor-gc.timer", "mesospods.slice"} <= set(names)
     paths = [f"/usr/lib/systemd/system/{name}" for name in names]
     assert installed.run("systemd-analyze", "verify", "--man=no", *paths) == ""
     links = (installed.path / "etc/systemd/system").glob("*.wants/mesos-pod-executor*")
@@ -148,7 +148,7 @@ def test_units_are_valid(installed: DebianRoot) -> None:
 
 
 def test_units_name_commands_and_pages_that_exist(installed: DebianRoot) -> None:
-    text = "".join(path.read_text() for path in (installed.path / "usr/lib/systemd/system").glob("mesos-pod-*"))
+    text = "".join(path.read_text() for path in (installed.path / "usr/lib/systemd/system").glob("mesos*"))
     commands = set(re.findall(r"^Exec\w+=/usr/bin/mesos-pod-executor (\S+)", text, re.M))
     assert commands <= set(COMMANDS)
     for page, section in re.findall(r"man:([\w.-]+)\((\d)\)", text):

@@ -1,4 +1,4 @@
-"""The node: what each executor's classes and pods are and use, its revocations, its latest events. Pure."""
+"""The node: what each executor's classes and pods are and use, its revocations, its latest events."""
 
 from __future__ import annotations
 

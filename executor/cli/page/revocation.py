@@ -1,4 +1,4 @@
-"""One revocation, from its receipt and its events. Pure."""
+"""One revocation, from its receipt and its events."""
 
 from __future__ import annotations
 

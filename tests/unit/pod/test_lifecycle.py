@@ -26,6 +26,7 @@ from executor.pod.model import (
     GraceOver,
     Launch,
     Oom,
+    Phase,
     Pod,
     Report,
     RestartDue,
@@ -283,6 +284,22 @@ def test_in_a_group_a_failed_task_ends_the_others() -> None:
     pod, _ = play(pod, ContainerExited("b", 0))
     last = finish(pod)[1]
     assert last[0] == Report((TaskId("task-b"),), TaskState.KILLED, None, "task task-a of the same group failed")
+
+
+def test_an_exit_that_overtakes_its_start_is_not_undone() -> None:
+    pod, _ = play(begin(spec("a", "b")), Launch(), SandboxReady())
+    pod, _ = play(pod, ContainerExited("a", 0), ContainerStarted("a", 1), ContainerStarted("b", 2))
+    assert pod.containers["a"].phase is Phase.EXITED
+    pod, effects = step_list(pod, ContainerExited("b", 0))
+    assert effects == [Destroy()], "both are through"
+
+
+def test_an_exit_that_is_told_twice_restarts_once() -> None:
+    pod, _ = play(running(spec(policy=RestartPolicy.ALWAYS)), ContainerExited("app", 1))
+    pod, effects = step_list(pod, ContainerExited("app", 1))
+    assert effects == []
+    pod, _ = play(pod, RestartDue("app"), ContainerStarted("app", 9))
+    assert play(pod, RestartDue("app"))[1] == [], "a second timer must not end the container that runs"
 
 
 # --- the whole table -----------------------------------------------------------------------------------------

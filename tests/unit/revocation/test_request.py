@@ -62,6 +62,8 @@ def test_the_grace_is_a_length_of_time_and_never_exceeds_the_deadline(
         ({"select": {"roles": []}}, "revoke.select.roles"),
         ({"select": {"roles": "eng"}}, "revoke.select.roles"),
         ({"select": {"tasks": [1]}}, "revoke.select.tasks"),
+        ({"select": {"roles": ["eng/"]}}, "revoke.select.roles"),
+        ({"select": {"roles": ["eng", "../x"]}}, "revoke.select.roles"),
         ({"select": {"labels": {}}}, "revoke.select.labels"),
         ({"select": {"labels": {"a": 1}}}, "revoke.select.labels"),
         ({"reclaim": {}}, "revoke.reclaim"),

@@ -1,0 +1,67 @@
+"""The proof of who lives: locks that die with their holder, also when several processes try them at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from executor import owners
+from executor.names import MesosContainerId
+
+ME = MesosContainerId("11111111-aaaa")
+
+
+def test_an_owner_lives_while_it_claims_and_is_forgotten_after_a_clean_end(tmp_path: Path) -> None:
+    with owners.claim(tmp_path, ME, "/x"):
+        assert owners.living(tmp_path) == {ME}
+        with owners.dead(tmp_path) as dead:
+            assert dead == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_owner_that_died_is_found_with_its_cgroups(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), owners.claim(tmp_path, ME, "/mesos/1111"):
+        raise RuntimeError("an unclean end")
+    assert owners.living(tmp_path) == frozenset()
+    with owners.dead(tmp_path) as dead:
+        assert [(owner.container, owner.cgroup_root) for owner in dead] == [(ME, "/mesos/1111")]
+        owners.forget(tmp_path, dead[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_just_being_claimed_is_nobodys_remains(tmp_path: Path) -> None:
+    path = tmp_path / f"{ME}{owners.SUFFIX}"
+    path.touch()
+    with owners.dead(tmp_path) as dead:
+        assert dead == []
+    os.utime(path, (time.time() - 120, time.time() - 120))
+    with owners.dead(tmp_path) as dead:
+        assert [owner.container for owner in dead] == [ME], "it died while it claimed"
+
+
+def test_a_claim_outlives_those_who_look_and_reap_at_the_same_time(tmp_path: Path) -> None:
+    """The claim counts only if the file that it locked still stands there."""
+    stop = threading.Event()
+
+    def reap() -> None:
+        while not stop.is_set():
+            owners.living(tmp_path)
+            with owners.dead(tmp_path) as dead:
+                for owner in dead:
+                    owners.forget(tmp_path, owner)
+
+    reaper = threading.Thread(target=reap)
+    reaper.start()
+    try:
+        for number in range(50):
+            container = MesosContainerId(f"c-{number}")
+            with owners.claim(tmp_path, container, "/x"):
+                assert (tmp_path / f"{container}{owners.SUFFIX}").exists()
+                assert container in owners.living(tmp_path)
+    finally:
+        stop.set()
+        reaper.join()
