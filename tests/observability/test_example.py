@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rig import IMAGE, Rig
+from tests.support.rig import IMAGE, Rig, wait_for
 from tests.support.schema import faults
 
-pytestmark = [pytest.mark.root, pytest.mark.mesos]
+pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.usefixtures("scheduler")]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "packaging/examples/scheduler.py"
 
@@ -38,3 +38,4 @@ def test_the_example_scheduler_borrows_and_gives_back(rig: Rig, tmp_path: Path) 
     assert message["revocation"]["id"] == "example-1" and message["revocation"]["freed"]["cpus"] == 0.2
     assert {each["reason"] for each in lines if each.get("state") == "TASK_GONE"} == {"REASON_CONTAINER_PREEMPTED"}
     assert lines[-1] == {"what": "end", "failed": ""}
+    assert wait_for(lambda: len(list(rig.run_dir.glob("*.owner"))) == 1 or None, 20), "its executor ends with it"
