@@ -1,0 +1,63 @@
+"""The JSON in the document for authors of frameworks, against the code that reads or writes it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+
+from executor.mesos.status import TaskState
+from executor.pod.spec import parse_launch
+from executor.revocation import request
+from reference import DIRECTORY
+from tests.support.schema import faults
+
+TEXT = (DIRECTORY / "framework-authors.md").read_text()
+BLOCKS: list[tuple[str, Any]] = [
+    (kind, json.loads(text)) for kind, text in re.findall(r"```json (\S+)\n(.*?)```", TEXT, re.DOTALL)
+]
+
+
+def blocks(kind: str) -> list[Any]:
+    found = [document for name, document in BLOCKS if name == kind]
+    assert found, f"no block {kind}"
+    return found
+
+
+def test_every_block_has_a_kind_that_is_tested() -> None:
+    assert TEXT.count("```json") == len(BLOCKS)
+    assert {kind for kind, _ in BLOCKS} == {"executor-info", "task", "pod", "status", "revoke", "message"}
+
+
+def test_the_executor_info_is_what_the_command_prints() -> None:
+    (info,) = blocks("executor-info")
+    assert faults("executor-info", info) == []
+    assert "cpus" not in {resource["name"] for resource in info["resources"]}
+
+
+def test_the_task_is_accepted_and_holds_the_pod() -> None:
+    (task,), (pod,) = blocks("task"), blocks("pod")
+    assert json.loads(base64.b64decode(task["data"])) == pod
+    spec = parse_launch([task], group=False)
+    assert (spec.name, spec.pod_class, spec.role) == ("batch-0", "revocable", "*")
+
+
+def test_the_status_is_one_that_is_sent() -> None:
+    (status,) = blocks("status")
+    assert TaskState(status["state"]) is TaskState.GONE
+    assert status["source"] == "SOURCE_EXECUTOR"
+
+
+def test_the_request_is_understood() -> None:
+    (document,) = blocks("revoke")
+    assert faults("revoke", document["revoke"]) == []
+    parsed = request.parse(document["revoke"], default_grace_s=0.0, fresh_id="x")
+    assert (parsed.id, parsed.grace_s) == ("spark-7", 3.0)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_messages_are_of_the_published_form(number: int) -> None:
+    assert faults("message", blocks("message")[number]) == []
