@@ -27,6 +27,8 @@ _STEP = 0.1
 """Of the node's CPUs: how much a quota rises between two readings."""
 _BINDS = 0.85
 """Of the quota: who uses more than that is held back by it."""
+_BINDS_STALL_PERCENT = 50.0
+"""Who waits for a CPU more than that is held back too, by the quota or by the class's weight."""
 _LEAST_MEMORY = 0.1
 """Of what the pods hold, or use: below this they are not squeezed but revoked."""
 _WORTH = 0.05
@@ -76,7 +78,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Squeeze:
-    """The revocable pods together get no more than this. None: no limit."""
+    """The revocable pods together get no more than this. None: no limit. Said anew each time, for pods come and go."""
 
     cpus: float | None
     high_bytes: int | None
@@ -105,12 +107,9 @@ def decide(policy: Policy, control: Control, now: Readings) -> Decision:
         return _begin(policy, control, now)
     if not now.borrowed.pods:
         return Control(since_s=now.at_s), (Release(),)
-    tight = _tighten(policy, control, now)
-    squeeze: tuple[Action, ...] = ()
-    if (tight.cpus, tight.high_bytes) != (control.cpus, control.high_bytes):
-        squeeze = (Squeeze(tight.cpus, tight.high_bytes),)
-    following, more = _follow(policy, tight, now)
-    return following, squeeze + more
+    control = _tighten(policy, control, now)
+    following, actions = _follow(policy, control, now)
+    return following, (Squeeze(control.cpus, control.high_bytes), *actions)
 
 
 def pressed(policy: Policy, now: Readings) -> tuple[str, ...]:
@@ -185,7 +184,9 @@ def _cpu_clear(policy: Policy, control: Control, now: Readings) -> bool:
 
 
 def _binds(control: Control, now: Readings) -> bool:
-    return control.cpus is not None and now.revocable_cpus >= control.cpus * _BINDS
+    if control.cpus is None:
+        return False
+    return now.revocable_cpus >= control.cpus * _BINDS or now.revocable_stall_percent >= _BINDS_STALL_PERCENT
 
 
 def _memory_pressed(policy: Policy, now: Readings) -> bool:

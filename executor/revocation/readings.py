@@ -19,6 +19,8 @@ class Sample:
     """CPU time that was not idle, all CPUs together."""
     revocable_s: float
     """CPU time of this executor's revocable pods."""
+    revocable_stall_s: float = 0.0
+    """In which at least one of their tasks waited for a CPU."""
     protected_s: Mapping[str, float] = field(default_factory=dict)
     cpu_stalls_s: Mapping[str, float] = field(default_factory=dict)
     """In which at least one task of a protected group waited for a CPU."""
@@ -55,6 +57,8 @@ class Readings:
     """Of the protected group that waited longest."""
     memory_stall_percent: float = 0.0
     """The same, or the node's where that is more."""
+    revocable_stall_percent: float = 0.0
+    """In which revocable pods waited for a CPU."""
     available_bytes: int = 0
     total_bytes: int = 0
     revocable_bytes: int = 0
@@ -76,6 +80,7 @@ def between(before: Sample, after: Sample, *, capacity_cpus: float, borrowed: Bo
         revocable_cpus=revocable_cpus,
         cpu_stall_percent=_percent(max(_rates(before.cpu_stalls_s, after.cpu_stalls_s, span_s), default=0.0)),
         memory_stall_percent=_percent(max(memory)),
+        revocable_stall_percent=_percent(_rate(before.revocable_stall_s, after.revocable_stall_s, span_s)),
         available_bytes=after.available_bytes,
         total_bytes=after.total_bytes,
         revocable_bytes=after.revocable_bytes,

@@ -53,6 +53,7 @@ class Sensors:
             at_s=time.monotonic(),
             busy_s=busy_s((_PROC / "stat").read_text()),
             revocable_s=_cpu_s(revocable) or 0.0,
+            revocable_stall_s=_stall_s(revocable, Resource.CPU) or 0.0,
             protected_s=_by_path(groups, _cpu_s),
             cpu_stalls_s=_by_path(groups, lambda group: _stall_s(group, Resource.CPU)),
             memory_stalls_s=_by_path(groups, lambda group: _stall_s(group, Resource.MEMORY)),

@@ -133,6 +133,10 @@ def test_starving_is_no_reason_when_it_is_switched_off_or_when_they_want_no_more
     now = replace(SHORT_OF_CPU, rest_cpus=7.9, protected_cpus=7.9, revocable_cpus=0.1)
     for policy, reading in ((replace(POLICY, starved_percent=0), now), (POLICY, replace(now, revocable_cpus=0.05))):
         assert not any(isinstance(action, Revoke) for action in run(reading, 60, policy))
+    wanting = replace(
+        now, revocable_cpus=0.05, revocable_stall_percent=90
+    )  # the class's weight leaves them not even that
+    assert any(isinstance(action, Revoke) for action in run(wanting, 60))
 
 
 def test_one_revocation_at_a_time_and_a_pause_between_two() -> None:
@@ -215,6 +219,7 @@ any_readings = st.builds(
     revocable_cpus=_cpus,
     cpu_stall_percent=_percents,
     memory_stall_percent=_percents,
+    revocable_stall_percent=_percents,
     available_bytes=_sizes,
     total_bytes=st.just(64 * GIB),
     revocable_bytes=_sizes,
