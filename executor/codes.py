@@ -94,6 +94,14 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
+        "pod.log_rotated": _info("A container's log file reached [pods] log_max_bytes; `size_bytes` went to `.1`."),
+        "pod.log_dropped": _warning(
+            "A container wrote while its log was copied, and the file system can only truncate: that much is lost.",
+            "Put the agent's work directory on ext4 or XFS.",
+        ),
+        "pod.log_not_rotated": _warning(
+            "A container's log file cannot be rotated and grows; tried again.", "See `error`: is the disk full?"
+        ),
         "pod.exec": _info("A person runs a command in a container (`exec`)."),
         "pod.illegal_transition": _error("A defect: an event that cannot happen in this state; ignored.", "Report it."),
         "pod.defect": _error(

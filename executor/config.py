@@ -117,6 +117,7 @@ class PodsSection:
     max_launching: int = _key(8, "How many pods are launched at the same time.", least=1, most=1000)
     pids_max: int = _key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
     log_max_bytes: int = _key(67108864, "Size at which a container's log file is rotated, bytes; 0: never.", least=0)
+    log_files: int = _key(2, "How many older files of each log are kept.", least=0, most=100)
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class PressureSection:
         5.0,
         "Memory pressure: less than this part of the node's memory is available; 0: memory is not watched.",
         least=0,
-        most=90,
+        most=99,
     )
     memory_stall_percent: float = _key(
         10.0,

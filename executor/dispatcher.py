@@ -25,6 +25,7 @@ from executor.mesos import events
 from executor.mesos.status import Capabilities
 from executor.names import PodClass, RevocationId, TaskId
 from executor.pod import roles
+from executor.pod.logfiles import rotate_all
 from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
@@ -75,7 +76,8 @@ class Dispatcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            works = [self.exits.run(), self._listen(), self._reap()]
+            rotation = rotate_all(self.node.config.pods, lambda: self.pods)
+            works = [self.exits.run(), self._listen(), self._reap(), rotation]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)

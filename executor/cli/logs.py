@@ -6,6 +6,8 @@ of stderr, except for what arrives while following.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import sys
 import time
@@ -21,6 +23,7 @@ from executor.cli.client import Client, segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound
+from executor.pod.logfiles import older
 
 _POLL_S: Final = 0.2
 _CHECKS_EVERY: Final = 5  # polls between two questions whether the container still runs
@@ -32,11 +35,20 @@ _BLOCK_BYTES: Final = 64 << 10
 @click.argument("container", default="")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the container has ended.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), help="Only the last N lines of each stream.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Begin with the older files that rotation has kept.")
 @click.option("--stream", type=click.Choice(["all", "stdout", "stderr"]), default="all", show_default=True)
 @json_option
 @pass_session
 def command(
-    session: Session, pod: str, container: str, *, follow: bool, tail: int | None, stream: str, as_json: bool
+    session: Session,
+    pod: str,
+    container: str,
+    *,
+    follow: bool,
+    tail: int | None,
+    everything: bool,
+    stream: str,
+    as_json: bool,
 ) -> None:
     """Print what a pod's CONTAINER wrote; the name can be left out where there is one."""
     client, document = find(session, pod)
@@ -47,6 +59,8 @@ def command(
     with ExitStack() as stack:
         files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
         for file in files:
+            if everything and tail is None:
+                _print(file, file.before(), as_json=as_json)
             _print(file, file.begin(tail), as_json=as_json)
         if follow:
             _follow(client, document["pod"], chosen["name"], files, as_json=as_json)
@@ -89,6 +103,14 @@ class LogFile:
         self.name = name
         self._path = path
         self._file: BinaryIO | None = None
+        self._older = _identity(older(path, 1))
+
+    def before(self) -> Iterator[bytes]:
+        """What rotation has moved to older files, oldest first."""
+        numbers = [int(each.suffix[1:]) for each in self._path.parent.glob(f"{glob.escape(self._path.name)}.[0-9]*")]
+        for number in sorted(numbers, reverse=True):
+            with contextlib.suppress(FileNotFoundError), older(self._path, number).open("rb") as file:
+                yield from _blocks(file)
 
     def begin(self, tail: int | None) -> Iterator[bytes]:
         """From the beginning, or the last `tail` lines; nothing if the file is not there yet."""
@@ -107,10 +129,10 @@ class LogFile:
         if self._file is None:
             yield from self.begin(None)
             return
-        yield from _blocks(self._file)
         if self._rotated():
-            self.close()
-            yield from self.begin(None)
+            yield from self._rest()
+        if self._file is not None:
+            yield from _blocks(self._file)
 
     def close(self) -> None:
         if self._file is not None:
@@ -118,14 +140,44 @@ class LogFile:
         self._file = None
 
     def _rotated(self) -> bool:
+        """Whether another file has its name, its front went to a new `.1`, or it is shorter than what was read."""
         if self._file is None:
             return False
-        try:
-            now = self._path.stat()
-        except OSError:
-            return False
-        then = os.fstat(self._file.fileno())
-        return now.st_ino != then.st_ino or now.st_size < self._file.tell()
+        if self._moved():
+            return True
+        before, self._older = self._older, _identity(older(self._path, 1))
+        return self._older not in (0, before) or os.fstat(self._file.fileno()).st_size < self._file.tell()
+
+    def _moved(self) -> bool:
+        """Whether the file was renamed, as other programs rotate."""
+        now = _identity(self._path)
+        return self._file is not None and now not in (0, os.fstat(self._file.fileno()).st_ino)
+
+    def _rest(self) -> Iterator[bytes]:
+        """What of the older file was not read yet; then the file is at where it goes on."""
+        if self._file is None:
+            return
+        if self._moved():
+            yield from _blocks(self._file)
+            self.close()
+            yield from self.begin(None)
+            self._older = _identity(older(self._path, 1))
+            return
+        position, moved = self._file.tell(), 0
+        with contextlib.suppress(FileNotFoundError), older(self._path, 1).open("rb") as file:
+            moved = os.fstat(file.fileno()).st_size
+            if position < moved:
+                file.seek(position)
+                yield from _blocks(file)
+        self._file.seek(max(0, position - moved))
+
+
+def _identity(path: Path) -> int:
+    """Of the file at `path`; 0 if there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _print(file: LogFile, blocks: Iterator[bytes], *, as_json: bool) -> None:

@@ -90,6 +90,7 @@ PODS_ENDED: Final = _counter(
     "pods_ended", "Pods that ended, by what Mesos was told of it.", "class", "outcome", "reason"
 )
 LEAKS: Final = _counter("leaks", "Objects that could not be removed when their pod ended.", "what")
+LOG_DROPPED: Final = _counter("log_dropped_bytes", "Output of containers that was lost while a log was rotated.")
 REVOCATIONS: Final = _counter("revocations", "Receipts of revocations, by the state they tell.", "state")
 REVOCATION: Final = Metric(
     "revocation_seconds",
@@ -135,8 +136,8 @@ UP: Final = _gauge("executors_up", "Executors of this node whose control socket 
 SILENT: Final = _gauge("executors_silent", "Executors of this node whose control socket did not answer.")
 
 FROM_EVENTS: Final = (
-    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, LEAKS, REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS,
-    REVOCATION_FREED_MEMORY,
+    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, LEAKS, LOG_DROPPED, REVOCATIONS, REVOCATION, REVOCATION_VICTIMS,
+    REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU, USED_MEMORY,

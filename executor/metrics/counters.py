@@ -109,6 +109,9 @@ class Counters:
     def _leaked(self, record: Record) -> None:
         self._add(catalog.LEAKS, (_text(record, "what"),))
 
+    def _log_dropped(self, record: Record) -> None:
+        self._add(catalog.LOG_DROPPED, (), _number(record, "size_bytes"))
+
     def _refused(self, _: Record) -> None:
         self._add(catalog.REVOCATIONS, ("refused",))
 
@@ -130,6 +133,7 @@ _COUNTED: Final[Mapping[str, Callable[[Counters, Record], None]]] = MappingProxy
         "pod.running": Counters._running,
         "pod.ended": Counters._ended,
         "pod.leaked": Counters._leaked,
+        "pod.log_dropped": Counters._log_dropped,
         "revocation.refused": Counters._refused,
         "revocation.receipt": Counters._receipt,
     }
