@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,11 +199,27 @@ def test_the_log_level_changes_at_run_time(rig: Rig) -> None:
         ("metrics", ["metrics"]),
         ("exec", ["exec", "web"]),
         ("dns", ["dns"]),
+        ("why", ["why", "web"]),
+        ("doctor", ["doctor"]),
+        ("gc", ["gc", "--dry-run"]),
+        ("rehearse", ["rehearse", "--all", "--exercise"]),
     ],
 )
 def test_the_json_of_the_others(rig: Rig, schema: str, arguments: list[str]) -> None:
     command = ["--", "true"] if schema == "exec" else []
-    check(schema, json.loads(rig.command(*arguments, "--json", *command).stdout))
+    check(schema, json.loads(rig.command(*arguments, "--json", *command, check=schema != "doctor").stdout))
+
+
+def test_the_json_of_validate(rig: Rig, tmp_path: Path) -> None:
+    files = {"pod": rig.pod("x"), "executor": rig.executor()}
+    files["pod"]["agent_id"] = {"value": "a"}
+    for resource in files["pod"]["resources"]:
+        resource["allocation_info"] = {"role": "*"}
+    for kind, document in files.items():
+        (tmp_path / kind).write_text(json.dumps(document))
+        found = rig.json("validate", str(tmp_path / kind))
+        check("validate", found)
+        assert found["kind"] == kind
 
 
 def test_an_error_names_what_is_wrong(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from executor.cli.main import COMMANDS
 from tests.support.schema import DIRECTORY, KEYWORDS, faults, load
 
 NAMES = sorted(path.name for path in DIRECTORY.glob("*.json"))
@@ -28,6 +29,15 @@ def test_a_schema_is_well_formed(name: str) -> None:
         assert set(each) <= KEYWORDS
         assert set(each.get("required", ())) <= set(each.get("properties", ()))
         assert each.get("$ref", NAMES[0]) in NAMES
+
+
+SCHEMAS = {"revoke": "receipt", "events": "event"}
+"""Where a schema has another name than its command: `revoke` is the request's."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_schema(command: str) -> None:
+    assert f"{SCHEMAS.get(command, command)}.json" in NAMES
 
 
 REVOKE = {"select": {"all": True}, "grace": "5s"}
