@@ -63,13 +63,13 @@ def test_as_json(rig: Rig) -> None:
 
 
 def test_much_output_comes_whole_to_a_slow_reader(rig: Rig) -> None:
-    program = "i=0; while [ $i -lt 300000 ]; do echo $i; i=$((i+1)); done"
+    program = "i=0; while [ $i -lt 120000 ]; do echo $i; i=$((i+1)); done"
     with start(rig, "web", "--", "sh", "-c", program, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         time.sleep(1.5)
         lines = process.stdout.read().split()
     assert process.returncode == 0
-    assert lines == [str(number).encode() for number in range(300_000)]
+    assert lines == [str(number).encode() for number in range(120_000)]
 
 
 def test_input_is_passed_on_to_its_end(rig: Rig) -> None:

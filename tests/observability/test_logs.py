@@ -61,5 +61,5 @@ def test_a_log_is_rotated_without_a_gap(rig: Rig, scheduler: Scheduler, tmp_path
     assert numbers == list(range(LINES - len(numbers), LINES)), "no line is missing, none is there twice"
     assert followed.read_text() == "".join(f"line {number}\n" for number in range(LINES))
     rotations = rig.command("events", "--code", "pod.log_rotated", "--json").stdout.splitlines()
-    assert len(rotations) >= 4
+    assert len(rotations) >= 3
     assert rig.command("events", "--code", "pod.log_dropped").stdout == ""
