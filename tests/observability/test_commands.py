@@ -124,7 +124,7 @@ def test_top_sees_work_and_where_it_is_done(rig: Rig) -> None:
         document = rig.json("top")
         process.kill()
     used = {each["name"]: each["cpus_used"] for each in document["pods"]}
-    assert used["web"] > 0.2 > used["pair"]
+    assert used["web"] > 0.05 > used["pair"], "even where many others want the cores"
     assert document["pods"][0]["name"] == "web", "the busiest comes first"
     (regular,) = [each for each in document["classes"] if each["class"] == "regular"]
     assert regular["cpus_used"] == pytest.approx(used["web"], abs=0.3)
