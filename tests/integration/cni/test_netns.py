@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import threading
@@ -18,7 +19,11 @@ pytestmark = pytest.mark.root
 
 
 def namespaces_of_threads() -> set[str]:
-    return {str(task.joinpath("ns/net").readlink()) for task in Path("/proc/self/task").iterdir()}
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            found.add(str(task.joinpath("ns/net").readlink()))
+    return found
 
 
 def mounts_below(path: Path) -> int:
