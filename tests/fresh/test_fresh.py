@@ -65,7 +65,6 @@ def test_some_of_the_integration_tests(root: FreshRoot) -> None:
     assert re.fullmatch(r"[1-9]\d* passed, 0 failed, \d+ skipped", last_line(output))
 
 
-@pytest.mark.skipif(not (ROOT / "packaging/demo").exists(), reason="there is no packaging/demo yet")
 def test_the_demonstration(root: FreshRoot) -> None:
     shown = json.loads(last_line(succeeded(root.run("packaging/demo", "--json", timeout_s=600))))
     assert shown["mesos_version"] == "1.11.0"

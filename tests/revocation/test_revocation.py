@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -19,22 +18,6 @@ PREEMPTED = ("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "SOURCE_EXECUTOR")
 STUBBORN = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
 DAEMONS = ("sh", "-c", "for n in 1 2 3; do setsid sh -c 'setsid sleep 1000 &' & done; sleep 1000")
 """Processes whose parents are gone, in sessions of their own."""
-
-
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig() as node:
-        yield node
-
-
-@pytest.fixture
-def scheduler(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
-    failed = request.session.testsfailed
-    with rig.scheduler(name=request.node.name) as framework:
-        yield framework
-        if request.session.testsfailed > failed:
-            rig.keep_evidence()
-    assert not any((leaks := rig.wait_clean()).values()), leaks
 
 
 def run(rig: Rig, scheduler: Scheduler, tasks: list[dict[str, Any]], role: str = "*") -> str:
