@@ -69,6 +69,13 @@ class Hierarchies:
         """What is mounted in v1 at this mount point; empty for the unified one."""
         return frozenset(name for name, mounted in self.v1.items() if mounted == point)
 
+    def only(self, controller: str) -> Hierarchies:
+        """The part that sets this controller: a group here says nothing about its processes' other v1 groups."""
+        point = self.v1.get(controller)
+        if point is None:
+            return self
+        return Hierarchies({name: mounted for name, mounted in self.v1.items() if mounted == point})
+
     def home(self, controller: str) -> tuple[Path, Mode] | None:
         """The mount point whose files set this controller, and their dialect (V1 or V2); None if there is neither.
 

@@ -8,11 +8,14 @@ and cgroup2's default for one group; the revocable class has the least weight th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cgroups.cpu import WEIGHT_MAX, WEIGHT_MIN
 from cgroups.limits import UNLIMITED, Limits
 
 WEIGHT_PER_CPU = 100
+LENT_CPU = Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True)
+"""What nobody else wants: the revocable class, and whatever is done for it."""
 OOM_SCORE_ADJ = {"regular": -500, "revocable": 1000}
 """Who dies first when the node itself runs out of memory (proc_pid_oom_score_adj(5))."""
 
@@ -35,7 +38,7 @@ def class_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
     """From the sums over the pods of the class."""
     if pod_class == "regular":
         return Limits(cpu_weight=weight(cpus), memory_min_bytes=mem_bytes)
-    return Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True, memory_max_bytes=mem_bytes or UNLIMITED)
+    return replace(LENT_CPU, memory_max_bytes=mem_bytes or UNLIMITED)
 
 
 def guarded_weight(found: int | None, regular_cpus: float) -> int | None:

@@ -172,6 +172,13 @@ CODES: Final = MappingProxyType(
             "The stream of containerd's events was interrupted; every running container is looked up.",
             "Did containerd restart?",
         ),
+        "cgroup.no_shims": _warning(
+            "No cgroup could be made for the shims of revocable pods; they disturb regular pods more than they have to.",
+            "See `error` and [cgroups] root.",
+        ),
+        "cgroup.refused": _warning(
+            "A CPU weight could not be changed; what ends may take longer.", "Look at `cgroup`."
+        ),
         "cgroup.weight_restored": _warning(
             "The agent had lowered the CPU weight of the executor's container, and with it that of regular pods.",
             "Start the agent with --no-revocable_cpu_low_priority.",

@@ -43,6 +43,13 @@ def own_root(configured: str, container: MesosContainerId) -> str:
     return f"{configured or DEFAULT_ROOT}/{container}"
 
 
+def shims_group(configured: str, container: MesosContainerId) -> str:
+    """The cgroup of the shims of an executor's revocable pods; never in the Mesos container, whose end the agent could
+    not bring about while a process is in some of its hierarchies only.
+    """
+    return f"{own_root(configured, container)}/shims"
+
+
 @dataclass(frozen=True)
 class Owner:
     """One executor, by what its file says."""

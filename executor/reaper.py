@@ -183,12 +183,18 @@ def _remove_empty(directory: Path) -> None:
     directory.rmdir()
 
 
-async def _cgroups(owner: Owner, _: Config, __: Containerd, result: Reaped) -> None:
+async def _cgroups(owner: Owner, config: Config, _: Containerd, result: Reaped) -> None:
     from cgroups import Cgroup, Hierarchies
 
+    hierarchies = Hierarchies.discover()
+    shims = Cgroup(hierarchies.only("cpu"), owners.shims_group(config.cgroups.root, owner.container))
+    if shims.exists():
+        await shims.wait_unpopulated(DIE_S)
+        shims.destroy()
+        Cgroup(shims.hierarchies, owners.own_root(config.cgroups.root, owner.container)).prune()
     if not owner.cgroup_root:
         return
-    root = Cgroup(Hierarchies.discover(), owner.cgroup_root)
+    root = Cgroup(hierarchies, owner.cgroup_root)
     if root.exists():
         root.destroy()
         result.add("cgroup trees")

@@ -15,9 +15,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
 from executor.log import get_logger
-from executor.names import ContainerId, PodId, container_id
+from executor.names import ContainerId, PodClass, PodId, container_id
 from executor.pod import hooks
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.tasks import patiently, to_the_end
@@ -59,6 +60,8 @@ class Containers:
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
+        apart = node.shims is not None and spec.pod_class is PodClass.REVOCABLE
+        self._options = RuncOptions(shim_cgroup=node.shims.path) if apart and node.shims else None
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
@@ -89,6 +92,7 @@ class Containers:
                 spec=spec,
                 labels=labels,
                 shim_group=self._pod,
+                options=self._options,
             )
         directory = self._node.directory(self._pod)
         out, err = log_path(directory, name, "stdout"), log_path(directory, name, "stderr")

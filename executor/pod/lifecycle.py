@@ -17,7 +17,8 @@ Invariants. No I/O and no clock. An event that is not in the table for the pod's
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
 every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
 nothing is left behind. A terminal status waits for the tear-down when the pod holds host ports, because Mesos offers
-them anew on that status.
+them anew on that status. TASK_KILLING says that a pod is within its grace, or does not die: one that a revocation ends
+at once is not told of twice.
 """
 
 from __future__ import annotations
@@ -261,15 +262,22 @@ def _stop(pod: Pod, stop: Stop) -> Step:
     if stop.cause is StopCause.KILL and pod.state in (State.SETTING_UP, State.STARTING):
         reason = "REASON_TASK_KILLED_DURING_LAUNCH"
     outcome = pod.outcome or Outcome(state, reason, stop.message or message, stop.revocation)
-    killing = Report(_open_tasks(pod), TaskState.KILLING, message=outcome.message, revocation=stop.revocation)
     pod = replace(pod, stop=stop, outcome=outcome)
+    at_once = stop.cause is StopCause.REVOKED and grace_s <= 0
+    killing = () if at_once else (_killing(pod, outcome.message),)
     if pod.state is State.SETTING_UP:
         pod, effects = _destroy(pod)
-        return pod, (killing, Abort(), *effects)
+        return pod, (*killing, Abort(), *effects)
     if grace_s <= 0 or not (pod.running or pod.starting):
         pod, effects = _destroy(pod)
-        return pod, (killing, *effects)
-    return replace(pod, state=State.STOPPING), (killing, Terminate(pod.running), After(grace_s, GraceOver()))
+        return pod, (*killing, *effects)
+    return replace(pod, state=State.STOPPING), (*killing, Terminate(pod.running), After(grace_s, GraceOver()))
+
+
+def _killing(pod: Pod, message: str) -> Report:
+    return Report(
+        _open_tasks(pod), TaskState.KILLING, message=message, revocation=pod.stop.revocation if pod.stop else None
+    )
 
 
 def _stop_harder(pod: Pod, stop: Stop) -> Step:
@@ -307,7 +315,11 @@ def _destroy(pod: Pod) -> Step:
 
 
 def _note_stuck(pod: Pod, event: Stuck) -> Step:
-    return replace(pod, stuck=event.pids), ()
+    pod = replace(pod, stuck=event.pids)
+    if pod.stop is None or pod.outcome is None:
+        return pod, ()
+    pids = ", ".join(str(pid) for pid in event.pids)
+    return pod, (_killing(pod, f"{pod.outcome.message}; its processes {pids} do not die"),)
 
 
 def _dead(pod: Pod, _: Dead) -> Step:

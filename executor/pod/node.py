@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.dns import Names
     from executor.pod.classes import Classes
+    from executor.pod.urgency import Urgency
 
 RELEASING_MAX = 2 * (os.cpu_count() or 2)
 """With 50 pods at once on 2 cores the requests to a regular pod waited up to 250 ms, so bounded up to 100 ms."""
@@ -41,6 +42,9 @@ class Node:
     classes: Classes
     names: Names | None
     """None: pods are not published."""
+    shims: Cgroup | None
+    """Where the shims of revocable pods run, and runc for them; None: where containerd starts them."""
+    urgency: Urgency
     launching: asyncio.Semaphore
     """Bounds how many pods are set up at the same time."""
     releasing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RELEASING_MAX))

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from executor.pod.spec import PodSpec
 
 KILLED_CODE = 137  # 128 + SIGKILL
+LATE_S = 1.0
+"""The removal of a pod's containers takes some 50 ms; one that takes this long is short of CPU, or waits for a disk."""
 
 
 class PodRunner:
@@ -66,7 +68,9 @@ class PodRunner:
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""
         self.struck: asyncio.Event | None = None
-        """A revocation has killed the subtree of this pod, and sets this once it knows how that went."""
+        """A revocation has killed the subtree of this pod, and sets this once it knows how that went. Until then the
+        inbox waits: who dies needs the CPU.
+        """
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
         self._node = node
@@ -105,15 +109,25 @@ class PodRunner:
         """From Launch to ENDED. Only the executor's own end cancels it."""
         try:
             while self.pod.state is not State.ENDED:
-                self._take(await self._inbox.get())
+                event = await self._inbox.get()
+                await self._blow_over()
+                self._take(event)
         finally:
             for timer in self._timers:
                 timer.cancel()
             for task in self._work:
                 task.cancel()
 
+    async def _blow_over(self) -> None:
+        if self.struck is not None and not self.struck.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(destroying.AGAIN_S):
+                    await self.struck.wait()
+
     def _take(self, event: Event) -> None:
         before = self.pod.state
+        if isinstance(event, ContainerExited):
+            note_exit(self.log, event.container, event.exit_code, event.oom)
         try:
             self.pod, effects = lifecycle.step(self.pod, event)
         except lifecycle.IllegalTransition as error:
@@ -266,15 +280,10 @@ class PodRunner:
         if exit_code == KILLED_CODE and not ours:
             levels = oom_levels(self._node.tree, self.spec, self.id, container)
             oom = attribute(levels, self.pod.containers[container].pid, self.spec.pod_class)
-        note_exit(self.log, container, exit_code, oom)
         self.post(ContainerExited(container, exit_code, oom, self.containers.ran_s(container)))
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
-        if self.struck is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(destroying.AGAIN_S):
-                    await self.struck.wait()
         await destroying.until_dead(
             self.sandbox.cgroup,
             self._under_way,
@@ -288,7 +297,8 @@ class PodRunner:
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
         async with self._node.releasing:
-            leaked = await self.containers.remove_all()
+            with self._node.urgency.after(LATE_S):
+                leaked = await self.containers.remove_all()
             leaked += await self.sandbox.remove()
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(TornDown(tuple(leaked)))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cgroups import Tree
     from executor.config import RevocationSection
     from executor.pod.runner import PodRunner
+    from executor.pod.urgency import Urgency
 
 log = get_logger(__name__)
 
@@ -55,12 +56,14 @@ class Revoker:
         self,
         config: RevocationSection,
         tree: Tree,
+        urgency: Urgency,
         pods: Callable[[], Iterable[PodRunner]],
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._tree = tree
+        self._urgency = urgency
         self._pods = pods
         self._on_receipt = on_receipt
         self._shut_down = shut_down
@@ -77,7 +80,7 @@ class Revoker:
         known = self._runs.get(request.id)
         if known is not None and not known.harmless:
             return request.id, known.task
-        descent = Descent(request, self._pods, self._tree, stuck_after_s=self._config.stuck_after_s)
+        descent = Descent(request, self._pods, self._tree, self._urgency, stuck_after_s=self._config.stuck_after_s)
         self._runs[request.id] = _Run(descent, asyncio.ensure_future(self._carry_out(descent)))
         self._forget_oldest()
         return request.id, self._runs[request.id].task
@@ -92,7 +95,7 @@ class Revoker:
     def rehearsed(self, document: object) -> Descent:
         """What `document` asks for, as a dry run that has not begun. Raises InvalidRequest."""
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id="rehearsal")
-        return Descent(replace(request, dry_run=True), self._pods, self._tree, stuck_after_s=0)
+        return Descent(replace(request, dry_run=True), self._pods, self._tree, self._urgency, stuck_after_s=0)
 
     async def _carry_out(self, descent: Descent) -> Receipt:
         request = descent.request

@@ -56,6 +56,13 @@ def test_a_controller_is_set_in_v1_where_it_is_mounted_there() -> None:
     assert found.home("pids") == (Path("/sys/fs/cgroup/unified"), Mode.V2)
 
 
+def test_a_group_can_be_made_for_one_controller_alone() -> None:
+    shared = Hierarchies({"cpu": Path("/c"), "cpuacct": Path("/c"), "memory": Path("/m")}, Path("/u"))
+    assert shared.only("cpu") == Hierarchies({"cpu": Path("/c"), "cpuacct": Path("/c")})
+    unified = Hierarchies({}, Path("/u"))
+    assert unified.only("cpu") == unified, "cgroup2 knows one group for all"
+
+
 def test_the_freezer_is_the_witness_or_else_all_of_v1() -> None:
     found = parse_mountinfo(HYBRID)
     assert found.witnesses == (Path("/sys/fs/cgroup/freezer"),)

@@ -222,10 +222,19 @@ def test_a_container_that_starts_after_the_stop_is_told_to_end_at_once() -> None
 
 def test_a_revocation_without_grace_destroys_at_once_and_is_gone_by_preemption() -> None:
     pod, effects = step_list(running(), REVOKE)
-    assert effects[-1] == Destroy()
+    assert effects == [Destroy()], "no TASK_KILLING for what is gone a moment later"
     last = finish(pod)[1]
     assert reports(last) == [(TaskState.GONE, "REASON_CONTAINER_PREEMPTED")]
     assert isinstance(last[0], Report) and last[0].revocation == "r-1"
+
+
+def test_a_revoked_pod_that_does_not_die_is_told_of() -> None:
+    pod, effects = play(running(), REVOKE, Stuck((7, 8)))
+    assert reports(effects) == [(TaskState.KILLING, None)]
+    assert isinstance(effects[0], Report)
+    assert (effects[0].message, effects[0].revocation) == ("revoked; its processes 7, 8 do not die", "r-1")
+    ended, _ = play(running(), ContainerExited("app", 0))
+    assert reports(play(ended, Stuck((7,)))[1]) == [], "nobody asked for its end"
 
 
 def test_a_harder_stop_overtakes_and_a_softer_one_does_not_slow_down() -> None:

@@ -1,0 +1,67 @@
+"""CPU for what ends: dying processes need some, or they keep the memory that somebody waits for.
+
+The revocable class and the shims of its pods run on what nobody else wants (`qos.LENT_CPU`), so that they disturb no
+regular pod. On a node whose CPUs are all in use that is next to nothing: 250 processes took 6 s to die there, and the
+shims would take minutes to clean up after them. Whoever waits for an end longer than it takes on a node with some idle
+time asks for urgency, and for as long as anybody does these groups weigh as much as the regular pods together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cgroups import CgroupError, Limits, qos
+from cgroups.cpu import WEIGHT_DEFAULT
+from executor.log import get_logger
+
+if TYPE_CHECKING:
+    from cgroups import Cgroup
+
+log = get_logger(__name__)
+
+
+class Urgency:
+    """`groups` weigh as much as `regular` while somebody is within `after`, or `WEIGHT_DEFAULT` if that is more."""
+
+    def __init__(self, groups: Sequence[Cgroup], regular: Cgroup) -> None:
+        self._groups = groups
+        self._regular = regular
+        self._asking = 0
+
+    @contextmanager
+    def after(self, delay_s: float) -> Iterator[None]:
+        """Urgent from `delay_s` on, unless the block has ended by then."""
+        asked = False
+
+        def ask() -> None:
+            nonlocal asked
+            asked = True
+            self._asking += 1
+            if self._asking == 1:
+                self._apply(Limits(cpu_idle=False, cpu_weight=self._weight()))
+
+        timer = asyncio.get_running_loop().call_later(delay_s, ask)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if asked:
+                self._asking -= 1
+                if self._asking == 0:
+                    self._apply(qos.LENT_CPU)
+
+    def _weight(self) -> int:
+        try:
+            return max(WEIGHT_DEFAULT, self._regular.cpu_weight() or 0)
+        except CgroupError:
+            return WEIGHT_DEFAULT
+
+    def _apply(self, limits: Limits) -> None:
+        for group in self._groups:
+            try:
+                group.apply(limits)
+            except CgroupError as error:  # what ends goes on, only slower
+                log.warning("could not change a weight", code="cgroup.refused", cgroup=group.path, error=str(error))

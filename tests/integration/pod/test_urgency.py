@@ -1,0 +1,64 @@
+"""Weights of real groups while somebody waits for an end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from cgroups import Cgroup, Hierarchies, Limits, qos
+from executor.pod.urgency import Urgency
+from tests.support import cgroupdirs
+
+pytestmark = pytest.mark.root
+
+_numbers = count()
+
+
+@pytest.fixture
+def parent() -> Iterator[Cgroup]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    group = Cgroup(Hierarchies.discover(), f"/mpe-urgency-{os.getpid()}-{next(_numbers)}")
+    group.ensure()
+    yield group
+    assert cgroupdirs.sweep(group.path) == []
+
+
+def make(parent: Cgroup, name: str, limits: Limits) -> Cgroup:
+    group = parent.child(name)
+    group.ensure()
+    group.apply(limits)
+    return group
+
+
+def weights(*groups: Cgroup) -> list[int | None]:
+    return [group.cpu_weight() for group in groups]
+
+
+async def test_whoever_waits_long_gets_as_much_as_the_regular_pods(parent: Cgroup) -> None:
+    regular = make(parent, "regular", Limits(cpu_weight=300))
+    lent = [make(parent, name, qos.LENT_CPU) for name in ("revocable", "shims")]
+    least = weights(*lent)
+    urgency = Urgency(lent, regular)
+    with urgency.after(60.0):
+        await asyncio.sleep(0.01)
+        assert weights(*lent) == least, "not yet"
+    with urgency.after(0.0):
+        await asyncio.sleep(0.05)
+        assert weights(*lent) == [300, 300]
+        with urgency.after(0.0):
+            await asyncio.sleep(0.05)
+        assert weights(*lent) == [300, 300], "one of two still waits"
+    assert weights(*lent) == least
+
+
+async def test_a_group_that_is_gone_ends_nothing(parent: Cgroup) -> None:
+    gone = parent.child("gone")
+    lent = make(parent, "revocable", qos.LENT_CPU)
+    with Urgency([gone, lent], gone).after(0.0):
+        await asyncio.sleep(0.05)
+        assert weights(lent) == [100], "the default where nobody knows what the regular pods have"
