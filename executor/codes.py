@@ -173,7 +173,7 @@ CODES: Final = MappingProxyType(
             "Did containerd restart?",
         ),
         "cgroup.no_shims": _warning(
-            "No cgroup could be made for the shims of revocable pods; they disturb regular pods more than they have to.",
+            "No cgroup could be made for the shims of revocable pods; they disturb regular pods more than need be.",
             "See `error` and [cgroups] root.",
         ),
         "cgroup.refused": _warning(

@@ -56,9 +56,7 @@ class Dispatcher:
         self.node = node
         self.environment = environment
         self.pods = Pods(node, self._report, self._ended)
-        self.revoker = Revoker(
-            node.config.revocation, node.tree, node.urgency, lambda: self.pods, self._on_receipt, self.stop
-        )
+        self.revoker = Revoker(node, lambda: self.pods, self._on_receipt, self.stop)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()

@@ -59,7 +59,7 @@ LATE_S = 1.0
 class PodRunner:
     def __init__(self, node: Node, pod: PodId, spec: PodSpec, report: Callable[[PodRunner, Report], None]) -> None:
         self.id = pod
-        self.pod = lifecycle.begin(spec)
+        self.pod, self._node = lifecycle.begin(spec), node
         self.sandbox = Sandbox(node, pod, spec)
         self.containers = Containers(node, pod, spec, self._runtime_spec)
         self.started_at = time.time()
@@ -68,12 +68,9 @@ class PodRunner:
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""
         self.struck: asyncio.Event | None = None
-        """A revocation has killed the subtree of this pod, and sets this once it knows how that went. Until then the
-        inbox waits: who dies needs the CPU.
-        """
+        """Set once a revocation knows how its kill of this pod went; the inbox waits: who dies needs the CPU."""
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
-        self._node = node
         self._report = report
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self.post(Launch())  # here, so that no Stop can come before it
@@ -89,8 +86,10 @@ class PodRunner:
     @property
     def launching(self) -> bool:
         """Whether a set-up or a start is under way or to come, so that a process may still come."""
-        under_way = (task is not None and not task.done() for task in (self._set_up, *self._starts))
-        return self.pod.state is State.NEW or any(under_way)
+        return self.pod.state is State.NEW or bool(self._under_way())
+
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        return [task for task in (self._set_up, *self._starts) if task is not None and not task.done()]
 
     @property
     def spec(self) -> PodSpec:
@@ -177,9 +176,6 @@ class PodRunner:
                 self._spawn(self._do_destroy(), None)
             case TearDown():
                 self._spawn(self._do_tear_down(), lambda error: TornDown((str(error),)))
-
-    def _under_way(self) -> list[asyncio.Task[None]]:
-        return [task for task in (self._set_up, *self._starts) if task is not None and not task.done()]
 
     def _abort(self) -> None:
         if self._set_up is not None:

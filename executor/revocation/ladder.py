@@ -37,9 +37,9 @@ from executor.revocation.request import Request, Select
 from executor.revocation.selection import Candidate, select
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup, Tree
+    from cgroups import Cgroup
+    from executor.pod.node import Node
     from executor.pod.runner import PodRunner
-    from executor.pod.urgency import Urgency
 
 log = get_logger(__name__)
 
@@ -56,14 +56,14 @@ LATE_S = 1.0
 class Descent:
     """One request on its way down the ladder: `prove`, `descend`, and for those that do not die `insist`."""
 
-    def __init__(self, request: Request, pods: Pods, tree: Tree, urgency: Urgency, *, stuck_after_s: float) -> None:
+    def __init__(self, request: Request, pods: Pods, node: Node, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
         self.regular: list[PodRunner] = []
         """The regular pods that were there when the victims were chosen."""
         self._pods = pods
-        self._tree = tree
-        self._urgency = urgency
+        self._tree = node.tree
+        self._urgency = node.urgency
         self._stuck_after_s = stuck_after_s
         self._begin = time.monotonic()
         self._steps: list[Step] = []

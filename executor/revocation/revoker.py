@@ -22,10 +22,8 @@ from executor.revocation.ladder import Descent
 from executor.revocation.receipt import Receipt, State
 
 if TYPE_CHECKING:
-    from cgroups import Tree
-    from executor.config import RevocationSection
+    from executor.pod.node import Node
     from executor.pod.runner import PodRunner
-    from executor.pod.urgency import Urgency
 
 log = get_logger(__name__)
 
@@ -54,16 +52,13 @@ class Revoker:
 
     def __init__(
         self,
-        config: RevocationSection,
-        tree: Tree,
-        urgency: Urgency,
+        node: Node,
         pods: Callable[[], Iterable[PodRunner]],
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._config = config
-        self._tree = tree
-        self._urgency = urgency
+        self._node = node
+        self._config = node.config.revocation
         self._pods = pods
         self._on_receipt = on_receipt
         self._shut_down = shut_down
@@ -80,7 +75,7 @@ class Revoker:
         known = self._runs.get(request.id)
         if known is not None and not known.harmless:
             return request.id, known.task
-        descent = Descent(request, self._pods, self._tree, self._urgency, stuck_after_s=self._config.stuck_after_s)
+        descent = Descent(request, self._pods, self._node, stuck_after_s=self._config.stuck_after_s)
         self._runs[request.id] = _Run(descent, asyncio.ensure_future(self._carry_out(descent)))
         self._forget_oldest()
         return request.id, self._runs[request.id].task
@@ -95,7 +90,7 @@ class Revoker:
     def rehearsed(self, document: object) -> Descent:
         """What `document` asks for, as a dry run that has not begun. Raises InvalidRequest."""
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id="rehearsal")
-        return Descent(replace(request, dry_run=True), self._pods, self._tree, self._urgency, stuck_after_s=0)
+        return Descent(replace(request, dry_run=True), self._pods, self._node, stuck_after_s=0)
 
     async def _carry_out(self, descent: Descent) -> Receipt:
         request = descent.request

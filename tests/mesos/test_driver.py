@@ -150,6 +150,7 @@ def test_a_task_id_may_be_used_again(executor: Launched) -> None:
     executor.tell(updates=[["a", "TASK_FINISHED", ""]])
     executor.scheduler.wait_status("a", "TASK_FINISHED")
     executor.wait_seen("Acknowledged", 5)
+    executor.scheduler.wait_forgotten("a")
     start = executor.scheduler.mark()
     executor.launch("a")
     executor.scheduler.wait_status("a", "TASK_RUNNING", start=start)

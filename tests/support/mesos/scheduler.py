@@ -212,6 +212,18 @@ class Scheduler(History):
         """The answers come as updates without uuid; no task ids means all that the master knows."""
         self.call("RECONCILE", {"tasks": [{"task_id": {"value": task_id}} for task_id in task_ids]})
 
+    def wait_forgotten(self, task_id: str, timeout_s: float = 20.0) -> None:
+        """Until the master has taken the acknowledgement of its terminal status, so that its id may be used again."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            start = self.mark()
+            self.reconcile([task_id])
+            if self.wait_status(task_id, {*messages.TERMINAL, "TASK_UNKNOWN"}, start=start).state == "TASK_UNKNOWN":
+                return
+            if time.monotonic() > deadline:
+                raise UnexpectedError(f"the master still knows {task_id}:\n{self}")
+            time.sleep(0.05)
+
     def acknowledge_all(self) -> None:
         """Every update seen so far (for `acknowledge=False`)."""
         for status in self.statuses():

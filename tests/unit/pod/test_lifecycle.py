@@ -229,10 +229,9 @@ def test_a_revocation_without_grace_destroys_at_once_and_is_gone_by_preemption()
 
 
 def test_a_revoked_pod_that_does_not_die_is_told_of() -> None:
-    pod, effects = play(running(), REVOKE, Stuck((7, 8)))
-    assert reports(effects) == [(TaskState.KILLING, None)]
-    assert isinstance(effects[0], Report)
-    assert (effects[0].message, effects[0].revocation) == ("revoked; its processes 7, 8 do not die", "r-1")
+    (report,) = step_list(play(running(), REVOKE)[0], Stuck((7, 8)))[1]
+    assert isinstance(report, Report) and report.state is TaskState.KILLING
+    assert (report.message, report.revocation) == ("revoked by r-1; its processes 7, 8 do not die", "r-1")
     ended, _ = play(running(), ContainerExited("app", 0))
     assert reports(play(ended, Stuck((7,)))[1]) == [], "nobody asked for its end"
 
