@@ -303,7 +303,8 @@ def _grace_over(pod: Pod, _: GraceOver) -> Step:
 
 
 def _destroy(pod: Pod) -> Step:
-    return replace(pod, state=State.DESTROYING), (Destroy(),)
+    ended = all(status.phase in (Phase.EXITED, Phase.BACKING_OFF) for status in pod.containers.values())
+    return replace(pod, state=State.DESTROYING, exited=ended and not pod.starting), (Destroy(),)
 
 
 def _note_stuck(pod: Pod, event: Stuck) -> Step:
@@ -318,8 +319,8 @@ def _dead(pod: Pod, _: Dead) -> Step:
     return pod, (*reports, TearDown())
 
 
-def _torn_down(pod: Pod, _: TornDown) -> Step:
-    return _final_reports(replace(pod, state=State.ENDED))
+def _torn_down(pod: Pod, event: TornDown) -> Step:
+    return _final_reports(replace(pod, state=State.ENDED, leaked=event.leaked))
 
 
 def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:

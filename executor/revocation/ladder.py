@@ -215,7 +215,7 @@ class Descent:
             id=request.id,
             reason=request.reason,
             state=State.DRY_RUN if request.dry_run else state,
-            victims=tuple(account.victim(living, self.ms, request.grace_s) for account in self.accounts),
+            victims=tuple(account.victim(living, self.ms) for account in self.accounts),
             time_to_free_ms=max((account.ended_ms or 0.0 for account in self.accounts), default=0.0),
             left=self._left() if over else None,
             regular=self._comparison,

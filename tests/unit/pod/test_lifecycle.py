@@ -239,6 +239,23 @@ def test_a_harder_stop_overtakes_and_a_softer_one_does_not_slow_down() -> None:
     assert reports(finish(pod)[1]) == [(TaskState.KILLED, None)], "the first cause is the outcome"
 
 
+def test_who_ended_by_himself_is_told_from_who_was_killed_in_the_middle_of_his_grace() -> None:
+    asked, _ = play(running(spec("a", "b")), Stop(StopCause.REVOKED, 60.0), ContainerExited("a", 0))
+    assert play(asked, ContainerExited("b", 143))[0].exited
+    overtaken, _ = play(asked, REVOKE, ContainerExited("b", 137))
+    assert overtaken.state is State.DESTROYING and not overtaken.exited
+    assert not play(asked, GraceOver())[0].exited
+    assert not play(begin(spec()), Launch(), REVOKE)[0].exited, "it never ran"
+    always = running(spec(policy=RestartPolicy.ALWAYS))
+    assert play(always, ContainerExited("app", 1), REVOKE)[0].exited, "it was waiting for its restart"
+    assert not play(always, ContainerExited("app", 1), RestartDue("app"), REVOKE)[0].exited, "a restart was under way"
+
+
+def test_what_could_not_be_removed_stays_known() -> None:
+    pod, _ = play(running(), REVOKE, Dead(), TornDown(("network: busy",)))
+    assert (pod.state, pod.leaked) == (State.ENDED, ("network: busy",))
+
+
 def test_a_stop_while_backing_off_does_not_wait_for_anything() -> None:
     pod, _ = play(running(spec(policy=RestartPolicy.ALWAYS)), ContainerExited("app", 1))
     pod, effects = step_list(pod, KILL)
