@@ -207,7 +207,7 @@ class Governor:
         amounts = {"cpus": cpus, "mem": mem_bytes}
         reclaim = {name: amount for name, amount in amounts.items() if amount}
         try:
-            _, self._revoking = self._revoker.take({"reason": "pressure", "reclaim": reclaim})
+            self._revoking = self._revoker.take({"reason": "pressure", "reclaim": reclaim}).task
         except ExecutorError as error:
             log.warning("could not revoke", code="pressure.revoke_failed", error=str(error))
             return
