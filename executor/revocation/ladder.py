@@ -30,11 +30,12 @@ from executor.pod import model
 from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
 from executor.revocation.account import Account
+from executor.revocation.candidates import candidates
 from executor.revocation.comparison import Comparison, compare
 from executor.revocation.proof import excused, photographs, prove
 from executor.revocation.receipt import Left, Outcome, Receipt, State, Step
 from executor.revocation.request import Request, Select
-from executor.revocation.selection import Candidate, select
+from executor.revocation.selection import select
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -82,7 +83,8 @@ class Descent:
         begin = self.ms
         over = (model.State.TEARING_DOWN, model.State.ENDED)
         living = {runner.id: runner for runner in self._pods() if runner.pod.state not in over}
-        victims = [living[chosen.pod] for chosen in select(self.request, [candidate(each) for each in living.values()])]
+        chosen = select(self.request, candidates(self.request, living.values()))
+        victims = [living[each.pod] for each in chosen]
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
         prove(victims, self.regular, self._tree)
         self._before = photographs(self.regular)
@@ -249,22 +251,6 @@ class Descent:
             effect=effect,
             duration_ms=round(ms - begin_ms, 1),
         )
-
-
-def candidate(runner: PodRunner) -> Candidate:
-    """What selection needs to know of a living pod."""
-    spec = runner.spec
-    return Candidate(
-        pod=runner.id,
-        tasks=spec.task_ids,
-        pod_class=spec.pod_class,
-        role=spec.role,
-        labels=tuple(sorted(spec.labels.items())),
-        priority=spec.priority,
-        cpus=spec.resources.cpus,
-        mem_bytes=spec.resources.mem_bytes,
-        lost_work_s=time.time() - runner.started_at,
-    )
 
 
 def _kill(cgroup: Cgroup) -> str:
