@@ -176,6 +176,10 @@ CODES: Final = MappingProxyType(
             "The agent had lowered the CPU weight of the executor's container, and with it that of regular pods.",
             "Start the agent with --no-revocable_cpu_low_priority.",
         ),
+        "cgroup.limit_kept": _warning(
+            "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
+            "Look for files in memory that pods shared (a hostPath on tmpfs).",
+        ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(
             "A pod's names could not be published; it runs without them.", "See `error` and [dns] hosts_dir."
