@@ -103,8 +103,8 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.node import Node
 
     root = _root(config, environment)
-    stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
-    tree = _tree(root, stack)
+    claim = stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
+    tree = _tree(root, claim, stack)
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
     cni = Cni(
@@ -116,6 +116,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     return Node(
         config=config,
         owner=environment.container_id,
+        claim=claim,
         mesos_sandbox=environment.sandbox,
         address=environment.agent_endpoint.rpartition(":")[0],
         containerd=containerd,
@@ -154,13 +155,13 @@ def _names(config: Config, environment: Environment) -> Names:
     return Names(HostsDir(Path(config.dns.hosts_dir)), environment.container_id, environment.agent_id, zones)
 
 
-def _tree(root: str, stack: AsyncExitStack) -> Tree:
+def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     """The cgroups, with this process in its own leaf."""
     from cgroups import CgroupError, Hierarchies, Membership, Tree
 
     try:
         tree = Tree(Hierarchies.discover(), root)
-        stack.callback(_leave, tree, Membership.of(os.getpid()))
+        stack.callback(_leave, tree, Membership.of(os.getpid()), claim)
         tree.executor.ensure(with_controllers=False)
         tree.executor.attach(os.getpid())
         for pod_class in PodClass:
@@ -180,7 +181,7 @@ def _root(config: Config, environment: Environment) -> str:
     return owners.own_root(config.cgroups.root, environment.container_id)
 
 
-def _leave(tree: Tree, before: Membership) -> None:
+def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
     """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
     from cgroups import Cgroup, CgroupError
 
@@ -191,6 +192,7 @@ def _leave(tree: Tree, before: Membership) -> None:
         Cgroup(before.elsewhere(tree.hierarchies, tree.root_path), tree.root_path).destroy()
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+        claim.keep()
 
 
 async def _connect(config: Config) -> Containerd:

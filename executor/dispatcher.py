@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -244,7 +245,11 @@ class Dispatcher:
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
         for runner in self.pods:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
-        self._clean = await self.pods.wait_ended(room_s)
+        begin = time.monotonic()
+        ended = await self.pods.wait_ended(room_s)
+        self._clean = await self.pods.leftovers.settle(max(0.0, room_s - time.monotonic() + begin)) and ended
+        if not self._clean:
+            self.node.claim.keep()
 
     async def last_word(self) -> None:
         """After everything was released: the updates that were held back, and the last acknowledgements.
@@ -252,7 +257,7 @@ class Dispatcher:
         Mesos may end this process any moment from here on.
         """
         held = self._farewell.release()
-        outcome = "everything is released" if self._clean else "the grace was over"
+        outcome = "everything is released" if self._clean else "something is left"
         log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=len(held))
         for update in held:
             self._driver.update(update)

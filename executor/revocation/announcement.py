@@ -51,6 +51,9 @@ class Correspondence:
             refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
             self._send(json.dumps({"error": refusal | ({"id": identity} if identity else {})}).encode())
             return
+        except Exception:
+            log.exception("defect while answering a message", code="executor.defect", trigger="Message")
+            return
         if taken.repeated or receipt.state is State.DRY_RUN:
             self._send_receipt(receipt)
 
