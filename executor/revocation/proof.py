@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import PodProcesses, Process
@@ -22,9 +23,26 @@ if TYPE_CHECKING:
 
 
 def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree) -> None:
-    """Look at the cgroups as they are. Raises Refused as `check_placement`."""
+    """Look at the cgroups as they are, and at where the kernel has the processes. Raises Refused."""
     below = [pod for _, pod in tree.walk(PodClass.REVOCABLE)]
     check_placement({runner.id: runner.spec.pod_class for runner in victims}, below, (each.id for each in regular))
+    for runner in regular:
+        check_processes(runner.id, runner.containers.pids(), tree.subtree(PodClass.REVOCABLE).path)
+
+
+def check_processes(pod: PodId, first: Iterable[int], revocable: str) -> None:
+    """Nobody has moved a regular pod's containers to where a revocation kills. Raises Refused."""
+    for pid in first:
+        try:
+            paths = Membership.of(pid).paths.values()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
+        if any(f"{path}/".startswith(f"{revocable}/") for path in paths):
+            raise Refused(
+                f"is regular but its process {pid} is in the revocable subtree, so nothing there is killed",
+                subject=str(pod),
+                mend="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
+            )
 
 
 def check_placement(
