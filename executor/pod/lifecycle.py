@@ -69,6 +69,7 @@ BACK_OFF_S = (
 )
 BACK_OFF_MAX_S = 300.0
 BACK_OFF_FORGET_S = 600.0
+KILLED_CODE = 137  # 128 + SIGKILL
 START_FAILED_CODE = 128  # what container runtimes report for a process that could not be started
 
 
@@ -133,6 +134,8 @@ def _record_exit(pod: Pod, event: ContainerExited) -> Pod:
     status = replace(
         before, phase=Phase.EXITED, pid=None, exit_code=event.exit_code, oom=event.oom, restarts=restarts, message=""
     )
+    if before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None):
+        pod = replace(pod, ended_pids=pod.ended_pids | {before.pid})
     return _with(pod, event.container, status)
 
 

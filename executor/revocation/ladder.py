@@ -203,7 +203,7 @@ class Descent:
     def _finish(self) -> None:
         begin, left = self.ms, len(self.alive)
         self._living = Outcome.STUCK
-        self._comparison = compare(self._before, photographs(self.regular), excused(self.regular))
+        self._comparison = compare(self._before, photographs(self.regular), excused(self._before, self.regular))
         dead = f"{len(self.accounts) - left} pods without a process"
         self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
 

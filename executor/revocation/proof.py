@@ -15,8 +15,6 @@ from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import PodProcesses, Process
 
-KILLED_CODE = 137  # 128 + SIGKILL
-
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.pod.runner import PodRunner
@@ -72,14 +70,15 @@ def photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
     }
 
 
-def excused(regular: Iterable[PodRunner]) -> set[PodId]:
-    """Those whose end somebody asked for, or whose containers ended by themselves and not of a SIGKILL."""
-    return {runner.id for runner in regular if runner.pod.stop is not None or _ended_by_itself(runner)}
-
-
-def _ended_by_itself(runner: PodRunner) -> bool:
-    codes = [status.exit_code for status in runner.pod.containers.values()]
-    return runner.pod.outcome is not None and KILLED_CODE not in codes
+def excused(before: Mapping[PodId, PodProcesses], regular: Iterable[PodRunner]) -> set[int]:
+    """The first processes that had a reason of their own to end: somebody asked for the pod's end, or they ended by
+    themselves, perhaps to be started anew.
+    """
+    pids: set[int] = set()
+    for runner in regular:
+        asked = before[runner.id].first if runner.pod.stop is not None else ()
+        pids |= runner.pod.ended_pids | {process.pid for process in asked}
+    return pids
 
 
 def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> PodProcesses:

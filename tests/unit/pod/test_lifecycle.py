@@ -251,6 +251,14 @@ def test_who_ended_by_himself_is_told_from_who_was_killed_in_the_middle_of_his_g
     assert not play(always, ContainerExited("app", 1), RestartDue("app"), REVOKE)[0].exited, "a restart was under way"
 
 
+def test_first_processes_that_ended_by_themselves_are_remembered() -> None:
+    always = running(spec("a", "b", policy=RestartPolicy.ALWAYS))
+    pod, _ = play(always, ContainerExited("a", 1), RestartDue("a"), ContainerStarted("a", 7), ContainerExited("a", 0))
+    assert pod.ended_pids == {100, 7}
+    assert not play(always, ContainerExited("a", 137))[0].ended_pids, "somebody killed it"
+    assert play(always, ContainerExited("b", 137, Oom("pod")))[0].ended_pids == {101}, "the kernel, for memory"
+
+
 def test_what_could_not_be_removed_stays_known() -> None:
     pod, _ = play(running(), REVOKE, Dead(), TornDown(("network: busy",)))
     assert (pod.state, pod.leaked) == (State.ENDED, ("network: busy",))
