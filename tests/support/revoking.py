@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.support.mesos.history import Status
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig
 
+UNIFIED = Path("/sys/fs/cgroup/unified")
 PREEMPTED = ("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "SOURCE_EXECUTOR")
 STUBBORN = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
 
@@ -35,3 +40,17 @@ def events(rig: Rig, code: str) -> list[dict[str, Any]]:
 
 def how(status: Status) -> tuple[str, str, str]:
     return status.state, status.reason, status.source
+
+
+def revived(rig: Rig, receipt: Mapping[str, Any], seconds: float) -> list[str]:
+    """What is found in the cgroups of a receipt's victims in the time after it, by the kernel's account."""
+    victims = {victim["pod"] for victim in receipt["victims"]}
+    top = UNIFIED / str(rig.agent.cgroups_root).lstrip("/")
+    found, deadline = list[str](), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for path in top.glob("*/pods/revocable/**/cgroup.procs"):
+            with contextlib.suppress(OSError):  # it has just been removed
+                if not victims.isdisjoint(path.parts) and (pids := path.read_text().split()):
+                    found.append(f"{path.parent}: {pids}")
+        time.sleep(0.005)
+    return found
