@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import PREEMPTED, STUBBORN, events, how, regular, revived, run
-from tests.support.rig import Rig
+from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -32,11 +33,18 @@ def tasks_of(receipt: dict[str, Any]) -> set[str]:
     return {task for victim in receipt["victims"] for task in victim["tasks"]}
 
 
+def wait_executed(rig: Rig) -> None:
+    """Until each pod's first process is its own program: runc, which was it before, obeys every SIGTERM."""
+    pids = [container["pid"] for pod in rig.pods() for container in pod["containers"]]
+    assert wait_for(lambda: all(psutil.Process(pid).name() in ("sh", "httpd") for pid in pids) or None, 10)
+
+
 def test_a_hard_request_overtakes_a_soft_one_and_takes_along_what_is_being_launched(
     rig: Rig, scheduler: Scheduler
 ) -> None:
     agent = run(rig, scheduler, rig.pod("web"), *(rig.pod(f"old{n}", revocable=True, command=STUBBORN) for n in "ab"))
     before = regular(rig)
+    wait_executed(rig)
     scheduler.message(agent, "mixed", soft("soft", select={"all": True}))
     for n in "ab":
         scheduler.wait_status(f"old{n}", "TASK_KILLING")
@@ -66,6 +74,7 @@ def test_two_amounts_are_two_amounts_and_the_last_one_hastens_what_is_left(rig: 
         rig.pod("web"),
         *(rig.pod(f"b{n}", revocable=True, cpus=1, command=STUBBORN, spec={"priority": n}) for n in range(3)),
     )
+    wait_executed(rig)
     scheduler.message(agent, "mixed", soft("first", reclaim={"cpus": 1}))
     scheduler.wait_status("b0", "TASK_KILLING")
     assert tasks_of(rig.json("revoke", "--reclaim-cpus", "1", "--id", "second")) == {"b1"}
@@ -75,6 +84,7 @@ def test_two_amounts_are_two_amounts_and_the_last_one_hastens_what_is_left(rig: 
 
 def test_the_same_request_by_message_and_by_command_is_one(rig: Rig, scheduler: Scheduler) -> None:
     agent = run(rig, scheduler, rig.pod("web"), rig.pod("a", revocable=True, command=STUBBORN))
+    wait_executed(rig)
     request = {"revoke": {"id": "one", "select": {"all": True}, "grace": "2s"}}
     scheduler.message(agent, "mixed", json.dumps(request).encode())
     scheduler.wait_status("a", "TASK_KILLING")
