@@ -38,6 +38,19 @@ def test_a_containers_own_limit(rig: Rig, scheduler: Scheduler) -> None:
     assert unharmed(rig, before)
 
 
+def test_the_scheduler_is_told_the_containers_limit(rig: Rig, scheduler: Scheduler) -> None:
+    """The lower one of its pod's two."""
+    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
+    before = rig.pods()
+    task = rig.pod("task", revocable=True, mem=64, command=("sh", "-c", HOG), container=LIMIT)
+    scheduler.launch([task], rig.executor())
+    status = scheduler.wait_status("task", "TASK_FAILED", 30)
+    assert how(status) == LIMITED and "its own limit of 25165824 bytes" in status.message
+    (limit,) = status.raw["limitation"]["resources"]
+    assert (limit["name"], limit["type"], limit["scalar"]["value"]) == ("mem", "SCALAR", 24.0)
+    assert unharmed(rig, before)
+
+
 def test_a_pods_limit_is_the_tasks_own(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
     before = rig.pods()
@@ -66,6 +79,35 @@ def test_the_pool_of_the_revocable_pods_is_a_preemption(rig: Rig, scheduler: Sch
     status = scheduler.wait_status("hog", ("TASK_GONE", "TASK_FAILED"), 30)
     assert how(status) == PREEMPTED and "all revocable pods together of 50331648 bytes" in status.message
     assert unharmed(rig, before)
+
+
+@pytest.mark.parametrize(
+    ("above", "words"),
+    [("", "the limit of the executor's Mesos container"), ("..", "the memory of the node was met")],
+    ids=["the Mesos container", "above it"],
+)
+def test_what_lies_above_the_pods_takes_back_what_was_borrowed(
+    rig: Rig, scheduler: Scheduler, above: str, words: str
+) -> None:
+    """The executor lives in the container too, and is not what the kernel chooses. A limit that is nobody's here is to
+    the executor as if the node had run out of memory.
+    """
+    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
+    before = rig.pods()
+    line = "sleep 3; exec dd if=/dev/zero of=/dev/null bs=400M count=1"
+    run(rig, scheduler, rig.pod("hog", revocable=True, mem=512, command=("sh", "-c", line)))
+    container = Path("/sys/fs/cgroup/memory") / rig.agent.cgroup(scheduler.framework_id, "mixed").lstrip("/")
+    group = (container / above).resolve()
+    limit = int((group / "memory.limit_in_bytes").read_text())
+    used = int((group / "memory.usage_in_bytes").read_text())
+    assert wait_for(lambda: tightened(group, used + (100 << 20)) or None, 2)
+    try:
+        status = scheduler.wait_status("hog", ("TASK_GONE", "TASK_FAILED"), 30)
+        assert how(status) == PREEMPTED and words in status.message
+        assert "limitation" not in status.raw, "it met no limit of its own"
+        assert unharmed(rig, before)
+    finally:
+        (group / "memory.limit_in_bytes").write_text(str(limit if limit < 1 << 60 else -1))
 
 
 def tightened(pool: Path, limit_bytes: int) -> bool:

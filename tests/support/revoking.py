@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from tests.support.mesos.history import Status
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig
 
-UNIFIED = Path("/sys/fs/cgroup/unified")
+UNIFIED, FREEZER = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/freezer")
 PREEMPTED = ("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "SOURCE_EXECUTOR")
 STUBBORN = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
+DAEMONS = ("sh", "-c", "trap '' TERM; for n in 1 2 3; do setsid sh -c 'setsid sleep 1000 &' & done; sleep 1000")
+"""Processes whose parents are gone, in sessions of their own."""
 
 Processes = dict[str, list[tuple[int, float]]]
 
@@ -42,15 +44,22 @@ def how(status: Status) -> tuple[str, str, str]:
     return status.state, status.reason, status.source
 
 
-def revived(rig: Rig, receipt: Mapping[str, Any], seconds: float) -> list[str]:
-    """What is found in the cgroups of a receipt's victims in the time after it, by the kernel's account."""
-    victims = {victim["pod"] for victim in receipt["victims"]}
-    top = UNIFIED / str(rig.agent.cgroups_root).lstrip("/")
-    found, deadline = list[str](), time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for path in top.glob("*/pods/revocable/**/cgroup.procs"):
+def alive(rig: Rig, pods: Collection[str] = ()) -> list[str]:
+    """Processes in the cgroups of these pods, or of any revocable pod, by the kernel's account in two hierarchies."""
+    found = list[str]()
+    for point in (UNIFIED, FREEZER):
+        for path in (point / str(rig.agent.cgroups_root).lstrip("/")).glob("*/pods/revocable/**/cgroup.procs"):
             with contextlib.suppress(OSError):  # it has just been removed
-                if not victims.isdisjoint(path.parts) and (pids := path.read_text().split()):
+                if (not pods or not set(pods).isdisjoint(path.parts)) and (pids := path.read_text().split()):
                     found.append(f"{path.parent}: {pids}")
+    return found
+
+
+def revived(rig: Rig, receipt: Mapping[str, Any], seconds: float) -> list[str]:
+    """What is found alive of a receipt's victims in the time after it."""
+    victims = {victim["pod"] for victim in receipt["victims"]}
+    found, deadline = list[str](), time.monotonic() + seconds
+    while victims and time.monotonic() < deadline:
+        found += alive(rig, victims)
         time.sleep(0.005)
     return found
