@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -48,10 +49,12 @@ def alive(rig: Rig, pods: Collection[str] = ()) -> list[str]:
     """Processes in the cgroups of these pods, or of any revocable pod, by the kernel's account in two hierarchies."""
     found = list[str]()
     for point in (UNIFIED, FREEZER):
-        for path in (point / str(rig.agent.cgroups_root).lstrip("/")).glob("*/pods/revocable/**/cgroup.procs"):
-            with contextlib.suppress(OSError):  # it has just been removed
-                if (not pods or not set(pods).isdisjoint(path.parts)) and (pids := path.read_text().split()):
-                    found.append(f"{path.parent}: {pids}")
+        for directory, _, _ in os.walk(point / str(rig.agent.cgroups_root).lstrip("/")):
+            parts = Path(directory).parts
+            if "revocable" in parts and (not pods or not set(pods).isdisjoint(parts)):
+                with contextlib.suppress(OSError):  # it has just been removed
+                    pids = Path(directory, "cgroup.procs").read_text().split()
+                    found += [f"{directory}: {pids}"] if pids else []
     return found
 
 
