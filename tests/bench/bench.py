@@ -164,8 +164,7 @@ async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Ca
     regular = await harness.up(3)
     for turn in range(turns):
         await harness.up(count, revocable=True, command=FIVE)
-        _, task = harness.revoker.take({"select": {"all": True}})
-        receipt = await task
+        receipt = await harness.revoker.take({"select": {"all": True}}).task
         if receipt.state != "done" or receipt.regular is None or not receipt.regular.unchanged:
             raise RuntimeError(f"the revocation went wrong: {receipt}")
         ours.append(receipt.time_to_free_ms)
