@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.revoking import PREEMPTED, how, regular, run
+from tests.support.revoking import PREEMPTED, how, run, tightened, unharmed
 from tests.support.rig import IMAGE, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -81,47 +81,17 @@ def test_the_pool_of_the_revocable_pods_is_a_preemption(rig: Rig, scheduler: Sch
     assert unharmed(rig, before)
 
 
-@pytest.mark.parametrize(
-    ("above", "words"),
-    [("", "the limit of the executor's Mesos container"), ("..", "the memory of the node was met")],
-    ids=["the Mesos container", "above it"],
-)
-def test_what_lies_above_the_pods_takes_back_what_was_borrowed(
-    rig: Rig, scheduler: Scheduler, above: str, words: str
-) -> None:
-    """The executor lives in the container too, and is not what the kernel chooses. A limit that is nobody's here is to
-    the executor as if the node had run out of memory.
-    """
-    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
-    before = rig.pods()
-    line = "sleep 3; exec dd if=/dev/zero of=/dev/null bs=400M count=1"
-    run(rig, scheduler, rig.pod("hog", revocable=True, mem=512, command=("sh", "-c", line)))
-    container = Path("/sys/fs/cgroup/memory") / rig.agent.cgroup(scheduler.framework_id, "mixed").lstrip("/")
-    group = (container / above).resolve()
-    limit = int((group / "memory.limit_in_bytes").read_text())
-    used = int((group / "memory.usage_in_bytes").read_text())
-    assert wait_for(lambda: tightened(group, used + (100 << 20)) or None, 2)
-    try:
-        status = scheduler.wait_status("hog", ("TASK_GONE", "TASK_FAILED"), 30)
-        assert how(status) == PREEMPTED and words in status.message
-        assert "limitation" not in status.raw, "it met no limit of its own"
-        assert unharmed(rig, before)
-    finally:
-        (group / "memory.limit_in_bytes").write_text(str(limit if limit < 1 << 60 else -1))
-
-
-def tightened(pool: Path, limit_bytes: int) -> bool:
-    """v1 refuses a limit while it cannot reclaim down to it."""
-    try:
-        (pool / "memory.limit_in_bytes").write_text(str(limit_bytes))
-    except OSError:
-        return False
-    return True
-
-
-def unharmed(rig: Rig, before: list[dict[str, Any]]) -> bool:
-    """Every pod of `before` still runs the processes it had."""
-    names = {pod["name"] for pod in before}
-    now = {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in rig.pods() if pod["name"] in names}
-    assert now == {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in before}
-    return all(regular(rig)[pod["name"]] for pod in before if pod["class"] == "regular")
+def test_a_limit_of_the_mesos_container_is_mesos_own_affair(rig: Rig) -> None:
+    """The agent ends the whole executor then, the regular pods too, and says so; the next executor cleans up."""
+    with rig.scheduler(name="above") as scheduler:
+        run(rig, scheduler, rig.pod("web"), rig.pod("stays", revocable=True))
+        line = "sleep 3; exec dd if=/dev/zero of=/dev/null bs=400M count=1"
+        run(rig, scheduler, rig.pod("hog", revocable=True, mem=512, command=("sh", "-c", line)))
+        container = Path("/sys/fs/cgroup/memory") / rig.agent.cgroup(scheduler.framework_id, "mixed").lstrip("/")
+        used = int((container / "memory.usage_in_bytes").read_text())
+        assert wait_for(lambda: tightened(container, used + (100 << 20)) or None, 2)
+        for task in ("hog", "web", "stays"):
+            status = scheduler.wait_status(task, ("TASK_GONE", "TASK_FAILED"), 30)
+            assert (status.reason, status.source) == ("REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_AGENT")
+        run(rig, scheduler, rig.pod("next"))
+    assert not any((leaks := rig.wait_clean()).values()), leaks

@@ -66,3 +66,20 @@ def revived(rig: Rig, receipt: Mapping[str, Any], seconds: float) -> list[str]:
         found += alive(rig, victims)
         time.sleep(0.005)
     return found
+
+
+def tightened(group: Path, limit_bytes: int) -> bool:
+    """v1 refuses a limit while it cannot reclaim down to it."""
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(limit_bytes))
+    except OSError:
+        return False
+    return True
+
+
+def unharmed(rig: Rig, before: list[dict[str, Any]]) -> bool:
+    """Every pod of `before` still runs the processes it had."""
+    names = {pod["name"] for pod in before}
+    now = {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in rig.pods() if pod["name"] in names}
+    assert now == {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in before}
+    return all(regular(rig)[pod["name"]] for pod in before if pod["class"] == "regular")
