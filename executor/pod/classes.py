@@ -47,12 +47,14 @@ class Classes:
         self._pods: dict[PodId, PodSpec] = {}
         self._turn = {pod_class: asyncio.Lock() for pod_class in PodClass}
         """Of whoever writes a class's limits."""
+        self._in_force: dict[PodClass, int | None] = {}
+        """The memory limit of each class; None, UNLIMITED: it has none."""
+        self._kept: set[PodClass] = set()
 
     async def admit(self, pod: PodId, spec: PodSpec) -> None:
         """The pod's cgroup with its limits, in a class subtree that has room for it. Raises CgroupError."""
         self._pods[pod] = spec
-        async with self._turn[spec.pod_class]:
-            self._tree.subtree(spec.pod_class).apply(self._limits(spec.pod_class))
+        await self._limit(spec.pod_class)
         group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
         self._limit_roles(spec)
         limits = qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes)
@@ -67,7 +69,7 @@ class Classes:
             return
         self._tree.destroy_pod(spec.pod_class, spec.role, pod)
         del self._pods[pod]
-        await self._shrink(spec.pod_class)
+        await self._limit(spec.pod_class)
 
     def _limit_roles(self, spec: PodSpec) -> None:
         """A role's groups come with its first pod and go with its last one."""
@@ -77,28 +79,40 @@ class Classes:
             group = self._tree.role(spec.pod_class, role)
             group.apply(Limits(cpu_quota_cores=cpus, memory_max_bytes=mem_bytes))
 
-    async def _shrink(self, pod_class: PodClass) -> None:
-        """To what the pods that are left may use. What they hold of those that went, such as files in memory, cannot be
-        taken back: then the limit stays until the next pod comes or goes. Raises CgroupError.
+    async def _limit(self, pod_class: PodClass) -> None:
+        """To what its pods may use together: up at once, down piece by piece. Raises CgroupError.
+
+        What is held of pods that went, such as files in memory, cannot be taken back: then the limit stays until the
+        next pod comes or goes.
         """
-        group = self._tree.subtree(pod_class)
         while True:
             async with self._turn[pod_class]:
                 wanted = self._limits(pod_class)
-                piece = replace(wanted, memory_max_bytes=_towards(wanted.memory_max_bytes, group.memory_bytes()))
-                try:
-                    await asyncio.to_thread(group.apply, piece)
-                except CgroupBusy as error:
-                    log.warning(
-                        "a class keeps a limit that is too high",
-                        code="cgroup.limit_kept",
-                        cgroup=group.path,
-                        limit_bytes=wanted.memory_max_bytes,
-                        error=str(error),
-                    )
+                if not _is_lower(wanted.memory_max_bytes, self._in_force.get(pod_class)):
+                    self._apply(pod_class, wanted)
                     return
-            if piece == wanted:
+                used_bytes = self._tree.subtree(pod_class).memory_bytes() or 0
+                piece_bytes = max(wanted.memory_max_bytes or 0, used_bytes - PIECE_BYTES)
+                try:
+                    await asyncio.to_thread(self._apply, pod_class, replace(wanted, memory_max_bytes=piece_bytes))
+                except CgroupBusy as error:
+                    self._apply(pod_class, replace(wanted, memory_max_bytes=None))
+                    self._say_kept(pod_class, error)
+                    return
+                self._kept.discard(pod_class)
+            if piece_bytes == wanted.memory_max_bytes:
                 return
+
+    def _apply(self, pod_class: PodClass, limits: Limits) -> None:
+        self._tree.subtree(pod_class).apply(limits)
+        if limits.memory_max_bytes is not None:
+            self._in_force[pod_class] = limits.memory_max_bytes
+
+    def _say_kept(self, pod_class: PodClass, error: CgroupBusy) -> None:
+        """Once until it works again: it is tried for each pod."""
+        if pod_class not in self._kept:
+            self._kept.add(pod_class)
+            log.warning("a class keeps a limit that is too high", code="cgroup.limit_kept", error=str(error))
 
     def _limits(self, pod_class: PodClass) -> Limits:
         members = [spec.resources for spec in self._pods.values() if spec.pod_class is pod_class]
@@ -107,8 +121,7 @@ class Classes:
         return qos.class_limits(pod_class, cpus, mem_bytes)
 
 
-def _towards(limit_bytes: int | None, used_bytes: int | None) -> int | None:
-    """The next limit on the way down from what is used now."""
-    if limit_bytes in (None, UNLIMITED) or used_bytes is None:
-        return limit_bytes
-    return max(limit_bytes or 0, used_bytes - PIECE_BYTES)
+def _is_lower(wanted_bytes: int | None, now_bytes: int | None) -> bool:
+    if wanted_bytes in (None, UNLIMITED):
+        return False
+    return now_bytes in (None, UNLIMITED) or (wanted_bytes or 0) < (now_bytes or 0)

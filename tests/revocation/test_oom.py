@@ -93,5 +93,6 @@ def test_a_limit_of_the_mesos_container_is_mesos_own_affair(rig: Rig) -> None:
         for task in ("hog", "web", "stays"):
             status = scheduler.wait_status(task, ("TASK_GONE", "TASK_FAILED"), 30)
             assert (status.reason, status.source) == ("REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_AGENT")
-        run(rig, scheduler, rig.pod("next"))
+        scheduler.launch([rig.pod("next")], rig.executor("next"))
+        scheduler.wait_status("next", "TASK_RUNNING", 30)
     assert not any((leaks := rig.wait_clean()).values()), leaks

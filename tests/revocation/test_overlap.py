@@ -100,6 +100,27 @@ def test_the_same_request_by_message_and_by_command_is_one(rig: Rig, scheduler: 
     assert {pod["name"] for pod in rig.pods()} == {"web", "b"}
 
 
+def test_a_deadline_bounds_the_grace_of_those_whose_labels_match(rig: Rig, scheduler: Scheduler) -> None:
+    low, high = ({"labels": {"app": "x", "tier": tier}} for tier in ("low", "high"))
+    run(
+        rig,
+        scheduler,
+        rig.pod("web", metadata=low),
+        rig.pod("low", revocable=True, command=STUBBORN, metadata=low),
+        rig.pod("high", revocable=True, command=STUBBORN, metadata=high),
+    )
+    wait_executed(rig)
+    before = {pod["name"]: rig.processes(pod) for pod in rig.pods() if pod["name"] != "low"}
+    bounds = ("--grace", "60s", "--deadline", "700ms")
+    receipt = rig.json("revoke", "--label", "app=x", "--label", "tier=low", *bounds)
+    (victim,) = receipt["victims"]
+    assert victim["tasks"] == ["low"] and victim["outcome"] == "killed" and 600 < victim["ms"] < 30_000
+    status = scheduler.wait_status("low", "TASK_GONE", 30)
+    labels = {label["key"]: label["value"] for label in status.raw["labels"]["labels"]}
+    assert labels["revocation.grace_s"] == "0.7"
+    assert {pod["name"]: rig.processes(pod) for pod in rig.pods()} == before
+
+
 @pytest.mark.parametrize("grace", ["20ms", "60ms", "120ms"])
 def test_a_hook_that_is_just_being_started_does_not_outlive_its_pod(rig: Rig, scheduler: Scheduler, grace: str) -> None:
     """It takes some 50 ms until a hook runs; the end of the grace comes before, in the middle, and after that."""

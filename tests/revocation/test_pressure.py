@@ -152,6 +152,8 @@ def test_squeezed_then_the_least_set_is_revoked_then_released(rig: Rig, schedule
     assert codes.count("squeezed") == codes.count("revoked") == codes.count("released") == 1, codes
     assert codes.index("squeezed") < codes.index("revoked") < codes.index("eased") < codes.index("released")
     assert "blind" not in codes and "squeeze_failed" not in codes
+    story = [event["code"] for event in rig.json("why", "low")["events"]]
+    assert story.index("pressure.squeezed") < story.index("pressure.revoked") < story.index("revocation.victim")
     assert {pod["name"] for pod in rig.pods()} == {"web", "high"} and web.untouched
 
 

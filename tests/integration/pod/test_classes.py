@@ -32,7 +32,7 @@ for _ in range({}):
     os.write(file, bytes(1 << 20))
 os.fsync(file)
 """
-SMALL, LARGE = PodId("pod-000000000001"), PodId("pod-000000000002")
+SMALL, LARGE, THIRD = PodId("pod-000000000001"), PodId("pod-000000000002"), PodId("pod-000000000003")
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ async def test_page_cache_that_a_pod_left_is_taken_back_while_the_others_go_on(t
     async with ticking() as ticks:
         release = asyncio.create_task(held.release(LARGE))
         await asyncio.sleep(0)
-        late = asyncio.create_task(held.admit(PodId("pod-000000000003"), spec(32)))
+        late = asyncio.create_task(held.admit(THIRD, spec(32)))
         await asyncio.gather(release, late)
     took_ms = (time.monotonic() - begin) * 1e3
     print(f"\n{CACHE_BYTES // MIB} MiB taken back in {took_ms:.0f} ms: the event loop went round {ticks[0]} times")
     assert ticks[0] >= 2 * CACHE_BYTES // classes.PIECE_BYTES
     assert group.stat().memory_max_bytes == 96 * MIB, "of the pods that are there now"
     assert (group.memory_bytes() or 0) <= 96 * MIB
-    for pod in (SMALL, PodId("pod-000000000003")):
+    for pod in (SMALL, THIRD):
         await held.release(pod)
     assert group.stat().memory_max_bytes is None
 
@@ -129,6 +129,12 @@ async def test_memory_that_cannot_be_taken_back_leaves_the_limit_and_harms_nobod
         await held.release(LARGE)
         assert not tree.pod(PodClass.REVOCABLE, "*", LARGE).exists(), "it is gone all the same"
         assert (group.stat().memory_max_bytes or 0) >= 128 * MIB
+        await held.admit(THIRD, spec(8))  # what is held must not keep others from coming
+        await held.release(SMALL)
+        await held.release(THIRD)
+        assert group.stat().memory_max_bytes is None, "nobody is there to be limited"
+        await held.admit(SMALL, spec(64))
+        assert group.stat().memory_max_bytes is None, "there is no way down to it"
     await held.admit(LARGE, spec(16))
     await held.release(LARGE)
     assert group.stat().memory_max_bytes == 64 * MIB, "tried again"
