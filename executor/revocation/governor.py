@@ -215,8 +215,9 @@ class Governor:
     def _revoke(self, cpus: float, mem_bytes: int) -> None:
         amounts = {"cpus": cpus, "mem": mem_bytes}
         reclaim = {name: amount for name, amount in amounts.items() if amount}
+        reason = f"pressure on the node: {' and '.join(reclaim)}"
         try:
-            self._revoking = self._revoker.take({"reason": "pressure", "reclaim": reclaim}).task
+            self._revoking = self._revoker.take({"reason": reason, "reclaim": reclaim}).task
         except ExecutorError as error:
             log.warning("could not revoke", code="pressure.revoke_failed", error=str(error))
             return

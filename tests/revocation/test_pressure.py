@@ -144,7 +144,7 @@ def test_squeezed_then_the_least_set_is_revoked_then_released(rig: Rig, schedule
     status = scheduler.wait_status("low", "TASK_GONE", PATIENCE_S)
     assert how(status) == PREEMPTED
     labels = {label["key"]: label["value"] for label in status.raw["labels"]["labels"]}
-    assert labels["revocation.reason"] == "pressure"
+    assert labels["revocation.reason"] == "pressure on the node: cpus"
     web.rest()
     told.wait("released")
     assert wait_for(lambda: number(quota) == -1 or None, 5)
