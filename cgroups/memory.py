@@ -9,9 +9,12 @@ is: an OOM kills one process, not a pod.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from dataclasses import dataclass
 
 from cgroups.controller import UNLIMITED, Home, limit_text, write_present
+from cgroups.errors import CgroupBusy, CgroupError
 from cgroups.files import Directory, flat_keyed, number, walk
 from cgroups.mounts import Mode
 
@@ -49,9 +52,12 @@ class Memory:
         """Applies, and returns the files that this kernel does not have.
 
         v1 demands limit <= memsw at any time (memory.rst, 2.4), so a higher limit is written memsw first. Raises
-        CgroupBusy where v1 cannot reclaim down to the limit: then the old one stays.
+        CgroupBusy where the kernel cannot reclaim down to the limit: then the old one stays. v2 would kill instead
+        (cgroup-v2.rst, memory.max), so it is asked to reclaim before.
         """
         values = self.values(mode)
+        if mode is Mode.V2 and self.max_bytes not in (None, UNLIMITED):
+            _make_room(directory, self.max_bytes or 0)
         if SWAP_V1 in values and _rises(directory, self.max_bytes):
             values = dict(reversed(values.items()))
         missing = write_present(directory, values)
@@ -126,6 +132,18 @@ def _working_set_bytes(usage_bytes: int | None, directory: Directory, inactive: 
     if usage_bytes is None:
         return None
     return max(usage_bytes - flat_keyed(directory.read_optional("memory.stat")).get(inactive, 0), 0)
+
+
+def _make_room(directory: Directory, max_bytes: int) -> None:
+    """On v2, with `memory.reclaim` (since Linux 5.19). Raises CgroupBusy if more than that stays in use."""
+    used_bytes = number(directory.read_optional("memory.current"))
+    if used_bytes is not None and used_bytes > max_bytes:
+        with contextlib.suppress(CgroupError):  # EAGAIN: not all of it
+            directory.write("memory.reclaim", str(used_bytes - max_bytes))
+        used_bytes = number(directory.read_optional("memory.current"))
+    if used_bytes is not None and used_bytes > max_bytes:
+        message = f"{used_bytes} bytes are in use and cannot be reclaimed"
+        raise CgroupBusy(errno.EBUSY, message, path=f"{directory.path}/memory.max", data=str(max_bytes))
 
 
 def _rises(directory: Directory, max_bytes: int | None) -> bool:

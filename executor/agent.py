@@ -107,11 +107,11 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.urgency import Urgency
 
     root = _root(config, environment)
-    stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
-    tree = _tree(root, stack)
+    claim = stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
+    tree = _tree(root, claim, stack)
     shims = _shims(config, environment, tree.hierarchies)
     if shims is not None:
-        stack.push_async_callback(_remove_shims, shims)
+        stack.push_async_callback(_remove_shims, shims, claim)
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
     cni = Cni(
@@ -123,6 +123,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     return Node(
         config=config,
         owner=environment.container_id,
+        claim=claim,
         mesos_sandbox=environment.sandbox,
         address=environment.agent_endpoint.rpartition(":")[0],
         containerd=containerd,
@@ -166,13 +167,13 @@ def _names(config: Config, environment: Environment) -> Names:
     return Names(HostsDir(Path(config.dns.hosts_dir)), environment.container_id, environment.agent_id, zones)
 
 
-def _tree(root: str, stack: AsyncExitStack) -> Tree:
+def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     """The cgroups, with this process in its own leaf."""
     from cgroups import CgroupError, Hierarchies, Membership, Tree
 
     try:
         tree = Tree(Hierarchies.discover(), root)
-        stack.callback(_leave, tree, Membership.of(os.getpid()))
+        stack.callback(_leave, tree, Membership.of(os.getpid()), claim)
         tree.executor.ensure(with_controllers=False)
         tree.executor.attach(os.getpid())
         for pod_class in PodClass:
@@ -199,7 +200,7 @@ def _shims(config: Config, environment: Environment, hierarchies: Hierarchies) -
     return group
 
 
-async def _remove_shims(group: Cgroup) -> None:
+async def _remove_shims(group: Cgroup, claim: owners.Claim) -> None:
     """They end a moment after their last container was removed."""
     from cgroups import Cgroup, CgroupError
 
@@ -210,6 +211,7 @@ async def _remove_shims(group: Cgroup) -> None:
         Cgroup(group.hierarchies, str(Path(group.path).parent)).prune()
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+        claim.keep()
 
 
 def _root(config: Config, environment: Environment) -> str:
@@ -222,7 +224,7 @@ def _root(config: Config, environment: Environment) -> str:
     return owners.own_root(config.cgroups.root, environment.container_id)
 
 
-def _leave(tree: Tree, before: Membership) -> None:
+def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
     """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
     from cgroups import Cgroup, CgroupError
 
@@ -233,6 +235,7 @@ def _leave(tree: Tree, before: Membership) -> None:
         Cgroup(before.elsewhere(tree.hierarchies, tree.root_path), tree.root_path).destroy()
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+        claim.keep()
 
 
 async def _connect(config: Config) -> Containerd:

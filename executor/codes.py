@@ -61,7 +61,9 @@ CODES: Final = MappingProxyType(
             "A defect while handling an event; other pods are not affected.", "Report the traceback."
         ),
         "executor.stopping": _info("SHUTDOWN, a signal or the last pod's end: pods are being ended."),
-        "executor.stopped": _info("Every pod has ended and every update is acknowledged, or the grace is over."),
+        "executor.stopped": _info(
+            "Every pod has ended and every update is acknowledged, or the grace is over: see `outcome`."
+        ),
         "executor.failed": _error(
             "The executor cannot go on.", "See `error` and `mend`; run `mesos-pod-executor doctor`."
         ),
@@ -89,7 +91,11 @@ CODES: Final = MappingProxyType(
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
         "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
-        "pod.leaked": _warning("Something of the pod could not be removed.", "The next executor or `gc` removes it."),
+        "pod.leaked": _warning(
+            "Something of the pod could not be removed; tried again while this executor lives.",
+            "See `error`. After the executor's end the next one or `gc` removes it.",
+        ),
+        "pod.released": _info("What of the pod could not be removed at first is removed now."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
@@ -182,6 +188,10 @@ CODES: Final = MappingProxyType(
         "cgroup.weight_restored": _warning(
             "The agent had lowered the CPU weight of the executor's container, and with it that of regular pods.",
             "Start the agent with --no-revocable_cpu_low_priority.",
+        ),
+        "cgroup.limit_kept": _warning(
+            "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
+            "Look for files in memory that pods shared (a hostPath on tmpfs).",
         ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(

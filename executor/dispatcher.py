@@ -11,8 +11,8 @@ update is acknowledged, or when the grace that Mesos gives an executor is over.
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,10 @@ class Dispatcher:
         self.node = node
         self.environment = environment
         self.pods = Pods(node, self._report, self._ended)
-        self.revoker = Revoker(node, lambda: self.pods, self._on_receipt, self.stop)
+        self.revoker = Revoker(
+            node.config.revocation, node.tree, node.urgency, lambda: self.pods, self._on_receipt, self.stop
+        )
+        self._correspondence = announcement.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
@@ -66,7 +69,6 @@ class Dispatcher:
         self._reaper = reaper
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._clean = False
         pods = node.config.pods
         self._policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
@@ -135,7 +137,7 @@ class Dispatcher:
             case events.Kill():
                 self._kill(event)
             case events.Message():
-                self._message(event.data)
+                self._correspondence.take(event.data)
             case events.Shutdown():
                 if not self._stopping.done():
                     self._stopping.set_result(event)
@@ -227,30 +229,9 @@ class Dispatcher:
         if self._farewell.held and not len(self.pods):
             self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
-    # --- messages --------------------------------------------------------------------------------------------
-
-    def _message(self, data: bytes) -> None:
-        """A framework's MESSAGE: {"revoke": {...}} is the one request there is. Whatever else it is, it is answered."""
-        self._spawn(self._answer(data))
-
-    async def _answer(self, data: bytes) -> None:
-        try:
-            _, task = self.revoker.take(announcement.request(data))
-            await task
-        except ExecutorError as error:
-            log.warning("message refused", code="executor.message_refused", error=error)
-            refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
-            self._driver.message(json.dumps({"error": refusal}).encode())
-
     def _on_receipt(self, receipt: Receipt) -> None:
         announcement.log_receipt(receipt)
-        if receipt.state not in ("dry-run", "refused"):
-            self._driver.message(json.dumps({"revocation": receipt.document()}).encode())
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._correspondence.tell(receipt)
 
     # --- the end ---------------------------------------------------------------------------------------------
 
@@ -266,7 +247,11 @@ class Dispatcher:
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
         for runner in self.pods:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
-        self._clean = await self.pods.wait_ended(room_s)
+        begin = time.monotonic()
+        ended = await self.pods.wait_ended(room_s)
+        self._clean = await self.pods.leftovers.settle(max(0.0, room_s - time.monotonic() + begin)) and ended
+        if not self._clean:
+            self.node.claim.keep()
 
     async def last_word(self) -> None:
         """After everything was released: the updates that were held back, and the last acknowledgements.
@@ -274,7 +259,7 @@ class Dispatcher:
         Mesos may end this process any moment from here on.
         """
         held = self._farewell.release()
-        outcome = "everything is released" if self._clean else "the grace was over"
+        outcome = "everything is released" if self._clean else "something is left"
         log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=len(held))
         for update in held:
             self._driver.update(update)
@@ -293,6 +278,7 @@ class Dispatcher:
             "unacknowledged": self._driver.unacknowledged,
             "cgroup": self.node.tree.root.path,
             "pods": {str(kind): sum(runner.spec.pod_class is kind for runner in self.pods) for kind in PodClass},
+            **({} if self.governor is None else {"pressure": self.governor.view()}),
         }
 
     def view(self, runner: PodRunner) -> dict[str, Any]:

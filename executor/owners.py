@@ -60,8 +60,20 @@ class Owner:
     pid: int = 0
 
 
+class Claim:
+    """Somebody's own, while his block lasts."""
+
+    kept = False
+
+    def keep(self) -> None:
+        """Something is left that could not be released: the file stays and tells whoever reaps, once this process has
+        ended.
+        """
+        self.kept = True
+
+
 @contextmanager
-def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Iterator[None]:
+def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Iterator[Claim]:
     """Own everything that carries `container`, until the block ends. Raises Failure when another process does
     already.
     """
@@ -77,10 +89,14 @@ def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Itera
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"cgroup_root": cgroup_root, "pid": os.getpid()}).encode(), 0)
-        yield
+        yield (own := Claim())
+        if own.kept:
+            return  # the lock ends with the process
         path.unlink(missing_ok=True)  # only after a clean end: otherwise it names what is left to reap
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    os.close(descriptor)
 
 
 @contextmanager

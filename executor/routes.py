@@ -78,11 +78,11 @@ class _Answers:
         return Response({})
 
     async def revoke(self, request: Request) -> Response:
-        identity, task = self._dispatcher.revoker.take(request.body)
+        taken = self._dispatcher.revoker.take(request.body)
         if request.query.get("wait") == "0":
-            task.add_done_callback(_seen)
-            return Response({"id": identity, "state": "running"}, status=202)
-        receipt = await asyncio.shield(task)
+            taken.task.add_done_callback(_seen)
+            return Response({"id": taken.id, "state": "running"}, status=202)
+        receipt = await self._dispatcher.revoker.outcome(taken)
         return Response(receipt.document())
 
     async def revocations(self, _: Request) -> Response:

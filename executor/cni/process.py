@@ -1,5 +1,8 @@
 """One run of one executable: input in, bounded output out, nothing left running at the time limit.
 
+Who is cancelled lets the executable finish, as long as that is soon: a host-local that is killed between making the
+file of an address and writing its owner into it leaves an address that nobody ever releases.
+
 asyncio's own Process is not used: its `wait` waits for the pipes too, which a daemon that the executable leaves
 behind may hold open. Invariants: a minimal environment and no inherited descriptor; no preexec_fn, user= or group=,
 which would fork a process that has gRPC's threads instead of using vfork; the executable leads a process group of its
@@ -20,6 +23,8 @@ STDOUT_MAX_BYTES = 1 << 20
 STDERR_MAX_BYTES = 4096
 _REAP_S = 5.0  # a SIGKILLed process that is still there sits in the kernel
 _DRAIN_S = 0.5
+_FINISH_S = 2.0
+"""After a cancellation. An ADD takes some 20 ms, several times that on a busy node."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,9 @@ async def execute(
         await asyncio.wait({conversation.exited}, timeout=timeout_s)
         if conversation.exited.done():
             await asyncio.wait({conversation.silent}, timeout=_DRAIN_S)
+    except asyncio.CancelledError:
+        await asyncio.wait({conversation.exited}, timeout=_FINISH_S)
+        raise
     finally:
         returncode = transport.get_returncode()
         await _end(transport, conversation)

@@ -3,17 +3,19 @@ limits.
 
 The memory limit of the revocable subtree is the sum of its pods, so that an OOM in it stays in it; its CPU weight is
 the least there is. Before a pod comes the limits grow, after it went they shrink: no pod ever meets a limit that is
-not yet its own.
+not yet its own. Nobody else waits for the kernel meanwhile: to lower a limit it must first take back the page cache
+that pods left behind, a gigabyte in a second or so, and that happens in a thread and piece by piece.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cgroups import UNLIMITED, Limits, qos
+from cgroups import UNLIMITED, CgroupBusy, Limits, qos
 from executor.log import get_logger
 from executor.names import PodClass, PodId
 from executor.pod import roles
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from executor.pod.spec import PodSpec
 
 log = get_logger(__name__)
+
+PIECE_BYTES = 256 << 20
+"""How much is taken back before a pod that is to come gets its turn."""
 
 
 class Classes:
@@ -40,17 +45,22 @@ class Classes:
         self._pids_max = pids_max or UNLIMITED
         self._tree = tree
         self._pods: dict[PodId, PodSpec] = {}
+        self._turn = {pod_class: asyncio.Lock() for pod_class in PodClass}
+        """Of whoever writes a class's limits."""
+        self._in_force: dict[PodClass, int | None] = {}
+        """The memory limit of each class; None, UNLIMITED: it has none."""
+        self._kept: set[PodClass] = set()
 
-    def admit(self, pod: PodId, spec: PodSpec) -> None:
+    async def admit(self, pod: PodId, spec: PodSpec) -> None:
         """The pod's cgroup with its limits, in a class subtree that has room for it. Raises CgroupError."""
         self._pods[pod] = spec
-        self._limit(spec.pod_class)
+        await self._limit(spec.pod_class)
         group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
         self._limit_roles(spec)
         limits = qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes)
         group.apply(replace(limits, pids_max=self._pids_max))
 
-    def release(self, pod: PodId) -> None:
+    async def release(self, pod: PodId) -> None:
         """The pod's cgroup goes, and its share of the class. Idempotent. Raises CgroupError when something still
         lives there.
         """
@@ -59,7 +69,7 @@ class Classes:
             return
         self._tree.destroy_pod(spec.pod_class, spec.role, pod)
         del self._pods[pod]
-        self._limit(spec.pod_class)
+        await self._limit(spec.pod_class)
 
     def _limit_roles(self, spec: PodSpec) -> None:
         """A role's groups come with its first pod and go with its last one."""
@@ -69,8 +79,49 @@ class Classes:
             group = self._tree.role(spec.pod_class, role)
             group.apply(Limits(cpu_quota_cores=cpus, memory_max_bytes=mem_bytes))
 
-    def _limit(self, pod_class: PodClass) -> None:
+    async def _limit(self, pod_class: PodClass) -> None:
+        """To what its pods may use together: up at once, down piece by piece. Raises CgroupError.
+
+        What is held of pods that went, such as files in memory, cannot be taken back: then the limit stays until the
+        next pod comes or goes.
+        """
+        while True:
+            async with self._turn[pod_class]:
+                wanted = self._limits(pod_class)
+                if not _is_lower(wanted.memory_max_bytes, self._in_force.get(pod_class)):
+                    self._apply(pod_class, wanted)
+                    return
+                used_bytes = self._tree.subtree(pod_class).memory_bytes() or 0
+                piece_bytes = max(wanted.memory_max_bytes or 0, used_bytes - PIECE_BYTES)
+                try:
+                    await asyncio.to_thread(self._apply, pod_class, replace(wanted, memory_max_bytes=piece_bytes))
+                except CgroupBusy as error:
+                    self._apply(pod_class, replace(wanted, memory_max_bytes=None))
+                    self._say_kept(pod_class, error)
+                    return
+                self._kept.discard(pod_class)
+            if piece_bytes == wanted.memory_max_bytes:
+                return
+
+    def _apply(self, pod_class: PodClass, limits: Limits) -> None:
+        self._tree.subtree(pod_class).apply(limits)
+        if limits.memory_max_bytes is not None:
+            self._in_force[pod_class] = limits.memory_max_bytes
+
+    def _say_kept(self, pod_class: PodClass, error: CgroupBusy) -> None:
+        """Once until it works again: it is tried for each pod."""
+        if pod_class not in self._kept:
+            self._kept.add(pod_class)
+            log.warning("a class keeps a limit that is too high", code="cgroup.limit_kept", error=str(error))
+
+    def _limits(self, pod_class: PodClass) -> Limits:
         members = [spec.resources for spec in self._pods.values() if spec.pod_class is pod_class]
         cpus = sum(resources.cpus for resources in members)
         mem_bytes = sum(resources.mem_bytes for resources in members)
-        self._tree.subtree(pod_class).apply(qos.class_limits(pod_class, cpus, mem_bytes))
+        return qos.class_limits(pod_class, cpus, mem_bytes)
+
+
+def _is_lower(wanted_bytes: int | None, now_bytes: int | None) -> bool:
+    if wanted_bytes in (None, UNLIMITED):
+        return False
+    return now_bytes in (None, UNLIMITED) or (wanted_bytes or 0) < (now_bytes or 0)

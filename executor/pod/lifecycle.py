@@ -70,6 +70,7 @@ BACK_OFF_S = (
 )
 BACK_OFF_MAX_S = 300.0
 BACK_OFF_FORGET_S = 600.0
+KILLED_CODE = 137  # 128 + SIGKILL
 START_FAILED_CODE = 128  # what container runtimes report for a process that could not be started
 
 
@@ -134,6 +135,8 @@ def _record_exit(pod: Pod, event: ContainerExited) -> Pod:
     status = replace(
         before, phase=Phase.EXITED, pid=None, exit_code=event.exit_code, oom=event.oom, restarts=restarts, message=""
     )
+    if before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None):
+        pod = replace(pod, ended_pids=pod.ended_pids | {before.pid})
     return _with(pod, event.container, status)
 
 
@@ -311,7 +314,8 @@ def _grace_over(pod: Pod, _: GraceOver) -> Step:
 
 
 def _destroy(pod: Pod) -> Step:
-    return replace(pod, state=State.DESTROYING), (Destroy(),)
+    ended = all(status.phase in (Phase.EXITED, Phase.BACKING_OFF) for status in pod.containers.values())
+    return replace(pod, state=State.DESTROYING, exited=ended and not pod.starting), (Destroy(),)
 
 
 def _note_stuck(pod: Pod, event: Stuck) -> Step:
@@ -330,8 +334,8 @@ def _dead(pod: Pod, _: Dead) -> Step:
     return pod, (*reports, TearDown())
 
 
-def _torn_down(pod: Pod, _: TornDown) -> Step:
-    return _final_reports(replace(pod, state=State.ENDED))
+def _torn_down(pod: Pod, event: TornDown) -> Step:
+    return _final_reports(replace(pod, state=State.ENDED, leaked=event.leaked))
 
 
 def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:

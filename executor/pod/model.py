@@ -243,6 +243,9 @@ class Pod:
     outcome: Outcome | None = None
     reported: frozenset[TaskId] = frozenset()  # tasks whose terminal state is out
     stuck: tuple[int, ...] = ()
+    exited: bool = False  # every container had ended by itself before the pod's cgroup was killed
+    ended_pids: frozenset[int] = frozenset()  # first processes that ended without anybody's SIGKILL, or for memory
+    leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 
     @property
     def running(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from executor.config import Config
 from executor.names import ContainerId, MesosContainerId, PodId
-from executor.owners import netns_parent, own_root
+from executor.owners import Claim, netns_parent, own_root
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -33,6 +33,8 @@ class Node:
     config: Config
     owner: MesosContainerId
     """This executor's Mesos container: every record that it leaves on the node carries it."""
+    claim: Claim
+    """To it; kept when something of it could not be released."""
     mesos_sandbox: Path
     address: str
     """The node's, as the Mesos agent is reached."""

@@ -69,7 +69,7 @@ class Sandbox:
         Failure.
         """
         try:
-            self._node.classes.admit(self._pod, self._spec)
+            await self._node.classes.admit(self._pod, self._spec)
         except CgroupError as error:
             raise CgroupFailure(str(error), subject=self.cgroup.path) from error
         try:
@@ -169,7 +169,7 @@ class Sandbox:
         await self._node.cni.close_namespace(self.netns)
 
     async def _remove_cgroup(self) -> None:
-        self._node.classes.release(self._pod)
+        await self._node.classes.release(self._pod)
 
     async def _remove_files(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self.directory / VOLUMES, ignore_errors=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from executor.errors import InvalidRequest, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, TaskId, pod_id
+from executor.pod.leftovers import Leftovers
 from executor.pod.model import Report, State
 from executor.pod.runner import PodRunner
 
@@ -36,6 +37,7 @@ class Pods:
         self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
         self._ended: deque[PodRunner] = deque(maxlen=REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.leftovers = Leftovers(node)
 
     def __iter__(self) -> Iterator[PodRunner]:
         return iter(list(self._living.values()))
@@ -64,6 +66,8 @@ class Pods:
         for container in runner.spec.containers:
             self._by_container.pop(runner.containers.id(container.name), None)
         self._ended.append(runner)
+        if runner.pod.leaked:
+            self.leftovers.take(runner)
         self._by_task = {
             task: known
             for task, known in self._by_task.items()

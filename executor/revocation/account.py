@@ -42,11 +42,11 @@ class Account:
             age_s = max(1e-3, time.time() - self.runner.started_at)
             self._used_cpus = (cgroup.cpu_usage_usec() or 0) / 1e6 / age_s
 
-    def victim(self, living: Outcome, ms: float, grace_s: float) -> Victim:
+    def victim(self, living: Outcome, ms: float) -> Victim:
         """`living` is the outcome of one that lives, `ms` the time since the request."""
         runner = self.runner
         if self.ended_ms is not None:
-            living = Outcome.EXITED if self.ended_ms < grace_s * 1e3 else Outcome.KILLED
+            living = Outcome.EXITED if runner.pod.exited else Outcome.KILLED
         return Victim(
             runner.id,
             runner.spec.task_ids,

@@ -1,17 +1,70 @@
 """How a framework asks for a revocation, and how what came of it is told in the log. The framework's side is one
-MESSAGE each way: {"revoke": {...}} and {"revocation": {...}}.
+MESSAGE each way: {"revoke": {...}} and {"revocation": {...}}. Mesos may lose either, so a framework that hears nothing
+sends its request again, under the same id, and gets the same receipt again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from executor.errors import InvalidRequest
+from executor.errors import ExecutorError, InvalidRequest
 from executor.log import get_logger
 from executor.revocation.receipt import Receipt, State
 
+if TYPE_CHECKING:
+    from executor.revocation.revoker import Revoker
+
 log = get_logger(__name__)
+
+
+class Correspondence:
+    """With the framework: `send` takes one MESSAGE's bytes. Owns the tasks that wait for receipts."""
+
+    def __init__(self, revoker: Revoker, send: Callable[[bytes], None]) -> None:
+        self._revoker = revoker
+        self._send = send
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, data: bytes) -> None:
+        """A framework's MESSAGE. Whatever it is, it is answered."""
+        task = asyncio.ensure_future(self._answer(data))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def tell(self, receipt: Receipt) -> None:
+        """What came of a revocation, whoever asked for it. Of one that changed nothing only who asked is told."""
+        if receipt.state not in (State.DRY_RUN, State.REFUSED):
+            self._send_receipt(receipt)
+
+    async def _answer(self, data: bytes) -> None:
+        identity = ""
+        try:
+            document = request(data)
+            identity = _id(document)
+            taken = self._revoker.take(document)
+            receipt = await self._revoker.outcome(taken)
+        except ExecutorError as error:
+            log.warning("message refused", code="executor.message_refused", error=error)
+            refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
+            self._send(json.dumps({"error": refusal | ({"id": identity} if identity else {})}).encode())
+            return
+        except Exception:
+            log.exception("defect while answering a message", code="executor.defect", trigger="Message")
+            return
+        if taken.repeated or receipt.state is State.DRY_RUN:
+            self._send_receipt(receipt)
+
+    def _send_receipt(self, receipt: Receipt) -> None:
+        self._send(json.dumps({"revocation": receipt.document()}).encode())
+
+
+def _id(document: object) -> str:
+    """Of a request that has one."""
+    identity = document.get("id") if isinstance(document, Mapping) else None
+    return identity if isinstance(identity, str) else ""
 
 
 def request(data: bytes) -> object:

@@ -37,7 +37,7 @@ class Comparison:
     changed: tuple[str, ...]
     """One text for each pod that lost the first process of a container."""
     ended: tuple[int, ...]
-    """Other processes of regular pods that ended meanwhile, and all of pods that had a reason of their own."""
+    """Other processes of regular pods that ended meanwhile, and first ones that had a reason of their own."""
 
     @property
     def unchanged(self) -> bool:
@@ -45,18 +45,18 @@ class Comparison:
 
 
 def compare(
-    before: Mapping[PodId, PodProcesses], after: Mapping[PodId, PodProcesses], excused: Collection[PodId] = ()
+    before: Mapping[PodId, PodProcesses], after: Mapping[PodId, PodProcesses], excused: Collection[int] = ()
 ) -> Comparison:
-    """What of `before` is missing in `after`. The `excused` pods ended meanwhile for a reason of their own."""
+    """What of `before` is missing in `after`. The `excused` pids ended for a reason of their own."""
     changed: list[str] = []
     ended: list[int] = []
     for pod, old in before.items():
         new = after.get(pod, PodProcesses(pod, frozenset(), frozenset()))
         alive = new.first | new.others
-        if pod in excused:
-            ended.extend(process.pid for process in old.first - alive)
-        elif lost := old.first - alive:
-            changed.append(f"{pod} lost {', '.join(str(process.pid) for process in sorted(lost))}")
-        ended.extend(process.pid for process in old.others - alive)
+        lost = sorted(process.pid for process in old.first - alive)
+        ended += [pid for pid in lost if pid in excused]
+        if taken := [str(pid) for pid in lost if pid not in excused]:
+            changed.append(f"{pod} lost {', '.join(taken)}")
+        ended += [process.pid for process in old.others - alive]
     count = sum(len(old.first) + len(old.others) for old in before.values())
     return Comparison(len(before), count, tuple(sorted(changed)), tuple(sorted(ended)))

@@ -89,7 +89,7 @@ class Governor:
                     await asyncio.sleep(AFTER_DEFECT_S)
         finally:
             if self._control.phase is not Phase.CALM:
-                self._limit(None, None)
+                self._let_go()
 
     async def _watch(self) -> None:
         before: Sample | None = None
@@ -100,7 +100,7 @@ class Governor:
             before = before or self._sensors.sample()
             await asyncio.sleep(self._policy.interval_s)
             after = self._sensors.sample()
-            self._act(self._read(before, after))
+            await self._act(self._read(before, after))
             before = after
 
     def _read(self, before: Sample, after: Sample) -> Readings:
@@ -174,28 +174,37 @@ class Governor:
 
     # --- under pressure --------------------------------------------------------------------------------------
 
-    def _act(self, now: Readings) -> None:
+    async def _act(self, now: Readings) -> None:
         previous = self._control
         self._control, actions = decide(self._policy, previous, now)
         for action in actions:
             match action:
                 case Squeeze(cpus, high_bytes):
-                    self._limit(cpus, high_bytes)
+                    await self._squeeze(cpus, high_bytes)
                 case Revoke(cpus, mem_bytes):
                     self._revoke(cpus, mem_bytes)
                 case Release():
-                    self._limit(None, None)
+                    self._let_go()
         if self._control.phase is not previous.phase:
             self._tell(previous.phase, now)
         log.debug("pressure", state=self._control.phase, **_figures(self._control, now))
 
-    def _limit(self, cpus: float | None, high_bytes: int | None) -> None:
+    async def _squeeze(self, cpus: float | None, high_bytes: int | None) -> None:
         try:
-            self._squeezed.limit(cpus, high_bytes)
+            self._squeezed.limit_cpus(cpus)
+            await asyncio.to_thread(self._squeezed.limit_memory, high_bytes)
         except CgroupError as error:
             self._failed(error)
         else:
             self._said.discard("failed")
+
+    def _let_go(self) -> None:
+        """Taking limits away is quick."""
+        for let_go in (self._squeezed.limit_cpus, self._squeezed.limit_memory):
+            try:
+                let_go(None)
+            except CgroupError as error:
+                self._failed(error)
 
     def _failed(self, error: CgroupError) -> None:
         """Once until it works again: it is tried every second."""
@@ -206,8 +215,9 @@ class Governor:
     def _revoke(self, cpus: float, mem_bytes: int) -> None:
         amounts = {"cpus": cpus, "mem": mem_bytes}
         reclaim = {name: amount for name, amount in amounts.items() if amount}
+        reason = f"pressure on the node: {' and '.join(reclaim)}"
         try:
-            _, self._revoking = self._revoker.take({"reason": "pressure", "reclaim": reclaim})
+            self._revoking = self._revoker.take({"reason": reason, "reclaim": reclaim}).task
         except ExecutorError as error:
             log.warning("could not revoke", code="pressure.revoke_failed", error=str(error))
             return

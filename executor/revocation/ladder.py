@@ -30,16 +30,17 @@ from executor.pod import model
 from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
 from executor.revocation.account import Account
+from executor.revocation.candidates import candidates
 from executor.revocation.comparison import Comparison, compare
 from executor.revocation.proof import excused, photographs, prove
 from executor.revocation.receipt import Left, Outcome, Receipt, State, Step
 from executor.revocation.request import Request, Select
-from executor.revocation.selection import Candidate, select
+from executor.revocation.selection import select
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup
-    from executor.pod.node import Node
+    from cgroups import Cgroup, Tree
     from executor.pod.runner import PodRunner
+    from executor.pod.urgency import Urgency
 
 log = get_logger(__name__)
 
@@ -56,14 +57,14 @@ LATE_S = 1.0
 class Descent:
     """One request on its way down the ladder: `prove`, `descend`, and for those that do not die `insist`."""
 
-    def __init__(self, request: Request, pods: Pods, node: Node, *, stuck_after_s: float) -> None:
+    def __init__(self, request: Request, pods: Pods, tree: Tree, urgency: Urgency, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
         self.regular: list[PodRunner] = []
         """The regular pods that were there when the victims were chosen."""
         self._pods = pods
-        self._tree = node.tree
-        self._urgency = node.urgency
+        self._tree = tree
+        self._urgency = urgency
         self._stuck_after_s = stuck_after_s
         self._begin = time.monotonic()
         self._steps: list[Step] = []
@@ -86,7 +87,8 @@ class Descent:
         begin = self.ms
         over = (model.State.TEARING_DOWN, model.State.ENDED)
         living = {runner.id: runner for runner in self._pods() if runner.pod.state not in over}
-        victims = [living[chosen.pod] for chosen in select(self.request, [candidate(each) for each in living.values()])]
+        chosen = select(self.request, candidates(self.request, living.values()))
+        victims = [living[each.pod] for each in chosen]
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
         prove(victims, self.regular, self._tree)
         self._before = photographs(self.regular)
@@ -206,7 +208,7 @@ class Descent:
     def _finish(self) -> None:
         begin, left = self.ms, len(self.alive)
         self._living = Outcome.STUCK
-        self._comparison = compare(self._before, photographs(self.regular), excused(self.regular))
+        self._comparison = compare(self._before, photographs(self.regular), excused(self._before, self.regular))
         dead = f"{len(self.accounts) - left} pods without a process"
         self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
 
@@ -220,7 +222,7 @@ class Descent:
             id=request.id,
             reason=request.reason,
             state=State.DRY_RUN if request.dry_run else state,
-            victims=tuple(account.victim(living, self.ms, request.grace_s) for account in self.accounts),
+            victims=tuple(account.victim(living, self.ms) for account in self.accounts),
             time_to_free_ms=max((account.ended_ms or 0.0 for account in self.accounts), default=0.0),
             left=self._left() if over else None,
             regular=self._comparison,
@@ -254,22 +256,6 @@ class Descent:
             effect=effect,
             duration_ms=round(ms - begin_ms, 1),
         )
-
-
-def candidate(runner: PodRunner) -> Candidate:
-    """What selection needs to know of a living pod."""
-    spec = runner.spec
-    return Candidate(
-        pod=runner.id,
-        tasks=spec.task_ids,
-        pod_class=spec.pod_class,
-        role=spec.role,
-        labels=tuple(sorted(spec.labels.items())),
-        priority=spec.priority,
-        cpus=spec.resources.cpus,
-        mem_bytes=spec.resources.mem_bytes,
-        lost_work_s=time.time() - runner.started_at,
-    )
 
 
 def _kill(cgroup: Cgroup) -> str:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import PodProcesses, Process
-
-KILLED_CODE = 137  # 128 + SIGKILL
 
 if TYPE_CHECKING:
     from cgroups import Tree
@@ -22,9 +21,26 @@ if TYPE_CHECKING:
 
 
 def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree) -> None:
-    """Look at the cgroups as they are. Raises Refused as `check_placement`."""
+    """Look at the cgroups as they are, and at where the kernel has the processes. Raises Refused."""
     below = [pod for _, pod in tree.walk(PodClass.REVOCABLE)]
     check_placement({runner.id: runner.spec.pod_class for runner in victims}, below, (each.id for each in regular))
+    for runner in regular:
+        check_processes(runner.id, runner.containers.pids(), tree.subtree(PodClass.REVOCABLE).path)
+
+
+def check_processes(pod: PodId, first: Iterable[int], revocable: str) -> None:
+    """Nobody has moved a regular pod's containers to where a revocation kills. Raises Refused."""
+    for pid in first:
+        try:
+            paths = Membership.of(pid).paths.values()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
+        if any(f"{path}/".startswith(f"{revocable}/") for path in paths):
+            raise Refused(
+                f"is regular but its process {pid} is in the revocable subtree, so nothing there is killed",
+                subject=str(pod),
+                mend="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
+            )
 
 
 def check_placement(
@@ -54,14 +70,15 @@ def photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
     }
 
 
-def excused(regular: Iterable[PodRunner]) -> set[PodId]:
-    """Those whose end somebody asked for, or whose containers ended by themselves and not of a SIGKILL."""
-    return {runner.id for runner in regular if runner.pod.stop is not None or _ended_by_itself(runner)}
-
-
-def _ended_by_itself(runner: PodRunner) -> bool:
-    codes = [status.exit_code for status in runner.pod.containers.values()]
-    return runner.pod.outcome is not None and KILLED_CODE not in codes
+def excused(before: Mapping[PodId, PodProcesses], regular: Iterable[PodRunner]) -> set[int]:
+    """The first processes that had a reason of their own to end: somebody asked for the pod's end, or they ended by
+    themselves, perhaps to be started anew.
+    """
+    pids: set[int] = set()
+    for runner in regular:
+        asked = before[runner.id].first if runner.pod.stop is not None else ()
+        pids |= runner.pod.ended_pids | {process.pid for process in asked}
+    return pids
 
 
 def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> PodProcesses:

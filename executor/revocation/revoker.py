@@ -12,18 +12,21 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from executor.errors import ExecutorError, NotFound
+from executor.errors import ExecutorError, NotFound, Refused
 from executor.log import get_logger
 from executor.names import RevocationId
 from executor.revocation import request as requests
 from executor.revocation.ladder import Descent
 from executor.revocation.receipt import Receipt, State
+from executor.revocation.request import Request
 
 if TYPE_CHECKING:
-    from executor.pod.node import Node
+    from cgroups import Tree
+    from executor.config import RevocationSection
     from executor.pod.runner import PodRunner
+    from executor.pod.urgency import Urgency
 
 log = get_logger(__name__)
 
@@ -45,6 +48,16 @@ class _Run:
         return self.receipt is not None and self.receipt.state in (State.DRY_RUN, State.REFUSED)
 
 
+class Taken(NamedTuple):
+    """`task` ends in a receipt, or raises Refused or NotFound if nothing was touched. `repeated`: it was under way, or
+    over, when it was asked for.
+    """
+
+    id: RevocationId
+    task: asyncio.Task[Receipt]
+    repeated: bool
+
+
 class Revoker:
     """`on_receipt` gets every receipt, also one that is still running; `shut_down` ends the executor, as the last step
     that is configured for victims that do not die.
@@ -52,33 +65,45 @@ class Revoker:
 
     def __init__(
         self,
-        node: Node,
+        config: RevocationSection,
+        tree: Tree,
+        urgency: Urgency,
         pods: Callable[[], Iterable[PodRunner]],
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._node = node
-        self._config = node.config.revocation
+        self._config = config
+        self._tree = tree
+        self._urgency = urgency
         self._pods = pods
         self._on_receipt = on_receipt
         self._shut_down = shut_down
         self._runs: OrderedDict[RevocationId, _Run] = OrderedDict()
         self._followers: set[asyncio.Task[None]] = set()
 
-    def take(self, document: object) -> tuple[RevocationId, asyncio.Task[Receipt]]:
-        """Begin what `document` asks for, or find the revocation that has its id already. Raises InvalidRequest.
-
-        The task ends in a receipt, or raises Refused or NotFound if nothing was touched.
+    def take(self, document: object) -> Taken:
+        """Begin what `document` asks for, or find the revocation that has its id already. Raises InvalidRequest, and
+        Refused for an id that is another request's: whoever asked would believe that his own was carried out.
         """
         fresh = f"r-{uuid.uuid4().hex[:12]}"
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
         known = self._runs.get(request.id)
         if known is not None and not known.harmless:
-            return request.id, known.task
-        descent = Descent(request, self._pods, self._node, stuck_after_s=self._config.stuck_after_s)
+            _check_same(request, known.descent.request)
+            return Taken(request.id, known.task, repeated=True)
+        descent = Descent(request, self._pods, self._tree, self._urgency, stuck_after_s=self._config.stuck_after_s)
         self._runs[request.id] = _Run(descent, asyncio.ensure_future(self._carry_out(descent)))
         self._forget_oldest()
-        return request.id, self._runs[request.id].task
+        return Taken(request.id, self._runs[request.id].task, repeated=False)
+
+    async def outcome(self, taken: Taken) -> Receipt:
+        """The receipt once there is one; of a revocation that was over already the newest. Raises what the task raises.
+
+        Whoever waits may go: the revocation goes on.
+        """
+        receipt = await asyncio.shield(taken.task)
+        run = self._runs.get(taken.id)
+        return run.receipt if run is not None and run.task is taken.task and run.receipt is not None else receipt
 
     def _forget_oldest(self) -> None:
         """A run holds its pods; one that is still under way is never forgotten."""
@@ -90,7 +115,7 @@ class Revoker:
     def rehearsed(self, document: object) -> Descent:
         """What `document` asks for, as a dry run that has not begun. Raises InvalidRequest."""
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id="rehearsal")
-        return Descent(replace(request, dry_run=True), self._pods, self._node, stuck_after_s=0)
+        return Descent(replace(request, dry_run=True), self._pods, self._tree, self._urgency, stuck_after_s=0)
 
     async def _carry_out(self, descent: Descent) -> Receipt:
         request = descent.request
@@ -143,3 +168,13 @@ class Revoker:
         if run is None:
             raise NotFound("no such revocation in this executor", subject=f"revocation {identity}")
         return run.receipt or run.descent.receipt()
+
+
+def _check_same(request: Request, known: Request) -> None:
+    """But for the reason, which changes nothing on the node. Raises Refused."""
+    if replace(request, reason=known.reason) != known:
+        raise Refused(
+            "is the id of another request, which asked for something else",
+            subject=f"revocation {request.id}",
+            mend="give each request an id of its own; send the same one again to hear of it again",
+        )

@@ -28,9 +28,11 @@ class Candidate:
     priority: int = 0
     """Kubernetes' priority; the lowest goes first."""
     lost_work_s: float = 0.0
-    """Seconds of work that ending it would throw away."""
+    """Seconds of work that ending it would throw away; compared by the minute."""
     overshoot: float = 0.0
     """Use of memory beyond what was requested, as a fraction of the request."""
+    ending: bool = False
+    """Somebody asked it to end: what it holds comes free anyway, and was perhaps promised to another request."""
 
 
 def select(request: Request, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -76,14 +78,20 @@ def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate]) -> No
             )
 
 
-def _rank(candidate: Candidate) -> tuple[int, float, float, PodId]:
-    return candidate.priority, candidate.lost_work_s, -candidate.overshoot, candidate.pod
+def _rank(candidate: Candidate) -> tuple[bool, int, float, float, PodId]:
+    minutes = candidate.lost_work_s // 60
+    return not candidate.ending, candidate.priority, minutes, -candidate.overshoot, candidate.pod
 
 
 def _least(want: Reclaim, revocable: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """In rank order until enough is free, then without those that the later ones made superfluous, the last-ranked
     spared first.
+
+    Pods that end already count only where the others do not suffice: then it hastens them, before it takes others.
     """
+    others = [candidate for candidate in revocable if not candidate.ending]
+    if _enough(want, others):
+        revocable = others
     chosen: list[Candidate] = []
     for candidate in sorted(revocable, key=_rank):
         if _enough(want, chosen):

@@ -34,11 +34,14 @@ class SqueezedPods:
         self._cpus: float | None = None
         self._apart = False
 
-    def limit(self, cpus: float | None, high_bytes: int | None) -> None:
+    def limit_cpus(self, cpus: float | None) -> None:
         """None: no limit. Idempotent. Raises CgroupError; what was not refused holds."""
         self._cpus = cpus
-        self._group.apply(Limits(memory_high_bytes=UNLIMITED if high_bytes is None else high_bytes))
         self._limit_cpus()
+
+    def limit_memory(self, high_bytes: int | None) -> None:
+        """The same. v2 takes memory back in this very call: not in the event loop, if it is a limit."""
+        self._group.apply(Limits(memory_high_bytes=UNLIMITED if high_bytes is None else high_bytes))
 
     def pods_changed(self) -> None:
         """A pod is about to come, which must be able to start with its own quota, or has gone. Raises CgroupError."""

@@ -100,7 +100,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
         node = await open_node(load(None, rig.environment()), environment, stack)
         image = await node.containerd.images.lookup(IMAGE)
         pods = Pods(node, lambda runner, report: None, lambda runner: None)
-        revoker = Revoker(node, lambda: pods, lambda receipt: None)
+        revoker = Revoker(node.config.revocation, node.tree, node.urgency, lambda: pods, lambda receipt: None)
         router = asyncio.create_task(ExitRouter(node.containerd, pods).run())
         await asyncio.sleep(0.2)
         harness = Harness(rig, pods, revoker, image.chain_id)
@@ -164,8 +164,7 @@ async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Ca
     regular = await harness.up(3)
     for turn in range(turns):
         await harness.up(count, revocable=True, command=FIVE)
-        _, task = harness.revoker.take({"select": {"all": True}})
-        receipt = await task
+        receipt = await harness.revoker.take({"select": {"all": True}}).task
         if receipt.state != "done" or receipt.regular is None or not receipt.regular.unchanged:
             raise RuntimeError(f"the revocation went wrong: {receipt}")
         ours.append(receipt.time_to_free_ms)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.revoking import PREEMPTED, how, regular, run
+from tests.support.revoking import PREEMPTED, how, run, tightened, unharmed
 from tests.support.rig import IMAGE, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -35,6 +35,19 @@ def test_a_containers_own_limit(rig: Rig, scheduler: Scheduler) -> None:
     (oom,) = events(rig, scheduler, "pod.oom")
     assert (oom["oom"], oom["limit_bytes"], oom["container"]) == ("container", 24 << 20, "hog")
     scheduler.kill("task", grace_s=0)
+    assert unharmed(rig, before)
+
+
+def test_the_scheduler_is_told_the_containers_limit(rig: Rig, scheduler: Scheduler) -> None:
+    """The lower one of its pod's two."""
+    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
+    before = rig.pods()
+    task = rig.pod("task", revocable=True, mem=64, command=("sh", "-c", HOG), container=LIMIT)
+    scheduler.launch([task], rig.executor())
+    status = scheduler.wait_status("task", "TASK_FAILED", 30)
+    assert how(status) == LIMITED and "its own limit of 25165824 bytes" in status.message
+    (limit,) = status.raw["limitation"]["resources"]
+    assert (limit["name"], limit["type"], limit["scalar"]["value"]) == ("mem", "SCALAR", 24.0)
     assert unharmed(rig, before)
 
 
@@ -68,18 +81,18 @@ def test_the_pool_of_the_revocable_pods_is_a_preemption(rig: Rig, scheduler: Sch
     assert unharmed(rig, before)
 
 
-def tightened(pool: Path, limit_bytes: int) -> bool:
-    """v1 refuses a limit while it cannot reclaim down to it."""
-    try:
-        (pool / "memory.limit_in_bytes").write_text(str(limit_bytes))
-    except OSError:
-        return False
-    return True
-
-
-def unharmed(rig: Rig, before: list[dict[str, Any]]) -> bool:
-    """Every pod of `before` still runs the processes it had."""
-    names = {pod["name"] for pod in before}
-    now = {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in rig.pods() if pod["name"] in names}
-    assert now == {pod["name"]: (pod["pod"], pod["containers"][0]["pid"]) for pod in before}
-    return all(regular(rig)[pod["name"]] for pod in before if pod["class"] == "regular")
+def test_a_limit_of_the_mesos_container_is_mesos_own_affair(rig: Rig) -> None:
+    """The agent ends the whole executor then, the regular pods too, and says so; the next executor cleans up."""
+    with rig.scheduler(name="above") as scheduler:
+        run(rig, scheduler, rig.pod("web"), rig.pod("stays", revocable=True))
+        line = "sleep 3; exec dd if=/dev/zero of=/dev/null bs=400M count=1"
+        run(rig, scheduler, rig.pod("hog", revocable=True, mem=512, command=("sh", "-c", line)))
+        container = Path("/sys/fs/cgroup/memory") / rig.agent.cgroup(scheduler.framework_id, "mixed").lstrip("/")
+        used = int((container / "memory.usage_in_bytes").read_text())
+        assert wait_for(lambda: tightened(container, used + (100 << 20)) or None, 2)
+        for task in ("hog", "web", "stays"):
+            status = scheduler.wait_status(task, ("TASK_GONE", "TASK_FAILED"), 30)
+            assert (status.reason, status.source) == ("REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_AGENT")
+        scheduler.launch([rig.pod("next")], rig.executor("next"))
+        scheduler.wait_status("next", "TASK_RUNNING", 30)
+    assert not any((leaks := rig.wait_clean()).values()), leaks

@@ -10,14 +10,14 @@ import psutil
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
+from tests.support.revoking import DAEMONS, revived
 from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
+AFTERWARDS_S = 0.5
 PREEMPTED = ("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "SOURCE_EXECUTOR")
 STUBBORN = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
-DAEMONS = ("sh", "-c", "for n in 1 2 3; do setsid sh -c 'setsid sleep 1000 &' & done; sleep 1000")
-"""Processes whose parents are gone, in sessions of their own."""
 
 
 def run(rig: Rig, scheduler: Scheduler, tasks: list[dict[str, Any]], role: str = "*") -> str:
@@ -155,8 +155,7 @@ def test_a_pod_that_is_being_launched_does_not_escape(rig: Rig, scheduler: Sched
     scheduler.wait_status("b0", "TASK_STARTING", 30)
     time.sleep(delay_s)
     receipt = rig.json("revoke", "--all")
-    left = [pod["name"] for pod in rig.pods() if pod["class"] == "revocable" and rig.processes(pod)]
-    assert left == []
+    assert revived(rig, receipt, AFTERWARDS_S) == []
     assert receipt["state"] == "done"
     for victim in receipt["victims"]:
         assert how(scheduler, victim["tasks"][0]) == PREEMPTED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -31,6 +33,23 @@ def test_an_owner_that_died_is_found_with_its_cgroups(tmp_path: Path) -> None:
         assert [(owner.container, owner.cgroup_root) for owner in dead] == [(ME, "/mesos/1111")]
         owners.forget(tmp_path, dead[0])
     assert list(tmp_path.iterdir()) == []
+
+
+KEPT = """
+import sys
+from pathlib import Path
+from executor import owners
+with owners.claim(Path(sys.argv[1]), "11111111-aaaa", "/mesos/1111") as claim:
+    claim.keep()
+assert owners.living(Path(sys.argv[1])) == {"11111111-aaaa"}, "until the process has ended"
+"""
+
+
+def test_an_owner_that_ends_and_leaves_something_is_found_like_one_that_died(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KEPT, tmp_path], check=True)
+    assert owners.living(tmp_path) == frozenset()
+    with owners.dead(tmp_path) as dead:
+        assert [(owner.container, owner.cgroup_root) for owner in dead] == [(ME, "/mesos/1111")]
 
 
 def test_a_file_that_is_just_being_claimed_is_nobodys_remains(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cgroups.controller import UNLIMITED
 from cgroups.cpu import Cpu, shares_of_weight, weight_of_shares
+from cgroups.errors import CgroupBusy
 from cgroups.files import Directory
 from cgroups.limits import Limits
 from cgroups.memory import Memory
@@ -111,6 +112,19 @@ def test_v1_says_which_protections_it_lacks(tmp_path: Path) -> None:
 def test_missing_swap_accounting_is_nothing_to_report(tmp_path: Path) -> None:
     with fake(tmp_path, memory__max="max") as directory:
         assert Memory(max_bytes=5).write(directory, Mode.V2) == []
+
+
+def test_on_v2_nobody_is_killed_for_a_lower_limit(tmp_path: Path) -> None:
+    """A write of memory.max below what is in use kills, unless that much can be reclaimed before."""
+    with fake(tmp_path, memory__max="max\n", memory__current="100\n", memory__reclaim="") as directory:
+        with pytest.raises(CgroupBusy, match="100 bytes are in use"):
+            Memory(max_bytes=60).write(directory, Mode.V2)
+        assert (tmp_path / "memory.reclaim").read_text() == "40"
+        assert (tmp_path / "memory.max").read_text() == "max\n"
+        Memory(max_bytes=100).write(directory, Mode.V2)
+        assert (tmp_path / "memory.max").read_text() == "100"
+        Memory(max_bytes=UNLIMITED).write(directory, Mode.V2)
+        assert (tmp_path / "memory.max").read_text() == "max"
 
 
 def test_missing_files_are_reported_and_the_others_written(tmp_path: Path) -> None:

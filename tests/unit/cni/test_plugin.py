@@ -74,7 +74,20 @@ async def test_a_daemon_left_behind_does_not_hold_the_result_up(bench: Bench) ->
     os.kill(daemon, 9)  # raises if it was killed with the plugin
 
 
-async def test_cancelling_kills_the_plugin(bench: Bench) -> None:
+async def test_cancelling_lets_the_plugin_finish(bench: Bench) -> None:
+    """One that is killed may leave half of what it was to do, such as an address that belongs to nobody."""
+    script(bench, f"echo >{bench.plugin_dir}/begun; sleep 0.3; echo >{bench.plugin_dir}/finished; echo '{{}}'")
+    task = asyncio.create_task(plugins(bench).run("one", ADD))
+    async with asyncio.timeout(5):
+        while not (bench.plugin_dir / "begun").exists():  # noqa: ASYNC110 a script tells nobody
+            await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (bench.plugin_dir / "finished").exists()
+
+
+async def test_cancelling_kills_a_plugin_that_hangs(bench: Bench) -> None:
     bench.plugin("one", ADD=[{"hang": True}])
     task = asyncio.create_task(plugins(bench).run("one", ADD))
     await bench.called("ADD one")

@@ -34,10 +34,13 @@ def test_the_same_pid_with_another_start_is_another_process() -> None:
     assert compare(BEFORE, again).changed == ("pod-1 lost 10",)
 
 
-def test_a_pod_that_ended_for_its_own_reason_is_no_change_but_named() -> None:
-    found = compare(BEFORE, after(OTHER), excused={WEB})
+def test_what_ended_for_its_own_reason_is_no_change_but_named() -> None:
+    found = compare(BEFORE, after(OTHER), excused={HEAD.pid})
     assert found.unchanged and found.ended == (10, 11)
-    assert not compare(BEFORE, after(), excused={WEB}).unchanged
+    assert compare(BEFORE, after(), excused={HEAD.pid}).changed == ("pod-2 lost 20",)
+    second = Process(12, 1.0)
+    both = {WEB: PodProcesses(WEB, frozenset({HEAD, second}), frozenset())}
+    assert compare(both, {}, excused={HEAD.pid}).changed == ("pod-1 lost 12",), "its sibling's reason is not its own"
 
 
 def test_a_pod_that_vanished_is_changed() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def test_the_lowest_priority_goes_first_then_the_least_lost_work_then_the_greate
     high = pod("high", cpus=1, priority=5)
     old = pod("old", cpus=1, lost_work_s=100)
     young = pod("young", cpus=1, lost_work_s=1)
-    greedy = pod("greedy", cpus=1, lost_work_s=1, overshoot=0.5)
+    greedy = pod("greedy", cpus=1, lost_work_s=2, overshoot=0.5)  # a second is no difference
     taken = [candidate.pod for candidate in select(request(Reclaim(cpus=4)), [high, old, young, greedy])]
     assert taken == ["pod-greedy", "pod-young", "pod-old", "pod-high"]
 
@@ -74,24 +76,29 @@ def test_more_than_there_is_is_refused_with_what_there_is() -> None:
         select(request(Reclaim(cpus=3)), [pod("a", cpus=2)])
 
 
+MOST = 9
 CANDIDATES = st.lists(
     st.builds(
-        lambda index, revocable, cpus, mem, priority, lost: pod(
+        lambda index, revocable, cpus, mem, priority, lost, overshoot, ending: pod(
             str(index),
             PodClass.REVOCABLE if revocable else PodClass.REGULAR,
             cpus=cpus / 10,
             mem_bytes=mem,
             priority=priority,
             lost_work_s=float(lost),
+            overshoot=overshoot / 2,
+            ending=ending,
         ),
         st.integers(0, 10**9),
         st.booleans(),
         st.integers(0, 40),
         st.integers(0, 100),
         st.integers(0, 3),
-        st.integers(0, 50),
+        st.integers(0, 200),
+        st.integers(0, 2),
+        st.booleans(),
     ),
-    max_size=12,
+    max_size=MOST,
     unique_by=lambda candidate: candidate.pod,
 )
 
@@ -113,25 +120,49 @@ def test_a_reclaim_frees_enough_with_no_superfluous_victim_and_no_regular_one(
         assert not enough(want, [other for other in victims if other is not victim]), f"{victim} is superfluous"
 
 
+@given(CANDIDATES, st.integers(0, 100), st.integers(0, 300))
+def test_of_all_sets_that_free_enough_it_is_the_one_that_spares_the_most_precious_pods(
+    candidates: list[Candidate], tenths: int, mem: int
+) -> None:
+    """Tried against every set there is: no other one spares a pod that ranks later than all on which the two differ."""
+    want = Reclaim(cpus=tenths / 10, mem_bytes=mem)
+    held = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]
+    others = [candidate for candidate in held if not candidate.ending]
+    ranked = sorted(others if enough(want, others) else held, key=rank, reverse=True)
+    sets = [{each for each, taken in zip(ranked, choice, strict=True) if taken} for choice in choices(len(ranked))]
+    sufficient = [chosen for chosen in sets if enough(want, list(chosen))]
+    if not sufficient:
+        with pytest.raises(Refused):
+            select(request(want), candidates)
+        return
+    best = min(sufficient, key=lambda chosen: [each in chosen for each in ranked])
+    assert set(select(request(want), candidates)) == best
+
+
+def choices(count: int) -> list[tuple[bool, ...]]:
+    return list(itertools.product((False, True), repeat=count))
+
+
 @given(CANDIDATES, st.integers(1, 60))
-def test_a_spared_pod_never_ranks_before_a_victim_that_could_replace_it(
+def test_what_ends_already_is_promised_to_somebody_else_unless_there_is_nothing_else(
     candidates: list[Candidate], tenths: int
 ) -> None:
-    """By the ranking no other set does: a pod that ranks before a victim and frees at least as much is a victim too."""
-    try:
-        victims = select(request(Reclaim(cpus=tenths / 10)), candidates)
-    except Refused:
-        return
-    for spared in set(candidates) - set(victims):
-        if spared.pod_class is not PodClass.REVOCABLE:
-            continue
-        for victim in victims:
-            if spared.cpus >= victim.cpus:
-                assert rank(spared) > rank(victim)
+    want = Reclaim(cpus=tenths / 10)
+    others = [each for each in candidates if each.pod_class is PodClass.REVOCABLE and not each.ending]
+    if enough(want, others):
+        assert not any(victim.ending for victim in select(request(want), candidates))
 
 
-def rank(candidate: Candidate) -> tuple[int, float, float, str]:
-    return candidate.priority, candidate.lost_work_s, -candidate.overshoot, candidate.pod
+def test_an_amount_that_only_the_ending_ones_can_give_hastens_them_first() -> None:
+    soft, other = pod("soft", cpus=2, priority=9, ending=True), pod("other", cpus=2)
+    assert select(request(Reclaim(cpus=2)), [soft, other]) == (other,)
+    assert select(request(Reclaim(cpus=3)), [soft, other]) == (soft, other)
+    assert select(request(Reclaim(cpus=2)), [soft]) == (soft,)
+
+
+def rank(candidate: Candidate) -> tuple[bool, int, float, float, str]:
+    work = candidate.lost_work_s // 60
+    return not candidate.ending, candidate.priority, work, -candidate.overshoot, candidate.pod
 
 
 def enough(want: Reclaim, chosen: list[Candidate] | tuple[Candidate, ...]) -> bool:

@@ -68,35 +68,40 @@ def squeezed(node: Node, ceiling: Callable[[str], float | None] = lambda _: None
     return SqueezedPods(node.tree, lambda: node.pods, ceiling)
 
 
+def limit(squeeze: SqueezedPods, cpus: float | None, high_bytes: int | None) -> None:
+    squeeze.limit_cpus(cpus)
+    squeeze.limit_memory(high_bytes)
+
+
 def test_on_v2_the_class_is_limited_whatever_its_pods_have(v2: Node) -> None:
     v2.add(pod("a", limit=4.0))
     squeeze = squeezed(v2)
-    squeeze.limit(1.5, 4096)
+    limit(squeeze, 1.5, 4096)
     assert (v2.text("cpu.max"), v2.text("memory.high")) == ("150000 100000", "4096")
     assert v2.text("cpu.max", "_/pod-a/app") == "max 100000"
-    squeeze.limit(None, None)
+    limit(squeeze, None, None)
     assert (v2.text("cpu.max"), v2.text("memory.high")) == ("max 100000", "max")
 
 
 def test_on_v1_the_class_is_limited_where_no_pod_has_a_quota(v1: Node) -> None:
     v1.add(pod("a"))
     squeeze = squeezed(v1)
-    squeeze.limit(0.5, 8192)
+    limit(squeeze, 0.5, 8192)
     assert (v1.text("cpu.cfs_quota_us"), v1.text("memory.soft_limit_in_bytes")) == ("50000", "8192")
-    squeeze.limit(None, None)
+    limit(squeeze, None, None)
     assert (v1.text("cpu.cfs_quota_us"), v1.text("memory.soft_limit_in_bytes")) == ("-1", "-1")
 
 
 def test_on_v1_pods_with_quotas_are_limited_one_by_one_by_what_they_hold(v1: Node) -> None:
     v1.add(pod("a", cpus=3.0, limit=2.0), pod("b", cpus=1.0, containers=2))
     squeeze = squeezed(v1)
-    squeeze.limit(0.8, None)
+    limit(squeeze, 0.8, None)
     assert v1.text("cpu.cfs_quota_us") == "-1"
     assert v1.text("cpu.cfs_quota_us", "_/pod-a/app") == "60000"
     assert v1.text("cpu.cfs_quota_us", "_/pod-b/app") == v1.text("cpu.cfs_quota_us", "_/pod-b/side") == "10000"
-    squeeze.limit(8.0, None)
+    limit(squeeze, 8.0, None)
     assert v1.text("cpu.cfs_quota_us", "_/pod-a/app") == "200000", "never above its own"
-    squeeze.limit(None, None)
+    limit(squeeze, None, None)
     assert v1.text("cpu.cfs_quota_us", "_/pod-a/app") == "200000"
     assert v1.text("cpu.cfs_quota_us", "_/pod-b/app") == "-1"
 
@@ -106,7 +111,7 @@ def test_a_pod_with_a_quota_that_comes_lifts_the_limit_of_the_class_before_it_st
     squeeze = squeezed(v1)
     squeeze.pods_changed()
     assert v1.text("cpu.cfs_quota_us") == "-1"
-    squeeze.limit(0.5, None)
+    limit(squeeze, 0.5, None)
     v1.pods.append(pod("late", limit=1.0))  # its group is not there yet
     squeeze.pods_changed()
     assert v1.text("cpu.cfs_quota_us") == "-1"
@@ -119,6 +124,6 @@ def test_a_pod_with_a_quota_that_comes_lifts_the_limit_of_the_class_before_it_st
 
 def test_on_v1_a_limit_of_the_role_counts_as_one_of_the_pod(v1: Node) -> None:
     v1.add(pod("a"), pod("b"))
-    squeezed(v1, lambda role: 0.2).limit(1.0, None)
+    limit(squeezed(v1, lambda role: 0.2), 1.0, None)
     assert v1.text("cpu.cfs_quota_us") == "-1"
     assert v1.text("cpu.cfs_quota_us", "_/pod-a/app") == "20000"

@@ -1,0 +1,83 @@
+"""What tear-downs could not remove, tried again for as long as this executor lives.
+
+A network plugin fails, containerd is away for longer than a tear-down waits, a disk is full: none of that is for ever,
+and until it is over an address, a snapshot or a namespace is missing to others. Every removal can be repeated. The
+pauses grow, and after the last one the rest is left to whoever reaps, after this executor's end.
+
+Owns one task for each pod of which something is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from executor.log import get_logger
+
+if TYPE_CHECKING:
+    from executor.pod.node import Node
+    from executor.pod.runner import PodRunner
+
+log = get_logger(__name__)
+
+PAUSES_S = (1.0, 5.0, 30.0, 120.0, *(300.0 for _ in range(10)))
+"""About an hour together."""
+
+
+class Leftovers:
+    """`pauses_s` are those before each try."""
+
+    def __init__(self, node: Node, pauses_s: Sequence[float] = PAUSES_S) -> None:
+        self._node = node
+        self._pauses_s = pauses_s
+        self._left: set[PodRunner] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._now = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Pods of which something is left."""
+        return len(self._left)
+
+    def take(self, runner: PodRunner) -> None:
+        """A pod that has ended, and not everything of it could be removed."""
+        self._left.add(runner)
+        task = asyncio.create_task(self._release(runner))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Try once more without a further pause, for this executor ends; whether nothing is left."""
+        self._now.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in self._tasks:
+            task.cancel()
+        return not self._left
+
+    async def _release(self, runner: PodRunner) -> None:
+        for pause_s in self._pauses_s:
+            last = await self._pause(pause_s)
+            async with self._node.releasing:
+                leaked = await self._remove(runner)
+            if not leaked:
+                self._left.discard(runner)
+                runner.log.info("what was left of the pod is removed", code="pod.released")
+            if last or not leaked:
+                return
+
+    async def _pause(self, pause_s: float) -> bool:
+        """Whether this executor ends."""
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._now.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _remove(self, runner: PodRunner) -> list[str]:
+        try:
+            return [*await runner.containers.remove_all(), *await runner.sandbox.remove()]
+        except Exception as error:
+            runner.log.exception("defect in the executor", code="pod.defect")
+            return [str(error)]

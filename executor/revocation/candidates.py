@@ -1,0 +1,44 @@
+"""What selection needs to know of the pods that live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from executor.revocation.request import Reclaim
+from executor.revocation.selection import Candidate
+
+if TYPE_CHECKING:
+    from executor.pod.runner import PodRunner
+    from executor.pod.spec import PodSpec
+    from executor.revocation.request import Request
+
+
+def candidates(request: Request, living: Iterable[PodRunner]) -> list[Candidate]:
+    """One for each pod. What only an amount is ranked by is measured only then: a file for each pod."""
+    return [_candidate(runner, measured=isinstance(request.want, Reclaim)) for runner in living]
+
+
+def _candidate(runner: PodRunner, *, measured: bool) -> Candidate:
+    spec = runner.spec
+    return Candidate(
+        pod=runner.id,
+        tasks=spec.task_ids,
+        pod_class=spec.pod_class,
+        role=spec.role,
+        labels=tuple(sorted(spec.labels.items())),
+        priority=spec.priority,
+        cpus=spec.resources.cpus,
+        mem_bytes=spec.resources.mem_bytes,
+        lost_work_s=time.time() - runner.started_at,
+        overshoot=_overshoot(spec, runner.measure()) if measured else 0.0,
+        ending=runner.pod.stop is not None,
+    )
+
+
+def _overshoot(spec: PodSpec, used_bytes: int) -> float:
+    """What containers request together, else what the tasks hold, is what a pod was to use."""
+    requests = [container.requests.memory_bytes for container in spec.containers]
+    requested_bytes = sum(filter(None, requests)) if all(requests) else spec.resources.mem_bytes
+    return max(0.0, used_bytes / requested_bytes - 1) if requested_bytes else 0.0

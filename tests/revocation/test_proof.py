@@ -1,0 +1,54 @@
+"""Somebody has put what is regular into the reach of a revocation: nothing is killed, and it is said what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.revoking import events, run
+from tests.support.rig import Rig
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+UNIFIED = Path("/sys/fs/cgroup/unified")
+Pods = dict[str, dict[str, Any]]
+
+
+@contextmanager
+def moved_process(pods: Pods) -> Iterator[str]:
+    """The regular pod's first process, in the revocable one's cgroup, in the hierarchy in which revocations kill."""
+    pid = str(pods["web"]["containers"][0]["pid"])
+    home = UNIFIED / Path(f"/proc/{pid}/cgroup").read_text().rpartition("0::/")[2].strip()
+    (UNIFIED / pods["batch"]["cgroup"].lstrip("/") / "cgroup.procs").write_text(pid)
+    yield f"its process {pid}"
+    (home / "cgroup.procs").write_text(pid)
+
+
+@contextmanager
+def misplaced_group(pods: Pods) -> Iterator[str]:
+    """A group of the regular pod's name among the revocable ones."""
+    group = UNIFIED / pods["batch"]["cgroup"].lstrip("/")
+    stray = group.with_name(pods["web"]["pod"])
+    stray.mkdir()
+    yield "its cgroup lies in the revocable subtree"
+    stray.rmdir()
+
+
+@pytest.mark.parametrize("fault", [moved_process, misplaced_group])
+def test_nothing_is_killed_while_something_regular_is_in_reach(rig: Rig, scheduler: Scheduler, fault: Any) -> None:
+    run(rig, scheduler, rig.pod("web"), rig.pod("batch", revocable=True))
+    pods = {pod["name"]: pod for pod in rig.pods()}
+    before = {name: rig.processes(pod) for name, pod in pods.items()}
+    with fault(pods) as words:
+        for options in (["--all"], ["--task", "batch", "--grace", "5s"]):
+            done = rig.command("revoke", *options, check=False)
+            assert done.returncode == 4 and pods["web"]["pod"] in done.stderr and words in done.stderr
+    assert {name: rig.processes(pod) for name, pod in pods.items()} == before
+    assert len(events(rig, "revocation.refused")) == 2 and events(rig, "revocation.step") == []
+    assert rig.json("revoke", "--all")["state"] == "done"
+    assert rig.processes(pods["web"]) == before["web"]

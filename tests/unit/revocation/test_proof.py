@@ -1,0 +1,52 @@
+"""The blast radius: nothing is killed while anything regular lies in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cgroups import Membership
+from executor.errors import Refused
+from executor.names import PodClass, PodId
+from executor.revocation.proof import check_placement, check_processes, photograph
+
+WEB, BATCH = PodId("pod-000000000001"), PodId("pod-000000000002")
+
+
+def test_revocable_pods_in_their_subtree_may_be_taken() -> None:
+    check_placement({BATCH: PodClass.REVOCABLE}, [BATCH], [WEB])
+    check_placement({BATCH: PodClass.REVOCABLE}, [], [WEB])  # it is being launched: there is nothing yet
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: check_placement({WEB: PodClass.REGULAR}, [], []),
+        lambda: check_placement({BATCH: PodClass.REVOCABLE}, [BATCH, WEB], [WEB]),
+    ],
+    ids=["a regular victim", "a regular pod's cgroup among them"],
+)
+def test_a_regular_pod_in_reach_is_refused_by_name(check: Callable[[], None]) -> None:
+    with pytest.raises(Refused) as caught:
+        check()
+    assert caught.value.subject == WEB
+
+
+def test_a_regular_process_in_reach_is_refused_by_pid() -> None:
+    """Wherever the kernel has this very process: the groups above it, and itself, but no other one."""
+    here = max(Membership.of(os.getpid()).paths.values(), key=len)
+    for reach in {here, str(Path(here).parent)} - {"/"}:
+        with pytest.raises(Refused, match=f"process {os.getpid()}"):
+            check_processes(WEB, [os.getpid()], reach.rstrip("/"))
+    check_processes(WEB, [os.getpid()], f"{here.rstrip('/')}-not/pods/revocable")
+    check_processes(WEB, [2**22 + 1], here.rstrip("/"))  # it has ended
+
+
+def test_a_photograph_has_the_living_with_their_start_times() -> None:
+    picture = photograph(WEB, [os.getpid(), 2**22 + 1], [os.getpid(), os.getppid()])
+    assert [process.pid for process in picture.first] == [os.getpid()]
+    assert {process.pid for process in picture.others} == {os.getppid()}
+    assert all(process.started > 0 for process in picture.first | picture.others)

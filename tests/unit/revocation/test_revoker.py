@@ -1,0 +1,100 @@
+"""Requests by their ids, and what the framework hears, on a node without pods: nothing is left to do but to tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cgroups import Hierarchies, Tree
+from executor.config import RevocationSection
+from executor.errors import NotFound, Refused
+from executor.pod.urgency import Urgency
+from executor.revocation.announcement import Correspondence
+from executor.revocation.receipt import Receipt, State
+from executor.revocation.revoker import Revoker
+
+ALL = {"id": "r-1", "select": {"all": True}}
+
+
+class Node:
+    def __init__(self, directory: Path) -> None:
+        (directory / "mesos/pods/revocable").mkdir(parents=True)
+        tree = Tree(Hierarchies({}, directory), "/mesos")
+        self.given: list[Receipt] = []
+        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.revoker = Revoker(RevocationSection(), tree, Urgency([], tree.root), list, self._on_receipt)
+        self.framework = Correspondence(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        self.given.append(receipt)
+        self.framework.tell(receipt)
+
+    async def message(self, **request: Any) -> dict[str, Any]:
+        """What the framework is answered."""
+        self.framework.take(json.dumps({"revoke": request}).encode())
+        async with asyncio.timeout(5):
+            answer = await self.sent.get()
+        await asyncio.sleep(0.01)
+        assert self.sent.empty(), "one answer"
+        return answer
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+async def test_a_repeated_id_is_carried_out_once_whatever_way_it_comes(node: Node) -> None:
+    first = node.revoker.take(ALL)
+    second = node.revoker.take({**ALL, "reason": "asked again"})
+    assert second.task is first.task and (first.repeated, second.repeated) == (False, True)
+    receipt = await node.revoker.outcome(first)
+    assert receipt.state is State.DONE and await node.revoker.outcome(second) is receipt
+    assert len(node.given) == 1
+
+
+async def test_a_request_that_is_sent_again_is_answered_again(node: Node) -> None:
+    """A MESSAGE may get lost on either way."""
+    first = await node.message(**ALL)
+    assert first["revocation"]["state"] == "done"
+    assert await node.message(**ALL) == first
+    assert len(node.given) == 1
+
+
+@pytest.mark.parametrize("change", [{"select": {"tasks": ["a"]}}, {"grace": "5s"}, {"dry_run": True}])
+async def test_an_id_of_another_request_is_refused(node: Node, change: dict[str, Any]) -> None:
+    """Nobody may take the receipt of something else for his own."""
+    await node.message(**ALL)
+    answer = await node.message(**(ALL | change))
+    assert answer["error"]["subject"] == "revocation r-1" and answer["error"]["id"] == "r-1"
+    with pytest.raises(Refused):
+        node.revoker.take(ALL | change)
+    assert len(node.given) == 1
+
+
+async def test_a_dry_run_is_answered_and_its_id_may_be_used_for_the_real_thing(node: Node) -> None:
+    answer = await node.message(**ALL, dry_run=True)
+    assert answer["revocation"]["state"] == "dry-run"
+    assert (await node.message(**ALL))["revocation"]["state"] == "done"
+
+
+async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node: Node) -> None:
+    wanted = {"id": "r-2", "select": {"tasks": ["nobody"]}}
+    for _ in range(2):
+        answer = await node.message(**wanted)
+        assert (answer["error"]["id"], answer["error"]["subject"]) == ("r-2", "task nobody")
+    with pytest.raises(NotFound):
+        await node.revoker.outcome(node.revoker.take(wanted))
+
+
+async def test_who_waits_may_go_and_the_revocation_goes_on(node: Node) -> None:
+    taken = node.revoker.take(ALL)
+    waiting = asyncio.ensure_future(node.revoker.outcome(taken))
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await taken.task).state is State.DONE
