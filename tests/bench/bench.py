@@ -70,6 +70,13 @@ class Harness:
         await until(lambda: all(runner.pod.state is State.RUNNING for runner in runners))
         return runners
 
+    async def revoke(self) -> float:
+        """Every revocable pod; milliseconds until all were dead."""
+        receipt = await self.revoker.take({"select": {"all": True}}).task
+        if receipt.state != "done" or receipt.regular is None or not receipt.regular.unchanged:
+            raise RuntimeError(f"the revocation went wrong: {receipt}")
+        return receipt.time_to_free_ms
+
     async def down(self, runners: list[PodRunner]) -> None:
         for runner in runners:
             runner.post(Stop(StopCause.KILL, 0.0))
@@ -111,12 +118,15 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
 
 
 async def _all(harness: Harness, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:
+    from tests.bench import disturbance
+
     await _share_image(harness.rig)
     one, five = _bare(harness, ("sleep", "100000")), _bare(harness, FIVE)
     return {
         "launch_1_vs_bare": await _launch(harness, one, 1, 5 if quick else 15, 1.15, tell),
         "launch_50_vs_bare": await _launch(harness, one, 20 if quick else 50, 2 if quick else 3, 1.2, tell),
-        "revoke_50x5_vs_cgroup_kill": await _revoke(harness, five, 50, 2 if quick else 4, tell),
+        "revoke_50x5_vs_cgroup_kill": await _revoke(harness, five, 50, 3 if quick else 5, tell),
+        "p99_during_revocation_vs_before": await disturbance.measure(harness, five, 2 if quick else 5, tell),
     }
 
 
@@ -164,14 +174,11 @@ async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Ca
     regular = await harness.up(3)
     for turn in range(turns):
         await harness.up(count, revocable=True, command=FIVE)
-        receipt = await harness.revoker.take({"select": {"all": True}}).task
-        if receipt.state != "done" or receipt.regular is None or not receipt.regular.unchanged:
-            raise RuntimeError(f"the revocation went wrong: {receipt}")
-        ours.append(receipt.time_to_free_ms)
+        ours.append(await harness.revoke())
         await until(lambda: len(harness.pods) == len(regular))
         names = [f"five-{turn}-{number}" for number in range(count)]
         await asyncio.to_thread(bare.many, names, bare.up, AT_ONCE)
-        theirs.append(await _bare_kill(f"{harness.rig.cgroup}/bare"))
+        theirs.append(await bare_kill(f"{harness.rig.cgroup}/bare"))
         await asyncio.to_thread(bare.many, names, bare.down, AT_ONCE)
         tell(f"  turn {turn + 1}: revocation {ours[-1]:.1f} ms, bare cgroup.kill {theirs[-1]:.1f} ms")
     await harness.down(regular)
@@ -183,7 +190,7 @@ async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Ca
     return Target(ratio, 1.3)
 
 
-async def _bare_kill(path: str) -> float:
+async def bare_kill(path: str) -> float:
     """One write to cgroup.kill, and the wait for populated 0."""
     directory = Path("/sys/fs/cgroup/unified") / path.lstrip("/")
     begin = time.perf_counter()

@@ -1,76 +1,126 @@
 """A steady load of HTTP requests on one address, without retries: what a client of a regular pod notices.
 
-with Load(ip, 8080) as load:
-    before = load.window()
-    ...
-    during = load.window()
-    assert not load.failures
+    with Load(ip, 8080) as load:
+        begin = time.monotonic()
+        ...
+        load.stop()
+        during = load.latencies_ms(begin, time.monotonic())
+        assert not load.failures
+
+The client stands for another machine, so it is a process of its own with a real-time priority: what it measures is how
+long the server was kept from answering, not how long it waited for a CPU itself.
 """
 
 from __future__ import annotations
 
-import http.client
+import argparse
+import contextlib
+import json
 import math
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 TIMEOUT_S = 5.0
+CLIENTS, INTERVAL_S = 4, 0.02
 
 
 class Load:
-    """`clients` threads; each sends a request every `interval_s`, on a new connection, late ones at once."""
+    """CLIENTS threads; each sends a request every INTERVAL_S, on a new connection, late ones at once."""
 
-    def __init__(self, host: str, port: int, *, clients: int = 4, interval_s: float = 0.02) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self.failures: list[str] = []
-        self._address = host, port
-        self._interval_s = interval_s
-        self._latencies_ms: list[float] = []
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
+        self._requests: list[tuple[float, float]] = []
+        self._command = [sys.executable, "-m", "tests.support.load", host, str(port)]
+        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        root = Path(__file__).resolve().parents[2]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(self._command, cwd=root, stdin=pipe, stdout=pipe, text=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(TIMEOUT_S + 1)
+        self.stop()
 
-    def window(self) -> list[float]:
-        """Latencies in ms of the requests that ended since the last call."""
-        taken, self._latencies_ms = self._latencies_ms, []
-        return taken
+    def stop(self) -> None:
+        """No more requests; those that were sent are counted. Idempotent."""
+        if self._process is not None:
+            output, _ = self._process.communicate()
+            self._process = None
+            found = json.loads(output)
+            self.failures += found["failures"]
+            self._requests += [(begin, end) for begin, end in found["requests"]]
 
-    def _client(self) -> None:
-        due = time.monotonic()
-        while not self._over.wait(max(0.0, due - time.monotonic())):
-            due = max(due + self._interval_s, time.monotonic())
-            begin = time.monotonic()
-            try:
-                self._ask()
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(f"{type(error).__name__}: {error}")
-            else:
-                self._latencies_ms.append((time.monotonic() - begin) * 1e3)
-
-    def _ask(self) -> None:
-        connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT_S)
-        try:
-            connection.request("GET", "/")
-            answer = connection.getresponse()
-            if answer.status != 200 or answer.read() != b"here\n":
-                raise http.client.HTTPException(f"status {answer.status}")
-        finally:
-            connection.close()
+    def latencies_ms(self, begin_s: float, end_s: float) -> list[float]:
+        """Of the requests that were under way at some time between these (CLOCK_MONOTONIC). After `stop`."""
+        return [(end - begin) * 1e3 for begin, end in self._requests if begin < end_s and end > begin_s]
 
 
-def percentile(values: list[float], quantile: float) -> float:
+def percentile(values: Sequence[float], quantile: float) -> float:
     """By the nearest rank; 0 of none."""
     ranked = sorted(values)
     return ranked[max(0, math.ceil(quantile / 100 * len(ranked)) - 1)] if ranked else 0.0
+
+
+class _Clients:
+    def __init__(self, host: str, port: int) -> None:
+        self.failures: list[str] = []
+        self.requests: list[tuple[float, float]] = []
+        self._address = host, port
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(CLIENTS)]
+
+    def run(self) -> None:
+        """Until standard input ends."""
+        for thread in self._threads:
+            thread.start()
+        sys.stdin.read()
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _client(self, number: int) -> None:
+        due = time.monotonic() + number * INTERVAL_S / CLIENTS
+        while not self._over.wait(max(0.0, due - time.monotonic())):
+            due = max(due + INTERVAL_S, time.monotonic())
+            begin = time.monotonic()
+            try:
+                self._ask()
+            except OSError as error:
+                self.failures.append(f"{type(error).__name__}: {error}")
+            self.requests.append((begin, time.monotonic()))
+
+    def _ask(self) -> None:
+        answer = b""
+        with socket.create_connection(self._address, timeout=TIMEOUT_S) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while part := connection.recv(4096):
+                answer += part
+        if b" 200 " not in answer.split(b"\r\n", 1)[0] or not answer.endswith(b"here\n"):
+            raise OSError(f"the answer is {answer!r}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.support.load")
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    arguments = parser.parse_args()
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+    clients = _Clients(arguments.host, arguments.port)
+    clients.run()
+    json.dump({"failures": clients.failures, "requests": clients.requests}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
