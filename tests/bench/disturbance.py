@@ -57,7 +57,7 @@ async def measure(harness: Harness, bare: Bare, turns: int, tell: Callable[[str]
     p99 = [percentile(part, 99) for part in (before, during, beside)]
     counts = [len(part) for part in (before, during, beside)]
     tell(
-        f"p99 of requests to a regular pod: {p99[0]:.1f} ms before ({counts[0]}), {p99[1]:.1f} ms while {PODS} pods are "
+        f"p99 of a regular pod: {p99[0]:.1f} ms before ({counts[0]}), {p99[1]:.1f} ms while {PODS} pods are "
         f"revoked ({counts[1]}), {p99[2]:.1f} ms during a bare cgroup.kill ({counts[2]})"
     )
     return Target(p99[1] / p99[0], 1.5)
