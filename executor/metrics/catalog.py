@@ -110,6 +110,7 @@ REVOCATION_FREED_MEMORY: Final = _counter(
 INFO: Final = _gauge("info", "Always 1; who this is.", "version", "framework", "executor", "agent")
 SUBSCRIBED: Final = _gauge("subscribed", "Whether the agent has ever taken this executor's subscription.")
 UNACKNOWLEDGED: Final = _gauge("unacknowledged_updates", "Status updates that the agent has not acknowledged yet.")
+LEAKED: Final = _gauge("pods_leaked", "Ended pods of which something could not be removed yet.")
 PODS: Final = _gauge("pods", "Living pods.", "class", "state")
 LAUNCHES: Final = _gauge("launches_under_way", "Pods whose set-up or start is under way.")
 LAUNCHES_WAITING: Final = _gauge("launches_waiting", "Pods that wait for a place to be set up ([pods] max_launching).")
@@ -140,8 +141,8 @@ FROM_EVENTS: Final = (
     REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
-    INFO, SUBSCRIBED, UNACKNOWLEDGED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU, USED_MEMORY,
-    PRESSURE, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
+    INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,
+    USED_MEMORY, PRESSURE, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
 BY_COMMAND: Final = (UP, SILENT)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

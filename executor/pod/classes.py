@@ -19,6 +19,7 @@ from cgroups import UNLIMITED, CgroupBusy, Limits, qos
 from executor.log import get_logger
 from executor.names import PodClass, PodId
 from executor.pod import roles
+from executor.pod.tasks import to_the_end
 
 if TYPE_CHECKING:
     from cgroups import Tree
@@ -94,7 +95,8 @@ class Classes:
                 used_bytes = self._tree.subtree(pod_class).memory_bytes() or 0
                 piece_bytes = max(wanted.memory_max_bytes or 0, used_bytes - PIECE_BYTES)
                 try:
-                    await asyncio.to_thread(self._apply, pod_class, replace(wanted, memory_max_bytes=piece_bytes))
+                    piece = replace(wanted, memory_max_bytes=piece_bytes)
+                    await to_the_end(asyncio.to_thread(self._apply, pod_class, piece))
                 except CgroupBusy as error:
                     self._apply(pod_class, replace(wanted, memory_max_bytes=None))
                     self._say_kept(pod_class, error)

@@ -13,13 +13,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from executor.log import get_logger
-
 if TYPE_CHECKING:
-    from executor.pod.node import Node
     from executor.pod.runner import PodRunner
-
-log = get_logger(__name__)
 
 PAUSES_S = (1.0, 5.0, 30.0, 120.0, *(300.0 for _ in range(10)))
 """About an hour together."""
@@ -28,12 +23,13 @@ PAUSES_S = (1.0, 5.0, 30.0, 120.0, *(300.0 for _ in range(10)))
 class Leftovers:
     """`pauses_s` are those before each try."""
 
-    def __init__(self, node: Node, pauses_s: Sequence[float] = PAUSES_S) -> None:
-        self._node = node
+    def __init__(self, pauses_s: Sequence[float] = PAUSES_S) -> None:
         self._pauses_s = pauses_s
         self._left: set[PodRunner] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._now = asyncio.Event()
+        self._turn = asyncio.Lock()
+        """One at a time: a plugin that hangs must not hold up the tear-down of others."""
 
     def __len__(self) -> int:
         """Pods of which something is left."""
@@ -58,7 +54,7 @@ class Leftovers:
     async def _release(self, runner: PodRunner) -> None:
         for pause_s in self._pauses_s:
             last = await self._pause(pause_s)
-            async with self._node.releasing:
+            async with self._turn:
                 leaked = await self._remove(runner)
             if not leaked:
                 self._left.discard(runner)

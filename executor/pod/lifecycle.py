@@ -17,8 +17,8 @@ Invariants. No I/O and no clock. An event that is not in the table for the pod's
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
 every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
 nothing is left behind. A terminal status waits for the tear-down when the pod holds host ports, because Mesos offers
-them anew on that status. TASK_KILLING says that a pod is within its grace, or does not die: one that a revocation ends
-at once is not told of twice.
+them anew on that status; one that fails is tried again for a while first. TASK_KILLING says that a pod is within its
+grace, or does not die: one that a revocation ends at once is not told of twice.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ from executor.pod.model import (
     StopCause,
     Stuck,
     TearDown,
+    TearDownDue,
     Terminate,
     TornDown,
 )
@@ -70,6 +71,8 @@ BACK_OFF_S = (
 )
 BACK_OFF_MAX_S = 300.0
 BACK_OFF_FORGET_S = 600.0
+TEAR_DOWN_AGAIN_S = (1.0, 5.0, 30.0)
+"""What holds a port may be some seconds' trouble; after that Mesos must hear of the task's end all the same."""
 KILLED_CODE = 137  # 128 + SIGKILL
 START_FAILED_CODE = 128  # what container runtimes report for a process that could not be started
 
@@ -335,7 +338,15 @@ def _dead(pod: Pod, _: Dead) -> Step:
 
 
 def _torn_down(pod: Pod, event: TornDown) -> Step:
-    return _final_reports(replace(pod, state=State.ENDED, leaked=event.leaked))
+    pod = replace(pod, leaked=event.leaked)
+    if event.leaked and pod.spec.host_ports and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
+        again = After(TEAR_DOWN_AGAIN_S[pod.tear_downs], TearDownDue())
+        return replace(pod, tear_downs=pod.tear_downs + 1), (again,)
+    return _final_reports(replace(pod, state=State.ENDED))
+
+
+def _tear_down_again(pod: Pod, _: TearDownDue) -> Step:
+    return pod, (TearDown(),)
 
 
 def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:
@@ -411,7 +422,13 @@ _BY_STATE: dict[State, dict[type[Any], Callable[..., Step]]] = {
         Stuck: _note_stuck,
         Dead: _dead,
     },
-    State.TEARING_DOWN: {**_LATE, ContainerExited: _only_record_exit, Stuck: _ignore, TornDown: _torn_down},
+    State.TEARING_DOWN: {
+        **_LATE,
+        ContainerExited: _only_record_exit,
+        Stuck: _ignore,
+        TornDown: _torn_down,
+        TearDownDue: _tear_down_again,
+    },
     State.ENDED: {**_LATE, ContainerExited: _ignore, Stuck: _ignore},
 }
 _TABLE = {(state, event): handler for state, row in _BY_STATE.items() for event, handler in row.items()}

@@ -129,6 +129,11 @@ class TornDown:
     leaked: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class TearDownDue:
+    """What is left of the pod is to be tried again before its end is told."""
+
+
 Event = (
     Launch
     | SandboxReady
@@ -142,6 +147,7 @@ Event = (
     | Dead
     | Stuck
     | TornDown
+    | TearDownDue
 )
 
 
@@ -245,6 +251,7 @@ class Pod:
     stuck: tuple[int, ...] = ()
     exited: bool = False  # every container had ended by itself before the pod's cgroup was killed
     ended_pids: frozenset[int] = frozenset()  # first processes that ended without anybody's SIGKILL, or for memory
+    tear_downs: int = 0  # how often it was tried in vain
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 
     @property

@@ -37,7 +37,7 @@ class Pods:
         self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
         self._ended: deque[PodRunner] = deque(maxlen=REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.leftovers = Leftovers(node)
+        self.leftovers = Leftovers()
 
     def __iter__(self) -> Iterator[PodRunner]:
         return iter(list(self._living.values()))

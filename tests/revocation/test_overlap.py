@@ -14,7 +14,7 @@ from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
-AFTERWARDS_S = 1.0
+AFTERWARDS_S = 0.5
 """How long the revoked set is looked at after the receipt."""
 HANGING = {"lifecycle": {"preStop": {"exec": {"command": ["sleep", "1000"]}}}}
 
@@ -122,9 +122,9 @@ def test_a_deadline_bounds_the_grace_of_those_whose_labels_match(rig: Rig, sched
     assert {name: after[name] for name in ("web", "high")} == {name: before[name] for name in ("web", "high")}
 
 
-@pytest.mark.parametrize("grace", ["20ms", "60ms", "120ms"])
+@pytest.mark.parametrize("grace", ["20ms", "60ms"])
 def test_a_hook_that_is_just_being_started_does_not_outlive_its_pod(rig: Rig, scheduler: Scheduler, grace: str) -> None:
-    """It takes some 50 ms until a hook runs; the end of the grace comes before, in the middle, and after that."""
+    """It takes some 50 ms until a hook runs; the end of the grace comes before that, and in its middle."""
     names = [f"hooked{n}" for n in range(6)]
     run(rig, scheduler, rig.pod("web"), *(rig.pod(name, revocable=True, container=HANGING) for name in names))
     before = regular(rig)

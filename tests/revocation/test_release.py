@@ -5,6 +5,7 @@ at its end is another executor's to release.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import events, regular, run
-from tests.support.rig import Rig, wait_for
+from tests.support.rig import NETWORK, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -51,7 +52,11 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Plugin:
 def rig(plugin: Plugin) -> Iterator[Rig]:
     with Rig(config={"CNI_PLUGIN_DIRS": f"{plugin.directory},/usr/lib/cni"}) as node:
         path = node.cni_config / "10-podnet.conf"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"type": "flaky"}))
+        bridge = json.loads(path.read_text()) | {"type": "flaky"}
+        path.unlink()
+        chain = [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}]
+        document = {"cniVersion": "0.3.1", "name": NETWORK, "plugins": chain}
+        path.with_suffix(".conflist").write_text(json.dumps(document))
         yield node
 
 
@@ -65,14 +70,28 @@ def test_what_a_plugin_could_not_release_is_released_while_the_executor_lives(
     assert receipt["state"] == "done", "what was borrowed is free, whatever becomes of the address"
     scheduler.wait_status("batch", "TASK_GONE", 30)
     assert wait_for(lambda: events(rig, "pod.leaked") or None, 20)
-    assert rig.leaks()["ips"] == 2
+    assert rig.leaks()["ips"] == 2 and "pods_leaked 1" in rig.command("metrics").stdout
     plugin.works()
     released = wait_for(lambda: events(rig, "pod.released") or None, 30)
     assert released and released[0]["task"] == "batch"
     left = rig.leaks()
     assert left["ips"] == left["netns"] == left["containers"] == left["snapshots"] == 1
-    assert regular(rig) == before
+    assert regular(rig) == before and "pods_leaked 0" in rig.command("metrics").stdout
     assert "pod.released" in [event["code"] for event in rig.json("why", "batch")["events"]]
+
+
+def test_a_port_is_free_when_mesos_hears_so(rig: Rig, scheduler: Scheduler, plugin: Plugin) -> None:
+    """It offers the port again on the last status: that waits as long as the port is held."""
+    port = {"ports": [{"containerPort": 80, "hostPort": 31007}]}
+    run(rig, scheduler, rig.pod("web"), rig.pod("server", revocable=True, ports=31007, container=port))
+    plugin.breaks("fail")
+    assert rig.json("revoke", "--all")["state"] == "done"
+    assert wait_for(lambda: events(rig, "pod.leaked") or None, 20)
+    time.sleep(0.5)
+    assert scheduler.states("server")[-1] == "TASK_KILLING"
+    plugin.works()
+    scheduler.wait_status("server", "TASK_GONE", 30)
+    assert rig.leaks()["ips"] == 1
 
 
 @pytest.mark.parametrize("how", ["fail", "hang"])

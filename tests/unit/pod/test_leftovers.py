@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 from executor.log import get_logger
-from executor.pod.leftovers import PAUSES_S, Leftovers
+from executor.pod.leftovers import Leftovers
 
 
 class Pod:
@@ -31,8 +30,7 @@ class Pod:
 
 
 def leftovers(*pauses_s: float) -> Leftovers:
-    node: Any = SimpleNamespace(releasing=asyncio.Semaphore(1))
-    return Leftovers(node, pauses_s or PAUSES_S)
+    return Leftovers(pauses_s)
 
 
 def take(into: Leftovers, pod: Any) -> None:

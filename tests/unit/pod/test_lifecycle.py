@@ -40,6 +40,7 @@ from executor.pod.model import (
     StopCause,
     Stuck,
     TearDown,
+    TearDownDue,
     Terminate,
     TornDown,
 )
@@ -247,38 +248,6 @@ def test_a_harder_stop_overtakes_and_a_softer_one_does_not_slow_down() -> None:
     assert reports(finish(pod)[1]) == [(TaskState.KILLED, None)], "the first cause is the outcome"
 
 
-GRACES_S = st.one_of(st.none(), st.just(0.0), st.floats(0.1, 100))
-
-
-@given(st.lists(st.tuples(st.floats(0, 20), st.sampled_from(list(StopCause)), GRACES_S), min_size=1, max_size=8))
-def test_of_any_number_of_stops_the_earliest_end_holds(stops: list[tuple[float, StopCause, float | None]]) -> None:
-    """No request waits behind another one's grace, and none gives a pod more time than another one left it."""
-    pod, now_s, began = running(), 0.0, list[tuple[float, float]]()
-    due: list[tuple[float, Event]] = []
-    for pause_s, cause, grace_s in stops:
-        now_s += pause_s
-        due.append((now_s, Stop(cause, grace_s)))
-        began.append((now_s, pod.spec.termination_grace_s if grace_s is None else grace_s))
-    while pod.state is not State.DESTROYING:
-        due.sort(key=lambda each: each[0])
-        now_s, event = due.pop(0)
-        pod, effects = step(pod, event)
-        due += [(now_s + effect.delay_s, effect.event) for effect in effects if isinstance(effect, After)]
-    assert now_s == pytest.approx(min(at_s + grace_s for at_s, grace_s in began))
-
-
-def test_who_ended_by_himself_is_told_from_who_was_killed_in_the_middle_of_his_grace() -> None:
-    asked, _ = play(running(spec("a", "b")), Stop(StopCause.REVOKED, 60.0), ContainerExited("a", 0))
-    assert play(asked, ContainerExited("b", 143))[0].exited
-    overtaken, _ = play(asked, REVOKE, ContainerExited("b", 137))
-    assert overtaken.state is State.DESTROYING and not overtaken.exited
-    assert not play(asked, GraceOver())[0].exited
-    assert not play(begin(spec()), Launch(), REVOKE)[0].exited, "it never ran"
-    always = running(spec(policy=RestartPolicy.ALWAYS))
-    assert play(always, ContainerExited("app", 1), REVOKE)[0].exited, "it was waiting for its restart"
-    assert not play(always, ContainerExited("app", 1), RestartDue("app"), REVOKE)[0].exited, "a restart was under way"
-
-
 def test_first_processes_that_ended_by_themselves_are_remembered() -> None:
     always = running(spec("a", "b", policy=RestartPolicy.ALWAYS))
     pod, _ = play(always, ContainerExited("a", 1), RestartDue("a"), ContainerStarted("a", 7), ContainerExited("a", 0))
@@ -318,6 +287,19 @@ def test_host_ports_are_free_before_mesos_hears_of_the_end() -> None:
     pod, effects = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
     assert effects[-1] == TearDown() and reports(effects) == []
     assert reports(play(pod, TornDown())[1]) == [(TaskState.FINISHED, None)]
+
+
+def test_host_ports_that_could_not_be_given_back_are_tried_again_before_mesos_hears_of_the_end() -> None:
+    pod, _ = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
+    for pause_s in lifecycle.TEAR_DOWN_AGAIN_S:
+        pod, effects = step_list(pod, TornDown(("network: busy",)))
+        assert effects == [After(pause_s, TearDownDue())] and pod.state is State.TEARING_DOWN
+        pod, effects = step_list(pod, TearDownDue())
+        assert effects == [TearDown()]
+    ended, effects = step_list(pod, TornDown())
+    assert reports(effects) == [(TaskState.FINISHED, None)] and ended.leaked == ()
+    ended, effects = step_list(pod, TornDown(("network: busy",)))
+    assert reports(effects) == [(TaskState.FINISHED, None)] and ended.leaked, "not for ever"
 
 
 def test_in_a_group_each_task_is_told_when_its_container_ends() -> None:
@@ -372,6 +354,8 @@ EVENTS: list[Event] = [
     Dead(),
     Stuck((1,)),
     TornDown(),
+    TornDown(("network: busy",)),
+    TearDownDue(),
 ]
 
 
