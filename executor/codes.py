@@ -94,7 +94,9 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
-        "pod.log_rotated": _info("A container's log file reached [pods] log_max_bytes; `size_bytes` went to `.1`."),
+        "pod.log_rotated": _info(
+            "A container's log file reached [pods] log_max_bytes; `size_bytes` went to older files."
+        ),
         "pod.log_dropped": _warning(
             "A container wrote while its log was copied, and the file system can only truncate: that much is lost.",
             "Put the agent's work directory on ext4 or XFS.",
