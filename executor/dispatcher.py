@@ -11,18 +11,18 @@ update is acknowledged, or when the grace that Mesos gives an executor is over.
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from executor import statuses, views
-from executor.errors import ExecutorError, InvalidTask, Refused
+from executor.errors import ExecutorError, InvalidTask
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
 from executor.log import get_logger
+from executor.mailbox import Mailbox
 from executor.mesos import events
-from executor.mesos.status import Capabilities
+from executor.mesos.status import Capabilities, TaskState
 from executor.names import PodClass, RevocationId, TaskId
 from executor.pod import roles
 from executor.pod.logfiles import rotate_all
@@ -31,7 +31,6 @@ from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
 from executor.pod.table import Pods
 from executor.pod.weight import WeightGuard
-from executor.revocation import announcement
 from executor.revocation.revoker import Revoker
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from executor.pod.runner import PodRunner
     from executor.pod.spec import PodSpec
     from executor.revocation.governor import Governor
-    from executor.revocation.receipt import Receipt
 
 log = get_logger(__name__)
 
@@ -55,8 +53,9 @@ class Dispatcher:
     ) -> None:
         self.node = node
         self.environment = environment
+        self._mailbox = Mailbox(driver.message)
         self.pods = Pods(node, self._report, self._ended)
-        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._on_receipt, self.stop)
+        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._mailbox.receipt, self.stop)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
@@ -66,7 +65,6 @@ class Dispatcher:
         self._reaper = reaper
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._clean = False
         pods = node.config.pods
         self._policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
@@ -135,7 +133,7 @@ class Dispatcher:
             case events.Kill():
                 self._kill(event)
             case events.Message():
-                self._message(event.data)
+                self._mailbox.take(event.data, self.revoker)
             case events.Shutdown():
                 if not self._stopping.done():
                     self._stopping.set_result(event)
@@ -151,6 +149,9 @@ class Dispatcher:
         known = [task for task in tasks if (pod := self.pods.by_task(task)) and task not in pod.pod.reported]
         if known:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
+            return
+        if self._stopping.done():
+            self._turn_away(tasks)
             return
         for update in self._farewell.launched(tasks):
             self._driver.update(update)
@@ -175,8 +176,12 @@ class Dispatcher:
         """What only this node and its configuration can know of a pod."""
         configured = self.node.config.roles
         roles.check(configured.namespace_to_role, configured.limits, spec)
-        if self._stopping.done():
-            raise Refused("the executor is shutting down", subject=f"task {spec.task_ids[0]}")
+
+    def _turn_away(self, tasks: tuple[TaskId, ...]) -> None:
+        """A launch that came too late for this executor. As Mesos itself answers one for an executor that ends."""
+        log.warning("launch came while the executor ends", code="executor.launch_dropped", tasks=list(tasks))
+        message = "the executor was ending when the launch came (launch it again: that starts a new executor)"
+        self._send(Report(tasks, TaskState.DROPPED, "REASON_EXECUTOR_TERMINATED", message))
 
     def _refuse(self, tasks: tuple[TaskId, ...], error: ExecutorError) -> None:
         log.warning("launch refused", code="pod.refused", tasks=list(tasks), error=error)
@@ -227,31 +232,6 @@ class Dispatcher:
         if self._farewell.held and not len(self.pods):
             self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
-    # --- messages --------------------------------------------------------------------------------------------
-
-    def _message(self, data: bytes) -> None:
-        """A framework's MESSAGE: {"revoke": {...}} is the one request there is. Whatever else it is, it is answered."""
-        self._spawn(self._answer(data))
-
-    async def _answer(self, data: bytes) -> None:
-        try:
-            _, task = self.revoker.take(announcement.request(data))
-            await task
-        except ExecutorError as error:
-            log.warning("message refused", code="executor.message_refused", error=error)
-            refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
-            self._driver.message(json.dumps({"error": refusal}).encode())
-
-    def _on_receipt(self, receipt: Receipt) -> None:
-        announcement.log_receipt(receipt)
-        if receipt.state not in ("dry-run", "refused"):
-            self._driver.message(json.dumps({"revocation": receipt.document()}).encode())
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     # --- the end ---------------------------------------------------------------------------------------------
 
     async def _end(self, shutdown: events.Shutdown) -> None:
@@ -274,11 +254,20 @@ class Dispatcher:
         Mesos may end this process any moment from here on.
         """
         held = self._farewell.release()
+        late = asyncio.create_task(self._answer_late())
         outcome = "everything is released" if self._clean else "the grace was over"
         log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=len(held))
         for update in held:
             self._driver.update(update)
+        await asyncio.sleep(0)  # what came since is answered before the end is waited for
         await self._driver.drained(EXIT_MARGIN_S)
+        late.cancel()
+
+    async def _answer_late(self) -> None:
+        """The events that come when nothing can be run any more."""
+        async for event in self._driver.events():
+            if isinstance(event, events.Launch):
+                self._turn_away(tuple(TaskId(task["task_id"]["value"]) for task in event.tasks))
 
     # --- what the control socket shows -----------------------------------------------------------------------
 
