@@ -20,7 +20,6 @@ from executor.errors import ExecutorError, InvalidTask
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
 from executor.log import get_logger
-from executor.mailbox import Mailbox
 from executor.mesos import events
 from executor.mesos.status import Capabilities, TaskState
 from executor.names import PodClass, RevocationId, TaskId
@@ -31,6 +30,7 @@ from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
 from executor.pod.table import Pods
 from executor.pod.weight import WeightGuard
+from executor.revocation import announcement
 from executor.revocation.revoker import Revoker
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from executor.pod.runner import PodRunner
     from executor.pod.spec import PodSpec
     from executor.revocation.governor import Governor
+    from executor.revocation.receipt import Receipt
 
 log = get_logger(__name__)
 
@@ -53,9 +54,9 @@ class Dispatcher:
     ) -> None:
         self.node = node
         self.environment = environment
-        self._mailbox = Mailbox(driver.message)
         self.pods = Pods(node, self._report, self._ended)
-        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._mailbox.receipt, self.stop)
+        self.revoker = Revoker(node.config.revocation, node.tree, lambda: self.pods, self._on_receipt, self.stop)
+        self._correspondence = announcement.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
@@ -133,7 +134,7 @@ class Dispatcher:
             case events.Kill():
                 self._kill(event)
             case events.Message():
-                self._mailbox.take(event.data, self.revoker)
+                self._correspondence.take(event.data)
             case events.Shutdown():
                 if not self._stopping.done():
                     self._stopping.set_result(event)
@@ -231,6 +232,10 @@ class Dispatcher:
     def _end_if_idle(self) -> None:
         if self._farewell.held and not len(self.pods):
             self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        announcement.log_receipt(receipt)
+        self._correspondence.tell(receipt)
 
     # --- the end ---------------------------------------------------------------------------------------------
 

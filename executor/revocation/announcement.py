@@ -4,14 +4,50 @@ MESSAGE each way: {"revoke": {...}} and {"revocation": {...}}.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from executor.errors import InvalidRequest
+from executor.errors import ExecutorError, InvalidRequest
 from executor.log import get_logger
 from executor.revocation.receipt import Receipt, State
 
+if TYPE_CHECKING:
+    from executor.revocation.revoker import Revoker
+
 log = get_logger(__name__)
+
+
+class Correspondence:
+    """With the framework: `send` takes one MESSAGE's bytes. Owns the tasks that wait for receipts."""
+
+    def __init__(self, revoker: Revoker, send: Callable[[bytes], None]) -> None:
+        self._revoker = revoker
+        self._send = send
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, data: bytes) -> None:
+        """A framework's MESSAGE. Whatever it is, it is answered."""
+        task = asyncio.ensure_future(self._answer(data))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def tell(self, receipt: Receipt) -> None:
+        """What came of a revocation, whoever asked for it."""
+        if receipt.state not in (State.DRY_RUN, State.REFUSED):
+            self._send(json.dumps({"revocation": receipt.document()}).encode())
+
+    async def _answer(self, data: bytes) -> None:
+        try:
+            _, task = self._revoker.take(request(data))
+            await task
+        except ExecutorError as error:
+            log.warning("message refused", code="executor.message_refused", error=error)
+            refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
+            self._send(json.dumps({"error": refusal}).encode())
+        except Exception:
+            log.exception("defect while answering a message", code="executor.defect", trigger="Message")
 
 
 def request(data: bytes) -> object:

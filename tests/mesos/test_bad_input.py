@@ -161,7 +161,10 @@ PODS = {
         reason=FAILED,
     ),
     "no-network": Bad(
-        r"^network 'nowhere': no such CNI network \(/.*/cni has: podnet\)", task=network("nowhere"), reason=FAILED
+        r"^/.*/30-garbage.conf: may be the configuration of network 'nowhere', but not JSON: .*"
+        r" \(mend the file or remove it\)",
+        task=network("nowhere"),
+        reason=FAILED,
     ),
     "network-without-plugin": Bad(r"^.*/20-broken.conf.*no-such-plugin.*", task=network("broken"), reason=FAILED),
     "network-of-garbage": Bad(r"^.*/30-garbage.conf.*", task=network("garbage"), reason=FAILED),

@@ -84,7 +84,7 @@ class Rig:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if isinstance(error, Exception):  # nobody wonders about an interrupt
             self.keep_evidence()
         self.close()
 
