@@ -165,10 +165,8 @@ class Sandbox:
     async def _disconnect(self) -> None:
         if self.netns is None:
             return
-        try:
-            await self._node.cni.detach(self._pod, self.netns)
-        finally:  # what could not be detached stays on record, and is detached again without the namespace
-            await self._node.cni.close_namespace(self.netns)
+        await self._node.cni.detach(self._pod, self.netns)
+        await self._node.cni.close_namespace(self.netns)
 
     async def _remove_cgroup(self) -> None:
         self._node.classes.release(self._pod)

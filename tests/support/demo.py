@@ -104,6 +104,7 @@ def _play(rig: Rig, story: Story, arguments: argparse.Namespace) -> dict[str, An
             "statuses": {state: counts[state] for state in ("TASK_RUNNING", "TASK_GONE")},
             "reasons": dict(reasons),
         }
+        story.tell("the framework is done: SHUTDOWN to the executor, which ends the regular pods in order")
         _end(scheduler, rig, agent_id, [task["task_id"]["value"] for task in regular])
     result["leaks"] = rig.wait_clean()
     return result
