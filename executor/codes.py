@@ -54,6 +54,10 @@ CODES: Final = MappingProxyType(
         ),
         "executor.cgroups_left": _warning("The executor's own cgroups could not be removed.", "`gc` removes them."),
         "executor.event_refused": _warning("An event from the agent could not be carried out.", "See `error`."),
+        "executor.launch_dropped": _warning(
+            "A launch came while the executor ended: TASK_DROPPED (or TASK_LOST), REASON_EXECUTOR_TERMINATED.",
+            "Nothing: the framework launches it again.",
+        ),
         "executor.message_refused": _warning(
             "A framework's message was not understood.", "Mend the framework: `error`."
         ),
@@ -69,7 +73,7 @@ CODES: Final = MappingProxyType(
         ),
         "pod.accepted": _info("A launch was read and became a pod."),
         "pod.refused": _warning(
-            "A launch cannot work: TASK_FAILED, REASON_TASK_INVALID.", "Mend the field in `subject`."
+            "A launch cannot work here: TASK_FAILED; the reason tells whose fault it is.", "Mend what `error` names."
         ),
         "pod.duplicate": _warning("A launch of a task that is here already; ignored.", "Look at the framework."),
         "pod.unknown": _warning(
@@ -100,7 +104,9 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
-        "pod.log_rotated": _info("A container's log file reached [pods] log_max_bytes; `size_bytes` went to `.1`."),
+        "pod.log_rotated": _info(
+            "A container's log file reached [pods] log_max_bytes; `size_bytes` went to older files."
+        ),
         "pod.log_dropped": _warning(
             "A container wrote while its log was copied, and the file system can only truncate: that much is lost.",
             "Put the agent's work directory on ext4 or XFS.",

@@ -116,7 +116,12 @@ class PodsSection:
     start_timeout_s: float = _key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
     max_launching: int = _key(8, "How many pods are launched at the same time.", least=1, most=1000)
     pids_max: int = _key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
-    log_max_bytes: int = _key(67108864, "Size at which a container's log file is rotated, bytes; 0: never.", least=0)
+    log_max_bytes: int = _key(
+        67108864,
+        "Size at which a container's log file is rotated, bytes; 0: never. It is looked at every 5 s, each 0.25 s where"
+        " much is written: what comes in between it may pass it by, the older files do not.",
+        least=0,
+    )
     log_files: int = _key(2, "How many older files of each log are kept.", least=0, most=100)
 
 

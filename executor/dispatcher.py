@@ -17,13 +17,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from executor import statuses, views
-from executor.errors import ExecutorError, InvalidTask, Refused
+from executor.errors import ExecutorError, InvalidTask
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
 from executor.log import get_logger
 from executor.mesos import events
-from executor.mesos.status import Capabilities
-from executor.names import PodClass, RevocationId, TaskId
+from executor.mesos.status import Capabilities, TaskState
+from executor.names import RevocationId, TaskId
 from executor.pod import roles
 from executor.pod.logfiles import rotate_all
 from executor.pod.model import Report, State, Stop, StopCause
@@ -154,6 +154,9 @@ class Dispatcher:
         if known:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
             return
+        if self._stopping.done():
+            self._turn_away(tasks)
+            return
         for update in self._farewell.launched(tasks):
             self._driver.update(update)
         try:
@@ -177,8 +180,12 @@ class Dispatcher:
         """What only this node and its configuration can know of a pod."""
         configured = self.node.config.roles
         roles.check(configured.namespace_to_role, configured.limits, spec)
-        if self._stopping.done():
-            raise Refused("the executor is shutting down", subject=f"task {spec.task_ids[0]}")
+
+    def _turn_away(self, tasks: tuple[TaskId, ...]) -> None:
+        """A launch that came too late for this executor. As Mesos itself answers one for an executor that ends."""
+        log.warning("launch came while the executor ends", code="executor.launch_dropped", tasks=list(tasks))
+        message = "the executor was ending when the launch came (launch it again: that starts a new executor)"
+        self._send(Report(tasks, TaskState.DROPPED, "REASON_EXECUTOR_TERMINATED", message))
 
     def _refuse(self, tasks: tuple[TaskId, ...], error: ExecutorError) -> None:
         log.warning("launch refused", code="pod.refused", tasks=list(tasks), error=error)
@@ -259,27 +266,33 @@ class Dispatcher:
         Mesos may end this process any moment from here on.
         """
         held = self._farewell.release()
+        late = asyncio.create_task(self._answer_late())
         outcome = "everything is released" if self._clean else "something is left"
         log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=len(held))
         for update in held:
             self._driver.update(update)
+        await asyncio.sleep(0)  # what came since is answered before the end is waited for
         await self._driver.drained(EXIT_MARGIN_S)
+        late.cancel()
+
+    async def _answer_late(self) -> None:
+        """The events that come when nothing can be run any more."""
+        async for event in self._driver.events():
+            if isinstance(event, events.Launch):
+                self._turn_away(tuple(TaskId(task["task_id"]["value"]) for task in event.tasks))
 
     # --- what the control socket shows -----------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
         """This executor, as `GET /v1/executor`."""
-        return {
-            "executor": self.environment.executor_id,
-            "framework": self.environment.framework_id,
-            "agent": self.environment.agent_id,
-            "mesos_container": self.environment.container_id,
-            "subscribed": self.subscribed is not None,
-            "unacknowledged": self._driver.unacknowledged,
-            "cgroup": self.node.tree.root.path,
-            "pods": {str(kind): sum(runner.spec.pod_class is kind for runner in self.pods) for kind in PodClass},
-            **({} if self.governor is None else {"pressure": self.governor.view()}),
-        }
+        return views.executor(
+            self.environment,
+            self.node,
+            self.pods,
+            subscribed=self.subscribed is not None,
+            unacknowledged=self._driver.unacknowledged,
+            pressure=None if self.governor is None else self.governor.view(),
+        )
 
     def view(self, runner: PodRunner) -> dict[str, Any]:
         return views.pod(runner, self.environment.executor_id)

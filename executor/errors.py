@@ -48,7 +48,9 @@ class InvalidTask(InvalidInput):
 
 
 class InvalidConfig(InvalidInput):
-    """`subject` is the file and key, or the variable."""
+    """`subject` is the file and key, or the variable. For a task it is the node's fault: another node may do."""
+
+    mesos_reason = "REASON_CONTAINER_LAUNCH_FAILED"
 
 
 class InvalidRequest(InvalidInput):

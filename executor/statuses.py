@@ -1,7 +1,7 @@
 """From a pod's report to a Mesos status update. Pure.
 
 TASK_KILLING is for frameworks with the capability TASK_KILLING_STATE; one without PARTITION_AWARE knows no TASK_GONE
-and gets TASK_LOST, as from Mesos itself (src/slave/slave.cpp, _qosCorrections).
+and no TASK_DROPPED and gets TASK_LOST, as from Mesos itself (src/slave/slave.cpp, _qosCorrections and _run).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def updates(
     report: Report, able: Capabilities, *, network_infos: Sequence[dict[str, Any]] = (), labels: Labels | None = None
 ) -> list[dict[str, Any]]:
     """One TaskStatus for each task of the report, in the states that the framework can take."""
-    state = {TaskState.KILLING: able.killing, TaskState.GONE: able.gone}.get(report.state, report.state)
+    able_to = {TaskState.KILLING: able.killing, TaskState.GONE: able.gone, TaskState.DROPPED: able.dropped}
+    state = able_to.get(report.state, report.state)
     if state is None:
         return []
     return [

@@ -1,17 +1,47 @@
-"""Pods as the JSON documents of the control socket: what the runners know already, and the use of their cgroups now."""
+"""The JSON documents of the control socket: what the executor knows already, and the use of cgroups now."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from executor.log import timestamp
+from executor.names import PodClass
 from executor.pod.model import Phase
 from executor.pod.node import log_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from executor.mesos.environment import Environment
+    from executor.pod.node import Node
     from executor.pod.runner import PodRunner
+
+
+def executor(
+    environment: Environment,
+    node: Node,
+    pods: Iterable[PodRunner],
+    *,
+    subscribed: bool,
+    unacknowledged: int,
+    pressure: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """`pressure`: where the governor stands; None without one."""
+    counts = Counter(runner.spec.pod_class for runner in pods)
+    document: dict[str, Any] = {
+        "executor": environment.executor_id,
+        "framework": environment.framework_id,
+        "agent": environment.agent_id,
+        "mesos_container": environment.container_id,
+        "subscribed": subscribed,
+        "unacknowledged": unacknowledged,
+        "cgroup": node.tree.root.path,
+        "pods": {str(kind): counts[kind] for kind in PodClass},
+    }
+    return document if pressure is None else {**document, "pressure": pressure}
 
 
 def pod(runner: PodRunner, executor: str) -> dict[str, Any]:

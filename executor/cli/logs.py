@@ -6,13 +6,13 @@ of stderr, except for what arrives while following.
 
 from __future__ import annotations
 
-import contextlib
-import glob
+import fcntl
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -23,7 +23,7 @@ from executor.cli.client import Client, segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound
-from executor.pod.logfiles import older
+from executor.pod.logfiles import moved_bytes, older
 
 _POLL_S: Final = 0.2
 _CHECKS_EVERY: Final = 5  # polls between two questions whether the container still runs
@@ -59,9 +59,7 @@ def command(
     with ExitStack() as stack:
         files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
         for file in files:
-            if everything and tail is None:
-                _print(file, file.before(), as_json=as_json)
-            _print(file, file.begin(tail), as_json=as_json)
+            _print(file, file.begin(tail, everything=everything), as_json=as_json, last=not follow)
         if follow:
             _follow(client, document["pod"], chosen["name"], files, as_json=as_json)
 
@@ -85,7 +83,7 @@ def _follow(client: Client, pod: str, container: str, files: list[LogFile], *, a
         if polls % _CHECKS_EVERY == 0:
             running = _runs(client, pod, container)
         for file in files:
-            _print(file, file.more(), as_json=as_json)
+            _print(file, file.more(), as_json=as_json, last=not running)
 
 
 def _runs(client: Client, pod: str, container: str) -> bool:
@@ -97,79 +95,114 @@ def _runs(client: Client, pod: str, container: str) -> bool:
 
 
 class LogFile:
-    """One stream's file, read from where the last read ended; survives its rotation."""
+    """One stream's file, read from where the last read ended; survives its rotation.
+
+    Places are counted from the first byte that the container ever wrote, so that no rotation shifts them.
+    """
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self._path = path
         self._file: BinaryIO | None = None
-        self._older = _identity(older(path, 1))
+        self._at = 0
+        self._missed_bytes = 0
+        self._rest = b""
 
-    def before(self) -> Iterator[bytes]:
-        """What rotation has moved to older files, oldest first."""
-        numbers = [int(each.suffix[1:]) for each in self._path.parent.glob(f"{glob.escape(self._path.name)}.[0-9]*")]
-        for number in sorted(numbers, reverse=True):
-            with contextlib.suppress(FileNotFoundError), older(self._path, number).open("rb") as file:
-                yield from _blocks(file)
-
-    def begin(self, tail: int | None) -> Iterator[bytes]:
-        """From the beginning, or the last `tail` lines; nothing if the file is not there yet."""
+    def begin(self, tail: int | None = None, *, everything: bool = False) -> Iterator[bytes]:
+        """From the beginning, the oldest file's or this one's, or the last `tail` lines; nothing if it is not there."""
         try:
-            self._file = self._path.open("rb")
+            self._file = self._path.open("rb", buffering=0)
         except FileNotFoundError:
             return iter(())
         except OSError as error:
             raise NotFound(f"cannot be read: {error.strerror}", subject=str(self._path), mend="run as root") from error
-        if tail is not None:
-            self._file.seek(_offset_of_last(self._file, tail))
-        return _blocks(self._file)
+        with _shared(self._file):
+            self._at = moved_bytes(self._path)
+            if tail is not None:
+                self._at += _offset_of_last(self._file, tail)
+            elif everything:
+                self._at -= sum(size_bytes for _, size_bytes in self._older())
+        return self.more()
 
     def more(self) -> Iterator[bytes]:
         """What was written since."""
         if self._file is None:
-            yield from self.begin(None)
+            yield from self.begin()
             return
-        if self._rotated():
-            yield from self._rest()
-        if self._file is not None:
-            yield from _blocks(self._file)
+        if self._renamed():
+            yield from self._blocks()
+            self.close()
+            yield from self.begin()
+            return
+        yield from self._blocks()
+
+    def whole_lines(self, blocks: Iterator[bytes], *, last: bool) -> Iterator[bytes]:
+        """The blocks with their lines whole; what has no end yet is kept for the next time, unless this is the last."""
+        for block in blocks:
+            lines, newline, self._rest = (self._rest + block).rpartition(b"\n")
+            if newline:
+                yield lines + newline
+        if last:
+            yield self._rest
+
+    def missed(self) -> int:
+        """Bytes that were rotated away before they were read, since this was last asked."""
+        missed_bytes, self._missed_bytes = self._missed_bytes, 0
+        return missed_bytes
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
         self._file = None
 
-    def _rotated(self) -> bool:
-        """Whether another file has its name, its front went to a new `.1`, or it is shorter than what was read."""
-        if self._file is None:
-            return False
-        if self._moved():
-            return True
-        before, self._older = self._older, _identity(older(self._path, 1))
-        return self._older not in (0, before) or os.fstat(self._file.fileno()).st_size < self._file.tell()
-
-    def _moved(self) -> bool:
-        """Whether the file was renamed, as other programs rotate."""
+    def _renamed(self) -> bool:
+        """Whether another file has its name now, as other programs rotate."""
         now = _identity(self._path)
         return self._file is not None and now not in (0, os.fstat(self._file.fileno()).st_ino)
 
-    def _rest(self) -> Iterator[bytes]:
-        """What of the older file was not read yet; then the file is at where it goes on."""
+    def _blocks(self) -> Iterator[bytes]:
+        """Blocks that end at a line's end where one is in sight."""
+        while block := self._read():
+            self._at += len(block)
+            yield block
+
+    def _read(self) -> bytes:
         if self._file is None:
-            return
-        if self._moved():
-            yield from _blocks(self._file)
-            self.close()
-            yield from self.begin(None)
-            self._older = _identity(older(self._path, 1))
-            return
-        position, moved = self._file.tell(), 0
-        with contextlib.suppress(FileNotFoundError), older(self._path, 1).open("rb") as file:
-            moved = os.fstat(file.fileno()).st_size
-            if position < moved:
-                file.seek(position)
-                yield from _blocks(file)
-        self._file.seek(max(0, position - moved))
+            return b""
+        with _shared(self._file):
+            moved = moved_bytes(self._path)
+            if self._at < moved and (block := self._read_older(moved)):
+                return block
+            if self._at > moved + os.fstat(self._file.fileno()).st_size:  # somebody else has emptied it
+                self._at = moved
+            return _block(self._file, self._at - moved)
+
+    def _read_older(self, end: int) -> bytes:
+        """From the older file that holds this place, or the next one; `end` is where the latest of them ends."""
+        pieces = []
+        for path, size_bytes in self._older():
+            pieces.append((end - size_bytes, end, path))
+            end -= size_bytes
+        for begin, beyond, path in reversed(pieces):
+            if self._at < beyond:
+                self._skip_to(begin)
+                with path.open("rb", buffering=0) as file:
+                    return _block(file, self._at - begin)
+        return b""
+
+    def _skip_to(self, place: int) -> None:
+        if self._at < place:
+            self._missed_bytes += place - self._at
+            self._at = place
+
+    def _older(self) -> Iterator[tuple[Path, int]]:
+        """The files that rotation has kept, the latest first, with their sizes."""
+        for number in count(1):
+            path = older(self._path, number)
+            try:
+                yield path, path.stat().st_size
+            except FileNotFoundError:
+                return
 
 
 def _identity(path: Path) -> int:
@@ -180,21 +213,39 @@ def _identity(path: Path) -> int:
         return 0
 
 
-def _print(file: LogFile, blocks: Iterator[bytes], *, as_json: bool) -> None:
+@contextmanager
+def _shared(file: BinaryIO) -> Iterator[None]:
+    """The file is not rotated meanwhile."""
+    fcntl.flock(file, fcntl.LOCK_SH)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _block(file: BinaryIO, offset: int) -> bytes:
+    """From there on; it ends with the last line that ends in it, if there is one."""
+    block = os.pread(file.fileno(), _BLOCK_BYTES, offset)
+    return block[: block.rfind(b"\n") + 1] or block
+
+
+def _print(file: LogFile, blocks: Iterator[bytes], *, as_json: bool, last: bool) -> None:
+    if as_json:
+        blocks = file.whole_lines(blocks, last=last)
     stream = sys.stdout.buffer if file.name == "stdout" or as_json else sys.stderr.buffer
     for block in blocks:
         if as_json:
-            for text in block.decode(errors="replace").splitlines():
-                output.json_line({"stream": file.name, "line": text})
+            _print_lines(file, block)
         else:
             stream.write(block)
             stream.flush()
+    if missed_bytes := file.missed():
+        click.echo(f"{missed_bytes} bytes of {file.name} were rotated away before they were read", err=True)
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    """The rest of the file in blocks that end at a line's end where one is in sight."""
-    while block := file.read(_BLOCK_BYTES):
-        yield block + (b"" if block.endswith(b"\n") else file.readline(_BLOCK_BYTES))
+def _print_lines(file: LogFile, block: bytes) -> None:
+    for text in block.decode(errors="replace").splitlines():
+        output.json_line({"stream": file.name, "line": text})
 
 
 def _offset_of_last(file: BinaryIO, lines: int) -> int:

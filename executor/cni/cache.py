@@ -27,7 +27,7 @@ _SUFFIX = ".json"
 @dataclass(frozen=True)
 class Record:
     """`order` is the position among the pod's interfaces; `complete`: ADD has succeeded and `result` is the last
-    plugin's, else what the chain had come to.
+    plugin's, else what the chain had come to, and `fault` what ended it: Fault.words of its plugin.
     """
 
     container_id: str
@@ -42,6 +42,7 @@ class Record:
     cni_args: str = ""
     complete: bool = False
     result: Json | None = None
+    fault: str = ""
 
     @property
     def version(self) -> str:

@@ -39,16 +39,22 @@ async def add(plugins: Plugins, record: Record) -> tuple[Json | None, Fault | No
 async def delete(plugins: Plugins, record: Record, retry_delays_s: Sequence[float]) -> tuple[Fault, ...]:
     """Every plugin, last first; empty: nothing of the attachment is left.
 
-    A plugin that does not speak the version refuses ADD and DEL alike: where ADD did not succeed, it has done
-    nothing.
+    A plugin that does not speak the version, or that cannot read its configuration, refuses ADD and DEL alike: where
+    ADD did not succeed, and DEL fails with the same words, it has done nothing.
     """
     previous = record.result if version.at_least(record.version, version.CHECK) else None
     faults = []
     for index in reversed(range(len(record.document["plugins"]))):
         error = await _persistently(plugins, record, "DEL", index, previous, retry_delays_s)
-        if error is not None and (record.complete or error.code != INCOMPATIBLE_VERSION):
-            faults.append(Fault(_kind(record, index), "DEL", error))
+        if error is not None and not _refused_alike(record, fault := Fault(_kind(record, index), "DEL", error)):
+            faults.append(fault)
     return tuple(faults)
+
+
+def _refused_alike(record: Record, fault: Fault) -> bool:
+    """A code is the plugin's own word; without one it was killed, or said nothing of use."""
+    code = fault.error.code
+    return not record.complete and code is not None and (code == INCOMPATIBLE_VERSION or fault.words == record.fault)
 
 
 async def check(plugins: Plugins, record: Record, retry_delays_s: Sequence[float]) -> Fault | None:

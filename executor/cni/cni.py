@@ -172,7 +172,7 @@ class Cni:
     async def _try_add(self, record: Record) -> tuple[Record, Fault | None]:
         await shielded(asyncio.to_thread(self._cache.save, record))
         result, fault = await chain.add(self._plugins, record)
-        record = replace(record, result=result, complete=fault is None)
+        record = replace(record, result=result, complete=fault is None, fault="" if fault is None else fault.words)
         await shielded(asyncio.to_thread(self._cache.save, record))
         return record, fault
 

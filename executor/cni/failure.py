@@ -52,6 +52,11 @@ class Fault:
     command: str
     error: PluginError
 
+    @property
+    def words(self) -> str:
+        """The plugin and what it said, whatever it was asked."""
+        return f"{self.plugin}: {self.error}"
+
     def __str__(self) -> str:
         return f"plugin {self.plugin} failed on {self.command}: {self.error}"
 

@@ -58,6 +58,11 @@ class Capabilities:
         return TaskState.GONE if self.partition_aware else TaskState.LOST
 
     @property
+    def dropped(self) -> TaskState:
+        """The state of a task that never ran and can be launched again as it is."""
+        return TaskState.DROPPED if self.partition_aware else TaskState.LOST
+
+    @property
     def killing(self) -> TaskState | None:
         """None: this framework must not be told of the time between a kill and its end."""
         return TaskState.KILLING if self.task_killing_state else None

@@ -19,6 +19,7 @@ from executor.pod.spec import ContainerSpec, Limits
 
 MIN_MEMORY_BYTES = 4 * MIB
 """Below this runc itself does not get a container started."""
+_FIT = "ask for less, or launch the task with more"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _VARIABLE = re.compile(r"[^\0=]+")
@@ -82,7 +83,7 @@ def unique(names: Iterable[tuple[str, str]]) -> None:
     seen: set[str] = set()
     for subject, name in names:
         if name in seen:
-            raise InvalidTask(f"{name!r} is there twice", subject=subject)
+            raise InvalidTask(f"{name!r} is there twice", subject=subject, mend="each may be there once")
         seen.add(name)
 
 
@@ -106,7 +107,7 @@ def role(resources: Resources, subject: str) -> Role:
 def usable(resources: Resources, subject: str) -> None:
     """Raises if the resources are such as no pod can have here."""
     if resources.gpus:
-        raise InvalidTask("gpus are not supported yet", subject=subject)
+        raise InvalidTask("gpus are not supported yet", subject=subject, mend="launch it without")
     if resources.special_disks:
         raise InvalidTask(f"this disk is not supported yet: {', '.join(resources.special_disks)}", subject=subject)
     if resources.mem_bytes < MIN_MEMORY_BYTES:
@@ -126,7 +127,9 @@ def memory(size_bytes: int, resources: Resources, subject: str) -> int:
             mend=mend,
         )
     if size_bytes > resources.mem_bytes:
-        raise InvalidTask(f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject)
+        raise InvalidTask(
+            f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject, mend=_FIT
+        )
     return size_bytes
 
 
@@ -150,9 +153,8 @@ def fits(containers: Sequence[ContainerSpec], resources: Resources, subject: str
     )
     for what, total, most, name, unit in sums:
         if total > most:
-            mend = "lower them, or launch the task with more"
             raise InvalidTask(
-                f"{what} are {total} {unit} together, the task's {name} {most}", subject=subject, mend=mend
+                f"{what} are {total} {unit} together, the task's {name} {most}", subject=subject, mend=_FIT
             )
 
 

@@ -7,15 +7,24 @@ twice. The cut is at a block's end, so a line may begin in `.1` and end in the f
 gets its file truncated after the copy: bytes that came in between are counted and told, which a write within the last
 microseconds escapes.
 
-Sizes are looked at as often as the fastest writer demands, every 5 s at least: nothing wakes for a single write.
+Sizes are looked at as often as the fastest writer demands, from LOOK_MIN_S to LOOK_MAX_S: nothing wakes for a single
+write. So the file itself passes its limit by what is written between two looks. The older files do not: what has grown
+large is moved in pieces, and what the pieces after it would push out is never copied.
+
+Readers that follow a file count bytes from its very beginning. `.<file>.moved` holds how many of them are not in the
+file any more; it and the file change together, under the file's lock (flock(2)), which a reader shares.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import fcntl
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,19 +43,24 @@ LOOK_MAX_S: Final = 5.0
 _COLLAPSE_RANGE: Final = 0x08  # linux/falloc.h
 _CANNOT: Final = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 _COPY_BYTES: Final = 4 << 20
+_LOCK_S: Final = 1.0
+"""How long a reader that holds the lock is waited for: a log that is not bounded is worse than a reader's gap."""
 
 
 @dataclass(frozen=True)
 class Rotated:
-    """`kept_bytes` went to the older file; `dropped_bytes` came while it was copied and are nowhere."""
+    """`kept_bytes` went to older files; `dropped_bytes` came while they were copied and are nowhere."""
 
     kept_bytes: int
     dropped_bytes: int = 0
 
 
 @dataclass(frozen=True)
-class _Seen:
-    size_bytes: int
+class Look:
+    """A file of `found_bytes`, of which a rotation left `left_bytes`, at a time of the loop's clock."""
+
+    found_bytes: int
+    left_bytes: int
     at_s: float
 
 
@@ -54,25 +68,25 @@ async def rotate_all(config: PodsSection, runners: Callable[[], Iterable[PodRunn
     """Until cancelled; returns at once where the configuration sets no limit."""
     if not config.log_max_bytes:
         return
-    seen: dict[Path, _Seen] = {}
+    seen: dict[Path, Look] = {}
     pause_s = LOOK_MAX_S
     while True:
         await asyncio.sleep(pause_s)
-        pause_s, fresh = LOOK_MAX_S, dict[Path, _Seen]()
+        pause_s, fresh = LOOK_MAX_S, dict[Path, Look]()
         for runner, path in _files(runners()):
-            size_bytes = await _look(runner, path, config)
-            if size_bytes is not None:
-                fresh[path] = _Seen(size_bytes, asyncio.get_running_loop().time())
-                pause_s = min(pause_s, next_look_s(seen.get(path), fresh[path], config.log_max_bytes))
+            look = await _look(runner, path, config)
+            if look is not None:
+                fresh[path] = look
+                pause_s = min(pause_s, next_look_s(seen.get(path), look, config.log_max_bytes))
         seen = fresh
 
 
-def next_look_s(before: _Seen | None, now: _Seen, max_bytes: int) -> float:
+def next_look_s(before: Look | None, now: Look, max_bytes: int) -> float:
     """Half of the time until the file reaches its limit at the pace of late, within bounds. Pure."""
-    if before is None or now.size_bytes <= before.size_bytes or now.at_s <= before.at_s:
-        return LOOK_MAX_S if now.size_bytes < max_bytes / 2 else LOOK_MAX_S / 5
-    pace = (now.size_bytes - before.size_bytes) / (now.at_s - before.at_s)
-    return min(LOOK_MAX_S, max(LOOK_MIN_S, (max_bytes - now.size_bytes) / pace / 2))
+    if before is None or now.found_bytes <= before.left_bytes or now.at_s <= before.at_s:
+        return LOOK_MAX_S if now.left_bytes < max_bytes / 2 else LOOK_MAX_S / 5
+    pace = (now.found_bytes - before.left_bytes) / (now.at_s - before.at_s)
+    return min(LOOK_MAX_S, max(LOOK_MIN_S, (max_bytes - now.left_bytes) / pace / 2))
 
 
 def _files(runners: Iterable[PodRunner]) -> Iterator[tuple[PodRunner, Path]]:
@@ -82,48 +96,99 @@ def _files(runners: Iterable[PodRunner]) -> Iterator[tuple[PodRunner, Path]]:
                 yield runner, log_path(runner.sandbox.directory, container.name, stream)
 
 
-async def _look(runner: PodRunner, path: Path, config: PodsSection) -> int | None:
-    """The file's size, after its rotation if that was due; None if it is not there."""
+async def _look(runner: PodRunner, path: Path, config: PodsSection) -> Look | None:
+    """At the file, which is rotated if that is due; None if it is not there."""
     try:
+        at_s = asyncio.get_running_loop().time()
         size_bytes = _size_bytes(path)
         if size_bytes < config.log_max_bytes:
-            return size_bytes
-        rotated = await asyncio.to_thread(rotate, path, config.log_files)
+            return Look(size_bytes, size_bytes, at_s)
+        rotated = await asyncio.to_thread(rotate, path, config.log_files, config.log_max_bytes)
         left_bytes = _size_bytes(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         runner.log.warning("a log file cannot be rotated", code="pod.log_not_rotated", path=str(path), error=error)
-        return size_bytes
+        return Look(size_bytes, size_bytes, at_s)
     runner.log.info("a log file was rotated", code="pod.log_rotated", path=str(path), size_bytes=rotated.kept_bytes)
     if rotated.dropped_bytes:
         runner.log.warning(
             "output was dropped", code="pod.log_dropped", path=str(path), size_bytes=rotated.dropped_bytes
         )
-    return left_bytes
+    return Look(size_bytes, left_bytes, at_s)
 
 
 def _size_bytes(path: Path) -> int:
     return path.stat().st_size
 
 
-def rotate(path: Path, files: int) -> Rotated:
-    """Moves what `path` holds to older files, of which `files` are kept; 0 drops it. Raises OSError.
+def rotate(path: Path, files: int, max_bytes: int) -> Rotated:
+    """Moves what `path` holds to older files of `max_bytes` each, of which the latest `files` are kept; 0 drops it.
 
-    Its blocks are copied, so the disk must have room for them once more.
+    A piece's blocks are copied, so the disk must have room for it once more. Raises OSError.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        size_bytes = os.fstat(descriptor).st_size
-        cut_bytes = _whole_blocks(descriptor, size_bytes)
-        kept = _Older(path, files)
-        kept.copy(descriptor, cut_bytes)
-        if cut_bytes and _collapse(descriptor, cut_bytes):
+    with contextlib.closing(_Rotation(path, files, max_bytes)) as rotation:
+        return rotation.run()
+
+
+class _Rotation:
+    def __init__(self, path: Path, files: int, max_bytes: int) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._path, self._files, self._max_bytes = path, files, max_bytes
+        self._block_bytes = os.fstatvfs(self._file).f_bsize
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def run(self) -> Rotated:
+        _count_moved(self._path, 0)  # here a full disk does no harm yet
+        size_bytes, kept_bytes = os.fstat(self._file).st_size, 0
+        piece_bytes = max(self._max_bytes // self._block_bytes, 1) * self._block_bytes
+        while size_bytes >= self._max_bytes and (whole_bytes := self._whole_blocks(size_bytes)):
+            excess_bytes = max(0, whole_bytes - self._files * piece_bytes)
+            cut_bytes = excess_bytes or min(whole_bytes, piece_bytes)
+            if not (self._drop(cut_bytes) if excess_bytes else self._keep(cut_bytes)):
+                return self._truncate()
+            size_bytes -= cut_bytes
+            kept_bytes += 0 if excess_bytes else cut_bytes
+        return Rotated(kept_bytes)
+
+    def _whole_blocks(self, size_bytes: int) -> int:
+        """As much of the file as can be cut off its front: whole blocks, and never all of it (fallocate(2))."""
+        return max(0, (size_bytes - 1) // self._block_bytes * self._block_bytes)
+
+    def _keep(self, cut_bytes: int) -> bool:
+        """Whether the file system can cut; then the front is the latest of the older files."""
+        kept = _Older(self._path, self._files)
+        kept.copy(self._file, cut_bytes)
+        with _locked(self._file):
+            if not _collapse(self._file, cut_bytes):
+                return False
             kept.done()
-            return Rotated(cut_bytes, 0)
-        return _truncate(descriptor, kept)
-    finally:
-        os.close(descriptor)
+            _count_moved(self._path, cut_bytes)
+        return True
+
+    def _drop(self, cut_bytes: int) -> bool:
+        """Whether the file system can cut; then the front and what is older are nowhere."""
+        with _locked(self._file):
+            if not _collapse(self._file, cut_bytes):
+                return False
+            for number in range(1, self._files + 1):
+                older(self._path, number).unlink(missing_ok=True)
+            _count_moved(self._path, cut_bytes)
+        return True
+
+    def _truncate(self) -> Rotated:
+        """Copies what is there and what came meanwhile into one piece, then empties the file."""
+        kept = _Older(self._path, self._files)
+        for _ in range(3):
+            kept.copy(self._file, os.fstat(self._file).st_size)
+        with _locked(self._file):
+            kept.done()
+            size_bytes = os.fstat(self._file).st_size
+            os.ftruncate(self._file, 0)
+            _count_moved(self._path, size_bytes)
+        return Rotated(kept.size_bytes, max(0, size_bytes - kept.size_bytes))
 
 
 class _Older:
@@ -171,10 +236,41 @@ def older(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
 
 
-def _whole_blocks(descriptor: int, size_bytes: int) -> int:
-    """As much of the file as can be cut off its front: whole blocks, and never all of it (fallocate(2))."""
-    block_bytes = os.fstatvfs(descriptor).f_bsize
-    return max(0, (size_bytes - 1) // block_bytes * block_bytes)
+def moved_bytes(path: Path) -> int:
+    """How many bytes that were written to this file are not in it any more; exact while its lock is held."""
+    try:
+        return int(_moved(path).read_bytes())
+    except (OSError, ValueError):
+        return 0
+
+
+def _count_moved(path: Path, count: int) -> None:
+    total = moved_bytes(path) + count
+    file = os.open(_moved(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        os.pwrite(file, b"%020d" % total, 0)
+    finally:
+        os.close(file)
+
+
+def _moved(path: Path) -> Path:
+    return path.with_name(f".{path.name}.moved")
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    """Waits for readers, but not long."""
+    deadline_s = time.monotonic() + _LOCK_S
+    while time.monotonic() < deadline_s:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            time.sleep(0.001)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _collapse(descriptor: int, size_bytes: int) -> bool:
@@ -188,13 +284,3 @@ def _collapse(descriptor: int, size_bytes: int) -> bool:
     if number in _CANNOT:
         return False
     raise OSError(number, os.strerror(number))
-
-
-def _truncate(descriptor: int, kept: _Older) -> Rotated:
-    """Copies what is there and what came meanwhile, then empties the file."""
-    for _ in range(3):
-        kept.copy(descriptor, os.fstat(descriptor).st_size)
-    kept.done()
-    dropped_bytes = max(0, os.fstat(descriptor).st_size - kept.size_bytes)
-    os.ftruncate(descriptor, 0)
-    return Rotated(kept.size_bytes, dropped_bytes)

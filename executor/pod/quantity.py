@@ -38,7 +38,7 @@ def cores(value: str | float, *, subject: str) -> float:
     """CPUs in cores, above 0, rounded up to a thousandth. Raises InvalidTask."""
     thousandths = math.ceil(parse(value, subject=subject) * 1000)
     if thousandths == 0:
-        raise InvalidTask("must be above 0", subject=subject)
+        raise InvalidTask("must be above 0", subject=subject, mend="leave it out for no limit of its own")
     return thousandths / 1000
 
 

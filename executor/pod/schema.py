@@ -15,7 +15,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
 
@@ -70,9 +70,12 @@ class Shape:
 
 @dataclass(frozen=True)
 class FieldRule:
+    """`choices` are the values of a Literal; of any other type there are none."""
+
     name: str
     mark: Mark
     shape: Shape
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,14 @@ def rules(struct: type[msgspec.Struct]) -> Mapping[str, FieldRule]:
         marks = [extra for extra in getattr(info.type, "__metadata__", ()) if isinstance(extra, Mark)]
         if len(marks) != 1:
             raise TypeError(f"{struct.__name__}.{info.name} needs exactly one mark")
-        found[info.encode_name] = FieldRule(info.encode_name, marks[0], _shape(info.type))
+        found[info.encode_name] = FieldRule(info.encode_name, marks[0], _shape(info.type), _choices(info.type))
     return found
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    if typing.get_origin(kind) is Annotated:
+        return _choices(typing.get_args(kind)[0])
+    return typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
 
 
 def _shape(kind: Any) -> Shape:
@@ -121,6 +130,9 @@ def offences(document: Any, struct: type[msgspec.Struct], path: str = "") -> Ite
             yield Offence(place, "is not a field that is known here", _near(name, known))
         elif rule.mark.only is not None and value not in rule.mark.only:
             yield _unwanted(place, value, rule.mark)
+        elif rule.choices and value not in rule.choices:
+            mend = " or ".join(choice for choice in rule.choices if choice)
+            yield Offence(place, f"{str(value)[:_SHOWN]!r} is no value of this field", f"use {mend}")
         elif rule.mark.status is Status.SUPPORTED:
             yield from _below(value, rule.shape, place)
 
@@ -199,7 +211,7 @@ def _translated(error: msgspec.ValidationError, path: str) -> InvalidTask:
     message, inner = match.groups() if match else (str(error), "")
     subject = join(path, inner)
     if missing := _MISSING.fullmatch(message):
-        return InvalidTask("is missing", subject=join(subject, missing.group(1)))
+        return InvalidTask("is missing", subject=join(subject, missing.group(1)), mend="it is required")
     return InvalidTask(message[0].lower() + message[1:].replace("`", ""), subject=subject)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 REMEMBERED = 200
-"""How many ended pods `ps --all` and `inspect` still know."""
+"""How many ended pods `inspect` still knows."""
 
 
 class Pods:

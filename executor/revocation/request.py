@@ -58,7 +58,7 @@ def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request
     identity = fields.get("id", fresh_id)
     if not isinstance(identity, str) or not _ID.fullmatch(identity):
         raise InvalidRequest(
-            f"{identity!r} cannot identify a revocation",
+            f"{repr(identity)[:80]} cannot identify a revocation",
             subject="revoke.id",
             mend="use up to 128 letters, digits and _.:-, beginning with a letter or digit",
         )
@@ -103,7 +103,8 @@ def _select(fields: Mapping[str, Any]) -> Select:
         return Select(tasks=tuple(map(TaskId, value)))
     for role in value:
         if role != "*" and not all(part and part not in (".", "..", "*") for part in role.split("/")):
-            raise InvalidRequest(f"{role!r} is no Mesos role", subject=subject, mend='write it as "eng/dev", or "*"')
+            mend = 'write it as "eng/dev", or "*"'
+            raise InvalidRequest(f"{repr(role)[:80]} is no Mesos role", subject=subject, mend=mend)
     return Select(roles=tuple(map(Role, value)))
 
 

@@ -200,3 +200,15 @@ def test_an_agent_that_stays_away_ends_the_executor_after_the_recovery_timeout()
         assert 1.8 < time.monotonic() - killed < 3.0
         assert "2 s (MESOS_RECOVERY_TIMEOUT)" in shutdown["why"]
         cluster.agent.start()
+
+
+def test_no_pause_is_longer_than_the_agent_allows() -> None:
+    """MESOS_SUBSCRIPTION_BACKOFF_MAX: the agent gives one second, and was away long enough for longer pauses."""
+    options = AgentOptions(executor_reregistration_timeout_s=1.0)
+    with Cluster(options=options) as cluster, Scheduler(cluster.endpoint) as scheduler:
+        executor = Launched(cluster, scheduler)
+        executor.launch("a")
+        cluster.agent.restart(down_s=4.0)
+        executor.wait_seen("Subscribed", 2)
+        executor.tell(updates=[["a", "TASK_FINISHED", "still here"]])
+        assert scheduler.wait_status("a", "TASK_FINISHED").message == "still here"

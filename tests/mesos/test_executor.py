@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,6 +16,7 @@ import pytest
 
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
+from tests.support.mesos.repeater import Repeater
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import IMAGE, IMAGE_HELLO, NETWORK, OPTIONS, Rig, wait_for
 
@@ -152,22 +154,7 @@ def test_a_kill_in_the_middle_of_a_launch(rig: Rig, scheduler: Scheduler) -> Non
     assert rig.pods() == []
 
 
-def test_restart_policy_always_restarts_and_counts(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, rig.pod("crash", command=("sh", "-c", "sleep 1; exit 1"), spec={"restartPolicy": "Always"}))
-
-    def restarted() -> dict[str, Any] | None:
-        (pod,) = rig.pods()
-        container = pod["containers"][0]
-        return container if container["restarts"] == 1 and container["state"] == "running" else None
-
-    assert wait_for(restarted, 15)
-    assert scheduler.states("crash") == ["TASK_STARTING", "TASK_RUNNING"], (
-        "a restart inside of a pod is no news to Mesos"
-    )
-
-
-def test_a_duplicate_launch_changes_nothing(rig: Rig, scheduler: Scheduler) -> None:
-    """Mesos never repeats a launch of a living task id itself; the same id in a second pod is refused by the master."""
+def test_a_task_id_that_lives_is_refused_by_the_master(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("once"))
     (before,) = rig.pods()
     scheduler.launch([rig.pod("once")], rig.executor())
@@ -176,6 +163,23 @@ def test_a_duplicate_launch_changes_nothing(rig: Rig, scheduler: Scheduler) -> N
     )
     (after,) = rig.pods()
     assert rig.processes(after) == rig.processes(before)
+
+
+def test_a_launch_that_comes_twice_is_one_pod(rig: Rig, scheduler: Scheduler) -> None:
+    """The agent's own LAUNCH, repeated on its way to the executor."""
+    with Repeater(rig.agent.endpoint, b'"type":"LAUNCH"') as repeater:
+        info = rig.executor()
+        info["command"]["value"] = f"export MESOS_AGENT_ENDPOINT={repeater.endpoint}; {info['command']['value']}"
+        run(rig, scheduler, rig.pod("once"), executor=info)
+        assert wait_for(
+            lambda: "pod.duplicate" in {line["code"] for line in rig.journal("mixed", scheduler)} or None, 10
+        )
+        assert len(rig.pods()) == 1
+        assert scheduler.states("once") == ["TASK_STARTING", "TASK_RUNNING"]
+        scheduler.kill("once")
+        scheduler.wait_status("once", "TASK_KILLED", 10)
+        assert repeater.repeated == 1
+        assert not any((leaks := rig.wait_clean()).values()), leaks
 
 
 def test_the_agent_restarts_and_nothing_is_lost(rig: Rig, scheduler: Scheduler) -> None:
@@ -198,6 +202,45 @@ def test_containerd_restarts_and_pods_live_on(rig: Rig, scheduler: Scheduler) ->
     scheduler.kill("a")
     scheduler.wait_status("a", "TASK_KILLED", 30)
     run(rig, scheduler, rig.pod("c"))
+
+
+def test_the_agent_is_lost_for_good() -> None:
+    """Its executor ends in order: every pod within its grace, everything released, although nobody will hear of it."""
+    farewell = ("sh", "-c", "trap 'echo bye; exit 0' TERM; sleep 1000 & wait")
+    with Rig(replace(OPTIONS, recovery_timeout_s=1.5)) as rig, rig.scheduler() as scheduler:
+        run(rig, scheduler, rig.pod("a", command=farewell), rig.pod("b", revocable=True))
+        log = {pod["name"]: Path(pod["containers"][0]["log"]["stdout"]) for pod in rig.pods()}["a"]
+        pid = executor_pid(rig)
+        rig.agent.kill()
+        assert wait_for(lambda: None if alive(pid) else True, 30)
+        assert log.read_text() == "bye\n"
+        assert {**rig.leaks(), "cgroups": 0} == dict.fromkeys(("containers", "netns", "cgroups", "snapshots", "ips"), 0)
+        rig.agent.start()  # whose own the Mesos container's cgroup is
+        for name in ("a", "b"):
+            scheduler.wait_status(name, TERMINAL, 20)
+        assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_a_launch_while_the_executor_ends_is_dropped_and_can_be_sent_again(rig: Rig, scheduler: Scheduler) -> None:
+    stubborn = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
+    run(rig, scheduler, rig.pod("stubborn", command=stubborn, spec={"terminationGracePeriodSeconds": 60}))
+    os.kill(executor_pid(rig), signal.SIGTERM)
+    scheduler.wait_status("stubborn", "TASK_KILLING", 10)
+    scheduler.launch([rig.pod("late")], rig.executor())
+    late = scheduler.wait_status("late", TERMINAL, 10)
+    assert (late.state, late.reason, late.source) == ("TASK_DROPPED", "REASON_EXECUTOR_TERMINATED", "SOURCE_EXECUTOR")
+    assert late.message.startswith("the executor was ending when the launch came (launch it again")
+    assert scheduler.wait_status("stubborn", TERMINAL, 10).reason == "REASON_EXECUTOR_TERMINATED"
+    scheduler.wait_event("FAILURE")
+    start = scheduler.mark()
+    scheduler.launch([rig.pod("late")], rig.executor())
+    scheduler.wait_status("late", "TASK_RUNNING", 30, start=start)
 
 
 def test_shutdown_ends_every_pod_and_releases_everything(rig: Rig, scheduler: Scheduler) -> None:
@@ -237,99 +280,3 @@ def test_with_the_posix_launcher_the_next_executor_ends_what_a_dead_one_left_run
         scheduler.shutdown_executor(agent, "second")
         scheduler.wait_status("next", TERMINAL, 20)
         assert not any((leaks := rig.wait_clean()).values()), leaks
-
-
-# --- bad input harms nobody ----------------------------------------------------------------------------------
-
-GARBAGE = {
-    "not-a-pod": (b"\x00\xff garbage", "TaskInfo.data"),
-    "wrong-kind": (b'{"apiVersion": "v1", "kind": "Service"}', "kind"),
-    "unknown-field": (
-        json.dumps(
-            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": [], "frobnicate": 1}}
-        ).encode(),
-        "spec.frobnicate",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", GARBAGE)
-def test_garbage_in_a_tasks_data_fails_that_task_only(rig: Rig, scheduler: Scheduler, name: str) -> None:
-    data, subject = GARBAGE[name]
-    bad = messages.task_info(name, [messages.scalar("cpus", 0.1), messages.scalar("mem", 32)], data=data)
-    assert_refused(rig, scheduler, bad, "REASON_TASK_INVALID", subject)
-
-
-def test_an_unknown_image_fails_that_task_only(rig: Rig, scheduler: Scheduler) -> None:
-    bad = rig.pod("bad", container={"image": "docker.io/library/nowhere:1"})
-    assert_refused(rig, scheduler, bad, "REASON_CONTAINER_LAUNCH_FAILED", "docker.io/library/nowhere:1")
-
-
-def test_an_impossible_limit_fails_that_task_only(rig: Rig, scheduler: Scheduler) -> None:
-    bad = rig.pod("bad", container={"resources": {"limits": {"memory": "64Gi"}}})
-    assert_refused(rig, scheduler, bad, "REASON_TASK_INVALID", "spec.containers[0].resources.limits.memory")
-
-
-def test_an_impossible_command_fails_that_task_only(rig: Rig, scheduler: Scheduler) -> None:
-    assert_refused(rig, scheduler, rig.pod("bad", command=("/no/such/program",)), None, "/no/such/program")
-
-
-def test_a_broken_cni_configuration_fails_its_pods_only(rig: Rig, scheduler: Scheduler) -> None:
-    broken = rig.cni_config / "20-broken.conf"
-    broken.write_text('{"cniVersion": "0.2.0", "name": "broken", "type": "no-such-plugin"}')
-    garbage = rig.cni_config / "30-garbage.conf"
-    garbage.write_text("{ this is not JSON")
-    try:
-        annotated = rig.pod("bad", container={})
-        annotated["container"] = {"type": "MESOS", "network_infos": [{"name": "broken"}]}
-        assert_refused(rig, scheduler, annotated, None, "no-such-plugin")
-    finally:
-        broken.unlink()
-        garbage.unlink()
-
-
-@pytest.mark.parametrize(
-    ("data", "subject"),
-    [
-        (b"\xff\x00", "MESSAGE"),
-        (b"[]", "MESSAGE"),
-        (b'{"revoke": {"select": {"all": "yes"}}}', "revoke.select.all"),
-        (b'{"revoke": {"select": {"tasks": ["nobody"]}}}', "task nobody"),
-        (b'{"revoke": {"select": {"tasks": ["fine"]}}}', "task fine"),
-    ],
-)
-def test_a_malformed_message_is_answered_and_harms_nothing(
-    rig: Rig, scheduler: Scheduler, data: bytes, subject: str
-) -> None:
-    agent = run(rig, scheduler, rig.pod("fine"))
-    (before,) = map(rig.processes, rig.pods())
-    scheduler.message(agent, "mixed", data)
-    answer = json.loads(scheduler.wait_message())
-    assert answer["error"]["subject"] == subject and answer["error"]["message"]
-    (after,) = map(rig.processes, rig.pods())
-    assert after == before
-
-
-def test_an_unknown_revocation_is_a_clear_error_of_the_command(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, rig.pod("fine"))
-    done = rig.command("revoke", "--task", "nobody", check=False)
-    assert done.returncode == 3
-    assert "task nobody" in done.stderr and "no such task" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def assert_refused(rig: Rig, scheduler: Scheduler, bad: dict[str, Any], reason: str | None, subject: str) -> None:
-    """`bad` fails with one clear message; a pod that runs, and one that is launched with it, go on."""
-    run(rig, scheduler, rig.pod("fine"))
-    (before,) = map(rig.processes, rig.pods())
-    scheduler.launch([bad, rig.pod("also-fine")], rig.executor())
-    name = bad["task_id"]["value"]
-    failed = scheduler.wait_status(name, "TASK_FAILED", 30)
-    assert subject in failed.message
-    if reason is not None:
-        assert failed.reason == reason
-    scheduler.wait_status("also-fine", "TASK_RUNNING", 30)
-    after = {pod["name"]: pod for pod in rig.pods()}
-    with contextlib.suppress(KeyError):
-        assert after[name]["state"] in ("destroying", "tearing-down")
-    assert rig.processes(after["fine"]) == before

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,18 +17,25 @@ from tests.support.rig import Rig, wait_for
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 LIMIT_BYTES = 1 << 20
-LINES = 600_000
-WRITE = f"""i=0
-while [ $i -lt {LINES} ]; do
-  echo line $i; i=$((i+1)); [ $((i % 20000)) = 0 ] && sleep 0.4
+FILES = 3
+BATCH = 60_000
+BATCHES = 10
+BURST = 1_200_000
+"""Lines: a batch has some 0.7 MB, the burst some 14 MB."""
+WRITE = f"""write() {{ seq $1 $2 | sed 's/^/line /'; }}
+wait_for() {{ while [ ! -e /go/$1 ]; do sleep 0.02; done; }}
+n=0
+while [ $n -lt {BATCHES} ]; do
+  wait_for $n; write $((n * {BATCH})) $(((n + 1) * {BATCH} - 1)); n=$((n+1))
 done
+wait_for burst; write {BATCH * BATCHES} {BATCH * BATCHES + BURST - 1}
 echo end >&2; sleep 1000"""
-"""Some 7 MB in a dozen seconds."""
+"""Each batch when the test has seen the one before it, so that no reader is too slow; then a burst at full speed."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig(config={"PODS_LOG_MAX_BYTES": str(LIMIT_BYTES), "PODS_LOG_FILES": "3"}) as node:
+    with Rig(config={"PODS_LOG_MAX_BYTES": str(LIMIT_BYTES), "PODS_LOG_FILES": str(FILES)}) as node:
         yield node
 
 
@@ -39,27 +48,54 @@ def scheduler(rig: Rig) -> Iterator[Scheduler]:
         rig.wait_clean()
 
 
-def test_a_log_is_rotated_without_a_gap(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
-    scheduler.launch([rig.pod("talker", command=("sh", "-c", WRITE))], rig.executor())
-    scheduler.wait_status("talker", "TASK_RUNNING", 30)
+def talker(rig: Rig, go: Path) -> dict[str, Any]:
+    go.mkdir()
+    volumes = {"volumes": [{"name": "go", "hostPath": {"path": str(go)}}]}
+    mounts = {"volumeMounts": [{"name": "go", "mountPath": "/go"}]}
+    return rig.pod("talker", command=("sh", "-c", WRITE), spec=volumes, container=mounts)
+
+
+@contextmanager
+def following(rig: Rig, followed: Path) -> Iterator[None]:
     line = [*rig.program, "logs", "talker", "-f", "--stream", "stdout"]
-    followed = tmp_path / "followed"
     with followed.open("wb") as out:
         follower = subprocess.Popen(line, env={**os.environ, **rig.environment()}, stdout=out)
+    try:
+        yield
+    finally:
+        follower.terminate()
+        follower.wait()
+
+
+def wait_line(path: Path, number: int) -> None:
+    end = f"line {number}\n".encode()
+    assert wait_for(lambda: path.read_bytes().endswith(end) or None, 60), f"no line {number}"
+
+
+def test_a_log_is_kept_within_its_size_without_a_gap(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    go, followed = tmp_path / "go", tmp_path / "followed"
+    scheduler.launch([talker(rig, go)], rig.executor())
+    scheduler.wait_status("talker", "TASK_RUNNING", 30)
     (pod,) = rig.pods()
     log = Path(pod["containers"][0]["log"]["stdout"])
+    with following(rig, followed):
+        for batch in range(BATCHES):
+            (go / str(batch)).touch()
+            wait_line(followed, (batch + 1) * BATCH - 1)
+    assert followed.read_text() == "".join(f"line {number}\n" for number in range(BATCH * BATCHES))
+
+    (go / "burst").touch()
     assert wait_for(lambda: log.with_suffix(".stderr").read_text() or None, 60) == "end\n"
-    end = f"line {LINES - 1}\n".encode()
-    assert wait_for(lambda: followed.read_bytes().endswith(end) or None, 30)
-    follower.terminate()
-    follower.wait()
-    files = sorted(log.parent.glob("app.stdout*"))
-    assert len(files) == 4, files
-    assert sum(file.stat().st_size for file in files) < 8 * LIMIT_BYTES
+    assert wait_for(lambda: max(sizes(log)) <= LIMIT_BYTES or None, 60), f"{sizes(log)}, and none may be larger"
+    assert len(sizes(log)) == FILES + 1
     kept = rig.command("logs", "talker", "--all", "--stream", "stdout").stdout.splitlines()
     numbers = [int(each.split()[1]) for each in kept[1:]]  # the first one may have begun in a file that is gone
-    assert numbers == list(range(LINES - len(numbers), LINES)), "no line is missing, none is there twice"
-    assert followed.read_text() == "".join(f"line {number}\n" for number in range(LINES))
-    rotations = rig.command("events", "--code", "pod.log_rotated", "--json").stdout.splitlines()
-    assert len(rotations) >= 3
+    end = BATCH * BATCHES + BURST
+    assert numbers == list(range(end - len(numbers), end)), "no line is missing, none is there twice"
+    assert sum(sizes(log)) > FILES * LIMIT_BYTES * 0.99
+    assert rig.command("events", "--code", "pod.log_rotated", "--json").stdout
     assert rig.command("events", "--code", "pod.log_dropped").stdout == ""
+
+
+def sizes(log: Path) -> list[int]:
+    return [path.stat().st_size for path in log.parent.glob("app.stdout*")]

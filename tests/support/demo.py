@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-from tests.support.mesos.operator import Operator
-from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import OPTIONS, PROGRAM, Rig
+if TYPE_CHECKING:
+    from tests.support.mesos.scheduler import Scheduler
+    from tests.support.rig import Rig
 
 BUSY = ("sh", "-c", "sleep 1000 & sleep 1000 & trap 'exit 0' TERM; wait")
 """Three processes in each pod."""
@@ -37,7 +39,11 @@ class Story:
 
 
 def main() -> int:
-    arguments = _arguments()
+    signal.signal(signal.SIGINT, _interrupt)
+    from tests.support.mesos.operator import Operator  # only now an interrupt is met as it should be
+    from tests.support.rig import OPTIONS, PROGRAM, Rig
+
+    arguments = _arguments(PROGRAM)
     story = Story(quiet=arguments.json)
     with Rig(OPTIONS, program=shlex.split(arguments.program)) as rig:
         version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
@@ -50,13 +56,19 @@ def main() -> int:
     return 0 if good else 1
 
 
-def _arguments() -> argparse.Namespace:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Once: a second Ctrl-C does not break off the cleaning up, which takes a second."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _arguments(program: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="packaging/demo", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--regular", type=int, default=3, metavar="N", help="regular pods (3)")
     parser.add_argument("--revocable", type=int, default=5, metavar="N", help="revocable pods (5)")
     parser.add_argument("--grace", default="0s", help="what each victim gets between SIGTERM and the kill (0s)")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON; the story goes to stderr")
-    parser.add_argument("--program", default=shlex.join(PROGRAM), help="the executor to show (this checkout's)")
+    parser.add_argument("--program", default=shlex.join(program), help="the executor to show (this checkout's)")
     return parser.parse_args()
 
 
@@ -92,6 +104,7 @@ def _play(rig: Rig, story: Story, arguments: argparse.Namespace) -> dict[str, An
             "statuses": {state: counts[state] for state in ("TASK_RUNNING", "TASK_GONE")},
             "reasons": dict(reasons),
         }
+        story.tell("the framework is done: SHUTDOWN to the executor, which ends the regular pods in order")
         _end(scheduler, rig, agent_id, [task["task_id"]["value"] for task in regular])
     result["leaks"] = rig.wait_clean()
     return result
@@ -159,4 +172,8 @@ def _judge(result: dict[str, Any], story: Story) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("packaging/demo: interrupted; whatever it had started is gone", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)

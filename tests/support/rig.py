@@ -84,7 +84,7 @@ class Rig:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if isinstance(error, Exception):  # nobody wonders about an interrupt
             self.keep_evidence()
         self.close()
 
@@ -92,7 +92,8 @@ class Rig:
         self.cluster.stop()
         self.containerd.close()
         cgroupdirs.sweep(self.cgroup)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        for directory in (self.directory, self.run_dir):
+            shutil.rmtree(directory, ignore_errors=True)
 
     def keep_evidence(self) -> None:
         """The executors' logs, for whoever reads why a test failed."""
@@ -148,7 +149,8 @@ class Rig:
 
     @property
     def run_dir(self) -> Path:
-        return self.directory / "run"
+        """In the private node's own /run, for the paths of sockets must be short, however long TMPDIR is."""
+        return Path("/run", self.directory.name)
 
     def environment(self) -> dict[str, str]:
         """The executor's configuration, by variables."""

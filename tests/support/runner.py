@@ -2,7 +2,8 @@
 
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
-something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds).
+something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds). Paths
+below tests/ among the arguments for pytest take the place of the suite's own.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
 whatever was started in them. --quick and --json are for bench; with --json standard output is the benchmarks' line of
@@ -127,7 +128,9 @@ def run_suite(
 def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome) -> None:
     report = scratch / f"{suite.name}.jsonl"
     report.touch()
-    command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", *suite.present()]
+    named = [argument for argument in options.pytest if argument.startswith("tests/")]
+    paths = [] if named else suite.present()
+    command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", *paths]
     taken = {path for other in options.suites if other is not suite for path in other.present()}
     command += [f"--ignore={path}" for path in suite.shared if path in taken]
     try:

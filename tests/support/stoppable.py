@@ -49,7 +49,8 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     try:
         for number, patience_s in PATIENCE_S:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+                # what it started is its own to end, and a second interrupt would break off its cleaning up
+                (os.killpg if number is signal.SIGKILL else os.kill)(process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=patience_s)
         return process.wait()

@@ -195,10 +195,10 @@ class Cluster:
 
     def stop(self) -> None:
         """End everything and remove every trace; raises NotReadyError naming what would not go. May be repeated."""
-        for process in (*self.agents, self.master):
-            process.kill()
         if self.directory == Path():
             return
+        for process in (*self.agents, self.master):
+            process.kill()
         kill_processes_of(self.directory)
         left = [str(path) for agent in self.agents for path in cgroupdirs.sweep(agent.cgroups_root)]
         _unmount_below(self.directory)

@@ -73,6 +73,27 @@ async def test_what_cannot_be_undone_stays_on_record_and_is_said(bench: Bench) -
     assert bench.records() == []
 
 
+async def test_a_configuration_that_no_command_can_read_leaves_no_record(bench: Bench) -> None:
+    bench.conflist("one", "two")
+    unreadable = {"error": {"code": 999, "msg": "invalid CIDR address: this is no subnet"}}
+    bench.plugin("two", ADD=[unreadable], DEL=[unreadable])
+    with pytest.raises(NetworkFailure) as caught:
+        await bench.cni.attach(POD, NETNS, NET)
+    assert caught.value.message == "plugin two failed on ADD: invalid CIDR address: this is no subnet (code 999)"
+    assert bench.sequence("DEL") == ["DEL two", "DEL one"], "what came before it is undone"
+    assert bench.records() == []
+
+
+async def test_a_plugin_that_had_its_way_is_not_believed_the_same_words(bench: Bench) -> None:
+    bench.conflist("one", "two")
+    refusal = {"error": {"code": 999, "msg": "no"}}
+    bench.plugin("one", DEL=[refusal])
+    bench.plugin("two", ADD=[refusal])
+    with pytest.raises(NetworkFailure, match="could not be undone"):
+        await bench.cni.attach(POD, NETNS, NET)
+    assert len(bench.records()) == 1
+
+
 @pytest.mark.parametrize("fault", ["an error", "killed", "status without a word"])
 @pytest.mark.parametrize("failing", ["one", "two"])
 async def test_a_failed_del_does_not_stop_the_others_and_can_be_repeated(

@@ -27,6 +27,7 @@ def test_capabilities_are_read_from_the_framework_info() -> None:
 
 def test_states_that_depend_on_the_framework() -> None:
     assert (AWARE.gone, OLD.gone) == (TaskState.GONE, TaskState.LOST)
+    assert (AWARE.dropped, OLD.dropped) == (TaskState.DROPPED, TaskState.LOST)
     assert (AWARE.killing, OLD.killing) == (TaskState.KILLING, None)
 
 

@@ -14,6 +14,7 @@ from executor.pod.spec import parse_launch
 from executor.revocation import request
 from reference import DIRECTORY
 from tests.support.schema import faults
+from tests.support.sources import ROOT
 
 TEXT = (DIRECTORY / "framework-authors.md").read_text()
 BLOCKS: list[tuple[str, Any]] = [
@@ -56,6 +57,14 @@ def test_the_request_is_understood() -> None:
     assert faults("revoke", document["revoke"]) == []
     parsed = request.parse(document["revoke"], default_grace_s=0.0, fresh_id="x")
     assert (parsed.id, parsed.grace_s) == ("spark-7", 3.0)
+
+
+def test_every_reason_is_in_the_tables() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "executor").rglob("*.py") if "api" not in path.parts)
+    reasons = set(re.findall(r'"(REASON_[A-Z_]+[A-Z])"', sources))
+    runbook = (ROOT / "README.md").read_text()
+    assert "REASON_CONTAINER_PREEMPTED" in reasons
+    assert [reason for reason in sorted(reasons) if f" {reason} |" not in runbook and f"{reason})" not in runbook] == []
 
 
 @pytest.mark.parametrize("number", [0, 1])

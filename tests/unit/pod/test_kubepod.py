@@ -188,7 +188,11 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.volumes[0].configMap", "config maps", pod(volumes=[{"name": "v", "configMap": {"name": "x"}}])),
     ("spec.volumes[1].name", "twice", pod(volumes=[{"name": "v", "emptyDir": {}}] * 2)),
     ("spec.volumes[0].hostPath.path", "absolute", pod(volumes=[{"name": "v", "hostPath": {"path": "/a/../b"}}])),
-    ("spec.volumes[0].hostPath.type", "enum", pod(volumes=[{"name": "v", "hostPath": {"path": "/a", "type": "Disk"}}])),
+    (
+        "spec.volumes[0].hostPath.type",
+        "'Disk' is no value",
+        pod(volumes=[{"name": "v", "hostPath": {"path": "/a", "type": "Disk"}}]),
+    ),
     (
         "spec.containers[0].volumeMounts[0].mountPath",
         "/proc",

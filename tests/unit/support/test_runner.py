@@ -143,5 +143,22 @@ def test_a_suite_that_takes_too_long_is_interrupted() -> None:
     assert "budget" in ended.why
 
 
+def test_an_interrupt_comes_once() -> None:
+    """Although what it started passes on to it what it gets itself, as the private node does."""
+    script = """
+import os, signal, subprocess, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+child = subprocess.Popen([sys.executable, "-c", f"import os, signal, time; signal.signal(signal.SIGINT,"
+    f" lambda *_: os.kill({os.getpid()}, signal.SIGINT)); print(flush=True); time.sleep(30)"], stdout=subprocess.PIPE)
+child.stdout.readline()
+while not seen: time.sleep(0.05)
+time.sleep(0.5)
+child.kill()
+raise SystemExit(len(seen))
+"""
+    assert run([sys.executable, "-c", script], env=os.environ, deadline_s=time.monotonic() + 1.0).code == 1
+
+
 def test_a_suite_without_time_is_not_started() -> None:
     assert run(["/no/such/program"], env={}, deadline_s=time.monotonic() - 1).why

@@ -1,0 +1,86 @@
+"""packaging/demo in a terminal, interrupted at some moment: one line says so, and nothing of it is left on the node."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import cgroupdirs
+from tests.support.rig import wait_for
+from tests.support.sources import ROOT
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+UP = "up: containerd"
+RUNNING = "one executor runs"
+
+
+def read_until(terminal: int, text: str | None) -> str:
+    """What came until the text was there; None: until the end."""
+    output = b""
+    while text is None or text.encode() not in output:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            data = b""
+        if not data:
+            break
+        output += data
+    return output.decode(errors="replace")
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """With a short name: sockets of the node in it, which is one inside of another, must have paths below 108 bytes."""
+    with tempfile.TemporaryDirectory(prefix="mpe-", dir="/tmp") as name:
+        yield Path(name)
+
+
+def cgroups() -> set[Path]:
+    """Below this node's own; that one is made when it is needed."""
+    own = os.environ["MPE_TEST_CGROUP"]
+    return set(cgroupdirs.below(own)) - set(cgroupdirs.roots(own))
+
+
+def marked(mark: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes():
+                found.append((path.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(("moment", "times"), [(UP, 1), (RUNNING, 1), (RUNNING, 3)])
+def test_ctrl_c_leaves_nothing(directory: Path, moment: str, times: int) -> None:
+    mounts, cgroups_before = Path("/proc/self/mountinfo").read_text(), cgroups()
+    mark = {"TMPDIR": str(directory)}
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(ROOT)
+        os.execve("packaging/demo", ["packaging/demo"], os.environ | mark)
+    assert moment in (told := read_until(terminal, moment)), told
+    assert marked(str(directory))
+    for _ in range(times):
+        os.write(terminal, b"\x03")
+    told = read_until(terminal, None)
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGINT
+    last = told.replace("^C", "").strip().splitlines()
+    assert last[-1] == "packaging/demo: interrupted; whatever it had started is gone"
+    assert "Traceback" not in told
+    assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))
+    assert list(directory.glob("mpe-nodes/*")) == []
+    assert cgroups() == cgroups_before
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert subprocess.run(["ip", "netns", "list"], capture_output=True, check=True).stdout == b""
