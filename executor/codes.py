@@ -89,7 +89,11 @@ CODES: Final = MappingProxyType(
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
         "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
-        "pod.leaked": _warning("Something of the pod could not be removed.", "The next executor or `gc` removes it."),
+        "pod.leaked": _warning(
+            "Something of the pod could not be removed.",
+            "It is tried again; the next executor or `gc` removes the rest.",
+        ),
+        "pod.released": _info("Nothing is left any more of what `pod.leaked` had named."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."

@@ -67,6 +67,8 @@ class PodRunner:
         """Set once no process of the pod is left and none can come."""
         self.struck: asyncio.Event | None = None
         """A revocation has killed the subtree of this pod, and sets this once it knows how that went."""
+        self.leaked: list[str] = []
+        """What could not be removed at its end."""
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
         self._node = node
@@ -287,8 +289,11 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        async with self._node.releasing:
-            leaked = await self.containers.remove_all()
-            leaked += await self.sandbox.remove()
+        self.leaked = await self.release()
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
-        self.post(TornDown(tuple(leaked)))
+        self.post(TornDown(tuple(self.leaked)))
+
+    async def release(self) -> list[str]:
+        """All that it has on the node; what could not be removed, in words. May be repeated."""
+        async with self._node.releasing:
+            return [*await self.containers.remove_all(), *await self.sandbox.remove()]

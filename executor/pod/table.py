@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from executor.errors import InvalidRequest, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, TaskId, pod_id
+from executor.pod.leftovers import release_again
 from executor.pod.model import Report, State
 from executor.pod.runner import PodRunner
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+RELEASE_S = 2.0
+"""How long the executor's end waits for what is tried again: the first pause, and a plugin's run."""
 REMEMBERED = 200
 """How many ended pods `ps --all` and `inspect` still know."""
 
@@ -36,6 +40,8 @@ class Pods:
         self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
         self._ended: deque[PodRunner] = deque(maxlen=REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
+        """Of what ended pods have left; nobody waits for these."""
 
     def __iter__(self) -> Iterator[PodRunner]:
         return iter(list(self._living.values()))
@@ -53,9 +59,7 @@ class Pods:
         self._by_task |= dict.fromkeys(spec.task_ids, runner)
         for container in spec.containers:
             self._by_container[runner.containers.id(container.name)] = (runner, container.name)
-        task = asyncio.create_task(self._live(runner))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _spawn(self._live(runner), self._tasks)
         return runner
 
     async def _live(self, runner: PodRunner) -> None:
@@ -70,6 +74,8 @@ class Pods:
             if known.pod.state is not State.ENDED or known in self._ended
         }
         self._on_ended(runner)
+        if runner.leaked:
+            _spawn(release_again(runner), self._releases)
 
     def by_task(self, task: TaskId) -> PodRunner | None:
         """The pod of a task, also if it has ended lately."""
@@ -102,7 +108,19 @@ class Pods:
         raise NotFound("no such pod in this executor", subject=f"pod {text}", mend="`mesos-pod-executor ps` lists them")
 
     async def wait_ended(self, timeout_s: float) -> bool:
-        """Whether every pod ended in time."""
+        """Whether every pod ended in time, with nothing left. What ended pods could not give back gets one more try."""
+        deadline_s = time.monotonic() + timeout_s
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
-        return not self._living
+        if self._releases:
+            await asyncio.wait(self._releases, timeout=max(0.0, min(RELEASE_S, deadline_s - time.monotonic())))
+        left = [task for task in self._releases if not task.done()]
+        for task in left:
+            task.cancel()
+        return not self._living and not left
+
+
+def _spawn(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
