@@ -101,6 +101,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.cni import Cni
     from executor.pod.classes import Classes
     from executor.pod.node import Node
+    from executor.pod.ownnetwork import OwnNetwork
 
     root = _root(config, environment)
     stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
@@ -117,7 +118,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         config=config,
         owner=environment.container_id,
         mesos_sandbox=environment.sandbox,
-        address=environment.agent_endpoint.rpartition(":")[0],
+        network=OwnNetwork(environment.agent_endpoint.rpartition(":")[0], config.cni.default_network),
         containerd=containerd,
         cni=cni,
         tree=tree,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.dns import Names
     from executor.pod.classes import Classes
+    from executor.pod.ownnetwork import OwnNetwork
 
 RELEASING_MAX = 2 * (os.cpu_count() or 2)
 """With 50 pods at once on 2 cores the requests to a regular pod waited up to 250 ms, so bounded up to 100 ms."""
@@ -33,8 +34,8 @@ class Node:
     owner: MesosContainerId
     """This executor's Mesos container: every record that it leaves on the node carries it."""
     mesos_sandbox: Path
-    address: str
-    """The node's, as the Mesos agent is reached."""
+    network: OwnNetwork
+    """That of the executor itself."""
     containerd: Containerd
     cni: Cni
     tree: Tree
