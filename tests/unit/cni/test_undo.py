@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from executor.cni import NetworkRequest
+from executor.cni.cache import Cache
 from executor.errors import NetworkFailure
 from tests.unit.cni.bench import NET, NETNS, POD, Bench, running
 
@@ -172,6 +173,6 @@ async def test_an_unreadable_record_is_said_and_kept(bench: Bench) -> None:
         with pytest.raises(NetworkFailure, match="unreadable record") as caught:
             await bench.cni.detach(POD, NETNS)
         assert caught.value.subject == str(record)
-        assert [each.subject for each in bench.cni.damaged()] == [str(record)]
+        assert [each.subject for each in Cache(bench.state_dir).readable()[1]] == [str(record)]
         assert [each.container_id for each in bench.cni.attachments()] == ["pod-sound"]
     assert bench.calls("DEL") == []
