@@ -27,6 +27,7 @@ from tests.support.spark.site import HostRig, site
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 STORAGE, SUBNET = "storage", "10.95.0."
+DUAL = "dual"
 KEY = "mesos-pod-executor/networks"
 
 
@@ -40,14 +41,20 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
 
 @pytest.fixture(scope="module")
 def rig(faults: Faults) -> Iterator[HostRig]:
-    """A host with two networks, whose agent has the isolators network/cni and filesystem/linux."""
+    """A host with three networks, whose agent has the isolators network/cni and filesystem/linux."""
     with site(1, {"CNI_PLUGIN_DIRS": f"{faults.plugins},{REAL_PLUGINS}", "CNI_TIMEOUT_S": "10"}) as made:
         (host,) = made.hosts
-        conf = json.loads((host.cni_config / "10-podnet.conf").read_text())
-        conf |= {"name": STORAGE, "bridge": "storage0", "dns": {}}
-        conf["ipam"] |= {"ranges": [[{"subnet": f"{SUBNET}0/24"}]]}
-        (host.cni_config / "20-storage.conf").write_text(json.dumps(conf))
+        write_network(host, STORAGE, f"{SUBNET}0/24")
+        write_network(host, DUAL, "10.96.0.0/24", "fd00:96::/64")
         yield host
+
+
+def write_network(host: HostRig, name: str, *subnets: str) -> None:
+    """As the first one, in the form that the agent reads."""
+    conf = json.loads((host.cni_config / "10-podnet.conf").read_text())
+    conf |= {"name": name, "bridge": f"{name}0", "dns": {}}
+    conf["ipam"] |= {"ranges": [[{"subnet": subnet}] for subnet in subnets]}
+    (host.cni_config / f"{name}.conf").write_text(json.dumps(conf))
 
 
 @pytest.fixture
@@ -108,6 +115,17 @@ def test_the_network_that_an_annotation_names(rig: HostRig, scheduler: Scheduler
     flush = ["nsenter", f"--net=/proc/{pid_of(rig, 'one')}/ns/net", "ip", "address", "flush", "dev", "eth0"]
     subprocess.run(flush, check=True)
     assert "bridge failed on CHECK" in rig.json("inspect", "one", "--check")["network_check"]
+
+
+def test_both_families(rig: HostRig, scheduler: Scheduler) -> None:
+    status = launch(rig, scheduler, "six", metadata={"annotations": {KEY: DUAL}})
+    ((name, (v4, v6)),) = addresses(status)
+    assert (name, v6.startswith("fd00:96::")) == (DUAL, True)
+    (link,) = interfaces(pid_of(rig, "six")).values()
+    assert {v4, v6} <= {each["local"] for each in link["addr_info"]}
+    rig.host.resolves(full_name("six"), v4)
+    rig.host.resolves(full_name("six"), v6, kind="AAAA")
+    rig.host.resolves(v6, full_name("six"), kind="PTR")
 
 
 def test_several_networks_with_a_mac_an_address_and_a_limit(rig: HostRig, scheduler: Scheduler) -> None:
