@@ -120,6 +120,24 @@ def test_gc_releases_all_of_a_killed_executor_and_nothing_else(
     assert again.stdout == "released nothing of 0 dead executors; 0 live\n" and again.stderr == ""
 
 
+def test_what_cannot_be_released_holds_up_nothing_else(rig: Rig, orphans: list[int]) -> None:
+    """It stays as it is, namespace and all, for the next try."""
+    record, *_ = sorted((rig.directory / "state/cni").glob("*/pod-*/eth0.json"))
+    sound = record.read_text()
+    record.write_text("{")
+    done = rig.command("gc", "--json", check=False)
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert document["released"]["attachments"] == document["released"]["namespaces"] == PODS - 1
+    assert any(str(record) in text for text in document["failed"])
+    left = rig.leaks()
+    assert (left["ips"], left["netns"], left["containers"]) == (1, 1, 0)
+    record.write_text(sound)
+    again = rig.json("gc")
+    assert (again["released"], again["failed"]) == ({"attachments": 1, "namespaces": 1}, [])
+    assert not any(rig.leaks().values()) and rule_owners() == set()
+
+
 def test_gc_leaves_a_living_executor_alone(rig: Rig) -> None:
     with rig.scheduler(name="living") as scheduler:
         scheduler.launch([rig.pod("alive")], rig.executor())
