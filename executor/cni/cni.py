@@ -22,7 +22,7 @@ from executor.cni.cache import Cache, Record
 from executor.cni.capability import capability_args, check_request, cni_args
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import MESOS_ARGS, Network, plugin_config
-from executor.cni.failure import INCOMPATIBLE_VERSION, TRY_AGAIN_LATER, Fault, network_failure
+from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, network_failure
 from executor.cni.plan import plan
 from executor.cni.plugin import Call, Plugins
 from executor.cni.result import attachment
@@ -150,7 +150,7 @@ class Cni:
             if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
                 versions.pop(0)  # DEL must be understood too
                 tried = replace(tried, document=network.document(versions[0]), result=None)
-            elif fault.error.code == TRY_AGAIN_LATER and delays_s:
+            elif fault.error.is_passing and delays_s:
                 await asyncio.sleep(delays_s.pop(0))
             else:
                 raise network_failure(tried.subject, fault)
