@@ -104,6 +104,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.cni import Cni
     from executor.pod.classes import Classes
     from executor.pod.node import Node
+    from executor.pod.ownnetwork import OwnNetwork
     from executor.pod.urgency import Urgency
 
     root = _root(config, environment)
@@ -125,7 +126,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         owner=environment.container_id,
         claim=claim,
         mesos_sandbox=environment.sandbox,
-        address=environment.agent_endpoint.rpartition(":")[0],
+        network=OwnNetwork(environment.agent_endpoint.rpartition(":")[0], config.cni.default_network),
         containerd=containerd,
         cni=cni,
         tree=tree,

@@ -27,7 +27,6 @@ from executor.names import RevocationId, TaskId
 from executor.pod import roles
 from executor.pod.logfiles import rotate_all
 from executor.pod.model import Report, State, Stop, StopCause
-from executor.pod.network import network_infos
 from executor.pod.spec import Policy, parse_launch
 from executor.pod.table import Pods
 from executor.pod.weight import WeightGuard
@@ -126,6 +125,7 @@ class Dispatcher:
                 self.subscribed = event
                 self._farewell.subscribed(event.executor_info)
                 self._guard.subscribed(event.executor_info)
+                self.node.network.subscribed(event.executor_info)
                 self._capabilities = Capabilities.of(event.framework_info)
                 if self.node.names is not None:
                     self.node.names.framework = str(event.framework_info.get("name", ""))
@@ -180,6 +180,7 @@ class Dispatcher:
         """What only this node and its configuration can know of a pod."""
         configured = self.node.config.roles
         roles.check(configured.namespace_to_role, configured.limits, spec)
+        self.node.network.check(spec)
 
     def _turn_away(self, tasks: tuple[TaskId, ...]) -> None:
         """A launch that came too late for this executor. As Mesos itself answers one for an executor that ends."""
@@ -207,9 +208,7 @@ class Dispatcher:
         labels = runner.sandbox.labels
         if report.revocation is not None:
             labels |= self._revocation_labels(runner, report.revocation)
-        endpoint = self.environment.agent_endpoint.rpartition(":")[0]
-        infos = network_infos(runner.sandbox.requests, runner.sandbox.attachments, endpoint)
-        self._send(report, infos, labels)
+        self._send(report, runner.sandbox.network_infos, labels)
 
     def _revocation_labels(self, runner: PodRunner, revocation: RevocationId) -> statuses.Labels:
         stop = runner.pod.stop

@@ -162,15 +162,25 @@ async def _networks(owner: Owner, config: Config, _: Containerd, result: Reaped)
     state = cni_parent(config.node.state_dir) / owner.container
     pins = netns_parent(config.node.run_dir) / owner.container
     cni = Cni(Path(config.cni.config_dir), [Path(each) for each in config.cni.plugin_dirs], state, config.cni.timeout_s)
-    for pod in sorted({record.container_id for record in cni.attachments()}):
+    for pod in _names_in(state):
         pin = pins / pod
-        await cni.detach(pod, pin if netns.exists(pin) else None)
-        result.add("attachments")
+        try:
+            await cni.detach(pod, pin if netns.exists(pin) else None)
+            result.add("attachments")
+        except ExecutorError as error:
+            result.failed.append(f"executor {owner.container}: {error}")
+    held = _names_in(state)
     for pin in netns.pinned(pins):
-        await netns.destroy(pin)
-        result.add("namespaces")
-    _remove_empty(pins)
-    _remove_empty(state)
+        if pin.name not in held:  # a namespace goes after its attachments
+            await netns.destroy(pin)
+            result.add("namespaces")
+    if not held:
+        _remove_empty(pins)
+        _remove_empty(state)
+
+
+def _names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
 
 
 def _remove_empty(directory: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from executor import inquiries, usage, views
 from executor import log as logs
 from executor.control import Request, Response, Routes, Stream
-from executor.errors import InvalidRequest
+from executor.errors import InvalidRequest, NetworkFailure
 from executor.names import RevocationId
 from executor.pod import execs
 
@@ -32,6 +32,7 @@ def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes
         ("GET", "/v1/executor"): answers.executor,
         ("GET", "/v1/pods"): answers.pods,
         ("GET", "/v1/pods/{pod}"): answers.pod,
+        ("POST", "/v1/pods/{pod}/check"): answers.check,
         ("POST", "/v1/revocations"): answers.revoke,
         ("GET", "/v1/revocations"): answers.revocations,
         ("GET", "/v1/revocations/{id}"): answers.revocation,
@@ -63,6 +64,15 @@ class _Answers:
     async def pod(self, request: Request) -> Response:
         runner = self._dispatcher.pods.find(request.parameters["pod"])
         return Response(views.inspection(runner, self._dispatcher.environment.executor_id))
+
+    async def check(self, request: Request) -> Response:
+        """Whether the plugins find the pod's attachments as they made them."""
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        try:
+            await self._dispatcher.node.cni.check(runner.id)
+        except NetworkFailure as error:
+            return Response({"error": str(error)})
+        return Response({"error": ""})
 
     async def usage(self, _: Request) -> Response:
         document = await usage.usage(self._dispatcher.node.tree, list(self._dispatcher.pods))

@@ -2,7 +2,7 @@
 
 Of a dead executor everything is counted that the reaper would release. An address in a ledger whose container id is a
 pod's, but of which no executor has a record, is `unrecorded`: nothing proves what it belonged to, so it is named and
-never touched; what carries any other id is another runtime's (the Mesos agent's tasks) and only counted.
+never touched; so are rules of such a pod. What carries any other id is another runtime's (the Mesos agent's tasks).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from executor import owners
 from executor.config import Config
-from executor.names import MesosContainerId
+from executor.errors import NetworkFailure
+from executor.names import MesosContainerId, is_pod_id
 from executor.owners import Owner, cni_parent, netns_parent
 from executor.pod.node import OWNER_LABEL
 
@@ -29,8 +30,12 @@ class Survey:
     dead: dict[MesosContainerId, dict[str, int]] = field(default_factory=dict)
     """What each dead executor left, by kind; empty where only its owner file is left."""
     unrecorded: tuple[Entry, ...] = ()
-    foreign: int = 0
-    """Addresses that other runtimes hold."""
+    others: tuple[Entry, ...] = ()
+    """Addresses that other runtimes hold, the agent's first of all."""
+    damaged: tuple[NetworkFailure, ...] = ()
+    """Records of attachments that cannot be read."""
+    unrecorded_rules: tuple[str, ...] = ()
+    """Pods that have port or masquerade rules, but of which no executor has a record."""
 
     def counts(self) -> dict[str, int]:
         """What all dead executors left together."""
@@ -39,6 +44,7 @@ class Survey:
 
 async def survey(config: Config, containerd: Containerd | None) -> Survey:
     """`containerd` None: its records are left out. Raises NetworkFailure, InvalidConfig, ContainerdFailure."""
+    from executor.cni import rules
     from executor.reaper import names_on_node
 
     run_dir = Path(config.node.run_dir)
@@ -48,13 +54,15 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
         known = {owner.container: owner for owner in found}
     left = {each: known.get(each, Owner(each)) for each in sorted((seen | set(known)) - alive)}
     dead = {container: await _of(owner, config, containerd) for container, owner in left.items()}
-    entries = _ledger(config)
-    recorded = _recorded(config)
+    entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
+    recorded = _recorded(config)  # after what is judged by it
     return Survey(
         living=tuple(sorted(alive)),
         dead=dead,
         unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
-        foreign=sum(not entry.is_ours for entry in entries),
+        others=tuple(entry for entry in entries if not entry.is_ours),
+        damaged=_damaged(config),
+        unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
     )
 
 
@@ -106,6 +114,13 @@ def _recorded(config: Config) -> set[str]:
     """The pods of which some executor, dead or alive, has a record."""
     executors = _directories(cni_parent(config.node.state_dir))
     return {pod.name for executor in executors for pod in _directories(executor)}
+
+
+def _damaged(config: Config) -> tuple[NetworkFailure, ...]:
+    from executor.cni.cache import Cache
+
+    executors = _directories(cni_parent(config.node.state_dir))
+    return tuple(failure for executor in executors for failure in Cache(executor).readable()[1])
 
 
 def _directories(parent: Path) -> list[Path]:

@@ -71,7 +71,7 @@ def _document(outcome: _Outcome) -> dict[str, Any]:
         "released": before.counts() if reaped is None else dict(sorted(reaped.counts.items())),
         "failed": [] if reaped is None else reaped.failed,
         "reported": reported,
-        "foreign_addresses": before.foreign,
+        "foreign_addresses": len(before.others),
     }
 
 

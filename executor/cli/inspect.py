@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from executor.cli import output
+from executor.cli.client import segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 
@@ -15,11 +16,15 @@ _SHOWN_APART = frozenset({"containers"})
 
 @click.command("inspect")
 @click.argument("pod")
+@click.option("--check", is_flag=True, help="Have the CNI plugins check the pod's attachments (network_check).")
 @json_option
 @pass_session
-def command(session: Session, pod: str, *, as_json: bool) -> None:
+def command(session: Session, pod: str, *, check: bool, as_json: bool) -> None:
     """Show one pod: POD is its id or the beginning of it, a task id, or its name."""
-    _, document = find(session, pod)
+    client, document = find(session, pod)
+    if check:
+        answer = client.post(f"/v1/pods/{segment(document['pod'])}/check", {}, timeout_s=None)
+        document["network_check"] = answer["error"] or "passed"
     if as_json:
         output.json_document(document)
         return

@@ -13,7 +13,7 @@ from executor.cni import version
 from executor.cni.attachment import Json
 from executor.cni.cache import Record
 from executor.cni.conflist import plugin_config
-from executor.cni.failure import INCOMPATIBLE_VERSION, TRY_AGAIN_LATER, Fault, PluginError
+from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, PluginError
 from executor.cni.plugin import Call, Outcome, Plugins
 from executor.cni.result import UnreadableResultError, attachment, converted
 
@@ -82,7 +82,7 @@ async def _persistently(
     """Repeats what a plugin asks to repeat."""
     for delay_s in retry_delays_s:
         outcome = await _run(plugins, record, command, index, previous)
-        if outcome.error is None or outcome.error.code != TRY_AGAIN_LATER:
+        if outcome.error is None or not outcome.error.is_passing:
             return outcome.error
         await asyncio.sleep(delay_s)
     return (await _run(plugins, record, command, index, previous)).error

@@ -15,19 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from executor.cni import advice, chain, rules, version
+from executor.cni import chain, rules, version
 from executor.cni import netns as namespace
 from executor.cni.attachment import Attachment, NetworkRequest
 from executor.cni.cache import Cache, Record
 from executor.cni.capability import capability_args, check_request, cni_args
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import MESOS_ARGS, Network, plugin_config
-from executor.cni.failure import INCOMPATIBLE_VERSION, TRY_AGAIN_LATER, Fault, network_failure
+from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, network_failure
 from executor.cni.plan import plan
 from executor.cni.plugin import Call, Plugins
 from executor.cni.result import attachment
 from executor.cni.shielded import shielded
-from executor.errors import ExecutorError, InvalidConfig, InvalidRequest, NetworkFailure, Refused
+from executor.errors import ExecutorError, InvalidRequest, NetworkFailure, Refused
 from executor.names import POD_PREFIX
 
 _CONTAINER_ID = re.compile(rf"{POD_PREFIX}[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -130,24 +130,12 @@ class Cni:
                 raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
 
     def attachments(self) -> tuple[Record, ...]:
-        """Everything on record, of this and of earlier executors, but for what is `damaged`."""
+        """Everything on record, of this and of earlier executors, but for what cannot be read."""
         return self._cache.readable()[0]
-
-    def damaged(self) -> tuple[NetworkFailure, ...]:
-        """Pods whose records cannot be read, one error each; `detach` raises the same."""
-        return self._cache.readable()[1]
 
     def networks(self) -> tuple[str, ...]:
         """The names that can be asked for."""
         return self._catalog.names()
-
-    def problems(self) -> tuple[InvalidConfig, ...]:
-        """Configurations that cannot be used, one error each."""
-        return self._catalog.problems()
-
-    def warnings(self) -> tuple[str, ...]:
-        """Configurations that can be used and do harm: for a preflight."""
-        return advice.warnings(self._catalog.networks())
 
     def _lock(self, container_id: str) -> asyncio.Lock:
         return self._locks.setdefault(container_id, asyncio.Lock())
@@ -162,7 +150,7 @@ class Cni:
             if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
                 versions.pop(0)  # DEL must be understood too
                 tried = replace(tried, document=network.document(versions[0]), result=None)
-            elif fault.error.code == TRY_AGAIN_LATER and delays_s:
+            elif fault.error.is_passing and delays_s:
                 await asyncio.sleep(delays_s.pop(0))
             else:
                 raise network_failure(tried.subject, fault)

@@ -19,6 +19,8 @@ from executor.cni.version import CHAINING, SPEC_VERSIONS, at_least, newest_first
 from executor.errors import InvalidConfig
 
 MESOS_ARGS = "org.apache.mesos"
+HOST_LOCAL_DEFAULT = "/var/lib/cni/networks"
+"""host-local's dataDir where a configuration names none."""
 _PORT_MAPPER = "mesos-cni-port-mapper"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LIST_KEYS = ("cniVersion", "cniVersions", "name", "args", "disableCheck", "disableGC", "prevResult", "runtimeConfig")

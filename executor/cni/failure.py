@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from executor.errors import NetworkFailure
@@ -9,6 +10,8 @@ from executor.errors import NetworkFailure
 INCOMPATIBLE_VERSION = 1
 TRY_AGAIN_LATER = 11
 INSTALL = "install containernetworking-plugins, or name its directory in [cni] plugin_dirs"
+
+_IPTABLES_BUSY = re.compile(r"ip6?tables .*\bexit status 4\b", re.DOTALL)
 
 _BY_CODE = {
     INCOMPATIBLE_VERSION: "set a cniVersion that every plugin of the network speaks",
@@ -40,6 +43,14 @@ class PluginError:
     msg: str
     code: int | None = None
     details: str = ""
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same may work in a moment: so the plugin says, or iptables through it. Its exit status 4 is a
+        lack of a resource (xtables.h); with nf_tables it is also that another process has changed the tables meanwhile,
+        as when several pods make a node's first chains at the same time.
+        """
+        return self.code == TRY_AGAIN_LATER or _IPTABLES_BUSY.search(f"{self.msg} {self.details}") is not None
 
     def __str__(self) -> str:
         text = f"{self.msg} (code {self.code})" if self.code is not None else self.msg

@@ -10,13 +10,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from executor.cni.conflist import Network
+from executor.cni.conflist import HOST_LOCAL_DEFAULT, Network
 from executor.errors import NetworkFailure
 from executor.names import is_pod_id
-
-HOST_LOCAL_DEFAULT: Final = "/var/lib/cni/networks"
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,32 @@ class Answer(msgspec.Struct, frozen=True):
     get_state: State
 
 
+class ContainerId(msgspec.Struct, frozen=True):
+    value: str
+    parent: ContainerId | None = None
+
+    def __str__(self) -> str:
+        """As CNI's plugins know it."""
+        return self.value if self.parent is None else f"{self.parent}.{self.value}"
+
+
+class Container(msgspec.Struct, frozen=True):
+    container_id: ContainerId
+
+
+class Containers(msgspec.Struct, frozen=True):
+    containers: tuple[Container, ...] = ()
+
+
+class ContainersAnswer(msgspec.Struct, frozen=True):
+    """The answer to an agent's GET_CONTAINERS, which has nothing in it without containers."""
+
+    get_containers: Containers = Containers()
+
+
 _EVENT = msgspec.json.Decoder(Event)
 _ANSWER = msgspec.json.Decoder(Answer)
+_CONTAINERS = msgspec.json.Decoder(ContainersAnswer)
 
 
 def event(data: bytes) -> Event:
@@ -164,6 +188,11 @@ def event(data: bytes) -> Event:
 def state(data: bytes) -> State:
     """From the answer to GET_STATE. Raises MesosFailure."""
     return _decode(_ANSWER, data).get_state
+
+
+def containers(data: bytes) -> frozenset[str]:
+    """From the answer to GET_CONTAINERS. Raises MesosFailure."""
+    return frozenset(str(each.container_id) for each in _decode(_CONTAINERS, data).get_containers.containers)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:

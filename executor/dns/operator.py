@@ -40,14 +40,20 @@ class Operator:
 
     def state(self) -> messages.State:
         """GET_STATE of a master or an agent. Raises MesosFailure."""
-        connection, response = self._post("GET_STATE")
+        return messages.state(self._read("GET_STATE"))
+
+    def containers(self) -> frozenset[str]:
+        """The ids of all containers of an agent. Raises MesosFailure."""
+        return messages.containers(self._read("GET_CONTAINERS", show_nested=True, show_standalone=True))
+
+    def _read(self, kind: str, **options: bool) -> bytes:
+        connection, response = self._post(kind, **options)
         try:
-            data = response.read(RECORD_MAX_BYTES)
+            return response.read(RECORD_MAX_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise _lost(self.endpoint, error) from error
         finally:
             connection.close()
-        return messages.state(data)
 
     def subscribe(self) -> Iterator[messages.Event]:
         """A master's events; the first has its whole state. Raises NotAMaster at once for an agent; the iteration
@@ -73,22 +79,23 @@ class Operator:
             connection.close()
         raise MesosFailure("the master ended the stream", subject=self.endpoint)
 
-    def _post(self, kind: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    def _post(self, kind: str, **options: bool) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         endpoint = self.endpoint
+        text = json.dumps({"type": kind} | ({kind.lower(): options} if options else {}))
         for _ in range(REDIRECTS_MAX):
             connection = _connection(endpoint)
             try:
-                connection.request("POST", PATH, json.dumps({"type": kind}), self._headers)
+                connection.request("POST", PATH, text, self._headers)
                 response = connection.getresponse()
                 if response.status == 200:
                     return connection, response
-                text = response.read(500).decode(errors="replace").strip()
+                said = response.read(500).decode(errors="replace").strip()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 raise _lost(endpoint, error) from error
             connection.close()
             if response.status not in (307, 308):
-                raise _refused(kind, endpoint, response.status, text)
+                raise _refused(kind, endpoint, response.status, said)
             endpoint = _leader(endpoint, response.getheader("Location", ""))
         raise MesosFailure("points from one master to the next", subject=self.endpoint, mend="is there a leader?")
 

@@ -5,6 +5,7 @@ kernel.py    features and privileges              groups.py    cgroup hierarchie
 runtime.py   containerd and runc                  network.py   CNI configurations, plugins, addresses
 naming.py    the node's name server               agent.py     the Mesos agent's flags
 node.py      clock, disks, directories, what dead executors left
+portuse.py   offered ports that others have
 
 Nothing is changed but for what is taken back at once: a scratch cgroup, a scratch file, a name for a moment.
 """

@@ -7,7 +7,7 @@ import http.client
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.config import Config
@@ -57,7 +57,7 @@ def judge(answer: Answer, config: Config, ephemeral: Mapping[str, str]) -> list[
         _time_out(flags),
         _grace(flags, config),
         _root(flags, config),
-        _ports(flags.get("resources", ""), ephemeral),
+        _ports(offered_ports(flags), ephemeral),
         _skew(answer.skew_s),
     ]
 
@@ -141,10 +141,14 @@ def _root(flags: Mapping[str, str], config: Config) -> Finding:
     return passed("agent.cgroups_root", root)
 
 
-def _ports(resources: str, ephemeral: Mapping[str, str]) -> Finding:
+def offered_ports(flags: Mapping[str, str]) -> list[tuple[int, int]]:
+    """Pure."""
+    match = re.search(r"ports[^:]*:\[([^\]]*)\]", flags.get("resources", "") or _PORTS)
+    return _spans(match[1]) if match else []
+
+
+def _ports(offered: Sequence[tuple[int, int]], ephemeral: Mapping[str, str]) -> Finding:
     """A connection of the node's own may have taken a host port that is offered."""
-    match = re.search(r"ports[^:]*:\[([^\]]*)\]", resources or _PORTS)
-    offered = _spans(match[1]) if match else []
     given = re.findall(r"\d+", ephemeral.get("ip_local_port_range", ""))
     low, high = (int(given[0]), int(given[1])) if len(given) > 1 else (1, 0)
     spared = _spans(ephemeral.get("ip_local_reserved_ports", ""))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.config import Config
-from executor.doctor import agent, groups, kernel, naming, network, node, runtime
+from executor.doctor import agent, groups, kernel, naming, network, node, portuse, runtime
 from executor.doctor.finding import Finding, failed, skipped
 from executor.errors import ExecutorError, MesosFailure
 from executor.survey import Survey, survey
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -> list[Finding]:
     """`endpoints` are where the agent may be; one that was `demanded` must answer."""
-    flags, of_agent = _agent(config, endpoints, demanded=demanded)
+    endpoint, flags, of_agent = _agent(config, endpoints, demanded=demanded)
     work_dir = flags.get("work_dir", "")
     async with AsyncExitStack() as stack:
         containerd, error = await _connect(config, stack)
         found = _tried("kernel", kernel.check) + _tried("cgroups", lambda: groups.check(config.cgroups.root))
         found += await runtime.check(config, containerd, error)
-        found += _tried("network", lambda: network.check(config)) + await _survey(config, containerd)
+        found += _tried("network", lambda: network.check(config)) + await network.status(config)
+        found += await _survey(config, containerd, endpoint)
     servers = _servers(config)
     found += await asyncio.to_thread(_tried, "dns", lambda: naming.check(config.dns, servers, _dns_path()))
-    return found + of_agent + _tried("node", lambda: node.check(config, work_dir))
+    found += of_agent + (_tried("agent", lambda: _beside_agent(config, endpoint, flags)) if flags else [])
+    return found + _tried("node", lambda: node.check(config, work_dir))
 
 
 def _tried(area: str, check: Callable[[], list[Finding]]) -> list[Finding]:
@@ -49,15 +51,41 @@ async def _connect(config: Config, stack: AsyncExitStack) -> tuple[Containerd | 
     return await stack.enter_async_context(client), ""
 
 
-async def _survey(config: Config, containerd: Containerd | None) -> list[Finding]:
+async def _survey(config: Config, containerd: Containerd | None, endpoint: str) -> list[Finding]:
     try:
         found: Survey = await survey(config, containerd)
     except ExecutorError as error:
         return [failed("node.left_overs", f"cannot be counted: {error}", error.mend)]
-    return [network.ledger(found), node.left_overs(found)]
+    containers = await asyncio.to_thread(_containers, config, endpoint)  # after the addresses that they hold
+    return [*network.ledger(found, containers), node.left_overs(found)]
 
 
-def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple[dict[str, str], list[Finding]]:
+def _containers(config: Config, endpoint: str) -> frozenset[str] | None:
+    """The agent's; None if it does not tell."""
+    from executor.dns import operator
+
+    try:
+        authorization = operator.credential(Path(config.dns.credential_file))
+        return operator.Operator(endpoint, authorization).containers() if endpoint else None
+    except MesosFailure:
+        return None
+
+
+def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> list[Finding]:
+    """What the agent needs of this node's networks and ports."""
+    from executor.cni.catalog import Catalog
+
+    mesos_roots = portuse.roots(flags, config.cgroups.root)
+    found = [portuse.check(agent.offered_ports(flags), mesos_roots, _containers(config, endpoint))]
+    if directories := flags.get("network_cni_plugins_dir", ""):
+        own = [each for each in Catalog(Path(config.cni.config_dir)).networks() if each.derived]
+        places = [Path(each) for each in directories.split(":")]
+        found += network.plugins(own, places, "agent.cni_plugins_dir", "the agent's --network_cni_plugins_dir")
+    return found
+
+
+def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple[str, dict[str, str], list[Finding]]:
+    """Where it is, its flags, and what is to be said of them."""
     from executor.dns import operator
 
     error = "no endpoint is known"
@@ -68,10 +96,10 @@ def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple
             error = str(failure)
             continue
         if "launcher" in answer.flags:  # a master has flags as well
-            return dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
+            return endpoint, dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
         error = f"{endpoint} is no agent"
     mend = "name it: --agent HOST:PORT"
-    return {}, [(failed if demanded else skipped)("agent.flags", f"the agent's flags are unknown: {error}", mend)]
+    return "", {}, [(failed if demanded else skipped)("agent.flags", f"the agent's flags are unknown: {error}", mend)]
 
 
 def _dns_path() -> str:

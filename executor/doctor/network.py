@@ -11,22 +11,24 @@ import os
 import shutil
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from executor.cni import advice
+from executor.cni import Cni
+from executor.cni.advice import advice, subnets
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import Network
-from executor.cni.version import MESOS_VERSIONS
+from executor.cni.ledger import Entry
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
-from executor.errors import InvalidConfig
+from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound
 from executor.survey import Survey
 
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _ROUTES = Path("/proc/net/route")
 _NET = ipaddress.IPv4Network
+_PLUGIN_DIRS = "[cni] plugin_dirs"
 
 
 def check(config: Config) -> list[Finding]:
@@ -38,10 +40,26 @@ def check(config: Config) -> list[Finding]:
     return [
         *_configurations(config, networks, problems),
         *_dangers(networks),
-        *_plugins(networks, [Path(each) for each in config.cni.plugin_dirs]),
+        *plugins(networks, [Path(each) for each in config.cni.plugin_dirs]),
         *masquerade(networks, routes(_read(_ROUTES))),
         _rules(networks),
     ]
+
+
+async def status(config: Config) -> list[Finding]:
+    """What the plugins themselves say, where they can (CNI 1.1.0). Faulty configurations are found by `check`."""
+    plugin_dirs = [Path(each) for each in config.cni.plugin_dirs]
+    cni = Cni(Path(config.cni.config_dir), plugin_dirs, Path(config.node.state_dir), config.cni.timeout_s)
+    found = []
+    with suppress(InvalidInput):
+        for name in cni.networks():
+            try:
+                await cni.status(name)
+            except NetworkFailure as error:
+                found.append(failed("network.status", f"{error.subject}: {error.message}", error.mend))
+            except (InvalidInput, NotFound):
+                continue
+    return found or [passed("network.status", "no plugin says that it cannot attach pods")]
 
 
 def _configurations(config: Config, networks: Sequence[Network], problems: Sequence[InvalidConfig]) -> list[Finding]:
@@ -62,35 +80,35 @@ def _configurations(config: Config, networks: Sequence[Network], problems: Seque
 
 def _dangers(networks: Sequence[Network]) -> list[Finding]:
     """A lost address is a failure: every Spark executor of the network dies of it."""
-    losing = tuple(
-        f"{network.file}: with cniVersion"
-        for network in networks
-        if network.derived and network.declared not in ("", *MESOS_VERSIONS)
-    )
-    mend = "mend the file; see packaging/doc of this program for networks that are shared with Mesos"
-    found = []
-    for text in advice.warnings(networks):
-        lost = bool(losing) and text.startswith(losing)
-        found.append((failed if lost else warned)("network.cni_version" if lost else "network.advice", text, mend))
+    found = [
+        failed("network.cni_version", str(each), each.mend)
+        if each.grave
+        else warned("network.advice", str(each), each.mend)
+        for each in advice(networks)
+    ]
     return found or [passed("network.advice", "pods and Mesos tasks can share every network")]
 
 
-def _plugins(networks: Sequence[Network], directories: Sequence[Path]) -> list[Finding]:
-    wanted = sorted({kind for network in networks for kind in network.types})
-    missing = [kind for kind in wanted if not any(os.access(each / kind, os.X_OK) for each in directories)]
+def plugins(
+    networks: Sequence[Network], directories: Sequence[Path], check: str = "network.plugins", key: str = _PLUGIN_DIRS
+) -> list[Finding]:
+    """`key` is what names the directories. Looks at the file system."""
     where = ", ".join(map(str, directories))
-    if missing:
-        mend = "install containernetworking-plugins, or mend [cni] plugin_dirs"
-        return [failed("network.plugins", f"{', '.join(missing)} is not in {where}", mend)]
-    return [passed("network.plugins", f"{', '.join(wanted) or 'none'} needed, all in {where}")]
+    found = []
+    for network in networks:
+        missing = [kind for kind in network.types if not any(os.access(each / kind, os.X_OK) for each in directories)]
+        if missing:
+            text = f"{network.file} needs {', '.join(missing)}, not in {where}"
+            found.append(failed(check, text, f"install containernetworking-plugins, or mend {key}"))
+    return found or [passed(check, f"the plugins of every network are in {where}")]
 
 
 def masquerade(networks: Sequence[Network], via: Sequence[_NET]) -> list[Finding]:
     """Pure. `via`: what this node reaches through other hosts. Routed pods need no masquerade, and lose by it."""
     found = []
     for network in networks:
-        own = [subnet for plugin in network.plugins if plugin.get("ipMasq") for subnet in _subnets(plugin)]
-        peers = [str(route) for route in via for subnet in own if _is_peer(route, subnet)]
+        own = [subnet for plugin in network.plugins if plugin.get("ipMasq") for subnet in subnets(plugin)]
+        peers = [str(route) for route in via for subnet in own if isinstance(subnet, _NET) and _is_peer(route, subnet)]
         if peers:
             text = f"{network.file}: ipMasq hides the pods' addresses from the pods behind {', '.join(peers)}"
             mend = "set ipMasq false, and masquerade at the border only what leaves the cluster"
@@ -102,18 +120,6 @@ def _is_peer(route: _NET, subnet: _NET) -> bool:
     """Another node's part of the same private range, as routing by /24 and the like makes it."""
     near = subnet.supernet(new_prefix=min(16, subnet.prefixlen))
     return route.is_private and route != subnet and not subnet.subnet_of(route) and route.subnet_of(near)
-
-
-def _subnets(plugin: dict[str, Any]) -> list[_NET]:
-    ipam = plugin.get("ipam") or {}
-    listed = [ipam, *(each for group in ipam.get("ranges") or () for each in group)]
-    found = []
-    for each in listed:
-        try:
-            found.append(ipaddress.IPv4Network(str(each.get("subnet", "")), strict=False))
-        except ValueError:
-            continue
-    return found
 
 
 def routes(text: str) -> list[_NET]:
@@ -129,7 +135,7 @@ def routes(text: str) -> list[_NET]:
 
 def _rules(networks: Sequence[Network]) -> Finding:
     needed = [
-        network.name
+        network.file
         for network in networks
         if any(plugin.get("ipMasq") or plugin.get("type") == "portmap" for plugin in network.plugins)
     ]
@@ -141,13 +147,32 @@ def _rules(networks: Sequence[Network]) -> Finding:
     return warned("network.iptables", text, "install iptables")
 
 
-def ledger(survey: Survey) -> Finding:
-    """Pure."""
-    if not survey.unrecorded:
-        return passed("network.ledger", f"every pod's address has a record; {survey.foreign} are of other runtimes")
-    names = ", ".join(f"{entry.address} ({entry.network}, {entry.container_id})" for entry in survey.unrecorded)
-    mend = "if no pod has it, remove the file of that name below host-local's dataDir"
-    return warned("network.ledger", f"held by pods of which no executor has a record: {names}", mend)
+def ledger(survey: Survey, containers: Collection[str] | None) -> list[Finding]:
+    """Pure. `containers` are the agent's, None if they are not known: then only pods' addresses can be judged."""
+    lost = [each for each in survey.others if containers is not None and each.container_id not in containers]
+    found = [
+        warned("network.ledger", f"{_entry(each)}, of which {whom} knows", _release(each))
+        for entries, whom in ((survey.unrecorded, "no executor"), (lost, "neither the agent nor an executor"))
+        for each in entries
+    ]
+    found += [warned("network.records", f"{each.subject}: {each.message}", each.mend) for each in survey.damaged]
+    if survey.unrecorded_rules:
+        names = ", ".join(survey.unrecorded_rules)
+        mend = "if no such pod runs: iptables-save -t nat | grep those ids, and delete these rules and their chains"
+        found.append(warned("network.rules", f"port or masquerade rules of pods without a record: {names}", mend))
+    if found:
+        return found
+    held = f"{len(survey.others)} are of other runtimes"
+    held += ", which the agent was not asked about" if containers is None and survey.others else ""
+    return [passed("network.ledger", f"every pod's address has a record; {held}")]
+
+
+def _entry(entry: Entry) -> str:
+    return f"{entry.path}: address {entry.address} of network {entry.network} is held by {entry.container_id}"
+
+
+def _release(entry: Entry) -> str:
+    return f"if nothing has the address, remove {entry.path}"
 
 
 def _read(file: Path) -> str:

@@ -1,16 +1,18 @@
 """The pod of a task with a Kubernetes v1 Pod in its data. Pure.
 
 The Pod says what runs; the task says with what: its resources limit the whole pod, its kill_policy and
-max_completion_time win over the Pod's, its labels are the pod's too, and the network is asked for by its container's
-network_infos, as any Mesos task does.
+max_completion_time win over the Pod's, its labels are the pod's too, and the networks are asked for by its container's
+network_infos, as any Mesos task does, or by the pod's annotation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
-from executor.pod import common, manifest, schema, taskfields
+from executor.pod import common, manifest, schema, taskfields, wishes
 from executor.pod.kubecontainer import Context, container
 from executor.pod.kubernetes import DnsConfig as KubernetesDnsConfig
 from executor.pod.kubernetes import Pod, Volume
@@ -38,7 +40,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     volumes = _volumes(spec.volumes)
     context = Context(decoded, identity, task_id, resources, frozenset(volume.name for volume in volumes))
     containers = _containers(context)
-    networks = _networks(info, host_network=spec.host_network)
+    networks = _networks(info, metadata.annotations, host_network=spec.host_network)
+    ingress, egress = _bandwidth(metadata.annotations, host_network=spec.host_network)
     return PodSpec(
         task_ids=(task_id,),
         name=identity["metadata.name"],
@@ -57,6 +60,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         networks=networks,
         host_network=spec.host_network,
         host_ports=_host_ports(info, containers, resources, host_network=spec.host_network),
+        ingress_bits_per_s=ingress,
+        egress_bits_per_s=egress,
         hostname=common.dns_label(spec.hostname, "spec.hostname")
         if spec.hostname
         else common.slug(identity["metadata.name"]),
@@ -118,11 +123,24 @@ def _volume(volume: Volume, path: str) -> EmptyDir | HostPath:
     return HostPath(name, common.absolute(volume.host_path.path, f"{path}.hostPath.path"), volume.host_path.type)
 
 
-def _networks(info: TaskInfo, *, host_network: bool) -> tuple[NetworkWish, ...]:
-    networks = taskfields.networks(info)
-    if networks and host_network:
-        raise InvalidTask("a pod on the node's network joins no other", subject="TaskInfo.container.network_infos")
-    return networks
+def _networks(info: TaskInfo, listed: Mapping[str, str], *, host_network: bool) -> tuple[NetworkWish, ...]:
+    """As the framework asks for them in the task, or the pod in its annotation."""
+    of_task, of_pod = taskfields.networks(info, "TaskInfo"), wishes.networks(listed)
+    subject = f"metadata.annotations['{wishes.NETWORKS_KEY}']" if of_pod else "TaskInfo.container.network_infos"
+    if (of_task or of_pod) and host_network:
+        raise InvalidTask("a pod on the node's network joins no other", subject=subject)
+    if of_task and of_pod:
+        mend = "ask for networks in TaskInfo.container.network_infos or here"
+        raise InvalidTask("the task asks for networks too", subject=subject, mend=mend)
+    return of_task or of_pod
+
+
+def _bandwidth(listed: Mapping[str, str], *, host_network: bool) -> tuple[int, int]:
+    rates = wishes.bandwidth(listed)
+    if any(rates) and host_network:
+        key = wishes.INGRESS_KEY if rates[0] else wishes.EGRESS_KEY
+        raise InvalidTask("the node's network is not limited for a pod", subject=f"metadata.annotations['{key}']")
+    return rates
 
 
 def _host_ports(

@@ -15,6 +15,10 @@ from executor.pod.schema import accepted, refused, supported
 
 _PLACED = "placement is the framework's"
 _SERVER = "bookkeeping of an API server"
+_ANNOTATIONS = (
+    "mesos-pod-executor/networks names CNI networks, mesos-pod-executor/service the services that the pod stands"
+    " behind; kubernetes.io/ingress-bandwidth and egress-bandwidth limit the first network"
+)
 _NO_TOKENS = "there are no service accounts here"
 _TASK_PAYS = "the Mesos task's resources are the pod's"
 
@@ -127,7 +131,7 @@ class ObjectMeta(Document, frozen=True):
     labels: Annotated[dict[str, str], supported("added to the task's labels; revocation selects by them")] = field(
         default_factory=dict
     )
-    annotations: Annotated[dict[str, str], supported()] = field(default_factory=dict)
+    annotations: Annotated[dict[str, str], supported(_ANNOTATIONS)] = field(default_factory=dict)
     generate_name: Annotated[Any, accepted(_SERVER)] = None
     creation_timestamp: Annotated[Any, accepted(_SERVER)] = None
     deletion_timestamp: Annotated[Any, accepted(_SERVER)] = None

@@ -1,24 +1,57 @@
-"""From a pod's specification to what its network attachments are asked for. Pure."""
+"""From a pod's specification to the network that it is on, and what its attachments are asked for.
+
+    network_infos, annotation   the CNI networks named there; without either the node's default network
+    spec.hostNetwork            the node's network
+    neither, and no default     the executor's own namespace (ownnetwork.py)
+
+Pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from executor.cni.attachment import Attachment, NetworkRequest, PortMapping
-from executor.pod.spec import PodSpec
+from executor.cni.attachment import Attachment, Bandwidth, Dns, NetworkRequest, PortMapping
+from executor.dns.names import services
+from executor.pod.spec import NetworkWish, PodSpec
 
 
 def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:
-    """eth0 and up, in the order of the pod's networks; host ports go to the first. Empty: the executor's own
-    namespace.
+    """eth0 and up, in the order of the pod's networks; host ports and bandwidth go to the first. Empty: the pod has no
+    network of its own.
     """
     if spec.host_network:
         return ()
-    wishes = [(wish.name, wish.network_info) for wish in spec.networks]
-    if not wishes and default_network:
-        wishes = [(default_network, {"name": default_network})]
-    mappings = tuple(
+    named = [(wish.name or default_network, wish) for wish in spec.networks or (NetworkWish(""),)]
+    return tuple(_request(spec, number, name, wish) for number, (name, wish) in enumerate(filter(_named, named)))
+
+
+def _named(wish: tuple[str, NetworkWish]) -> bool:
+    return bool(wish[0])
+
+
+def _request(spec: PodSpec, number: int, name: str, wish: NetworkWish) -> NetworkRequest:
+    first = number == 0
+    limits = Bandwidth(spec.ingress_bits_per_s, spec.egress_bits_per_s)
+    return NetworkRequest(
+        network=name,
+        ifname=f"eth{number}",
+        network_info={**wish.network_info, "name": name},
+        port_mappings=_mappings(spec) if first else (),
+        bandwidth=limits if first and limits != Bandwidth() else None,
+        mac=wish.mac,
+        ips=wish.ips,
+        aliases=tuple(dict.fromkeys([spec.hostname, *services(spec.annotations, spec.labels)])),
+        dns=_dns(spec),
+        pod_name=spec.name,
+        pod_namespace=spec.namespace,
+        pod_uid=spec.uid,
+    )
+
+
+def _mappings(spec: PodSpec) -> tuple[PortMapping, ...]:
+    return tuple(
         PortMapping(
             host_port=port.host_port,
             container_port=port.container_port,
@@ -27,22 +60,22 @@ def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:
         )
         for port in spec.host_ports
     )
-    return tuple(
-        NetworkRequest(
-            network=name, ifname=f"eth{number}", network_info=info, port_mappings=mappings if number == 0 else ()
-        )
-        for number, (name, info) in enumerate(wishes)
-    )
+
+
+def _dns(spec: PodSpec) -> Dns | None:
+    config = spec.dns_config
+    found = Dns(nameservers=config.nameservers, search=config.searches, options=config.options)
+    return None if found == Dns() else found
 
 
 def network_infos(
-    asked: Sequence[NetworkRequest], attachments: Sequence[Attachment], node_ip: str
+    asked: Sequence[NetworkRequest], attachments: Sequence[Attachment], shared: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Mesos v1 NetworkInfos for a status update: names, labels and addresses; the node's address for a pod on the
-    executor's network.
+    """Mesos v1 NetworkInfos for a status update: names, labels and addresses; for a pod without networks of its own the
+    `shared` addresses.
     """
     if not asked:
-        return [{"ip_addresses": [_address(node_ip)]}] if node_ip else []
+        return [{"ip_addresses": [_address(ip) for ip in shared if ip]}]
     addresses = {attachment.ifname: attachment.ips for attachment in attachments}
     infos = []
     for request in asked:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.dns import Names
     from executor.pod.classes import Classes
+    from executor.pod.ownnetwork import OwnNetwork
     from executor.pod.urgency import Urgency
 
 RELEASING_MAX = 2 * (os.cpu_count() or 2)
@@ -36,8 +37,8 @@ class Node:
     claim: Claim
     """To it; kept when something of it could not be released."""
     mesos_sandbox: Path
-    address: str
-    """The node's, as the Mesos agent is reached."""
+    network: OwnNetwork
+    """That of the executor itself."""
     containerd: Containerd
     cni: Cni
     tree: Tree

@@ -34,7 +34,7 @@ _DEVICES: tuple[tuple[int, int | None], ...] = (
 class Placement:
     """Where and how the node runs one container. Paths are the node's.
 
-    A namespace's path joins one that is there; None for `netns_path` stays in the executor's network, for the others it
+    A namespace's path joins one that is there; None for `netns_path` stays in containerd's network, for the others it
     makes a new one. `hostname` is not set in a UTS namespace that is joined. `accounts` are needed where a user is a
     name, `downward` where the environment has a RuntimeField.
     """

@@ -39,7 +39,7 @@ def runtime_spec(
         cgroups_path=cgroup.path,
         pod_dir=sandbox.directory,
         hostname=spec.hostname,
-        netns_path=sandbox.netns,
+        netns_path=sandbox.namespace,
         resolv_conf=sandbox.directory / "resolv.conf",
         hosts=sandbox.directory / "hosts",
         hostname_file=sandbox.directory / "hostname",
@@ -53,12 +53,12 @@ def runtime_spec(
 
 def _downward(node: Node, sandbox: Sandbox) -> dict[str, str]:
     """Values of the downward API that only the node knows (downward.RUNTIME_FIELDS)."""
-    ips = sandbox.ips or (node.address,)
+    ips, node_ip = sandbox.addresses, node.network.node_address
     return {
         "status.podIP": ips[0],
         "status.podIPs": ",".join(ips),
-        "status.hostIP": node.address,
-        "status.hostIPs": node.address,
+        "status.hostIP": node_ip,
+        "status.hostIPs": node_ip,
         "spec.nodeName": socket.gethostname(),
     }
 

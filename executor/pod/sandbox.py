@@ -11,7 +11,7 @@ import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor.cni import resolver
@@ -21,7 +21,7 @@ from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostpaths
 from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
-from executor.pod.network import requests
+from executor.pod.network import network_infos, requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Sandbox:
         self._node = node
         self._pod = pod
         self._spec = spec
-        self.requests = requests(spec, node.config.cni.default_network)
+        self.requests = requests(spec, node.network.default)
         self.directory = node.directory(pod)
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
@@ -50,13 +50,30 @@ class Sandbox:
 
     @property
     def netns(self) -> Path | None:
-        """The pod's own network namespace; None: it shares the executor's."""
+        """The pod's own network namespace; None: it shares the executor's or the node's."""
         return self._node.netns(self._pod) if self.requests else None
+
+    @property
+    def namespace(self) -> Path | None:
+        """The network namespace that the containers join; None: they stay in containerd's, which is the node's."""
+        return self.netns or self._node.network.namespace(self._spec)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The pod's own, or those that it shares."""
+        return self.ips or self._node.network.addresses(self._spec)
 
     @property
     def ips(self) -> tuple[str, ...]:
         """Without prefix length, in the order of the networks."""
         return tuple(ip.split("/")[0] for attachment in self.attachments for ip in attachment.ips)
+
+    @property
+    def network_infos(self) -> list[dict[str, Any]]:
+        """For status updates. Where the framework has put the executor on a network, the agent adds those itself."""
+        if not self.requests and self._node.network.names and not self._spec.host_network:
+            return []
+        return network_infos(self.requests, self.attachments, self.addresses)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -134,7 +151,7 @@ class Sandbox:
         """A pod whose names cannot be published is a pod all the same."""
         if self._node.names is None:
             return
-        self._names = self._node.names.of(self._spec, self.ips or (self._node.address,))
+        self._names = self._node.names.of(self._spec, self.addresses)
         try:
             self._node.names.publish(self._pod, self._names)
         except Failure as error:

@@ -138,10 +138,14 @@ class ContainerSpec:
 
 @dataclass(frozen=True)
 class NetworkWish:
-    """A CNI network to join; an empty name is the node's default. `network_info` is the framework's NetworkInfo."""
+    """A CNI network to join; an empty name is the node's default. `network_info` is the framework's NetworkInfo; `mac`
+    and `ips` are demanded of it, if there are any.
+    """
 
     name: str
     network_info: Mapping[str, Any] = field(default_factory=dict)
+    mac: str = ""
+    ips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,9 @@ class PodSpec:
     host_network: bool = False
     host_ports: tuple[PortMapping, ...] = ()
     """Ports of the node that must lead into the pod; empty with `host_network`, where they are the pod's already."""
+    ingress_bits_per_s: int = 0
+    egress_bits_per_s: int = 0
+    """Limits of the first network, seen from the pod; 0 is none."""
     hostname: str = ""
     subdomain: str = ""
     task_names: tuple[str, ...] = ()

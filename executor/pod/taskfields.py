@@ -31,10 +31,23 @@ def deadline_s(info: TaskInfo) -> float | None:
     return None if longest is None else longest.nanoseconds / _NANO
 
 
-def networks(info: TaskInfo) -> tuple[NetworkWish, ...]:
-    """In order: the first is eth0."""
+def networks(info: TaskInfo, path: str) -> tuple[NetworkWish, ...]:
+    """In order: the first is eth0. Raises InvalidTask."""
     infos = info.container.network_infos if info.container is not None else ()
-    return tuple(NetworkWish(name=network.name, network_info=_as_sent(network)) for network in infos)
+    return tuple(
+        NetworkWish(
+            name=network.name,
+            network_info=_as_sent(network),
+            ips=_wanted_ips(network, f"{path}.container.network_infos[{index}].ip_addresses"),
+        )
+        for index, network in enumerate(infos)
+    )
+
+
+def _wanted_ips(network: NetworkInfo, path: str) -> tuple[str, ...]:
+    """An entry with a protocol only, which asks for any address, is what every network gives."""
+    wanted = [(index, one.ip_address) for index, one in enumerate(network.ip_addresses) if one.ip_address]
+    return tuple(common.ip_address(ip, f"{path}[{index}].ip_address") for index, ip in wanted)
 
 
 def _as_sent(network: NetworkInfo) -> dict[str, Any]:

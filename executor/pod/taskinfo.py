@@ -104,6 +104,11 @@ class DockerInfo(Message, frozen=True):
     volume_driver: Annotated[Any, refused()] = None
 
 
+class IpAddress(Message, frozen=True, omit_defaults=True):
+    protocol: Annotated[Literal["IPv4", "IPv6"] | None, supported("what a network gives is not changed by it")] = None
+    ip_address: Annotated[str, supported("is wanted; refused if the network's IPAM takes no wishes")] = ""
+
+
 class NetworkInfo(Message, frozen=True):
     """Handed to the CNI plugins as it is, so what it may hold is theirs to say."""
 
@@ -111,7 +116,7 @@ class NetworkInfo(Message, frozen=True):
     port_mappings: Annotated[tuple[PortMapping, ...], supported()] = ()
     labels: Annotated[Any, supported("handed to the CNI plugins")] = None
     groups: Annotated[Any, supported("handed to the CNI plugins")] = None
-    ip_addresses: Annotated[Any, supported("handed to the CNI plugins")] = None
+    ip_addresses: Annotated[tuple[IpAddress, ...], supported("handed to the CNI plugins, too")] = ()
 
 
 class HostPathSource(Message, frozen=True):

@@ -155,7 +155,7 @@ def _host_network(infos: Sequence[TaskInfo], paths: Sequence[str]) -> bool:
 
 def _networks(infos: Sequence[TaskInfo], paths: Sequence[str], *, host_network: bool) -> tuple[NetworkWish, ...]:
     wishes = {
-        path: networks for info, path in zip(infos, paths, strict=True) if (networks := taskfields.networks(info))
+        path: networks for info, path in zip(infos, paths, strict=True) if (networks := taskfields.networks(info, path))
     }
     first: tuple[NetworkWish, ...] = next(iter(wishes.values()), ())
     for path, networks in wishes.items():

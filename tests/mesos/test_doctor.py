@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -35,10 +37,12 @@ def rig() -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="module")
-def poor_agent(rig: Rig) -> MesosAgent:
+def poor_agent(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> MesosAgent:
     """Every flag that doctor has something against."""
     resources = "cpus:1;mem:512;ports:[40000-41000]"
     options = replace(OPTIONS, launcher="posix", revocable_cpu_low_priority=True, resources=resources)
+    options = replace(options, cni_config_dir=tmp_path_factory.mktemp("net.d"))
+    options = replace(options, cni_plugins_dir=tmp_path_factory.mktemp("no-plugins"))
     return rig.cluster.add_agent(replace(options, executor_reregistration_timeout_s=1.0))
 
 
@@ -58,8 +62,13 @@ def complaints(document: dict[str, Any]) -> dict[str, Check]:
     """What is neither in order nor the machine's own."""
     bad = [check for check in document["checks"] if check["verdict"] in ("warn", "fail")]
     assert all(check["mend"] for check in bad), "a complaint says what to do"
-    bad.sort(key=lambda check: check["verdict"] == "fail")  # of several findings of one check, a failure
-    return {check["check"]: check for check in bad if check["check"] not in HOST}
+    bad.sort(key=lambda check: check["verdict"] == "fail")
+    found: dict[str, Check] = {}
+    for check in bad:
+        if (name := check["check"]) not in HOST:  # of several findings of one check, the worst, and every word
+            before = found[name]["message"] if name in found else ""
+            found[name] = check | {"message": f"{before}\n{check['message']}"}
+    return found
 
 
 def test_a_healthy_node(rig: Rig) -> None:
@@ -178,15 +187,72 @@ def masqueraded_and_routed(rig: Rig) -> Iterator[None]:
         subprocess.run(["ip", "link", "del", "mpe-peer"], check=True)
 
 
+def held_address(holder: str) -> Callable[[Rig], AbstractContextManager[None]]:
+    @contextmanager
+    def broken(rig: Rig) -> Iterator[None]:
+        path = rig.directory / "ipam" / NETWORK / "10.89.200.3"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{holder}\r\neth0")
+        try:
+            yield
+            assert path.read_text().startswith(holder), "it is named, not touched"
+        finally:
+            path.unlink()
+
+    return broken
+
+
+def rule(*words: str) -> Callable[[Rig], AbstractContextManager[None]]:
+    """In a chain of somebody else."""
+
+    def iptables(*arguments: str) -> None:
+        subprocess.run(["iptables", "-t", "nat", *arguments], check=True)
+
+    @contextmanager
+    def broken(_: Rig) -> Iterator[None]:
+        iptables("-N", "OTHERS")
+        try:
+            iptables("-A", "OTHERS", *words)
+            yield
+        finally:
+            iptables("-F", "OTHERS")
+            iptables("-X", "OTHERS")
+
+    return broken
+
+
 @contextmanager
-def held_address(rig: Rig) -> Iterator[None]:
-    path = rig.directory / "ipam" / NETWORK / "10.89.200.3"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("pod-0123456789ab\r\neth0")
+def damaged_record(rig: Rig) -> Iterator[None]:
+    folder = rig.directory / "state/cni/6f1c2a6e-7bb8-4e0c-9a49-1f0a2b3c4d5e/pod-0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / "eth0.json").write_text("{")
     try:
         yield
     finally:
-        path.unlink()
+        shutil.rmtree(folder.parent)
+
+
+@contextmanager
+def unready(rig: Rig) -> Iterator[None]:
+    """A plugin of CNI 1.1.0 that says that it cannot attach now."""
+    answer = '{"cniVersion": "1.1.0", "supportedVersions": ["1.1.0"]}'
+    error = '{"cniVersion": "1.1.0", "code": 50, "msg": "no daemon"}'
+    plugin = rig.directory / "unready/daemon-plugin"
+    plugin.parent.mkdir()
+    plugin.write_text(f"#!/bin/sh\n[ $CNI_COMMAND = STATUS ] || {{ echo '{answer}'; exit; }}\necho '{error}'; exit 1\n")
+    plugin.chmod(0o755)
+    listed = {"cniVersion": "1.1.0", "name": "daemon", "plugins": [{"type": plugin.name}]}
+    try:
+        with file(rig, "80.conflist", json.dumps(listed)):
+            yield
+    finally:
+        shutil.rmtree(plugin.parent)
+
+
+@contextmanager
+def listener(_: Rig) -> Iterator[None]:
+    with socket.create_server(("127.0.0.1", 31005)):
+        yield
 
 
 def changed(**changes: Any) -> Callable[[Rig], AbstractContextManager[None]]:
@@ -212,9 +278,28 @@ NETWORKS: dict[str, tuple[Callable[[Rig], AbstractContextManager[None]], str, st
         changed(ipam={"type": "host-local", "dataDir": "/var/lib/x", "subnet": "10.89.0.0/16"}),
         "network.advice", "warn", "over a reboot",
     ),
-    "no-such-plugin": (added("70.conf", name="b", type="no-such-plugin"), "network.plugins", "fail", "no-such-plugin"),
+    "no-such-plugin": (
+        added("70.conf", name="b", type="no-such-plugin"), "network.plugins", "fail", "70.conf needs no-such-plugin",
+    ),
     "hidden-addresses": (masqueraded_and_routed, "network.masquerade", "warn", "10.77.2.0/24"),
-    "held-address": (held_address, "network.ledger", "warn", "10.89.200.3"),
+    "one-subnet": (added("61.conf", name="other", bridge="mpe8"), "network.advice", "warn", "61.conf"),
+    "another-data-dir": (
+        added("51.conf", ipam={"type": "host-local", "dataDir": "/run/y", "subnet": "10.89.0.0/16"}),
+        "network.configuration", "fail", "51.conf",
+    ),
+    "lost-pod": (held_address("pod-0123456789ab"), "network.ledger", "warn", "10.89.200.3"),
+    "lost-task": (held_address("f3b1c0de-1111-2222-3333-444455556666"), "network.ledger", "warn", "10.89.200.3"),
+    "lost-rule": (
+        rule("-m", "comment", "--comment", 'name: "podnet" id: "pod-0123456789ab"', "-j", "RETURN"),
+        "network.rules", "warn", "pod-0123456789ab",
+    ),
+    "damaged-record": (damaged_record, "network.records", "warn", "pod-0123456789ab/eth0.json"),
+    "unready": (unready, "network.status", "fail", "no daemon (code 50)"),
+    "listened-port": (listener, "agent.ports_in_use", "warn", "31005"),
+    "mapped-port": (
+        rule("-p", "tcp", "--dport", "31006", "-j", "DNAT", "--to-destination", "192.0.2.1:80"),
+        "agent.ports_in_use", "warn", "31006 (a rule in chain OTHERS)",
+    ),
 }  # fmt: skip
 
 
@@ -222,11 +307,12 @@ NETWORKS: dict[str, tuple[Callable[[Rig], AbstractContextManager[None]], str, st
 def test_a_network_that_does_harm(rig: Rig, name: str) -> None:
     broken, check, verdict, words = NETWORKS[name]
     with broken(rig):
-        _, document = examine(rig)
+        plugin_dirs = f"/usr/lib/cni,{rig.directory}/unready"
+        _, document = examine(rig, "--agent", rig.agent.endpoint, CNI_PLUGIN_DIRS=plugin_dirs)
     found = complaints(document)
     assert found[check]["verdict"] == verdict, found
     assert words in found[check]["message"]
-    assert complaints(examine(rig)[1]) == {}, "it is in order again"
+    assert complaints(examine(rig, "--agent", rig.agent.endpoint)[1]) == {}, "it is in order again"
 
 
 # --- the agent, and the dead ---------------------------------------------------------------------------------
@@ -241,10 +327,14 @@ def test_an_agent_whose_flags_do_harm(rig: Rig, poor_agent: MesosAgent, tmp_path
         "agent.revocable_cpu_low_priority": "warn",
         "agent.executor_reregistration_timeout": "warn",
         "agent.ports": "warn",
+        "agent.cni_config_dir": "fail",
+        "agent.cni_plugins_dir": "fail",
     }
+    for words in ("10-podnet.conf needs bridge, host-local", "no-plugins"):
+        assert words in found["agent.cni_plugins_dir"]["message"]
     assert "nothing restores it" in found["agent.revocable_cpu_low_priority"]["message"]
     assert "40000-41000" in found["agent.ports"]["message"]
-    assert code == 0
+    assert code == 1
 
 
 def test_left_overs_of_a_dead_executor(rig: Rig) -> None:

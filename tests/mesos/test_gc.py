@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
 from tests.support.rig import NETWORK, OPTIONS, Rig, wait_for
 
@@ -29,12 +33,18 @@ def rig() -> Iterator[Rig]:
         yield node
 
 
+def mapped(rig: Rig, name: str, port: int) -> dict[str, Any]:
+    """A pod that has a port of the node, by rules."""
+    task = rig.pod(name, container={"ports": [{"containerPort": 80, "hostPort": port}]})
+    return task | {"resources": [*task["resources"], messages.ranges("ports", (port, port))]}
+
+
 @pytest.fixture
 def orphans(rig: Rig) -> Iterator[list[int]]:
     """The processes of pods whose executor was killed."""
     with rig.scheduler(name="gc") as scheduler:
         names = [f"orphan{n}" for n in range(PODS)]
-        scheduler.launch([rig.pod(name) for name in names], rig.executor())
+        scheduler.launch([mapped(rig, name, 31000 + n) for n, name in enumerate(names)], rig.executor())
         for name in names:
             scheduler.wait_status(name, "TASK_RUNNING", 30)
         pids = [pid for pod in rig.pods() for pid, _ in rig.processes(pod)]
@@ -52,8 +62,40 @@ def reserve(rig: Rig, address: str, container: str) -> Path:
     return path
 
 
-def test_gc_releases_all_of_a_killed_executor_and_nothing_else(rig: Rig, orphans: list[int]) -> None:
+@pytest.fixture
+def others_rule() -> Iterator[list[str]]:
+    """Of a Mesos task, as its plugins make it; all such rules in the end, those of pods included."""
+
+    def iptables(*words: str) -> str:
+        return subprocess.run(["iptables", "-t", "nat", *words], check=True, capture_output=True, text=True).stdout
+
+    rule = ["POSTROUTING", "-m", "comment", "--comment", f'name: "{NETWORK}" id: "{MESOS_TASK}"', "-j", "RETURN"]
+    iptables("-A", *rule)
+    yield rule
+    iptables("-C", *rule)
+    iptables("-D", *rule)
+
+
+def rule_owners() -> set[str]:
+    saved = subprocess.run(["iptables-save", "-t", "nat"], check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r'id: \\"([^"\\]+)', saved))
+
+
+@pytest.fixture
+def edited(rig: Rig, orphans: list[int]) -> Iterator[None]:
+    """The network is another one than when the pods were attached."""
+    path = rig.cni_config / "10-podnet.conf"
+    before = path.read_text()
+    path.write_text(json.dumps(json.loads(before) | {"type": "ptp", "bridge": "mpe5"}))
+    yield
+    path.write_text(before)
+
+
+def test_gc_releases_all_of_a_killed_executor_and_nothing_else(
+    rig: Rig, orphans: list[int], others_rule: list[str], edited: None
+) -> None:
     left = rig.leaks()
+    assert len(rule_owners()) == PODS + 1
     assert left["containers"] == left["snapshots"] == left["netns"] == left["ips"] == PODS
     foreign = [reserve(rig, "10.89.200.1", MESOS_TASK), reserve(rig, "10.89.200.2", LOST_POD)]
     dry = rig.json("gc", "--dry-run")
@@ -71,10 +113,29 @@ def test_gc_releases_all_of_a_killed_executor_and_nothing_else(rig: Rig, orphans
     assert [(each["address"], each["container"]) for each in done["reported"]] == [("10.89.200.2", LOST_POD)]
     assert done["foreign_addresses"] == 1
     assert rig.leaks() == dict.fromkeys(left, 0) | {"ips": 2}
+    assert rule_owners() == {MESOS_TASK}
     for path in foreign:
         path.unlink()
     again = rig.command("gc")
     assert again.stdout == "released nothing of 0 dead executors; 0 live\n" and again.stderr == ""
+
+
+def test_what_cannot_be_released_holds_up_nothing_else(rig: Rig, orphans: list[int]) -> None:
+    """It stays as it is, namespace and all, for the next try."""
+    record, *_ = sorted((rig.directory / "state/cni").glob("*/pod-*/eth0.json"))
+    sound = record.read_text()
+    record.write_text("{")
+    done = rig.command("gc", "--json", check=False)
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert document["released"]["attachments"] == document["released"]["namespaces"] == PODS - 1
+    assert any(str(record) in text for text in document["failed"])
+    left = rig.leaks()
+    assert (left["ips"], left["netns"], left["containers"]) == (1, 1, 0)
+    record.write_text(sound)
+    again = rig.json("gc")
+    assert (again["released"], again["failed"]) == ({"attachments": 1, "namespaces": 1}, [])
+    assert not any(rig.leaks().values()) and rule_owners() == set()
 
 
 def test_gc_leaves_a_living_executor_alone(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from executor.dns.hostsdir import HostsDir
-from tests.network.names import SERVER, SERVER6, Service, dnsmasq, ip, resolves
+from tests.support.names import SERVER, SERVER6, Service, dnsmasq, ip, resolves
 
 
 @pytest.fixture(autouse=True)

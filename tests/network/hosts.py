@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from executor.dns.hostsdir import HostsDir
-from tests.network.names import Service, configuration, ip, resolves
 from tests.support import cgroupdirs
 from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
+from tests.support.names import Service, configuration, ip, resolves
 
 SWITCH = "sw0"
 MASTER = "192.168.77.254"

@@ -21,7 +21,6 @@ from typing import Any, Self
 from executor.containerd import Containerd
 from tests.network.hosts import MASTER, NETWORK, Host, halt
 from tests.network.hosts import OPTIONS as TASKS
-from tests.network.names import ROOT
 from tests.support import rig
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import ImageSpec, write_archive
@@ -29,6 +28,7 @@ from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
+from tests.support.names import ROOT
 
 
 class PodHosts:

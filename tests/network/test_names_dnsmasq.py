@@ -17,7 +17,7 @@ from executor.dns.hostsdir import HostsDir, remove_owner
 from executor.dns.names import PodNames, Zones, hosts_text
 from executor.dns.publisher import Names
 from executor.names import AgentId, MesosContainerId, PodId
-from tests.network.names import NOERROR, NXDOMAIN, ROOT, SERVER, SERVER6, Service, ask, dnsmasq, ip, resolves
+from tests.support.names import NOERROR, NXDOMAIN, ROOT, SERVER, SERVER6, Service, ask, dnsmasq, ip, resolves
 
 pytestmark = pytest.mark.root
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.network.hosts import Host, launch, mesos, network
-from tests.network.names import NXDOMAIN, ask
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.scheduler import DISCONNECTED, Scheduler
+from tests.support.names import NXDOMAIN, ask
 from tests.support.rig import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]

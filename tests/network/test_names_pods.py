@@ -6,15 +6,16 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.network.hosts import Host, launch, network
-from tests.network.names import NXDOMAIN, ask
 from tests.network.podhosts import PodHosts
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
+from tests.support.names import NXDOMAIN, ask
 from tests.support.rig import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -135,14 +136,34 @@ def test_a_pod_finds_pods_and_tasks_from_inside_its_network(
         one.resolves(name, address)
     short = {"svc-h2": pods[two], "web-h1": pods[one], "svc-h1.default.svc": pods[one]}
     line = LOOK.replace("NAMES", " ".join([*names, *short]))
-    nodes.launch(scheduler, one, "client", ("sh", "-c", line), spec={"hostname": "c0", "subdomain": "sub"})
+    wishes = {
+        "hostname": "c0",
+        "subdomain": "sub",
+        "hostAliases": [{"ip": "192.0.2.9", "hostnames": ["legacy.example", "legacy"]}],
+        "dnsConfig": {"searches": ["extra.example"], "options": [{"name": "ndots", "value": "3"}]},
+    }
+    nodes.launch(scheduler, one, "client", ("sh", "-c", line), spec=wishes)
     text = wait_for(lambda: nodes.output(one, scheduler, "done-looking") or None, 30) or "nothing"
     for name, (address, said) in names.items():
         assert address in text and said in text, f"{name}:\n{text}"
     assert text.count("I am") == len(names) + len(short), text
-    assert "search default.svc.cluster.local default.pod.cluster.local svc.cluster.local cluster.local mesos" in text
+    searched = "search default.svc.cluster.local default.pod.cluster.local svc.cluster.local cluster.local mesos"
+    assert f"{searched} extra.example\noptions ndots:3\n" in text
+    assert "192.0.2.9\tlegacy.example legacy\n" in text
     assert f"nameserver {one.gateway}" in text
     assert "c0.sub.default.svc.cluster.local\tc0" in text
+
+
+@pytest.mark.parametrize("policy", ["None", "Default", "ClusterFirst"])
+def test_a_pod_s_policy_chooses_its_servers(nodes: PodHosts, scheduler: Scheduler, one: Host, policy: str) -> None:
+    node = [line.split()[1] for line in Path("/etc/resolv.conf").read_text().splitlines() if "nameserver" in line]
+    servers = {"None": ["192.0.2.53"], "Default": [each for each in node if not each.startswith("127.")][:3]}
+    config = {"dnsConfig": {"nameservers": ["192.0.2.53"]}} if policy == "None" else {}
+    look = ("sh", "-c", f"cat /etc/resolv.conf; echo read-{policy}; sleep 1000")
+    nodes.launch(scheduler, one, f"dns-{policy.lower()}", look, spec={"dnsPolicy": policy, **config})
+    text = wait_for(lambda: nodes.output(one, scheduler, f"read-{policy}") or None, 20) or ""
+    found = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver")]
+    assert found == servers.get(policy, [one.gateway])
 
 
 def test_a_pod_on_the_host_s_network_has_its_address(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.timeout(300)]
 
 PARTITIONS = 8
 TEXTS = pods.texts(PARTITIONS)
+DRIVER_NAME = pods.full_name(submit.DRIVER)
+EXECUTOR_NAMES = [f"wordcount{number}.wordcount.mesos" for number in range(submit.EXECUTORS)]
+"""Spark calls its Mesos tasks "wordcount 0" and so on, and its framework by its application's name."""
 JOB_S = 120.0  # on a machine that does nothing else it takes 15
 Processes = dict[str, list[tuple[int, float]]]
 
@@ -62,21 +65,31 @@ def run(scheduler: Scheduler, rig: HostRig, *tasks: dict[str, Any]) -> None:
 
 
 def serve(lab: Site, scheduler: Scheduler, directory: Path) -> list[str]:
-    """A web pod on each host; their addresses."""
+    """A web pod on each host; their addresses, by which both hosts know them."""
     found = []
     for rig in lab.hosts:
-        run(scheduler, rig, pods.web(rig, f"web-{rig.host.name}", directory))
+        run(scheduler, rig, pods.web(rig, web_name(rig), directory))
         (pod,) = rig.pods()
         assert rig.host.owns(pod["ips"][0])
         found += pod["ips"]
+    lab.wait_names({pods.SERVICE_NAME: found})
     return found
 
 
-def plan(lab: Site, gate: Gate, webs: list[str], **settings: str) -> dict[str, Any]:
+def web_name(rig: HostRig) -> str:
+    return f"web-{rig.host.name}"
+
+
+def plan(lab: Site, gate: Gate, driver_host: str, webs: Sequence[str] = ()) -> dict[str, Any]:
+    """`webs`: what a driver calls that is not in a pod, where nobody has told it of a name server."""
+    by_name = [pods.url(pods.full_name(web_name(rig))) for rig in lab.hosts]
     return {
         "master": f"mesos://{lab.master}",
-        "settings": {**submit.settings(), **settings},
-        "pods": [f"http://{address}:{pods.PORT}" for address in webs],
+        "settings": submit.settings(driver_host),
+        "pods": by_name,
+        "driver_calls": [pods.url(web) for web in webs] or by_name,
+        "service": pods.url(pods.SERVICE_NAME),
+        "executors": EXECUTOR_NAMES,
         "partitions": PARTITIONS,
         "gate": gate.url,
     }
@@ -103,13 +116,19 @@ def settled(lab: Site) -> Processes:
 
 
 def assert_all_reached_all(lab: Site, gate: Gate, webs: list[str]) -> None:
-    """Every task reached every pod, every pod every task, and each saw the other's own address."""
+    """Every task reached every pod, every pod every task and the driver, each by the other's name, and each saw the
+    other's own address.
+    """
     reports = sorted(gate.arrived, key=lambda report: int(report["partition"]))
     assert [report["partition"] for report in reports] == list(range(PARTITIONS)), "each task ran once"
-    for report in reports:
+    for report in [*reports, gate.result(1)["driver"]]:
         assert report["answers"] == [report["token"]] * len(webs)
         assert report["callers"] == webs
+    names: dict[str, set[str]] = {}
+    for report in reports:
         assert report["seen_from"] == report["ip"]
+        names.setdefault(report["name"], set()).add(report["ip"])
+    assert sorted(names) == EXECUTOR_NAMES and all(len(ips) == 1 for ips in names.values()), names
     for rig in lab.hosts:
         assert any(rig.host.owns(report["ip"]) for report in reports), f"Spark has an executor on {rig.host.name}"
 
@@ -132,7 +151,7 @@ def test_spark_computes_on_two_agents_with_what_pods_serve(
     webs = serve(lab, scheduler, texts)
     lab.stand_back(scheduler)
     gate.open()
-    driver = submit.command(plan(lab, gate, webs, **{"spark.driver.host": HERE}))
+    driver = submit.command(plan(lab, gate, HERE, webs))
     ended = subprocess.run(driver, env=submit.environment(), check=False, capture_output=True, text=True, timeout=JOB_S)
     assert ended.returncode == 0, ended.stderr
     assert gate.result(1)["counts"] == pods.word_count(TEXTS)
@@ -145,7 +164,7 @@ def test_revocable_pods_are_taken_back_in_the_middle_of_a_job_whose_driver_is_a_
 ) -> None:
     webs = serve(lab, scheduler, texts)
     first = lab.hosts[0]
-    run(scheduler, first, submit.driver_pod(first, plan(lab, gate, webs)))
+    run(scheduler, first, submit.driver_pod(first, plan(lab, gate, DRIVER_NAME)))
     borrowers = [pods.busy(rig, f"busy-{rig.host.name}-{n}") for rig in lab.hosts for n in range(2)]
     run(scheduler, first, *borrowers[:2])
     run(scheduler, lab.hosts[1], *borrowers[2:])
@@ -155,12 +174,16 @@ def test_revocable_pods_are_taken_back_in_the_middle_of_a_job_whose_driver_is_a_
         assert not [status for status in scheduler.statuses(submit.DRIVER) if status.state in TERMINAL]
 
     gate.wait_arrived(submit.CORES * submit.EXECUTORS, JOB_S, driver_lives)
+    borrowed = lab.names("revocable")
+    assert len(borrowed) == len(borrowers)
+    lab.wait_names(borrowed | {report["name"]: (report["ip"],) for report in gate.arrived})
     before = settled(lab)
     assert len(before) == 3 and len(processes(lab, "revocable")) == 4
     for rig in lab.hosts:
         receipt = rig.json("revoke", "--all", "--reason", "Spark needs the node")
         assert receipt["state"] == "done" and len(receipt["victims"]) == 2 and receipt["regular"]["unchanged"]
     assert processes(lab, "revocable") == {}
+    lab.wait_names(dict.fromkeys(borrowed, ()))
     assert processes(lab, "regular") == before
     gate.open()
 

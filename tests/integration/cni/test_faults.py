@@ -10,75 +10,61 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from executor.cni import Cni, NetworkRequest, PortMapping, netns
 from executor.errors import NetworkFailure
+from tests.integration.cni.faults import EVERY, MODES, Fault, Faults
 from tests.integration.cni.lab import REAL_PLUGINS, Lab
 
 pytestmark = pytest.mark.root
 WEB = NetworkRequest("podnet", port_mappings=(PortMapping(18080, 80),))
-SHIM = """#!/bin/sh
-real={real}/${{0##*/}}
-mv "$0.$CNI_COMMAND" "$0.$CNI_COMMAND.done" 2>/dev/null || exec "$real"
-case $(cat "$0.$CNI_COMMAND.done") in
-  "fails before") ;;
-  "fails after") "$real" >/dev/null ;;
-  "is killed after") "$real" >/dev/null; kill -9 $$ ;;
-  "hangs after") "$real" >/dev/null; sleep 60 ;;
-esac
-echo '{{"cniVersion": "1.0.0", "code": 100, "msg": "injected"}}'
-exit 1
-"""
-MODES = ["fails before", "fails after", "is killed after", "hangs after"]
-PLUGINS = ["bridge", "host-local", "portmap"]
 
 
-def faulty(lab: Lab, plugin: str, command: str, mode: str) -> Cni:
-    """A runtime whose plugins are the real ones, but for one run of one of them."""
-    directory = lab.directory / "shims"
-    directory.mkdir()
-    for name in PLUGINS:
-        (directory / name).write_text(SHIM.format(real=REAL_PLUGINS))
-        (directory / name).chmod(0o755)
-    (directory / f"{plugin}.{command}").write_text(mode)
-    return lab.runtime(directory, timeout_s=3.0 if mode.startswith("hangs") else 30.0)
+def runtime(lab: Lab, fault: Fault, pod: str = "pod-one") -> tuple[Cni, Faults]:
+    """One with a fault in one run of a plugin."""
+    faults = Faults(lab.directory / "shims")
+    faults.plant(fault, pod)
+    return lab.runtime(faults.plugins, timeout_s=3.0 if fault.mode.startswith("hangs") else 30.0), faults
 
 
-def happened(lab: Lab, plugin: str, command: str) -> bool:
-    return (lab.directory / f"shims/{plugin}.{command}.done").exists()
+def of(command: str) -> list[Any]:
+    """Those that leave nothing done are all alike to the runtime, so one of them is enough here."""
+    modes = set(MODES) - {"dies before", "hangs before"}
+    chosen = [fault for fault in EVERY if fault.command == command and fault.mode in modes]
+    return [pytest.param(fault, id=f"{fault.plugin} {fault.mode}") for fault in chosen]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("plugin", PLUGINS)
-async def test_add(lab: Lab, plugin: str, mode: str) -> None:
-    cni = faulty(lab, plugin, "ADD", mode)
+@pytest.mark.parametrize("fault", of("ADD"))
+async def test_add(lab: Lab, fault: Fault) -> None:
+    cni, faults = runtime(lab, fault)
     with pytest.raises(NetworkFailure, match="podnet") as caught:
         await lab.up("pod-one", WEB, cni=cni)
-    assert happened(lab, plugin, "ADD")
+    assert faults.happened(fault, "pod-one")
     assert "could not be undone" not in str(caught.value)
     await netns.destroy(lab.pin("pod-one"))
     assert lab.clean(), lab.leftovers()
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("plugin", PLUGINS)
-async def test_del(lab: Lab, plugin: str, mode: str) -> None:
-    cni = faulty(lab, plugin, "DEL", mode)
+@pytest.mark.parametrize("fault", of("DEL"))
+async def test_del(lab: Lab, fault: Fault) -> None:
+    cni, faults = runtime(lab, fault)
     await lab.up("pod-one", WEB, cni=cni)
     with pytest.raises(NetworkFailure, match="podnet"):
         await lab.down("pod-one", cni)
-    assert happened(lab, plugin, "DEL")
+    assert faults.happened(fault, "pod-one")
     assert netns.exists(lab.pin("pod-one"))  # still there for the next try
     await lab.down("pod-one", cni)
     assert lab.clean(), lab.leftovers()
 
 
 async def test_one_pods_hung_plugin_does_not_hold_up_others(lab: Lab) -> None:
-    hung = faulty(lab, "bridge", "ADD", "hangs after")
+    fault = Fault("bridge", "ADD", "hangs after")
+    hung, faults = runtime(lab, fault, "pod-hung")
     task = asyncio.create_task(lab.up("pod-hung", WEB, cni=hung))
-    while not happened(lab, "bridge", "ADD"):  # noqa: ASYNC110 - it happens in another process
+    while not faults.happened(fault, "pod-hung"):  # noqa: ASYNC110 - it happens in another process
         await asyncio.sleep(0.01)
     await lab.up("pod-one", cni=hung)
     assert not task.done()

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from tests.support.names import resolves
 
 SEGMENT = "lan0"
 HERE = "192.168.77.254"
@@ -38,11 +41,20 @@ class Host:
         return f"10.90.{self.number}.0/{PREFIX_LENGTH}"
 
     @property
+    def gateway(self) -> str:
+        """Of what runs on this host, and its name server."""
+        return f"10.90.{self.number}.1"
+
+    @property
     def prefix(self) -> tuple[str, ...]:
         return ("nsenter", f"--net={DIRECTORY / self.name}", "--")
 
     def owns(self, address: str) -> bool:
         return address.startswith(f"10.90.{self.number}.")
+
+    def resolves(self, name: str, *expected: str, **options: Any) -> float:
+        """Of its own name server; see `names.resolves`."""
+        return resolves(name, *expected, server=self.address, **options)
 
 
 @contextmanager

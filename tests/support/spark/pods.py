@@ -8,16 +8,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from executor.dns.names import SERVICE_KEY, Zones
 from tests.support.rig import IMAGE, Rig
 
 PORT = 8080
+SERVICE = "texts"
 BURN = ("sh", "-c", "sleep 1000 & while :; do :; done")
+SERVICE_NAME = f"{SERVICE}.{Zones().service('default')}"
+"""Of all web pods together."""
 _FETCH = """\
 #!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'
-exec wget -q -O - "http://$QUERY_STRING"
+for try in $(seq 50); do
+  wget -q -O - "http://$QUERY_STRING" && exit
+  sleep 0.2
+done
 """
 _WORDS = ("pod", "task", "role", "offer", "agent", "master", "quota", "lease", "spark", "shuffle", "stage")
+
+
+def full_name(pod: str) -> str:
+    return f"{pod}.{Zones().pod('default')}"
+
+
+def url(host: str) -> str:
+    return f"http://{host}:{PORT}"
 
 
 def texts(count: int, words: int = 20000) -> list[str]:
@@ -48,7 +63,8 @@ def web(rig: Rig, name: str, directory: Path) -> dict[str, Any]:
         "volumeMounts": [{"name": "www", "mountPath": "/www", "readOnly": True}],
     }
     volumes = [{"name": "www", "hostPath": {"path": str(directory)}}]
-    return rig.pod(name, spec={"containers": [container], "volumes": volumes})
+    spec = {"containers": [container], "volumes": volumes}
+    return rig.pod(name, spec=spec, metadata={"annotations": {SERVICE_KEY: SERVICE}})
 
 
 def busy(rig: Rig, name: str) -> dict[str, Any]:

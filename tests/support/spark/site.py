@@ -1,22 +1,28 @@
-"""A master, and on each host a containerd and an agent whose CNI configuration tasks and pods share."""
+"""A master, and on each host a containerd, a name server, and an agent whose CNI configuration tasks and pods share."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
+from executor.dns.hostsdir import HostsDir
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
+from tests.support.names import Service
 from tests.support.rig import Rig
 from tests.support.spark.hosts import HERE, Host, hosts
+from tests.support.spark.pods import full_name
 
 AGENT_PORT = 5051
 ALLOCATION_INTERVAL_S = 0.1  # as options.py tells the master
@@ -27,10 +33,18 @@ REVOCABLE = {"cpus": 4, "mem": 2048}
 
 
 class HostRig(Rig):
-    """One host. Its agent belongs to the cluster of all; executors and what they start share its network namespace."""
+    """One host. Its agent belongs to the cluster of all; executors and what they start share its network namespace,
+    and so do its name server and the synchroniser, which knows the whole cluster's tasks from the master.
+    """
 
-    def __init__(self, host: Host, cluster: Cluster) -> None:
-        super().__init__(revocable=REVOCABLE)
+    def __init__(self, host: Host, cluster: Cluster, config: Mapping[str, str]) -> None:
+        self.names = HostsDir(Path(f"/run/names-{host.name}"))  # where dnsmasq's own user gets to
+        names = {
+            "DNS_HOSTS_DIR": str(self.names.path),
+            "DNS_LISTEN": f"{host.gateway},{host.address}",
+            "DNS_MESOS": cluster.endpoint,
+        }
+        super().__init__(revocable=REVOCABLE, config={**names, **config})
         self.host = host
         self.cluster = cluster
         self.cgroup = f"{self.cgroup}/{host.name}"
@@ -46,6 +60,11 @@ class HostRig(Rig):
         self._agent = MesosAgent(
             mesos, directory, cluster.master, options, address=host.address, port=AGENT_PORT, prefix=host.prefix
         )
+        self.services = [self._service(command) for command in ("run", "sync")]
+
+    def _service(self, command: str) -> Service:
+        log = self.directory / f"dns-{command}.log"
+        return Service("dns", command, environment=self.environment(), log=log, prefix=self.host.prefix)
 
     def __enter__(self) -> Self:
         try:
@@ -55,21 +74,35 @@ class HostRig(Rig):
             self.cluster.agents.append(self._agent)
             self._agent.start()
             self._agent.set_revocable(**self._revocable)
+            self.names.ensure()
+            for service in self.services:
+                service.start()
+            self.host.resolves("nobody.mesos")
         except BaseException:
             self.close()
             raise
         return self
+
+    def close(self) -> None:
+        for service in self.services:
+            service.kill()
+        shutil.rmtree(self.names.path, ignore_errors=True)
+        super().close()
+
+    async def _count(self) -> dict[str, int]:
+        return await super()._count() | {"names": len(self.names.files())}
 
     @property
     def agent(self) -> MesosAgent:
         return self._agent
 
     def _write_network(self) -> None:
-        """Every host has a subnet of its own, and what leaves it keeps its address."""
+        """Every host has a subnet of its own, and what leaves it keeps its address; names are asked for at the host."""
         super()._write_network()
         (path,) = self.cni_config.iterdir()
         network = json.loads(path.read_text())
         network["ipam"]["ranges"] = [[{"subnet": self.host.subnet}]]
+        network["dns"] = {"nameservers": [self.host.gateway], "search": ["mesos"]}
         path.write_text(json.dumps(network))
 
 
@@ -91,8 +124,21 @@ class Site:
         time.sleep(3 * ALLOCATION_INTERVAL_S)  # offers that were under way
         scheduler.accept([offer["id"]["value"] for offer in scheduler.offers()], [], refuse_s=3600.0)
 
+    def names(self, pod_class: str) -> dict[str, tuple[str, ...]]:
+        """Of the pods of one class on all hosts, with their addresses."""
+        found = [pod for rig in self.hosts for pod in rig.pods() if pod["class"] == pod_class]
+        return {full_name(pod["name"]): tuple(pod["ips"]) for pod in found}
+
+    def wait_names(self, known: Mapping[str, Sequence[str]]) -> None:
+        """Until every host's name server has exactly these addresses for these names."""
+        for rig in self.hosts:
+            for name, addresses in known.items():
+                rig.host.resolves(name, *addresses)
+
     def evidence(self) -> None:
-        """The logs of every executor, Spark's too, and of every pod."""
+        """The logs of every executor, Spark's too, of every pod, and of what serves names."""
+        for log in [service.log_path for rig in self.hosts for service in rig.services]:
+            print(f"--- {log}\n{log.read_text(errors='replace')[-5000:]}", file=sys.stderr)
         self.hosts[0].keep_evidence()
         for sandbox in self.hosts[0].sandboxes():
             for log in sorted(sandbox.glob("pods/*/*.std*")):
@@ -114,9 +160,10 @@ def _shared_mounts() -> Iterator[None]:
 
 
 @contextmanager
-def site() -> Iterator[Site]:
+def site(count: int = 2, config: Mapping[str, str] = MappingProxyType({})) -> Iterator[Site]:
+    """`config` is the program's on every host, besides."""
     with ExitStack() as stack:
         stack.enter_context(_shared_mounts())
-        machines = stack.enter_context(hosts())
+        machines = stack.enter_context(hosts(count))
         cluster = stack.enter_context(Cluster(0, address=HERE))
-        yield Site(cluster, tuple(stack.enter_context(HostRig(machine, cluster)) for machine in machines))
+        yield Site(cluster, tuple(stack.enter_context(HostRig(machine, cluster, config)) for machine in machines))

@@ -40,9 +40,13 @@ def environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "JAVA_TOOL_OPTIONS": JAVA_OPTIONS, **python}
 
 
-def settings() -> dict[str, str]:
-    """One executor on each host: there is room for no second one of this size."""
+def settings(driver_host: str) -> dict[str, str]:
+    """One executor on each host: there is room for no second one of this size. They call the driver by
+    `driver_host`.
+    """
     return {
+        "spark.driver.host": driver_host,
+        "spark.driver.bindAddress": "0.0.0.0",
         "spark.driver.memory": "512m",
         "spark.driver.extraClassPath": str(MESOS_DRIVER),
         "spark.executor.memory": "512m",

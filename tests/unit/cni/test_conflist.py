@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.cni.advice import warnings
+from executor.cni.advice import advice
 from executor.cni.conflist import Network, parse, plugin_config
 from executor.cni.fitting import fitted
 from executor.errors import InvalidConfig
@@ -143,7 +143,7 @@ def test_no_text_does_worse_than_an_error_that_names_the_file(text: str) -> None
         subject = found.file
         assert found.types
         assert found.document(found.versions[0])["plugins"]
-        assert warnings([found]) is not None
+        assert advice([found]) is not None
     assert subject.startswith("file")
 
 
@@ -170,14 +170,33 @@ def test_dnsname_wants_aliases_by_network() -> None:
     assert [config["runtimeConfig"]["aliases"] for config in configs] == [["a"], {"n": ["a"]}]
 
 
-def test_what_is_dangerous_is_said() -> None:
+def test_what_is_dangerous_is_said_with_its_file_and_a_mend() -> None:
     safe = network(AGENT)
-    assert warnings([safe]) == ()
-    (lost,) = warnings([network({**AGENT, "cniVersion": "0.3.1"})])
-    assert "UnknownHostException" in lost
-    (kept,) = warnings([network({**AGENT, "ipam": {**IPAM, "dataDir": "/var/lib/cni"}})])
-    assert "over a reboot" in kept
-    (skipped,) = warnings([network({"name": "n", "cniVersion": "1.0.0", "plugins": [{"type": "ptp"}]})])
-    assert "skips lists" in skipped
-    (twice,) = warnings([safe, network({**AGENT, "name": "other"}, "other.conf")])
-    assert "given out twice" in twice
+    assert advice([safe]) == ()
+    new = network({**AGENT, "cniVersion": "0.3.1"})
+    kept = network({**AGENT, "ipam": {**IPAM, "dataDir": "/var/lib/cni"}})
+    listed = network({"name": "n", "cniVersion": "1.0.0", "plugins": [{"type": "ptp"}]})
+    for found, words, grave in (
+        (new, "UnknownHostException", True),
+        (kept, "over a reboot", False),
+        (listed, "skips lists", False),
+    ):
+        (one,) = advice([found])
+        assert words in str(one) and one.files == (found.file,) and found.file in str(one)
+        assert one.mend and one.grave is grave
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ipam": {**IPAM, "ranges": [[{"subnet": "10.99.0.0/24"}]]}}, ["given out twice"]),
+        ({"bridge": "other0"}, ["both give out addresses"]),
+        ({}, ["given out twice", "both give out addresses"]),
+        ({"bridge": "other0", "ipam": {**IPAM, "ranges": [[{"subnet": "fd00::/64"}]]}}, []),
+    ],
+)
+def test_two_networks_that_are_no_two(changes: dict[str, Any], words: list[str]) -> None:
+    other = network({**AGENT, "name": "other", **changes}, "other.conf")
+    found = advice([network(AGENT), other])
+    assert [any(part in str(one) for part in words) for one in found] == [True] * len(words)
+    assert all(one.files[1] == "other.conf" for one in found)

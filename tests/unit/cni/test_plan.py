@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from executor.cni import Bandwidth, NetworkRequest, PortMapping
+from executor.cni.catalog import Catalog
 from executor.errors import InvalidConfig, NetworkFailure, NotFound
 from tests.unit.cni.bench import NET, NETNS, POD, Bench
 
@@ -169,7 +170,7 @@ async def test_a_bad_file_harms_its_own_network_only(bench: Bench) -> None:
     typeless = bench.conf("01-typeless.conf", {"name": "typeless"})
     await bench.cni.attach(POD, NETNS, NET)
     assert bench.cni.networks() == ("net",)
-    assert [problem.subject for problem in bench.cni.problems()] == [str(bad), str(typeless)]
+    assert [problem.subject for problem in Catalog(bench.config_dir).problems()] == [str(bad), str(typeless)]
     with pytest.raises(InvalidConfig, match="type") as caught:
         await bench.cni.attach("pod-2", NETNS, [NetworkRequest("typeless")])
     assert caught.value.subject == str(typeless)

@@ -197,3 +197,15 @@ def test_records_come_out_as_they_went_in(parts: list[bytes], step: int) -> None
         found += records(buffer)
     assert found == parts
     assert not buffer
+
+
+def test_containers_of_an_agent() -> None:
+    nested = {"container_id": {"value": "b", "parent": {"value": "a"}}, "framework_id": {"value": "f"}}
+    answers: list[dict[str, Any]] = [{"get_containers": {"containers": [{"container_id": {"value": "a"}}, nested]}}, {}]
+
+    def answer(handler: Handler, kind: str) -> None:
+        handler.reply(200, json.dumps({"type": kind, **answers.pop(0)}).encode())
+
+    with server(answer) as endpoint:
+        assert Operator(endpoint).containers() == {"a", "a.b"}
+        assert Operator(endpoint).containers() == frozenset(), "an agent without containers says nothing of them"

@@ -81,13 +81,29 @@ def test_a_clock_that_is_behind_the_program() -> None:
     assert node.judge_clock(1_000_000, 1_000_000 + 3600).verdict is Verdict.PASS
 
 
-def test_left_overs_and_held_addresses() -> None:
+def test_left_overs() -> None:
     dead = MesosContainerId("d")
     assert node.left_overs(Survey()).verdict is Verdict.PASS
     assert "2 snapshots" in node.left_overs(Survey(dead={dead: {"snapshots": 2}})).message
     assert node.left_overs(Survey(dead={dead: {}})).verdict is Verdict.WARN
-    entry = Entry("n", "10.0.0.2", "pod-0123456789ab", "eth0", Path("/x"))
-    assert network.ledger(Survey(unrecorded=(entry,))).verdict is Verdict.WARN
+
+
+def test_addresses_and_rules_that_nobody_has_are_named_with_what_to_remove() -> None:
+    pod = Entry("n", "10.0.0.2", "pod-0123456789ab", "eth0", Path("/x"))
+    task = Entry("n", "10.0.0.3", "f3b1c0de-1111-2222-3333-444455556666", "eth0", Path("/y"))
+    survey = Survey(unrecorded=(pod,), others=(task,), unrecorded_rules=("pod-000000000000",))
+    found = network.ledger(survey, frozenset())
+    assert [(each.check, each.verdict) for each in found] == [
+        ("network.ledger", Verdict.WARN),
+        ("network.ledger", Verdict.WARN),
+        ("network.rules", Verdict.WARN),
+    ]
+    for each, entry in zip(found, (pod, task), strict=False):
+        assert entry.address in each.message and str(entry.path) in each.message and str(entry.path) in each.mend
+    for containers in (None, frozenset({task.container_id})):
+        (known,) = network.ledger(Survey(others=(task,)), containers)
+        assert known.verdict is Verdict.PASS and "1 are of other runtimes" in known.message
+        assert ("not asked" in known.message) is (containers is None)
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ FULL_MESOS_TASK: Document = {
                 "port_mappings": [{"host_port": 31002, "container_port": 80, "protocol": "udp"}],
                 "labels": {"labels": [{"key": "rack", "value": "7"}]},
                 "groups": ["g"],
-                "ip_addresses": [{"protocol": "IPv4"}],
+                "ip_addresses": [{"protocol": "IPv4", "ip_address": "10.1.2.3"}],
             }
         ],
     },

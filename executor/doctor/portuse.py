@@ -1,0 +1,115 @@
+"""Host ports that Mesos offers and somebody else on this node has: a pod would get no connection on them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from executor.doctor.finding import Finding, passed, skipped, warned
+from executor.names import is_pod_id
+
+_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+_UNNAMED_MAX = 5
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Use:
+    """Of one port; `by` is a process, or whoever's rule it is."""
+
+    port: int
+    by: str
+
+
+def check(offered: Collection[Span], cgroups_roots: Collection[str], containers: Collection[str] | None) -> Finding:
+    """`cgroups_roots` are where Mesos tasks and pods run; `containers` those of the agent, None if they are not known.
+    Reads sockets and rules of this network namespace.
+    """
+    if not cgroups_roots:
+        return skipped("agent.ports_in_use", "which processes are Mesos's cannot be told without cgroups")
+    listening = listeners(psutil.net_connections("inet"), lambda pid: _is_of_mesos(pid, cgroups_roots))
+    return judge(offered, [*listening, *mapped(_rules(), containers)])
+
+
+def judge(offered: Collection[Span], uses: Iterable[Use]) -> Finding:
+    """Pure."""
+    found = sorted({(use.port, use.by) for use in uses if any(low <= use.port <= high for low, high in offered)})
+    if not found:
+        return passed("agent.ports_in_use", "no offered port is used by others")
+    shown = ", ".join(f"{port} ({by})" for port, by in found[:_UNNAMED_MAX])
+    more = f" and {len(found) - _UNNAMED_MAX} more" if len(found) > _UNNAMED_MAX else ""
+    mend = "take these ports out of the agent's --resources, or move what uses them"
+    return warned("agent.ports_in_use", f"offered ports are used by others: {shown}{more}", mend)
+
+
+def listeners(connections: Iterable[object], is_of_mesos: Callable[[int], bool]) -> Iterator[Use]:
+    """Sockets that wait for others, as psutil lists them, but for those of Mesos tasks and pods."""
+    for each in connections:
+        status, pid, address = (getattr(each, name) for name in ("status", "pid", "laddr"))
+        waits = status == psutil.CONN_LISTEN or (status == psutil.CONN_NONE and not getattr(each, "raddr", ()))
+        if waits and address and not (pid and is_of_mesos(pid)):
+            yield Use(address.port, _process(pid))
+
+
+def mapped(saved: str, containers: Collection[str] | None) -> Iterator[Use]:
+    """Ports that rules lead elsewhere, from what iptables-save printed of the nat table, but for those of pods and of
+    the agent's containers. Pure.
+    """
+    owners = dict(_owners(saved))
+    for line in saved.splitlines():
+        chain, ports = re.match(r"-A (\S+) ", line), re.findall(r"--dports? (\S+)", line)
+        if chain is None or not ports or "-j DNAT" not in line:
+            continue
+        of_agent = re.search(r"container_id: ([^\s\"]+)", line)  # mesos-cni-port-mapper's own comment
+        owner = of_agent[1] if of_agent else owners.get(chain[1], "")
+        if owner and (is_pod_id(owner) or containers is None or owner in containers):
+            continue
+        by = f"a rule in chain {chain[1]}" + (f" of {owner}" if owner else "")
+        yield from (Use(int(port), by) for port in re.findall(r"\d+", ports[0]))
+
+
+def _owners(saved: str) -> Iterator[tuple[str, str]]:
+    """CNI's plugins name the container in the comment of the rule that leads to its chain."""
+    for line in saved.splitlines():
+        owner, target = re.search(r'id: \\"([^"\\]+)\\"', line), re.search(r"-j (CNI-\S+)", line)
+        if owner and target:
+            yield target[1], owner[1]
+
+
+def _process(pid: int | None) -> str:
+    if not pid:
+        return "a process that is not seen from here"
+    try:
+        return f"{psutil.Process(pid).name()}, process {pid}"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+def _rules() -> str:
+    program = shutil.which("iptables-save", path=_PATH)
+    if program is None:
+        return ""
+    done = subprocess.run([program, "-t", "nat"], capture_output=True, text=True, timeout=10, check=False)
+    return done.stdout
+
+
+def _is_of_mesos(pid: int, roots: Collection[str]) -> bool:
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return True  # it has ended
+    paths = [f"{line.split(':', 2)[-1]}/" for line in lines]
+    return any(path.startswith(f"/{root.strip('/')}/") for path in paths for root in roots)
+
+
+def roots(flags: Mapping[str, str], own: str) -> tuple[str, ...]:
+    """Where the agent's containers and the executors' pods are; none, if the agent makes no cgroups."""
+    if flags.get("launcher", "linux") != "linux":
+        return ()
+    return tuple(filter(None, (flags.get("cgroups_root", "mesos"), own)))
