@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from executor.cli import output
+from executor.cli import complete, output
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 
@@ -14,7 +14,7 @@ _SHOWN_APART = frozenset({"containers"})
 
 
 @click.command("inspect")
-@click.argument("pod")
+@click.argument("pod", shell_complete=complete.pods)
 @json_option
 @pass_session
 def command(session: Session, pod: str, *, as_json: bool) -> None:
