@@ -73,7 +73,7 @@ def all_files() -> list[Path]:
     found = []
     for directory, below, names in os.walk(ROOT):
         below[:] = sorted(name for name in below if name == ".ci" or not (name in BUILT or name.startswith(".")))
-        found += [Path(directory, name) for name in sorted(names)]
+        found += [Path(directory, name) for name in sorted(names) if name != ".git"]  # a file in a second work tree
     return found
 
 
