@@ -45,5 +45,5 @@ def test_from_installation_to_removal(root: DebianRoot, packages: Packages, repo
     assert told["left_by_the_dead"] > 0
     assert told["removal"] == ""
     left = {what: names for what, names in told["left"].items() if names}
-    assert left == ({"files": KEPT[kind]} if KEPT[kind] else {})
+    assert left == ({"files": KEPT[kind]} if KEPT[kind] else {}), json.dumps(left, indent=1)
     assert {what: names for what, names in told["missing"].items() if names} == {}
