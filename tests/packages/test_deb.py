@@ -43,10 +43,14 @@ dpkg --purge mesos-pod-executor
 rm -r /run/mount  # mount's own
 find "$1" -mindepth 1 -type d
 """
-# Interactive shells, as somebody meets them who has the completions of the system in use.
+# Interactive shells, as somebody meets them who has the completions of the system in use. zsh would take a tabulator key
+# that is followed by others at once for pasted text.
 SHELLS = {
     "bash": (["bash", "--norc", "-i"], ". /usr/share/bash-completion/completions/mesos-pod-executor"),
-    "zsh": (["zsh", "-f", "-i"], "autoload -U compinit; compinit -u -d /tmp/compdump"),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "autoload -U compinit; compinit -u -d /tmp/dump; zstyle ':completion:*' insert-tab false",
+    ),
     "fish": (["fish"], "true"),
 }
 # Waits until somebody holds the lock of the tree.

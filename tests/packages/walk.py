@@ -105,12 +105,13 @@ def traces(rig: Rig) -> dict[str, set[str]]:
     """Everything that an installation, an executor or a pod could leave on this node."""
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     accounts = [line for file in ("passwd", "group") for line in Path("/etc", file).read_text().splitlines()]
+    tops = (node_cgroup(), rig.cgroup, rig.agent.cgroups_root)
     cgroups = {str(path) for top in (node_cgroup(), "/mesos-pod-executor") for path in cgroupdirs.below(top)}
     return {
         "files": files(Path("/")),
         "accounts": set(accounts),
         "mounts": {mount for mount in mounts if not mount.startswith("/tmp/")},
-        "cgroups": {path for path in cgroups if not path.endswith(("/executors", rig.agent.cgroups_root))},
+        "cgroups": {path for path in cgroups if not path.endswith(tops)},
         "links": set(leaks.veths()),
         "networks": set(leaks.reserved_ips([rig.directory / "ipam"])),
         "rules": set(leaks.firewall_rules()),
