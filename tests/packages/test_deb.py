@@ -43,13 +43,13 @@ dpkg --purge mesos-pod-executor
 rm -r /run/mount  # mount's own
 find "$1" -mindepth 1 -type d
 """
-# Interactive shells, as somebody meets them who has the completions of the system in use. zsh would take a tabulator key
-# that is followed by others at once for pasted text.
+# Interactive shells, as somebody meets them who has the completions of the system in use. Unless it is told otherwise,
+# zsh takes a tabulator key for pasted text that others follow at once.
 SHELLS = {
     "bash": (["bash", "--norc", "-i"], ". /usr/share/bash-completion/completions/mesos-pod-executor"),
     "zsh": (
         ["zsh", "-f", "-i"],
-        "autoload -U compinit; compinit -u -d /tmp/dump; zstyle ':completion:*' insert-tab false",
+        "autoload -U compinit; compinit -u -d /tmp/dump; zstyle ':completion:*' insert-tab no",
     ),
     "fish": (["fish"], "true"),
 }
