@@ -208,10 +208,17 @@ class PressureSection:
 
 @dataclass(frozen=True)
 class LogSection:
-    """The log on stderr, and the journal of events in the Mesos sandbox."""
+    """The log, and the journal of events in the Mesos sandbox."""
 
     level: str = _key("info", "Least level that is written.", choices=("debug", "info", "warning", "error"))
-    format: str = _key("auto", "auto is console on a terminal, else json.", choices=("auto", "json", "console"))
+    format: str = _key(
+        "auto", "On stderr: auto is console on a terminal, else json.", choices=("auto", "json", "console")
+    )
+    target: str = _key(
+        "stderr",
+        "Where the log goes: stderr is the Mesos sandbox's; what journald or syslog does not take goes there too.",
+        choices=("stderr", "journald", "syslog"),
+    )
     journal_max_bytes: int = _key(
         8388608, "Size at which journal.jsonl is rotated (one older file is kept), bytes.", least=4096
     )

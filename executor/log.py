@@ -1,4 +1,4 @@
-"""The log: one line per transition, JSON on stderr, a readable form on a terminal.
+"""The log: one line per transition, JSON on stderr, a readable form on a terminal; or to journald or syslog.
 
 A line is a constant message and keys from the closed list KEYS; a line of INFO and above carries a code from `codes`.
 Records with a code also go to the sinks (the journal), whatever the level: what is logged and what is an event is one
@@ -10,6 +10,7 @@ the sinks of this process.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
@@ -35,6 +36,7 @@ LEVELS: Final = tuple(level.name.lower() for level in Level)
 
 if TYPE_CHECKING:
     from executor.config import LogSection
+    from executor.log_targets import Journald, Syslog
 
 Record = MutableMapping[str, Any]
 Sink = Callable[[Mapping[str, Any]], None]
@@ -106,13 +108,13 @@ def get_logger(name: str) -> Logger:
 
 
 def configure(config: LogSection, stream: TextIO | None = None, *, strict: bool = False) -> None:
-    """Sends the log to `stream` (default stderr); called once by the process's entry. Also takes in Python's
-    `logging`.
+    """Sends the log where `config` says, `stream` taking the place of stderr; called once by the process's entry. Also
+    takes in Python's `logging`.
     """
     _output.stream = stream
     _state.strict = strict
     set_level(config.level)
-    _processors[-1] = _console(stream or sys.stderr) if _wants_console(config, stream or sys.stderr) else _json()
+    _processors[-1] = _last(config, stream or sys.stderr)
     root = logging.getLogger()
     root.handlers = [_Libraries(logging.WARNING)]
 
@@ -184,6 +186,24 @@ def _drop_below_level(_: object, method: str, record: Record) -> Record:
     if Level[method.upper()] < _state.level:
         raise structlog.DropEvent
     return record
+
+
+def _last(config: LogSection, stream: TextIO) -> structlog.typing.Processor:
+    if config.target == "stderr":
+        return _console(stream) if _wants_console(config, stream) else _json()
+    from executor.log_targets import Journald, Syslog
+
+    return _to(Journald() if config.target == "journald" else Syslog())
+
+
+def _to(target: Journald | Syslog) -> structlog.typing.Processor:
+    def send(_: object, method: str, record: Record) -> str:
+        line = json.dumps(record, default=str)
+        if target.send(method, record, line):
+            raise structlog.DropEvent
+        return line
+
+    return send
 
 
 def _wants_console(config: LogSection, stream: TextIO) -> bool:

@@ -64,6 +64,9 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
     }
     if runner.pod.stuck:
         document["stuck_pids"] = list(runner.pod.stuck)
+    if runner.pod.outcome is not None:
+        outcome = runner.pod.outcome
+        document["outcome"] = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
     return document
 
 
@@ -99,9 +102,6 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     ]
     document["phases_ms"] = runner.phases_ms
     document["usage"] = usage(runner)
-    if runner.pod.outcome is not None:
-        outcome = runner.pod.outcome
-        document["outcome"] = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
     return document
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from executor.cli import complete
 from executor.errors import InvalidTask
 from executor.pod import quantity
 
@@ -14,8 +15,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--all", "everything", is_flag=True, help="Every revocable pod."),
-    click.option("--role", "roles", multiple=True, metavar="ROLE", help="Pods of this role and the roles below it."),
-    click.option("--task", "tasks", multiple=True, metavar="ID", help="The pods of these tasks."),
+    click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        metavar="ROLE",
+        help="Pods of this role and the roles below it.",
+        shell_complete=complete.roles,
+    ),
+    click.option(
+        "--task", "tasks", multiple=True, metavar="ID", help="The pods of these tasks.", shell_complete=complete.tasks
+    ),
     click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Pods with all of these labels."),
     click.option("--reclaim-cpus", metavar="CPUS", help="The least set of pods that frees so many cpus."),
     click.option("--reclaim-mem", metavar="SIZE", help="The least set that frees so much memory, such as 1Gi."),

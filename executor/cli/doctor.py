@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +17,7 @@ from executor.cli.session import json_option
 from executor.config import Config, LogSection
 
 if TYPE_CHECKING:
-    from executor.doctor.finding import Finding
+    from executor.doctor.finding import Finding, Verdict
 
 
 @click.command("doctor")
@@ -40,7 +40,8 @@ def command(*, agent: str | None, quiet: bool, as_json: bool) -> int:
     if as_json:
         output.json_document(_document(verdict, findings))
     else:
-        _show(verdict, [each for each in findings if not quiet or each.verdict in (Verdict.WARN, Verdict.FAIL)])
+        shown = [each for each in findings if not quiet or each.verdict in (Verdict.WARN, Verdict.FAIL)]
+        _show(verdict, shown, Counter(each.verdict for each in findings))
     return Exit.FAILURE if verdict is Verdict.FAIL else Exit.OK
 
 
@@ -58,9 +59,9 @@ def _document(verdict: str, findings: Sequence[Finding]) -> dict[str, object]:
     return {"verdict": verdict, "counts": dict(Counter(each.verdict for each in findings)), "checks": checks}
 
 
-def _show(verdict: str, findings: Sequence[Finding]) -> None:
+def _show(verdict: str, findings: Sequence[Finding], counts: Mapping[Verdict, int]) -> None:
     for each in findings:
-        output.line(f"{each.verdict:<4}  {each.check}: {output.clean(each.message)}")
+        output.paragraph(f"{each.verdict:<4}  {each.check}: {output.clean(each.message)}", indent=6)
         if each.mend and each.verdict != "pass":
-            output.line(f"      mend: {output.clean(each.mend)}")
-    output.line(f"this node: {verdict}")
+            output.paragraph(f"      mend: {output.clean(each.mend)}", indent=12)
+    output.line(f"this node: {verdict} ({', '.join(f'{count} {word}' for word, count in counts.items())})")

@@ -1,37 +1,109 @@
-"""`events`: what the executor did, one line an event."""
+"""`events`: what the executors of this node did, one line an event."""
 
 from __future__ import annotations
 
-from typing import Any
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
 
 import click
 
 from executor.cli import output
+from executor.cli.client import Client
+from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 
-_HEAD = ("seq", "time", "level", "code", "message", "exception")
+_HEAD: Final = ("seq", "time", "level", "code", "message", "exception")
+Event = dict[str, Any]
 
 
 @click.command("events")
 @click.option("-f", "--follow", is_flag=True, help="Go on with events as they happen.")
+@click.option("-n", "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N of those that are there.")
 @click.option("--since", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events after this number.")
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="Only these codes, or areas such as pod.")
 @json_option
 @pass_session
-def command(session: Session, *, follow: bool, since: int, codes: tuple[str, ...], as_json: bool) -> None:
-    """Show what the executor did, and follow it."""
-    client = session.one()
-    events = client.stream("/v1/events", since=since) if follow else client.get("/v1/events", since=since)["events"]
-    for event in events:
-        if _wanted(str(event.get("code", "")), codes):
-            output.json_line(event) if as_json else output.line(_text(event))
+def command(
+    session: Session, *, follow: bool, tail: int | None, since: int, codes: tuple[str, ...], as_json: bool
+) -> None:
+    """Show what the executors of this node did, and follow it.
+
+    Each executor numbers its events by itself. Those of several are in the order of time, and name their executor by
+    its Mesos container.
+    """
+    clients = session.some()
+    sources = [_Source(client, since, named=len(clients) > 1) for client in clients]
+    recorded = sorted((event for source in sources for event in source.recorded()), key=lambda event: event["time"])
+    chosen = [event for event in recorded if _wanted(event, codes)]
+    for event in chosen if tail is None else chosen[max(0, len(chosen) - tail) :]:
+        _print(event, as_json=as_json)
+    for event in _together(sources) if follow else ():
+        if _wanted(event, codes):
+            _print(event, as_json=as_json)
 
 
-def _wanted(code: str, codes: tuple[str, ...]) -> bool:
+class _Source:
+    """One executor's events from `since` on: those it has, then those that come."""
+
+    def __init__(self, client: Client, since: int, *, named: bool) -> None:
+        self._client = client
+        self._seen = since
+        self._named = named
+
+    def recorded(self) -> list[Event]:
+        events = [self._own(each) for each in self._client.get("/v1/events", since=self._seen)["events"]]
+        self._seen = events[-1]["seq"] if events else self._seen
+        return events
+
+    def coming(self) -> Iterator[Event]:
+        yield from map(self._own, self._client.stream("/v1/events", since=self._seen))
+
+    def _own(self, event: Event) -> Event:
+        return {**event, "mesos_container": self._client.id} if self._named else event
+
+
+def _together(sources: list[_Source]) -> Iterator[Event]:
+    """As they come, until every executor has ended; of several, one whose stream breaks off is named."""
+    if len(sources) == 1:
+        yield from sources[0].coming()
+        return
+    arrivals: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+
+    def feed(source: _Source) -> None:
+        try:
+            for event in source.coming():
+                arrivals.put(event)
+        except Unreachable as error:
+            output.note(str(error))
+        finally:
+            arrivals.put(None)
+
+    for source in sources:
+        threading.Thread(target=feed, args=(source,), daemon=True).start()
+    living = len(sources)
+    while living:
+        event = arrivals.get()
+        if event is None:
+            living -= 1
+        else:
+            yield event
+
+
+def _wanted(event: Event, codes: tuple[str, ...]) -> bool:
+    code = str(event.get("code", ""))
     return not codes or any(code == each or code.startswith(f"{each}.") for each in codes)
 
 
-def _text(event: dict[str, Any]) -> str:
+def _print(event: Event, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line(event)
+    else:
+        output.line(_text(event))
+
+
+def _text(event: Event) -> str:
     keys = " ".join(f"{key}={output.clean(value)}" for key, value in event.items() if key not in _HEAD)
     head = f"{event['seq']:>6} {event['time']} {event.get('level', ''):<7} {event.get('code', ''):<22}"
     return f"{head} {output.clean(event.get('message'))} {keys}".rstrip()

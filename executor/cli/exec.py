@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import click
 
-from executor.cli import output
+from executor.cli import complete, output
 from executor.cli.client import Client, segment
 from executor.cli.exits import Unreachable
 from executor.cli.pods import find
@@ -36,9 +36,15 @@ _OPEN_S: Final = 5.0
 
 
 @click.command("exec")
-@click.argument("pod")
+@click.argument("pod", shell_complete=complete.pods)
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND [ARGUMENT]...")
-@click.option("-c", "--container", default="", help="The container; can be left out where there is one.")
+@click.option(
+    "-c",
+    "--container",
+    default="",
+    help="The container; can be left out where there is one.",
+    shell_complete=complete.containers,
+)
 @click.option("-i", "--stdin", is_flag=True, help="Pass standard input on.")
 @click.option("-t", "--tty", "terminal", is_flag=True, help="Give the command a terminal.")
 @json_option

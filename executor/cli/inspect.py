@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from executor.cli import output
+from executor.cli import complete, output
 from executor.cli.client import segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
@@ -15,7 +15,7 @@ _SHOWN_APART = frozenset({"containers"})
 
 
 @click.command("inspect")
-@click.argument("pod")
+@click.argument("pod", shell_complete=complete.pods)
 @click.option("--check", is_flag=True, help="Have the CNI plugins check the pod's attachments (network_check).")
 @json_option
 @pass_session

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 
 import click
 
-from executor.cli import output
+from executor.cli import complete, output
 from executor.cli.client import Client, segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
@@ -31,8 +31,8 @@ _BLOCK_BYTES: Final = 64 << 10
 
 
 @click.command("logs")
-@click.argument("pod")
-@click.argument("container", default="")
+@click.argument("pod", shell_complete=complete.pods)
+@click.argument("container", default="", shell_complete=complete.containers)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the container has ended.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), help="Only the last N lines of each stream.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Begin with the older files that rotation has kept.")

@@ -74,13 +74,25 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    from executor.cli.complete import executor_ids
+
+    return executor_ids(context, parameter, incomplete)
+
+
 @click.group(
     cls=_Commands,
     epilog=_EXITS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     help="Runs pods on a Mesos agent. Without a command, and started by an agent (MESOS_* set), it is the executor.",
 )
-@click.option("--executor", default="", metavar="ID", help="One executor, by the beginning of its container id.")
+@click.option(
+    "--executor",
+    default="",
+    metavar="ID",
+    help="One executor, by the beginning of its container id.",
+    shell_complete=_executor_ids,
+)
 @click.option("--run-dir", default="", metavar="DIR", help="Where control sockets are (default: node.run_dir).")
 @click.pass_context
 def root(context: click.Context, executor: str, run_dir: str) -> None:

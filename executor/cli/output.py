@@ -1,4 +1,4 @@
-"""How commands print: tables by rich on a terminal, plain aligned columns otherwise, JSON when asked.
+"""How commands print: tables for a terminal (`terminal`), plain aligned columns otherwise, JSON when asked.
 
 Names, labels and messages come from frameworks; what could steer a terminal is replaced before it is printed.
 """
@@ -6,7 +6,9 @@ Names, labels and messages come from frameworks; what could steer a terminal is 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 
 Row = Sequence[object]
@@ -16,6 +18,8 @@ def clean(value: object) -> str:
     """A value as one line of printable text; `-` for none."""
     if value is None or value in ("", [], ()):
         return "-"
+    if isinstance(value, dict):
+        return ",".join(f"{clean(key)}:{clean(each)}" for key, each in value.items()) or "-"
     if isinstance(value, list | tuple):
         return ",".join(clean(each) for each in value)
     if isinstance(value, bool):
@@ -42,12 +46,28 @@ def note(text: str) -> None:
     sys.stderr.write(f"mesos-pod-executor: {clean(text)}\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Row]) -> None:
-    cells = [[clean(value) for value in row] for row in rows]
+def table(columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = ()) -> None:
+    """`spare`: columns that a narrow terminal does without, the first of them first."""
+    cells = cleaned(rows)
     if sys.stdout.isatty():
-        _rich_table(columns, cells)
+        from executor.cli import terminal
+
+        terminal.show(columns, cells, spare)
     else:
         _plain_table(columns, cells)
+
+
+def cleaned(rows: Iterable[Row]) -> list[list[str]]:
+    return [[clean(value) for value in row] for row in rows]
+
+
+def paragraph(text: str, *, indent: int) -> None:
+    """One line; a terminal that is narrower gets several, broken between words, the later ones indented."""
+    if not sys.stdout.isatty():
+        line(text)
+        return
+    width = max(40, shutil.get_terminal_size().columns)
+    line(textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False))
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:
@@ -71,8 +91,13 @@ def age(seconds: float | None) -> str:
     return "".join(parts[:2])
 
 
-def mebibytes(size_bytes: float) -> str:
-    return f"{size_bytes / (1 << 20):.0f} MiB"
+def size(size_bytes: float) -> str:
+    """In the largest unit that it reaches, with a digit behind the point where that tells something."""
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size_bytes >= scale:
+            value = size_bytes / scale
+            return f"{value:.1f} {unit}" if value < 10 and value % 1 >= 0.05 else f"{value:.0f} {unit}"
+    return f"{size_bytes:.0f} B" if size_bytes else "0"
 
 
 def _plain_table(columns: Sequence[str], cells: list[list[str]]) -> None:
@@ -80,18 +105,3 @@ def _plain_table(columns: Sequence[str], cells: list[list[str]]) -> None:
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     for row in rows:
         line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _rich_table(columns: Sequence[str], cells: list[list[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(*(column.upper() for column in columns), box=SIMPLE_HEAD, pad_edge=False)
-    for row in cells:
-        shown.add_row(*(Text(cell) for cell in row))
-    console = Console(file=sys.stdout)
-    # A name that is cut or folded cannot be copied: where the terminal is too narrow, its own wrapping does less harm.
-    needed = console.measure(shown, options=console.options.update(width=10_000)).maximum
-    Console(file=sys.stdout, width=max(needed, console.width)).print(shown)

@@ -6,34 +6,36 @@ from typing import Any
 
 import click
 
-from executor.cli import output
+from executor.cli import complete, output
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 
 _COLUMNS = ("pod", "name", "class", "role", "state", "ready", "restarts", "age", "ips", "executor")
+_SPARE = ("executor", "restarts", "ips", "ready", "role", "age")
 
 
 @click.command("ps")
 @click.option("--class", "pod_class", type=click.Choice(["regular", "revocable"]), help="Only pods of this class.")
-@click.option("--role", help="Only pods of this role and the roles below it.")
+@click.option("--role", help="Only pods of this role and the roles below it.", shell_complete=complete.roles)
+@click.option("-a", "--all", "everything", is_flag=True, help="Also pods that ended lately, with what became of them.")
 @json_option
 @pass_session
-def command(session: Session, pod_class: str | None, role: str | None, *, as_json: bool) -> None:
+def command(session: Session, pod_class: str | None, role: str | None, *, everything: bool, as_json: bool) -> None:
     """List the pods of this node."""
-    pods = [pod for pod in _all(session) if _wanted(pod, pod_class, role)]
+    pods = [pod for pod in _all(session, {"all": 1} if everything else {}) if _wanted(pod, pod_class, role)]
     pods.sort(key=lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or "", pod["pod"]))
     if as_json:
         output.json_document({"pods": pods})
     else:
-        output.table(_COLUMNS, (_row(pod) for pod in pods))
+        output.table(_COLUMNS, (_row(pod) for pod in pods), spare=_SPARE)
 
 
-def _all(session: Session) -> list[dict[str, Any]]:
+def _all(session: Session, query: dict[str, int]) -> list[dict[str, Any]]:
     """An executor that does not answer is named and left out, unless it is the only one."""
     clients, pods, silent = session.all(), [], 0
     for client in clients:
         try:
-            pods += client.get("/v1/pods")["pods"]
+            pods += client.get("/v1/pods", **query)["pods"]
         except Unreachable as error:
             silent += 1
             if silent == len(clients):
@@ -56,10 +58,16 @@ def _row(pod: dict[str, Any]) -> tuple[object, ...]:
         name,
         pod.get("class"),
         pod.get("role"),
-        pod.get("state"),
+        _state(pod),
         f"{running}/{len(containers)}",
         sum(container.get("restarts") or 0 for container in containers),
         output.age(pod.get("age_s")),
         pod.get("ips"),
         str(pod.get("executor", ""))[:12],
     )
+
+
+def _state(pod: dict[str, Any]) -> object:
+    """And what Mesos was told, once that is settled."""
+    outcome = pod.get("outcome")
+    return f"{pod.get('state')} ({outcome['state']})" if outcome else pod.get("state")

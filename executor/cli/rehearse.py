@@ -32,12 +32,12 @@ def _show(found: dict[str, Any]) -> None:
     would = found["would"]
     output.table(
         ("pod", "tasks", "cpus", "memory"),
-        ((each["pod"], each["tasks"], each["cpus"], output.mebibytes(each["mem_bytes"])) for each in would["victims"]),
+        ((each["pod"], each["tasks"], each["cpus"], output.size(each["mem_bytes"])) for each in would["victims"]),
     )
     freed = would["freed"]
     output.line("")
     pairs: list[tuple[str, object]] = [
-        ("would free", f"{freed['cpus']:g} cpus, {output.mebibytes(freed['mem_bytes'])}"),
+        ("would free", f"{freed['cpus']:g} cpus, {output.size(freed['mem_bytes'])}"),
         ("revocations so far", _times(found["history"]["revocations"])),
         ("each pod so far", _times(found["history"]["victims"])),
         ("from kill to end", _times(found["history"]["after_kill"])),

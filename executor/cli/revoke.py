@@ -60,19 +60,24 @@ def _show(receipt: dict[str, Any]) -> None:
     output.table(
         ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory"),
         (_row(each) for each in receipt["victims"]),
+        spare=("used", "told", "cpus"),
     )
     summary: list[tuple[str, object]] = [
         ("revocation", receipt.get("id")),
         ("state", receipt["state"]),
         ("reason", receipt.get("reason")),
-        ("freed", f"{freed.get('cpus', 0):g} cpus, {output.mebibytes(freed.get('mem_bytes', 0))}"),
-        ("took", f"{receipt.get('time_to_free_ms', 0):g} ms"),
+        (
+            "would free" if receipt["state"] == "dry-run" else "freed",
+            f"{freed.get('cpus', 0):g} cpus, {output.size(freed.get('mem_bytes', 0))}",
+        ),
     ]
+    if receipt["state"] != "dry-run":
+        summary.append(("took", f"{receipt.get('time_to_free_ms', 0):g} ms"))
     if regular is not None:
         verdict = "unchanged" if regular.get("unchanged") else f"CHANGED: {output.clean(regular.get('changed'))}"
         summary.append(("regular pods", f"{regular.get('pods', 0)}, {verdict}"))
     if left := receipt.get("left"):
-        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {output.mebibytes(left['mem_bytes'])}"
+        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {output.size(left['mem_bytes'])}"
         summary.append(("revocable left", rest))
     if receipt.get("error"):
         summary.append(("error", receipt["error"]))
@@ -83,4 +88,4 @@ def _show(receipt: dict[str, Any]) -> None:
 def _row(victim: dict[str, Any]) -> tuple[object, ...]:
     keys = ("pod", "tasks", "outcome", "notified", "ms", "cpus", "used_cpus")
     memory = victim.get("mem_bytes")
-    return (*(victim.get(key) for key in keys), None if memory is None else output.mebibytes(memory))
+    return (*(victim.get(key) for key in keys), None if memory is None else output.size(memory))

@@ -43,11 +43,17 @@ class Session:
             raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend="they have ended")
         return alive
 
-    def one(self) -> Client:
-        """The only executor meant; a usage error if there are several."""
+    def some(self) -> list[Client]:
+        """The executors meant, of which there is one at least. Raises NotFound."""
         found = self.all()
         if not found:
-            raise NotFound("no executor runs on this node", subject=str(self.run_dir), mend="check --run-dir")
+            mend = "Mesos starts one with the first launch; else check --run-dir"
+            raise NotFound("no executor runs on this node", subject=str(self.run_dir), mend=mend)
+        return found
+
+    def one(self) -> Client:
+        """The only executor meant; a usage error if there are several."""
+        found = self.some()
         if len(found) > 1:
             ids = ", ".join(client.id for client in found)
             raise click.UsageError(f"{len(found)} executors run on this node; choose one by --executor: {ids}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from executor import log
 from executor.cli import output, rates
 from executor.cli.session import Session, json_option, pass_session
 
@@ -18,7 +20,14 @@ _SORTS: Final = {
     "memory": lambda row: -(row["memory_bytes"] or 0),
     "name": lambda row: (row["namespace"], row["name"]),
 }
+_CLASSES: Final = ("class", "pods", "cpus", "used", "mem", "in use", "psi cpu", "psi memory", "psi io", "executor")
+_PODS: Final = ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "in use")
+_SPARE_CLASSES: Final = ("executor", "psi io")
+_SPARE_PODS: Final = ("role", "state", "class")
 Document = dict[str, Any]
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @click.command("top")
@@ -53,20 +62,54 @@ def _pictures(session: Session, interval_s: float, sort: str) -> Iterator[Docume
 
 
 def _follow(pictures: Iterator[Document]) -> None:
-    for picture in pictures:
-        output.line("\x1b[H\x1b[2J" + time.strftime("%H:%M:%S") + "  interrupt to end\n")
-        _show(picture)
+    """On a terminal in a screen of its own, which is gone afterwards; elsewhere one picture after the other."""
+    if not sys.stdout.isatty():
+        for picture in pictures:
+            output.line(_headline(picture))
+            _show(picture)
+            output.line("")
+        return
+    from rich.live import Live
+
+    from executor.cli import terminal
+
+    console = terminal.console()
+    with Live(console=console, screen=True, auto_refresh=False) as screen:
+        for picture in pictures:
+            screen.update(_drawn(picture, console.width, console.height), refresh=True)
+
+
+def _headline(picture: Document) -> str:
+    executors = len(picture["executors"])
+    return f"{log.timestamp()}  {len(picture['pods'])} pods, {executors} executor{'' if executors == 1 else 's'}"
 
 
 def _show(picture: Document) -> None:
-    output.table(
-        ("class", "pods", "cpus", "used", "mem", "used", "psi cpu", "psi memory", "psi io", "executor"),
-        (_class(row) for row in picture["classes"]),
-    )
+    output.table(_CLASSES, map(_class, picture["classes"]), spare=_SPARE_CLASSES)
     output.line("")
-    output.table(
-        ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "used"),
-        (_pod(row) for row in picture["pods"]),
+    output.table(_PODS, map(_pod, picture["pods"]), spare=_SPARE_PODS)
+
+
+def _drawn(picture: Document, width: int, height: int) -> RenderableType:
+    """As many pods as there are lines for."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from executor.cli import terminal
+
+    def table(columns: Sequence[str], rows: list[list[str]], spare: Sequence[str]) -> RenderableType:
+        return terminal.table(columns, rows, spare, width)
+
+    classes, pods = (output.cleaned(map(row, picture[key])) for row, key in ((_class, "classes"), (_pod, "pods")))
+    room = max(1, height - len(classes) - 8)
+    left = f"and {len(pods) - room} more pods; " if len(pods) > room else ""
+    return Group(
+        Text(_headline(picture), style="dim"),
+        Text(),
+        table(_CLASSES, classes, _SPARE_CLASSES),
+        Text(),
+        table(_PODS, pods[:room], _SPARE_PODS),
+        Text(f"{left}ctrl-c ends it", style="dim"),
     )
 
 
@@ -85,6 +128,6 @@ def _numbers(row: Document) -> tuple[object, ...]:
     return (
         f"{row['cpus']:g}",
         None if used is None else f"{used:.2f}",
-        output.mebibytes(row["mem_bytes"]),
-        None if size_bytes is None else output.mebibytes(size_bytes),
+        output.size(row["mem_bytes"]),
+        None if size_bytes is None else output.size(size_bytes),
     )

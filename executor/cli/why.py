@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from executor.cli import output
+from executor.cli import complete, output
 from executor.cli.client import segment
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
@@ -17,7 +17,7 @@ _HEAD = ("seq", "time", "level", "code", "message", "exception", "since_ms", "po
 
 
 @click.command("why")
-@click.argument("task")
+@click.argument("task", shell_complete=complete.tasks)
 @click.option(
     "--journal",
     metavar="PATH",

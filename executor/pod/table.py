@@ -88,13 +88,16 @@ class Pods:
         return [container for runner in self for container in runner.containers.started()]
 
     def find(self, text: str) -> PodRunner:
-        """By task id, pod name, or a prefix of the pod's id; living pods first. Raises NotFound, InvalidRequest if
+        """By task id, name, namespace/name or a prefix of the id; living pods first. Raises NotFound, InvalidRequest if
         several match.
         """
         for pods in (list(self), list(reversed(self._ended))):
             exact = [runner for runner in pods if text in (runner.id, *runner.spec.task_ids)]
             found = exact or [
-                runner for runner in pods if runner.spec.name == text or runner.id.startswith((text, f"pod-{text}"))
+                runner
+                for runner in pods
+                if text in (runner.spec.name, f"{runner.spec.namespace}/{runner.spec.name}")
+                or runner.id.startswith((text, f"pod-{text}"))
             ]
             if len(found) > 1:
                 ids = ", ".join(runner.id for runner in found)

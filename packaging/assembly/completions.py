@@ -22,4 +22,15 @@ def write(directory: Path) -> None:
     for name, shell in FILES.items():
         # Not shell.source: for bash that runs the bash of this machine, which is not the one of the node.
         text = ShellComplete.source(shell(root, {}, PROGRAM, VARIABLE))
-        (directory / name).write_text(text)
+        (directory / name).write_text(_completing_every_time(text) if shell is ZshComplete else text)
+
+
+def _completing_every_time(text: str) -> str:
+    """click's script for zsh completes the first time it is called, when it is loaded, and the second time only
+    registers itself once more. It is always loaded from fpath here, so it calls its function whenever it is called.
+    """
+    function, found, rest = text.partition("\nif [[ $zsh_eval_context")
+    called = re.search(r"^ +(\w+ \"\$@\")$", rest, re.M)
+    if not (found and called):
+        raise SystemExit("build: click's completion for zsh is another now; see whether it completes twice in a row")
+    return f"{function}\n{called[1]}\n"

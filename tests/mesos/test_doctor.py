@@ -106,6 +106,12 @@ READ_ONLY = "mkdir -p /tmp/ro; mount -t tmpfs -o ro none /tmp/ro"
 BROKEN = {
     "no-cgroup2": Broken("cgroups.mode", "warn", "umount /sys/fs/cgroup/unified"),
     "no-memory": Broken("cgroups.memory", "fail", "umount /sys/fs/cgroup/memory"),
+    "no-cpu": Broken("cgroups.cpu", "fail", "umount $(findmnt -no TARGET -t cgroup -O cpu)"),
+    "no-pids": Broken("cgroups.pids", "warn", "umount $(findmnt -no TARGET -t cgroup -O pids)"),
+    "no-freezer": Broken("cgroups.freezer", "warn", "umount $(findmnt -no TARGET -t cgroup -O freezer)"),
+    "no-pidfds": Broken(
+        "kernel.pidfd", "warn", 'set -- strace -f -qq -o /dev/null -e inject=pidfd_open:error=ENOSYS "$@"'
+    ),
     "read-only-cgroups": Broken(
         "cgroups.delegation", "fail", "mount -o remount,bind,ro $(findmnt -no TARGET -t cgroup | head -1)"
     ),
@@ -124,6 +130,7 @@ BROKEN = {
     ),
     "no-plugins": Broken("network.plugins", "fail", config={"CNI_PLUGIN_DIRS": "/nowhere"}),
     "no-iptables": Broken("network.iptables", "warn", hidden("iptables")),
+    "no-servers": Broken("dns.servers", "warn", config={"DNS_ENABLED": "true"}),
     "no-dnsmasq": Broken("dns.dnsmasq", "warn", hidden("dnsmasq"), {"DNS_ENABLED": "true"}),
     "silent-names": Broken("dns.server.127.0.0.9", "warn", "", {"DNS_ENABLED": "true", "DNS_LISTEN": "127.0.0.9"}),
     "small-disk": Broken("node.state_dir_space", "fail", FULL, {"NODE_STATE_DIR": "/tmp/full"}),

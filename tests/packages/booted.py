@@ -19,6 +19,14 @@ from tests.packages.roots import DebianRoot, environment
 INIT = """
 set -e
 mount -t tmpfs -o mode=755 run /run
+mkdir /tmp/dev  # of its own: a booting system makes links in it
+mount -t tmpfs -o mode=755 dev /tmp/dev
+for node in null zero full random urandom tty; do
+    touch /tmp/dev/$node
+    mount --bind /dev/$node /tmp/dev/$node
+done
+ln -s /proc/self/fd /tmp/dev/fd
+mount --move /tmp/dev /dev
 mount --bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
 umount -l /sys

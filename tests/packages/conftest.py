@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from executor import __version__
 from tests.packages.roots import DebianRoot
 from tests.support.sources import ROOT, all_files
 
 NEXT_VERSION = "99.0.0"
+NFPM = ROOT / ".build/packages/tools/bin/nfpm"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Builds:
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
-    """The copies are made before the first build, should somebody be at work on the checkout."""
+    """All at once: compressing takes most of the time, on one core each. The copies are made before the first build,
+    should somebody be at work on the checkout.
+    """
     directory = tmp_path_factory.mktemp("builds")
     again, later = copy_checkout(directory / "again"), copy_checkout(directory / "later")
     module = later / "executor/__init__.py"
@@ -58,10 +63,36 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     description = later / "packaging/nfpm.yaml"
     description.write_text(description.read_text().replace("compression: xz", "compression: none"))  # saves ten seconds
     here = directory / "here"
-    subprocess.run([ROOT / "packaging/build", "--output", here], check=True, stdout=subprocess.DEVNULL)
-    with start_build(again, umask=0o077, PYTHONHASHSEED="42") as one, start_build(later) as other:
-        assert (one.wait(), other.wait()) == (0, 0)
+    first = [ROOT / "packaging/build", "--output", here]
+    with (
+        subprocess.Popen(first, stdout=subprocess.DEVNULL) as one,
+        start_build(again, umask=0o077, PYTHONHASHSEED="42") as two,
+        start_build(later) as three,
+    ):
+        assert [one.wait(), two.wait(), three.wait()] == [0, 0, 0]
     return Builds(Packages(here), Packages(again / "dist"), Packages(later / "dist"))
+
+
+@pytest.fixture(scope="session")
+def repository(builds: Builds, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a site would have one: both versions, and whatever the system has."""
+    directory = tmp_path_factory.mktemp("repository")
+    for packages in (builds.here, builds.later):
+        shutil.copy(packages.rpm, directory)
+    depends = yaml.safe_load((ROOT / "packaging/nfpm.yaml").read_text())["overrides"]["rpm"]["depends"]
+    stand_in = {
+        "name": "system",
+        "arch": "noarch",
+        "version": "1",
+        "maintainer": "tests",
+        "description": "stand-ins",
+        "provides": ["/bin/sh", *(re.sub(r" >= (.*)", r" = \1", line) for line in depends)],
+    }
+    (directory / "nfpm.yaml").write_text(yaml.safe_dump(stand_in))
+    command = [str(NFPM), "package", "--packager", "rpm"]
+    subprocess.run(command, cwd=directory, check=True, capture_output=True)
+    subprocess.run(["createrepo_c", "--quiet", str(directory)], check=True)
+    return directory
 
 
 @pytest.fixture(scope="session")

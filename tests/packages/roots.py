@@ -22,8 +22,8 @@ from tests.support.sources import ROOT
 
 STORE = ROOT / ".build/packages"
 
-# man and systemd to look at what is installed, as a node has them; the rest for the demonstration.
-BESIDES = ("man-db", "systemd", "busybox-static", "iproute2", "procps")
+# man, systemd, rpm and shells to look at what is installed, as a node has them; the rest for the demonstration.
+BESIDES = ("man-db", "systemd", "busybox-static", "iproute2", "iptables", "procps", "rpm", "zsh", "fish")
 
 # Arguments: root, number of binds, source and target of each, command. pivot_root, since runc pivots too.
 ENTER = """

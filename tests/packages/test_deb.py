@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from cgroups import Hierarchies
 from executor import __version__
 from executor.cli.main import COMMANDS
 from tests.packages.conftest import NEXT_VERSION, Builds, Packages
-from tests.packages.roots import DebianRoot
+from tests.packages.roots import DebianRoot, environment
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 
@@ -40,13 +43,16 @@ dpkg --purge mesos-pod-executor
 rm -r /run/mount  # mount's own
 find "$1" -mindepth 1 -type d
 """
-# What bash does when somebody types the words and the tabulator key.
-COMPLETE = r"""
-. /usr/share/bash-completion/completions/mesos-pod-executor
-COMP_WORDS=(mesos-pod-executor "$@") COMP_CWORD=$#
-$(complete -p mesos-pod-executor | sed 's/.*-F \([^ ]*\).*/\1/') mesos-pod-executor "${@: -1}"
-printf '%s\n' "${COMPREPLY[@]}"
-"""
+# Interactive shells, as somebody meets them who has the completions of the system in use. Unless it is told otherwise,
+# zsh takes a tabulator key for pasted text that others follow at once.
+SHELLS = {
+    "bash": (["bash", "--norc", "-i"], ". /usr/share/bash-completion/completions/mesos-pod-executor"),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "autoload -U compinit; compinit -u -d /tmp/dump; zstyle ':completion:*' insert-tab no",
+    ),
+    "fish": (["fish"], "true"),
+}
 # Waits until somebody holds the lock of the tree.
 IN_USE = 'for _ in $(seq 100); do flock --exclusive --nonblock "$1" true || exit 0; sleep 0.1; done; exit 1'
 
@@ -128,12 +134,33 @@ def test_man_shows_every_page(installed: DebianRoot) -> None:
     assert "mesos-pod-executor-revoke" in installed.run("sh", "-c", "mandb -q; apropos revocable")
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [(["rev"], "revoke"), (["executor-info", "--cl"], "--class"), (["executor-info", "--class", "m"], "mixed")],
-)
-def test_bash_completes(installed: DebianRoot, words: list[str], expected: str) -> None:
-    assert set(installed.run("bash", "-c", COMPLETE, "bash", *words).split()) == {expected}
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_tabulator_key_completes(installed: DebianRoot, shell: str) -> None:
+    """What is completed is carried out, and says so: a shell's own drawing of the line is hard to read."""
+    command, load = SHELLS[shell]
+    keys = f"{load}\rmesos-pod-executor rev\t--help\rmesos-pod-executor executor-info --cl\treg\t\rexit\r"
+    shown = typed(installed.command(*command), keys)
+    assert "Usage: mesos-pod-executor revoke" in shown, shown
+    assert '"value": "mesos-pod-executor-regular"' in shown, shown
+
+
+def typed(command: list[str], keys: str, timeout_s: float = 30) -> str:
+    """What a terminal shows of a program that gets these keys, until it ends."""
+    ours, theirs = pty.openpty()
+    settings = {**environment(), "TERM": "xterm", "HOME": "/tmp"}
+    line = ["setsid", "--ctty", "--wait", *command]
+    with subprocess.Popen(line, stdin=theirs, stdout=theirs, stderr=theirs, env=settings) as process:
+        os.close(theirs)
+        os.write(ours, keys.encode())
+        shown, deadline = b"", time.monotonic() + timeout_s
+        while time.monotonic() < deadline and select.select([ours], [], [], deadline - time.monotonic())[0]:
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:  # EIO: the other end is closed
+                break
+        process.kill()
+    os.close(ours)
+    return shown.decode(errors="replace")
 
 
 def test_units_are_valid(installed: DebianRoot) -> None:

@@ -7,18 +7,14 @@ stand-ins for the dependencies. So this says nothing about an Enterprise Linux u
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from executor import __version__
-from tests.packages.conftest import NEXT_VERSION, Builds
+from tests.packages.conftest import NEXT_VERSION
 from tests.packages.roots import DebianRoot
-from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 
@@ -29,29 +25,6 @@ OF_OTHERS = {
     "etc/dnf", "etc/dnf/vars", "run/mount", "usr/share/fish", "usr/share/fish/vendor_completions.d",
     "usr/share/licenses", "usr/share/zsh", "usr/share/zsh/site-functions",
 }  # fmt: skip
-NFPM = ROOT / ".build/packages/tools/bin/nfpm"
-
-
-@pytest.fixture(scope="module")
-def repository(builds: Builds, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As a site would have one: both versions, and whatever the system has."""
-    directory = tmp_path_factory.mktemp("repository")
-    for packages in (builds.here, builds.later):
-        shutil.copy(packages.rpm, directory)
-    depends = yaml.safe_load((ROOT / "packaging/nfpm.yaml").read_text())["overrides"]["rpm"]["depends"]
-    stand_in = {
-        "name": "system",
-        "arch": "noarch",
-        "version": "1",
-        "maintainer": "tests",
-        "description": "stand-ins",
-        "provides": ["/bin/sh", *(re.sub(r" >= (.*)", r" = \1", line) for line in depends)],
-    }
-    (directory / "nfpm.yaml").write_text(yaml.safe_dump(stand_in))
-    command = [str(NFPM), "package", "--packager", "rpm"]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
-    subprocess.run(["createrepo_c", "--quiet", str(directory)], check=True)
-    return directory
 
 
 @pytest.fixture

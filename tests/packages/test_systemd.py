@@ -45,6 +45,13 @@ systemctl stop {HOLDER}
 kill -0 $pod && echo "pod: alive"
 kill -9 $pod
 
+for target in journald syslog; do  # an executor without its agent says so, and nothing on stderr
+    echo "$target on stderr: $(MESOS_EXECUTOR_ID=x MESOS_POD_EXECUTOR_LOG_TARGET=$target mesos-pod-executor 2>&1)"
+done
+journalctl --sync
+echo "field: $(journalctl --output=json MPE_CODE=executor.failed | grep --only-matching '"PRIORITY":"3"')"
+echo "syslog: $(journalctl --output=cat _TRANSPORT=syslog | grep --only-matching '"code": "executor.failed"')"
+
 dpkg --purge mesos-pod-executor >/dev/null
 echo "left: $(systemctl list-units --all --no-legend --plain 'mesos*' | grep -v ^mesospods.slice)"
 echo "links: $(find /etc/systemd -name 'mesos*')"
@@ -70,6 +77,10 @@ def test_the_life_of_the_units(root: DebianRoot, builds: Builds, tmp_path: Path)
         "upgraded": "active",
         "holder": "the same",
         "pod": "alive",
+        "journald on stderr": "",
+        "syslog on stderr": "",
+        "field": '"PRIORITY":"3"',
+        "syslog": '"code": "executor.failed"',
         "left": "",
         "links": "",
     }, output

@@ -69,13 +69,14 @@ class Executor:
 
     def __init__(self, pods: list[dict[str, Any]]) -> None:
         self.pods = pods
+        self.ended: list[dict[str, Any]] = []
         self.receipt: dict[str, Any] = RECEIPT
         self.refusal = ""
         self.requests: list[Request] = []
         self.journal = Journal(None)
 
-    async def list_pods(self, _: Request) -> Response:
-        return Response({"pods": self.pods})
+    async def list_pods(self, request: Request) -> Response:
+        return Response({"pods": [*self.pods, *(self.ended if request.query.get("all") == "1" else ())]})
 
     async def one_pod(self, request: Request) -> Response:
         name = request.parameters["pod"]

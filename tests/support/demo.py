@@ -48,7 +48,7 @@ def main() -> int:
     with Rig(OPTIONS, program=shlex.split(arguments.program)) as rig:
         version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
         story.tell(f"up: containerd with one image, Mesos {version} with a master and an agent (cgroups isolators)")
-        result = _play(rig, story, arguments)
+        result = play(rig, story, arguments.regular, arguments.revocable, arguments.grace)
     result["mesos_version"] = version
     good = _judge(result, story)
     if arguments.json:
@@ -72,18 +72,19 @@ def _arguments(program: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _play(rig: Rig, story: Story, arguments: argparse.Namespace) -> dict[str, Any]:
+def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> dict[str, Any]:
+    """The job itself; what is to be judged of it."""
     with rig.scheduler(name="demo") as scheduler:
-        regular = [rig.pod(f"web-{n}", command=BUSY) for n in range(arguments.regular)]
-        revocable = [rig.pod(f"batch-{n}", command=BUSY, revocable=True) for n in range(arguments.revocable)]
+        regular = [rig.pod(f"web-{n}", command=BUSY) for n in range(regulars)]
+        revocable = [rig.pod(f"batch-{n}", command=BUSY, revocable=True) for n in range(revocables)]
         agent_id = scheduler.launch(regular + revocable, rig.executor())
         names = [task["task_id"]["value"] for task in regular + revocable]
         for name in names:
             scheduler.wait_status(name, "TASK_RUNNING", 60)
         story.tell(f"one executor runs {len(regular)} regular and {len(revocable)} revocable pods (all TASK_RUNNING):")
         before = _show(rig, story)
-        story.tell(f"Spark wants its resources back: mesos-pod-executor revoke --all --grace {arguments.grace}")
-        receipt = rig.json("revoke", "--all", "--grace", arguments.grace, "--reason", "spark wants its resources back")
+        story.tell(f"Spark wants its resources back: mesos-pod-executor revoke --all --grace {grace}")
+        receipt = rig.json("revoke", "--all", "--grace", grace, "--reason", "spark wants its resources back")
         _tell_receipt(story, receipt)
         for task in revocable:
             scheduler.wait_status(task["task_id"]["value"], "TASK_GONE", 30)
@@ -154,21 +155,27 @@ def _end(scheduler: Scheduler, rig: Rig, agent_id: str, tasks: Sequence[str]) ->
 
 
 def _judge(result: dict[str, Any], story: Story) -> bool:
-    faults = []
-    if result["regular_before"] != result["regular_after"] or not result["regular_before"]:
-        faults.append("the regular pods' processes are not the same as before")
-    if result["revocable_alive_after"]:
-        faults.append(f"{result['revocable_alive_after']} revocable processes are alive")
-    if result["reasons"] != {"TASK_GONE REASON_CONTAINER_PREEMPTED": result["pods"]["revocable"]}:
-        faults.append(f"the statuses are {result['reasons']}")
-    if any(result["leaks"].values()):
-        faults.append(f"something was left: {result['leaks']}")
+    found = faults(result)
     story.tell(
         "nothing is left of the executor: no container, netns, cgroup, snapshot or IP"
-        if not faults
-        else "FAULT: " + "; ".join(faults)
+        if not found
+        else "FAULT: " + "; ".join(found)
     )
-    return not faults
+    return not found
+
+
+def faults(result: dict[str, Any]) -> list[str]:
+    """Of the job: regular pods that changed, revocable ones that did not end as they must, what was left."""
+    found = []
+    if result["regular_before"] != result["regular_after"] or not result["regular_before"]:
+        found.append("the regular pods' processes are not the same as before")
+    if result["revocable_alive_after"]:
+        found.append(f"{result['revocable_alive_after']} revocable processes are alive")
+    if result["reasons"] != {"TASK_GONE REASON_CONTAINER_PREEMPTED": result["pods"]["revocable"]}:
+        found.append(f"the statuses are {result['reasons']}")
+    if any(result["leaks"].values()):
+        found.append(f"something was left: {result['leaks']}")
+    return found
 
 
 if __name__ == "__main__":

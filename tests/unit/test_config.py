@@ -66,7 +66,7 @@ def test_variables_of_every_type(name: str, text: str, expected: object) -> None
     [
         ("[containrd]\n", {}, "[containrd]", "did you mean containerd?"),
         ("[log]\nlevle = 'info'\n", {}, "log.levle", "did you mean level?"),
-        ("[log]\nzzzzzz = 1\n", {}, "log.zzzzzz", "known are level, format"),
+        ("[log]\nzzzzzz = 1\n", {}, "log.zzzzzz", "known are level, format, target"),
         ("log = 3\n", {}, "log", "must be a table"),
         ("[log\n", {}, "f.toml", "is not TOML"),
         ("[log]\nlevel = 'loud'\n", {}, "log.level", "one of debug, info, warning, error"),

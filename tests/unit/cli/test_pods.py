@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.cli import output, terminal
 from executor.cli.exits import Exit
 from executor.cli.logs import LogFile
 from tests.support.control_node import Node, container, hanging_executor, pod
@@ -81,22 +83,62 @@ def test_names_cannot_steer_the_terminal(node: Node, run: Run) -> None:
     assert "[2J\ufffdy[bold]" in out
 
 
-def test_a_terminal_gets_a_table(node: Node) -> None:
-    node.executor("a", pod("pod-1", "web[red]", role="a/" * 30))
+def on_terminal(node: Node, columns: int, *arguments: str, seconds: float | None = None, **environ: str) -> str:
+    """What a terminal of this width gets; with `seconds` the command is interrupted after so long."""
     ours, theirs = pty.openpty()
-    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "40"}
-    command = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), "ps"]
-    with subprocess.Popen(command, stdout=theirs, env=environ) as process:
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": "12", **environ}
+    command = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), *arguments]
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
+        if seconds is not None:
+            threading.Timer(seconds, process.send_signal, [signal.SIGINT]).start()
         with contextlib.suppress(OSError):  # EIO: the other end is closed
             while block := os.read(ours, 4096):
                 shown += block
     os.close(ours)
-    assert process.returncode == Exit.OK
-    assert "─".encode() in shown
-    assert b"web[red]" in shown
-    assert b"a/" * 30 in shown
+    assert process.returncode == (Exit.OK if seconds is None else Exit.INTERRUPTED)
+    return shown.decode()
+
+
+def test_a_terminal_gets_the_columns_that_it_has_room_for(node: Node) -> None:
+    node.executor("a", pod("pod-1", "web[red]", role="a/" * 30))
+    wide = on_terminal(node, 200, "ps", TERM="dumb")
+    assert "a/" * 30 in wide and "web[red]" in wide and "EXECUTOR" in wide and "no room" not in wide
+    narrow = on_terminal(node, 60, "ps", TERM="dumb")
+    assert "default/web[red]" in narrow and "running" in narrow and "a/a/" not in narrow
+    assert all(len(line) <= 60 for line in narrow.splitlines())
+    assert "no room for: role" in narrow.replace("\r\n", " ")
+    assert "default/web[red]" in on_terminal(node, 10, "ps", TERM="dumb"), "what cannot be spared is whole"
+    assert "\x1b[32mrunning" in on_terminal(node, 200, "ps")
+
+
+def test_what_a_narrow_terminal_is_spared() -> None:
+    cells = [["pod-1", "web", "x" * 30], ["pod-2", "a longer name", "y"]]
+    columns = ("pod", "name", "ips")
+    assert terminal.fitting(columns, cells, ("ips",), 52) == [0, 1, 2]
+    assert terminal.fitting(columns, cells, ("ips",), 51) == [0, 1]
+    assert terminal.fitting(columns, cells, (), 10) == [0, 1, 2]
+    assert terminal.fitting(columns, [], ("name", "pod"), 1) == [2]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (0, "0"), (1023, "1023 B"), (1024, "1 KiB"), (700_000, "684 KiB"), (1 << 20, "1 MiB"), (1_700_000, "1.6 MiB"),
+        (32 << 20, "32 MiB"), (1 << 30, "1 GiB"), (15 << 29, "7.5 GiB"), (16384 << 20, "16 GiB"),
+    ],
+)  # fmt: skip
+def test_sizes(size_bytes: int, text: str) -> None:
+    assert output.size(size_bytes) == text
+
+
+def test_ended_pods_are_shown_with_what_mesos_was_told(node: Node, run: Run) -> None:
+    outcome = {"state": "TASK_GONE", "reason": "REASON_CONTAINER_PREEMPTED", "message": "revoked"}
+    executor = node.executor("a", pod("pod-1", "web"))
+    executor.ended = [pod("pod-2", "batch", state="ended", outcome=outcome)]
+    assert [each["pod"] for each in run("ps", "--json").json["pods"]] == ["pod-1"]
+    assert "ended (TASK_GONE)" in run("ps", "--all").out
 
 
 @pytest.mark.parametrize("name", ["pod-1", "pod", "task-web", "web"])

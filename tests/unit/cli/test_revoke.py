@@ -131,3 +131,36 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(node: Node) -> N
         journal.append(event("pod.ended"))
         assert process.wait(10) == Exit.OK
         assert process.stderr.read() == ""
+
+
+def test_the_last_events_only(node: Node, run: Run) -> None:
+    journal = node.executor("a").journal
+    for number in range(5):
+        journal.append(event("pod.running", pid=number))
+    assert [json.loads(line)["seq"] for line in run("events", "-n", "2", "--json").out.splitlines()] == [4, 5]
+    assert run("events", "-n", "0").out == ""
+
+
+def test_events_of_several_executors_are_in_the_order_of_time(node: Node, run: Run) -> None:
+    first, second = node.executor("aaa").journal, node.executor("bbb").journal
+    for hour, journal in ((1, first), (3, first), (2, second)):
+        journal.append({**event("pod.running"), "time": f"2024-01-01T0{hour}:00:00.000Z"})
+    told = [json.loads(line) for line in run("events", "--json").out.splitlines()]
+    assert [(each["mesos_container"], each["seq"]) for each in told] == [("aaa", 1), ("bbb", 1), ("aaa", 2)]
+    assert "mesos_container" not in run("--executor", "a", "events").out
+
+
+def test_several_executors_are_followed_until_the_last_ends(node: Node) -> None:
+    first, second = node.executor("aaa").journal, node.executor("bbb").journal
+    command = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), "events", "-f", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for number, journal in enumerate((first, second, first)):
+            journal.append(event("pod.running", pid=number))
+            told = json.loads(process.stdout.readline())
+            assert (told["pid"], told["mesos_container"]) == (number, "bbb" if journal is second else "aaa")
+        first.close()
+        second.append(event("pod.ended", pid=7))
+        assert json.loads(process.stdout.readline())["pid"] == 7
+        second.close()
+        assert process.wait(10) == Exit.OK

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.pod.spec import parse_launch
 from executor.revocation import request
@@ -30,7 +31,9 @@ def blocks(kind: str) -> list[Any]:
 
 def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
-    assert {kind for kind, _ in BLOCKS} == {"executor-info", "task", "pod", "status", "revoke", "message"}
+    assert {kind for kind, _ in BLOCKS} == {
+        "executor-info", "task", "pod", "status", "revoke", "message", "service", "group",
+    }  # fmt: skip
 
 
 def test_the_executor_info_is_what_the_command_prints() -> None:
@@ -44,6 +47,23 @@ def test_the_task_is_accepted_and_holds_the_pod() -> None:
     assert json.loads(base64.b64decode(task["data"])) == pod
     spec = parse_launch([task], group=False)
     assert (spec.name, spec.pod_class, spec.role) == ("batch-0", "revocable", "*")
+
+
+def test_the_service_and_the_group_are_accepted_by_the_master_and_the_executor() -> None:
+    (service,), (group,) = blocks("service"), blocks("group")
+    assert faults_of_master([service], group=False) == []
+    spec = parse_launch([service], group=False)
+    assert (spec.pod_class, spec.role, spec.termination_grace_s) == ("regular", "web", 10.0)
+    assert [(each.host_port, each.container_port) for each in spec.host_ports] == [(31080, 8080)]
+    assert faults_of_master(group, group=True) == []
+    spec = parse_launch(group, group=True)
+    assert (spec.pod_class, spec.role, [each.name for each in spec.containers]) == (
+        "revocable", "batch", ["crunch", "ship-logs"],
+    )  # fmt: skip
+
+
+def faults_of_master(tasks: list[Any], *, group: bool) -> list[Any]:
+    return list(master_rules.faults(tasks, None, group=group, complete=False))
 
 
 def test_the_status_is_one_that_is_sent() -> None:

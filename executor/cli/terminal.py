@@ -1,0 +1,74 @@
+"""Tables on a terminal, by rich: bold heads, colours of states, and no more columns than there is room for.
+
+A name that is cut or folded cannot be copied. So where a table is too wide, columns that can be spared are left out and
+named below it; where that does not suffice, the terminal's own wrapping does the least harm.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+GAP: Final = 2
+_COLOURED: Final = frozenset({"state", "outcome", "level"})
+_STYLES: Final = MappingProxyType(
+    {
+        "pass": "green", "running": "green", "exited": "green", "done": "green",
+        "warn": "yellow", "warning": "yellow", "killed": "yellow", "stopping": "yellow", "destroying": "yellow",
+        "fail": "bold red", "error": "bold red", "stuck": "bold red", "refused": "bold red",
+    }
+)  # fmt: skip
+
+
+def console(width: int | None = None) -> Console:
+    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+
+
+def styled(word: str) -> Text:
+    """A state or verdict in its colour; rich leaves colours out where NO_COLOR is set or the terminal has none."""
+    return Text(word, style=_STYLES.get(word, ""))
+
+
+def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str]) -> None:
+    own = console()
+    console(max(own.width, needed(columns, cells, spare, own.width))).print(table(columns, cells, spare, own.width))
+
+
+def table(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], width: int) -> RenderableType:
+    kept = fitting(columns, cells, spare, width)
+    shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for index in kept:
+        shown.add_column(columns[index].upper(), no_wrap=True)
+    for row in cells:
+        shown.add_row(*(styled(row[i]) if columns[i] in _COLOURED else Text(row[i]) for i in kept))
+    if len(kept) == len(columns):
+        return shown
+    left_out = ", ".join(columns[index] for index in range(len(columns)) if index not in kept)
+    return Group(shown, Text(f"no room for: {left_out}", style="dim"))
+
+
+def needed(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], width: int) -> int:
+    """The width of what `table` makes of this."""
+    widths = _widths(columns, cells)
+    return sum(widths[index] + GAP for index in fitting(columns, cells, spare, width))
+
+
+def fitting(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], width: int) -> list[int]:
+    """The indices of the columns that `width` has room for; `spare` are left out in this order. Pure."""
+    widths, kept = _widths(columns, cells), list(range(len(columns)))
+    for name in spare:
+        if sum(widths[index] + GAP for index in kept) - GAP <= width:
+            break
+        kept.remove(list(columns).index(name))
+    return kept
+
+
+def _widths(columns: Sequence[str], cells: list[list[str]]) -> list[int]:
+    return [max(cell_len(each) for each in column) for column in zip(columns, *cells, strict=True)]

@@ -1,0 +1,68 @@
+"""What shells offer, asked of the program as its completions for bash, zsh and fish ask."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.control_node import Node, container, hanging_executor, pod
+
+
+def offered(run_dir: Path, *words: str) -> list[str]:
+    """For the last word of a line, which may be empty."""
+    line = ["mesos-pod-executor", *words]
+    environment = {
+        **os.environ,
+        "_MESOS_POD_EXECUTOR_COMPLETE": "bash_complete",
+        "MESOS_POD_EXECUTOR_NODE_RUN_DIR": str(run_dir),
+        "COMP_WORDS": " ".join(line),
+        "COMP_CWORD": str(len(line) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "executor"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return [each.removeprefix("plain,") for each in done.stdout.splitlines() if each]
+
+
+@pytest.fixture
+def used(node: Node) -> Path:
+    node.executor("aaa-1", pod("pod-12", "web", role="eng/dev", containers=[container("main"), container("side")]))
+    node.executor("bbb-2", pod("pod-34", "batch"))
+    return node.run_dir
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["rev"], ["revoke"]),
+        (["executor-info", "--class", "m"], ["mixed"]),
+        (["inspect", "w"], ["web"]),
+        (["logs", ""], ["web", "pod-12", "batch", "pod-34"]),
+        (["exec", "pod-3"], ["pod-34"]),
+        (["logs", "web", ""], ["main", "side"]),
+        (["exec", "-c", ""], ["main", "side"]),
+        (["exec", "web", "-c", "s"], ["side"]),
+        (["why", "task-b"], ["task-batch"]),
+        (["revoke", "--task", ""], ["task-web", "task-batch"]),
+        (["ps", "--role", ""], ["eng", "eng/dev"]),
+        (["--executor", ""], ["aaa-1", "bbb-2"]),
+        (["--executor", "bbb", "inspect", ""], ["batch", "pod-34"]),
+        (["inspect", "nobody"], []),
+    ],
+)
+def test_what_fits_is_offered(used: Path, words: list[str], expected: list[str]) -> None:
+    assert offered(used, *words) == expected
+
+
+def test_a_node_in_trouble_offers_nothing_in_silence(node: Node, tmp_path: Path) -> None:
+    assert offered(tmp_path / "nowhere", "inspect", "") == []
+    node.dead_executor("dead")
+    assert offered(node.run_dir, "inspect", "") == []
+    with hanging_executor(node.run_dir, "odd", b"rubbish"):
+        node.executor("live", pod("pod-1", "web"))
+        assert offered(node.run_dir, "inspect", "") == ["web", "pod-1"]
