@@ -71,6 +71,19 @@ async def execute(
     stdout_max_bytes: int = STDOUT_MAX_BYTES,
 ) -> Finished:
     """Raises OSError if `command` cannot be executed."""
+    work = asyncio.ensure_future(_execute(command, environment, stdin, timeout_s, stdout_max_bytes))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:  # also while it is being started: asyncio itself would kill it then
+        await asyncio.wait({work}, timeout=_FINISH_S)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+
+
+async def _execute(
+    command: Sequence[str | Path], environment: dict[str, str], stdin: bytes, timeout_s: float, stdout_max_bytes: int
+) -> Finished:
     pipe = asyncio.subprocess.PIPE
     transport, conversation = await asyncio.get_running_loop().subprocess_exec(
         lambda: _Conversation(stdout_max_bytes),
@@ -87,9 +100,6 @@ async def execute(
         await asyncio.wait({conversation.exited}, timeout=timeout_s)
         if conversation.exited.done():
             await asyncio.wait({conversation.silent}, timeout=_DRAIN_S)
-    except asyncio.CancelledError:
-        await asyncio.wait({conversation.exited}, timeout=_FINISH_S)
-        raise
     finally:
         returncode = transport.get_returncode()
         await _end(transport, conversation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,21 @@ async def test_cancelling_lets_the_plugin_finish(bench: Bench) -> None:
     async with asyncio.timeout(5):
         while not (bench.plugin_dir / "begun").exists():  # noqa: ASYNC110 a script tells nobody
             await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (bench.plugin_dir / "finished").exists()
+
+
+async def test_cancelling_lets_a_plugin_finish_that_has_just_been_started(bench: Bench) -> None:
+    """The loop was busy meanwhile, so that it does not know yet that the plugin runs."""
+    script(bench, f"echo >{bench.plugin_dir}/begun; sleep 0.3; echo >{bench.plugin_dir}/finished; echo '{{}}'")
+    task = asyncio.create_task(plugins(bench).run("one", ADD))
+    await asyncio.sleep(0)
+    deadline = time.monotonic() + 5
+    while not (bench.plugin_dir / "begun").exists() and time.monotonic() < deadline:
+        await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251 that is the point
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
