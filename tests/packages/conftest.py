@@ -63,7 +63,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     description = later / "packaging/nfpm.yaml"
     description.write_text(description.read_text().replace("compression: xz", "compression: none"))  # saves ten seconds
     here = directory / "here"
-    first = [ROOT / "packaging/build", "--output", here]
+    first = [str(ROOT / "packaging/build"), "--output", str(here)]
     with (
         subprocess.Popen(first, stdout=subprocess.DEVNULL) as one,
         start_build(again, umask=0o077, PYTHONHASHSEED="42") as two,
