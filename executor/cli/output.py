@@ -97,7 +97,7 @@ def size(size_bytes: float) -> str:
         if size_bytes >= scale:
             value = size_bytes / scale
             return f"{value:.1f} {unit}" if value < 10 and value % 1 >= 0.05 else f"{value:.0f} {unit}"
-    return f"{size_bytes:.0f} B" if size_bytes else "0"
+    return f"{size_bytes:.0f} B"
 
 
 def _plain_table(columns: Sequence[str], cells: list[list[str]]) -> None:

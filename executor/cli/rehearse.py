@@ -30,10 +30,13 @@ def command(session: Session, /, *, exercise: bool, as_json: bool, **options: An
 
 def _show(found: dict[str, Any]) -> None:
     would = found["would"]
-    output.table(
-        ("pod", "tasks", "cpus", "memory"),
-        ((each["pod"], each["tasks"], each["cpus"], output.size(each["mem_bytes"])) for each in would["victims"]),
-    )
+    if would["victims"]:
+        output.table(
+            ("pod", "tasks", "cpus", "memory"),
+            ((each["pod"], each["tasks"], each["cpus"], output.size(each["mem_bytes"])) for each in would["victims"]),
+        )
+    else:
+        output.line("no revocable pod is meant by this")
     freed = would["freed"]
     output.line("")
     pairs: list[tuple[str, object]] = [

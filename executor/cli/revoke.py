@@ -57,11 +57,14 @@ def _show(receipt: dict[str, Any]) -> None:
     if "victims" not in receipt:
         output.fields((("revocation", receipt.get("id")), ("state", receipt["state"])))
         return
-    output.table(
-        ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory"),
-        (_row(each) for each in receipt["victims"]),
-        spare=("used", "told", "cpus"),
-    )
+    if receipt["victims"]:
+        output.table(
+            ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory"),
+            (_row(each) for each in receipt["victims"]),
+            spare=("used", "told", "cpus"),
+        )
+    else:
+        output.line("no revocable pod is meant by this")
     summary: list[tuple[str, object]] = [
         ("revocation", receipt.get("id")),
         ("state", receipt["state"]),

@@ -20,7 +20,7 @@ DIRECTORY: Final = Path(__file__).resolve().parents[1] / "doc"
 _EVENTS: Final = """\
 # Events
 
-Everything that the executor reports has a code: a line of its log (stderr in the Mesos sandbox), an event in
+Everything that the executor reports has a code: a line of its log ([log] target: stderr, journald, syslog), an event in
 `journal.jsonl` beside it, a line of `mesos-pod-executor events`, and a count in the metric
 `mesos_pod_executor_events_total{code,level}` are one and the same thing. A code and its level stay; its words may be
 improved. `info` is one line per transition, `warning` is tried again or was refused, `error` is for a person.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -84,8 +85,11 @@ def test_a_healthy_node(rig: Rig) -> None:
 def test_it_reads_well(rig: Rig) -> None:
     done = rig.command("doctor", "--quiet", "--agent", rig.agent.endpoint)
     lines = done.stdout.splitlines()
-    assert lines[-1].startswith("this node: ")
+    assert re.fullmatch(r"this node: (pass|warn) \((\d+ (pass|warn|skip)(, |\))){2,3}", lines[-1]), lines[-1]
     assert not [line for line in lines if line.startswith("pass")]
+    whole = rig.command("doctor", "--agent", rig.agent.endpoint).stdout.splitlines()[:-1]
+    form = r"(pass|warn|skip)  (kernel|cgroups|containerd|network|dns|agent|node)\.[\w.]+: \S.*|      mend: \S.*"
+    assert [line for line in whole if not re.fullmatch(form, line)] == []
 
 
 @dataclass(frozen=True)

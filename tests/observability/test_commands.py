@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import re
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -19,101 +22,75 @@ from tests.support.schema import faults
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.usefixtures("scheduler")]
 
-# What differs from run to run, and the word that stands for it; a word keeps the width of its column where it can.
+GOLDEN = Path(__file__).with_name("golden")
+"""What commands print, one file each; MPE_WRITE_GOLDEN=1 writes them anew, to be read before they are committed."""
+
+# What differs from run to run, and the word that stands for it.
 VARIABLE = (
-    (r"pod-[0-9a-f]{12}", "pod-000000000000"),
-    (r"10\.89\.\d+\.\d+", "10.89.0.0"),
+    (r"pod-[0-9a-f]{12}", "POD"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d{4}|-S\d+)?", "UUID"),
+    (r"10\.89\.\d+\.\d+", "IP"),
+    (r"10-89-\d+-\d+", "I-P"),
+    (r"-[0-9a-z]{5}-s\d\.", "-HASH-s0."),
     (r"/\S*/(pods|netns)/\S*", r"PATH/\1"),
     (r"\d{4}-\d\d-\d\dT\S*Z", "TIME"),
     (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
-    (r"=[0-9.]+", "=N"),
-    (r"(?<=age_s                )[0-9.]+", "N"),
+    (r"(?<=[a-z_]=)[0-9][0-9.]*(?=[, \n])", "N"),
+    (r"(?<=[a-z]:)[0-9][0-9.]*(?=[, \n])", "N"),
+    (r"(?<=^age_s )[0-9.]+", "N"),
+    (r"\b\d\.\d\d\b", "N"),
+    (r"[\d.]+ (ms|%)", r"N \1"),
+    (r"(?:(?<=MiB )|(?<= 0 B ))[\d.]+ (B|KiB|MiB)", "SIZE"),
+    (r"(exited yes|spared no) [\d.]+ 0.1 [\d.]+ \d+ (B|KiB|MiB)", r"\1 N 0.1 N SIZE"),
+    (r"(?<= cpus, )[\d.]+ (B|KiB|MiB)", "SIZE"),
+    (r"(?<= running )\d+ (?=- 0 )", "PID "),
+    (r" (\d+[dhms]){1,2} ", " AGE "),
 )
-PS = """\
-POD NAME CLASS ROLE STATE READY RESTARTS AGE IPS EXECUTOR
-pod-000000000000 default/web regular * running 1/1 0 AGE 10.89.0.0 mixed
-pod-000000000000 shop/pair regular * running 2/2 0 AGE 10.89.0.0 mixed
-"""
-INSPECT = """\
-pod                  pod-000000000000
-name                 pair
-namespace            shop
-class                regular
-role                 *
-state                running
-tasks                pair
-ips                  10.89.0.0
-cgroup               PATH/pods
-started_at           TIME
-age_s                N
-executor             mixed
-labels               app=x
-annotations          -
-resources            cpus=N,mem_bytes=N
-restart_policy       Never
-termination_grace_s  2.0
-hostname             pair
-netns                PATH/netns
-networks             podnet eth0 10.89.0.0/16 MAC
-phases_ms            queued=N,sandbox=N,network=N,containers=N,start=N
-usage                cpu_usage_usec=N,memory_bytes=N,pids=N
-
-CONTAINER STATE PID EXIT RESTARTS IMAGE
-left running PID - 0 docker.io/library/busybox:test
-right running PID - 0 docker.io/library/busybox:test
-
-left stdout  PATH/pods
-left stderr  PATH/pods
-right stdout  PATH/pods
-right stderr  PATH/pods
-"""
-TOP = """\
-CLASS PODS CPUS USED MEM USED PSI CPU PSI MEMORY PSI IO EXECUTOR
-regular 2 0.2 N 64 MiB N MiB N % N % N % mixed
-revocable 0 0 N 0 MiB N MiB N % N % N % mixed
-
-POD NAME CLASS ROLE STATE CPUS USED MEM USED
-pod-000000000000 shop/pair regular * running 0.1 N 32 MiB N MiB
-pod-000000000000 default/web regular * running 0.1 N 32 MiB N MiB
-"""
+PRINTED = {
+    "ps": ["ps"],
+    "inspect": ["inspect", "shop/pair"],
+    "top": ["top", "--once", "--sort", "name"],
+    "why": ["why", "web"],
+    "events": ["events", "--code", "executor", "--code", "mesos"],
+    "rehearse": ["rehearse", "--all"],
+    "gc": ["gc", "--dry-run"],
+    "log-level": ["log-level"],
+    "dns": ["dns"],
+    "executor-info": ["executor-info"],
+}
 
 
 def constant(text: str) -> str:
+    """With one space between columns, whose widths follow what varies, and a table's pods in one order."""
+    text = "".join(f"{' '.join(line.split())}\n" for line in text.splitlines())
     for pattern, word in VARIABLE:
-        text = re.sub(pattern, word, text)
-    return text
+        text = re.sub(pattern, word, text, flags=re.M)
+    return re.sub(
+        r"(^(UUID )?POD .*\n)+", lambda rows: "".join(sorted(rows[0].splitlines(keepends=True))), text, flags=re.M
+    )
 
 
-def columns(text: str) -> str:
-    """Tables with one space between columns: widths follow what varies."""
-    return "".join(f"{' '.join(line.split())}\n" for line in constant(text).splitlines())
+def compare(name: str, text: str) -> None:
+    file = GOLDEN / f"{name}.txt"
+    if os.environ.get("MPE_WRITE_GOLDEN"):
+        file.write_text(constant(text))
+    assert constant(text) == file.read_text()
 
 
 def check(schema: str, document: Any) -> None:
     assert faults(schema, document) == []
 
 
-def test_ps(rig: Rig) -> None:
-    lines = columns(rig.command("ps").stdout).splitlines(keepends=True)
-    text = re.sub(r" \d+[smh]\S* ", " AGE ", "".join([lines[0], *sorted(lines[1:])]))
-    assert text == PS
+@pytest.mark.parametrize("name", PRINTED)
+def test_what_is_printed(rig: Rig, name: str) -> None:
+    compare(name, rig.command(*PRINTED[name]).stdout)
+
+
+def test_the_json_of_pods(rig: Rig) -> None:
     check("ps", rig.json("ps"))
     assert rig.json("ps", "--class", "revocable") == {"pods": []}
-
-
-def test_inspect(rig: Rig) -> None:
-    head, table, logs = constant(rig.command("inspect", "pair").stdout).split("\n\n")
-    assert "\n\n".join([head, re.sub(r"running \d+", "running PID", columns(table).rstrip()), logs]) == INSPECT
-    for name in ("web", "pair"):
+    for name in ("web", "shop/pair", "default/web"):
         check("inspect", rig.json("inspect", name))
-
-
-def test_top(rig: Rig) -> None:
-    text = columns(rig.command("top", "--once", "--sort", "name").stdout)
-    text = re.sub(r"(?<=0\.[12] )\d+\.\d\d|(?<=2 0\.2 )\S+|(?<= 0 0 )\d+\.\d\d", "N", text)
-    text = re.sub(r"(?<=64 MiB |32 MiB )\d+|(?<=N 0 MiB )\d+", "N", text)
-    text = re.sub(r"[\d.]+ %", "N %", text)
-    assert sorted(text.splitlines()) == sorted(TOP.splitlines())
     check("top", rig.json("top"))
 
 
@@ -131,15 +108,36 @@ def test_top_sees_work_and_where_it_is_done(rig: Rig) -> None:
 
 
 def test_top_goes_on_until_it_is_interrupted(rig: Rig) -> None:
+    """On what is no terminal, one picture after the other, without a terminal's commands."""
     line = [*rig.program, "top", "--interval", "0.2"]
     with subprocess.Popen(line, env=_environment(rig), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         seen = ""
-        while seen.count("\x1b[H\x1b[2J") < 3:
+        while seen.count("2 pods, 1 executor\n") < 3:
             seen += process.stdout.readline()
         process.send_signal(2)
         assert process.wait(10) == 130
-    assert seen.count("default/web") >= 2
+    assert seen.count("default/web") >= 2 and "\x1b" not in seen
+
+
+def test_top_has_a_screen_of_its_own_on_a_terminal(rig: Rig) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (14, 60))
+    environment = {name: value for name, value in _environment(rig).items() if name not in ("COLUMNS", "LINES")}
+    line = [*rig.program, "top", "--interval", "0.2"]
+    with subprocess.Popen(line, env={**environment, "TERM": "xterm"}, stdout=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while seen.count(b"ctrl-c ends it") < 2:
+            seen += os.read(ours, 4096)
+        process.send_signal(2)
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while block := os.read(ours, 4096):
+                seen += block
+        assert process.wait(10) == 130
+    os.close(ours)
+    assert seen.startswith(b"\x1b[?1049h") and b"\x1b[?1049l" in seen, "the terminal is as it was"
+    assert b"default/web" in seen and b"no room for: role" in seen
 
 
 def test_logs(rig: Rig) -> None:
@@ -163,14 +161,21 @@ def test_events(rig: Rig) -> None:
 
 
 def test_a_revocation_and_its_receipts(rig: Rig, scheduler: Scheduler) -> None:
-    scheduler.launch([rig.pod("batch", revocable=True)], rig.executor())
-    scheduler.wait_status("batch", "TASK_RUNNING", 30)
+    scheduler.launch([rig.pod(name, revocable=True) for name in ("batch", "late")], rig.executor())
+    for name in ("batch", "late"):
+        scheduler.wait_status(name, "TASK_RUNNING", 30)
     check("receipt", rig.json("revoke", "--all", "--dry-run"))
-    receipt = rig.json("revoke", "--all", "--grace", "1s", "--id", "obs-1")
+    receipt = rig.json("revoke", "--task", "batch", "--grace", "1s", "--id", "obs-1")
     check("receipt", receipt)
     told = json.loads(scheduler.wait_message(lambda data: b"obs-1" in data))
     check("message", told)
     assert told["revocation"]["victims"][0]["pod"] == receipt["victims"][0]["pod"]
+    compare("revoke-dry-run", rig.command("revoke", "--all", "--dry-run", "--id", "obs-2").stdout)
+    compare("revoke", rig.command("revoke", "--all", "--grace", "9s", "--reason", "night", "--id", "obs-3").stdout)
+    scheduler.wait_status("late", "TASK_GONE", 30)
+    ended = {each["name"]: each["outcome"]["state"] for each in rig.json("ps", "--all")["pods"] if "outcome" in each}
+    assert ended["batch"] == ended["late"] == "TASK_GONE"
+    check("ps", rig.json("ps", "--all"))
     scheduler.message(scheduler.wait_offers()[0]["agent_id"]["value"], "mixed", b"{}")
     check("message", json.loads(scheduler.wait_message(lambda data: b'"error"' in data)))
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from executor import __version__
-from tests.packages.roots import DebianRoot
+from tests.packages.roots import DebianRoot, tarball
 from tests.support.sources import ROOT, all_files
 
 NEXT_VERSION = "99.0.0"
@@ -53,8 +53,8 @@ class Builds:
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
-    """All at once: compressing takes most of the time, on one core each. The copies are made before the first build,
-    should somebody be at work on the checkout.
+    """All at once, and the roots' tarball beside them: compressing takes most of the time, on one core each. The copies
+    are made before the first build, should somebody be at work on the checkout.
     """
     directory = tmp_path_factory.mktemp("builds")
     again, later = copy_checkout(directory / "again"), copy_checkout(directory / "later")
@@ -63,12 +63,13 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     description = later / "packaging/nfpm.yaml"
     description.write_text(description.read_text().replace("compression: xz", "compression: none"))  # saves ten seconds
     here = directory / "here"
-    first = [ROOT / "packaging/build", "--output", here]
+    first = [str(ROOT / "packaging/build"), "--output", str(here)]
     with (
         subprocess.Popen(first, stdout=subprocess.DEVNULL) as one,
         start_build(again, umask=0o077, PYTHONHASHSEED="42") as two,
         start_build(later) as three,
     ):
+        tarball()
         assert [one.wait(), two.wait(), three.wait()] == [0, 0, 0]
     return Builds(Packages(here), Packages(again / "dist"), Packages(later / "dist"))
 

@@ -25,6 +25,12 @@ STORE = ROOT / ".build/packages"
 # man, systemd, rpm and shells to look at what is installed, as a node has them; the rest for the demonstration.
 BESIDES = ("man-db", "systemd", "busybox-static", "iproute2", "iptables", "procps", "rpm", "zsh", "fish")
 
+# What takes long to unpack and nobody looks at.
+LEFT_OUT = (
+    "var/lib/apt/lists", "var/cache/apt", "root/.cache", "usr/share/doc", "usr/share/man/??", "usr/share/man/??_*",
+    "usr/bin/ctr", "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1", "usr/lib/cni/dhcp",
+)  # fmt: skip
+
 # Arguments: root, number of binds, source and target of each, command. pivot_root, since runc pivots too.
 ENTER = """
 set -e
@@ -131,7 +137,9 @@ def tarball() -> str:
     fresh.STORE.mkdir(parents=True, exist_ok=True)
     wanted = [*dependencies(), *BESIDES]
     base = fresh.tarball()
-    result = STORE / f"{base.stem}-{hashlib.sha256(' '.join([*wanted, INSTALL]).encode()).hexdigest()[:12]}.tar"
+    result = (
+        STORE / f"{base.stem}-{hashlib.sha256(' '.join([*wanted, *LEFT_OUT, INSTALL]).encode()).hexdigest()[:12]}.tar"
+    )
     if not result.exists():
         with fresh.FreshRoot() as root:
             _succeed(root.run("apt-get", "-q", "update", timeout_s=300))
@@ -143,10 +151,9 @@ def tarball() -> str:
 
 
 def _pack(path: Path, result: Path) -> None:
-    left_out = (f".{fresh.CHECKOUT}", "./var/lib/apt/lists", "./var/cache/apt", "./root/.cache")
     with tempfile.TemporaryDirectory(dir=STORE, prefix="making-") as scratch:
         made = Path(scratch, "root.tar")
-        excludes = [f"--exclude={name}" for name in left_out]
+        excludes = [f"--exclude=./{name}" for name in (fresh.CHECKOUT.lstrip("/"), *LEFT_OUT)]
         subprocess.run(["tar", "-cf", made, "-C", path, *excludes, "."], check=True)
         made.rename(result)
 

@@ -24,7 +24,10 @@ _POD_STATES: Final = {"running": "good", "destroying": "bad", "stopping": "warn"
 
 def node(host: str, time: str, executors: Sequence[Json], usage: Json) -> str:
     """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json)."""
-    lines = [tag("h1", f"Pods on {host}"), tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 every {REFRESH_S} s")]
+    lines = [
+        tag("h1", f"Pods on {host}"),
+        tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 renewed every {REFRESH_S} s"),
+    ]
     sections = [_executor(each, usage) for each in executors]
     if not sections:
         sections = [tag("section", tag("p", "No executor runs on this node.", class_="soft"))]

@@ -125,7 +125,7 @@ def test_what_a_narrow_terminal_is_spared() -> None:
 @pytest.mark.parametrize(
     ("size_bytes", "text"),
     [
-        (0, "0"), (1023, "1023 B"), (1024, "1 KiB"), (700_000, "684 KiB"), (1 << 20, "1 MiB"), (1_700_000, "1.6 MiB"),
+        (0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (700_000, "684 KiB"), (1 << 20, "1 MiB"), (1_700_000, "1.6 MiB"),
         (32 << 20, "32 MiB"), (1 << 30, "1 GiB"), (15 << 29, "7.5 GiB"), (16384 << 20, "16 GiB"),
     ],
 )  # fmt: skip
