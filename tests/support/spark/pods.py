@@ -68,4 +68,4 @@ def web(rig: Rig, name: str, directory: Path) -> dict[str, Any]:
 
 
 def busy(rig: Rig, name: str) -> dict[str, Any]:
-    return rig.pod(name, revocable=True, command=BURN, cpus=0.5)
+    return rig.pod(name, revocable=True, command=BURN, cpus=0.1)
