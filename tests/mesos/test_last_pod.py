@@ -81,7 +81,7 @@ def test_a_launch_around_the_last_pods_end(rig: Rig, early_s: float) -> None:
 
 def test_a_launch_that_arrives_when_everything_is_released(rig: Rig) -> None:
     """Sent while the last pod ran, it reaches the executor after that pod's terminal update has left."""
-    late = b'"task_id":{"value":"next"}'
+    late = b'"name":"next"'  # of a TaskInfo
     with Proxy(rig.agent.endpoint, late, after=b"TASK_FINISHED") as proxy, rig.scheduler() as scheduler:
         executor = proxy.between(rig.executor())
         scheduler.launch([rig.pod("last", command=("sleep", "1"))], executor)
