@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
-from tests.support.mesos.repeater import Repeater
+from tests.support.mesos.proxy import Proxy
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import IMAGE, IMAGE_HELLO, NETWORK, OPTIONS, Rig, wait_for
 
@@ -167,10 +167,8 @@ def test_a_task_id_that_lives_is_refused_by_the_master(rig: Rig, scheduler: Sche
 
 def test_a_launch_that_comes_twice_is_one_pod(rig: Rig, scheduler: Scheduler) -> None:
     """The agent's own LAUNCH, repeated on its way to the executor."""
-    with Repeater(rig.agent.endpoint, b'"type":"LAUNCH"') as repeater:
-        info = rig.executor()
-        info["command"]["value"] = f"export MESOS_AGENT_ENDPOINT={repeater.endpoint}; {info['command']['value']}"
-        run(rig, scheduler, rig.pod("once"), executor=info)
+    with Proxy(rig.agent.endpoint, b'"type":"LAUNCH"', copies=2) as proxy:
+        run(rig, scheduler, rig.pod("once"), executor=proxy.between(rig.executor()))
         assert wait_for(
             lambda: "pod.duplicate" in {line["code"] for line in rig.journal("mixed", scheduler)} or None, 10
         )
@@ -178,7 +176,7 @@ def test_a_launch_that_comes_twice_is_one_pod(rig: Rig, scheduler: Scheduler) ->
         assert scheduler.states("once") == ["TASK_STARTING", "TASK_RUNNING"]
         scheduler.kill("once")
         scheduler.wait_status("once", "TASK_KILLED", 10)
-        assert repeater.repeated == 1
+        assert proxy.passed == 1
         assert not any((leaks := rig.wait_clean()).values()), leaks
 
 

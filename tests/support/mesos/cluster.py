@@ -199,6 +199,8 @@ class Cluster:
             return
         for process in (*self.agents, self.master):
             process.kill()
+        for agent in self.agents:  # one that was killed in the middle of a container's destruction left it frozen
+            cgroupdirs.thaw(cgroupdirs.below(agent.cgroups_root))
         kill_processes_of(self.directory)
         left = [str(path) for agent in self.agents for path in cgroupdirs.sweep(agent.cgroups_root)]
         _unmount_below(self.directory)
