@@ -71,7 +71,8 @@ def test_what_a_plugin_could_not_release_is_released_while_the_executor_lives(
     assert receipt["state"] == "done", "what was borrowed is free, whatever becomes of the address"
     scheduler.wait_status("batch", "TASK_GONE", 30)
     assert wait_for(lambda: events(rig, "pod.leaked") or None, 20)
-    assert rig.leaks()["ips"] == 2 and "pods_leaked 1" in rig.command("metrics").stdout
+    assert wait_for(lambda: "pods_leaked 1" in rig.command("metrics").stdout or None, 20)
+    assert rig.leaks()["ips"] == 2
     plugin.works()
     released = wait_for(lambda: events(rig, "pod.released") or None, 30)
     assert released and released[0]["task"] == "batch"
