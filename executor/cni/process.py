@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.cni.shielded import shielded
+
 STDOUT_MAX_BYTES = 1 << 20
 STDERR_MAX_BYTES = 4096
 _REAP_S = 5.0  # a SIGKILLed process that is still there sits in the kernel
@@ -71,6 +73,24 @@ async def execute(
     stdout_max_bytes: int = STDOUT_MAX_BYTES,
 ) -> Finished:
     """Raises OSError if `command` cannot be executed."""
+    run = asyncio.ensure_future(_execute(command, environment, stdin, timeout_s, stdout_max_bytes))
+    try:
+        return await asyncio.shield(run)
+    except asyncio.CancelledError:
+        await shielded(_finish(run))
+        raise
+
+
+async def _finish(run: asyncio.Task[Finished]) -> None:
+    """Whoever waited for it has gone."""
+    await asyncio.wait({run}, timeout=_FINISH_S)
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+
+
+async def _execute(
+    command: Sequence[str | Path], environment: dict[str, str], stdin: bytes, timeout_s: float, stdout_max_bytes: int
+) -> Finished:
     pipe = asyncio.subprocess.PIPE
     transport, conversation = await asyncio.get_running_loop().subprocess_exec(
         lambda: _Conversation(stdout_max_bytes),
@@ -87,9 +107,6 @@ async def execute(
         await asyncio.wait({conversation.exited}, timeout=timeout_s)
         if conversation.exited.done():
             await asyncio.wait({conversation.silent}, timeout=_DRAIN_S)
-    except asyncio.CancelledError:
-        await asyncio.wait({conversation.exited}, timeout=_FINISH_S)
-        raise
     finally:
         returncode = transport.get_returncode()
         await _end(transport, conversation)
