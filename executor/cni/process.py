@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.cni.shielded import shielded
+
 STDOUT_MAX_BYTES = 1 << 20
 STDERR_MAX_BYTES = 4096
 _REAP_S = 5.0  # a SIGKILLed process that is still there sits in the kernel
@@ -71,14 +73,19 @@ async def execute(
     stdout_max_bytes: int = STDOUT_MAX_BYTES,
 ) -> Finished:
     """Raises OSError if `command` cannot be executed."""
-    work = asyncio.ensure_future(_execute(command, environment, stdin, timeout_s, stdout_max_bytes))
+    run = asyncio.ensure_future(_execute(command, environment, stdin, timeout_s, stdout_max_bytes))
     try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:  # also while it is being started: asyncio itself would kill it then
-        await asyncio.wait({work}, timeout=_FINISH_S)
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        return await asyncio.shield(run)
+    except asyncio.CancelledError:
+        await shielded(_finish(run))
         raise
+
+
+async def _finish(run: asyncio.Task[Finished]) -> None:
+    """Whoever waited for it has gone."""
+    await asyncio.wait({run}, timeout=_FINISH_S)
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
 
 
 async def _execute(
