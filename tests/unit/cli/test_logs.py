@@ -61,7 +61,7 @@ def test_it_is_followed_through_any_number_of_rotations(log: Path, file: LogFile
     rotator.join()
     assert b"".join(found) == b"".join(b"%d\n" % number for number in range(lines))
     assert file.missed() == 0
-    assert len(list(log.parent.glob("app.stdout.*"))) > 10
+    assert len(list(log.parent.glob("app.stdout.*"))) > 1, "it was rotated meanwhile"
 
 
 def test_several_rotations_between_two_reads(log: Path, file: LogFile) -> None:
