@@ -3,7 +3,7 @@
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
 something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds). Paths
-below tests/ among the arguments for pytest take the place of the suite's own.
+below tests/ among the arguments for pytest choose from the suites that they are of.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
 whatever was started in them. --quick and --json are for bench; with --json standard output is the benchmarks' line of
@@ -126,19 +126,30 @@ def run_suite(
 
 
 def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome) -> None:
+    paths, arguments = selection(suite, options.pytest)
+    if not paths:
+        return
     report = scratch / f"{suite.name}.jsonl"
     report.touch()
-    named = [argument for argument in options.pytest if argument.startswith("tests/")]
-    paths = [] if named else suite.present()
     command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", *paths]
     taken = {path for other in options.suites if other is not suite for path in other.present()}
     command += [f"--ignore={path}" for path in suite.shared if path in taken]
     try:
         env = {"MPE_TEST_REPORT": str(report)}
-        ended = run_in(suite, [*command, *options.pytest], env, deadline_s)
+        ended = run_in(suite, [*command, *arguments], env, deadline_s)
     finally:
         own.add(of_lines(report.read_text().splitlines(keepends=True)))
     fault(suite, ended, own)
+
+
+def selection(suite: Suite, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The paths that the suite is to run, and the other arguments for pytest. A path is run by the suites it is of."""
+    named = [argument for argument in arguments if argument.startswith("tests/")]
+    rest = [argument for argument in arguments if argument not in named]
+    if not named:
+        return suite.present(), rest
+    own = [Path(path) for path in suite.present()]
+    return [each for each in named if any(Path(each.split("::")[0]).is_relative_to(path) for path in own)], rest
 
 
 def fault(suite: Suite, ended: Ended, own: Outcome) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.outcome import Outcome, of_lines, of_targets
-from tests.support.runner import fault, parse
+from tests.support.runner import fault, parse, selection
 from tests.support.sources import ROOT
 from tests.support.stoppable import Ended, run
 from tests.support.suites import Suite
@@ -130,6 +130,15 @@ def test_pytest_gets_what_follows_the_dashes() -> None:
     options = parse(["unit", "--", "-k", "--json"])
     assert [suite.name for suite in options.suites] == ["unit"]
     assert options.pytest == ("-k", "--json")
+
+
+def test_paths_choose_from_the_suite_that_they_are_of() -> None:
+    suites = {suite.name: suite for suite in parse(["unit", "integration"]).suites}
+    arguments = ["tests/mesos/test_driver.py::test_x", "-k", "y", "tests/unit/pod"]
+    assert selection(suites["integration"], arguments) == (["tests/mesos/test_driver.py::test_x"], ["-k", "y"])
+    assert selection(suites["unit"], arguments) == (["tests/unit/pod"], ["-k", "y"])
+    assert selection(suites["unit"], ["tests/mesos"]) == ([], [])
+    assert selection(suites["unit"], ["-x"]) == (["tests/unit"], ["-x"])
 
 
 def test_without_a_name_the_suites_that_fit_run() -> None:
