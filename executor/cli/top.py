@@ -22,8 +22,8 @@ _SORTS: Final = {
 }
 _CLASSES: Final = ("class", "pods", "cpus", "used", "mem", "in use", "psi cpu", "psi memory", "psi io", "executor")
 _PODS: Final = ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "in use")
-_SPARE_CLASSES: Final = ("executor", "psi io")
-_SPARE_PODS: Final = ("role", "state", "class")
+_SPARE_CLASSES: Final = ("executor", "psi io", "psi memory", "psi cpu")
+_SPARE_PODS: Final = ("role", "state", "class", "pod", "mem", "cpus")
 Document = dict[str, Any]
 
 if TYPE_CHECKING:
