@@ -27,7 +27,7 @@ BESIDES = ("man-db", "systemd", "busybox-static", "iproute2", "iptables", "procp
 
 # What takes long to unpack and nobody looks at.
 LEFT_OUT = (
-    "var/lib/apt/lists", "var/cache/apt", "root/.cache", "usr/share/doc", "usr/share/man/??", "usr/share/man/??_*",
+    "var/lib/apt/lists", "var/cache/apt", "root/.cache", "usr/share/doc/*", "usr/share/man/??", "usr/share/man/??_*",
     "usr/bin/ctr", "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1", "usr/lib/cni/dhcp",
 )  # fmt: skip
 
