@@ -216,9 +216,11 @@ class LogSection:
     )
     target: str = _key(
         "stderr",
-        "Where the log goes: stderr is the Mesos sandbox's; what journald or syslog does not take goes there too.",
-        choices=("stderr", "journald", "syslog"),
+        "Where the log goes: stderr is a file of the Mesos sandbox, which the agent lets grow; sandbox is executor.log "
+        "there, which rotates. What sandbox, journald or syslog does not take goes to stderr.",
+        choices=("stderr", "sandbox", "journald", "syslog"),
     )
+    max_bytes: int = _key(8388608, "Size at which executor.log is rotated (one older file is kept), bytes.", least=4096)
     journal_max_bytes: int = _key(
         8388608, "Size at which journal.jsonl is rotated (one older file is kept), bytes.", least=4096
     )

@@ -1,4 +1,4 @@
-"""The log: one line per transition, JSON on stderr, a readable form on a terminal; or to journald or syslog.
+"""The log: one line per transition, JSON on stderr, a readable form on a terminal; or to a file, journald or syslog.
 
 A line is a constant message and keys from the closed list KEYS; a line of INFO and above carries a code from `codes`.
 Records with a code also go to the sinks (the journal), whatever the level: what is logged and what is an event is one
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ LEVELS: Final = tuple(level.name.lower() for level in Level)
 
 if TYPE_CHECKING:
     from executor.config import LogSection
-    from executor.log_targets import Journald, Syslog
+    from executor.log_targets import Target
 
 Record = MutableMapping[str, Any]
 Sink = Callable[[Mapping[str, Any]], None]
@@ -189,14 +190,25 @@ def _drop_below_level(_: object, method: str, record: Record) -> Record:
 
 
 def _last(config: LogSection, stream: TextIO) -> structlog.typing.Processor:
+    target = _target(config)
+    if target is not None:
+        return _to(target)
+    return _console(stream) if _wants_console(config, stream) else _json()
+
+
+def _target(config: LogSection) -> Target | None:
+    """None: stderr, also for a process that has no Mesos sandbox."""
     if config.target == "stderr":
-        return _console(stream) if _wants_console(config, stream) else _json()
-    from executor.log_targets import Journald, Syslog
+        return None
+    from executor.log_targets import Journald, SandboxFile, Syslog
 
-    return _to(Journald() if config.target == "journald" else Syslog())
+    if config.target == "sandbox":
+        sandbox = os.environ.get("MESOS_SANDBOX") or os.environ.get("MESOS_DIRECTORY")
+        return SandboxFile(sandbox, config.max_bytes) if sandbox else None
+    return Journald() if config.target == "journald" else Syslog()
 
 
-def _to(target: Journald | Syslog) -> structlog.typing.Processor:
+def _to(target: Target) -> structlog.typing.Processor:
     def send(_: object, method: str, record: Record) -> str:
         line = json.dumps(record, default=str)
         if target.send(method, record, line):

@@ -1,7 +1,7 @@
-"""The system's logs in the place of stderr: systemd's journal by its native protocol, and syslog.
+"""What may take the log in the place of stderr: a file of its own, systemd's journal by its native protocol, syslog.
 
-A record is one datagram. What cannot be sent is said so, and goes to stderr instead: nothing is lost without a word.
-No socket is kept: a journal that restarts is found again with the next record.
+To the system's logs a record is one datagram. What cannot be written or sent is said so, and goes to stderr instead:
+nothing is lost without a word. No socket is kept: a journal that restarts is found again with the next record.
 
 Source: systemd's JOURNAL_NATIVE_PROTOCOL.md; RFC 3164 as spoken on /dev/log.
 """
@@ -11,14 +11,17 @@ from __future__ import annotations
 import array
 import fcntl
 import json
+import logging
 import os
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 JOURNAL: Final = "/run/systemd/journal/socket"
 SYSLOG: Final = "/dev/log"
+FILE: Final = "executor.log"
 IDENTIFIER: Final = "mesos-pod-executor"
 PREFIX: Final = "MPE_"
 """Of the journal's fields, one for each key of a line: `journalctl MPE_POD=pod-97802374dad8`."""
@@ -28,6 +31,36 @@ _LARGEST_BYTES: Final = 60_000
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 Record = Mapping[str, Any]
+
+
+class Target(Protocol):
+    def send(self, level: str, record: Record, line: str, /) -> bool:
+        """Whether it was taken. `line` is the record as JSON."""
+
+
+class SandboxFile:
+    """`executor.log` in `directory`, rotated at `max_bytes` into `executor.log.1`."""
+
+    def __init__(self, directory: str, max_bytes: int) -> None:
+        from logging.handlers import RotatingFileHandler
+
+        path = Path(directory) / FILE
+        self._handler = RotatingFileHandler(path, maxBytes=max_bytes, backupCount=1, delay=True, encoding="utf-8")
+        self._handler.handleError = self._note_failure  # type: ignore[method-assign, assignment]
+        self._failed = False
+
+    def send(self, _: str, __: Record, line: str) -> bool:
+        """Whether it was written; after a failure it is tried again with the next line."""
+        self._failed = False
+        self._handler.handle(logging.LogRecord("", logging.INFO, "", 0, line, None, None))
+        return not self._failed
+
+    def close(self) -> None:
+        """The next line opens it again."""
+        self._handler.close()
+
+    def _note_failure(self, _: logging.LogRecord) -> None:
+        self._failed = True
 
 
 class Syslog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 LIMIT_BYTES = 1 << 20
 FILES = 3
+OWN_BYTES = 4096
 BATCH = 60_000
 BATCHES = 10
 BURST = 1_200_000
@@ -35,7 +37,8 @@ echo end >&2; sleep 1000"""
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig(config={"PODS_LOG_MAX_BYTES": str(LIMIT_BYTES), "PODS_LOG_FILES": str(FILES)}) as node:
+    own = {"LOG_TARGET": "sandbox", "LOG_MAX_BYTES": str(OWN_BYTES)}
+    with Rig(config={"PODS_LOG_MAX_BYTES": str(LIMIT_BYTES), "PODS_LOG_FILES": str(FILES), **own}) as node:
         yield node
 
 
@@ -99,3 +102,18 @@ def test_a_log_is_kept_within_its_size_without_a_gap(rig: Rig, scheduler: Schedu
 
 def sizes(log: Path) -> list[int]:
     return [path.stat().st_size for path in log.parent.glob("app.stdout*")]
+
+
+def test_the_executors_own_log_rotates_in_its_sandbox(rig: Rig) -> None:
+    with rig.scheduler() as scheduler:
+        names = [f"pod-{number}" for number in range(8)]
+        scheduler.launch([rig.pod(name, command=("sleep", "1000")) for name in names], rig.executor())
+        for name in names:
+            scheduler.wait_status(name, "TASK_RUNNING", 60)
+        sandbox = rig.agent.sandbox(scheduler.framework_id, "mixed")
+        newest, older = sandbox / "executor.log", sandbox / "executor.log.1"
+        lines = [json.loads(line) for file in (older, newest) for line in file.read_text().splitlines()]
+        assert "pod.running" in {line.get("code") for line in lines}
+        assert all({"time", "level", "message"} <= line.keys() for line in lines)
+        assert max(newest.stat().st_size, older.stat().st_size) <= OWN_BYTES
+        assert (sandbox / "stderr").read_text() == "", "all of it is there"

@@ -98,7 +98,7 @@ class Rig:
     def keep_evidence(self) -> None:
         """The executors' logs, for whoever reads why a test failed."""
         for sandbox in self.sandboxes():
-            for name in ("stderr", "stdout"):
+            for name in ("stderr", "stdout", "executor.log"):
                 path = sandbox / name
                 if path.exists() and path.stat().st_size:
                     print(f"--- {name} of {sandbox.name}\n{path.read_text(errors='replace')[-20000:]}", file=sys.stderr)

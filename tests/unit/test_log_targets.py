@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.log_targets import Journald, Syslog
+from executor.log_targets import Journald, SandboxFile, Syslog
 
 RECORD = {"time": "T", "level": "info", "code": "pod.running", "message": "the pod runs", "pod": "pod-1", "ips": ["a"]}
 
@@ -77,3 +77,24 @@ def test_what_cannot_be_sent_is_told_until_the_peer_is_back(tmp_path: Path) -> N
             assert target.send("info", RECORD, "")
         path.unlink()
         assert not target.send("info", RECORD, "")
+
+
+def test_a_file_of_its_own_rotates(tmp_path: Path) -> None:
+    log = SandboxFile(str(tmp_path), 1000)
+    lines = [f"line {number} " + "x" * 90 for number in range(25)]
+    assert all(log.send("info", RECORD, line) for line in lines)
+    log.close()
+    newest, older = (tmp_path / name for name in ("executor.log", "executor.log.1"))
+    kept = (older.read_text() + newest.read_text()).splitlines()
+    assert kept == lines[-len(kept) :] and len(kept) > 9, "in order, nothing between is missing"
+    assert max(newest.stat().st_size, older.stat().st_size) <= 1000
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_that_cannot_be_written_is_told_until_it_can(tmp_path: Path) -> None:
+    log = SandboxFile(str(tmp_path / "later"), 1000)
+    assert not log.send("info", RECORD, "lost here, and on stderr instead")
+    (tmp_path / "later").mkdir()
+    assert log.send("info", RECORD, "kept")
+    log.close()
+    assert (tmp_path / "later/executor.log").read_text() == "kept\n"
