@@ -8,7 +8,6 @@ Mesos may end this process on those.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -24,17 +23,16 @@ from executor.mesos.environment import Environment
 from executor.names import PodClass
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup, Hierarchies, Membership, Tree
+    from cgroups import Membership, Tree
     from executor.containerd import Containerd
     from executor.dns import Names
     from executor.pod.node import Node
+    from executor.pod.shims import Shims
 
 log = logs.get_logger(__name__)
 
 CONNECT_S = 45.0
 """How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
-SHIMS_S = 2.0
-"""How long the shims may take to end after the last container was removed."""
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -105,14 +103,14 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.classes import Classes
     from executor.pod.node import Node
     from executor.pod.ownnetwork import OwnNetwork
+    from executor.pod.shims import Shims
     from executor.pod.urgency import Urgency
 
     root = _root(config, environment)
     claim = stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
     tree = _tree(root, claim, stack)
-    shims = _shims(config, environment, tree.hierarchies)
-    if shims is not None:
-        stack.push_async_callback(_remove_shims, shims, claim)
+    shims = Shims(tree.hierarchies, owners.shims_group(config.cgroups.root, environment.container_id))
+    stack.push_async_callback(_remove_shims, shims, claim)
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
     cni = Cni(
@@ -133,10 +131,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment) if config.dns.enabled else None,
         shims=shims,
-        urgency=Urgency(
-            [group for group in (tree.subtree(PodClass.REVOCABLE), shims) if group is not None],
-            tree.subtree(PodClass.REGULAR),
-        ),
+        urgency=Urgency([tree.subtree(PodClass.REVOCABLE), shims.group], tree.subtree(PodClass.REGULAR)),
         launching=asyncio.Semaphore(config.pods.max_launching),
     )
 
@@ -184,32 +179,11 @@ def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     return tree
 
 
-def _shims(config: Config, environment: Environment, hierarchies: Hierarchies) -> Cgroup | None:
-    """A group on what nobody else wants of the CPU, in that controller's hierarchy alone: a shim's memory stays
-    containerd's. None where it cannot be had: then the shims run beside containerd.
-    """
-    from cgroups import Cgroup, CgroupError, qos
+async def _remove_shims(shims: Shims, claim: owners.Claim) -> None:
+    from cgroups import CgroupError
 
-    path = owners.shims_group(config.cgroups.root, environment.container_id)
     try:
-        group = Cgroup(hierarchies.only("cpu"), path)
-        group.ensure()
-        group.apply(qos.LENT_CPU)
-    except CgroupError as error:
-        log.warning("shims run beside containerd", code="cgroup.no_shims", cgroup=path, error=str(error))
-        return None
-    return group
-
-
-async def _remove_shims(group: Cgroup, claim: owners.Claim) -> None:
-    """They end a moment after their last container was removed."""
-    from cgroups import Cgroup, CgroupError
-
-    with contextlib.suppress(CgroupError):
-        await group.wait_unpopulated(SHIMS_S)
-    try:
-        group.destroy()
-        Cgroup(group.hierarchies, str(Path(group.path).parent)).prune()
+        await shims.remove()
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
         claim.keep()

@@ -44,9 +44,7 @@ def own_root(configured: str, container: MesosContainerId) -> str:
 
 
 def shims_group(configured: str, container: MesosContainerId) -> str:
-    """The cgroup of the shims of an executor's revocable pods; never in the Mesos container, whose end the agent could
-    not bring about while a process is in some of its hierarchies only.
-    """
+    """The cgroup of the shims of an executor's revocable pods."""
     return f"{own_root(configured, container)}/shims"
 
 

@@ -195,13 +195,10 @@ def _remove_empty(directory: Path) -> None:
 
 async def _cgroups(owner: Owner, config: Config, _: Containerd, result: Reaped) -> None:
     from cgroups import Cgroup, Hierarchies
+    from executor.pod.shims import Shims
 
     hierarchies = Hierarchies.discover()
-    shims = Cgroup(hierarchies.only("cpu"), owners.shims_group(config.cgroups.root, owner.container))
-    if shims.exists():
-        await shims.wait_unpopulated(DIE_S)
-        shims.destroy()
-        Cgroup(shims.hierarchies, owners.own_root(config.cgroups.root, owner.container)).prune()
+    await Shims(hierarchies, owners.shims_group(config.cgroups.root, owner.container)).remove()
     if not owner.cgroup_root:
         return
     root = Cgroup(hierarchies, owner.cgroup_root)

@@ -60,8 +60,7 @@ class Containers:
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
-        apart = node.shims is not None and spec.pod_class is PodClass.REVOCABLE
-        self._options = RuncOptions(shim_cgroup=node.shims.path) if apart and node.shims else None
+        self._apart = spec.pod_class is PodClass.REVOCABLE
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
@@ -83,6 +82,7 @@ class Containers:
         self._attempts[name] += 1
         snapshot = snapshot_key(identity, self._attempts[name])
         spec = self._runtime_spec(self._spec[name], image)
+        shim_cgroup = self._node.shims.ensure() if self._apart else ""
         async with ctrd.leases.hold(identity, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             await ctrd.containers.create(
@@ -92,7 +92,7 @@ class Containers:
                 spec=spec,
                 labels=labels,
                 shim_group=self._pod,
-                options=self._options,
+                options=RuncOptions(shim_cgroup=shim_cgroup),
             )
         directory = self._node.directory(self._pod)
         out, err = log_path(directory, name, "stdout"), log_path(directory, name, "stderr")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from executor.dns import Names
     from executor.pod.classes import Classes
     from executor.pod.ownnetwork import OwnNetwork
+    from executor.pod.shims import Shims
     from executor.pod.urgency import Urgency
 
 RELEASING_MAX = 2 * (os.cpu_count() or 2)
@@ -45,8 +46,7 @@ class Node:
     classes: Classes
     names: Names | None
     """None: pods are not published."""
-    shims: Cgroup | None
-    """Where the shims of revocable pods run, and runc for them; None: where containerd starts them."""
+    shims: Shims
     urgency: Urgency
     launching: asyncio.Semaphore
     """Bounds how many pods are set up at the same time."""

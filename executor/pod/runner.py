@@ -168,18 +168,14 @@ class PodRunner:
                 self._start(effect)
             case After():
                 self._after(effect)
-            case Abort():
-                self._abort()
+            case Abort() if self._set_up is not None:
+                self._set_up.cancel()
             case Terminate():
                 self._spawn(self.containers.terminate(effect.containers), None)
             case Destroy():
                 self._spawn(self._do_destroy(), None)
             case TearDown():
                 self._spawn(self._do_tear_down(), lambda error: TornDown((str(error),)))
-
-    def _abort(self) -> None:
-        if self._set_up is not None:
-            self._set_up.cancel()
 
     def _spawn(
         self, work: Coroutine[Any, Any, None], failed: Callable[[ExecutorError], Event] | None
@@ -297,4 +293,6 @@ class PodRunner:
                 leaked = await self.containers.remove_all()
             leaked += await self.sandbox.remove()
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
+        if self.pod.tear_downs and not leaked:
+            self.log.info("what was left of the pod is removed", code="pod.released")
         self.post(TornDown(tuple(leaked)))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cgroups import CgroupError, Limits, qos
+from cgroups import CgroupError, CgroupNotFound, Limits, qos
 from cgroups.cpu import WEIGHT_DEFAULT
 from executor.log import get_logger
 
@@ -63,5 +63,7 @@ class Urgency:
         for group in self._groups:
             try:
                 group.apply(limits)
+            except CgroupNotFound:  # nobody is in it
+                continue
             except CgroupError as error:  # what ends goes on, only slower
                 log.warning("could not change a weight", code="cgroup.refused", cgroup=group.path, error=str(error))

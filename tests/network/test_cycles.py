@@ -29,6 +29,7 @@ from executor.pod.classes import Classes
 from executor.pod.node import Node
 from executor.pod.ownnetwork import OwnNetwork
 from executor.pod.sandbox import Sandbox
+from executor.pod.shims import Shims
 from executor.pod.spec import PodSpec, PortMapping
 from executor.pod.urgency import Urgency
 from tests.integration.cni.faults import EVERY, Fault, Faults
@@ -77,7 +78,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 tree=tree,
                 classes=Classes(tree),
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),
-                shims=None,
+                shims=Shims(tree.hierarchies, f"{tree.root_path}/shims"),
                 urgency=Urgency([], tree.root),
                 launching=asyncio.Semaphore(AT_A_TIME),
             )

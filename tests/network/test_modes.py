@@ -217,9 +217,12 @@ def test_a_living_executor_releases_what_a_plugin_left(rig: HostRig, scheduler: 
     scheduler.wait_status("ends", TERMINAL, 20)
     assert wait_for(lambda: True if rig.leaks()["ips"] == 1 else None, 20), rig.leaks()
     assert faults.happened(fault, pod)
-    events = rig.journal("mixed", scheduler)
-    codes = [event["code"] for event in events if event.get("pod") == pod]
-    assert "pod.leaked" in codes and codes[-1] == "pod.released"
+
+    def codes() -> list[str]:
+        return [event["code"] for event in rig.journal("mixed", scheduler) if event.get("pod") == pod]
+
+    assert wait_for(lambda: codes()[-1] == "pod.released" or None, 20), codes()
+    assert "pod.leaked" in codes()
     assert rig.pods()[0]["state"] == "running"
 
 

@@ -41,6 +41,11 @@ def test_the_shims_of_revocable_pods_run_on_what_nobody_else_wants(rig: Rig, sch
     assert [Path(f"/proc/{pid}/comm").read_text() for pid in pids] == ["containerd-shim\n"], "one of the two"
     assert (group / "cpu.idle").read_text() == "1\n"
     rig.json("revoke", "--all")
+    wait_for(lambda: not (group / "cgroup.procs").read_text() or None, 15)
+    group.rmdir()  # somebody tidied up
+    run(rig, scheduler, rig.pod("again", revocable=True))
+    assert (group / "cgroup.procs").read_text() and (group / "cpu.idle").read_text() == "1\n"
+    rig.json("revoke", "--all")
     scheduler.kill("kept")
     assert not any(rig.wait_clean().values())
     assert wait_for(lambda: not group.exists() or None, 15), "it goes with the executor"

@@ -62,7 +62,7 @@ class Rig:
         self.directory = Path(tempfile.mkdtemp(prefix="mpe-rig-"))
         self.containerd = PrivateContainerd()
         self.cluster = Cluster(1, options)
-        self.cgroup = f"{node_cgroup()}/executors"
+        self.cgroup = f"{node_cgroup()}/executors-{self.directory.name.rpartition('-')[2]}"
         """Parent of the executors' cgroups where the agent makes none (posix launcher)."""
         self._config = dict(config or {})
         self._revocable = dict(revocable or {"cpus": 32, "mem": 8192})
