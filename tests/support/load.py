@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Self
 
 TIMEOUT_S = 5.0
-CLIENTS, INTERVAL_S = 4, 0.02
+CLIENTS, INTERVAL_S = 4, 0.005
 
 
 class Load:
