@@ -29,10 +29,12 @@ GOLDEN = Path(__file__).with_name("golden")
 VARIABLE = (
     (r"pod-[0-9a-f]{12}", "POD"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d{4}|-S\d+)?", "UUID"),
+    (r"\bexec-[0-9a-f]{12}", "EXEC"),
     (r"10\.89\.\d+\.\d+", "IP"),
     (r"10-89-\d+-\d+", "I-P"),
     (r"-[0-9a-z]{5}-s\d\.", "-HASH-s0."),
     (r"/\S*/(pods|netns)/\S*", r"PATH/\1"),
+    (r"/run/mpe-rig-\w+", "RUN_DIR"),
     (r"\d{4}-\d\d-\d\dT\S*Z", "TIME"),
     (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
     (r"(?<=[a-z_]=)[0-9][0-9.]*(?=[, \n])", "N"),
@@ -57,7 +59,7 @@ PRINTED = {
     "log-level": ["log-level"],
     "dns": ["dns"],
     "executor-info": ["executor-info"],
-    "exec": ["exec", "web", "--", "sh", "-c", "echo $GREETING; pwd; id"],
+    "exec": ["exec", "web", "--", "sh", "-c", "echo $GREETING; pwd; id -u"],
 }
 ERRORS = (
     ["inspect", "nobody"],
@@ -191,6 +193,9 @@ def test_a_revocation_and_its_receipts(rig: Rig, scheduler: Scheduler) -> None:
     ended = {each["name"]: each["outcome"]["state"] for each in rig.json("ps", "--all")["pods"] if "outcome" in each}
     assert ended["batch"] == ended["late"] == "TASK_GONE"
     check("ps", rig.json("ps", "--all"))
+    again = rig.command("revoke", "--task", "batch", check=False)
+    assert again.returncode == 3 and "mesos-pod-executor why TASK" in again.stderr
+    assert "pod.ended" in {each["code"] for each in rig.json("why", "batch")["events"]}, "the next step leads on"
     scheduler.message(scheduler.wait_offers()[0]["agent_id"]["value"], "mixed", b"{}")
     check("message", json.loads(scheduler.wait_message(lambda data: b'"error"' in data)))
 
