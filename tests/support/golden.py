@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 
-def compare(file: Path, text: str) -> None:
-    """MPE_WRITE_GOLDEN=1 writes the files anew, to be read before they are committed."""
+def expected(file: Path, printed: str) -> str:
+    """What the file has; MPE_WRITE_GOLDEN=1 writes it anew, to be read before it is committed."""
     if os.environ.get("MPE_WRITE_GOLDEN"):
-        file.write_text(text)
-    assert text == file.read_text()
+        file.write_text(printed)
+    return file.read_text()

@@ -16,7 +16,7 @@ import pytest
 from executor import __version__
 from executor.cli.main import COMMANDS
 from tests.support.control_node import Node, pod
-from tests.support.golden import compare
+from tests.support.golden import expected
 from tests.support.schema import faults
 from tests.unit.cli.conftest import Ran, Run
 
@@ -87,37 +87,41 @@ def show(run: Run, tmp_path: Path) -> Show:
     return lambda lines: "\n".join(map(one, lines))
 
 
+def compare(name: str, printed: str) -> None:
+    assert printed == expected(GOLDEN / f"{name}.txt", printed)
+
+
 @pytest.mark.parametrize("name", PRINTED)
 def test_what_is_printed(show: Show, name: str) -> None:
-    compare(GOLDEN / f"{name}.txt", show(PRINTED[name]))
+    compare(name, show(PRINTED[name]))
 
 
 def test_without_an_executor(show: Show) -> None:
-    compare(GOLDEN / "no-executor.txt", show(line for line in ASKING if line != ["serve"]))
+    compare("no-executor", show(line for line in ASKING if line != ["serve"]))
 
 
 def test_an_unknown_executor(node: Node, show: Show) -> None:
     node.executor("aaa")
     node.executor("bbb")
-    compare(GOLDEN / "unknown-executor.txt", show(["--executor", "c", *line] for line in ASKING))
+    compare("unknown-executor", show(["--executor", "c", *line] for line in ASKING))
 
 
 def test_a_choice_between_executors(node: Node, show: Show) -> None:
     node.executor("aaa", pod("pod-1", "web"))
     node.executor("bbb", pod("pod-2", "web"))
     lines = (["revoke", "--all"], ["rehearse", "--all"], ["inspect", "web"])
-    compare(GOLDEN / "which-executor.txt", show(lines))
+    compare("which-executor", show(lines))
 
 
 def test_a_dead_executor(node: Node, show: Show) -> None:
     node.dead_executor("dead")
-    compare(GOLDEN / "dead-executor.txt", show(ASKING))
+    compare("dead-executor", show(ASKING))
 
 
 def test_an_unknown_pod_or_container(node: Node, show: Show) -> None:
     node.executor("aaa", pod("pod-1", "web"))
     lines = (["inspect", "x"], ["logs", "x"], ["exec", "x", "--", "true"], ["logs", "web", "x"], ["logs", "web"])
-    compare(GOLDEN / "unknown-pod.txt", show(lines))
+    compare("unknown-pod", show(lines))
 
 
 def test_wrong_options(show: Show) -> None:
@@ -127,7 +131,7 @@ def test_wrong_options(show: Show) -> None:
         ["executor-info", "--class", "x"], ["executor-info", "--cpus", "0"], ["log-level", "loud"],
         ["serve", "--port", "x"],
     )  # fmt: skip
-    compare(GOLDEN / "wrong-options.txt", show([*values, *([name, "--nothing"] for name in COMMANDS)]))
+    compare("wrong-options", show([*values, *([name, "--nothing"] for name in COMMANDS)]))
 
 
 @pytest.mark.parametrize(
