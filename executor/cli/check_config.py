@@ -37,7 +37,7 @@ def command(file: Path, *, default: bool, as_json: bool) -> None:
 
 def _load(file: Path) -> config.Config:
     if not file.is_file():
-        raise NotFound("no such file", subject=str(file))
+        raise NotFound("no such file", subject=str(file), mend="without FILE, what is in force is checked")
     return config.read({**os.environ, PATH_VARIABLE: str(file)})
 
 

@@ -11,11 +11,12 @@ import click
 
 from executor import config, owners
 from executor.cli import output
+from executor.cli.exits import Exit
 from executor.cli.session import json_option
 from executor.config import Config
 from executor.dns.hostsdir import HostsDir
 from executor.dns.names import Zones, parse_hosts
-from executor.errors import Failure, NotFound
+from executor.errors import NotFound
 
 
 @click.group("dns", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,7 +97,7 @@ def _list(*, as_json: bool) -> None:
 
 @command.command("check")
 @json_option
-def check(*, as_json: bool) -> None:
+def check(*, as_json: bool) -> int:
     """See whether names are answered.
 
     A name is published for a moment, and every address of this node's server is asked for it.
@@ -114,7 +115,11 @@ def check(*, as_json: bool) -> None:
         rows = ((each.server, each.appeared_ms, each.gone_ms, each.error) for each in found)
         output.table(("server", "appeared_ms", "gone_ms", "error"), rows)
     if failed := [each.server for each in found if each.error]:
-        raise Failure("does not serve this node's names", subject=", ".join(failed), mend="see dns run, dns config")
+        output.note(
+            f"{', '.join(failed)}: does not serve this node's names (see mesos-pod-executor dns run, dns config)"
+        )
+        return Exit.FAILURE
+    return Exit.OK
 
 
 def _hosts(loaded: Config) -> HostsDir:

@@ -101,7 +101,8 @@ class _Conversation:
         try:
             line = next(self._news)
         except StopIteration:
-            raise Unreachable("ended the session", subject=f"executor {self._client.id}") from None
+            mend = "is it alive? see mesos-pod-executor events"
+            raise Unreachable("ended the session", subject=f"executor {self._client.id}", mend=mend) from None
         if "error" in line:
             raise Failure(line["error"]["message"], subject=line["error"]["subject"], mend=line["error"]["mend"])
         return line

@@ -55,7 +55,8 @@ def command(
     chosen = _choose(document, container)
     wanted = [name for name in ("stdout", "stderr") if stream in ("all", name) and (chosen.get("log") or {}).get(name)]
     if not wanted:
-        raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}")
+        mend = f"see its state: mesos-pod-executor inspect {document['pod']}"
+        raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}", mend=mend)
     with ExitStack() as stack:
         files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
         for file in files:

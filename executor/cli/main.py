@@ -14,8 +14,8 @@ from typing import Any, Final
 import click
 
 from executor.cli.exits import MEANINGS, Exit, of
-from executor.cli.output import note
-from executor.cli.session import Session
+from executor.cli.output import json_line, note
+from executor.cli.session import Session, as_json
 from executor.errors import ExecutorError
 
 PROGRAM: Final = "mesos-pod-executor"
@@ -67,6 +67,10 @@ class _Commands(click.Group):
             # The reader of our output has seen enough; Python must not try to flush the rest at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return Exit.OK
+        except ExecutorError as error:
+            if as_json(context):
+                json_line({"error": {"message": error.message, "subject": error.subject, "mend": error.mend}})
+            raise
         return result
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

@@ -15,11 +15,11 @@ from executor.errors import NotFound
 def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
     """The pod with this id, prefix of an id, task id or name, and its executor.
 
-    Raises NotFound if no executor has it, and a usage error if several have.
+    Raises NotFound if no executor has it or none runs, and a usage error if several have.
     """
     found: list[tuple[Client, dict[str, Any]]] = []
     silent: list[Unreachable] = []
-    for client in session.all():
+    for client in session.some():
         try:
             found.append((client, client.get(f"/v1/pods/{segment(name)}")))
         except NotFound:

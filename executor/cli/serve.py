@@ -49,8 +49,8 @@ def command(session: Session, port: int, *, as_json: bool) -> None:
             f"cannot listen: {error.strerror}", subject=f"port {port}", mend="choose another --port"
         ) from error
     url = f"http://127.0.0.1:{server.server_port}/"
-    output.json_line({"url": url}) if as_json else output.line(url)
     with server, contextlib.suppress(KeyboardInterrupt):
+        output.json_line({"url": url}) if as_json else output.line(url)
         server.serve_forever()
 
 

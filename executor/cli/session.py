@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -17,6 +17,7 @@ from executor.cli.output import note
 from executor.errors import NotFound
 
 F = TypeVar("F", bound=Callable[..., Any])
+_AS_JSON: Final = f"{__name__}.as_json"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class Session:
             if client not in alive:
                 note(f"executor {client.id} is dead and left its socket behind ({client.socket})")
         if self.executor and not found:
-            raise NotFound("no such executor", subject=self.executor, mend=f"see ls {self.run_dir}")
+            known = ", ".join(client.id for client in executors(self.run_dir)) or "none"
+            raise NotFound("no such executor", subject=self.executor, mend=f"{self.run_dir} has: {known}")
         if found and not alive:
-            raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend="they have ended")
+            mend = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
+            raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend=mend)
         return alive
 
     def some(self) -> list[Client]:
@@ -64,4 +67,14 @@ pass_session = click.make_pass_decorator(Session)
 
 
 def json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    return click.option("--json", "as_json", is_flag=True, callback=_remember, help="Print JSON.")(command)
+
+
+def _remember(context: click.Context, _: click.Parameter, chosen: Any) -> Any:
+    context.meta[_AS_JSON] = chosen
+    return chosen
+
+
+def as_json(context: click.Context) -> bool:
+    """Whether the command that was called in this context is to print JSON."""
+    return bool(context.meta.get(_AS_JSON))

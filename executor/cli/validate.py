@@ -70,7 +70,9 @@ def _launch(document: Any) -> tuple[Sequence[dict[str, Any]], bool]:
         return [_task_around(data)], False
     if isinstance(document, dict) and "task_id" in document:
         return [document], False
-    raise InvalidTask("is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", mend="see --help")
+    raise InvalidTask(
+        "is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", mend="see mesos-pod-executor validate --help"
+    )
 
 
 def _task_around(data: str) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def _read(file: Path) -> Any:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise NotFound("no such file", subject=str(file)) from error
+        raise NotFound("no such file", subject=str(file), mend="name a file, or - for standard input") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidTask(f"cannot be read: {error}", subject=str(file)) from error
     try:
@@ -118,4 +120,14 @@ def _yaml(text: str, file: Path) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InvalidTask(f"is neither JSON nor YAML: {error}", subject=str(file)) from error
+        raise InvalidTask(
+            f"is neither JSON nor YAML: {getattr(error, 'problem', None) or error}",
+            subject=f"{file}{_position(error)}",
+            mend="see mesos-pod-executor validate --help",
+        ) from error
+
+
+def _position(error: Exception) -> str:
+    """Where it stopped, as compilers write it; empty if that is not known."""
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""

@@ -41,6 +41,7 @@ DELETE_S: Final = 5.0
 """How long output may still be copied after the process was killed."""
 _LOOK_AGAIN_S: Final = 0.2
 _SHOWN_COMMAND: Final = 200
+_MEND: Final = "the program must be in the container's image, and in its PATH unless it is named by its path"
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,11 @@ class Execs:
         if name not in names:
             raise NotFound("no such container", subject=f"{runner.id}/{name}", mend=f"it has: {', '.join(names)}")
         if runner.pod.containers[name].phase is not Phase.RUNNING or runner.pod.stop is not None:
-            raise Refused("does not run, or is being ended", subject=f"{runner.id}/{name}")
+            mend = f"see its state: mesos-pod-executor inspect {runner.id}"
+            raise Refused("does not run, or is being ended", subject=f"{runner.id}/{name}", mend=mend)
         if len(self._sessions) >= SESSIONS_MAX:
-            raise Refused(f"there are {SESSIONS_MAX} sessions already", subject="exec")
+            mend = "end one of them, or wait until one ends"
+            raise Refused(f"there are {SESSIONS_MAX} sessions already", subject="exec", mend=mend)
         return name
 
     async def change(self, identity: str, document: object) -> None:
@@ -169,8 +172,9 @@ class Execs:
         session.made = session.running = True  # also where the client hangs up meanwhile
         try:
             return await to_the_end(self._containerd.tasks.start(session.container, exec_id=session.id))
-        except ExecutorError:
+        except ExecutorError as error:
             session.running = False
+            error.mend = error.mend or _MEND
             raise
 
     async def _wait(self, session: _Session) -> int:

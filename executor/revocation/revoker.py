@@ -166,7 +166,8 @@ class Revoker:
         """Raises NotFound."""
         run = self._runs.get(identity)
         if run is None:
-            raise NotFound("no such revocation in this executor", subject=f"revocation {identity}")
+            mend = "mesos-pod-executor events --code revocation lists them"
+            raise NotFound("no such revocation in this executor", subject=f"revocation {identity}", mend=mend)
         return run.receipt or run.descent.receipt()
 
 

@@ -69,7 +69,11 @@ def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate]) -> No
     for task in tasks:
         candidate = known.get(task)
         if candidate is None:
-            raise NotFound("no such task runs in this executor", subject=f"task {task}")
+            raise NotFound(
+                "no such task runs in this executor",
+                subject=f"task {task}",
+                mend="mesos-pod-executor ps lists what runs, mesos-pod-executor why TASK tells how one ended",
+            )
         if candidate.pod_class is not PodClass.REVOCABLE:
             raise Refused(
                 "is regular: its resources were not borrowed",
@@ -100,7 +104,11 @@ def _least(want: Reclaim, revocable: Sequence[Candidate]) -> tuple[Candidate, ..
             chosen.append(candidate)
     if not _enough(want, chosen):
         have = f"{sum(c.cpus for c in revocable):g} cpus and {sum(c.mem_bytes for c in revocable)} bytes of memory"
-        raise Refused(f"all revocable pods together hold {have}, which is less than asked", subject="revoke.reclaim")
+        raise Refused(
+            f"all revocable pods together hold {have}, which is less than asked",
+            subject="revoke.reclaim",
+            mend="ask for no more than that, or select all",
+        )
     for candidate in reversed(chosen.copy()):
         rest = [other for other in chosen if other is not candidate]
         if _enough(want, rest):

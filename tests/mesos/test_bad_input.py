@@ -286,7 +286,12 @@ MESSAGES = {
         "use up to 128 letters, digits and _.:-, beginning with a letter or digit",
     ),
     "an-odd-grace": (b'{"revoke": {"select": {"all": true}, "grace": "soon"}}', "revoke.grace", ".*'soon'.*", ".+"),
-    "nobody": (b'{"revoke": {"select": {"tasks": ["nobody"]}}}', "task nobody", "no such task runs in .*", ""),
+    "nobody": (
+        b'{"revoke": {"select": {"tasks": ["nobody"]}}}',
+        "task nobody",
+        "no such task runs in .*",
+        "mesos-pod-executor ps lists what runs, mesos-pod-executor why TASK tells how one ended",
+    ),
     "a-regular-task": (
         b'{"revoke": {"select": {"tasks": ["lent", "fine"]}}}',
         "task fine",
@@ -297,7 +302,7 @@ MESSAGES = {
         b'{"revoke": {"reclaim": {"cpus": 1000}}}',
         "revoke.reclaim",
         "all revocable pods together hold 0.1 cpus and .* bytes of memory, which is less than asked",
-        "",
+        "ask for no more than that, or select all",
     ),
 }
 
@@ -319,4 +324,4 @@ def test_a_malformed_message_is_answered_and_harms_nothing(
 def test_an_unknown_revocation_is_a_clear_error_of_the_command(rig: Rig, agent: str) -> None:
     done = rig.command("revoke", "--task", "nobody", check=False)
     assert done.returncode == 3
-    assert done.stderr.strip() == "mesos-pod-executor: task nobody: no such task runs in this executor"
+    assert done.stderr.startswith("mesos-pod-executor: task nobody: no such task runs in this executor (")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from executor.codes import CODES
+from tests.support.golden import expected
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for
 from tests.support.schema import faults
@@ -23,16 +24,17 @@ from tests.support.schema import faults
 pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.usefixtures("scheduler")]
 
 GOLDEN = Path(__file__).with_name("golden")
-"""What commands print, one file each; MPE_WRITE_GOLDEN=1 writes them anew, to be read before they are committed."""
 
 # What differs from run to run, and the word that stands for it.
 VARIABLE = (
     (r"pod-[0-9a-f]{12}", "POD"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d{4}|-S\d+)?", "UUID"),
+    (r"\bexec-[0-9a-f]{12}", "EXEC"),
     (r"10\.89\.\d+\.\d+", "IP"),
     (r"10-89-\d+-\d+", "I-P"),
     (r"-[0-9a-z]{5}-s\d\.", "-HASH-s0."),
     (r"/\S*/(pods|netns)/\S*", r"PATH/\1"),
+    (r"/run/mpe-rig-\w+", "RUN_DIR"),
     (r"\d{4}-\d\d-\d\dT\S*Z", "TIME"),
     (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
     (r"(?<=[a-z_]=)[0-9][0-9.]*(?=[, \n])", "N"),
@@ -57,7 +59,25 @@ PRINTED = {
     "log-level": ["log-level"],
     "dns": ["dns"],
     "executor-info": ["executor-info"],
+    "exec": ["exec", "web", "--", "sh", "-c", "echo $GREETING; pwd; id -u"],
 }
+ERRORS = (
+    ["inspect", "nobody"],
+    ["logs", "nobody"],
+    ["logs", "web", "nobody"],
+    ["logs", "pair"],
+    ["exec", "nobody", "--", "true"],
+    ["exec", "web", "-c", "nobody", "--", "true"],
+    ["exec", "web", "--", "nothing"],
+    ["--executor", "nobody", "ps"],
+    ["why", "nobody"],
+    ["report", "nobody"],
+    ["revoke", "--task", "nobody"],
+    ["revoke", "--task", "web"],
+    ["revoke", "--reclaim-cpus", "99"],
+    ["revoke", "--all", "--grace", "soon"],
+    ["rehearse", "--task", "nobody"],
+)
 
 
 def constant(text: str) -> str:
@@ -71,10 +91,8 @@ def constant(text: str) -> str:
 
 
 def compare(name: str, text: str) -> None:
-    file = GOLDEN / f"{name}.txt"
-    if os.environ.get("MPE_WRITE_GOLDEN"):
-        file.write_text(constant(text))
-    assert constant(text) == file.read_text()
+    printed = constant(text)
+    assert printed == expected(GOLDEN / f"{name}.txt", printed)
 
 
 def check(schema: str, document: Any) -> None:
@@ -176,6 +194,9 @@ def test_a_revocation_and_its_receipts(rig: Rig, scheduler: Scheduler) -> None:
     ended = {each["name"]: each["outcome"]["state"] for each in rig.json("ps", "--all")["pods"] if "outcome" in each}
     assert ended["batch"] == ended["late"] == "TASK_GONE"
     check("ps", rig.json("ps", "--all"))
+    again = rig.command("revoke", "--task", "batch", check=False)
+    assert again.returncode == 3 and "mesos-pod-executor why TASK" in again.stderr
+    assert "pod.ended" in {each["code"] for each in rig.json("why", "batch")["events"]}, "the next step leads on"
     scheduler.message(scheduler.wait_offers()[0]["agent_id"]["value"], "mixed", b"{}")
     check("message", json.loads(scheduler.wait_message(lambda data: b'"error"' in data)))
 
@@ -227,10 +248,34 @@ def test_the_json_of_validate(rig: Rig, tmp_path: Path) -> None:
         assert found["kind"] == kind
 
 
-def test_an_error_names_what_is_wrong(rig: Rig) -> None:
-    done = rig.command("inspect", "nobody", check=False)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("mesos-pod-executor: nobody: no such pod")
+def test_errors_name_what_is_wrong_and_the_next_step(rig: Rig) -> None:
+    told = ""
+    for line in ERRORS:
+        done = rig.command(*line, check=False)
+        assert done.stdout == ""
+        told += f"$ mesos-pod-executor {' '.join(line)}\n{done.stderr}exit code {done.returncode}\n\n"
+    compare("errors", told)
+
+
+@pytest.mark.parametrize("line", [["exec", "--json", "web", "--", "nothing"], ["revoke", "--json", "--task", "web"]])
+def test_an_error_of_the_executor_as_json(rig: Rig, line: list[str]) -> None:
+    done = rig.command(*line, check=False)
+    check("error", document := json.loads(done.stdout))
+    assert done.returncode and document["error"]["message"] in done.stderr
+
+
+def test_the_metrics_by_name(rig: Rig) -> None:
+    """Values and labels vary; what is measured does not."""
+    lines = rig.command("metrics").stdout.splitlines()
+    compare("metrics", "\n".join(line for line in lines if line.startswith("#")))
+
+
+def test_what_the_doctor_examines(rig: Rig) -> None:
+    """What it finds is the node's own; which checks there are, and in which order, is not."""
+    lines = rig.command("doctor", check=False).stdout.splitlines()
+    checks = [line.partition(": ")[0].split("  ")[-1] for line in lines if not line.startswith((" ", "this node"))]
+    compare("doctor", "\n".join(dict.fromkeys(checks)))
+    assert lines[-1].startswith("this node: ")
 
 
 def _environment(rig: Rig) -> dict[str, str]:
