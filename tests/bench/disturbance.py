@@ -21,7 +21,7 @@ PODS = 50
 SETTLE_S = 1.0
 BEFORE_S = 2.0
 SPARE_S = 0.2
-"""After the last TASK_GONE-to-be, so that what follows a revocation is not taken for what comes before the next."""
+"""After the bare kill, so that the requests that were under way then have ended."""
 
 
 async def measure(harness: Harness, bare: Bare, turns: int, tell: Callable[[str], None]) -> Target:
