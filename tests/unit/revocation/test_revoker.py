@@ -15,7 +15,7 @@ from executor.errors import NotFound, Refused
 from executor.pod.urgency import Urgency
 from executor.revocation.announcement import Correspondence
 from executor.revocation.receipt import Receipt, State
-from executor.revocation.revoker import Revoker
+from executor.revocation.revoker import REMEMBERED, Revoker
 
 ALL = {"id": "r-1", "select": {"all": True}}
 
@@ -80,6 +80,21 @@ async def test_a_dry_run_is_answered_and_its_id_may_be_used_for_the_real_thing(n
     answer = await node.message(**ALL, dry_run=True)
     assert answer["revocation"]["state"] == "dry-run"
     assert (await node.message(**ALL))["revocation"]["state"] == "done"
+
+
+async def test_the_real_thing_does_not_wait_for_its_dry_run(node: Node) -> None:
+    """Both are there before either has begun."""
+    dry, real = node.revoker.take({**ALL, "dry_run": True}), node.revoker.take(ALL)
+    assert (await node.revoker.outcome(dry)).state is State.DRY_RUN
+    assert (await node.revoker.outcome(real)).state is State.DONE
+    assert node.revoker.receipt(real.id).state is State.DONE and node.revoker.take(ALL).task is real.task
+
+
+async def test_dry_runs_without_end_do_not_make_a_revocation_new(node: Node) -> None:
+    first = await node.message(**ALL)
+    for number in range(REMEMBERED + 1):
+        await node.revoker.take({**ALL, "id": f"dry-{number}", "dry_run": True}).task
+    assert await node.message(**ALL) == first and len(node.revoker.receipts()) <= REMEMBERED + 1
 
 
 async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node: Node) -> None:
