@@ -31,8 +31,8 @@ from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
 from executor.revocation.account import Account
 from executor.revocation.candidates import candidates
-from executor.revocation.comparison import Comparison, compare
-from executor.revocation.proof import excused, photographs, prove
+from executor.revocation.comparison import Comparison
+from executor.revocation.proof import compared, prove
 from executor.revocation.receipt import Left, Outcome, Receipt, State, Step
 from executor.revocation.request import Request, Select
 from executor.revocation.selection import select
@@ -90,8 +90,7 @@ class Descent:
         chosen = select(self.request, candidates(self.request, living.values()))
         victims = [living[each.pod] for each in chosen]
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
-        prove(victims, self.regular, self._tree)
-        self._before = photographs(self.regular)
+        self._before = prove(victims, self.regular, self._tree)
         self.accounts = [Account(runner) for runner in victims]
         regular = f"{len(self.regular)} regular pods lie outside"
         self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}")
@@ -111,7 +110,7 @@ class Descent:
                 if not await self._ended(late_s) and len(self.alive) < len(self.accounts):
                     told(self.receipt())
                 await self._ended(self._stuck_after_s - late_s)
-        self._finish()
+        await self._finish()
         return self.receipt()
 
     async def _be_gentle(self, stop: Stop) -> None:
@@ -205,10 +204,10 @@ class Descent:
         await account.runner.dead.wait()
         account.close(self.ms)
 
-    def _finish(self) -> None:
-        begin, left = self.ms, len(self.alive)
-        self._living = Outcome.STUCK
-        self._comparison = compare(self._before, photographs(self.regular), excused(self._before, self.regular))
+    async def _finish(self) -> None:
+        begin = self.ms
+        comparison = await compared(self._before, self.regular)
+        self._living, self._comparison, left = Outcome.STUCK, comparison, len(self.alive)
         dead = f"{len(self.accounts) - left} pods without a process"
         self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
 

@@ -1,0 +1,100 @@
+"""Pods that make it hard: by their number of threads, by groups of their own, by names that are none. Root in a pod
+with CAP_SYS_ADMIN may mount the cgroup hierarchies as far as its cgroup namespace reaches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.revoking import PREEMPTED, alive, events, how, regular, revived, run
+from tests.support.rig import Rig, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+AFTERWARDS_S = 0.5
+THREADS = 1000
+ADMIN = {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
+MOUNTS = "mkdir /v1 /v2; mount -t cgroup -o freezer freezer /v1; mount -t cgroup2 unified /v2; trap '' TERM; "
+ODD_GROUPS = r"""
+for name in "$(printf 'a\rb')" "$(printf '\377')" "$(printf 'a\342\200\250b')" 'a b:c' pod-000000000000; do
+  mkdir "/v1/$name" "/v2/$name"; sleep 1000 & echo $! > "/v1/$name/cgroup.procs"; echo $! > "/v2/$name/cgroup.procs"
+done
+"""
+FREEZES = """
+mkdir /v1/cold /v1/cold/colder /v2/cold; sleep 1000 & echo $! > /v1/cold/colder/cgroup.procs
+sleep 1000 & echo $! > /v2/cold/cgroup.procs; echo FROZEN > /v1/cold/freezer.state; echo 1 > /v2/cold/cgroup.freeze
+"""
+HIDES = r"""
+mkdir "$(printf '/v1/a\rb')" "$(printf '/v2/a\rb')"
+echo 1 > "$(printf '/v1/a\rb')/cgroup.procs"; echo 1 > "$(printf '/v2/a\rb')/cgroup.procs"
+"""
+READY = "echo ready; while :; do sleep 1000 & wait; done"
+
+
+def admin(rig: Rig, name: str, script: str, *, revocable: bool) -> dict[str, Any]:
+    return rig.pod(name, revocable=revocable, command=("sh", "-c", f"{MOUNTS}{script}{READY}"), container=ADMIN)
+
+
+def wait_ready(rig: Rig, *names: str) -> None:
+    def ready() -> bool | None:
+        return all("ready" in rig.command("logs", name).stdout for name in names) or None
+
+    assert wait_for(ready, 20), [rig.command("logs", name).stdout for name in names]
+
+
+def test_groups_of_a_pods_own_hide_nothing(rig: Rig, scheduler: Scheduler) -> None:
+    scripts = {"odd": ODD_GROUPS, "cold": FREEZES, "hidden": HIDES}
+    run(
+        rig,
+        scheduler,
+        admin(rig, "web", HIDES, revocable=False),
+        *(admin(rig, name, script, revocable=True) for name, script in scripts.items()),
+    )
+    wait_ready(rig, "web", *scripts)
+    before = regular(rig)
+    victims = [pid for pod in rig.pods() if pod["class"] == "revocable" for pid, _ in rig.processes(pod)]
+    assert len(victims) >= 5 + 2 + 3
+    receipt = rig.json("revoke", "--all", "--grace", "300ms")
+    assert revived(rig, receipt, AFTERWARDS_S) == [] and alive(rig) == []
+    assert not [pid for pid in victims if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert receipt["state"] == "done" and receipt["regular"]["unchanged"] and regular(rig) == before
+    for name in scripts:
+        assert how(scheduler.wait_status(name, "TASK_GONE", 20)) == PREEMPTED
+    assert events(rig, "executor.defect") == events(rig, "pod.defect") == []
+
+
+def test_a_pod_of_a_thousand_threads(rig: Rig, scheduler: Scheduler) -> None:
+    code = (
+        "import threading, time, signal\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "threading.stack_size(65536)\n"
+        f"for _ in range({THREADS}): threading.Thread(target=time.sleep, args=(1000,)).start()\n"
+        "print('ready', flush=True)\n"
+    )
+    names = ("usr", "lib", "lib64", "bin")
+    spec = {
+        "volumes": [{"name": name, "hostPath": {"path": f"/{name}"}} for name in names],
+        "containers": [
+            {
+                "name": "app",
+                "image": "docker.io/library/busybox:test",
+                "command": ["/usr/bin/python3", "-c", code],
+                "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True} for name in names],
+            }
+        ],
+    }
+    run(rig, scheduler, rig.pod("web"), rig.pod("threads", revocable=True, mem=512, spec=spec))
+    wait_ready(rig, "threads")
+    (pid,) = [pid for pod in rig.pods() if pod["name"] == "threads" for pid, _ in rig.processes(pod)]
+    assert psutil.Process(pid).num_threads() == THREADS + 1
+    before = regular(rig)
+    receipt = rig.json("revoke", "--all")
+    assert revived(rig, receipt, AFTERWARDS_S) == [] and receipt["state"] == "done"
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+    assert how(scheduler.wait_status("threads", "TASK_GONE", 20)) == PREEMPTED
+    assert regular(rig) == before
+    print(f"{THREADS} threads: {receipt['time_to_free_ms']} ms")
