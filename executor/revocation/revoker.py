@@ -133,11 +133,12 @@ class Revoker:
             grace_s=request.grace_s,
         )
         try:
-            _prove(descent)
-        except ExecutorError as error:
-            log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(error))
-            self._give(descent, Receipt(request.id, request.reason, State.REFUSED, error=str(error)))
-            raise
+            descent.prove()
+        except Exception as error:
+            refusal = _refusal(error)
+            log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(refusal))
+            self._give(descent, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
+            raise refusal from error
         receipt = await self._descend(descent)
         self._give(descent, receipt)
         if receipt.state is State.STUCK:
@@ -195,13 +196,14 @@ class Revoker:
         return run.receipt or run.descent.receipt()
 
 
-def _prove(descent: Descent) -> None:
-    """Raises ExecutorError: nothing was touched."""
-    try:
-        descent.prove()
-    except OSError as error:  # a CgroupError is one
-        mend = "ask again when the node answers; single tasks can be killed through their scheduler"
-        raise CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", mend=mend) from error
+def _refusal(error: Exception) -> ExecutorError:
+    """What whoever asked is told when the proof fails, for whatever reason: nothing was touched."""
+    if isinstance(error, ExecutorError):
+        return error
+    if not isinstance(error, OSError):  # a CgroupError is one
+        log.error("defect in a revocation", code="executor.defect", trigger="Descent", exc_info=error)
+    mend = "ask again when the node answers; single tasks can be killed through their scheduler"
+    return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", mend=mend)
 
 
 def _check_same(request: Request, known: Request) -> None:
