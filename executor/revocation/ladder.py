@@ -261,7 +261,7 @@ def _kill(cgroup: Cgroup) -> str:
     """One write; who lives on in a v1 hierarchy only, or is frozen there, is the pods' own life cycles' to find."""
     try:
         return KillMethod.KILL_FILE if cgroup.strike() else cgroup.kill().method
-    except CgroupError as error:  # the pods' own life cycles go on killing
+    except OSError as error:  # a CgroupError is one; the pods' own life cycles go on killing
         log.warning("could not kill a subtree", code="revocation.kill_failed", cgroup=cgroup.path, error=str(error))
         return "failed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from cgroups import Hierarchies, Tree
 from executor.config import RevocationSection
 from executor.errors import NotFound, Refused
+from executor.pod.runner import PodRunner
 from executor.pod.urgency import Urgency
 from executor.revocation.announcement import Correspondence
 from executor.revocation.receipt import Receipt, State
@@ -21,12 +23,12 @@ ALL = {"id": "r-1", "select": {"all": True}}
 
 
 class Node:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, pods: Callable[[], list[PodRunner]] = list) -> None:
         (directory / "mesos/pods/revocable").mkdir(parents=True)
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.revoker = Revoker(RevocationSection(), tree, Urgency([], tree.root), list, self._on_receipt)
+        self.revoker = Revoker(RevocationSection(), tree, Urgency([], tree.root), pods, self._on_receipt)
         self.framework = Correspondence(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
 
     def _on_receipt(self, receipt: Receipt) -> None:
@@ -104,6 +106,22 @@ async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node
         assert (answer["error"]["id"], answer["error"]["subject"]) == ("r-2", "task nobody")
     with pytest.raises(NotFound):
         await node.revoker.outcome(node.revoker.take(wanted))
+
+
+async def test_a_defect_in_the_proof_is_a_refusal_and_one_on_the_way_down_is_in_the_receipt(tmp_path: Path) -> None:
+    faults: list[Exception | None] = [RuntimeError("one"), None, RuntimeError("two"), None]
+
+    def pods() -> list[PodRunner]:
+        if fault := faults.pop(0):
+            raise fault
+        return []
+
+    node = Node(tmp_path, pods)
+    refused = await node.message(**ALL)
+    assert refused["error"]["id"] == "r-1" and refused["error"]["message"].endswith("one")
+    assert [receipt.state for receipt in node.given] == [State.REFUSED]
+    told = (await node.message(**ALL))["revocation"]
+    assert told["state"] == "done" and "is not proven" in told["error"] and "two" in told["error"]
 
 
 async def test_who_waits_may_go_and_the_revocation_goes_on(node: Node) -> None:
