@@ -164,7 +164,7 @@ class Descent:
             await asyncio.gather(*(cgroup.wait_unpopulated(wait_s) for cgroup in targets), return_exceptions=True)
             with contextlib.suppress(OSError):  # the pods' own life cycles look again
                 for account in self.accounts:
-                    if account.alive and not account.runner.launching and not account.runner.sandbox.cgroup.populated():
+                    if account.alive and _has_ended(account.runner):
                         account.close(self.ms)
         finally:
             emptied.set()
@@ -255,6 +255,11 @@ class Descent:
             effect=effect,
             duration_ms=round(ms - begin_ms, 1),
         )
+
+
+def _has_ended(runner: PodRunner) -> bool:
+    """Nothing lives in its cgroup or was moved out of it, and nothing can come."""
+    return not (runner.launching or runner.sandbox.cgroup.populated() or runner.containers.strays())
 
 
 def _kill(cgroup: Cgroup) -> str:

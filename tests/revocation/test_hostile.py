@@ -9,8 +9,9 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support import cgroupdirs
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.revoking import PREEMPTED, alive, events, how, regular, revived, run
+from tests.support.revoking import PREEMPTED, STUBBORN, alive, events, how, regular, revived, run
 from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -100,3 +101,25 @@ def test_a_thousand_threads_and_a_storm_of_daemons(rig: Rig, scheduler: Schedule
     assert how(scheduler.wait_status("threads", "TASK_GONE", 20)) == PREEMPTED
     assert regular(rig) == before
     print(f"{THREADS} threads: {receipt['time_to_free_ms']} ms")
+
+
+@pytest.mark.parametrize("grace", ["0s", "300ms"])
+def test_who_was_moved_out_of_the_pods_groups_is_found_all_the_same(rig: Rig, scheduler: Scheduler, grace: str) -> None:
+    """By root on the node, or from a pod that has its /sys/fs/cgroup: in every hierarchy, with a child."""
+    run(rig, scheduler, rig.pod("web"), *(rig.pod(name, revocable=True, command=STUBBORN) for name in ("stray", "b")))
+    (pod,) = [pod for pod in rig.pods() if pod["name"] == "stray"]
+    pids = [pid for pid, _ in rig.processes(pod)]
+    assert len(pids) == 2
+    moved = 0
+    for top in cgroupdirs.roots(rig.agent.cgroups_root):
+        for pid in pids:
+            (top / "cgroup.procs").write_text(str(pid))
+            moved += 1
+    assert moved > 10 and rig.processes(pod) == []
+    before = regular(rig)
+    receipt = rig.json("revoke", "--all", "--grace", grace)
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert receipt["state"] == "done" and {each["outcome"] for each in receipt["victims"]} == {"killed"}
+    for name in ("stray", "b"):
+        assert how(scheduler.wait_status(name, "TASK_GONE", 20)) == PREEMPTED
+    assert regular(rig) == before and events(rig, "pod.leaked") == []
