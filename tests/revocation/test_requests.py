@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.mesos.messages import TERMINAL
-from tests.support.mesos.scheduler import CAPABILITIES, Scheduler
+from tests.support.mesos.scheduler import CAPABILITIES, Scheduler, UnexpectedError
 from tests.support.revoking import PREEMPTED, STUBBORN, events, how, regular, run
 from tests.support.rig import Rig
 
@@ -83,6 +83,36 @@ def test_labels_of_odd_letters_are_compared_whole(rig: Rig, scheduler: Scheduler
     receipt = rig.json("revoke", "--label", "example.com/tier=a.b_c-d", "--label", "empty=")
     assert [victim["tasks"] for victim in receipt["victims"]] == [["low"]]
     assert {pod["name"] for pod in rig.pods()} >= {"web", "other"}
+
+
+def launch_as(rig: Rig, scheduler: Scheduler, role: str, *tasks: dict[str, Any]) -> None:
+    """All into one executor, which the master allows; what is offered to other roles is given back until it comes."""
+    for _ in range(10):
+        try:
+            scheduler.launch(list(tasks), rig.executor(), role=role, timeout_s=2)
+            break
+        except UnexpectedError:
+            scheduler.accept([offer["id"]["value"] for offer in scheduler.offers()], [], refuse_s=3)
+    for task in tasks:
+        scheduler.wait_status(task["name"], "TASK_RUNNING", 30)
+
+
+def test_a_role_is_not_another_one_that_begins_like_it(rig: Rig) -> None:
+    with rig.scheduler(name="roles", roles=("a", "ab", "a/b")) as scheduler:
+        for role, name in (("a", "top"), ("ab", "like"), ("a/b", "below")):
+            launch_as(rig, scheduler, role, rig.pod(name, revocable=True), rig.pod(f"{name}-web"))
+        assert len({pod["cgroup"].partition("/pods/")[0] for pod in rig.pods()}) == 1, "one executor"
+        before = {pod["name"]: rig.processes(pod) for pod in rig.pods()}
+        assert [each["tasks"] for each in rig.json("revoke", "--role", "b")["victims"]] == []
+        for role, expected in (("a", {"top", "below"}), ("ab", {"like"})):
+            receipt = rig.json("revoke", "--role", role)
+            assert {task for victim in receipt["victims"] for task in victim["tasks"]} == expected
+            assert receipt["state"] == "done" and receipt["regular"]["pods"] == 3 and receipt["regular"]["unchanged"]
+            for name in expected:
+                assert how(scheduler.wait_status(name, "TASK_GONE", 20)) == PREEMPTED
+                del before[name]
+            assert {pod["name"]: rig.processes(pod) for pod in rig.pods() if pod["name"] in before} == before
+    assert not any((leaks := rig.wait_clean()).values()), leaks
 
 
 def test_messages_that_come_twice_and_in_any_order(rig: Rig, scheduler: Scheduler) -> None:
