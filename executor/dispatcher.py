@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from executor import statuses, views
+from executor import statuses, usage, views
 from executor.errors import ExecutorError, InvalidTask
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
@@ -218,7 +218,7 @@ class Dispatcher:
             self.revoker.reason(revocation),
             grace_s,
             runner.spec.resources.cpus,
-            runner.used_bytes,
+            usage.freed_bytes(runner),
         )
 
     def _send(self, report: Report, infos: Any = (), labels: statuses.Labels | None = None) -> None:

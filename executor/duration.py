@@ -29,15 +29,22 @@ def seconds(value: object, *, subject: str) -> float:
     `subject`.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        total = float(value)
+        total = _number(value)
     elif isinstance(value, str) and (text := value.strip()):
         total = _parse(text)
     else:
         total = math.nan
     if not math.isfinite(total) or total < 0:
         mend = 'write seconds as a number, or a length such as "500ms", "5s" or "1m30s"'
-        raise InvalidInput(f"{value!r} is not a length of time", subject=subject, mend=mend)
+        raise InvalidInput(f"{repr(value)[:80]} is not a length of time", subject=subject, mend=mend)
     return total
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number may have any length
+        return math.inf
 
 
 def _parse(text: str) -> float:

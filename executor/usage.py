@@ -82,3 +82,12 @@ def _pressure(group: Cgroup, resource: Resource) -> dict[str, Any] | None:
 
 def _stall(stall: Stall) -> dict[str, Any]:
     return {"avg10": stall.avg10, "avg60": stall.avg60, "avg300": stall.avg300, "total_usec": stall.total_usec}
+
+
+def freed_bytes(runner: PodRunner) -> int:
+    """What a pod's end has given back: in use before it, less what is in use still, for files may stay in memory."""
+    try:
+        left_bytes = runner.sandbox.cgroup.memory_bytes() or 0
+    except CgroupError:
+        left_bytes = 0
+    return max(0, runner.used_bytes - left_bytes)

@@ -49,7 +49,7 @@ def _exit(receipt: dict[str, Any]) -> Exit:
     if receipt["state"] == "refused":
         return Exit.REFUSED
     spared = receipt.get("regular", {}).get("unchanged", True)
-    return Exit.FAILURE if receipt["state"] == "stuck" or not spared else Exit.OK
+    return Exit.FAILURE if receipt["state"] == "stuck" or receipt.get("error") or not spared else Exit.OK
 
 
 def _show(receipt: dict[str, Any]) -> None:

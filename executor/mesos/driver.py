@@ -84,7 +84,8 @@ class Driver:
     def update(self, status: dict[str, Any]) -> None:
         """Sends a TaskStatus (see status.status), now or when the agent is back; never blocks.
 
-        Adds uuid, timestamp, source and the ids of executor and agent, to a copy. Raises TypeError if it is not JSON.
+        Adds uuid, timestamp, source and the ids of executor and agent, to a copy. Half a surrogate pair, of which the
+        agent refuses the whole update, becomes a question mark. Raises TypeError if it is not JSON.
         """
         complete = {
             "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
@@ -94,7 +95,7 @@ class Driver:
             "executor_id": {"value": self._environment.executor_id},
             "agent_id": {"value": self._environment.agent_id},
         }
-        self._outbox.put_update(json.loads(json.dumps(complete)))
+        self._outbox.put_update(json.loads(json.dumps(complete, ensure_ascii=False).encode(errors="replace")))
 
     def message(self, data: bytes) -> None:
         """Sends a message to the framework when the agent takes it; Mesos itself may lose it. Never blocks."""

@@ -19,7 +19,7 @@ from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
-from executor.pod import hooks
+from executor.pod import hooks, leaders
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.tasks import patiently, to_the_end
 
@@ -159,6 +159,28 @@ class Containers:
                 await self._node.containerd.tasks.kill(made.id, signal.SIGKILL, all=True)
             except ExecutorError as error:
                 log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=str(error))
+
+    def strays(self) -> list[int]:
+        """The first processes that live on: asked when the pod's cgroup has none, those that were moved out of it."""
+        return [pid for pid in self._living() if not leaders.is_ending(pid)]
+
+    async def end(self, timeout_s: float) -> list[int]:
+        """SIGKILL to the first processes, wherever they are, and with them to all that is in their pid namespaces.
+        Returns those that live after `timeout_s`.
+        """
+        living = self._living()
+        for pidfd in living.values():
+            leaders.kill(pidfd)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                for pidfd in living.values():
+                    await leaders.ended(pidfd)
+        return sorted(self._living())
+
+    def _living(self) -> dict[int, int]:
+        """The first processes that have not ended, with their pidfds."""
+        held = {made.pid: made.pidfd for made in self._made.values() if made.pidfd is not None}
+        return {pid: pidfd for pid, pidfd in held.items() if not leaders.has_ended(pidfd)}
 
     def pid(self, name: str) -> int | None:
         """Of the first process of the container as it is now; None while there is none."""

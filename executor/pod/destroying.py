@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,27 +18,30 @@ AGAIN_S = 0.5
 async def until_dead(
     cgroup: Cgroup,
     under_way: Callable[[], Collection[asyncio.Task[None]]],
+    end: Callable[[float], Awaitable[Collection[int]]],
     stuck: Callable[[tuple[int, ...]], None],
     *,
     stuck_after_s: float,
     log: Logger,
 ) -> None:
-    """Returns once no start is `under_way` and no process lives in `cgroup`, however long that takes.
+    """Returns once no start is `under_way`, no process lives in `cgroup`, and `end` finds none that was moved out of
+    it, however long that takes.
 
     After `stuck_after_s` the survivors are told once to `stuck`, and looked for in every hierarchy from then on.
     """
     begin = time.monotonic()
     told = False
+    strays: Collection[int] = ()
     while True:
         starts = under_way()
         empty = await _strike(cgroup, everywhere=told, log=log)
         if starts:
             await asyncio.wait(starts, timeout=AGAIN_S)
-        elif empty:
+        elif empty and not (strays := await end(AGAIN_S)):
             return
         if not told and time.monotonic() - begin > stuck_after_s:
             told = True
-            pids = _survivors(cgroup)
+            pids = tuple(sorted({*_survivors(cgroup), *strays}))
             log.error("the pod does not die", code="pod.stuck", pids=list(pids))
             stuck(pids)
 

@@ -279,6 +279,7 @@ class PodRunner:
         await destroying.until_dead(
             self.sandbox.cgroup,
             self._under_way,
+            self.containers.end,
             lambda pids: self.post(Stuck(pids)),
             stuck_after_s=self._node.config.revocation.stuck_after_s,
             log=self.log,

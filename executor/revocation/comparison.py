@@ -16,8 +16,8 @@ from executor.names import PodId
 
 class Process(NamedTuple):
     pid: int
-    started: float
-    """Seconds since the epoch."""
+    started: int
+    """Clock ticks since the kernel's boot."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Comparison:
     """One text for each pod that lost the first process of a container."""
     ended: tuple[int, ...]
     """Other processes of regular pods that ended meanwhile, and first ones that had a reason of their own."""
+    lost: tuple[int, ...] = ()
+    """The first processes behind `changed`."""
 
     @property
     def unchanged(self) -> bool:
@@ -50,13 +52,15 @@ def compare(
     """What of `before` is missing in `after`. The `excused` pids ended for a reason of their own."""
     changed: list[str] = []
     ended: list[int] = []
+    unexplained: list[int] = []
     for pod, old in before.items():
         new = after.get(pod, PodProcesses(pod, frozenset(), frozenset()))
         alive = new.first | new.others
         lost = sorted(process.pid for process in old.first - alive)
         ended += [pid for pid in lost if pid in excused]
-        if taken := [str(pid) for pid in lost if pid not in excused]:
-            changed.append(f"{pod} lost {', '.join(taken)}")
+        if taken := [pid for pid in lost if pid not in excused]:
+            changed.append(f"{pod} lost {', '.join(map(str, taken))}")
+            unexplained += taken
         ended += [process.pid for process in old.others - alive]
     count = sum(len(old.first) + len(old.others) for old in before.values())
-    return Comparison(len(before), count, tuple(sorted(changed)), tuple(sorted(ended)))
+    return Comparison(len(before), count, tuple(sorted(changed)), tuple(sorted(ended)), tuple(unexplained))

@@ -31,8 +31,8 @@ from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
 from executor.revocation.account import Account
 from executor.revocation.candidates import candidates
-from executor.revocation.comparison import Comparison, compare
-from executor.revocation.proof import excused, photographs, prove
+from executor.revocation.comparison import Comparison
+from executor.revocation.proof import compared, prove
 from executor.revocation.receipt import Left, Outcome, Receipt, State, Step
 from executor.revocation.request import Request, Select
 from executor.revocation.selection import select
@@ -90,8 +90,7 @@ class Descent:
         chosen = select(self.request, candidates(self.request, living.values()))
         victims = [living[each.pod] for each in chosen]
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
-        prove(victims, self.regular, self._tree)
-        self._before = photographs(self.regular)
+        self._before = prove(victims, self.regular, self._tree)
         self.accounts = [Account(runner) for runner in victims]
         regular = f"{len(self.regular)} regular pods lie outside"
         self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}")
@@ -111,7 +110,7 @@ class Descent:
                 if not await self._ended(late_s) and len(self.alive) < len(self.accounts):
                     told(self.receipt())
                 await self._ended(self._stuck_after_s - late_s)
-        self._finish()
+        await self._finish()
         return self.receipt()
 
     async def _be_gentle(self, stop: Stop) -> None:
@@ -165,7 +164,7 @@ class Descent:
             await asyncio.gather(*(cgroup.wait_unpopulated(wait_s) for cgroup in targets), return_exceptions=True)
             with contextlib.suppress(OSError):  # the pods' own life cycles look again
                 for account in self.accounts:
-                    if account.alive and not account.runner.launching and not account.runner.sandbox.cgroup.populated():
+                    if account.alive and _has_ended(account.runner):
                         account.close(self.ms)
         finally:
             emptied.set()
@@ -205,10 +204,10 @@ class Descent:
         await account.runner.dead.wait()
         account.close(self.ms)
 
-    def _finish(self) -> None:
-        begin, left = self.ms, len(self.alive)
-        self._living = Outcome.STUCK
-        self._comparison = compare(self._before, photographs(self.regular), excused(self._before, self.regular))
+    async def _finish(self) -> None:
+        begin = self.ms
+        comparison = await compared(self._before, self.regular)
+        self._living, self._comparison, left = Outcome.STUCK, comparison, len(self.alive)
         dead = f"{len(self.accounts) - left} pods without a process"
         self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
 
@@ -258,11 +257,16 @@ class Descent:
         )
 
 
+def _has_ended(runner: PodRunner) -> bool:
+    """Nothing lives in its cgroup or was moved out of it, and nothing can come."""
+    return not (runner.launching or runner.sandbox.cgroup.populated() or runner.containers.strays())
+
+
 def _kill(cgroup: Cgroup) -> str:
     """One write; who lives on in a v1 hierarchy only, or is frozen there, is the pods' own life cycles' to find."""
     try:
         return KillMethod.KILL_FILE if cgroup.strike() else cgroup.kill().method
-    except CgroupError as error:  # the pods' own life cycles go on killing
+    except OSError as error:  # a CgroupError is one; the pods' own life cycles go on killing
         log.warning("could not kill a subtree", code="revocation.kill_failed", cgroup=cgroup.path, error=str(error))
         return "failed"
 

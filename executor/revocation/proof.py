@@ -1,46 +1,65 @@
 """Proof that a revocation spares every regular pod: where the victims lie, and what ran before and after.
 
-Start times are what psutil reads from /proc/<pid>/stat.
+A start time is the one in /proc/<pid>/stat, in the kernel's own ticks since its boot: a time of day would move when
+the node's clock is set, and with it every process would look like another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
-from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
-from executor.revocation.comparison import PodProcesses, Process
+from executor.revocation.comparison import Comparison, PodProcesses, Process, compare
 
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.pod.runner import PodRunner
 
 
-def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree) -> None:
-    """Look at the cgroups as they are, and at where the kernel has the processes. Raises Refused."""
+WORD_S = 2.0
+"""How long it is waited for containerd's word of a regular container that ended meanwhile; it comes within 10 ms."""
+_AGAIN_S = 0.01
+
+
+def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree) -> dict[PodId, PodProcesses]:
+    """Look at the cgroups as they are, and at where the kernel has the processes. Returns what the regular pods run.
+    Raises Refused.
+    """
     below = [pod for _, pod in tree.walk(PodClass.REVOCABLE)]
     check_placement({runner.id: runner.spec.pod_class for runner in victims}, below, (each.id for each in regular))
+    before = photographs(regular)
     for runner in regular:
-        check_processes(runner.id, runner.containers.pids(), tree.subtree(PodClass.REVOCABLE).path)
+        seen = before[runner.id].first | before[runner.id].others
+        pids = {process.pid for process in seen} | set(runner.containers.pids())
+        check_processes(runner.id, sorted(pids), tree.subtree(PodClass.REVOCABLE).path)
+    return before
 
 
-def check_processes(pod: PodId, first: Iterable[int], revocable: str) -> None:
-    """Nobody has moved a regular pod's containers to where a revocation kills. Raises Refused."""
-    for pid in first:
-        try:
-            paths = Membership.of(pid).paths.values()
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
-        if any(f"{path}/".startswith(f"{revocable}/") for path in paths):
+def check_processes(pod: PodId, pids: Iterable[int], revocable: str) -> None:
+    """Nobody has moved what a regular pod runs to where a revocation kills. Raises Refused."""
+    for pid in pids:
+        if any(f"{path}/".startswith(f"{revocable}/") for path in _groups(pid)):
             raise Refused(
                 f"is regular but its process {pid} is in the revocable subtree, so nothing there is killed",
                 subject=str(pod),
                 mend="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
             )
+
+
+def _groups(pid: int) -> Iterator[str]:
+    """The paths in /proc/<pid>/cgroup (cgroups(7)); none of a process that has ended. A pod that may make groups may
+    give them any name but one with a line feed.
+    """
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in os.fsdecode(Path(f"/proc/{pid}/cgroup").read_bytes()).split("\n"):
+            yield line.split(":", 2)[-1]
 
 
 def check_placement(
@@ -64,10 +83,28 @@ def check_placement(
 
 def photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
     """The processes of these pods now."""
-    return {
-        runner.id: photograph(runner.id, runner.containers.pids(), runner.sandbox.cgroup.witnessed())
-        for runner in regular
-    }
+    return {runner.id: photograph(runner.id, running(runner), runner.sandbox.cgroup.witnessed()) for runner in regular}
+
+
+def running(runner: PodRunner) -> list[int]:
+    """The first process of each container that runs, as far as its life cycle knows. One that is being started is
+    runc's yet, and may fail or be over before it is known.
+    """
+    return [status.pid for status in runner.pod.containers.values() if status.pid is not None]
+
+
+async def compared(before: Mapping[PodId, PodProcesses], regular: Sequence[PodRunner]) -> Comparison:
+    """What ran `before` and what runs now. How a process ended is known once containerd has told of it: where one is
+    missing of which that is not known yet, its word is waited for, WORD_S at most.
+    """
+    after = photographs(regular)
+    deadline = time.monotonic() + WORD_S
+    while True:
+        found = compare(before, after, excused(before, regular))
+        untold = {pid for runner in regular for pid in running(runner)} & set(found.lost)
+        if not untold or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(_AGAIN_S)
 
 
 def excused(before: Mapping[PodId, PodProcesses], regular: Iterable[PodRunner]) -> set[int]:
@@ -92,7 +129,13 @@ def processes(pids: Iterable[int]) -> frozenset[Process]:
     found = set()
     for pid in pids:
         try:
-            found.add(Process(pid, psutil.Process(pid).create_time()))
-        except psutil.NoSuchProcess:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
             continue
+        found.add(Process(pid, start_ticks(stat)))
     return frozenset(found)
+
+
+def start_ticks(stat: bytes) -> int:
+    """From the content of /proc/<pid>/stat (proc_pid_stat(5)): the 22nd field; the 2nd may contain anything."""
+    return int(stat.rpartition(b")")[2].split()[19])

@@ -12,7 +12,9 @@ Exactly one of `select` and `reclaim` is there. `select` has exactly one of `all
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,9 @@ from executor.errors import InvalidInput, InvalidRequest
 from executor.names import RevocationId, Role, TaskId
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+GRACE_MAX_S = 366 * 86400.0
+"""What nobody waits for; and the notice tells of a date, which must be one."""
+_NAME_MAX_BYTES = 255
 _KEYS = ("id", "reason", "select", "reclaim", "grace", "deadline", "dry_run")
 
 
@@ -63,7 +68,7 @@ def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request
             mend="use up to 128 letters, digits and _.:-, beginning with a letter or digit",
         )
     reason = fields.get("reason", "")
-    if not isinstance(reason, str) or len(reason) > 1024:
+    if not isinstance(reason, str) or len(reason) > 1024 or any(map(_is_half_a_pair, reason)):
         raise InvalidRequest("must be a text of at most 1024 characters", subject="revoke.reason")
     grace_s = _seconds(fields.get("grace", default_grace_s), "revoke.grace")
     if "deadline" in fields:
@@ -102,10 +107,21 @@ def _select(fields: Mapping[str, Any]) -> Select:
     if key == "tasks":
         return Select(tasks=tuple(map(TaskId, value)))
     for role in value:
-        if role != "*" and not all(part and part not in (".", "..", "*") for part in role.split("/")):
+        if role != "*" and not all(map(_can_be_named, role.split("/"))):
             mend = 'write it as "eng/dev", or "*"'
             raise InvalidRequest(f"{repr(role)[:80]} is no Mesos role", subject=subject, mend=mend)
     return Select(roles=tuple(map(Role, value)))
+
+
+def _is_half_a_pair(letter: str) -> bool:
+    """Of surrogates: JSON can carry one, but it is no text, and no agent takes it."""
+    return "\ud800" <= letter <= "\udfff"
+
+
+def _can_be_named(part: str) -> bool:
+    """Whether it can be a part of a role: each is a directory of cgroups."""
+    odd = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in part)
+    return not odd and part not in ("", ".", "..", "*") and len(part.encode()) < _NAME_MAX_BYTES
 
 
 def _reclaim(fields: Mapping[str, Any]) -> Reclaim:
@@ -115,7 +131,7 @@ def _reclaim(fields: Mapping[str, Any]) -> Reclaim:
             raise InvalidRequest("must be a number above 0", subject=f"revoke.reclaim.{key}")
     if not fields:
         raise InvalidRequest("at least one of cpus and mem (bytes) must be there", subject="revoke.reclaim")
-    return Reclaim(cpus=float(fields.get("cpus", 0.0)), mem_bytes=int(fields.get("mem", 0)))
+    return Reclaim(cpus=float(fields.get("cpus", 0.0)), mem_bytes=math.ceil(fields.get("mem", 0)))
 
 
 def _mapping(value: object, subject: str) -> Mapping[str, Any]:
@@ -134,6 +150,9 @@ def _known(fields: Mapping[str, Any], known: tuple[str, ...], subject: str) -> N
 
 def _seconds(value: object, subject: str) -> float:
     try:
-        return seconds(value, subject=subject)
+        length_s = seconds(value, subject=subject)
     except InvalidInput as error:
         raise InvalidRequest(error.message, subject=error.subject, mend=error.mend) from error
+    if length_s > GRACE_MAX_S:
+        raise InvalidRequest(f"must be no more than {GRACE_MAX_S / 86400:g} days", subject=subject)
+    return length_s

@@ -8,15 +8,17 @@ once. Stuck victims are retried for as long as they live (by their own life cycl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from executor.errors import ExecutorError, NotFound, Refused
+from executor.errors import CgroupFailure, ExecutorError, NotFound, Refused
 from executor.log import get_logger
 from executor.names import RevocationId
+from executor.pod.model import Stop, StopCause
 from executor.revocation import request as requests
 from executor.revocation.ladder import Descent
 from executor.revocation.receipt import Receipt, State
@@ -44,8 +46,9 @@ class _Run:
 
     @property
     def harmless(self) -> bool:
-        """Nothing was touched: the same id may be used for the real thing, or tried again."""
-        return self.receipt is not None and self.receipt.state in (State.DRY_RUN, State.REFUSED)
+        """Nothing was touched, or will be: the same id may be used for the real thing, or tried again."""
+        refused = self.receipt is not None and self.receipt.state is State.REFUSED
+        return self.descent.request.dry_run or refused
 
 
 class Taken(NamedTuple):
@@ -106,8 +109,11 @@ class Revoker:
         return run.receipt if run is not None and run.task is taken.task and run.receipt is not None else receipt
 
     def _forget_oldest(self) -> None:
-        """A run holds its pods; one that is still under way is never forgotten."""
-        for identity in [identity for identity, run in self._runs.items() if run.task.done()]:
+        """A run holds its pods; one that is still under way is never forgotten, and one that has ended pods only after
+        those that touched nothing: a framework that asks for dry runs again and again must not make its revocation new.
+        """
+        over = sorted((run for run in self._runs.items() if run[1].task.done()), key=lambda run: not run[1].harmless)
+        for identity, _ in over:
             if len(self._runs) <= REMEMBERED:
                 return
             del self._runs[identity]
@@ -128,17 +134,35 @@ class Revoker:
         )
         try:
             descent.prove()
-        except ExecutorError as error:
-            log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(error))
-            self._give(Receipt(request.id, request.reason, State.REFUSED, error=str(error)))
-            raise
-        receipt = await descent.descend(self._on_receipt)
-        self._give(receipt)
+        except Exception as error:
+            refusal = _refusal(error)
+            log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(refusal))
+            self._give(descent, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
+            raise refusal from error
+        receipt = await self._descend(descent)
+        self._give(descent, receipt)
         if receipt.state is State.STUCK:
             follower = asyncio.ensure_future(self._follow(descent))
             self._followers.add(follower)
             follower.add_done_callback(self._followers.discard)
         return receipt
+
+    async def _descend(self, descent: Descent) -> Receipt:
+        """Always a receipt. Whatever fails on the way down, what was borrowed does not stay with the victims: the
+        life cycle of each ends it.
+        """
+        try:
+            return await descent.descend(self._on_receipt)
+        except Exception as error:
+            identity = descent.request.id
+            log.exception("defect in a revocation", code="executor.defect", trigger="Descent", revocation=identity)
+            for runner in descent.alive:
+                runner.post(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._config.stuck_after_s):
+                    await descent.all_ended()
+            state = State.STUCK if descent.alive else State.DONE
+            return replace(descent.receipt(), state=state, error=f"is not proven: {type(error).__name__}: {error}")
 
     async def _follow(self, descent: Descent) -> None:
         """After the receipt of a revocation with stuck victims: the last step, and word of their end."""
@@ -146,10 +170,11 @@ class Revoker:
             self._shut_down(f"revocation {descent.request.id} has victims that do not die")
         await descent.all_ended()
         log.info("victims that were stuck have ended", code="revocation.unstuck", revocation=descent.request.id)
-        self._give(descent.receipt())
+        self._give(descent, descent.receipt())
 
-    def _give(self, receipt: Receipt) -> None:
-        if (run := self._runs.get(receipt.id)) is not None:
+    def _give(self, descent: Descent, receipt: Receipt) -> None:
+        run = self._runs.get(receipt.id)
+        if run is not None and run.descent is descent:
             run.receipt = receipt
         self._on_receipt(receipt)
 
@@ -169,6 +194,16 @@ class Revoker:
             mend = "mesos-pod-executor events --code revocation lists them"
             raise NotFound("no such revocation in this executor", subject=f"revocation {identity}", mend=mend)
         return run.receipt or run.descent.receipt()
+
+
+def _refusal(error: Exception) -> ExecutorError:
+    """What whoever asked is told when the proof fails, for whatever reason: nothing was touched."""
+    if isinstance(error, ExecutorError):
+        return error
+    if not isinstance(error, OSError):  # a CgroupError is one
+        log.error("defect in a revocation", code="executor.defect", trigger="Descent", exc_info=error)
+    mend = "ask again when the node answers; single tasks can be killed through their scheduler"
+    return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", mend=mend)
 
 
 def _check_same(request: Request, known: Request) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import STUBBORN, events, regular, run
-from tests.support.rig import Rig
+from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -52,6 +52,21 @@ def test_each_rung_is_taken_and_told(rig: Rig, scheduler: Scheduler) -> None:
     assert receipt["left"]["pods"] == 0 and receipt["left"]["cpus"] == 0
     assert receipt["regular"]["unchanged"] and regular(rig) == before
     assert events(rig, "revocation.receipt")[-1]["revocation"] == "rungs"
+
+
+def test_memory_that_stays_in_use_is_not_called_free(rig: Rig, scheduler: Scheduler) -> None:
+    """The files that a pod wrote stay in memory for a while, charged to the revocable class."""
+    write = ("sh", "-c", "head -c 30000000 /dev/zero > /written; echo ready; trap 'exit 0' TERM; sleep 1000 & wait")
+    hold = ("sh", "-c", HOLDS_20_MB)
+    run(rig, scheduler, rig.pod("web"), rig.pod("files", revocable=True, mem=64, command=write))
+    run(rig, scheduler, rig.pod("heap", revocable=True, mem=64, command=hold))
+    assert wait_for(lambda: "ready" in output(rig, scheduler, "files") or None, 20)
+    victims = by_task(rig.json("revoke", "--all", "--grace", "500ms"))
+    for task, least, most in (("files", 0, 10 << 20), ("heap", 15 << 20, 40 << 20)):
+        status = scheduler.wait_status(task, "TASK_GONE", 20)
+        labels = {label["key"]: label["value"] for label in status.raw["labels"]["labels"]}
+        assert least <= victims[task]["mem_bytes"] < most
+        assert least <= int(labels["revocation.freed.mem_bytes"]) < most
 
 
 def test_a_pod_reads_its_notice_when_it_is_asked_to_end(rig: Rig, scheduler: Scheduler) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
@@ -20,13 +21,21 @@ Pods = dict[str, dict[str, Any]]
 
 
 @contextmanager
-def moved_process(pods: Pods) -> Iterator[str]:
+def moved_process(pods: Pods, pid: str = "") -> Iterator[str]:
     """The regular pod's first process, in the revocable one's cgroup, in the hierarchy in which revocations kill."""
-    pid = str(pods["web"]["containers"][0]["pid"])
+    pid = pid or str(pods["web"]["containers"][0]["pid"])
     home = UNIFIED / Path(f"/proc/{pid}/cgroup").read_text().rpartition("0::/")[2].strip()
     (UNIFIED / pods["batch"]["cgroup"].lstrip("/") / "cgroup.procs").write_text(pid)
     yield f"its process {pid}"
     (home / "cgroup.procs").write_text(pid)
+
+
+@contextmanager
+def moved_child(pods: Pods) -> Iterator[str]:
+    """The same with another process of the regular pod."""
+    (child,) = psutil.Process(pods["web"]["containers"][0]["pid"]).children()
+    with moved_process(pods, str(child.pid)) as words:
+        yield words
 
 
 @contextmanager
@@ -39,7 +48,7 @@ def misplaced_group(pods: Pods) -> Iterator[str]:
     stray.rmdir()
 
 
-@pytest.mark.parametrize("fault", [moved_process, misplaced_group])
+@pytest.mark.parametrize("fault", [moved_process, moved_child, misplaced_group])
 def test_nothing_is_killed_while_something_regular_is_in_reach(rig: Rig, scheduler: Scheduler, fault: Any) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("batch", revocable=True))
     pods = {pod["name"]: pod for pod in rig.pods()}

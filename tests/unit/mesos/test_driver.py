@@ -234,3 +234,12 @@ async def test_a_refusal_ends_the_wait_of_drained() -> None:
         await driver.next(events.Subscribed)
         driver.update()
         assert await driver.driver.drained(5.0)
+
+
+async def test_what_is_no_text_does_not_cost_the_whole_update() -> None:
+    """The agent refuses a body with half a surrogate pair, and a refused update is dropped."""
+    async with ScriptedAgent() as agent, driving(agent) as driver:
+        await agent.subscribed()
+        await driver.next(events.Subscribed)
+        driver.update(message="half a \ud83d, a whole \U0001f600")
+        assert (await agent.call()).status["message"] == "half a ?, a whole \U0001f600"

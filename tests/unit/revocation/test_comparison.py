@@ -6,7 +6,7 @@ from executor.names import PodId
 from executor.revocation.comparison import PodProcesses, Process, compare
 
 WEB, DB = PodId("pod-1"), PodId("pod-2")
-HEAD, CHILD, OTHER = Process(10, 1.0), Process(11, 2.0), Process(20, 1.0)
+HEAD, CHILD, OTHER = Process(10, 1), Process(11, 2), Process(20, 1)
 BEFORE = {
     WEB: PodProcesses(WEB, frozenset({HEAD}), frozenset({CHILD})),
     DB: PodProcesses(DB, frozenset({OTHER}), frozenset()),
@@ -30,7 +30,7 @@ def test_a_lost_first_process_is_a_change_and_another_one_is_named() -> None:
 
 
 def test_the_same_pid_with_another_start_is_another_process() -> None:
-    again = {**after(OTHER), WEB: PodProcesses(WEB, frozenset({Process(10, 9.0)}), frozenset({CHILD}))}
+    again = {**after(OTHER), WEB: PodProcesses(WEB, frozenset({Process(10, 9)}), frozenset({CHILD}))}
     assert compare(BEFORE, again).changed == ("pod-1 lost 10",)
 
 
@@ -38,7 +38,7 @@ def test_what_ended_for_its_own_reason_is_no_change_but_named() -> None:
     found = compare(BEFORE, after(OTHER), excused={HEAD.pid})
     assert found.unchanged and found.ended == (10, 11)
     assert compare(BEFORE, after(), excused={HEAD.pid}).changed == ("pod-2 lost 20",)
-    second = Process(12, 1.0)
+    second = Process(12, 1)
     both = {WEB: PodProcesses(WEB, frozenset({HEAD, second}), frozenset())}
     assert compare(both, {}, excused={HEAD.pid}).changed == ("pod-1 lost 12",), "its sibling's reason is not its own"
 

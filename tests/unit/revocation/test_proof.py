@@ -11,7 +11,7 @@ import pytest
 from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
-from executor.revocation.proof import check_placement, check_processes, photograph
+from executor.revocation.proof import check_placement, check_processes, photograph, start_ticks
 
 WEB, BATCH = PodId("pod-000000000001"), PodId("pod-000000000002")
 
@@ -50,3 +50,9 @@ def test_a_photograph_has_the_living_with_their_start_times() -> None:
     assert [process.pid for process in picture.first] == [os.getpid()]
     assert {process.pid for process in picture.others} == {os.getppid()}
     assert all(process.started > 0 for process in picture.first | picture.others)
+
+
+def test_a_start_time_is_read_whatever_the_process_calls_itself() -> None:
+    fields = " ".join(str(number) for number in range(4, 53))
+    for name in (b"sh", b"a) R 1 2 (b", b"\xff\r"):
+        assert start_ticks(b"7 (" + name + b") S " + fields.encode() + b"\n") == 22

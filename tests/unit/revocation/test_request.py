@@ -36,6 +36,7 @@ def test_each_way_to_select(select: dict[str, Any], expected: Select) -> None:
 
 def test_a_reclaim_names_amounts() -> None:
     assert take({"reclaim": {"cpus": 2.5, "mem": 1 << 30}}).want == Reclaim(2.5, 1 << 30)
+    assert take({"reclaim": {"mem": 0.5}}).want == Reclaim(0, 1), "enough, never less"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,12 @@ def test_the_grace_is_a_length_of_time_and_never_exceeds_the_deadline(
         ({"select": {"tasks": [1]}}, "revoke.select.tasks"),
         ({"select": {"roles": ["eng/"]}}, "revoke.select.roles"),
         ({"select": {"roles": ["eng", "../x"]}}, "revoke.select.roles"),
+        ({"select": {"roles": ["eng", "a\0b"]}}, "revoke.select.roles"),
+        ({"select": {"roles": ["eng", "\ud800"]}}, "revoke.select.roles"),
+        ({"select": {"roles": ["eng", "x" * 256]}}, "revoke.select.roles"),
+        ({"reclaim": {"cpus": -1}}, "revoke.reclaim.cpus"),
+        ({"reclaim": {"cpus": 10**400}}, "revoke.reclaim.cpus"),
+        ({"reclaim": {"mem": float("inf")}}, "revoke.reclaim.mem"),
         ({"select": {"labels": {}}}, "revoke.select.labels"),
         ({"select": {"labels": {"a": 1}}}, "revoke.select.labels"),
         ({"reclaim": {}}, "revoke.reclaim"),
@@ -73,8 +80,14 @@ def test_the_grace_is_a_length_of_time_and_never_exceeds_the_deadline(
         ({"select": {"all": True}, "id": "../x"}, "revoke.id"),
         ({"select": {"all": True}, "id": 7}, "revoke.id"),
         ({"select": {"all": True}, "reason": 7}, "revoke.reason"),
+        ({"select": {"all": True}, "reason": "\ud83d"}, "revoke.reason"),
         ({"select": {"all": True}, "grace": -1}, "revoke.grace"),
         ({"select": {"all": True}, "grace": "soon"}, "revoke.grace"),
+        ({"select": {"all": True}, "grace": float("inf")}, "revoke.grace"),
+        ({"select": {"all": True}, "grace": 10**400}, "revoke.grace"),
+        ({"select": {"all": True}, "grace": f"{10**400}s"}, "revoke.grace"),
+        ({"select": {"all": True}, "grace": 1e12}, "revoke.grace"),
+        ({"select": {"all": True}, "deadline": "367days"}, "revoke.deadline"),
         ({"select": {"all": True}, "deadline": None}, "revoke.deadline"),
         ({"select": {"all": True}, "dry_run": "yes"}, "revoke.dry_run"),
     ],

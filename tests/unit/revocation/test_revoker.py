@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,22 @@ import pytest
 from cgroups import Hierarchies, Tree
 from executor.config import RevocationSection
 from executor.errors import NotFound, Refused
+from executor.pod.runner import PodRunner
 from executor.pod.urgency import Urgency
 from executor.revocation.announcement import Correspondence
 from executor.revocation.receipt import Receipt, State
-from executor.revocation.revoker import Revoker
+from executor.revocation.revoker import REMEMBERED, Revoker
 
 ALL = {"id": "r-1", "select": {"all": True}}
 
 
 class Node:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, pods: Callable[[], list[PodRunner]] = list) -> None:
         (directory / "mesos/pods/revocable").mkdir(parents=True)
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.revoker = Revoker(RevocationSection(), tree, Urgency([], tree.root), list, self._on_receipt)
+        self.revoker = Revoker(RevocationSection(), tree, Urgency([], tree.root), pods, self._on_receipt)
         self.framework = Correspondence(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
 
     def _on_receipt(self, receipt: Receipt) -> None:
@@ -82,6 +84,21 @@ async def test_a_dry_run_is_answered_and_its_id_may_be_used_for_the_real_thing(n
     assert (await node.message(**ALL))["revocation"]["state"] == "done"
 
 
+async def test_the_real_thing_does_not_wait_for_its_dry_run(node: Node) -> None:
+    """Both are there before either has begun."""
+    dry, real = node.revoker.take({**ALL, "dry_run": True}), node.revoker.take(ALL)
+    assert (await node.revoker.outcome(dry)).state is State.DRY_RUN
+    assert (await node.revoker.outcome(real)).state is State.DONE
+    assert node.revoker.receipt(real.id).state is State.DONE and node.revoker.take(ALL).task is real.task
+
+
+async def test_dry_runs_without_end_do_not_make_a_revocation_new(node: Node) -> None:
+    first = await node.message(**ALL)
+    for number in range(REMEMBERED + 1):
+        await node.revoker.take({**ALL, "id": f"dry-{number}", "dry_run": True}).task
+    assert await node.message(**ALL) == first and len(node.revoker.receipts()) <= REMEMBERED + 1
+
+
 async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node: Node) -> None:
     wanted = {"id": "r-2", "select": {"tasks": ["nobody"]}}
     for _ in range(2):
@@ -89,6 +106,22 @@ async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node
         assert (answer["error"]["id"], answer["error"]["subject"]) == ("r-2", "task nobody")
     with pytest.raises(NotFound):
         await node.revoker.outcome(node.revoker.take(wanted))
+
+
+async def test_a_defect_in_the_proof_is_a_refusal_and_one_on_the_way_down_is_in_the_receipt(tmp_path: Path) -> None:
+    faults: list[Exception | None] = [RuntimeError("one"), None, RuntimeError("two"), None]
+
+    def pods() -> list[PodRunner]:
+        if fault := faults.pop(0):
+            raise fault
+        return []
+
+    node = Node(tmp_path, pods)
+    refused = await node.message(**ALL)
+    assert refused["error"]["id"] == "r-1" and refused["error"]["message"].endswith("one")
+    assert [receipt.state for receipt in node.given] == [State.REFUSED]
+    told = (await node.message(**ALL))["revocation"]
+    assert told["state"] == "done" and "is not proven" in told["error"] and "two" in told["error"]
 
 
 async def test_who_waits_may_go_and_the_revocation_goes_on(node: Node) -> None:
