@@ -31,6 +31,10 @@ class Account:
     def alive(self) -> bool:
         return self.ended_ms is None
 
+    def populated(self) -> bool:
+        """Whether a process of it lives. Raises CgroupError, OSError."""
+        return self.runner.sandbox.cgroup.populated()
+
     def close(self, ms: float) -> None:
         """Nothing of it lives and nothing can come. The first call counts."""
         if self.ended_ms is not None:
