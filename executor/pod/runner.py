@@ -288,7 +288,7 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        async with self._node.releasing:
+        async with self._node.releasing.turn(gently=self.pod.makes_room):
             with self._node.urgency.after(LATE_S):
                 leaked = await self.containers.remove_all()
             leaked += await self.sandbox.remove()
