@@ -132,7 +132,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         names=_names(config, environment) if config.dns.enabled else None,
         shims=shims,
         urgency=Urgency([tree.subtree(PodClass.REVOCABLE), shims.group], tree.subtree(PodClass.REGULAR)),
-        launching=asyncio.Semaphore(config.pods.max_launching),
+        launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
 
 

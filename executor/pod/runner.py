@@ -210,7 +210,7 @@ class PodRunner:
         self._timers.add(handle)
 
     async def _do_set_up(self) -> None:
-        async with self._node.launching:
+        async with self._node.launching[self.spec.pod_class]:
             self.phases_ms["queued"] = self._elapsed_ms()
             limit_s = self._node.config.pods.start_timeout_s
             try:
