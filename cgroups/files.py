@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from cgroups.errors import CgroupNotFound, translated
+from cgroups.openat2 import open_directory
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,6 +34,13 @@ class Directory:
     @classmethod
     def open(cls, point: Path, relative: str = "/") -> Directory:
         """The directory `relative` below the mount point. Raises CgroupNotFound, or CgroupError at a symbolic link."""
+        path = f"{point}{relative}".rstrip("/")
+        fd = open_directory(path)
+        return cls(fd, path) if fd is not None else cls._walk_to(point, relative)
+
+    @classmethod
+    def _walk_to(cls, point: Path, relative: str) -> Directory:
+        """One name after the other: slow, for kernels without openat2, and to tell which of the names is wrong."""
         path, fd = str(point), -1
         try:
             fd = os.open(point, _DIRECTORY & ~os.O_NOFOLLOW)

@@ -68,9 +68,10 @@ class Cgroup:
             create.remove(point, self.path)
 
     def prune(self) -> bool:
-        """Removes the group, in each hierarchy where it has no process and no child; whether it is gone from all."""
-        gone = [create.remove_if_empty(point, self.path) for point in self.hierarchies.points]
-        return all(gone)
+        """Removes the group from each hierarchy, up to the first where it has a process or a child; whether it is gone
+        from all.
+        """
+        return all(create.remove_if_empty(point, self.path) for point in self.hierarchies.points)
 
     def children(self) -> list[str]:
         """The names of the groups right below, in any hierarchy, sorted; none if the group does not exist."""

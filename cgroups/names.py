@@ -8,6 +8,7 @@ cannot be a name at all (empty, `.`, `..`, with `/` or a control character, long
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from cgroups.errors import InvalidName
 
@@ -84,6 +85,7 @@ def _ambiguous(component: str) -> bool:
     return component.startswith((_ESCAPE, POD_PREFIX)) or "." in component or component in _KERNEL_WORDS
 
 
+@lru_cache(maxsize=1024)
 def _check(component: str) -> None:
     if component in ("", ".", "..") or "/" in component:
         raise InvalidName(f"{component!r} cannot be a directory name")

@@ -78,10 +78,13 @@ class Tree:
         yield from self._walk(pod_class, ())
 
     def _walk(self, pod_class: str, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        for name in self._below(pod_class, path).children():
+        names = self._below(pod_class, path).children()
+        role = role_of(path) if path else None
+        for name in names:
             try:
                 if is_pod_directory(name):
-                    yield role_of(path), pod_directory(name)
+                    if role is not None:
+                        yield role, pod_directory(name)
                     continue
                 role_of((*path, name))
             except InvalidName:

@@ -132,7 +132,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         names=_names(config, environment) if config.dns.enabled else None,
         shims=shims,
         urgency=Urgency([tree.subtree(PodClass.REVOCABLE), shims.group], tree.subtree(PodClass.REGULAR)),
-        launching=asyncio.Semaphore(config.pods.max_launching),
+        launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
 
 
@@ -165,7 +165,7 @@ def _names(config: Config, environment: Environment) -> Names:
 
 def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     """The cgroups, with this process in its own leaf."""
-    from cgroups import CgroupError, Hierarchies, Membership, Tree
+    from cgroups import CgroupError, Hierarchies, Membership, Tree, qos
 
     try:
         tree = Tree(Hierarchies.discover(), root)
@@ -174,6 +174,7 @@ def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
         tree.executor.attach(os.getpid())
         for pod_class in PodClass:
             tree.subtree(pod_class).ensure()
+        tree.executor.apply(qos.EXECUTOR_CPU)
     except CgroupError as error:
         raise CgroupFailure(str(error), mend="run `mesos-pod-executor doctor` on this node") from error
     return tree

@@ -251,6 +251,7 @@ class Dispatcher:
             count=len(self.pods),
         )
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
+        self.node.releasing.hurry()
         for runner in self.pods:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
         begin = time.monotonic()

@@ -255,5 +255,10 @@ class Pod:
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 
     @property
+    def makes_room(self) -> bool:
+        """Whether its release can wait: it was revoked for others, and no status waits for its host ports."""
+        return self.stop is not None and self.stop.cause is StopCause.REVOKED and not self.spec.host_ports
+
+    @property
     def running(self) -> tuple[str, ...]:
         return tuple(name for name, status in self.containers.items() if status.phase is Phase.RUNNING)

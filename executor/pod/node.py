@@ -5,14 +5,15 @@ decisions.
 from __future__ import annotations
 
 import asyncio
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor.config import Config
-from executor.names import ContainerId, MesosContainerId, PodId
+from executor.names import ContainerId, MesosContainerId, PodClass, PodId
 from executor.owners import Claim, netns_parent, own_root
+from executor.pod.releasing import Releasing
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from executor.pod.shims import Shims
     from executor.pod.urgency import Urgency
 
-RELEASING_MAX = 2 * (os.cpu_count() or 2)
-"""With 50 pods at once on 2 cores the requests to a regular pod waited up to 250 ms, so bounded up to 100 ms."""
 OWNER_LABEL = "mesos-pod-executor/executor"
 POD_LABEL = "mesos-pod-executor/pod"
 
@@ -48,10 +47,9 @@ class Node:
     """None: pods are not published."""
     shims: Shims
     urgency: Urgency
-    launching: asyncio.Semaphore
-    """Bounds how many pods are set up at the same time."""
-    releasing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RELEASING_MAX))
-    """Bounds how many are released at the same time: a revocation's aftermath leaves CPU to the regular pods."""
+    launching: Mapping[PodClass, asyncio.Semaphore]
+    """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
+    releasing: Releasing = field(default_factory=Releasing)
 
     @property
     def guarded(self) -> Cgroup | None:

@@ -210,7 +210,7 @@ class PodRunner:
         self._timers.add(handle)
 
     async def _do_set_up(self) -> None:
-        async with self._node.launching:
+        async with self._node.launching[self.spec.pod_class]:
             self.phases_ms["queued"] = self._elapsed_ms()
             limit_s = self._node.config.pods.start_timeout_s
             try:
@@ -289,7 +289,7 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        async with self._node.releasing:
+        async with self._node.releasing.turn(gently=self.pod.makes_room):
             with self._node.urgency.after(LATE_S):
                 leaked = await self.containers.remove_all()
             leaked += await self.sandbox.remove()

@@ -12,7 +12,7 @@ from executor.errors import InvalidRequest, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, TaskId, pod_id
 from executor.pod.leftovers import Leftovers
-from executor.pod.model import Report, State
+from executor.pod.model import Report
 from executor.pod.runner import PodRunner
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Pods:
         self._living: dict[PodId, PodRunner] = {}
         self._by_task: dict[TaskId, PodRunner] = {}
         self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
-        self._ended: deque[PodRunner] = deque(maxlen=REMEMBERED)
+        self._ended: deque[PodRunner] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self.leftovers = Leftovers()
 
@@ -65,15 +65,18 @@ class Pods:
         self._living.pop(runner.id, None)
         for container in runner.spec.containers:
             self._by_container.pop(runner.containers.id(container.name), None)
-        self._ended.append(runner)
+        self._remember(runner)
         if runner.pod.leaked:
             self.leftovers.take(runner)
-        self._by_task = {
-            task: known
-            for task, known in self._by_task.items()
-            if known.pod.state is not State.ENDED or known in self._ended
-        }
         self._on_ended(runner)
+
+    def _remember(self, runner: PodRunner) -> None:
+        self._ended.append(runner)
+        if len(self._ended) > REMEMBERED:
+            forgotten = self._ended.popleft()
+            for task in forgotten.spec.task_ids:
+                if self._by_task.get(task) is forgotten:
+                    del self._by_task[task]
 
     def by_task(self, task: TaskId) -> PodRunner | None:
         """The pod of a task, also if it has ended lately."""

@@ -161,10 +161,11 @@ class Descent:
         self._step("kill", begin, f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
         wait_s = min(BLOW_S, self._stuck_after_s)
         try:
-            await asyncio.gather(*(cgroup.wait_unpopulated(wait_s) for cgroup in targets), return_exceptions=True)
+            waits = (cgroup.wait_unpopulated(wait_s) for cgroup in targets)
+            empty = all(done is True for done in await asyncio.gather(*waits, return_exceptions=True))
             with contextlib.suppress(OSError):  # the pods' own life cycles look again
                 for account in self.accounts:
-                    if account.alive and _has_ended(account.runner):
+                    if account.alive and _has_ended(account.runner, emptied=empty):
                         account.close(self.ms)
         finally:
             emptied.set()
@@ -229,10 +230,11 @@ class Descent:
         )
 
     def _left(self) -> Left:
+        gone = {account.runner.id for account in self.accounts if not account.alive}
         others = [
             runner
             for runner in self._pods()
-            if runner.spec.pod_class is PodClass.REVOCABLE and not runner.dead.is_set() and runner not in self._gone()
+            if runner.spec.pod_class is PodClass.REVOCABLE and not runner.dead.is_set() and runner.id not in gone
         ]
         cpus = sum(runner.spec.resources.cpus for runner in others)
         try:
@@ -240,9 +242,6 @@ class Descent:
         except CgroupError:
             mem_bytes = 0
         return Left(len(others), cpus, mem_bytes)
-
-    def _gone(self) -> list[PodRunner]:
-        return [account.runner for account in self.accounts if not account.alive]
 
     def _step(self, name: str, begin_ms: float, effect: str) -> None:
         ms = self.ms
@@ -257,9 +256,10 @@ class Descent:
         )
 
 
-def _has_ended(runner: PodRunner) -> bool:
-    """Nothing lives in its cgroup or was moved out of it, and nothing can come."""
-    return not (runner.launching or runner.sandbox.cgroup.populated() or runner.containers.strays())
+def _has_ended(runner: PodRunner, *, emptied: bool) -> bool:
+    """Nothing lives in its cgroup, which may be known to be empty, or was moved out of it, and nothing can come."""
+    populated = not emptied and runner.sandbox.cgroup.populated()
+    return not (runner.launching or populated or runner.containers.strays())
 
 
 def _kill(cgroup: Cgroup) -> str:

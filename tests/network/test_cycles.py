@@ -80,7 +80,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),
                 shims=Shims(tree.hierarchies, f"{tree.root_path}/shims"),
                 urgency=Urgency([], tree.root),
-                launching=asyncio.Semaphore(AT_A_TIME),
+                launching={pod_class: asyncio.Semaphore(AT_A_TIME) for pod_class in PodClass},
             )
     lab.close()
     assert cgroupdirs.sweep(tree.root_path) == []

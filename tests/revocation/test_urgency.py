@@ -15,16 +15,14 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 PODS = 10
 FIVE = ("sh", "-c", "for n in 1 2 3 4; do sleep 100000 & done; exec sleep 100000")
-SPIN = "while :; do :; done"
-SPINNERS = 2 * (os.cpu_count() or 2)
+BUSY = ("sh", "-c", " & ".join(["while :; do :; done"] * 2 * (os.cpu_count() or 2)))
 SOON_MS = 2000
 """It takes 0.1 to 0.4 s with urgency. Without, 50 such pods took 1.5 to 6.4 s, and these 10 far more than one."""
 
 
 def test_dying_pods_get_the_cpu_they_need_on_a_busy_node(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, *(rig.pod(f"b{n}", revocable=True, cpus=0.05, mem=16, command=FIVE) for n in range(PODS)))
-    spin = ("sh", "-c", " & ".join([SPIN] * SPINNERS))
-    run(rig, scheduler, rig.pod("busy", command=spin, cpus=4, mem=32))
+    run(rig, scheduler, rig.pod("busy", command=BUSY, cpus=4, mem=32))
     before = regular(rig)
     receipt = rig.json("revoke", "--all")
     assert receipt["state"] == "done" and receipt["regular"]["unchanged"]
@@ -32,6 +30,20 @@ def test_dying_pods_get_the_cpu_they_need_on_a_busy_node(rig: Rig, scheduler: Sc
     assert {how(scheduler.wait_status(f"b{n}", "TASK_GONE", 60)) for n in range(PODS)} == {PREEMPTED}
     assert regular(rig) == before
     assert wait_for(lambda: lent(rig) == {"1"} or None, 60), "nobody waits for an end any more"
+
+
+def test_no_regular_pod_queues_behind_what_starts_on_lent_cpu(rig: Rig, scheduler: Scheduler) -> None:
+    """Without any idle CPU a revocable pod takes seconds to start: of these, more than may start at the same time."""
+    run(rig, scheduler, rig.pod("busy", command=BUSY, cpus=4, mem=32))
+    names = [f"b{n}" for n in range(12)]
+    lent_pods = [rig.pod(name, revocable=True, cpus=0.05, mem=16) for name in names]
+    scheduler.launch(lent_pods, rig.executor())
+    wait_for(lambda: len(rig.pods()) == 1 + len(names) or None, 15)
+    run(rig, scheduler, rig.pod("late"))
+    started = [pod["name"] for pod in rig.pods() if pod["class"] == "revocable" and pod["state"] == "running"]
+    assert len(started) < 5, "with one queue for both, five of these had to start first"
+    rig.json("revoke", "--all")
+    assert {how(scheduler.wait_status(name, "TASK_GONE", 60)) for name in names} == {PREEMPTED}
 
 
 def test_the_shims_of_revocable_pods_run_on_what_nobody_else_wants(rig: Rig, scheduler: Scheduler) -> None:

@@ -43,6 +43,24 @@ def test_a_link_on_the_way_is_refused(point: Path, outside: Path) -> None:
         Directory.open(point, "/a/link/deep")
 
 
+def test_without_openat2_the_names_are_walked(point: Path, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel before 5.6, or a seccomp filter: this is what the C library would answer there."""
+    monkeypatch.setattr("cgroups.openat2._syscall", lambda *_: -1)
+    (point / "a/b").mkdir()
+    (point / "a/b/cgroup.procs").write_text("7\n")
+    with Directory.open(point, "/a/b") as directory:
+        assert directory.read("cgroup.procs") == "7\n" and directory.path == str(point / "a/b")
+    (point / "a/link").symlink_to(outside)
+    with pytest.raises(CgroupError, match="nothing was followed"):
+        Directory.open(point, "/a/link")
+
+
+def test_the_mount_point_itself_may_be_a_link(point: Path, tmp_path: Path) -> None:
+    (tmp_path / "cpu").symlink_to(point)
+    with Directory.open(tmp_path / "cpu", "/a") as directory:
+        assert directory.path == str(tmp_path / "cpu/a")
+
+
 def test_a_linked_file_is_refused(point: Path, outside: Path) -> None:
     (point / "a/cgroup.procs").symlink_to(outside / "cgroup.procs")
     with Directory.open(point, "/a") as directory:

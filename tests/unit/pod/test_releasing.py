@@ -1,0 +1,83 @@
+"""How many pods are released at a time: those that were revoked for others go slowly, until the executor ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from executor.pod.releasing import Releasing
+
+CPUS = 4
+
+
+class Crowd:
+    """`count` releases that each hold their turn until `over`."""
+
+    def __init__(self, releasing: Releasing, count: int, *, gently: bool) -> None:
+        self.inside = 0
+        self.over = asyncio.Event()
+        self.tasks = [asyncio.create_task(self._release(releasing, gently=gently)) for _ in range(count)]
+
+    async def _release(self, releasing: Releasing, *, gently: bool) -> None:
+        async with releasing.turn(gently=gently):
+            self.inside += 1
+            await self.over.wait()
+            self.inside -= 1
+
+
+async def settle() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def test_two_for_each_cpu_at_a_time() -> None:
+    crowd = Crowd(Releasing(CPUS), 20, gently=False)
+    await settle()
+    assert crowd.inside == 2 * CPUS
+    crowd.over.set()
+    await asyncio.gather(*crowd.tasks)
+
+
+async def test_who_makes_room_for_others_keeps_half_of_the_cpus_busy_and_delays_nobody() -> None:
+    releasing = Releasing(CPUS)
+    revoked = Crowd(releasing, 20, gently=True)
+    await settle()
+    assert revoked.inside == CPUS // 2
+    ended = Crowd(releasing, 20, gently=False)
+    await settle()
+    assert ended.inside == 2 * CPUS - CPUS // 2, "the others have the room that is left"
+    for crowd in (revoked, ended):
+        crowd.over.set()
+    await asyncio.gather(*revoked.tasks, *ended.tasks)
+
+
+async def test_one_cpu_is_enough_for_one() -> None:
+    crowd = Crowd(Releasing(1), 3, gently=True)
+    await settle()
+    assert crowd.inside == 1
+    crowd.over.set()
+    await asyncio.gather(*crowd.tasks)
+
+
+async def test_an_executor_that_ends_spares_nobody() -> None:
+    releasing = Releasing(CPUS)
+    crowd = Crowd(releasing, 20, gently=True)
+    await settle()
+    releasing.hurry()
+    await settle()
+    assert crowd.inside == 2 * CPUS
+    crowd.over.set()
+    await asyncio.gather(*crowd.tasks)
+
+
+async def test_a_cancelled_wait_takes_no_place() -> None:
+    releasing = Releasing(1)
+    first, second = Crowd(releasing, 1, gently=True), Crowd(releasing, 1, gently=True)
+    await settle()
+    second.tasks[0].cancel()
+    await settle()
+    first.over.set()
+    third = Crowd(releasing, 1, gently=True)
+    await settle()
+    assert third.inside == 1
+    third.over.set()
+    await asyncio.gather(first.tasks[0], third.tasks[0])
