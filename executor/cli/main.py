@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from executor import __version__
 from executor.cli.exits import MEANINGS, Exit, of
 from executor.cli.output import json_line, note
 from executor.cli.session import Session, as_json
@@ -94,9 +95,10 @@ def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete
     "--executor",
     default="",
     metavar="ID",
-    help="One executor, by the beginning of its container id.",
+    help="One executor, by its ExecutorID or the beginning of its container id.",
     shell_complete=_executor_ids,
 )
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.option("--run-dir", default="", metavar="DIR", help="Where control sockets are (default: node.run_dir).")
 @click.pass_context
 def root(context: click.Context, executor: str, run_dir: str) -> None:
@@ -105,8 +107,9 @@ def root(context: click.Context, executor: str, run_dir: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    line = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = root.main(list(sys.argv[1:] if arguments is None else arguments), PROGRAM, standalone_mode=False)
+        code = root.main(line, PROGRAM, standalone_mode=False)
         return code if isinstance(code, int) else Exit.OK
     except ExecutorError as error:
         note(str(error))
@@ -116,7 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.OK
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        note(f"{error.format_message()} (see {context.command_path if context else PROGRAM} --help)")
+        mend = f"see {context.command_path if context else PROGRAM} --help"
+        if _wants_json(line):
+            json_line({"error": {"message": error.format_message(), "subject": "", "mend": mend}})
+        note(f"{error.format_message()} ({mend})")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
+
+
+def _wants_json(line: Sequence[str]) -> bool:
+    """Of a line that is too wrong to be read; what is behind the dashes is the pod's command's own."""
+    return "--json" in (line[: line.index("--")] if "--" in line else line)

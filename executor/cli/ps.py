@@ -21,13 +21,15 @@ _SPARE = ("executor", "restarts", "ips", "ready", "role", "age")
 @json_option
 @pass_session
 def command(session: Session, pod_class: str | None, role: str | None, *, everything: bool, as_json: bool) -> None:
-    """List the pods of this node."""
+    """List the pods of this node. Where no executor runs there are none, which is no error."""
     pods = [pod for pod in _all(session, {"all": 1} if everything else {}) if _wanted(pod, pod_class, role)]
     pods.sort(key=lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or "", pod["pod"]))
     if as_json:
         output.json_document({"pods": pods})
-    else:
-        output.table(_COLUMNS, (_row(pod) for pod in pods), spare=_SPARE)
+        return
+    if not session.all():
+        output.note(f"{session.run_dir}: no executor runs on this node")
+    output.table(_COLUMNS, (_row(pod) for pod in pods), spare=_SPARE)
 
 
 def _all(session: Session, query: dict[str, int]) -> list[dict[str, Any]]:

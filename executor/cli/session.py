@@ -14,7 +14,7 @@ from executor import config
 from executor.cli.client import Client, executors, is_dead
 from executor.cli.exits import Unreachable
 from executor.cli.output import note
-from executor.errors import NotFound
+from executor.errors import ExecutorError, NotFound
 
 F = TypeVar("F", bound=Callable[..., Any])
 _AS_JSON: Final = f"{__name__}.as_json"
@@ -22,7 +22,7 @@ _AS_JSON: Final = f"{__name__}.as_json"
 
 @dataclass(frozen=True)
 class Session:
-    """`executor` is the beginning of an executor's id, empty for any."""
+    """`executor` is an ExecutorID, or the beginning of the id of an executor's container; empty for any."""
 
     executor: str
     run_dir_option: str
@@ -33,7 +33,7 @@ class Session:
 
     def all(self) -> list[Client]:
         """The executors that are alive. Raises NotFound if one was asked for and is not there."""
-        found = executors(self.run_dir, self.executor)
+        found = executors(self.run_dir, self.executor) or self._named()
         alive = [client for client in found if not is_dead(client)]
         for client in found:
             if client not in alive:
@@ -45,6 +45,10 @@ class Session:
             mend = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
             raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend=mend)
         return alive
+
+    def _named(self) -> list[Client]:
+        """Those whose ExecutorID it is, as `ps` shows it; of several frameworks there may be some."""
+        return [client for client in executors(self.run_dir) if self.executor and _executor_id(client) == self.executor]
 
     def some(self) -> list[Client]:
         """The executors meant, of which there is one at least. Raises NotFound."""
@@ -61,6 +65,14 @@ class Session:
             ids = ", ".join(client.id for client in found)
             raise click.UsageError(f"{len(found)} executors run on this node; choose one by --executor: {ids}")
         return found[0]
+
+
+def _executor_id(client: Client) -> str:
+    """Empty where nobody answers."""
+    try:
+        return str(client.get("/v1/executor")["executor"])
+    except ExecutorError:
+        return ""
 
 
 pass_session = click.make_pass_decorator(Session)

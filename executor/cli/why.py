@@ -13,7 +13,10 @@ from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import Failure, NotFound
 
-_HEAD = ("seq", "time", "level", "code", "message", "exception", "since_ms", "pod", "task", "class", "role", "name")
+_HEAD = (
+    "seq", "time", "level", "code", "message", "exception", "since_ms", "since_launch_ms", "pod", "task", "class",
+    "role", "name",
+)  # fmt: skip
 
 
 @click.command("why")
@@ -31,7 +34,7 @@ def command(session: Session, task: str, journal: str | None, *, as_json: bool) 
     if as_json:
         output.json_document({"task": task, "events": events})
         return
-    output.line(f"{task}  {' '.join(_identity(events))}")
+    output.line(f"{task}  {' '.join(_identity(events))} since {events[0]['time']}")
     for event in events:
         output.line(_text(event))
 
@@ -72,5 +75,6 @@ def _identity(events: list[dict[str, Any]]) -> list[str]:
 
 
 def _text(event: dict[str, Any]) -> str:
-    keys = " ".join(f"{key}={output.clean(value)}" for key, value in event.items() if key not in _HEAD)
-    return f"{event['since_ms']:>10.1f} ms  {event.get('code', ''):<22} {output.clean(event.get('message'))}  {keys}"
+    keys = output.keys(event, _HEAD)
+    head = f"{event['since_ms']:>10.0f} ms  {event.get('code', ''):<22}"
+    return f"{head} {output.clean(event.get('message'))}  {keys}".rstrip()

@@ -74,6 +74,7 @@ def test_errors_have_exit_codes(error: Any, code: Exit) -> None:
 
 
 def test_version(run: Run) -> None:
+    assert run("--version").out == run("version").out
     assert run("version").out == f"mesos-pod-executor {__version__}\n"
     assert run("version", "--json").json["version"] == __version__
 

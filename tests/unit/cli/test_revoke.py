@@ -44,6 +44,14 @@ def test_the_receipt_is_shown(node: Node, run: Run) -> None:
     assert "regular pods  1, unchanged" in out
 
 
+def test_a_dry_run_tells_who_would_go_and_no_more(node: Node, run: Run) -> None:
+    """Nothing happened: there is no outcome, and nothing took any time."""
+    node.executor("a").receipt = {**RECEIPT, "state": "dry-run"}
+    out = run("revoke", "--all", "--dry-run").out
+    assert out.splitlines()[0].split() == ["POD", "TASKS", "CPUS", "USED", "MEMORY"]
+    assert "would free" in out and "took" not in out
+
+
 def test_without_waiting_only_the_state_is_known(node: Node, run: Run) -> None:
     executor = node.executor("a")
     ran = run("revoke", "--all", "--no-wait")
