@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from executor import __version__
+from executor.cli.executor_info import executor_info
 from executor.cli.exits import MEANINGS, Exit, Unreachable, of
 from executor.cli.main import COMMANDS
 from executor.errors import Failure, InvalidConfig, NotFound, Refused
@@ -153,6 +155,55 @@ def test_validate_a_pod(run: Run, tmp_path: Path) -> None:
     ran = run("validate", str(file))
     assert ran.code == Exit.INVALID
     assert "imagge" in ran.err
+
+
+def task(**fields: Any) -> dict[str, Any]:
+    resources = [{"name": name, "type": "SCALAR", "scalar": {"value": 32}} for name in ("cpus", "mem")]
+    for resource in resources:
+        resource["allocation_info"] = {"role": "*"}
+    identity = {"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "a"}}
+    return {**identity, "resources": resources, "data": base64.b64encode(POD.encode()).decode(), **fields}
+
+
+def on(*names: str) -> dict[str, Any]:
+    return {"type": "MESOS", "network_infos": [{"name": name} for name in names]}
+
+
+def info(*names: str) -> dict[str, Any]:
+    """An ExecutorInfo that is on these networks."""
+    found = executor_info("mixed", "e", "e", "/usr/bin/e", {"cpus": 0.1, "mem": 32, "disk": 32})
+    return {**found, "container": on(*names)} if names else found
+
+
+@pytest.mark.parametrize(
+    ("document", "network"),
+    [
+        (task(), "the node's default network ([cni] default_network), or else the executor's own"),
+        (task(executor=info()), "the node's default network ([cni] default_network), or else the executor's own"),
+        (task(executor=info("blue", "red")), "the executor's own, on blue, red"),
+        (task(container=on("green")), "green, if the ExecutorInfo names no network"),
+        (task(container=on("green"), executor=info()), "green"),
+    ],
+)
+def test_validate_says_of_the_network_what_the_file_tells(
+    run: Run, tmp_path: Path, document: dict[str, Any], network: str
+) -> None:
+    (tmp_path / "task").write_text(json.dumps(document))
+    assert run("validate", str(tmp_path / "task"), "--json").json["network"] == network
+
+
+def test_validate_knows_where_no_pod_can_join_a_network(run: Run, tmp_path: Path) -> None:
+    """It is known at the launch only where the executor is, unless the task brings its ExecutorInfo along."""
+    (tmp_path / "task").write_text(json.dumps(task(container=on("green"), executor=info("blue"))))
+    ran = run("validate", str(tmp_path / "task"))
+    assert ran.code == Exit.INVALID and "the executor is on blue" in ran.err
+
+
+def test_validate_tells_nothing_of_a_task_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pod").write_text(POD)
+    assert not {"class", "role", "tasks"} & set(run("validate", str(tmp_path / "pod"), "--json").json)
+    (tmp_path / "task").write_text(json.dumps(task()))
+    assert run("validate", str(tmp_path / "task"), "--json").json["tasks"] == ["t"]
 
 
 @pytest.mark.parametrize(("text", "code"), [("[]", 6), ("{", 6), ("a: [", 6), ('{"x": 1}', 6), (None, 3)])
