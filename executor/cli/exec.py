@@ -61,7 +61,12 @@ def command(
     if terminal and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("--tty needs a terminal on standard input and output")
     client, document = pods.find(session, pod)
-    body = {"command": list(argv), "container": pods.container(document, container)["name"], "terminal": terminal, "stdin": stdin}
+    body = {
+        "command": list(argv),
+        "container": pods.container(document, container)["name"],
+        "terminal": terminal,
+        "stdin": stdin,
+    }
     body |= _size() if terminal else {}
     news = client.session(f"/v1/pods/{segment(document['pod'])}/exec", body)
     collected: dict[str, list[bytes]] | None = {"stdout": [], "stderr": []} if as_json else None

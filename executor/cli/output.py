@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 Row = Sequence[object]
-_NOTHING: Final = (None, "", [], ())
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], ())
 
 
 def clean(value: object) -> str:

@@ -13,7 +13,6 @@ from executor.cli.exits import Exit
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidInput
 
-
 _MEANT: Final = ("pod", "tasks", "cpus", "used", "memory")
 _ENDED: Final = ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory")
 
@@ -30,8 +29,12 @@ def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None
 
 @click.command("revoke")
 @choice.options
-@click.option("--grace", metavar="TIME", callback=_time, help="Time to end by itself, such as 5s (default: revocation.grace_s).")
-@click.option("--deadline", metavar="TIME", callback=_time, help="Time after which everything must be ended; shortens the grace.")
+@click.option(
+    "--grace", metavar="TIME", callback=_time, help="Time to end by itself, such as 5s (default: revocation.grace_s)."
+)
+@click.option(
+    "--deadline", metavar="TIME", callback=_time, help="Time after which everything must be ended; shortens the grace."
+)
 @click.option("--reason", default="", metavar="TEXT", help="Told to the framework and kept in the receipt.")
 @click.option("--id", "identity", metavar="ID", help="Name of this revocation; the same id is carried out once only.")
 @click.option("--dry-run", is_flag=True, help="Print what would be ended.")

@@ -72,7 +72,9 @@ def _arguments(program: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="packaging/demo", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--regular", type=int, default=3, metavar="N", help="regular pods (3)")
     parser.add_argument("--revocable", type=int, default=5, metavar="N", help="revocable pods (5)")
-    parser.add_argument("--grace", default="0s", metavar="TIME", help="what each victim gets between SIGTERM and the kill (0s)")
+    parser.add_argument(
+        "--grace", default="0s", metavar="TIME", help="what each victim gets between SIGTERM and the kill (0s)"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--shell", action="store_true", help="launch the pods and leave the rest to you, at a prompt")
     how.add_argument("--json", action="store_true", help="end with one line of JSON; the story goes to stderr")
@@ -189,11 +191,7 @@ def _end(scheduler: Scheduler, agent_id: str, tasks: Sequence[str]) -> None:
 
 def _judge(result: dict[str, Any], story: Story) -> bool:
     found = faults(result)
-    story.tell(
-        NOTHING_LEFT
-        if not found
-        else "FAULT: " + "; ".join(found)
-    )
+    story.tell(NOTHING_LEFT if not found else "FAULT: " + "; ".join(found))
     return not found
 
 

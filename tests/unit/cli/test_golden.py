@@ -136,7 +136,8 @@ def test_wrong_options(show: Show) -> None:
     values = (
         ["--nothing"], ["nothing"], ["inspect"], ["exec", "web"], ["exec", "web", "-t", "--json", "--", "true"],
         ["revoke"], ["revoke", "--all", "--role", "x"], ["revoke", "--label", "x"], ["revoke", "--reclaim-mem", "x"],
-        ["revoke", "--all", "--grace", "soon"], ["revoke", "--all", "--deadline", "-1s"], ["events", "--code", "revocaton"],
+        ["revoke", "--all", "--grace", "soon"], ["revoke", "--all", "--deadline", "-1s"],
+        ["events", "--code", "revocaton"],
         ["executor-info", "--class", "x"], ["executor-info", "--cpus", "0"], ["log-level", "loud"],
         ["serve", "--port", "x"],
     )  # fmt: skip

@@ -158,7 +158,9 @@ def test_validate_a_pod(run: Run, tmp_path: Path) -> None:
 
 
 def task(**fields: Any) -> dict[str, Any]:
-    resources = [{"name": name, "type": "SCALAR", "scalar": {"value": 32}} for name in ("cpus", "mem")]
+    resources: list[dict[str, Any]] = [
+        {"name": name, "type": "SCALAR", "scalar": {"value": 32}} for name in ("cpus", "mem")
+    ]
     for resource in resources:
         resource["allocation_info"] = {"role": "*"}
     identity = {"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "a"}}

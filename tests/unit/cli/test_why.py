@@ -17,7 +17,9 @@ from tests.unit.cli.conftest import Run
 def sandbox(tmp_path: Path) -> Path:
     journal = Journal(tmp_path / "journal.jsonl")
     journal.append({"code": "pod.accepted", "level": "info", "message": "pod accepted", "pod": "pod-1", "task": "t"})
-    journal.append({"code": "pod.oom", "level": "warning", "message": "killed", "pod": "pod-1", "oom": "container", "pids": []})
+    journal.append(
+        {"code": "pod.oom", "level": "warning", "message": "killed", "pod": "pod-1", "oom": "container", "pids": []}
+    )
     journal.close()
     return tmp_path
 
