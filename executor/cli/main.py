@@ -4,10 +4,12 @@ called.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from executor import __version__
 from executor.cli.exits import MEANINGS, Exit, of
 from executor.cli.output import json_line, note
 from executor.cli.session import Session, as_json
-from executor.errors import ExecutorError
+from executor.errors import ExecutorError, Failure
 
 PROGRAM: Final = "mesos-pod-executor"
 COMMANDS: Final = MappingProxyType(
@@ -47,6 +49,10 @@ COMMANDS: Final = MappingProxyType(
 _EXITS: Final = "\n".join(["\b", "Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())])
 
 
+_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What goes wrong with output that is redirected into a file."""
+
+
 class _Commands(click.Group):
     """Knows each command by name; `executor.cli.<name>` defines it as `command`."""
 
@@ -64,10 +70,15 @@ class _Commands(click.Group):
         try:
             result = super().invoke(context)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader of our output has seen enough; Python must not try to flush the rest at its exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader of our output has seen enough
+            _discard_output()
             return Exit.OK
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            _discard_output()
+            mend = "make room, or write somewhere else"
+            raise Failure(f"cannot be written: {error.strerror}", subject="standard output", mend=mend) from error
         except ExecutorError as error:
             if as_json(context):
                 json_line({"error": {"message": error.message, "subject": error.subject, "mend": error.mend}})
@@ -77,6 +88,17 @@ class _Commands(click.Group):
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _discard_output() -> None:
+    """So that Python does not try to flush the rest at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Python has none in the place of one that its caller has closed."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 # as long as the process
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
@@ -107,6 +129,7 @@ def root(context: click.Context, executor: str, run_dir: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    _open_streams()
     line = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = root.main(line, PROGRAM, standalone_mode=False)

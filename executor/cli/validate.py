@@ -46,6 +46,8 @@ def _pod(document: Any) -> dict[str, Any]:
 
     tasks, group = _launch(document)
     executor = document.get("executor") if isinstance(document, dict) else None
+    if executor is not None:
+        _check_form(executor, "executor")
     try:
         found = master_rules.faults(tasks, executor if group else None, group=group, complete=False)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # malformed: what follows names the field
@@ -118,10 +120,8 @@ def _task_around(data: str) -> dict[str, Any]:
 
 def _executor(document: dict[str, Any]) -> dict[str, Any]:
     """An ExecutorInfo by itself, and which pods it may then run."""
-    try:
-        found = master_rules.executor_faults(document, group=False)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidTask(f"cannot be read: {error!r}", mend="see mesos-pod-executor executor-info") from error
+    _check_form(document, "")
+    found = master_rules.executor_faults(document, group=False)
     if found:
         raise found[0]
     cpus = [resource.get("revocable") for resource in document.get("resources", ()) if resource["name"] == "cpus"]
@@ -130,13 +130,28 @@ def _executor(document: dict[str, Any]) -> dict[str, Any]:
     return {"kind": "executor", "for": pods, "launch_group": groups}
 
 
+def _check_form(executor: Any, where: str) -> None:
+    """Raises InvalidTask, below `where`, for what is no ExecutorInfo in Mesos v1 JSON."""
+    import msgspec
+
+    from executor.mesos.executorinfo import ExecutorInfo
+
+    try:
+        msgspec.convert(executor, ExecutorInfo)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        subject = (where + path.rstrip("`")).lstrip(".") or "ExecutorInfo"
+        raise InvalidTask(message.lower(), subject=subject, mend="see mesos-pod-executor executor-info") from error
+
+
 def _read(file: Path) -> Any:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise NotFound("no such file", subject=str(file), mend="name a file, or - for standard input") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidTask(f"cannot be read: {error}", subject=str(file)) from error
+        told = getattr(error, "strerror", None) or error
+        raise InvalidTask(f"cannot be read: {told}", subject=str(file), mend="name a file of text") from error
     try:
         return json.loads(text)
     except ValueError:

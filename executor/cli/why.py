@@ -62,6 +62,8 @@ def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
     directory = path.parent if path.name.startswith(FILE) else path
     try:
         events = timeline(read(directory), task)
+    except FileNotFoundError as error:
+        raise NotFound("no such file", subject=str(path), mend="name a journal.jsonl or a Mesos sandbox") from error
     except OSError as error:
         raise Failure(f"cannot be read: {error.strerror}", subject=str(path)) from error
     if not events:

@@ -104,6 +104,26 @@ def test_the_socket_directory_comes_from_the_configuration(tmp_path: Path) -> No
     assert program("ps", MESOS_POD_EXECUTOR_NODE_RUN_DIR="relative").returncode == Exit.INVALID
 
 
+def test_a_directory_is_no_configuration(run: Run, tmp_path: Path) -> None:
+    ran = run("check-config", str(tmp_path))
+    assert ran.code == Exit.INVALID and ran.err.startswith(f"mesos-pod-executor: {tmp_path}: cannot be read: Is a dir")
+
+
+@pytest.mark.parametrize("arguments", [["check-config"], ["check-config", "--json"], ["version"], ["metrics"]])
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    line = [sys.executable, "-m", "executor", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "standard output: cannot be written: No space left on device (make room, or write somewhere else)"
+    assert (ran.returncode, ran.stderr) == (Exit.FAILURE, f"mesos-pod-executor: {told}\n")
+
+
+def test_output_that_nobody_wants_is_no_error() -> None:
+    line = f"{sys.executable} -m executor version"
+    assert subprocess.run(["sh", "-c", f"{line} >&-"], capture_output=True, check=True).stderr == b""
+    assert subprocess.run(["sh", "-c", f"{line} 2>&- | head -c 1"], capture_output=True, check=True).stdout == b"m"
+
+
 def test_executor_info_keeps_the_masters_rules(run: Run) -> None:
     resources = {}
     for kind in ("mixed", "regular", "revocable"):
@@ -199,6 +219,22 @@ def test_validate_knows_where_no_pod_can_join_a_network(run: Run, tmp_path: Path
     (tmp_path / "task").write_text(json.dumps(task(container=on("green"), executor=info("blue"))))
     ran = run("validate", str(tmp_path / "task"))
     assert ran.code == Exit.INVALID and "the executor is on blue" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"executor_id": 3}, "executor_id: expected `object | null`, got `int`"),
+        ({**info(), "resources": [3]}, "resources[0]: expected `object`, got `int`"),
+        ({**info(), "container": {"network_infos": [3]}}, "container.network_infos[0]: expected `object`, got `int`"),
+        (task(executor=3), "executor: expected `object`, got `int`"),
+        (task(executor={**info(), "container": []}), "executor.container: expected `object | null`, got `array`"),
+    ],
+)
+def test_validate_names_the_field_of_an_executor(run: Run, tmp_path: Path, document: dict[str, Any], told: str) -> None:
+    (tmp_path / "file").write_text(json.dumps(document))
+    ran = run("validate", str(tmp_path / "file"))
+    assert ran.code == Exit.INVALID and f"mesos-pod-executor: {told} (see" in ran.err
 
 
 def test_validate_tells_nothing_of_a_task_that_is_not_there(run: Run, tmp_path: Path) -> None:
