@@ -42,7 +42,10 @@ def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None
 @json_option
 @pass_session
 def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any) -> int:
-    """Take revocable resources back: end the chosen revocable pods, and no regular one."""
+    """Take revocable resources back: end the chosen revocable pods, and no regular one.
+
+    They are chosen by exactly one of --all, --role, --task and --label, or by --reclaim-cpus and --reclaim-mem.
+    """
     body = _request(options)
     client = session.one()
     receipt = client.post("/v1/revocations", body, timeout_s=None, **({"wait": "0"} if no_wait else {}))
