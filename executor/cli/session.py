@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -39,7 +39,7 @@ class Session:
             if client not in alive:
                 note(f"executor {client.id} is dead and left its socket behind ({client.socket})")
         if self.executor and not found:
-            known = ", ".join(client.id for client in executors(self.run_dir)) or "none"
+            known = _names(executors(self.run_dir)) or "none"
             raise NotFound("no such executor", subject=self.executor, mend=f"{self.run_dir} has: {known}")
         if found and not alive:
             mend = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
@@ -62,9 +62,16 @@ class Session:
         """The only executor meant; a usage error if there are several."""
         found = self.some()
         if len(found) > 1:
-            ids = ", ".join(client.id for client in found)
-            raise click.UsageError(f"{len(found)} executors run on this node; choose one by --executor: {ids}")
+            raise click.UsageError(
+                f"{len(found)} executors run on this node; choose one by --executor: {_names(found)}"
+            )
         return found[0]
+
+
+def _names(clients: Iterable[Client]) -> str:
+    """What --executor takes, for people."""
+    named = ((client.id, _executor_id(client)) for client in clients)
+    return ", ".join(f"{identity} ({name})" if name else identity for identity, name in named)
 
 
 def _executor_id(client: Client) -> str:

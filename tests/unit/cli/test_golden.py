@@ -107,8 +107,8 @@ def test_an_unknown_executor(node: Node, show: Show) -> None:
 
 
 def test_a_choice_between_executors(node: Node, show: Show) -> None:
-    node.executor("aaa", pod("pod-1", "web"))
-    node.executor("bbb", pod("pod-2", "web"))
+    node.executor("aaa", pod("pod-1", "web"), executor_id="regular")
+    node.executor("bbb", pod("pod-2", "web"), executor_id="revocable")
     lines = (["revoke", "--all"], ["rehearse", "--all"], ["inspect", "web"])
     compare("which-executor", show(lines))
 

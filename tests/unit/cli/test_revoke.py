@@ -93,7 +93,7 @@ def test_two_executors_need_a_choice(node: Node, run: Run) -> None:
     first, second = node.executor("aaa"), node.executor("bbb")
     ran = run("revoke", "--all")
     assert ran.code == Exit.USAGE
-    assert "aaa, bbb" in ran.err
+    assert "aaa (e-1), bbb (e-1)" in ran.err
     assert run("--executor", "b", "revoke", "--all").code == Exit.OK
     assert (len(first.requests), len(second.requests)) == (0, 1)
     assert run("--executor", "c", "revoke", "--all").code == Exit.NOT_FOUND
