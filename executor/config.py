@@ -66,7 +66,7 @@ class DnsSection:
     domain: str = _key("mesos", "Domain of <task>.<framework> names, as Mesos-DNS gives them.", filled=True)
     cluster_domain: str = _key("cluster.local", "Domain of names in Kubernetes' style.", filled=True)
     listen: tuple[str, ...] = _key(
-        (), "Addresses that dnsmasq answers on; none: the nameservers in the `dns` of the CNI networks."
+        (), "Addresses that dnsmasq answers on; none: the nameservers in the `dns` of the CNI networks.", addresses=True
     )
     upstream: tuple[str, ...] = _key(
         (), "Where other names are asked for, each as dnsmasq's --server; none: the servers of /etc/resolv.conf."
@@ -74,6 +74,7 @@ class DnsSection:
     mesos: tuple[str, ...] = _key(
         ("127.0.0.1:5051",),
         "Who is asked for tasks: all masters (best: the whole cluster's names on every node), or this node's agent.",
+        endpoints=True,
     )
     credential_file: str = _key(
         "/etc/mesos-pod-executor/dns-credential",
@@ -100,7 +101,12 @@ class NodeSection:
 class CgroupsSection:
     """Where pods live in the cgroup tree."""
 
-    root: str = _key("", "Parent of executor/ and pods/; empty: this executor's Mesos container, or one of its own.")
+    root: str = _key(
+        "",
+        "Parent of executor/ and pods/, as /proc/self/cgroup names groups; empty: this executor's Mesos container, or"
+        " one of its own.",
+        group=True,
+    )
     guard_weight: bool = _key(
         default=True,
         doc="Restore the container's CPU weight when an agent with --revocable_cpu_low_priority lowers it.",
@@ -279,8 +285,9 @@ def read(environ: Mapping[str, str]) -> Config:
             ) from error
         text = None
     except (OSError, UnicodeDecodeError) as error:
+        told = getattr(error, "strerror", None) or error
         raise InvalidConfig(
-            f"cannot be read: {error}", subject=str(path), mend="make it a readable UTF-8 file"
+            f"cannot be read: {told}", subject=str(path), mend="make it a readable UTF-8 file"
         ) from error
     return load(text, environ, source=str(path))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
@@ -198,6 +199,28 @@ def _filled(value: Any, _: Any) -> None:
         raise _WrongValueError("a name")
 
 
+def _endpoints(value: Any, _: Any) -> None:
+    for each in value:
+        match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^][\s/:@]+):([0-9]{1,5})", each)
+        if match is None or not 0 < int(match[1]) < 1 << 16:
+            raise _WrongValueError("a list of HOST:PORT, such as 10.0.0.1:5050")
+
+
+def _addresses(value: Any, _: Any) -> None:
+    import ipaddress
+
+    try:
+        for each in value:
+            ipaddress.ip_address(each)
+    except ValueError as error:
+        raise _WrongValueError("a list of IP addresses") from error
+
+
+def _group(value: Any, _: Any) -> None:
+    if value and (not value.startswith("/") or ".." in value.split("/") or "\0" in value):
+        raise _WrongValueError("the path of a cgroup, such as /mesos-pod-executor")
+
+
 _CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "least": _least,
     "most": _most,
@@ -205,6 +228,9 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "absolute": _absolute,
     "filled": _filled,
     "roles": _roles,
+    "endpoints": _endpoints,
+    "addresses": _addresses,
+    "group": _group,
 }
 _WORDS: Final[Mapping[Any, str]] = {
     bool: "true or false",

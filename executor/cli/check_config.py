@@ -36,7 +36,7 @@ def command(file: Path, *, default: bool, as_json: bool) -> None:
 
 
 def _load(file: Path) -> config.Config:
-    if not file.is_file():
+    if not file.exists():
         raise NotFound("no such file", subject=str(file), mend="without FILE, what is in force is checked")
     return config.read({**os.environ, PATH_VARIABLE: str(file)})
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import click
@@ -13,6 +14,7 @@ from executor.cli import output
 from executor.cli.client import Client
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
+from executor.codes import CODES
 
 _HEAD: Final = ("seq", "time", "level", "code", "message", "exception")
 Event = dict[str, Any]
@@ -33,6 +35,7 @@ def command(
     Each executor numbers its events by itself. Those of several are in the order of time, and name their executor by
     its Mesos container.
     """
+    _check(codes)
     clients = session.some()
     sources = [_Source(client, since, named=len(clients) > 1) for client in clients]
     recorded = sorted((event for source in sources for event in source.recorded()), key=lambda event: event["time"])
@@ -91,6 +94,16 @@ def _together(sources: list[_Source]) -> Iterator[Event]:
             yield event
 
 
+def _check(codes: Iterable[str]) -> None:
+    """One that is misspelt would match nothing for ever. Raises a usage error."""
+    areas = {code.rpartition(".")[0] for code in CODES}
+    for code in codes:
+        if code not in CODES and code not in areas:
+            near = difflib.get_close_matches(code, [*CODES, *areas], n=1)
+            meant = f"did you mean {near[0]}?" if near else f"areas are: {', '.join(sorted(areas))}"
+            raise click.BadParameter(f"{code!r} is neither a code nor an area; {meant}", param_hint="--code")
+
+
 def _wanted(event: Event, codes: tuple[str, ...]) -> bool:
     code = str(event.get("code", ""))
     return not codes or any(code == each or code.startswith(f"{each}.") for each in codes)
@@ -104,6 +117,6 @@ def _print(event: Event, *, as_json: bool) -> None:
 
 
 def _text(event: Event) -> str:
-    keys = " ".join(f"{key}={output.clean(value)}" for key, value in event.items() if key not in _HEAD)
+    keys = output.keys(event, _HEAD)
     head = f"{event['seq']:>6} {event['time']} {event.get('level', ''):<7} {event.get('code', ''):<22}"
     return f"{head} {output.clean(event.get('message'))} {keys}".rstrip()

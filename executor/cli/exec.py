@@ -22,10 +22,9 @@ from typing import Any, Final
 
 import click
 
-from executor.cli import complete, output
+from executor.cli import complete, output, pods
 from executor.cli.client import Client, segment
 from executor.cli.exits import Unreachable
-from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import ExecutorError, Failure
 
@@ -61,8 +60,13 @@ def command(
         raise click.UsageError("--tty and --json do not go together")
     if terminal and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("--tty needs a terminal on standard input and output")
-    client, document = find(session, pod)
-    body = {"command": list(argv), "container": container, "terminal": terminal, "stdin": stdin}
+    client, document = pods.find(session, pod)
+    body = {
+        "command": list(argv),
+        "container": pods.container(document, container)["name"],
+        "terminal": terminal,
+        "stdin": stdin,
+    }
     body |= _size() if terminal else {}
     news = client.session(f"/v1/pods/{segment(document['pod'])}/exec", body)
     collected: dict[str, list[bytes]] | None = {"stdout": [], "stderr": []} if as_json else None

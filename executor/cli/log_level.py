@@ -20,7 +20,7 @@ def command(session: Session, level: str, *, as_json: bool) -> None:
     any level.
     """
     answers = []
-    for client in session.all():
+    for client in session.some():
         answer = client.put("/v1/log", {"level": level}) if level else client.get("/v1/log")
         answers.append({"executor": client.id, "level": answer["level"]})
     if as_json:

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import click
 
-from executor.cli import complete, output
+from executor.cli import complete, output, pods
 from executor.cli.client import Client, segment
-from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound
 from executor.pod.logfiles import moved_bytes, older
@@ -51,8 +50,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Print what a pod's CONTAINER wrote; the name can be left out where there is one."""
-    client, document = find(session, pod)
-    chosen = _choose(document, container)
+    client, document = pods.find(session, pod)
+    chosen = pods.container(document, container)
     wanted = [name for name in ("stdout", "stderr") if stream in ("all", name) and (chosen.get("log") or {}).get(name)]
     if not wanted:
         mend = f"see its state: mesos-pod-executor inspect {document['pod']}"
@@ -63,17 +62,6 @@ def command(
             _print(file, file.begin(tail, everything=everything), as_json=as_json, last=not follow)
         if follow:
             _follow(client, document["pod"], chosen["name"], files, as_json=as_json)
-
-
-def _choose(document: dict[str, Any], name: str) -> dict[str, Any]:
-    containers: list[dict[str, Any]] = document.get("containers", [])
-    names = ", ".join(output.clean(each["name"]) for each in containers)
-    if not name and len(containers) > 1:
-        raise click.UsageError(f"{document['pod']} has several containers, name one: {names}")
-    for each in containers:
-        if name in ("", each["name"]):
-            return each
-    raise NotFound("no such container", subject=f"{document['pod']}/{name}", mend=f"it has: {names or 'none'}")
 
 
 def _follow(client: Client, pod: str, container: str, files: list[LogFile], *, as_json: bool) -> None:

@@ -4,19 +4,22 @@ called.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import click
 
+from executor import __version__
 from executor.cli.exits import MEANINGS, Exit, of
 from executor.cli.output import json_line, note
 from executor.cli.session import Session, as_json
-from executor.errors import ExecutorError
+from executor.errors import ExecutorError, Failure
 
 PROGRAM: Final = "mesos-pod-executor"
 COMMANDS: Final = MappingProxyType(
@@ -46,6 +49,10 @@ COMMANDS: Final = MappingProxyType(
 _EXITS: Final = "\n".join(["\b", "Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())])
 
 
+_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What goes wrong with output that is redirected into a file."""
+
+
 class _Commands(click.Group):
     """Knows each command by name; `executor.cli.<name>` defines it as `command`."""
 
@@ -63,10 +70,15 @@ class _Commands(click.Group):
         try:
             result = super().invoke(context)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader of our output has seen enough; Python must not try to flush the rest at its exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader of our output has seen enough
+            _discard_output()
             return Exit.OK
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            _discard_output()
+            mend = "make room, or write somewhere else"
+            raise Failure(f"cannot be written: {error.strerror}", subject="standard output", mend=mend) from error
         except ExecutorError as error:
             if as_json(context):
                 json_line({"error": {"message": error.message, "subject": error.subject, "mend": error.mend}})
@@ -76,6 +88,17 @@ class _Commands(click.Group):
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _discard_output() -> None:
+    """So that Python does not try to flush the rest at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Python has none in the place of one that its caller has closed."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 # as long as the process
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
@@ -94,9 +117,10 @@ def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete
     "--executor",
     default="",
     metavar="ID",
-    help="One executor, by the beginning of its container id.",
+    help="One executor, by its ExecutorID or the beginning of its container id.",
     shell_complete=_executor_ids,
 )
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.option("--run-dir", default="", metavar="DIR", help="Where control sockets are (default: node.run_dir).")
 @click.pass_context
 def root(context: click.Context, executor: str, run_dir: str) -> None:
@@ -105,8 +129,10 @@ def root(context: click.Context, executor: str, run_dir: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    _open_streams()
+    line = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = root.main(list(sys.argv[1:] if arguments is None else arguments), PROGRAM, standalone_mode=False)
+        code = root.main(line, PROGRAM, standalone_mode=False)
         return code if isinstance(code, int) else Exit.OK
     except ExecutorError as error:
         note(str(error))
@@ -116,7 +142,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.OK
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        note(f"{error.format_message()} (see {context.command_path if context else PROGRAM} --help)")
+        mend = f"see {context.command_path if context else PROGRAM} --help"
+        if _wants_json(line):
+            json_line({"error": {"message": error.format_message(), "subject": "", "mend": mend}})
+        note(f"{error.format_message()} ({mend})")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
+
+
+def _wants_json(line: Sequence[str]) -> bool:
+    """Of a line that is too wrong to be read; what is behind the dashes is the pod's command's own."""
+    return "--json" in (line[: line.index("--")] if "--" in line else line)

@@ -9,14 +9,16 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 Row = Sequence[object]
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], ())
 
 
 def clean(value: object) -> str:
     """A value as one line of printable text; `-` for none."""
-    if value is None or value in ("", [], ()):
+    if value in _NOTHING:
         return "-"
     if isinstance(value, dict):
         return ",".join(f"{clean(key)}:{clean(each)}" for key, each in value.items()) or "-"
@@ -68,6 +70,12 @@ def paragraph(text: str, *, indent: int) -> None:
         return
     width = max(40, shutil.get_terminal_size().columns)
     line(textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False))
+
+
+def keys(event: Mapping[str, object], known: Collection[str]) -> str:
+    """The keys of an event that say something, and are not `known` by what stands before them."""
+    told = ((key, clean(value)) for key, value in event.items() if key not in known and value not in _NOTHING)
+    return " ".join(f"{key}={value}" for key, value in told)
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:

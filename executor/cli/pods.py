@@ -1,4 +1,4 @@
-"""Finding one pod among the executors of this node, for the commands that take a pod."""
+"""Finding one pod among the executors of this node, and one container in it, for the commands that take them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from executor.cli import output
 from executor.cli.client import Client, segment
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session
-from executor.errors import NotFound
+from executor.errors import InvalidRequest, NotFound
 
 
 def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
@@ -24,6 +25,8 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
             found.append((client, client.get(f"/v1/pods/{segment(name)}")))
         except NotFound:
             continue
+        except InvalidRequest as error:  # the text fits several
+            raise click.UsageError(f"{error.subject}: {error.message}; {error.mend}") from error
         except Unreachable as error:
             silent.append(error)
     if len(found) > 1:
@@ -34,3 +37,18 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
             raise silent[0]
         raise NotFound("no such pod on this node", subject=name, mend="see mesos-pod-executor ps")
     return found[0]
+
+
+def container(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """The pod's container of this name, or its only one if the name is empty.
+
+    Raises NotFound, and a usage error where there are several to choose from.
+    """
+    containers: list[dict[str, Any]] = document.get("containers", [])
+    names = ", ".join(output.clean(each["name"]) for each in containers)
+    if not name and len(containers) > 1:
+        raise click.UsageError(f"{document['pod']} has several containers, name one: {names}")
+    for each in containers:
+        if name in ("", each["name"]):
+            return each
+    raise NotFound("no such container", subject=f"{document['pod']}/{name}", mend=f"it has: {names or 'none'}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from executor.cli import complete, output
+from executor.cli.client import Client
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 
@@ -21,18 +23,22 @@ _SPARE = ("executor", "restarts", "ips", "ready", "role", "age")
 @json_option
 @pass_session
 def command(session: Session, pod_class: str | None, role: str | None, *, everything: bool, as_json: bool) -> None:
-    """List the pods of this node."""
-    pods = [pod for pod in _all(session, {"all": 1} if everything else {}) if _wanted(pod, pod_class, role)]
+    """List the pods of this node. Where no executor runs there are none, which is no error."""
+    clients = session.all()
+    pods = [pod for pod in _all(clients, {"all": 1} if everything else {}) if _wanted(pod, pod_class, role)]
     pods.sort(key=lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or "", pod["pod"]))
     if as_json:
         output.json_document({"pods": pods})
-    else:
-        output.table(_COLUMNS, (_row(pod) for pod in pods), spare=_SPARE)
+        return
+    if not clients:
+        output.note(f"{session.run_dir}: no executor runs on this node")
+    output.table(_COLUMNS, (_row(pod) for pod in pods), spare=_SPARE)
 
 
-def _all(session: Session, query: dict[str, int]) -> list[dict[str, Any]]:
+def _all(clients: Sequence[Client], query: dict[str, int]) -> list[dict[str, Any]]:
     """An executor that does not answer is named and left out, unless it is the only one."""
-    clients, pods, silent = session.all(), [], 0
+    pods: list[dict[str, Any]] = []
+    silent = 0
     for client in clients:
         try:
             pods += client.get("/v1/pods", **query)["pods"]

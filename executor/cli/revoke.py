@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import click
 
+from executor import duration
 from executor.cli import choice, output
 from executor.cli.exits import Exit
 from executor.cli.session import Session, json_option, pass_session
+from executor.errors import InvalidInput
+
+_MEANT: Final = ("pod", "tasks", "cpus", "used", "memory")
+_ENDED: Final = ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory")
+
+
+def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    """Raises a usage error."""
+    try:
+        if text is not None:
+            duration.seconds(text, subject="")
+    except InvalidInput as error:
+        raise click.BadParameter(f"{error.message}: {error.mend}") from error
+    return text
 
 
 @click.command("revoke")
 @choice.options
-@click.option("--grace", metavar="TIME", help="Time to end by itself, such as 5s (default: revocation.grace_s).")
-@click.option("--deadline", metavar="TIME", help="Time after which everything must be ended; shortens the grace.")
+@click.option(
+    "--grace", metavar="TIME", callback=_time, help="Time to end by itself, such as 5s (default: revocation.grace_s)."
+)
+@click.option(
+    "--deadline", metavar="TIME", callback=_time, help="Time after which everything must be ended; shortens the grace."
+)
 @click.option("--reason", default="", metavar="TEXT", help="Told to the framework and kept in the receipt.")
 @click.option("--id", "identity", metavar="ID", help="Name of this revocation; the same id is carried out once only.")
 @click.option("--dry-run", is_flag=True, help="Print what would be ended.")
@@ -22,7 +42,10 @@ from executor.cli.session import Session, json_option, pass_session
 @json_option
 @pass_session
 def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any) -> int:
-    """Take revocable resources back: end the chosen revocable pods, and no regular one."""
+    """Take revocable resources back: end the chosen revocable pods, and no regular one.
+
+    They are chosen by exactly one of --all, --role, --task and --label, or by --reclaim-cpus and --reclaim-mem.
+    """
     body = _request(options)
     client = session.one()
     receipt = client.post("/v1/revocations", body, timeout_s=None, **({"wait": "0"} if no_wait else {}))
@@ -58,11 +81,8 @@ def _show(receipt: dict[str, Any]) -> None:
         output.fields((("revocation", receipt.get("id")), ("state", receipt["state"])))
         return
     if receipt["victims"]:
-        output.table(
-            ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory"),
-            (_row(each) for each in receipt["victims"]),
-            spare=("used", "told", "cpus"),
-        )
+        columns = _MEANT if receipt["state"] == "dry-run" else _ENDED
+        output.table(columns, (_row(each, columns) for each in receipt["victims"]), spare=("used", "told", "cpus"))
     else:
         output.line("no revocable pod is meant by this")
     summary: list[tuple[str, object]] = [
@@ -88,7 +108,11 @@ def _show(receipt: dict[str, Any]) -> None:
     output.fields(summary)
 
 
-def _row(victim: dict[str, Any]) -> tuple[object, ...]:
-    keys = ("pod", "tasks", "outcome", "notified", "ms", "cpus", "used_cpus")
+def _row(victim: dict[str, Any], columns: Sequence[str]) -> tuple[object, ...]:
     memory = victim.get("mem_bytes")
-    return (*(victim.get(key) for key in keys), None if memory is None else output.size(memory))
+    cells = victim | {
+        "told": victim.get("notified"),
+        "used": victim.get("used_cpus"),
+        "memory": None if memory is None else output.size(memory),
+    }
+    return tuple(cells.get(column) for column in columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ from executor import config
 from executor.cli.client import Client, executors, is_dead
 from executor.cli.exits import Unreachable
 from executor.cli.output import note
-from executor.errors import NotFound
+from executor.errors import ExecutorError, NotFound
 
 F = TypeVar("F", bound=Callable[..., Any])
 _AS_JSON: Final = f"{__name__}.as_json"
@@ -22,7 +22,7 @@ _AS_JSON: Final = f"{__name__}.as_json"
 
 @dataclass(frozen=True)
 class Session:
-    """`executor` is the beginning of an executor's id, empty for any."""
+    """`executor` is an ExecutorID, or the beginning of the id of an executor's container; empty for any."""
 
     executor: str
     run_dir_option: str
@@ -33,18 +33,22 @@ class Session:
 
     def all(self) -> list[Client]:
         """The executors that are alive. Raises NotFound if one was asked for and is not there."""
-        found = executors(self.run_dir, self.executor)
+        found = executors(self.run_dir, self.executor) or self._named()
         alive = [client for client in found if not is_dead(client)]
         for client in found:
             if client not in alive:
                 note(f"executor {client.id} is dead and left its socket behind ({client.socket})")
         if self.executor and not found:
-            known = ", ".join(client.id for client in executors(self.run_dir)) or "none"
+            known = _names(executors(self.run_dir)) or "none"
             raise NotFound("no such executor", subject=self.executor, mend=f"{self.run_dir} has: {known}")
         if found and not alive:
             mend = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
             raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend=mend)
         return alive
+
+    def _named(self) -> list[Client]:
+        """Those whose ExecutorID it is, as `ps` shows it; of several frameworks there may be some."""
+        return [client for client in executors(self.run_dir) if self.executor and _executor_id(client) == self.executor]
 
     def some(self) -> list[Client]:
         """The executors meant, of which there is one at least. Raises NotFound."""
@@ -58,9 +62,24 @@ class Session:
         """The only executor meant; a usage error if there are several."""
         found = self.some()
         if len(found) > 1:
-            ids = ", ".join(client.id for client in found)
-            raise click.UsageError(f"{len(found)} executors run on this node; choose one by --executor: {ids}")
+            raise click.UsageError(
+                f"{len(found)} executors run on this node; choose one by --executor: {_names(found)}"
+            )
         return found[0]
+
+
+def _names(clients: Iterable[Client]) -> str:
+    """What --executor takes, for people."""
+    named = ((client.id, _executor_id(client)) for client in clients)
+    return ", ".join(f"{identity} ({name})" if name else identity for identity, name in named)
+
+
+def _executor_id(client: Client) -> str:
+    """Empty where nobody answers."""
+    try:
+        return str(client.get("/v1/executor")["executor"])
+    except ExecutorError:
+        return ""
 
 
 pass_session = click.make_pass_decorator(Session)

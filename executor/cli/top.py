@@ -41,6 +41,7 @@ def command(session: Session, *, once: bool, interval: float, sort: str, as_json
 
     "cpus" and "mem" are what Mesos accounts to them. Without --once it goes on until it is interrupted.
     """
+    session.some()  # there is something to look at; what ends or comes later is met
     pictures = _pictures(session, interval, sort)
     if as_json:
         output.json_document(next(pictures))

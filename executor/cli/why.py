@@ -13,7 +13,10 @@ from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import Failure, NotFound
 
-_HEAD = ("seq", "time", "level", "code", "message", "exception", "since_ms", "pod", "task", "class", "role", "name")
+_HEAD = (
+    "seq", "time", "level", "code", "message", "exception", "since_ms", "since_launch_ms", "pod", "task", "class",
+    "role", "name",
+)  # fmt: skip
 
 
 @click.command("why")
@@ -31,7 +34,7 @@ def command(session: Session, task: str, journal: str | None, *, as_json: bool) 
     if as_json:
         output.json_document({"task": task, "events": events})
         return
-    output.line(f"{task}  {' '.join(_identity(events))}")
+    output.line(f"{task}  {' '.join(_identity(events))} since {events[0]['time']}")
     for event in events:
         output.line(_text(event))
 
@@ -59,6 +62,8 @@ def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
     directory = path.parent if path.name.startswith(FILE) else path
     try:
         events = timeline(read(directory), task)
+    except FileNotFoundError as error:
+        raise NotFound("no such file", subject=str(path), mend="name a journal.jsonl or a Mesos sandbox") from error
     except OSError as error:
         raise Failure(f"cannot be read: {error.strerror}", subject=str(path)) from error
     if not events:
@@ -72,5 +77,6 @@ def _identity(events: list[dict[str, Any]]) -> list[str]:
 
 
 def _text(event: dict[str, Any]) -> str:
-    keys = " ".join(f"{key}={output.clean(value)}" for key, value in event.items() if key not in _HEAD)
-    return f"{event['since_ms']:>10.1f} ms  {event.get('code', ''):<22} {output.clean(event.get('message'))}  {keys}"
+    keys = output.keys(event, _HEAD)
+    head = f"{event['since_ms']:>10.0f} ms  {event.get('code', ''):<22}"
+    return f"{head} {output.clean(event.get('message'))}  {keys}".rstrip()

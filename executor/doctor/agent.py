@@ -41,7 +41,8 @@ def ask(endpoint: str, authorization: str = "") -> Answer:
         skew_s = None if date is None else date.timestamp() - time.time()
         return Answer({key: str(value) for key, value in json.loads(text)["flags"].items()}, skew_s)
     except (OSError, http.client.HTTPException, ValueError, KeyError, AttributeError) as error:
-        raise MesosFailure(f"cannot be asked: {error}", subject=f"{endpoint}/flags") from error
+        told = getattr(error, "strerror", None) or error
+        raise MesosFailure(f"cannot be asked: {told}", subject=f"{endpoint}/flags") from error
     finally:
         connection.close()
 

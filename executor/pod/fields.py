@@ -1,11 +1,7 @@
-"""What happens to every field of a pod and of a task: the README's table, made from the marks in the code. Pure.
-
-python -m executor.pod.fields      prints the table as Markdown
-"""
+"""What happens to every field of a pod and of a task: packaging/doc/fields.md, from the marks in the code. Pure."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -46,16 +42,8 @@ def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
 
 def markdown() -> str:
     """Two tables, each in three columns."""
-    return "\n".join(
-        [
-            "A field that is not listed is refused.",
-            "",
-            *_table("Kubernetes v1 Pod in TaskInfo.data", pod_rows()),
-            "",
-            *_table("Mesos TaskInfo", task_rows()),
-            "",
-        ]
-    )
+    pod, task = _table("Kubernetes v1 Pod in TaskInfo.data", pod_rows()), _table("Mesos TaskInfo", task_rows())
+    return "\n".join([*pod, "", *task, ""])
 
 
 def _table(title: str, rows: tuple[Row, ...]) -> list[str]:
@@ -70,7 +58,3 @@ def _note(row: Row) -> str:
         words = [str(value) for value in row.only if isinstance(value, str | bool) and value not in ("", False)]
         parts += [f"{' and '.join(words)} passes"] if words else []
     return "; ".join(parts).replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

@@ -36,8 +36,7 @@ class OwnNetwork:
 
     def subscribed(self, executor_info: Mapping[str, Any]) -> None:
         """Learn where the framework has put the executor."""
-        infos = executor_info.get("container", {}).get("network_infos", ())
-        self.names = tuple(str(info["name"]) for info in infos if info.get("name"))
+        self.names = networks(executor_info)
         if self.names:
             self.default = ""
             self.ips = _addresses() or self.ips
@@ -61,6 +60,12 @@ class OwnNetwork:
             )
         if not spec.host_network and not requests(spec, self.default):
             _check_shared(spec)
+
+
+def networks(executor_info: Mapping[str, Any]) -> tuple[str, ...]:
+    """The CNI networks on which the framework wants the executor itself."""
+    infos = executor_info.get("container", {}).get("network_infos", ())
+    return tuple(str(info["name"]) for info in infos if info.get("name"))
 
 
 def _check_shared(spec: PodSpec) -> None:

@@ -83,7 +83,9 @@ def request(data: bytes) -> object:
 
 
 def log_receipt(receipt: Receipt) -> None:
-    """One line for the whole, one for each victim, and an ERROR for what a human should look at."""
+    """One line for the whole, one for each victim, and an ERROR for what a human should look at. A dry run did
+    nothing to the pods that it names.
+    """
     log.info(
         "revocation receipt",
         code="revocation.receipt",
@@ -95,7 +97,7 @@ def log_receipt(receipt: Receipt) -> None:
         freed_mem_bytes=receipt.freed_mem_bytes,
         duration_ms=round(receipt.time_to_free_ms, 1),
     )
-    for victim in receipt.victims:
+    for victim in receipt.victims if receipt.state is not State.DRY_RUN else ():
         log.info(
             "what a revocation did to a pod",
             code="revocation.victim",

@@ -91,7 +91,7 @@ class Receipt:
 
     @property
     def freed_cpus(self) -> float:
-        return sum(victim.cpus for victim in self.freed)
+        return round(sum(victim.cpus for victim in self.freed), 3)  # as exact as Mesos counts
 
     @property
     def freed_mem_bytes(self) -> int:
@@ -105,7 +105,7 @@ class Receipt:
             "state": self.state,
             "victims": [_victim(victim) for victim in self.victims],
             "freed": {
-                "cpus": round(self.freed_cpus, 3),
+                "cpus": self.freed_cpus,
                 "used_cpus": round(sum(victim.used_cpus for victim in self.freed), 3),
                 "mem_bytes": self.freed_mem_bytes,
             },

@@ -27,7 +27,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 GRACE_MAX_S = 366 * 86400.0
 """What nobody waits for; and the notice tells of a date, which must be one."""
 _NAME_MAX_BYTES = 255
-_KEYS = ("id", "reason", "select", "reclaim", "grace", "deadline", "dry_run")
+KEYS = ("id", "reason", "select", "reclaim", "grace", "deadline", "dry_run")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Request:
 def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request:
     """The request in `document`; `fresh_id` serves one without an id. Raises InvalidRequest naming the field."""
     fields = _mapping(document, "revoke")
-    _known(fields, _KEYS, "revoke")
+    _known(fields, KEYS, "revoke")
     identity = fields.get("id", fresh_id)
     if not isinstance(identity, str) or not _ID.fullmatch(identity):
         raise InvalidRequest(
@@ -128,7 +128,8 @@ def _reclaim(fields: Mapping[str, Any]) -> Reclaim:
     _known(fields, ("cpus", "mem"), "revoke.reclaim")
     for key, value in fields.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**62:
-            raise InvalidRequest("must be a number above 0", subject=f"revoke.reclaim.{key}")
+            mend = "write bytes, as in 1073741824" if key == "mem" else "write cores, as in 1.5"
+            raise InvalidRequest("must be a number above 0", subject=f"revoke.reclaim.{key}", mend=mend)
     if not fields:
         raise InvalidRequest("at least one of cpus and mem (bytes) must be there", subject="revoke.reclaim")
     return Reclaim(cpus=float(fields.get("cpus", 0.0)), mem_bytes=math.ceil(fields.get("mem", 0)))

@@ -125,13 +125,14 @@ class Revoker:
 
     async def _carry_out(self, descent: Descent) -> Receipt:
         request = descent.request
-        log.info(
-            "revocation taken",
-            code="revocation.started",
-            revocation=request.id,
-            reason=request.reason,
-            grace_s=request.grace_s,
-        )
+        if not request.dry_run:
+            log.info(
+                "revocation taken",
+                code="revocation.started",
+                revocation=request.id,
+                reason=request.reason,
+                grace_s=request.grace_s,
+            )
         try:
             descent.prove()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Documents that are made from the code: packaging/doc/events.md and metrics.md.
+"""Documents that are made from the code: packaging/doc/events.md, fields.md and metrics.md.
 
 PYTHONPATH=packaging:. .build/venv/bin/python -m reference     writes them; a unit test says when they are stale
 """
@@ -14,6 +14,7 @@ from executor.codes import CODES
 from executor.log_keys import KEYS
 from executor.metrics import catalog
 from executor.metrics.catalog import Kind, Metric
+from executor.pod import fields
 
 DIRECTORY: Final = Path(__file__).resolve().parents[1] / "doc"
 
@@ -29,6 +30,15 @@ _KEYS: Final = """
 ## Keys
 
 A line has these keys and no others, each with one meaning (schema/event.json).
+"""
+_FIELDS: Final = """\
+# Fields
+
+What happens to each field of a pod and of a task. `supported`: it does what it says. `accepted`: it changes nothing
+here, by nature, and nobody misses anything. `refused`: TASK_FAILED, REASON_TASK_INVALID, with the field in the message;
+a value that asks for nothing (false, empty) passes. A field that is not listed is refused.
+`mesos-pod-executor validate FILE` says so before the launch.
+
 """
 _METRICS: Final = """\
 # Metrics
@@ -50,7 +60,11 @@ rules with their tests are in packaging/prometheus.
 
 def documents() -> dict[str, str]:
     """Name to text."""
-    return {"events.md": "".join(_events()), "metrics.md": "".join(_metrics())}
+    return {
+        "events.md": "".join(_events()),
+        "fields.md": _FIELDS + fields.markdown(),
+        "metrics.md": "".join(_metrics()),
+    }
 
 
 def _events() -> Iterator[str]:

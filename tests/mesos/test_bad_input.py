@@ -107,7 +107,7 @@ PODS = {
     "config-map": Bad(f"{CONTAINER}.env[0].valueFrom.configMapKeyRef: {ITSELF}", env({"configMapKeyRef": {"k": "s"}})),
     "unknown-field-of-a-variable": Bad(
         f"{CONTAINER}.env[0].valueFrom.fieldRef.fieldPath: 'spec.frob' is not a field that a variable can have"
-        " (`python -m executor.pod.fields` lists those that are)",
+        " (the document fields.md lists those that are)",
         env({"fieldRef": {"fieldPath": "spec.frob"}}),
     ),
     "relative-directory": Bad(

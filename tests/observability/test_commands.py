@@ -43,7 +43,8 @@ VARIABLE = (
     (r"\b\d\.\d\d\b", "N"),
     (r"[\d.]+ (ms|%)", r"N \1"),
     (r"(?:(?<=MiB )|(?<= 0 B ))[\d.]+ (B|KiB|MiB)", "SIZE"),
-    (r"(exited yes|spared no) [\d.]+ 0.1 [\d.]+ \d+ (B|KiB|MiB)", r"\1 N 0.1 N SIZE"),
+    (r"(exited yes) [\d.]+ 0.1 [\d.]+ \d+ (B|KiB|MiB)", r"\1 N 0.1 N SIZE"),
+    (r"(?<=POD late 0.1 )[\d.]+ \d+ (B|KiB|MiB)", "N SIZE"),
     (r"(?<= cpus, )[\d.]+ (B|KiB|MiB)", "SIZE"),
     (r"(?<= running )\d+ (?=- 0 )", "PID "),
     (r" (\d+[dhms]){1,2} ", " AGE "),
@@ -52,7 +53,6 @@ PRINTED = {
     "ps": ["ps"],
     "inspect": ["inspect", "shop/pair"],
     "top": ["top", "--once", "--sort", "name"],
-    "why": ["why", "web"],
     "events": ["events", "--code", "executor", "--code", "mesos"],
     "rehearse": ["rehearse", "--all"],
     "gc": ["gc", "--dry-run"],
@@ -102,6 +102,13 @@ def check(schema: str, document: Any) -> None:
 @pytest.mark.parametrize("name", PRINTED)
 def test_what_is_printed(rig: Rig, name: str) -> None:
     compare(name, rig.command(*PRINTED[name]).stdout)
+
+
+def test_the_story_of_a_launch(rig: Rig) -> None:
+    """To its end: what other tests did with the pod afterwards is another story."""
+    lines = rig.command("why", "web").stdout.splitlines()
+    launched = next(number for number, line in enumerate(lines, 1) if " pod.running " in line)
+    compare("why", "\n".join(lines[:launched]))
 
 
 def test_the_json_of_pods(rig: Rig) -> None:

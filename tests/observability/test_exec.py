@@ -152,7 +152,7 @@ def read_until(descriptor: int, text: bytes, timeout_s: float = 20) -> bytes:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["pair", "--", "true"], 6, "name one: left, right"),
+        (["pair", "--", "true"], 2, "name one: left, right"),
         (["pair", "-c", "middle", "--", "true"], 3, "no such container"),
         (["nobody", "--", "true"], 3, "nobody"),
         (["web", "--", "/no/such/program"], 1, "/no/such/program"),

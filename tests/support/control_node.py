@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from executor.control import Request, Response, Server, Stream, socket_path
-from executor.errors import NotFound, Refused
+from executor.errors import InvalidRequest, NotFound, Refused
 from executor.journal import Journal
 
 T = TypeVar("T")
@@ -67,7 +67,9 @@ RECEIPT = {
 class Executor:
     """One executor's documents; tests change them while it answers."""
 
-    def __init__(self, pods: list[dict[str, Any]]) -> None:
+    def __init__(self, identity: str, pods: list[dict[str, Any]]) -> None:
+        self.identity = identity
+        """Its ExecutorID, which its pods name."""
         self.pods = pods
         self.ended: list[dict[str, Any]] = []
         self.receipt: dict[str, Any] = RECEIPT
@@ -75,15 +77,20 @@ class Executor:
         self.requests: list[Request] = []
         self.journal = Journal(None)
 
+    async def who(self, _: Request) -> Response:
+        return Response({"executor": self.identity})
+
     async def list_pods(self, request: Request) -> Response:
         return Response({"pods": [*self.pods, *(self.ended if request.query.get("all") == "1" else ())]})
 
     async def one_pod(self, request: Request) -> Response:
         name = request.parameters["pod"]
-        for each in self.pods:
-            if each["pod"].startswith(name) or name == each["name"] or name in each["tasks"]:
-                return Response(each)
-        raise NotFound("no such pod", subject=name)
+        fits = [each for each in self.pods if each["pod"].startswith(name) or name in (each["name"], *each["tasks"])]
+        if len(fits) > 1:
+            raise InvalidRequest(f"matches {len(fits)} pods", subject=f"pod {name}", mend="name one by its id")
+        if not fits:
+            raise NotFound("no such pod", subject=name)
+        return Response(fits[0])
 
     async def revoke(self, request: Request) -> Response:
         self.requests.append(request)
@@ -110,9 +117,11 @@ class Node:
         self._thread.start()
         self._servers: list[Server] = []
 
-    def executor(self, identity: str, *pods: dict[str, Any]) -> Executor:
-        executor = Executor(list(pods))
+    def executor(self, identity: str, *pods: dict[str, Any], executor_id: str = "e-1") -> Executor:
+        """`identity` is its container's."""
+        executor = Executor(executor_id, list(pods))
         routes = {
+            ("GET", "/v1/executor"): executor.who,
             ("GET", "/v1/pods"): executor.list_pods,
             ("GET", "/v1/pods/{pod}"): executor.one_pod,
             ("POST", "/v1/revocations"): executor.revoke,

@@ -13,12 +13,16 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from tests.support import demo_shell
+
 if TYPE_CHECKING:
     from tests.support.mesos.scheduler import Scheduler
     from tests.support.rig import Rig
 
 BUSY = ("sh", "-c", "sleep 1000 & sleep 1000 & trap 'exit 0' TERM; wait")
 """Three processes in each pod."""
+EXECUTOR = "mixed"
+NOTHING_LEFT = "nothing is left of the executor: no container, netns, cgroup, snapshot or IP"
 
 
 class Story:
@@ -48,6 +52,8 @@ def main() -> int:
     with Rig(OPTIONS, program=shlex.split(arguments.program)) as rig:
         version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
         story.tell(f"up: containerd with one image, Mesos {version} with a master and an agent (cgroups isolators)")
+        if arguments.shell:
+            return visit(rig, story, arguments.regular, arguments.revocable)
         result = play(rig, story, arguments.regular, arguments.revocable, arguments.grace)
     result["mesos_version"] = version
     good = _judge(result, story)
@@ -66,28 +72,57 @@ def _arguments(program: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="packaging/demo", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--regular", type=int, default=3, metavar="N", help="regular pods (3)")
     parser.add_argument("--revocable", type=int, default=5, metavar="N", help="revocable pods (5)")
-    parser.add_argument("--grace", default="0s", help="what each victim gets between SIGTERM and the kill (0s)")
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON; the story goes to stderr")
+    parser.add_argument(
+        "--grace", default="0s", metavar="TIME", help="what each victim gets between SIGTERM and the kill (0s)"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--shell", action="store_true", help="launch the pods and leave the rest to you, at a prompt")
+    how.add_argument("--json", action="store_true", help="end with one line of JSON; the story goes to stderr")
     parser.add_argument("--program", default=shlex.join(program), help="the executor to show (this checkout's)")
     return parser.parse_args()
+
+
+def visit(rig: Rig, story: Story, regulars: int, revocables: int) -> int:
+    """The same pods, and a prompt beside them; the exit status to end with."""
+    with rig.scheduler(name="demo") as scheduler:
+        agent_id, _ = _launch(scheduler, rig, story, regulars, revocables)
+        _show(rig, story)
+        story.tell(demo_shell.HINT)
+        code = demo_shell.run(rig)
+        scheduler.shutdown_executor(agent_id, EXECUTOR)
+    left = {name: count for name, count in rig.wait_clean().items() if count}
+    story.tell(f"FAULT: something was left: {left}" if left else NOTHING_LEFT)
+    return code or int(bool(left))
+
+
+def _launch(
+    scheduler: Scheduler, rig: Rig, story: Story, regulars: int, revocables: int
+) -> tuple[str, tuple[list[str], list[str]]]:
+    """Waits until all run. The agent's id; the regular and the revocable tasks' ids."""
+    regular, revocable = [f"web-{n}" for n in range(regulars)], [f"batch-{n}" for n in range(revocables)]
+    tasks = [rig.pod(name, command=BUSY, metadata=_labelled("web")) for name in regular]
+    tasks += [rig.pod(name, command=BUSY, metadata=_labelled("batch"), revocable=True) for name in revocable]
+    agent_id = scheduler.launch(tasks, rig.executor(EXECUTOR))
+    for name in regular + revocable:
+        scheduler.wait_status(name, "TASK_RUNNING", 60)
+    story.tell(f"one executor runs {regulars} regular and {revocables} revocable pods (all TASK_RUNNING):")
+    return agent_id, (regular, revocable)
+
+
+def _labelled(app: str) -> dict[str, Any]:
+    return {"labels": {"app": app}}
 
 
 def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> dict[str, Any]:
     """The job itself; what is to be judged of it."""
     with rig.scheduler(name="demo") as scheduler:
-        regular = [rig.pod(f"web-{n}", command=BUSY) for n in range(regulars)]
-        revocable = [rig.pod(f"batch-{n}", command=BUSY, revocable=True) for n in range(revocables)]
-        agent_id = scheduler.launch(regular + revocable, rig.executor())
-        names = [task["task_id"]["value"] for task in regular + revocable]
-        for name in names:
-            scheduler.wait_status(name, "TASK_RUNNING", 60)
-        story.tell(f"one executor runs {len(regular)} regular and {len(revocable)} revocable pods (all TASK_RUNNING):")
+        agent_id, (regular, revocable) = _launch(scheduler, rig, story, regulars, revocables)
         before = _show(rig, story)
         story.tell(f"Spark wants its resources back: mesos-pod-executor revoke --all --grace {grace}")
         receipt = rig.json("revoke", "--all", "--grace", grace, "--reason", "spark wants its resources back")
         _tell_receipt(story, receipt)
         for task in revocable:
-            scheduler.wait_status(task["task_id"]["value"], "TASK_GONE", 30)
+            scheduler.wait_status(task, "TASK_GONE", 30)
         gone = [status for status in scheduler.statuses() if status.state == "TASK_GONE"]
         reasons = Counter(f"{status.state} {status.reason}" for status in gone)
         story.tell(
@@ -106,7 +141,7 @@ def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> 
             "reasons": dict(reasons),
         }
         story.tell("the framework is done: SHUTDOWN to the executor, which ends the regular pods in order")
-        _end(scheduler, rig, agent_id, [task["task_id"]["value"] for task in regular])
+        _end(scheduler, agent_id, regular)
     result["leaks"] = rig.wait_clean()
     return result
 
@@ -148,19 +183,15 @@ def _tell_receipt(story: Story, receipt: dict[str, Any]) -> None:
     story.tell(f"proof: {regular['pods']} regular pods with {regular['processes']} processes, {proof}")
 
 
-def _end(scheduler: Scheduler, rig: Rig, agent_id: str, tasks: Sequence[str]) -> None:
-    scheduler.shutdown_executor(agent_id, "mixed")
+def _end(scheduler: Scheduler, agent_id: str, tasks: Sequence[str]) -> None:
+    scheduler.shutdown_executor(agent_id, EXECUTOR)
     for task in tasks:
         scheduler.wait_status(task, ("TASK_KILLED", "TASK_FAILED"), 30)
 
 
 def _judge(result: dict[str, Any], story: Story) -> bool:
     found = faults(result)
-    story.tell(
-        "nothing is left of the executor: no container, netns, cgroup, snapshot or IP"
-        if not found
-        else "FAULT: " + "; ".join(found)
-    )
+    story.tell(NOTHING_LEFT if not found else "FAULT: " + "; ".join(found))
     return not found
 
 

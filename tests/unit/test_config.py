@@ -53,6 +53,9 @@ def test_variables_override_the_file() -> None:
         ("REVOCATION_GRACE_S", "2.5", 2.5),
         ("ROLES_NAMESPACE_TO_ROLE", "a=eng/dev,b=*", {"a": "eng/dev", "b": "*"}),
         ("PODS_DEFAULT_IMAGE", "", ""),
+        ("DNS_MESOS", "master-1.example.org:5050,[::1]:5051", ("master-1.example.org:5050", "[::1]:5051")),
+        ("DNS_LISTEN", "10.0.0.1, fd00::1", ("10.0.0.1", "fd00::1")),
+        ("CGROUPS_ROOT", "/a/b", "/a/b"),
     ],
 )
 def test_variables_of_every_type(name: str, text: str, expected: object) -> None:
@@ -87,6 +90,12 @@ def test_variables_of_every_type(name: str, text: str, expected: object) -> None
         (None, {"MESOS_POD_EXECUTOR_PODS_MAX_LAUNCHING": "many"}, "PODS_MAX_LAUNCHING", "is not a whole number"),
         (None, {"MESOS_POD_EXECUTOR_ROLES_NAMESPACE_TO_ROLE": "a"}, "NAMESPACE_TO_ROLE", "is not a table of texts"),
         (None, {"MESOS_POD_EXECUTOR_PRESSURE_ENABLED": "maybe"}, "PRESSURE_ENABLED", "true or false"),
+        ('[dns]\nmesos = ["10.0.0.1"]', {}, "dns.mesos", "HOST:PORT"),
+        ('[dns]\nmesos = ["10.0.0.1:5050", "http://m:5050"]', {}, "dns.mesos", "HOST:PORT"),
+        ('[dns]\nmesos = ["m:70000"]', {}, "dns.mesos", "HOST:PORT"),
+        ('[dns]\nlisten = ["eth0"]', {}, "dns.listen", "IP addresses"),
+        ('[cgroups]\nroot = "pods"', {}, "cgroups.root", "path of a cgroup"),
+        ('[cgroups]\nroot = "/pods/../.."', {}, "cgroups.root", "path of a cgroup"),
     ],
 )
 def test_what_is_wrong_is_named(text: str | None, environ: dict[str, str], subject: str, words: str) -> None:

@@ -84,3 +84,20 @@ def test_ctrl_c_leaves_nothing(directory: Path, moment: str, times: int) -> None
     assert cgroups() == cgroups_before
     assert Path("/proc/self/mountinfo").read_text() == mounts
     assert subprocess.run(["ip", "netns", "list"], capture_output=True, check=True).stdout == b""
+
+
+def test_a_shell_on_the_node(directory: Path) -> None:
+    """What README.md names is there at its prompt, and all is gone with it."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(ROOT)
+        line = ["packaging/demo", "--shell", "--regular", "1", "--revocable", "1"]
+        os.execve(line[0], line, os.environ | {"TMPDIR": str(directory), "TERM": "dumb"})
+    assert "demo:" in (told := read_until(terminal, "demo:")), told
+    os.write(terminal, b"mesos-pod-executor revoke --all --id by-hand; mesos-pod-executor doctor --quiet; exit 0\r")
+    told = read_until(terminal, None)
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert (os.waitstatus_to_exitcode(status), "FAULT" in told) == (0, False), told
+    assert "1, unchanged" in told and "this node: " in told
+    assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))

@@ -15,7 +15,7 @@ import pytest
 
 from executor import __version__
 from executor.cli.main import COMMANDS
-from tests.support.control_node import Node, pod
+from tests.support.control_node import Node, container, pod
 from tests.support.golden import expected
 from tests.support.schema import faults
 from tests.unit.cli.conftest import Ran, Run
@@ -61,7 +61,7 @@ ASKING = (
     ["ps"], ["inspect", "x"], ["logs", "x"], ["exec", "x", "--", "true"], ["top", "--once"], ["revoke", "--all"],
     ["rehearse", "--all"], ["why", "x"], ["report", "x"], ["serve"], ["events"], ["metrics"], ["log-level"],
 )  # fmt: skip
-"""The commands that ask executors. `ps`, `events` and `metrics` of none are empty, `serve` waits for some."""
+"""The commands that ask executors. `ps` and `metrics` tell of a node without any, `serve` waits for some."""
 
 Show = Callable[[Iterable[Sequence[str]]], str]
 
@@ -107,8 +107,8 @@ def test_an_unknown_executor(node: Node, show: Show) -> None:
 
 
 def test_a_choice_between_executors(node: Node, show: Show) -> None:
-    node.executor("aaa", pod("pod-1", "web"))
-    node.executor("bbb", pod("pod-2", "web"))
+    node.executor("aaa", pod("pod-1", "web"), executor_id="regular")
+    node.executor("bbb", pod("pod-2", "web"), executor_id="revocable")
     lines = (["revoke", "--all"], ["rehearse", "--all"], ["inspect", "web"])
     compare("which-executor", show(lines))
 
@@ -116,6 +116,14 @@ def test_a_choice_between_executors(node: Node, show: Show) -> None:
 def test_a_dead_executor(node: Node, show: Show) -> None:
     node.dead_executor("dead")
     compare("dead-executor", show(ASKING))
+
+
+def test_a_text_that_means_several(node: Node, show: Show) -> None:
+    """The same mistake has the same exit code, whoever finds it."""
+    pair = pod("pod-2", "pair", containers=[container("left"), container("right")])
+    node.executor("aaa", pod("pod-1", "web"), pair)
+    lines = (["inspect", "pod-"], ["logs", "pair"], ["exec", "pair", "--", "true"], ["exec", "pod-", "--", "true"])
+    compare("ambiguous", show(lines))
 
 
 def test_an_unknown_pod_or_container(node: Node, show: Show) -> None:
@@ -128,6 +136,8 @@ def test_wrong_options(show: Show) -> None:
     values = (
         ["--nothing"], ["nothing"], ["inspect"], ["exec", "web"], ["exec", "web", "-t", "--json", "--", "true"],
         ["revoke"], ["revoke", "--all", "--role", "x"], ["revoke", "--label", "x"], ["revoke", "--reclaim-mem", "x"],
+        ["revoke", "--all", "--grace", "soon"], ["revoke", "--all", "--deadline", "-1s"],
+        ["events", "--code", "revocaton"],
         ["executor-info", "--class", "x"], ["executor-info", "--cpus", "0"], ["log-level", "loud"],
         ["serve", "--port", "x"],
     )  # fmt: skip
@@ -173,6 +183,12 @@ def test_an_error_is_a_document_too(node: Node, run: Run) -> None:
     unknown = [["--executor", "c", *line] for line in ASKING]
     pods = [["inspect", "x"], ["logs", "x"], ["exec", "x", "--", "true"], ["exec", "x", "--", "ls", "--json"]]
     assert {ran.code for ran in errors([*refused, *unknown, *pods], run)} == {3, 6}
+
+
+@pytest.mark.parametrize("line", [["ps", "--class", "x"], ["inspect"], ["revoke"], ["nothing"], ["ps", "--nothing"]])
+def test_wrong_usage_is_a_document_too(run: Run, line: Sequence[str]) -> None:
+    (ran,) = errors([line], run)
+    assert ran.code == 2
 
 
 def test_a_command_of_the_same_name_asks_for_nothing(node: Node, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from executor import __version__
+from executor.cli.executor_info import executor_info
 from executor.cli.exits import MEANINGS, Exit, Unreachable, of
 from executor.cli.main import COMMANDS
 from executor.errors import Failure, InvalidConfig, NotFound, Refused
@@ -74,6 +76,7 @@ def test_errors_have_exit_codes(error: Any, code: Exit) -> None:
 
 
 def test_version(run: Run) -> None:
+    assert run("--version").out == run("version").out
     assert run("version").out == f"mesos-pod-executor {__version__}\n"
     assert run("version", "--json").json["version"] == __version__
 
@@ -99,6 +102,26 @@ def test_the_socket_directory_comes_from_the_configuration(tmp_path: Path) -> No
     ran = program("ps", "--json", MESOS_POD_EXECUTOR_NODE_RUN_DIR=str(tmp_path))
     assert (ran.returncode, json.loads(ran.stdout)) == (Exit.OK, {"pods": []})
     assert program("ps", MESOS_POD_EXECUTOR_NODE_RUN_DIR="relative").returncode == Exit.INVALID
+
+
+def test_a_directory_is_no_configuration(run: Run, tmp_path: Path) -> None:
+    ran = run("check-config", str(tmp_path))
+    assert ran.code == Exit.INVALID and ran.err.startswith(f"mesos-pod-executor: {tmp_path}: cannot be read: Is a dir")
+
+
+@pytest.mark.parametrize("arguments", [["check-config"], ["check-config", "--json"], ["version"], ["metrics"]])
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    line = [sys.executable, "-m", "executor", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "standard output: cannot be written: No space left on device (make room, or write somewhere else)"
+    assert (ran.returncode, ran.stderr) == (Exit.FAILURE, f"mesos-pod-executor: {told}\n")
+
+
+def test_output_that_nobody_wants_is_no_error() -> None:
+    line = f"{sys.executable} -m executor version"
+    assert subprocess.run(["sh", "-c", f"{line} >&-"], capture_output=True, check=True).stderr == b""
+    assert subprocess.run(["sh", "-c", f"{line} 2>&- | head -c 1"], capture_output=True, check=True).stdout == b"m"
 
 
 def test_executor_info_keeps_the_masters_rules(run: Run) -> None:
@@ -152,6 +175,73 @@ def test_validate_a_pod(run: Run, tmp_path: Path) -> None:
     ran = run("validate", str(file))
     assert ran.code == Exit.INVALID
     assert "imagge" in ran.err
+
+
+def task(**fields: Any) -> dict[str, Any]:
+    resources: list[dict[str, Any]] = [
+        {"name": name, "type": "SCALAR", "scalar": {"value": 32}} for name in ("cpus", "mem")
+    ]
+    for resource in resources:
+        resource["allocation_info"] = {"role": "*"}
+    identity = {"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "a"}}
+    return {**identity, "resources": resources, "data": base64.b64encode(POD.encode()).decode(), **fields}
+
+
+def on(*names: str) -> dict[str, Any]:
+    return {"type": "MESOS", "network_infos": [{"name": name} for name in names]}
+
+
+def info(*names: str) -> dict[str, Any]:
+    """An ExecutorInfo that is on these networks."""
+    found = executor_info("mixed", "e", "e", "/usr/bin/e", {"cpus": 0.1, "mem": 32, "disk": 32})
+    return {**found, "container": on(*names)} if names else found
+
+
+@pytest.mark.parametrize(
+    ("document", "network"),
+    [
+        (task(), "the node's default network ([cni] default_network), or else the executor's own"),
+        (task(executor=info()), "the node's default network ([cni] default_network), or else the executor's own"),
+        (task(executor=info("blue", "red")), "the executor's own, on blue, red"),
+        (task(container=on("green")), "green, if the ExecutorInfo names no network"),
+        (task(container=on("green"), executor=info()), "green"),
+    ],
+)
+def test_validate_says_of_the_network_what_the_file_tells(
+    run: Run, tmp_path: Path, document: dict[str, Any], network: str
+) -> None:
+    (tmp_path / "task").write_text(json.dumps(document))
+    assert run("validate", str(tmp_path / "task"), "--json").json["network"] == network
+
+
+def test_validate_knows_where_no_pod_can_join_a_network(run: Run, tmp_path: Path) -> None:
+    """It is known at the launch only where the executor is, unless the task brings its ExecutorInfo along."""
+    (tmp_path / "task").write_text(json.dumps(task(container=on("green"), executor=info("blue"))))
+    ran = run("validate", str(tmp_path / "task"))
+    assert ran.code == Exit.INVALID and "the executor is on blue" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"executor_id": 3}, "executor_id: expected `object | null`, got `int`"),
+        ({**info(), "resources": [3]}, "resources[0]: expected `object`, got `int`"),
+        ({**info(), "container": {"network_infos": [3]}}, "container.network_infos[0]: expected `object`, got `int`"),
+        (task(executor=3), "executor: expected `object`, got `int`"),
+        (task(executor={**info(), "container": []}), "executor.container: expected `object | null`, got `array`"),
+    ],
+)
+def test_validate_names_the_field_of_an_executor(run: Run, tmp_path: Path, document: dict[str, Any], told: str) -> None:
+    (tmp_path / "file").write_text(json.dumps(document))
+    ran = run("validate", str(tmp_path / "file"))
+    assert ran.code == Exit.INVALID and f"mesos-pod-executor: {told} (see" in ran.err
+
+
+def test_validate_tells_nothing_of_a_task_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pod").write_text(POD)
+    assert not {"class", "role", "tasks"} & set(run("validate", str(tmp_path / "pod"), "--json").json)
+    (tmp_path / "task").write_text(json.dumps(task()))
+    assert run("validate", str(tmp_path / "task"), "--json").json["tasks"] == ["t"]
 
 
 @pytest.mark.parametrize(("text", "code"), [("[]", 6), ("{", 6), ("a: [", 6), ('{"x": 1}', 6), (None, 3)])

@@ -51,8 +51,18 @@ def test_ps_takes_one_executor_by_a_prefix(node: Node, run: Run) -> None:
     assert "no such executor" in ran.err
 
 
+def test_an_executor_is_also_known_by_what_ps_calls_it(node: Node, run: Run) -> None:
+    node.executor("aaa", pod("pod-1", "web"), executor_id="mixed")
+    node.executor("bbb", pod("pod-2", "batch"), executor_id="other")
+    node.dead_executor("dead")
+    assert [each["pod"] for each in run("--executor", "mixed", "ps", "--json").json["pods"]] == ["pod-1"]
+    assert run("--executor", "mix", "ps").code == Exit.NOT_FOUND, "a name is not a prefix"
+
+
 def test_ps_of_a_node_without_executors_is_empty(run: Run) -> None:
     assert run("ps", "--json").json == {"pods": []}
+    ran = run("ps")
+    assert ran.code == Exit.OK and "no executor runs on this node" in ran.err
 
 
 def test_a_dead_executor_is_named_and_the_others_are_shown(node: Node, run: Run) -> None:

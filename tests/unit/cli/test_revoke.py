@@ -44,6 +44,14 @@ def test_the_receipt_is_shown(node: Node, run: Run) -> None:
     assert "regular pods  1, unchanged" in out
 
 
+def test_a_dry_run_tells_who_would_go_and_no_more(node: Node, run: Run) -> None:
+    """Nothing happened: there is no outcome, and nothing took any time."""
+    node.executor("a").receipt = {**RECEIPT, "state": "dry-run"}
+    out = run("revoke", "--all", "--dry-run").out
+    assert out.splitlines()[0].split() == ["POD", "TASKS", "CPUS", "USED", "MEMORY"]
+    assert "would free" in out and "took" not in out
+
+
 def test_without_waiting_only_the_state_is_known(node: Node, run: Run) -> None:
     executor = node.executor("a")
     ran = run("revoke", "--all", "--no-wait")
@@ -85,7 +93,7 @@ def test_two_executors_need_a_choice(node: Node, run: Run) -> None:
     first, second = node.executor("aaa"), node.executor("bbb")
     ran = run("revoke", "--all")
     assert ran.code == Exit.USAGE
-    assert "aaa, bbb" in ran.err
+    assert "aaa (e-1), bbb (e-1)" in ran.err
     assert run("--executor", "b", "revoke", "--all").code == Exit.OK
     assert (len(first.requests), len(second.requests)) == (0, 1)
     assert run("--executor", "c", "revoke", "--all").code == Exit.NOT_FOUND

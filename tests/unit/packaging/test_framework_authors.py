@@ -5,18 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from executor.cli.main import main
 from executor.mesos import master_rules
 from executor.mesos.status import TaskState
+from executor.pod.mounts import NOTICE
 from executor.pod.spec import parse_launch
-from executor.revocation import request
+from executor.revocation import notice, request
 from reference import DIRECTORY
 from tests.support.schema import faults
 from tests.support.sources import ROOT
 
+README = (ROOT / "README.md").read_text()
 TEXT = (DIRECTORY / "framework-authors.md").read_text()
 BLOCKS: list[tuple[str, Any]] = [
     (kind, json.loads(text)) for kind, text in re.findall(r"```json (\S+)\n(.*?)```", TEXT, re.DOTALL)
@@ -32,7 +37,7 @@ def blocks(kind: str) -> list[Any]:
 def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
     assert {kind for kind, _ in BLOCKS} == {
-        "executor-info", "task", "pod", "status", "revoke", "message", "service", "group",
+        "executor-info", "task", "pod", "status", "revoke", "message", "notice", "service", "group",
     }  # fmt: skip
 
 
@@ -79,12 +84,39 @@ def test_the_request_is_understood() -> None:
     assert (parsed.id, parsed.grace_s) == ("spark-7", 3.0)
 
 
+def test_every_key_of_a_request_is_told() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .* \| .*\|$", TEXT, re.M)
+    assert tuple(rows) == request.KEYS
+
+
+def test_the_notice_is_what_a_pod_reads(tmp_path: Path) -> None:
+    (document,), (asked,) = blocks("notice"), blocks("revoke")
+    (tmp_path / NOTICE).mkdir(parents=True)
+    parsed = request.parse(asked["revoke"], default_grace_s=0.0, fresh_id="x")
+    begin = datetime.fromisoformat(document["deadline"]) - timedelta(seconds=parsed.grace_s)
+    assert notice.write(tmp_path, parsed, begin)
+    assert json.loads((tmp_path / NOTICE / notice.FILE).read_text()) == document
+
+
+@pytest.mark.parametrize("kind", ["executor-info", "task", "pod", "service", "group"])
+def test_validate_takes_what_is_shown(kind: str, tmp_path: Path) -> None:
+    """As somebody would copy it into a file."""
+    (document,) = blocks(kind)
+    (tmp_path / "file").write_text(json.dumps(document))
+    assert main(["validate", str(tmp_path / "file")]) == 0
+
+
+def test_the_runbooks_request_and_receipt_are_of_the_published_form() -> None:
+    asked, told = (json.loads(text) for text in re.findall(r'^\{"revo[^`]*?(?=^mesos|^```)', README, re.M | re.S))
+    assert faults("revoke", asked["revoke"]) == []
+    assert faults("message", told) == []
+
+
 def test_every_reason_is_in_the_tables() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "executor").rglob("*.py") if "api" not in path.parts)
     reasons = set(re.findall(r'"(REASON_[A-Z_]+[A-Z])"', sources))
-    runbook = (ROOT / "README.md").read_text()
     assert "REASON_CONTAINER_PREEMPTED" in reasons
-    assert [reason for reason in sorted(reasons) if f" {reason} |" not in runbook and f"{reason})" not in runbook] == []
+    assert [reason for reason in sorted(reasons) if f" {reason} |" not in README and f"{reason})" not in README] == []
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -7,7 +7,7 @@ import pytest
 from reference import DIRECTORY, documents
 
 
-@pytest.mark.parametrize("name", ["events.md", "metrics.md"])
+@pytest.mark.parametrize("name", ["events.md", "fields.md", "metrics.md"])
 def test_a_document_is_current(name: str) -> None:
     fresh = documents()[name]
     assert (DIRECTORY / name).read_text() == fresh, "run: PYTHONPATH=packaging:. .build/venv/bin/python -m reference"

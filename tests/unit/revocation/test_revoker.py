@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cgroups import Hierarchies, Tree
-from executor.config import RevocationSection
+from executor import log
+from executor.config import LogSection, RevocationSection
 from executor.errors import NotFound, Refused
+from executor.names import PodId, RevocationId, TaskId
 from executor.pod.runner import PodRunner
 from executor.pod.urgency import Urgency
-from executor.revocation.announcement import Correspondence
-from executor.revocation.receipt import Receipt, State
+from executor.revocation.announcement import Correspondence, log_receipt
+from executor.revocation.receipt import Outcome, Receipt, State, Victim
 from executor.revocation.revoker import REMEMBERED, Revoker
 
 ALL = {"id": "r-1", "select": {"all": True}}
@@ -131,3 +134,15 @@ async def test_who_waits_may_go_and_the_revocation_goes_on(node: Node) -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert (await taken.task).state is State.DONE
+
+
+async def test_a_dry_run_is_one_line_of_the_log(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    """It took nothing and did nothing to a pod, so the story of a pod does not tell of it."""
+    log.configure(LogSection(format="json"), strict=True)
+    descended = (await node.revoker.take({**ALL, "dry_run": True}).task).document()
+    assert descended["state"] == "dry-run"
+    meant = Victim(PodId("pod-1"), (TaskId("a"),), Outcome.SPARED, 1.0, cpus=0.1)
+    log_receipt(Receipt(RevocationId("r-2"), "", State.DRY_RUN, (meant, replace(meant, cpus=0.2))))
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["code"] for line in lines] == ["revocation.step", "revocation.receipt"]
+    assert (lines[-1]["victims"], lines[-1]["freed_cpus"]) == (2, 0.3)
