@@ -188,12 +188,6 @@ def raw(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig() as node:
-        yield node
-
-
-@pytest.fixture(scope="module")
 def scheduler(rig: Rig) -> Iterator[Scheduler]:
     with rig.scheduler(name="bad input") as framework:
         yield framework
