@@ -1,4 +1,4 @@
-"""What every test shares: the meaning of the markers, and one way of generating examples.
+"""What every test shares: the markers' meaning, one way of generating examples, and a node where one is asked for.
 
 A test that needs what packaging/prepare makes is skipped where pytest is called by hand without it; tests/run has
 called packaging/prepare, so there (MPE_TEST_PREPARED) it fails instead.
@@ -7,10 +7,16 @@ called packaging/prepare, so there (MPE_TEST_PREPARED) it fails instead.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.support.mesos.scheduler import Scheduler
+    from tests.support.rig import Rig
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,3 +34,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def mesos_is_there() -> bool:
     return (Path(os.environ.get("MPE_TEST_MESOS") or ROOT / ".build/mesos") / "bin/mesos-node").exists()
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    """A node for each module; one that needs it otherwise has a fixture of this name itself."""
+    from tests.support.rig import Rig  # unit tests do without
+
+    with Rig() as node:
+        yield node
+
+
+@pytest.fixture
+def scheduler(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
+    """A framework of its own for each test, and after it nothing of its executors on the node."""
+    failed = request.session.testsfailed
+    with rig.scheduler(name=request.node.name) as framework:
+        yield framework
+        if request.session.testsfailed > failed:
+            rig.keep_evidence()
+    assert not any((leaks := rig.wait_clean()).values()), leaks

@@ -1,4 +1,4 @@
-"""A pod's resolv.conf, hosts file and host name. Pure.
+"""A pod's resolv.conf and hosts file. Pure.
 
 Source: Kubernetes' "DNS for Services and Pods" (dnsPolicy, dnsConfig, hostAliases), resolv.conf(5), hosts(5), RFC
 1123. The cluster's DNS is what the network's `dns` says: that is also what Mesos gives to its tasks on that network,
@@ -23,7 +23,6 @@ POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 NAMESERVERS_MAX = 3  # glibc's MAXNS; it ignores the rest in silence
 SEARCHES_MAX = 32  # Kubernetes' limit; glibc has none since 2.26
 SEARCH_MAX_CHARS = 2048
-HOSTNAME_MAX = 63  # RFC 1123 label; the kernel takes 64
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _SEARCH_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
@@ -130,19 +129,6 @@ def hosts_file(
     head = host_text if host_text is not None else _LOCALHOST
     text = _HEADER + (head if head.endswith("\n") else f"{head}\n") + own
     return text + (f"\n# hostAliases of the pod\n{aliases}" if aliases else "")
-
-
-def check_hostname(hostname: str, subject: str = "spec.hostname") -> str:
-    """The same, if it is a label of RFC 1123 in lower case. Raises InvalidTask."""
-    if len(hostname) > HOSTNAME_MAX or not _LABEL.fullmatch(hostname) or hostname != hostname.lower():
-        mend = f"at most {HOSTNAME_MAX} of a-z, 0-9 and -, not beginning or ending with -"
-        raise InvalidTask(f"not a host name: {hostname!r}", subject=subject, mend=mend)
-    return hostname
-
-
-def hostname_of(name: str) -> str:
-    """A host name for a pod that has none of its own: its name, made fit."""
-    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:HOSTNAME_MAX].rstrip("-") or "pod"
 
 
 def _base(dns_policy: str, attachment_dns: Dns | None, host_text: str, *, host_network: bool) -> Dns:

@@ -58,7 +58,7 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
     """In the order in which they are mounted: the kernel's and volumes from the root downwards, the pod's own files."""
     volumes = _volumes(pod, container, placement)
     taken = {mount["destination"] for mount in volumes}
-    kernel = [mount for mount in _kernel(placement) if mount["destination"] not in taken]
+    kernel = [mount for mount in _kernel() if mount["destination"] not in taken]
     files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
     return (
         sorted(kernel + volumes, key=lambda mount: mount["destination"].split("/"))
@@ -67,10 +67,8 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
     )
 
 
-def _kernel(placement: Placement) -> list[dict[str, Any]]:
+def _kernel() -> list[dict[str, Any]]:
     shm = _tmpfs("/dev/shm", "shm", [*_NO_EXECUTION, "mode=1777", "size=65536k"])  # noqa: S108 - in the container
-    if placement.shm_dir is not None:
-        shm = _bind("/dev/shm", placement.shm_dir, read_only=False)  # noqa: S108 - in the container
     pts = [*_NO_EXECUTION[:2], "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
     return [
         {"destination": "/proc", "type": "proc", "source": "proc", "options": list(_NO_EXECUTION)},

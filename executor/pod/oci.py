@@ -34,8 +34,7 @@ _DEVICES: tuple[tuple[int, int | None], ...] = (
 class Placement:
     """Where and how the node runs one container. Paths are the node's.
 
-    A namespace's path joins one that is there; None for `netns_path` stays in containerd's network, for the others it
-    makes a new one. `hostname` is not set in a UTS namespace that is joined. `accounts` are needed where a user is a
+    `netns_path` is the network namespace to join; None stays in containerd's. `accounts` are needed where a user is a
     name, `downward` where the environment has a RuntimeField.
     """
 
@@ -43,25 +42,17 @@ class Placement:
     pod_dir: Path
     hostname: str
     netns_path: Path | None = None
-    ipc_path: Path | None = None
-    uts_path: Path | None = None
     resolv_conf: Path | None = None
     hosts: Path | None = None
     hostname_file: Path | None = None
-    shm_dir: Path | None = None
-    """The pod's own /dev/shm, for containers that share an IPC namespace; None: one of the container's."""
     oom_score_adj: int | None = None
     """Left as it is when None; without CAP_SYS_RESOURCE runc cannot lower it."""
     nofile: int | None = None
     """RLIMIT_NOFILE, soft and hard; None: as the shim has it."""
-    pids_max: int | None = None
-    seccomp: bool = False
-    """Whether a container that says nothing gets the executor's own profile."""
     machine: str = ""
-    """uname(1)'s, for the profile's other ABIs."""
+    """uname(1)'s, for the seccomp profile's other ABIs."""
     accounts: Accounts | None = None
     downward: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 def runtime_spec(pod: PodSpec, container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:
@@ -70,18 +61,14 @@ def runtime_spec(pod: PodSpec, container: ContainerSpec, image: ImageConfig, pla
     Raises ImageFailure (nothing to run, a user that the image does not know) and InvalidTask (runAsNonRoot with a root
     image, a downward API field without a value).
     """
-    document: dict[str, Any] = {
+    return {
         "ociVersion": VERSION,
         "process": _process(container, image, placement),
         "root": {"path": "rootfs", "readonly": container.security.read_only_root},
         "mounts": mounts.mounts(pod, container, placement),
         "linux": _linux(pod, container, placement),
+        "hostname": placement.hostname,
     }
-    if placement.uts_path is None:
-        document["hostname"] = placement.hostname
-    if placement.annotations:
-        document["annotations"] = dict(placement.annotations)
-    return document
 
 
 def _process(container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:
@@ -113,33 +100,29 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
     linux: dict[str, Any] = {
         "cgroupsPath": placement.cgroups_path,
         "namespaces": _namespaces(placement),
-        "resources": _resources(pod, container, placement),
+        "resources": _resources(pod, container),
         "maskedPaths": mounts.masked_paths(),
         "readonlyPaths": mounts.read_only_paths(),
     }
-    if security.seccomp == "RuntimeDefault" or (placement.seccomp and security.seccomp != "Unconfined"):
+    if security.seccomp == "RuntimeDefault":
         held = capabilities.granted(security.add_capabilities, security.drop_capabilities)
         linux["seccomp"] = seccomp.profile(held, placement.machine)
     return linux
 
 
 def _namespaces(placement: Placement) -> list[dict[str, str]]:
-    found = [{"type": kind} for kind in ("pid", "mount", "cgroup")]
-    for kind, path in (("ipc", placement.ipc_path), ("uts", placement.uts_path)):
-        found.append({"type": kind} if path is None else {"type": kind, "path": str(path)})
+    found = [{"type": kind} for kind in ("pid", "mount", "cgroup", "ipc", "uts")]
     if placement.netns_path is not None:
         found.append({"type": "network", "path": str(placement.netns_path)})
     return found
 
 
-def _resources(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict[str, Any]:
+def _resources(pod: PodSpec, container: ContainerSpec) -> dict[str, Any]:
     found: dict[str, Any] = {"devices": _devices()}
     if cpu := _cpu(pod, container):
         found["cpu"] = cpu
     if container.limits.memory_bytes is not None:
         found["memory"] = {"limit": container.limits.memory_bytes}
-    if placement.pids_max is not None:
-        found["pids"] = {"limit": placement.pids_max}
     return found
 
 

@@ -6,16 +6,14 @@ and how to mend it; it is judged to the letter, for people read it.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from tests.mesos.bad_pods import DATA, INVALID, NETWORKS, PODS, Bad
 from tests.support.mesos import messages
 from tests.support.mesos.history import Status
 from tests.support.mesos.messages import TERMINAL
@@ -23,159 +21,6 @@ from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
-
-INVALID, FAILED = "REASON_TASK_INVALID", "REASON_CONTAINER_LAUNCH_FAILED"
-PUT_A_POD = "(put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out)"
-SMALL = "(pods are small: move data to an image or a volume)"
-ITSELF = "a pod describes itself completely here: no config maps, secrets or claims (remove it)"
-CONTAINER = "spec.containers[0]"
-POD = json.dumps({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": []}}).encode()
-LAUGHS = "a: &a [ha, ha, ha]\n" + "".join(f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghi"))
-BOMB = gzip.compress(bytes(50_000_000))
-
-DATA = {
-    "other-bytes": (b"\x00\xff garbage", f"is not UTF-8 text {PUT_A_POD}"),
-    "other-bytes-in-json": (b'{"kind": "\xff"}', f"is not UTF-8 text {PUT_A_POD}"),
-    "cut-json": (b'{"kind": "Pod"', f"is not JSON: Expecting ',' delimiter: line 1 column 15 (char 14) {PUT_A_POD}"),
-    "no-mapping": (b"hello", f"is no mapping {PUT_A_POD}"),
-    "broken-yaml": (b"a: 'x\n", "is not YAML: found unexpected end of stream in line 2, column 1"),
-    "two-documents": (
-        b"a: 1\n---\na: 1\n",
-        "is YAML that cannot be used: a second document begins (line 2) (send one pod in one task)",
-    ),
-    "billion-laughs": (
-        LAUGHS.encode(),
-        "is YAML that cannot be used: anchors and aliases are not accepted (line 1) (write the value out)",
-    ),
-    "yaml-that-constructs": (
-        b"a: !!python/object/apply:os.system [reboot]",
-        "is YAML that cannot be used: the tag tag:yaml.org,2002:python/object/apply:os.system is not accepted (line 1)",
-    ),
-    "gzip-bomb": (BOMB, f"is larger than 4096 KiB {SMALL}"),
-    "cut-gzip": (gzip.compress(POD)[:-3], f"is no complete gzip, or has something after it {PUT_A_POD}"),
-    "much-json": (b'{"a": "' + b"x" * (4 << 20) + b'"}', f"is larger than 4096 KiB {SMALL}"),
-    "much-yaml": (b"a: " + b"x" * (1 << 20), f"is larger than 512 KiB {SMALL}"),
-    "deep": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "nests deeper than 32"),
-    "a-key-twice": (b'{"kind": "Pod", "kind": "Pod"}', "has the key 'kind' twice"),
-}
-"""Bytes of TaskInfo.data, and what is said of it."""
-
-
-@dataclass(frozen=True)
-class Bad:
-    """`message` is a regular expression where the node's own words are in it, marked by a leading ^."""
-
-    message: str
-    container: dict[str, Any] = field(default_factory=dict)
-    spec: dict[str, Any] = field(default_factory=dict)
-    task: dict[str, Any] = field(default_factory=dict)
-    reason: str = INVALID
-
-
-def env(source: dict[str, Any]) -> dict[str, Any]:
-    return {"env": [{"name": "A", "valueFrom": source}]}
-
-
-def limit(**limits: str) -> dict[str, Any]:
-    return {"resources": {"limits": limits}}
-
-
-def network(name: str) -> dict[str, Any]:
-    return {"container": {"type": "MESOS", "network_infos": [{"name": name}]}}
-
-
-LIMITS = f"{CONTAINER}.resources.limits"
-TWINS = [{"name": "a", "image": "x"}, {"name": "a", "image": "x"}]
-PODS = {
-    "unknown-field": Bad("spec.frobnicate: is not a field that is known here (remove it)", spec={"frobnicate": 1}),
-    "slip-of-the-pen": Bad(
-        f"{CONTAINER}.imagePulPolicy: is not a field that is known here (did you mean imagePullPolicy?)",
-        {"imagePulPolicy": "Never"},
-    ),
-    "not-yet": Bad(
-        f"{CONTAINER}.livenessProbe: not supported yet (remove it)", {"livenessProbe": {"exec": {"command": ["x"]}}}
-    ),
-    "wrong-type": Bad(f"{CONTAINER}.args[0]: expected str, got int", {"args": [1]}),
-    "no-such-policy": Bad(
-        "spec.restartPolicy: 'Sometimes' is no value of this field (use Always or OnFailure or Never)",
-        spec={"restartPolicy": "Sometimes"},
-    ),
-    "twin-containers": Bad(
-        "spec.containers[1].name: 'a' is there twice (each may be there once)", spec={"containers": TWINS}
-    ),
-    "secret": Bad(f"{CONTAINER}.env[0].valueFrom.secretKeyRef: {ITSELF}", env({"secretKeyRef": {"name": "s"}})),
-    "config-map": Bad(f"{CONTAINER}.env[0].valueFrom.configMapKeyRef: {ITSELF}", env({"configMapKeyRef": {"k": "s"}})),
-    "unknown-field-of-a-variable": Bad(
-        f"{CONTAINER}.env[0].valueFrom.fieldRef.fieldPath: 'spec.frob' is not a field that a variable can have"
-        " (the document fields.md lists those that are)",
-        env({"fieldRef": {"fieldPath": "spec.frob"}}),
-    ),
-    "relative-directory": Bad(
-        f"{CONTAINER}.workingDir: 'srv' is no absolute path, or has .. in it", {"workingDir": "srv"}
-    ),
-    "more-memory-than-the-task": Bad(
-        f"{LIMITS}.memory: 68719476736 bytes are more than the task's mem of 33554432"
-        " (ask for less, or launch the task with more)",
-        limit(memory="64Gi"),
-    ),
-    "tiny-memory": Bad(
-        f"{LIMITS}.memory: 1 bytes are less than the 4194304 that a container needs"
-        " (write 64Mi for 64 MiB; m means thousandths)",
-        limit(memory="1"),
-    ),
-    "negative-memory": Bad(f"{LIMITS}.memory: '-1' is out of range: from 0 to 2^63 - 1", limit(memory="-1")),
-    "no-quantity": Bad(
-        f"{LIMITS}.memory: 'lots' is not a Kubernetes quantity"
-        " (write a number with a suffix, such as 250m, 2, 64Mi or 1Gi)",
-        limit(memory="lots"),
-    ),
-    "no-cpu": Bad(f"{LIMITS}.cpu: must be above 0 (leave it out for no limit of its own)", limit(cpu="0")),
-    "endless-cpu": Bad(f"{LIMITS}.cpu: '1e30' is out of range: from 0 to 2^63 - 1", limit(cpu="1e30")),
-    "more-cpu-than-the-task": Bad(
-        "spec.containers: cpu requests are 2.0 cores together, the task's cpus 0.1"
-        " (ask for less, or launch the task with more)",
-        {"resources": {"requests": {"cpu": "2"}}},
-    ),
-    "foreign-port": Bad(
-        f"{CONTAINER}.ports[0].hostPort: port 22 of the node is not among the task's ports resource: none"
-        " (take it from an offer's ports)",
-        {"ports": [{"containerPort": 22, "hostPort": 22}]},
-    ),
-    "described-twice": Bad(
-        "TaskInfo.container.hostname: is not for a task with a pod in its data"
-        " (the pod in TaskInfo.data describes the containers: leave this out)",
-        task={"container": {"type": "MESOS", "hostname": "h"}},
-    ),
-    "no-image": Bad(
-        "image docker.io/library/nowhere:1: is not on this node"
-        " (import or pull it into the executor's containerd namespace)",
-        {"image": "docker.io/library/nowhere:1"},
-        reason=FAILED,
-    ),
-    "no-program": Bad(r"^.*/no/such/program.*", {"command": ["/no/such/program"]}, reason=FAILED),
-    "root-all-the-same": Bad(r"^.*runAsNonRoot.*", {"securityContext": {"runAsNonRoot": True}}),
-    "no-host-file": Bad(
-        r"^.*/no/such/file.*",
-        {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
-        {"volumes": [{"name": "v", "hostPath": {"path": "/no/such/file", "type": "File"}}]},
-        reason=FAILED,
-    ),
-    "no-network": Bad(
-        r"^/.*/30-garbage.conf: may be the configuration of network 'nowhere', but not JSON: .*"
-        r" \(mend the file or remove it\)",
-        task=network("nowhere"),
-        reason=FAILED,
-    ),
-    "network-without-plugin": Bad(r"^.*/20-broken.conf.*no-such-plugin.*", task=network("broken"), reason=FAILED),
-    "network-of-garbage": Bad(r"^.*/30-garbage.conf.*", task=network("garbage"), reason=FAILED),
-    "network-that-fails": Bad(r"^.*unhappy.*", task=network("unhappy"), reason=FAILED),
-}
-NETWORKS = {
-    "20-broken.conf": '{"cniVersion": "0.2.0", "name": "broken", "type": "no-such-plugin"}',
-    "30-garbage.conf": '{"name": "garbage", this is not JSON',
-    "40-unhappy.conf": '{"cniVersion": "0.2.0", "name": "unhappy", "type": "bridge", "bridge": "unhappy0",'
-    ' "ipam": {"type": "host-local", "subnet": "this is no subnet"}}',
-}
 
 
 def pod(rig: Rig, name: str, bad: Bad) -> dict[str, Any]:
@@ -185,12 +30,6 @@ def pod(rig: Rig, name: str, bad: Bad) -> dict[str, Any]:
 def raw(name: str) -> dict[str, Any]:
     data, _ = DATA[name]
     return messages.task_info(name, [messages.scalar("cpus", 0.1), messages.scalar("mem", 32)], data=data)
-
-
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig() as node:
-        yield node
 
 
 @pytest.fixture(scope="module")

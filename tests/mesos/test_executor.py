@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,23 +20,6 @@ from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import IMAGE, IMAGE_HELLO, NETWORK, OPTIONS, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
-
-
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig() as node:
-        yield node
-
-
-@pytest.fixture
-def scheduler(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
-    """A framework of its own for each test, and after it nothing of its executors on the node."""
-    failed = request.session.testsfailed
-    with rig.scheduler(name=request.node.name) as framework:
-        yield framework
-        if request.session.testsfailed > failed:
-            rig.keep_evidence()
-    assert not any((leaks := rig.wait_clean()).values()), leaks
 
 
 def executor_pid(rig: Rig) -> int:

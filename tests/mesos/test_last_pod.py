@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,12 +17,6 @@ from tests.support.sources import ROOT
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 ATTEMPTS = 5
-
-
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig() as node:
-        yield node
 
 
 def documented() -> set[tuple[str, str]]:

@@ -21,12 +21,6 @@ STUBBORN = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
 
 
 @pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig() as node:
-        yield node
-
-
-@pytest.fixture(scope="module")
 def scheduler(rig: Rig) -> Iterator[Scheduler]:
     with rig.scheduler(name="pods") as framework:
         framework.launch([rig.pod("keeper")], rig.executor())

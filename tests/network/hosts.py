@@ -1,7 +1,6 @@
-"""Several hosts on one machine: a network namespace each, on one switch, with a Mesos agent, a CNI network and names.
+"""Hosts with what names of Mesos tasks need: a Mesos agent, a CNI network and a name server each.
 
-Every host has a /24 of its own for pods and tasks, and routes to the others'. The test itself sits on the switch,
-beside the master. To be used in the private node.
+The test itself is where the master is (tests/support/hosts.py). To be used in the private node.
 """
 
 from __future__ import annotations
@@ -9,47 +8,28 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from executor.dns.hostsdir import HostsDir
-from tests.support import cgroupdirs
+from tests.support import cgroupdirs, hosts
+from tests.support.hosts import HERE
 from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.names import Service, configuration, ip, resolves
+from tests.support.names import Service, configuration
 
-SWITCH = "sw0"
-MASTER = "192.168.77.254"
 NETWORK = "podnet"
 OPTIONS = AgentOptions(launcher="linux")
 
 
 @dataclass(frozen=True)
-class Host:
-    number: int
+class Host(hosts.Host):
     directory: Path
-
-    @property
-    def name(self) -> str:
-        return f"h{self.number}"
-
-    @property
-    def address(self) -> str:
-        return f"192.168.77.{self.number}"
-
-    @property
-    def gateway(self) -> str:
-        """Where its name server is, for whatever runs on it."""
-        return f"10.92.{self.number}.1"
-
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        return ("nsenter", f"--net=/run/netns/{self.name}")
 
     @property
     def hosts(self) -> HostsDir:
@@ -80,27 +60,14 @@ class Host:
         log = self.directory / f"{self.name}.sync.log"
         return Service("dns", "sync", environment=self.environment(*mesos), log=log, prefix=self.prefix)
 
-    def resolves(self, name: str, *expected: str, **options: Any) -> float:
-        """Of its own name server, asked from the switch."""
-        return resolves(name, *expected, server=self.address, **options)
-
-    def set_up(self, others: Mapping[int, str]) -> None:
-        ip("netns", "add", self.name)
-        ip("link", "add", f"v{self.name}", "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        ip("link", "set", f"v{self.name}", "master", SWITCH, "up")
-        for words in (("addr", "add", f"{self.address}/24", "dev", "eth0"), ("link", "set", "eth0", "up")):
-            ip("-n", self.name, *words)
-        ip("-n", self.name, "link", "set", "lo", "up")
-        subprocess.run([*self.prefix, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
-        for number, address in others.items():
-            ip("-n", self.name, "route", "add", f"10.92.{number}.0/24", "via", address)
+    def set_up(self) -> None:
         self._write_network()
         self.hosts.ensure()
 
     def _write_network(self) -> None:
         """As an operator writes it for the Mesos agent of this host."""
         self.cni_config.mkdir()
-        ipam = {"type": "host-local", "subnet": f"10.92.{self.number}.0/24", "routes": [{"dst": "0.0.0.0/0"}]}
+        ipam = {"type": "host-local", "subnet": self.subnet, "routes": [{"dst": "0.0.0.0/0"}]}
         conf = {
             "cniVersion": "0.2.0",
             "name": NETWORK,
@@ -114,41 +81,32 @@ class Host:
         (self.cni_config / "podnet.conf").write_text(json.dumps(conf))
 
     def tear_down(self) -> None:
-        """The link by hand: the namespace itself lives on until the last process in it is reaped."""
-        for command in (["ip", "link", "delete", f"v{self.name}"], ["ip", "netns", "delete", self.name]):
-            subprocess.run(command, check=False, capture_output=True)
         for path in (self.hosts.path, self.run_dir):
             shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
 def network(directory: Path, count: int) -> Iterator[list[Host]]:
-    """The switch and its hosts."""
-    hosts = [Host(number, directory) for number in range(1, count + 1)]
+    """The segment and its hosts."""
     with ExitStack() as stack:
-        ip("link", "add", SWITCH, "type", "bridge")
-        stack.callback(ip, "link", "delete", SWITCH)
-        ip("addr", "add", f"{MASTER}/24", "dev", SWITCH)
-        ip("link", "set", SWITCH, "up")
-        subprocess.run(
-            ["sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1"], check=True
-        )  # agents' ports are found from here
-        for host in hosts:
+        made = [Host(plain.number, directory) for plain in stack.enter_context(hosts.hosts(count))]
+        foreign = "net.ipv4.ip_nonlocal_bind=1"  # agents' ports are found from here
+        subprocess.run(["sysctl", "-qw", foreign], check=True)
+        for host in made:
             stack.callback(host.tear_down)
-            host.set_up({other.number: other.address for other in hosts if other != host})
-            ip("route", "add", f"10.92.{host.number}.0/24", "via", host.address)
-        yield hosts
+            host.set_up()
+        yield made
 
 
 @contextmanager
-def mesos(hosts: list[Host], options: AgentOptions = OPTIONS) -> Iterator[tuple[Cluster, list[MesosAgent]]]:
-    """A master on the switch and an agent on each host."""
-    with Cluster(0, address=MASTER) as cluster:
+def mesos(machines: list[Host], options: AgentOptions = OPTIONS) -> Iterator[tuple[Cluster, list[MesosAgent]]]:
+    """A master and an agent on each host."""
+    with Cluster(0, address=HERE) as cluster:
         agents = [
             cluster.add_agent(
                 replace(options, cni_config_dir=host.cni_config), address=host.address, prefix=host.prefix
             )
-            for host in hosts
+            for host in machines
         ]
         try:
             yield cluster, agents

@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from executor.containerd import Containerd
-from tests.network.hosts import MASTER, NETWORK, Host, halt
+from tests.network.hosts import NETWORK, Host, halt
 from tests.network.hosts import OPTIONS as TASKS
 from tests.support import rig
 from tests.support.containerd import PrivateContainerd
+from tests.support.hosts import HERE
 from tests.support.images import ImageSpec, write_archive
 from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
@@ -32,7 +33,7 @@ from tests.support.names import ROOT
 
 
 class PodHosts:
-    """A master on the switch, and on each host an agent for pods; on the last one another, for tasks. One containerd,
+    """A master, and on each host an agent for pods; on the last one another, for tasks. One containerd,
     with a namespace for each host.
     """
 
@@ -41,7 +42,7 @@ class PodHosts:
         self.hosts = {host.name: host for host in hosts}
         self.agents: dict[str, MesosAgent] = {}
         self.containerd = PrivateContainerd()
-        self.cluster = Cluster(0, address=MASTER)
+        self.cluster = Cluster(0, address=HERE)
         self._options = options
 
     def __enter__(self) -> Self:

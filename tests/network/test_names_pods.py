@@ -59,12 +59,12 @@ def scheduler(nodes: PodHosts, request: pytest.FixtureRequest) -> Iterator[Sched
 
 @pytest.fixture
 def one(nodes: PodHosts) -> Host:
-    return nodes.hosts["h1"]
+    return nodes.hosts["host-1"]
 
 
 @pytest.fixture
 def two(nodes: PodHosts) -> Host:
-    return nodes.hosts["h2"]
+    return nodes.hosts["host-2"]
 
 
 def test_a_pod_has_the_same_names_on_both_hosts(nodes: PodHosts, scheduler: Scheduler, one: Host, two: Host) -> None:
@@ -98,7 +98,7 @@ def test_pods_of_one_service_on_both_hosts(nodes: PodHosts, scheduler: Scheduler
     addresses = [nodes.launch(scheduler, host, f"db-{host.name}", annotations={SERVICE: "db"}) for host in (one, two)]
     for host in (one, two):
         host.resolves("db.default.svc.cluster.local", *addresses)
-    scheduler.kill("db-h1.task")
+    scheduler.kill("db-host-1.task")
     for host in (one, two):
         host.resolves("db.default.svc.cluster.local", addresses[1])
 
@@ -126,15 +126,15 @@ def test_a_pod_finds_pods_and_tasks_from_inside_its_network(
     serve_task = "echo I am a task > index.html; exec busybox httpd -f -p 8000"
     task = launch(scheduler, nodes.task_agent, "plain", serve_task)
     names = {
-        "web-h1.default.pod.cluster.local": (pods[one], "I am web-h1"),
-        "web-h2.default.pod.cluster.local": (pods[two], "I am web-h2"),
-        "svc-h2.default.svc.cluster.local": (pods[two], "I am web-h2"),
-        "web-h2.fw.mesos": (pods[two], "I am web-h2"),
+        "web-host-1.default.pod.cluster.local": (pods[one], "I am web-host-1"),
+        "web-host-2.default.pod.cluster.local": (pods[two], "I am web-host-2"),
+        "svc-host-2.default.svc.cluster.local": (pods[two], "I am web-host-2"),
+        "web-host-2.fw.mesos": (pods[two], "I am web-host-2"),
         "plain.fw.mesos": (task, "I am a task"),
     }
     for name, (address, _) in names.items():
         one.resolves(name, address)
-    short = {"svc-h2": pods[two], "web-h1": pods[one], "svc-h1.default.svc": pods[one]}
+    short = {"svc-host-2": pods[two], "web-host-1": pods[one], "svc-host-1.default.svc": pods[one]}
     line = LOOK.replace("NAMES", " ".join([*names, *short]))
     wishes = {
         "hostname": "c0",

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.hosts import HERE
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import wait_for
 from tests.support.spark import pods, submit
 from tests.support.spark.gate import Gate
-from tests.support.spark.hosts import HERE
 from tests.support.spark.site import HostRig, Site, site
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.timeout(300)]

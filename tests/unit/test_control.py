@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from executor import log
 from executor.control import Server, socket_path
 from tests.support.control import LIMITS, Handlers, ask, client, read_all
 
@@ -25,14 +24,6 @@ async def path(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Path]:
     path = socket_path(tmp_path / "run", "c0ffee")
     async with Server(path, handlers.routes(), limits=LIMITS):
         yield path
-
-
-@pytest.fixture
-def records() -> Any:
-    seen: list[Mapping[str, Any]] = []
-    remove = log.add_sink(seen.append)
-    yield seen
-    remove()
 
 
 async def test_a_request_reaches_its_handler_with_all_its_parts(path: Path) -> None:

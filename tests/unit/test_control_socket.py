@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from executor import log
 from executor.control import Limits, Server, socket_path
 from executor.errors import InvalidConfig, Refused
 from tests.support.control import LIMITS, Handlers, ask, client, read_all
@@ -29,14 +28,6 @@ async def path(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Path]:
     path = socket_path(tmp_path / "run", "c0ffee")
     async with Server(path, handlers.routes(), limits=LIMITS):
         yield path
-
-
-@pytest.fixture
-def records() -> Any:
-    seen: list[Mapping[str, Any]] = []
-    remove = log.add_sink(seen.append)
-    yield seen
-    remove()
 
 
 async def test_a_stream_ends_when_its_source_does(path: Path, handlers: Handlers) -> None:

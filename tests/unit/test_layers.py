@@ -66,7 +66,6 @@ LIBRARY_OWNERS = {
 }
 
 MAX_FILE_LINES = 300
-MAX_TEST_LINES = 500  # a list of cases is read from end to end less often
 MAX_FUNCTION_LINES = 60
 # path: why it is better as one
 LONG_FILES = {"executor/pod/lifecycle.py": "the life of a pod is one table, which is read as a whole"}
@@ -148,16 +147,12 @@ def test_a_library_has_one_owner(library: str) -> None:
             report(source, wrong, f"{library} belongs to {', '.join(LIBRARY_OWNERS[library])}")
 
 
-def limit(source: Source) -> int:
-    return MAX_TEST_LINES if is_test(source) else MAX_FILE_LINES
-
-
 def is_test(source: Source) -> bool:
     return source.path.startswith("tests/") and "/test_" in source.path
 
 
 def test_no_file_is_too_long() -> None:
-    long = {source.path: lines for source in FILES if (lines := source.text.count("\n")) > limit(source)}
+    long = {source.path: lines for source in FILES if (lines := source.text.count("\n")) > MAX_FILE_LINES}
     assert set(long) == set(LONG_FILES), f"longer than {MAX_FILE_LINES} lines: {long}; allowed: {LONG_FILES}"
 
 

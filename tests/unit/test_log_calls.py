@@ -113,6 +113,33 @@ def test_every_code_is_used() -> None:
     assert CODES.keys() - used == set()
 
 
+def test_every_key_is_used() -> None:
+    used = {key.rstrip("_") for call in _calls() for key in call.keys}
+    used.add("exception")  # structlog's own, for exc_info
+    for path, tree in _sources():
+        if path.name in ("log.py", "journal.py") or any(_passes_keys(node) for node in ast.walk(tree)):
+            used |= _words(tree)
+    assert KEYS.keys() - used == set()
+
+
+def _passes_keys(node: ast.AST) -> bool:
+    """Whether this gives a logger keys that do not stand in the call of a line: `bind`, or `**`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    return node.func.attr == "bind" or (_is_log(node.func) and any(key.arg is None for key in node.keywords))
+
+
+def _words(tree: ast.Module) -> set[str]:
+    """Every word that can be a key there: constants, and names of keyword arguments."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+        elif isinstance(node, ast.keyword) and node.arg is not None:
+            found.add(node.arg.rstrip("_"))
+    return found
+
+
 def test_codes_that_ask_for_a_person_say_what_to_do() -> None:
     for code, entry in CODES.items():
         assert entry.meaning.endswith("."), code

@@ -35,12 +35,6 @@ class MesosMaster(MesosProcess):
         self.spawn({})
         self.wait_log(r"Elected as the leading master", timeout_s)
 
-    def wait_agents(self, count: int, *, timeout_s: float = START_TIMEOUT_S) -> None:
-        def active() -> int:
-            return sum(bool(agent.get("active")) for agent in self.operator.agents())
-
-        wait_until(lambda: active() >= count, timeout_s, lambda: f"{active()} of {count} agents are active")
-
 
 class MesosAgent(MesosProcess):
     """`cgroups_root` is the agent's own directory in every hierarchy that its isolators use (linux launcher)."""

@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Self
 
 from executor.dns.hostsdir import HostsDir
+from tests.support.hosts import HERE, Host, hosts
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.names import Service
 from tests.support.rig import Rig
-from tests.support.spark.hosts import HERE, Host, hosts
 from tests.support.spark.pods import full_name
 
 AGENT_PORT = 5051

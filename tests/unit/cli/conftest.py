@@ -1,4 +1,4 @@
-"""What the commands' tests share: a node with executors, and running a command in this process."""
+"""What the commands' tests share: a node with executors, a pod in a file, and running a command in this process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from executor import log
 from executor.cli.main import main
 from executor.config import LogSection
 from tests.support.control_node import Node
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  containers:
+  - {name: main, image: busybox, command: [sleep, "1"]}
+"""
 
 
 class Ran(NamedTuple):

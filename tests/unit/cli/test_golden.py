@@ -18,18 +18,10 @@ from executor.cli.main import COMMANDS
 from tests.support.control_node import Node, container, pod
 from tests.support.golden import expected
 from tests.support.schema import faults
-from tests.unit.cli.conftest import Ran, Run
+from tests.unit.cli.conftest import POD, Ran, Run
 
 GOLDEN = Path(__file__).with_name("golden")
 
-POD = """
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: shop}
-spec:
-  containers:
-  - {name: main, image: busybox, command: [sleep, "1"]}
-"""
 RESOURCE = {"name": "cpus", "type": "SCALAR", "scalar": {"value": 1.0}}
 INFO = {
     "type": "CUSTOM",

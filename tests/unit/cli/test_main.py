@@ -17,7 +17,7 @@ from executor.cli.executor_info import executor_info
 from executor.cli.exits import MEANINGS, Exit, Unreachable, of
 from executor.cli.main import COMMANDS
 from executor.errors import Failure, InvalidConfig, NotFound, Refused
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import POD, Run
 
 
 def program(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -154,16 +154,6 @@ def test_validate_an_executor_info_that_the_master_would_refuse(run: Run, tmp_pa
     ran = run("validate", str(tmp_path / "info.json"))
     assert ran.code == Exit.INVALID
     assert "cpus is both revocable and not" in ran.err
-
-
-POD = """
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: shop}
-spec:
-  containers:
-  - {name: main, image: busybox, command: [sleep, "1"]}
-"""
 
 
 def test_validate_a_pod(run: Run, tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
-"""resolv.conf, hosts and host names of pods."""
+"""resolv.conf and hosts of pods."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from executor.cni.attachment import Dns
-from executor.cni.resolver import check_hostname, hostname_of, hosts_file, parse_resolv_conf, resolv_conf, resolver
+from executor.cni.resolver import hosts_file, parse_resolv_conf, resolv_conf, resolver
 from executor.errors import InvalidTask
 from executor.pod.spec import DnsConfig, HostAlias
 
@@ -135,18 +133,3 @@ def test_aliases_are_checked(alias: HostAlias, subject: str) -> None:
     with pytest.raises(InvalidTask) as caught:
         hosts_file("web", (), [alias])
     assert caught.value.subject == subject
-
-
-@pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a.b", "a_b", "x" * 64, "a\n", "ä"])
-def test_what_is_no_host_name(name: str) -> None:
-    with pytest.raises(InvalidTask, match=r"spec\.hostname"):
-        check_hostname(name)
-
-
-@given(st.text())
-def test_every_name_can_be_made_a_host_name(name: str) -> None:
-    assert check_hostname(hostname_of(name))
-
-
-def test_a_good_name_is_kept() -> None:
-    assert hostname_of("web-1") == check_hostname("web-1") == "web-1"

@@ -1,19 +1,14 @@
-"""The life cycle: every state with every event, every path to its end, and what Mesos is told on the way."""
+"""The life cycle as a story: what happens to a pod, and what Mesos is told on the way."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from executor.errors import ImageFailure, NetworkFailure
-from executor.mesos.resources import Resources
 from executor.mesos.status import TaskState
-from executor.names import PodClass, RevocationId, Role, TaskId
+from executor.names import TaskId
 from executor.pod import lifecycle
-from executor.pod.lifecycle import IllegalTransition, back_off_s, begin, step
+from executor.pod.lifecycle import back_off_s, begin, step
 from executor.pod.model import (
     Abort,
     After,
@@ -44,63 +39,8 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.spec import ContainerSpec, PodSpec, PortMapping, RestartPolicy
-
-TASK = TaskId("t1")
-TERMINAL = {TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED, TaskState.GONE}
-KILL = Stop(StopCause.KILL)
-REVOKE = Stop(StopCause.REVOKED, 0.0, "revoked by r-1", RevocationId("r-1"))
-
-
-def spec(
-    *names: str,
-    policy: RestartPolicy = RestartPolicy.NEVER,
-    group: bool = False,
-    host_port: bool = False,
-    deadline_s: float | None = None,
-) -> PodSpec:
-    names = names or ("app",)
-    tasks = tuple(TaskId(f"task-{name}") for name in names) if group else (TASK,)
-    containers = tuple(
-        ContainerSpec(name=name, image="image", task_id=tasks[number] if group else TASK)
-        for number, name in enumerate(names)
-    )
-    return PodSpec(
-        task_ids=tasks,
-        name="pod",
-        namespace="default",
-        uid="",
-        pod_class=PodClass.REVOCABLE,
-        role=Role("*"),
-        containers=containers,
-        resources=Resources(),
-        restart_policy=policy,
-        active_deadline_s=deadline_s,
-        host_ports=(PortMapping(31000, 80),) if host_port else (),
-    )
-
-
-def play(pod: Pod, *events: Event) -> tuple[Pod, list[Effect]]:
-    """The pod after all events, and every effect on the way."""
-    effects: list[Effect] = []
-    for event in events:
-        pod, more = step(pod, event)
-        effects.extend(more)
-    return pod, effects
-
-
-def running(pod_spec: PodSpec | None = None) -> Pod:
-    pod_spec = pod_spec or spec()
-    starts = [ContainerStarted(container.name, 100 + n) for n, container in enumerate(pod_spec.containers)]
-    return play(begin(pod_spec), Launch(), SandboxReady(("10.0.0.2",)), *starts)[0]
-
-
-def reports(effects: list[Effect]) -> list[tuple[TaskState, str | None]]:
-    return [(effect.state, effect.reason) for effect in effects if isinstance(effect, Report)]
-
-
-def finish(pod: Pod) -> tuple[Pod, list[Effect]]:
-    return play(pod, Dead(), TornDown())
+from executor.pod.spec import RestartPolicy
+from tests.unit.pod.lives import KILL, REVOKE, finish, play, reports, running, spec
 
 
 def test_a_pod_that_ends_by_itself_is_told_step_by_step() -> None:
@@ -335,145 +275,3 @@ def test_an_exit_that_is_told_twice_restarts_once() -> None:
     assert effects == []
     pod, _ = play(pod, RestartDue("app"), ContainerStarted("app", 9))
     assert play(pod, RestartDue("app"))[1] == [], "a second timer must not end the container that runs"
-
-
-# --- the whole table -----------------------------------------------------------------------------------------
-
-EVENTS: list[Event] = [
-    Launch(),
-    SandboxReady(),
-    SetUpFailed(ImageFailure("no")),
-    ContainerStarted("app", 1),
-    StartFailed("app", ImageFailure("no")),
-    ContainerExited("app", 0),
-    ContainerExited("app", 1),
-    RestartDue("app"),
-    KILL,
-    REVOKE,
-    GraceOver(),
-    Dead(),
-    Stuck((1,)),
-    TornDown(),
-    TornDown(("network: busy",)),
-    TearDownDue(),
-]
-
-
-def reachable(policy: RestartPolicy) -> dict[State, Pod]:
-    """One pod in each state, found by trying every event from NEW on."""
-    found = {State.NEW: begin(spec(policy=policy))}
-    queue = list(found.values())
-    while queue:
-        pod = queue.pop()
-        for event in EVENTS:
-            try:
-                after, _ = step(pod, event)
-            except IllegalTransition:
-                continue
-            if after.state not in found:
-                found[after.state] = after
-                queue.append(after)
-    return found
-
-
-@pytest.mark.parametrize("policy", list(RestartPolicy))
-def test_every_state_is_reached_and_every_event_is_either_in_the_table_or_refused(policy: RestartPolicy) -> None:
-    pods = reachable(policy)
-    assert set(pods) == set(State)
-    for state, pod in pods.items():
-        for event in EVENTS:
-            before = replace(pod)
-            try:
-                step(pod, event)
-            except IllegalTransition:
-                assert (state, type(event)) not in lifecycle._TABLE
-            assert pod == before, "a step never changes the pod it was given"
-
-
-@pytest.mark.parametrize("state", [state for state in State if state is not State.NEW])
-def test_a_stop_is_heard_in_every_state(state: State) -> None:
-    step(reachable(RestartPolicy.ALWAYS)[state], REVOKE)
-
-
-class World:
-    """Answers effects as the node would, in an order that hypothesis chooses; checks what must always hold."""
-
-    def __init__(self, pod: Pod) -> None:
-        self.pod = pod
-        self.pending: list[Event] = [Launch()]
-        self.told: dict[TaskId, list[TaskState]] = {task: [] for task in pod.spec.task_ids}
-        self.torn_down = 0
-
-    def deliver(self, index: int) -> None:
-        event = self.pending.pop(index % len(self.pending))
-        self.post(event)
-
-    def post(self, event: Event) -> None:
-        self.pod, effects = step(self.pod, event)
-        for effect in effects:
-            self.answer(effect)
-
-    def answer(self, effect: Effect) -> None:
-        match effect:
-            case SetUp():
-                self.pending.append(SandboxReady())
-            case Start():
-                self.pending += [ContainerStarted(name, 1) for name in effect.containers]
-            case After():
-                self.pending.append(effect.event)
-            case Terminate():
-                self.pending += [ContainerExited(name, 143) for name in effect.containers]
-            case Destroy():
-                self.pending.append(Dead())
-            case TearDown():
-                self.torn_down += 1
-                self.pending.append(TornDown())
-            case Report():
-                for task in effect.tasks:
-                    told = self.told[task]
-                    assert not TERMINAL & set(told), f"{task} was told {told} and then {effect.state}"
-                    told.append(effect.state)
-            case Abort():
-                pass
-
-
-@given(
-    st.sampled_from(list(RestartPolicy)),
-    st.booleans(),
-    st.booleans(),
-    st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["none", "kill", "revoke", "soft", "crash"])), max_size=30),
-)
-def test_every_path_ends_and_every_task_is_told_one_terminal_state(
-    policy: RestartPolicy, group: bool, host_port: bool, script: list[tuple[int, str]]
-) -> None:
-    world = World(begin(spec("a", "b", policy=policy, group=group, host_port=host_port)))
-    world.deliver(0)
-    wishes: dict[str, Event] = {"kill": KILL, "revoke": REVOKE, "soft": Stop(StopCause.KILL, 900.0)}
-    for index, wish in script:
-        if wish in wishes:
-            world.post(wishes[wish])
-        elif wish == "crash" and world.pod.running:
-            world.post(ContainerExited(world.pod.running[0], 1))
-        elif world.pending and world.pod.state is not State.ENDED:
-            deliver_in_order(world, index)
-    world.post(REVOKE)
-    for _ in range(200):
-        if world.pod.state is State.ENDED:
-            break
-        deliver_in_order(world, 0)
-    assert world.pod.state is State.ENDED
-    assert world.torn_down == 1
-    assert all(len(TERMINAL & set(told)) == 1 for told in world.told.values())
-
-
-def deliver_in_order(world: World, index: int) -> None:
-    """Dead comes only when every start has ended, as the runner guarantees; other events in any order."""
-    candidates = [
-        event
-        for event in world.pending
-        if not (isinstance(event, Dead) and any(isinstance(e, ContainerStarted | SandboxReady) for e in world.pending))
-        and not (isinstance(event, TornDown) and any(isinstance(e, Dead) for e in world.pending))
-    ]
-    event = candidates[index % len(candidates)]
-    world.pending.remove(event)
-    world.post(event)

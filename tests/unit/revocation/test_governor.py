@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from cgroups import Hierarchies, Tree
-from executor import log as logs
 from executor.config import load
 from executor.names import PodClass
 from executor.revocation.governor import Governor, govern
@@ -25,14 +23,6 @@ class Counting(Tree):
     def subtree(self, pod_class: str) -> Any:
         type(self).looks += pod_class == PodClass.REVOCABLE
         return super().subtree(pod_class)
-
-
-@pytest.fixture
-def lines() -> Iterator[list[Any]]:
-    found: list[Any] = []
-    remove = logs.add_sink(found.append)
-    yield found
-    remove()
 
 
 @pytest.fixture
@@ -55,7 +45,7 @@ def revocable() -> Any:
 
 
 async def test_nothing_is_looked_at_until_there_is_a_revocable_pod(
-    tree: Counting, tmp_path: Path, lines: list[Any]
+    tree: Counting, tmp_path: Path, records: list[Any]
 ) -> None:
     """Then, with neither cgroup2 nor PSI of groups here, what that means is said once."""
     pods: list[Any] = []
@@ -72,5 +62,5 @@ async def test_nothing_is_looked_at_until_there_is_a_revocable_pod(
             loop.pods_changed()
             await asyncio.sleep(0.3)
         task.cancel()
-    assert [line["code"] for line in lines if line.get("code", "").startswith("pressure.")] == ["pressure.blind"]
+    assert [line["code"] for line in records if line.get("code", "").startswith("pressure.")] == ["pressure.blind"]
     assert loop.view() == {"phase": "calm", "cpus": None, "memory_high_bytes": None}

@@ -1,4 +1,4 @@
-"""Two hosts on one machine: network namespaces on a common segment, each with a subnet for what runs on it.
+"""Several hosts on one machine: network namespaces on a common segment, each with a subnet for what runs on it.
 
 This namespace is the third machine on the segment, where master and frameworks are. Pods' and tasks' packets are routed
 with the addresses that they have (no masquerading), as a cluster's network does. Used in the private node.
@@ -36,6 +36,11 @@ class Host:
         return f"192.168.77.{self.number}"
 
     @property
+    def wire(self) -> str:
+        """The segment's end of its cable."""
+        return f"wire{self.number}"
+
+    @property
     def subnet(self) -> str:
         """Of everything on this host that has an address of its own."""
         return f"10.90.{self.number}.0/{PREFIX_LENGTH}"
@@ -68,16 +73,21 @@ def hosts(count: int = 2) -> Iterator[tuple[Host, ...]]:
         yield made
     finally:
         for host in made:
-            subprocess.run(["ip", "netns", "delete", host.name], check=False, stderr=subprocess.DEVNULL)
-        subprocess.run(["ip", "link", "delete", SEGMENT], check=False, stderr=subprocess.DEVNULL)
+            _remove("link", host.wire)
+            _remove("netns", host.name)
+        _remove("link", SEGMENT)
+
+
+def _remove(kind: str, name: str) -> None:
+    """A wire by hand: the namespace at its other end lives on until the last process in it is reaped."""
+    subprocess.run(["ip", kind, "delete", name], check=False, stderr=subprocess.DEVNULL)
 
 
 def _join(host: Host, others: Sequence[Host]) -> None:
-    wire = f"wire{host.number}"
     subprocess.run(["ip", "netns", "add", host.name], check=True)
     _batch(
-        f"link add {wire} type veth peer name eth0 netns {host.name}",
-        f"link set {wire} master {SEGMENT} up",
+        f"link add {host.wire} type veth peer name eth0 netns {host.name}",
+        f"link set {host.wire} master {SEGMENT} up",
         f"route add {host.subnet} via {host.address}",
     )
     _batch(
