@@ -38,9 +38,12 @@ class Operator:
         return {flag["name"]: flag.get("value", "") for flag in flags}
 
     def drain(self, agent_id: str, *, max_grace_s: float | None = None, mark_gone: bool = False) -> None:
-        """KILL every task of the agent, of which nothing is offered from then on."""
+        """KILL every task of the agent; offers of it stop until `reactivate`."""
         body: dict[str, Any] = {"agent_id": {"value": agent_id}, "mark_gone": mark_gone}
         if max_grace_s is not None:
             seconds = int(max_grace_s)
             body["max_grace_period"] = {"seconds": seconds, "nanos": round((max_grace_s - seconds) * 1e9)}
         self.call("DRAIN_AGENT", body)
+
+    def reactivate(self, agent_id: str) -> None:
+        self.call("REACTIVATE_AGENT", {"agent_id": {"value": agent_id}})
