@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgroups import freezer
-from cgroups.errors import CgroupError, CgroupNotFound
+from cgroups.errors import CgroupError, CgroupNotFound, translated
 from cgroups.files import Directory, walk
 from cgroups.mounts import parse_membership
 from cgroups.processes import members, signal_members
@@ -176,6 +176,10 @@ def _thaw(group: Cgroup) -> tuple[int, bool]:
 
 
 def _refuse_suicide(group: Cgroup) -> None:
-    for path in parse_membership(Path("/proc/self/cgroup").read_text()).values():
+    try:
+        own = parse_membership(Path("/proc/self/cgroup").read_bytes())
+    except OSError as error:  # no descriptor is left
+        raise translated(error, "/proc/self/cgroup") from error
+    for path in own.values():
         if path == group.path or path.startswith(f"{group.path}/"):
             raise CgroupError(errno.EDEADLK, "this process is in the group that it was asked to kill", path=group.path)

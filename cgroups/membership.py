@@ -23,7 +23,7 @@ class Membership:
     @classmethod
     def of(cls, pid: int) -> Membership:
         """Raises FileNotFoundError if the process is gone."""
-        return cls(pid, parse_membership(Path(f"/proc/{pid}/cgroup").read_text()))
+        return cls(pid, parse_membership(Path(f"/proc/{pid}/cgroup").read_bytes()))
 
     def rejoin(self, hierarchies: Hierarchies) -> None:
         """Moves the process back to where it was. Raises CgroupError if a group is gone, or holds controllers on v2."""

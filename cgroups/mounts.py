@@ -8,6 +8,7 @@ A mount that shows only a part of a hierarchy (a bind mount into a container) or
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -119,10 +120,13 @@ def parse_mountinfo(text: str) -> Hierarchies:
     return Hierarchies(v1, unified)
 
 
-def parse_membership(text: str) -> dict[str, str]:
-    """Controller (or `name=...`; empty for cgroup2) to path, from the text of /proc/<pid>/cgroup (cgroups(7))."""
+def parse_membership(content: bytes) -> dict[str, str]:
+    """Controller (or `name=...`; empty for cgroup2) to path, from what is in /proc/<pid>/cgroup (cgroups(7)).
+
+    A group's name may contain whatever a file's name may.
+    """
     paths: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in filter(None, os.fsdecode(content).split("\n")):
         _, controllers, path = line.split(":", 2)
         paths.update(dict.fromkeys(controllers.split(","), path))
     return paths

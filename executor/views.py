@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -59,7 +58,7 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "ips": list(runner.pod.ips),
         "cgroup": runner.sandbox.cgroup.path,
         "started_at": timestamp(datetime.fromtimestamp(runner.started_at, UTC)),
-        "age_s": round(time.time() - runner.started_at, 1),
+        "age_s": round(runner.age_s, 1),
         "executor": executor,
     }
     if runner.pod.stuck:

@@ -7,6 +7,7 @@ called packaging/prepare, so there (MPE_TEST_PREPARED) it fails instead.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # The same examples every time and on every machine; tests/fuzz is where new ones are looked for.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # What a shell without job control starts with & ignores it, and so would what the tests interrupt with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -84,6 +84,11 @@ class PodRunner:
         )
 
     @property
+    def age_s(self) -> float:
+        """Since the launch came; the node's clock may be set meanwhile."""
+        return time.monotonic() - self._born
+
+    @property
     def launching(self) -> bool:
         """Whether a set-up or a start is under way or to come, so that a process may still come."""
         return self.pod.state is State.NEW or bool(self._under_way())
@@ -154,7 +159,7 @@ class PodRunner:
         return facts
 
     def _elapsed_ms(self) -> float:
-        return round((time.monotonic() - self._born) * 1e3, 1)
+        return round(self.age_s * 1e3, 1)
 
     # --- effects ---------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ cgroup is still there: usage of CPU is a sum over its life, and memory that is c
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
@@ -39,7 +38,7 @@ class Account:
         cgroup = self.runner.sandbox.cgroup
         with contextlib.suppress(CgroupError):
             self._left_bytes = cgroup.memory_bytes() or 0
-            age_s = max(1e-3, time.time() - self.runner.started_at)
+            age_s = max(1e-3, self.runner.age_s)
             self._used_cpus = (cgroup.cpu_usage_usec() or 0) / 1e6 / age_s
 
     def victim(self, living: Outcome, ms: float) -> Victim:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ def _candidate(runner: PodRunner, *, measured: bool) -> Candidate:
         priority=spec.priority,
         cpus=spec.resources.cpus,
         mem_bytes=spec.resources.mem_bytes,
-        lost_work_s=time.time() - runner.started_at,
+        lost_work_s=runner.age_s,
         overshoot=_overshoot(spec, runner.measure()) if measured else 0.0,
         ending=runner.pod.stop is not None,
     )

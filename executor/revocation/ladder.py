@@ -18,14 +18,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cgroups import CgroupError, KillMethod, Limits
 from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
-from executor.names import PodClass
+from executor.names import PodClass, TaskId
 from executor.pod import model
 from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
@@ -44,8 +44,19 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-Pods = Callable[[], "Iterable[PodRunner]"]
 
+class Table(Protocol):
+    """The living pods, and those that ended lately."""
+
+    def __iter__(self) -> Iterator[PodRunner]: ...
+
+    @property
+    def ended(self) -> Sequence[PodRunner]: ...
+
+
+Pods = Callable[[], Table]
+
+_OVER = (model.State.TEARING_DOWN, model.State.ENDED)
 BLOW_S = 0.5
 """How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
 SOON_S = 0.2
@@ -85,15 +96,23 @@ class Descent:
         touched.
         """
         begin = self.ms
-        over = (model.State.TEARING_DOWN, model.State.ENDED)
-        living = {runner.id: runner for runner in self._pods() if runner.pod.state not in over}
-        chosen = select(self.request, candidates(self.request, living.values()))
+        table = self._pods()
+        over = [*table.ended, *(runner for runner in table if runner.pod.state in _OVER)]
+        living = {runner.id: runner for runner in table if runner.pod.state not in _OVER}
+        ended = {task for runner in over for task in runner.spec.task_ids}
+        chosen = select(self.request, candidates(self.request, living.values()), ended)
         victims = [living[each.pod] for each in chosen]
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
         self._before = prove(victims, self.regular, self._tree)
         self.accounts = [Account(runner) for runner in victims]
         regular = f"{len(self.regular)} regular pods lie outside"
-        self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}")
+        self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}{self._late(ended)}")
+
+    def _late(self, ended: Collection[TaskId]) -> str:
+        want = self.request.want
+        named = want.tasks if isinstance(want, Select) else ()
+        found = sum(task in ended for task in named)
+        return f"; {found} of the {len(named)} named tasks had ended already" if found else ""
 
     async def descend(self, told: Callable[[Receipt], None]) -> Receipt:
         """Every rung after the proof. `told` gets what is known when victims are late. Always returns a receipt."""

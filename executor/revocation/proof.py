@@ -7,13 +7,12 @@ the node's clock is set, and with it every process would look like another one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import Comparison, PodProcesses, Process, compare
@@ -45,21 +44,16 @@ def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree
 def check_processes(pod: PodId, pids: Iterable[int], revocable: str) -> None:
     """Nobody has moved what a regular pod runs to where a revocation kills. Raises Refused."""
     for pid in pids:
-        if any(f"{path}/".startswith(f"{revocable}/") for path in _groups(pid)):
+        try:
+            paths = Membership.of(pid).paths.values()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
+        if any(f"{path}/".startswith(f"{revocable}/") for path in paths):
             raise Refused(
                 f"is regular but its process {pid} is in the revocable subtree, so nothing there is killed",
                 subject=str(pod),
                 mend="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
             )
-
-
-def _groups(pid: int) -> Iterator[str]:
-    """The paths in /proc/<pid>/cgroup (cgroups(7)); none of a process that has ended. A pod that may make groups may
-    give them any name but one with a line feed.
-    """
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for line in os.fsdecode(Path(f"/proc/{pid}/cgroup").read_bytes()).split("\n"):
-            yield line.split(":", 2)[-1]
 
 
 def check_placement(

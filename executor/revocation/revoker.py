@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,14 +20,13 @@ from executor.log import get_logger
 from executor.names import RevocationId
 from executor.pod.model import Stop, StopCause
 from executor.revocation import request as requests
-from executor.revocation.ladder import Descent
+from executor.revocation.ladder import Descent, Pods
 from executor.revocation.receipt import Receipt, State
 from executor.revocation.request import Request
 
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.config import RevocationSection
-    from executor.pod.runner import PodRunner
     from executor.pod.urgency import Urgency
 
 log = get_logger(__name__)
@@ -71,7 +70,7 @@ class Revoker:
         config: RevocationSection,
         tree: Tree,
         urgency: Urgency,
-        pods: Callable[[], Iterable[PodRunner]],
+        pods: Pods,
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
     ) -> None:

@@ -6,7 +6,7 @@ about the node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from executor.errors import NotFound, Refused
@@ -35,17 +35,18 @@ class Candidate:
     """Somebody asked it to end: what it holds comes free anyway, and was perhaps promised to another request."""
 
 
-def select(request: Request, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def select(request: Request, candidates: Sequence[Candidate], ended: Collection[TaskId] = ()) -> tuple[Candidate, ...]:
     """The victims, in the order in which they are taken.
 
-    Raises Refused when the request names a regular pod's task, NotFound when it names a task that is not here, and
-    Refused when a reclaim asks for more than all revocable pods hold.
+    Raises Refused when the request names a regular pod's task, NotFound when it names a task that was never here, or
+    only such as have `ended`, and Refused when a reclaim asks for more than all revocable pods hold. One that ended a
+    moment before, among others that live, is no mistake: whoever names it cannot know that yet.
     """
     revocable = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]
     if isinstance(request.want, Reclaim):
         return _least(request.want, revocable)
     if request.want.tasks:
-        _check_tasks(request.want.tasks, candidates)
+        _check_tasks(request.want.tasks, candidates, ended)
     return tuple(candidate for candidate in revocable if _matches(request.want, candidate))
 
 
@@ -64,10 +65,13 @@ def within(role: Role, top: Role) -> bool:
     return role == top or (top != "*" and role.startswith(f"{top}/"))
 
 
-def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate]) -> None:
+def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate], ended: Collection[TaskId]) -> None:
     known = {task: candidate for candidate in candidates for task in candidate.tasks}
+    live = any(task in known for task in tasks)
     for task in tasks:
         candidate = known.get(task)
+        if candidate is None and live and task in ended:
+            continue
         if candidate is None:
             raise NotFound(
                 "no such task runs in this executor",

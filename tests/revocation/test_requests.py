@@ -57,6 +57,21 @@ def test_what_cannot_be_done_is_answered_by_its_id_and_touches_nothing(rig: Rig,
     assert events(rig, "executor.defect") == events(rig, "revocation.step") == []
 
 
+def test_a_task_that_ended_by_itself_holds_up_none_of_the_others(rig: Rig, scheduler: Scheduler) -> None:
+    """A framework cannot know yet."""
+    agent = run(
+        rig, scheduler, rig.pod("short", revocable=True, command=("sleep", "0.1")), rig.pod("long", revocable=True)
+    )
+    scheduler.wait_status("short", "TASK_FINISHED", 20)
+    both = '{"revoke": {"id": "both", "select": {"tasks": ["short", "long"]}}}'
+    stranger = '{"revoke": {"id": "stranger", "select": {"tasks": ["long", "nobody"]}}}'
+    refused, done = answers(scheduler, agent, stranger.encode(), both.encode())
+    assert refused["error"]["subject"] == "task nobody"
+    assert [victim["tasks"] for victim in done["revocation"]["victims"]] == [["long"]]
+    assert "1 of the 2 named tasks had ended already" in done["revocation"]["steps"][0]["effect"]
+    assert how(scheduler.wait_status("long", "TASK_GONE", 20)) == PREEMPTED
+
+
 def test_a_reason_of_odd_letters_arrives_as_it_is(rig: Rig, scheduler: Scheduler) -> None:
     identity = "9" + "_.:-aZ" * 21 + "x"
     agent = run(rig, scheduler, rig.pod("web"), rig.pod("batch", revocable=True))

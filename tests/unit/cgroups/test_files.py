@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,19 @@ def test_failed_opens_leave_no_descriptor(point: Path) -> None:
         with pytest.raises(CgroupNotFound):
             Directory.open(point, path)
     assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_a_kill_without_a_descriptor_left_is_a_cgroup_error(point: Path) -> None:
+    """So that whoever kills goes on killing."""
+    group = Cgroup(Hierarchies({}, point), "/a")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        with pytest.raises(CgroupError) as caught:
+            group.strike()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.errno == errno.EMFILE
 
 
 def test_errors_by_kind() -> None:

@@ -101,7 +101,12 @@ def test_nothing_is_mounted() -> None:
 
 
 def test_membership() -> None:
-    text = "4:memory:/mesos/a\n2:cpu,cpuacct:/\n1:name=systemd:/x:y\n0::/mesos/a b\n"
-    assert parse_membership(text) == {
+    content = b"4:memory:/mesos/a\n2:cpu,cpuacct:/\n1:name=systemd:/x:y\n0::/mesos/a b\n"
+    assert parse_membership(content) == {
         "memory": "/mesos/a", "cpu": "/", "cpuacct": "/", "name=systemd": "/x:y", "": "/mesos/a b",
     }  # fmt: skip
+
+
+def test_membership_in_a_group_with_any_name_that_a_file_may_have() -> None:
+    """Whoever may make groups chooses the name."""
+    assert parse_membership(b"1:cpu:/a\rb\x85c\n0::/\xff\n") == {"cpu": "/a\rb\udc85c", "": "/\udcff"}

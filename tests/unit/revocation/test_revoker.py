@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,12 @@ from executor.revocation.revoker import REMEMBERED, Revoker
 ALL = {"id": "r-1", "select": {"all": True}}
 
 
+class Empty(list[PodRunner]):
+    ended: Sequence[PodRunner] = ()
+
+
 class Node:
-    def __init__(self, directory: Path, pods: Callable[[], list[PodRunner]] = list) -> None:
+    def __init__(self, directory: Path, pods: Callable[[], Empty] = Empty) -> None:
         (directory / "mesos/pods/revocable").mkdir(parents=True)
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
@@ -114,10 +118,10 @@ async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node
 async def test_a_defect_in_the_proof_is_a_refusal_and_one_on_the_way_down_is_in_the_receipt(tmp_path: Path) -> None:
     faults: list[Exception | None] = [RuntimeError("one"), None, RuntimeError("two"), None]
 
-    def pods() -> list[PodRunner]:
+    def pods() -> Empty:
         if fault := faults.pop(0):
             raise fault
-        return []
+        return Empty()
 
     node = Node(tmp_path, pods)
     refused = await node.message(**ALL)

@@ -55,6 +55,15 @@ def test_naming_an_unknown_task_is_not_found() -> None:
         select(request(Select(tasks=(TaskId("nobody"),))), NODE)
 
 
+def test_a_task_that_ended_a_moment_ago_holds_up_none_of_the_others() -> None:
+    both = request(Select(tasks=(TaskId("a"), TaskId("gone"))))
+    assert list(select(both, NODE, {TaskId("gone")})) == [ENG]
+    with pytest.raises(NotFound, match="task gone"):
+        select(both, NODE)
+    with pytest.raises(NotFound, match="task gone"):
+        select(request(Select(tasks=(TaskId("gone"),))), NODE, {TaskId("gone")})
+
+
 def test_a_role_is_within_itself_and_its_ancestors_only() -> None:
     assert within(Role("eng/dev"), Role("eng"))
     assert not within(Role("engine"), Role("eng"))
