@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
 
-KILLED_CODE = 137  # 128 + SIGKILL
 LATE_S = 1.0
 """The removal of a pod's containers takes some 50 ms; one that takes this long is short of CPU, or waits for a disk."""
 
@@ -148,7 +147,7 @@ class PodRunner:
             self._carry_out(effect)
 
     def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"since_launch_ms": self._elapsed_ms()}
+        facts: dict[str, Any] = {"since_launch_ms": round(self.age_s * 1e3, 1)}
         if self.pod.state is State.RUNNING:
             facts["phases_ms"] = self.phases_ms
             facts["ips"] = list(self.pod.ips)
@@ -157,9 +156,6 @@ class PodRunner:
             facts["reason"] = self.pod.outcome.reason
             facts["error"] = self.pod.outcome.message
         return facts
-
-    def _elapsed_ms(self) -> float:
-        return round(self.age_s * 1e3, 1)
 
     # --- effects ---------------------------------------------------------------------------------------------
 
@@ -216,7 +212,7 @@ class PodRunner:
 
     async def _do_set_up(self) -> None:
         async with self._node.launching[self.spec.pod_class]:
-            self.phases_ms["queued"] = self._elapsed_ms()
+            self.phases_ms["queued"] = round(self.age_s * 1e3, 1)
             limit_s = self._node.config.pods.start_timeout_s
             try:
                 async with asyncio.timeout(limit_s):
@@ -274,7 +270,7 @@ class PodRunner:
             return
         ours = self.struck is not None or self.pod.stop is not None
         oom = None
-        if exit_code == KILLED_CODE and not ours:
+        if exit_code == lifecycle.KILLED_CODE and not ours:
             levels = oom_levels(self._node.tree, self.spec, self.id, container)
             oom = attribute(levels, self.pod.containers[container].pid, self.spec.pod_class)
         self.post(ContainerExited(container, exit_code, oom, self.containers.ran_s(container)))
