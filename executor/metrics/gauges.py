@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from cgroups import CgroupError, Resource
+from cgroups import CgroupError, Resource, qos
 from executor import __version__
 from executor.metrics import catalog
 from executor.metrics.counters import Family, Labels
@@ -63,11 +63,11 @@ def _waits(runner: PodRunner) -> bool:
     return runner.pod.state is State.SETTING_UP and "queued" not in runner.phases_ms
 
 
-def _by_class(pods: Iterable[PodRunner], value: Any) -> dict[Labels, float]:
-    sums: dict[Labels, float] = {(str(pod_class),): 0.0 for pod_class in PodClass}
-    for each in pods:
-        sums[(str(each.spec.pod_class),)] += value(each)
-    return sums
+def _by_class(pods: Sequence[PodRunner], value: Any) -> dict[Labels, float]:
+    return {
+        (str(pod_class),): qos.total(value(each) for each in pods if each.spec.pod_class is pod_class)
+        for pod_class in PodClass
+    }
 
 
 def _classes(dispatcher: Dispatcher) -> Iterator[Family]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -105,8 +105,8 @@ class Descent:
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
         self._before = prove(victims, self.regular, self._tree)
         self.accounts = [Account(runner) for runner in victims]
-        regular = f"{len(self.regular)} regular pods lie outside"
-        self._step("proof", begin, f"{len(victims)} revocable pods selected; {regular}{self._late(ended)}")
+        found = f"{_pods(victims, 'revocable')} selected, {_pods(self.regular, 'regular')} outside"
+        self._step("proof", begin, found + self._late(ended))
 
     def _late(self, ended: Collection[TaskId]) -> str:
         want = self.request.want
@@ -140,7 +140,7 @@ class Descent:
         for runner in self.alive:
             runner.post(stop)
         await asyncio.sleep(0)  # their inboxes are read now
-        self._step("terminate", begin, f"SIGTERM to {len(self.accounts)} pods, {self.request.grace_s:g} s of grace")
+        self._step("terminate", begin, f"SIGTERM to {_pods(self.accounts)}, {self.request.grace_s:g} s of grace")
         await asyncio.wait(self._waits, timeout=self.request.grace_s)
 
     def _give_notice(self) -> None:
@@ -152,19 +152,19 @@ class Descent:
                 log.warning(
                     "could not give notice", code="revocation.notice_failed", pod=account.runner.id, error=str(error)
                 )
-        count = sum(account.notified for account in self.accounts)
-        self._step("notice", begin, f"{count} of {len(self.accounts)} pods can read it")
+        told = [account for account in self.accounts if account.notified]
+        self._step("notice", begin, f"readable in {_pods(told)} of {len(self.accounts)}")
 
     def _take_cpu(self) -> None:
         """The revocable class has the least weight at any time; its victims now have the least within it as well."""
-        begin, done = self.ms, 0
+        begin, done = self.ms, []
         for runner in self.alive:
             try:
                 runner.sandbox.cgroup.apply(Limits(cpu_weight=WEIGHT_MIN))
-                done += 1
+                done.append(runner)
             except CgroupError:  # it is being made or removed: nothing runs there
                 continue
-        self._step("cpu", begin, f"the least weight for {done} pods")
+        self._step("cpu", begin, f"the least weight for {_pods(done)}")
 
     async def _kill(self, stop: Stop) -> None:
         """One blow for all. No await stands between it and the choice of its targets, so that nothing can slip in; the
@@ -177,7 +177,7 @@ class Descent:
         for runner in alive:
             runner.struck = None if runner.launching else emptied
             runner.post(stop)
-        self._step("kill", begin, f"{len(alive)} pods: {', '.join(sorted(set(methods)))}")
+        self._step("kill", begin, f"{_pods(alive)}: {', '.join(sorted(set(methods)))}")
         wait_s = min(BLOW_S, self._stuck_after_s)
         try:
             waits = (cgroup.wait_unpopulated(wait_s) for cgroup in targets)
@@ -207,7 +207,7 @@ class Descent:
         begin = self.ms
         await asyncio.gather(*(runner.containers.kill_all() for runner in self.alive))
         ended = await self._ended(self._stuck_after_s)
-        self._step("insist", begin, "all have ended" if ended else f"{len(self.alive)} pods outlive containerd's kill")
+        self._step("insist", begin, "all have ended" if ended else f"{_pods(self.alive)} left by containerd's kill")
         return ended
 
     async def all_ended(self) -> None:
@@ -227,9 +227,10 @@ class Descent:
     async def _finish(self) -> None:
         begin = self.ms
         comparison = await compared(self._before, self.regular)
-        self._living, self._comparison, left = Outcome.STUCK, comparison, len(self.alive)
-        dead = f"{len(self.accounts) - left} pods without a process"
-        self._step("dead", begin, dead + (f", {left} still alive" if left else ""))
+        self._living, self._comparison = Outcome.STUCK, comparison
+        dead = [account for account in self.accounts if not account.alive]
+        left = f", {len(self.alive)} still alive" if self.alive else ""
+        self._step("dead", begin, f"{_pods(dead)} without a process{left}")
 
     def receipt(self) -> Receipt:
         """As it stands now."""
@@ -288,6 +289,10 @@ def _kill(cgroup: Cgroup) -> str:
     except OSError as error:  # a CgroupError is one; the pods' own life cycles go on killing
         log.warning("could not kill a subtree", code="revocation.kill_failed", cgroup=cgroup.path, error=str(error))
         return "failed"
+
+
+def _pods(pods: Sized, kind: str = "") -> str:
+    return f"{len(pods)} {kind}{' ' if kind else ''}pod{'' if len(pods) == 1 else 's'}"
 
 
 def _message(request: Request) -> str:
