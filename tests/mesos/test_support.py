@@ -10,6 +10,7 @@ import pytest
 from tests.mesos import stock
 from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster
+from tests.support.mesos.lost import LOST
 from tests.support.mesos.messages import scalar, task_info
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import CAPABILITIES, Scheduler, UnexpectedError
@@ -42,6 +43,16 @@ def test_a_plain_command_runs_to_its_end_with_its_output_in_the_sandbox(cluster:
     assert "hello" in (cluster.agent.sandbox(scheduler.framework_id, "plain") / "stdout").read_text()
     pid = stock.journal(cluster.agent, scheduler, "plain", "start")[0]["pid"]
     wait_until(lambda: not stock.is_alive(pid), 10, lambda: f"the command executor {pid} does not end by itself")
+
+
+def test_a_launch_whose_offer_is_rescinded_meanwhile_is_sent_again(scheduler: Scheduler) -> None:
+    stale = scheduler.wait_offers()
+    scheduler.call("DECLINE", {"offer_ids": [offer["id"] for offer in stale], "filters": {"refuse_seconds": 0.0}})
+    names, sleep = ("one", "two"), messages.command("sleep 100")
+    scheduler.launch([stock.task(name, command=sleep) for name in names])
+    for name in names:
+        scheduler.wait_status(name, "TASK_RUNNING")
+    assert sum(event.type == LOST for event in scheduler.events) == 2
 
 
 def test_one_executor_holds_regular_and_revocable_tasks(cluster: Cluster, scheduler: Scheduler) -> None:

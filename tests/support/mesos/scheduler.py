@@ -13,12 +13,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from tests.support.mesos import allocation, messages
 from tests.support.mesos.history import Event, History, Status, UnexpectedError
 from tests.support.mesos.http import CallError, Connection, Message, Stream, call
+from tests.support.mesos.lost import LOST, Launches
 
 __all__ = ["CAPABILITIES", "DISCONNECTED", "Event", "Scheduler", "Status", "UnexpectedError"]
 
@@ -64,6 +66,7 @@ class Scheduler(History):
         self._stream: Stream | None = None
         self._acknowledgements: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._launches = Launches()
 
     def __enter__(self) -> Self:
         self._spawn(self._send_acknowledgements)
@@ -127,13 +130,16 @@ class Scheduler(History):
         """Launch on one agent what messages.py built, with resources out of its offers; returns the agent's id.
 
         Without an executor each task is run by the command executor. An executor that lives already is named again
-        as it was launched. Raises UnexpectedError if the offers do not suffice in time.
+        as it was launched, and an offer that was rescinded meanwhile makes no difference (lost.py). Raises
+        UnexpectedError if the offers do not suffice in time.
         """
         offer_ids, agent, operation = self.wait(
             lambda: self._find_place(tasks, executor, group=group, role=role or self.roles[0], agent_id=agent_id),
             timeout_s,
             lambda: f"no agent offers enough for {[task['name'] for task in tasks]}, only {self._offers}",
         )
+        again = partial(self.launch, tasks, executor, group=group, role=role, agent_id=agent)
+        self._launches.sent((task["task_id"]["value"] for task in tasks), again)
         self.accept(offer_ids, [operation])
         return agent
 
@@ -231,7 +237,7 @@ class Scheduler(History):
 
     # --- threads
 
-    def _spawn(self, target: Callable[[], None]) -> None:
+    def _spawn(self, target: Callable[[], object]) -> None:
         thread = threading.Thread(target=target, name=f"scheduler {self._info['name']}", daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -244,6 +250,9 @@ class Scheduler(History):
 
     def _take(self, body: Message) -> None:
         event = Event(time.time(), body["type"], body)
+        if (again := self._launches.lost(event)) is not None:
+            self._spawn(again)
+            event = Event(event.at_s, LOST, body)
         with self.changed:
             self.events.append(event)
             self._follow(event)
