@@ -76,11 +76,8 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     own = command.own_variables(container, placement.downward)
     ids = users.effective(security, placement.user, subject=f"container {container.name}")
     held = list(capabilities.granted(security.add_capabilities, security.drop_capabilities))
-    user: dict[str, Any] = {"uid": ids.uid, "gid": ids.gid}
-    if ids.groups:
-        user["additionalGids"] = list(ids.groups)
     process: dict[str, Any] = {
-        "user": user,
+        "user": {"uid": ids.uid, "gid": ids.gid, "additionalGids": list(ids.groups)},
         "args": command.argv(container, image, own),
         "env": command.environment(own, image, placement.hostname),
         "cwd": container.working_dir or image.working_dir or "/",

@@ -10,6 +10,7 @@ Source: mount_namespaces(7), openat2(2), open(2) (O_PATH), Documentation/filesys
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import os
@@ -30,7 +31,7 @@ PATIENCE_S: Final = 30.0
 """It takes a millisecond; a disk that does not answer holds up the thread, not its pod's end."""
 
 _CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 1, 2, 4, 8, 1 << 14, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_SLAVE = 1, 2, 4, 8, 1 << 14, 1 << 19
 _OPENAT2 = 437  # on every architecture
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _RACES_MAX = 64
@@ -38,7 +39,8 @@ _RACES_MAX = 64
 _UNUSABLE = 0  # no errno: a file that is there, and is not what it should be
 _IMAGES_FAULT = (_UNUSABLE, errno.ELOOP, errno.ENAMETOOLONG)
 _MEND_IMAGE = "mend the image, or run it as uid:gid, for which no file of it is read"
-_MEND_NODE = "an executor needs CAP_SYS_ADMIN, overlayfs and openat2 (Linux 5.6)"
+_MEND_NODE = "an executor needs CAP_SYS_ADMIN and overlayfs, see mesos-pod-executor doctor"
+_NO_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # Linux before 5.6; a seccomp filter
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -64,10 +66,10 @@ async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> 
         mend = "look at the disk that holds containerd's snapshots"
         raise TimedOut("its files cannot be read", subject=f"image {image}", mend=mend) from error
     except OSError as error:
-        named = f"/{error.filename} " if error.filename else ""
-        problem = f"its file {named}cannot be read" if named else "its files cannot be mounted"
+        where = f" ({error.filename})" if error.filename else ""
         mend = _MEND_IMAGE if error.errno in _IMAGES_FAULT else _MEND_NODE
-        raise ImageFailure(f"{problem}: {error.strerror}", subject=f"image {image}", mend=mend) from error
+        problem = f"its files cannot be read: {error.strerror}{where}"
+        raise ImageFailure(problem, subject=f"image {image}", mend=mend) from error
 
 
 def layers(mounts: Sequence[Mount]) -> tuple[list[str], list[str]]:
@@ -102,7 +104,7 @@ async def _in_own_thread(work: Callable[[], T]) -> T:
             result = work()
         except BaseException as error:  # noqa: BLE001 - handed over, not judged
             failure = error
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
             loop.call_soon_threadsafe(tell, result, failure)
 
     threading.Thread(target=run, name="rootfs", daemon=True).start()
@@ -121,15 +123,23 @@ def _read(where: tuple[list[str], list[str]], paths: Sequence[str]) -> list[byte
 
 
 def _enter_own_mounts() -> None:
-    """A copy of those that containerd has; under the agent's filesystem/linux isolator this process has others."""
+    """A copy of those that containerd has. What is mounted here stays here; what is unmounted there is unmounted here
+    too, should a disk hold this thread up.
+    """
+    _call(_libc.unshare(_CLONE_FS))
+    with contextlib.suppress(PermissionError):  # without CAP_SYS_PTRACE: then this process has them itself
+        _enter_host_mounts()
+    _call(_libc.unshare(_CLONE_NEWNS))
+    _call(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None))
+
+
+def _enter_host_mounts() -> None:
+    """Under the agent's filesystem/linux isolator this process has others."""
     host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _call(_libc.unshare(_CLONE_FS))
         _call(_libc.setns(host, _CLONE_NEWNS))
-        _call(_libc.unshare(_CLONE_NEWNS))
     finally:
         os.close(host)
-    _call(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None))
 
 
 def _mounted(directories: list[str], options: list[str]) -> str:
@@ -173,7 +183,24 @@ def _open_below(root: int, path: str) -> int:
         found = _libc.syscall(_OPENAT2, root, os.fsencode(path), how, size)
         if found >= 0 or ctypes.get_errno() != errno.EAGAIN:
             break
+    if found < 0 and ctypes.get_errno() in _NO_OPENAT2:
+        return open_without_links(root, path)
     return _call(found, path)
+
+
+def open_without_links(root: int, path: str) -> int:
+    """One name after the other, and no symbolic link, for kernels without openat2."""
+    held = os.dup(root)
+    for name in path.strip("/").split("/"):
+        try:
+            found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=held)
+        finally:
+            os.close(held)
+        held = found
+        if stat.S_ISLNK(os.fstat(held).st_mode):
+            os.close(held)
+            raise OSError(errno.ELOOP, "a symbolic link, which only openat2 (Linux 5.6) can follow", path)
+    return held
 
 
 def _call(returned: int, path: str | None = None) -> int:

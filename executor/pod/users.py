@@ -43,12 +43,16 @@ def needs_accounts(user: str) -> bool:
 
 
 def effective(security: Security, ids: UserIds, *, subject: str) -> UserIds:
-    """The ids after the pod's wishes, from those of the user. Raises InvalidTask if runAsNonRoot meets user 0."""
+    """The ids after the pod's wishes, from those of the user. Raises InvalidTask if runAsNonRoot meets user 0.
+
+    The group is among the additional ones too, as login(1) leaves it: else a process could drop it, by a setgid
+    program, and with it what a file's mode denies to that group.
+    """
     if security.run_as_non_root and ids.uid == 0:
         mend = "set runAsUser, or take an image with a user of its own"
         raise InvalidTask("runAsNonRoot, but the image's user is root", subject=subject, mend=mend)
     gid = ids.gid if security.run_as_group is None else security.run_as_group
-    return UserIds(ids.uid, gid, tuple(sorted({*ids.groups, *security.supplemental_groups})))
+    return UserIds(ids.uid, gid, tuple(sorted({gid, *ids.groups, *security.supplemental_groups})))
 
 
 def user_ids(user: str, accounts: Accounts, *, subject: str) -> UserIds:

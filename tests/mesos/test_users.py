@@ -38,20 +38,20 @@ class Case:
 
 
 CASES = {
-    "nobody-in-particular": Case("", "0 0 10"),
-    "by-name": Case("app", "1000 1001 1002"),
-    "by-name-and-group": Case("app:staff", "1000 50"),
-    "by-number": Case("1000", "1000 1001 1002"),
-    "by-unknown-number": Case("1234", "1234 0"),
-    "by-two-numbers": Case("1000:7", "1000 7"),
-    "a-name-like-a-number": Case("2000", "2000 0"),
-    "run-as-user": Case("", "1000 1001 1002", {"runAsUser": 1000}),
-    "run-as-another-user": Case("app:staff", "4 0", {"runAsUser": 4}),
-    "run-as-a-name-like-a-number": Case("app", "2000 0", {"runAsUser": 2000}),
-    "run-as-user-and-group": Case("app", "1000 9 1002", {"runAsUser": 1000, "runAsGroup": 9}),
-    "run-as-group": Case("app", "1000 9 1002", {"runAsGroup": 9}),
-    "more-groups": Case("app", "1000 1001 77 1002", {"supplementalGroups": [77]}),
-    "non-root": Case("app", "1000 1001 1002", {"runAsNonRoot": True}),
+    "nobody-in-particular": Case("", "0 0 0 10"),
+    "by-name": Case("app", "1000 1001 1001 1002"),
+    "by-name-and-group": Case("app:staff", "1000 50 50"),
+    "by-number": Case("1000", "1000 1001 1001 1002"),
+    "by-unknown-number": Case("1234", "1234 0 0"),
+    "by-two-numbers": Case("1000:7", "1000 7 7"),
+    "a-name-like-a-number": Case("2000", "2000 0 0"),
+    "run-as-user": Case("", "1000 1001 1001 1002", {"runAsUser": 1000}),
+    "run-as-another-user": Case("app:staff", "4 0 0", {"runAsUser": 4}),
+    "run-as-a-name-like-a-number": Case("app", "2000 0 0", {"runAsUser": 2000}),
+    "run-as-user-and-group": Case("app", "1000 9 9 1002", {"runAsUser": 1000, "runAsGroup": 9}),
+    "run-as-group": Case("app", "1000 9 9 1002", {"runAsGroup": 9}),
+    "more-groups": Case("app", "1000 1001 77 1001 1002", {"supplementalGroups": [77]}),
+    "non-root": Case("app", "1000 1001 1001 1002", {"runAsNonRoot": True}),
 }
 UNKNOWN = {
     "an-unknown-user": ImageSpec("docker.io/library/unknown-user:test", user="nobody", files=FILES),
@@ -112,7 +112,9 @@ def test_whom_a_process_runs_as(told: dict[str, str], name: str) -> None:
     assert told[name].replace("Groups:", "").split() == CASES[name].who.split()
 
 
-@pytest.mark.parametrize(("user", "who"), [("app", "1000 1001 1002"), ("app:staff", "1000 50"), ("4:5", "4 5")])
+@pytest.mark.parametrize(
+    ("user", "who"), [("app", "1000 1001 1001 1002"), ("app:staff", "1000 50 50"), ("4:5", "4 5 5")]
+)
 def test_the_user_of_a_task(rig: Rig, scheduler: Scheduler, user: str, who: str) -> None:
     name = f"task-{user.replace(':', '-')}"
     own = [messages.scalar("cpus", 0.1), messages.scalar("mem", 64), messages.scalar("disk", 10)]
@@ -139,7 +141,7 @@ def test_a_name_that_the_image_does_not_know(rig: Rig, scheduler: Scheduler, nam
 
 def test_a_further_command_has_the_same_user(rig: Rig, scheduler: Scheduler) -> None:
     done = rig.command("exec", "keeper", "--", *WHO)
-    assert done.stdout.replace("Groups:", "").split() == ["1000", "1001", "1002"]
+    assert done.stdout.replace("Groups:", "").split() == ["1000", "1001", "1001", "1002"]
 
 
 def test_no_mount_is_left(rig: Rig, scheduler: Scheduler, told: dict[str, str]) -> None:

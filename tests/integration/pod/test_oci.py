@@ -135,7 +135,7 @@ def test_users_groups_and_capabilities(run: Run) -> None:
     lines = [line.split() for line in run(container(script, security=security), user=user)]
     assert lines[:2] == [["1000"], ["1001"]]
     assert {line[0]: line[1:] for line in lines[2:]} == {
-        "Groups:": ["7", "1002"],
+        "Groups:": ["7", "1001", "1002"],
         "CapEff:": [f"{0:016x}"],
         "CapBnd:": [f"{1 << 0 | 1 << 5:016x}"],
         "NoNewPrivs:": ["1"],

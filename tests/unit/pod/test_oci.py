@@ -43,7 +43,11 @@ def with_container(**fields: Any) -> PodSpec:
 def test_a_minimal_container() -> None:
     found = document(minimal())
     process, linux = found["process"], found["linux"]
-    assert (process["args"], process["cwd"], process["user"]) == (["/app"], "/srv", {"uid": 5, "gid": 6})
+    assert (process["args"], process["cwd"], process["user"]) == (
+        ["/app"],
+        "/srv",
+        {"uid": 5, "gid": 6, "additionalGids": [6]},
+    )
     assert process["env"] == ["PATH=/bin", "HOSTNAME=web"]
     assert {"rlimits", "oomScoreAdj"}.isdisjoint(process)
     assert (found["hostname"], found["root"], process["noNewPrivileges"]) == (
@@ -111,7 +115,7 @@ def test_security() -> None:
     found = document(
         with_container(security=replace(security, add_capabilities=("CAP_KILL",), drop_capabilities=("CAP_ALL",)))
     )
-    assert found["process"]["user"] == {"uid": 5, "gid": 7, "additionalGids": [8, 9]}
+    assert found["process"]["user"] == {"uid": 5, "gid": 7, "additionalGids": [7, 8, 9]}
     assert found["process"]["capabilities"]["bounding"] == ["CAP_KILL"]
     assert (found["root"]["readonly"], found["process"]["noNewPrivileges"]) == (True, True)
 

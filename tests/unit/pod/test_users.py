@@ -78,14 +78,14 @@ def test_an_image_gives_numbers_no_other_meaning(passwd: str) -> None:
 
 
 EFFECTIVE: list[tuple[dict[str, Any], str, UserIds]] = [
-    ({}, "app", UserIds(1000, 1001, (33, 34))),
-    ({"run_as_user": 1000}, "www", UserIds(1000, 1001, (33, 34))),
-    ({"run_as_user": 4}, "1000:1001", UserIds(4, 0)),
-    ({"run_as_user": 4, "user": "app"}, "", UserIds(4, 0)),
-    ({"user": "app"}, "root", UserIds(1000, 1001, (33, 34))),
-    ({"run_as_group": 9}, "app", UserIds(1000, 9, (33, 34))),
-    ({"supplemental_groups": (50, 33)}, "app", UserIds(1000, 1001, (33, 34, 50))),
-    ({"run_as_non_root": True}, "app", UserIds(1000, 1001, (33, 34))),
+    ({}, "app", UserIds(1000, 1001, (33, 34, 1001))),
+    ({"run_as_user": 1000}, "www", UserIds(1000, 1001, (33, 34, 1001))),
+    ({"run_as_user": 4}, "1000:1001", UserIds(4, 0, (0,))),
+    ({"run_as_user": 4, "user": "app"}, "", UserIds(4, 0, (0,))),
+    ({"user": "app"}, "root", UserIds(1000, 1001, (33, 34, 1001))),
+    ({"run_as_group": 9}, "app", UserIds(1000, 9, (9, 33, 34))),
+    ({"supplemental_groups": (50, 33)}, "app", UserIds(1000, 1001, (33, 34, 50, 1001))),
+    ({"run_as_non_root": True}, "app", UserIds(1000, 1001, (33, 34, 1001))),
 ]
 
 
