@@ -19,15 +19,16 @@ from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
-from executor.pod import hooks, leaders
+from executor.pod import hooks, leaders, users
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.tasks import patiently, to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from executor.containerd.types import Image
+    from executor.containerd.types import Image, Mount
     from executor.pod.spec import ContainerSpec, PodSpec
+    from executor.pod.users import UserIds
 
 log = get_logger(__name__)
 
@@ -55,7 +56,11 @@ class Made:
 
 class Containers:
     def __init__(
-        self, node: Node, pod: PodId, spec: PodSpec, runtime_spec: Callable[[ContainerSpec, Image], dict[str, object]]
+        self,
+        node: Node,
+        pod: PodId,
+        spec: PodSpec,
+        runtime_spec: Callable[[ContainerSpec, Image, UserIds], dict[str, object]],
     ):
         self._node = node
         self._pod = pod
@@ -81,10 +86,10 @@ class Containers:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
         snapshot = snapshot_key(identity, self._attempts[name])
-        spec = self._runtime_spec(self._spec[name], image)
         shim_cgroup = self._node.shims.ensure() if self._apart else ""
         async with ctrd.leases.hold(identity, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
+            spec = self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))
             await ctrd.containers.create(
                 identity,
                 image=image.name,
@@ -100,6 +105,10 @@ class Containers:
             path.touch(mode=0o644)
         pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
         self._made[name] = Made(identity, snapshot, image, pid, _pidfd(pid), spec["process"])
+
+    async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
+        wanted = users.wanted(self._spec[name].security, image.config.user)
+        return await self._node.users.ids(image, mounts, wanted, subject=f"container {name}")
 
     async def _image(self, reference: str) -> Image:
         try:

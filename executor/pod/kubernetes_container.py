@@ -99,8 +99,8 @@ class Capabilities(Document, frozen=True):
 class Identity(Document, frozen=True):
     """What a security context says for a pod and for a container alike."""
 
-    run_as_user: Annotated[Id | None, supported()] = None
-    run_as_group: Annotated[Id | None, supported()] = None
+    run_as_user: Annotated[Id | None, supported("its group and groups are those of the image's files")] = None
+    run_as_group: Annotated[Id | None, supported("else that of the image's /etc/passwd, or 0")] = None
     run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
     seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
     se_linux_options: Annotated[Any, refused()] = None

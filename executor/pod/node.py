@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from executor.config import Config
 from executor.names import ContainerId, MesosContainerId, PodClass, PodId
 from executor.owners import Claim, netns_parent, own_root
+from executor.pod.imageusers import ImageUsers
 from executor.pod.releasing import Releasing
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Node:
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
     releasing: Releasing = field(default_factory=Releasing)
+    users: ImageUsers = field(default_factory=ImageUsers)
 
     @property
     def guarded(self) -> Cgroup | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.pod import capabilities, command, mounts, seccomp, users
 from executor.pod.spec import ContainerSpec, PodSpec
-from executor.pod.users import Accounts
+from executor.pod.users import UserIds
 
 if TYPE_CHECKING:
     from executor.containerd.types import ImageConfig
@@ -34,13 +34,14 @@ _DEVICES: tuple[tuple[int, int | None], ...] = (
 class Placement:
     """Where and how the node runs one container. Paths are the node's.
 
-    `netns_path` is the network namespace to join; None stays in containerd's. `accounts` are needed where a user is a
-    name, `downward` where the environment has a RuntimeField.
+    `netns_path` is the network namespace to join; None stays in containerd's. `user` is what the image makes of
+    users.wanted, `downward` is needed where the environment has a RuntimeField.
     """
 
     cgroups_path: str
     pod_dir: Path
     hostname: str
+    user: UserIds
     netns_path: Path | None = None
     resolv_conf: Path | None = None
     hosts: Path | None = None
@@ -51,14 +52,13 @@ class Placement:
     """RLIMIT_NOFILE, soft and hard; None: as the shim has it."""
     machine: str = ""
     """uname(1)'s, for the seccomp profile's other ABIs."""
-    accounts: Accounts | None = None
     downward: Mapping[str, str] = field(default_factory=dict)
 
 
 def runtime_spec(pod: PodSpec, container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:
     """The document, ready for json.dumps.
 
-    Raises ImageFailure (nothing to run, a user that the image does not know) and InvalidTask (runAsNonRoot with a root
+    Raises ImageFailure (nothing to run) and InvalidTask (runAsNonRoot with a root
     image, a downward API field without a value).
     """
     return {
@@ -74,13 +74,10 @@ def runtime_spec(pod: PodSpec, container: ContainerSpec, image: ImageConfig, pla
 def _process(container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:
     security = container.security
     own = command.own_variables(container, placement.downward)
-    ids = users.effective(security, image.user, placement.accounts, subject=f"container {container.name}")
+    ids = users.effective(security, placement.user, subject=f"container {container.name}")
     held = list(capabilities.granted(security.add_capabilities, security.drop_capabilities))
-    user: dict[str, Any] = {"uid": ids.uid, "gid": ids.gid}
-    if ids.groups:
-        user["additionalGids"] = list(ids.groups)
     process: dict[str, Any] = {
-        "user": user,
+        "user": {"uid": ids.uid, "gid": ids.gid, "additionalGids": list(ids.groups)},
         "args": command.argv(container, image, own),
         "env": command.environment(own, image, placement.hostname),
         "cwd": container.working_dir or image.working_dir or "/",

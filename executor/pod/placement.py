@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.sandbox import Sandbox
     from executor.pod.spec import ContainerSpec, PodSpec
+    from executor.pod.users import UserIds
 
 CAP_SYS_RESOURCE = 24
 NOFILE = 1048576
@@ -30,7 +31,13 @@ def may_raise_limits() -> bool:
 
 
 def runtime_spec(
-    node: Node, pod_id: PodId, sandbox: Sandbox, spec: PodSpec, container: ContainerSpec, image: Image
+    node: Node,
+    pod_id: PodId,
+    sandbox: Sandbox,
+    spec: PodSpec,
+    container: ContainerSpec,
+    image: Image,
+    user: UserIds,
 ) -> dict[str, object]:
     """The OCI document of one container of a pod whose sandbox is prepared. Raises ImageFailure, InvalidTask."""
     allowed = may_raise_limits()
@@ -46,6 +53,7 @@ def runtime_spec(
         oom_score_adj=qos.oom_score_adj(spec.pod_class, may_lower=allowed),
         nofile=NOFILE if allowed else None,
         machine=platform.machine(),
+        user=user,
         downward=_downward(node, sandbox),
     )
     return oci.runtime_spec(spec, container, image.config, placement)

@@ -243,8 +243,8 @@ class PodRunner:
         await work
         self.phases_ms[phase] = round((time.monotonic() - begin) * 1e3, 1)
 
-    def _runtime_spec(self, container: Any, image: Any) -> dict[str, object]:
-        return runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image)
+    def _runtime_spec(self, container: Any, image: Any, user: Any) -> dict[str, object]:
+        return runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image, user)
 
     def _start(self, effect: Start) -> None:
         for name in effect.containers:

@@ -64,7 +64,7 @@ class CommandInfo(Message, frozen=True):
     shell: Annotated[bool, supported()] = True
     arguments: Annotated[tuple[str, ...], supported("with a value the first is argv[0], which becomes the value")] = ()
     environment: Annotated[Environment, supported()] = Environment()
-    user: Annotated[str, supported("of the image's /etc/passwd, or a number")] = ""
+    user: Annotated[str, supported("of the image's /etc/passwd, or a number; `user:group` too")] = ""
     uris: Annotated[Any, refused()] = None
 
 

@@ -1,7 +1,7 @@
 """Which numbers a container's process runs as. Pure.
 
 Source: OCI image-spec config.md ("User"), passwd(5), group(5); Kubernetes' runAsUser, runAsGroup, supplementalGroups.
-Names can only be looked up in the image's own /etc/passwd and /etc/group, of which the caller gives the texts.
+Names and groups are looked up in the image's own /etc/passwd and /etc/group, of which the caller gives the texts.
 """
 
 from __future__ import annotations
@@ -25,35 +25,48 @@ class UserIds:
 
 @dataclass(frozen=True)
 class Accounts:
-    """The texts of the image's /etc/passwd and /etc/group."""
+    """The texts of the image's /etc/passwd and /etc/group; None for one that the image does not have."""
 
-    passwd: str = ""
-    group: str = ""
+    passwd: str | None = None
+    group: str | None = None
 
 
-def user_ids(user: str, passwd: str | None, group: str | None) -> UserIds:
-    """The ids of `user`, `uid`, `user:group` or `uid:gid`; empty is root. None for a text that is not at hand.
+def wanted(security: Security, image_user: str) -> str:
+    """The user as `user_ids` takes it."""
+    return str(security.run_as_user) if security.run_as_user is not None else security.user or image_user
 
-    Groups of /etc/group that list the user come on top only where no group is given. Raises ImageFailure for a name
-    that is not in the texts; `root` and numbers need none.
+
+def needs_accounts(user: str) -> bool:
+    """Whether the image's files have a say in `user_ids`: only in `uid:gid` they have not."""
+    name, _, group = user.partition(":")
+    return _number(name) is None or _number(group) is None
+
+
+def effective(security: Security, ids: UserIds, *, subject: str) -> UserIds:
+    """The ids after the pod's wishes, from those of the user. Raises InvalidTask if runAsNonRoot meets user 0.
+
+    The group is among the additional ones too, as login(1) leaves it: else a process could drop it, by a setgid
+    program, and with it what a file's mode denies to that group.
     """
-    name, _, group_name = user.partition(":")
-    account = _account(name or "root", passwd)
-    if group_name:
-        return UserIds(account.uid, _group(group_name, group))
-    return UserIds(account.uid, account.gid, _groups_of(account.name, group or "") if account.name else ())
-
-
-def effective(security: Security, image_user: str, accounts: Accounts | None, *, subject: str) -> UserIds:
-    """The ids after the pod's wishes. Raises ImageFailure, and InvalidTask if runAsNonRoot meets user 0."""
-    wanted = str(security.run_as_user) if security.run_as_user is not None else security.user or image_user
-    passwd, group = (accounts.passwd, accounts.group) if accounts is not None else (None, None)
-    ids = user_ids(wanted, passwd, group)
     if security.run_as_non_root and ids.uid == 0:
         mend = "set runAsUser, or take an image with a user of its own"
         raise InvalidTask("runAsNonRoot, but the image's user is root", subject=subject, mend=mend)
     gid = ids.gid if security.run_as_group is None else security.run_as_group
-    return UserIds(ids.uid, gid, tuple(sorted({*ids.groups, *security.supplemental_groups})))
+    return UserIds(ids.uid, gid, tuple(sorted({gid, *ids.groups, *security.supplemental_groups})))
+
+
+def user_ids(user: str, accounts: Accounts, *, subject: str) -> UserIds:
+    """The ids of `user`, `uid`, `user:group` or `uid:gid`; empty is root.
+
+    Without a group it is that of /etc/passwd, 0 for a number that is not in it, and the groups of /etc/group that list
+    the user come on top. A number is always an id, so that no image can give it another meaning by a name. Raises
+    ImageFailure for a name that is not in the texts; `root` needs none.
+    """
+    name, _, group_name = user.partition(":")
+    account = _account(name or "root", accounts.passwd, subject)
+    if group_name:
+        return UserIds(account.uid, _group(group_name, accounts.group, subject))
+    return UserIds(account.uid, account.gid, _groups_of(account.name, accounts.group or "") if account.name else ())
 
 
 @dataclass(frozen=True)
@@ -63,29 +76,27 @@ class _Account:
     gid: int
 
 
-def _account(user: str, passwd: str | None) -> _Account:
-    """By name, then by number: a name may look like a number."""
-    known = [_Account(fields[0], *ids) for fields in _lines(passwd or "", 4) if (ids := _numbers(fields[2:4]))]
+def _account(user: str, passwd: str | None, subject: str) -> _Account:
     number = _number(user)
-    for account in known:
-        if account.name == user:
-            return account
+    for fields in _lines(passwd or "", 4):
+        if (ids := _numbers(fields[2:4])) and (fields[0] == user if number is None else ids[0] == number):
+            return _Account(fields[0], *ids)
     if number is not None:
-        return next((account for account in known if account.uid == number), _Account("", number, 0))
+        return _Account("", number, 0)
     if user == "root":
         return _Account("root", 0, 0)
-    raise _unknown(user, "passwd", passwd)
+    raise _unknown("user", user, "passwd", passwd, subject)
 
 
-def _group(name: str, group: str | None) -> int:
+def _group(name: str, group: str | None, subject: str) -> int:
+    if (number := _number(name)) is not None:
+        return number
     for fields in _lines(group or "", 3):
         if fields[0] == name and (gid := _number(fields[2])) is not None:
             return gid
-    if (number := _number(name)) is not None:
-        return number
     if name == "root":
         return 0
-    raise _unknown(name, "group", group)
+    raise _unknown("group", name, "group", group, subject)
 
 
 def _groups_of(user: str, group: str) -> tuple[int, ...]:
@@ -93,15 +104,16 @@ def _groups_of(user: str, group: str) -> tuple[int, ...]:
     return tuple(sorted({gid for gid, users in members if gid is not None and user in users}))
 
 
-def _unknown(name: str, file: str, text: str | None) -> ImageFailure:
+def _unknown(kind: str, name: str, file: str, text: str | None, subject: str) -> ImageFailure:
     problem = (
         f"is not in the image's /etc/{file}" if text is not None else f"is a name, and the image has no /etc/{file}"
     )
-    return ImageFailure(problem, subject=f"user {name[:80]!r}", mend="set runAsUser and runAsGroup to numbers")
+    mend = "give numbers: runAsUser and runAsGroup, or the task's command.user as uid:gid"
+    return ImageFailure(f"the {kind} {name[:80]!r} {problem}", subject=subject, mend=mend)
 
 
 def _lines(text: str, least: int) -> Iterator[list[str]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):
         fields = line.strip().split(":")
         if len(fields) >= least and not line.startswith("#"):
             yield fields

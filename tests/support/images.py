@@ -26,7 +26,9 @@ _OCI = "application/vnd.oci.image"
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """`files` are added in a layer of their own, so that two images differ in one layer and share the other."""
+    """`files` and `links` are added in a layer of their own, so that two images differ in one layer and share the
+    other.
+    """
 
     name: str = "docker.io/library/busybox:test"
     entrypoint: Sequence[str] | None = None
@@ -37,11 +39,14 @@ class ImageSpec:
     stop_signal: str = ""
     volumes: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     architecture: str = "amd64"
 
     def layers(self) -> list[bytes]:
-        extra = [_tar({name: (data, 0o644) for name, data in self.files.items()})] if self.files else []
-        return [busybox_layer(), *extra]
+        if not self.files and not self.links:
+            return [busybox_layer()]
+        files = {name: (data, 0o644) for name, data in self.files.items()}
+        return [busybox_layer(), _tar(files, links=self.links)]
 
     def config(self) -> bytes:
         run: dict[str, object] = {

@@ -18,7 +18,7 @@ from executor.names import PodClass, Role, TaskId
 from executor.pod.mounts import NOTICE
 from executor.pod.oci import Placement, runtime_spec
 from executor.pod.spec import ContainerSpec, EmptyDir, HostPath, Limits, PodSpec, RuntimeField, Security, VolumeMount
-from executor.pod.users import Accounts
+from executor.pod.users import UserIds
 from tests.support import cgroupdirs
 from tests.support.images import busybox_layer
 
@@ -51,7 +51,13 @@ def run(tmp_path: Path) -> Iterator[Run]:
         volumes: tuple[EmptyDir | HostPath, ...] = (),
         **placed: object,
     ) -> list[str]:
-        where = {"cgroups_path": f"{root}/main", "pod_dir": tmp_path / "pod", "hostname": "web-0", **placed}
+        where = {
+            "cgroups_path": f"{root}/main",
+            "pod_dir": tmp_path / "pod",
+            "hostname": "web-0",
+            "user": UserIds(0, 0),
+            **placed,
+        }
         document = runtime_spec(pod_of(spec, volumes), spec, image, Placement(**where))  # type: ignore[arg-type]
         (bundle / "config.json").write_text(json.dumps(document))
         argv = ["runc", "--root", str(tmp_path / "state"), "run", "--bundle", str(bundle), f"mpe-{os.getpid()}"]
@@ -120,17 +126,16 @@ def test_volumes_and_files(run: Run, tmp_path: Path) -> None:
 def test_users_groups_and_capabilities(run: Run) -> None:
     script = "id -u; id -g; grep -E '^(Groups|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
     security = Security(
-        user="app",
         supplemental_groups=(7,),
         no_new_privileges=True,
         drop_capabilities=("CAP_ALL",),
         add_capabilities=("CAP_CHOWN", "CAP_KILL"),
     )
-    accounts = Accounts("app:x:1000:1001:::\n", "app:x:1001:\nextra:x:1002:app\n")
-    lines = [line.split() for line in run(container(script, security=security), accounts=accounts)]
+    user = UserIds(1000, 1001, (1002,))
+    lines = [line.split() for line in run(container(script, security=security), user=user)]
     assert lines[:2] == [["1000"], ["1001"]]
     assert {line[0]: line[1:] for line in lines[2:]} == {
-        "Groups:": ["7", "1002"],
+        "Groups:": ["7", "1001", "1002"],
         "CapEff:": [f"{0:016x}"],
         "CapBnd:": [f"{1 << 0 | 1 << 5:016x}"],
         "NoNewPrivs:": ["1"],

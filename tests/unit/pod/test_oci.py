@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 
 from executor.containerd.types import ImageConfig
-from executor.errors import ImageFailure
 from executor.pod import seccomp
 from executor.pod.mounts import NOTICE_TARGET
 from executor.pod.oci import Placement, runtime_spec
 from executor.pod.spec import ContainerSpec, Limits, PodSpec, Security, parse_launch
+from executor.pod.users import UserIds
 from tests.unit.pod.samples import FULL_POD, pod, task
 
-IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv", user="5:6")
-PLACEMENT = Placement(cgroups_path="/x/pods/regular/_/pod-1/app", pod_dir=Path("/sandbox/pods/pod-1"), hostname="web")
+IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
+PLACEMENT = Placement(
+    cgroups_path="/x/pods/regular/_/pod-1/app",
+    pod_dir=Path("/sandbox/pods/pod-1"),
+    hostname="web",
+    user=UserIds(5, 6),
+)
 
 
 def document(spec: PodSpec, at: int = 0, **placed: Any) -> dict[str, Any]:
@@ -38,7 +43,11 @@ def with_container(**fields: Any) -> PodSpec:
 def test_a_minimal_container() -> None:
     found = document(minimal())
     process, linux = found["process"], found["linux"]
-    assert (process["args"], process["cwd"], process["user"]) == (["/app"], "/srv", {"uid": 5, "gid": 6})
+    assert (process["args"], process["cwd"], process["user"]) == (
+        ["/app"],
+        "/srv",
+        {"uid": 5, "gid": 6, "additionalGids": [6]},
+    )
     assert process["env"] == ["PATH=/bin", "HOSTNAME=web"]
     assert {"rlimits", "oomScoreAdj"}.isdisjoint(process)
     assert (found["hostname"], found["root"], process["noNewPrivileges"]) == (
@@ -102,11 +111,11 @@ def test_a_container_without_a_request_weighs_least_beside_one_with() -> None:
 
 
 def test_security() -> None:
-    security = Security(run_as_user=7, supplemental_groups=(9, 8), read_only_root=True, no_new_privileges=True)
+    security = Security(run_as_group=7, supplemental_groups=(9, 8), read_only_root=True, no_new_privileges=True)
     found = document(
         with_container(security=replace(security, add_capabilities=("CAP_KILL",), drop_capabilities=("CAP_ALL",)))
     )
-    assert found["process"]["user"] == {"uid": 7, "gid": 0, "additionalGids": [8, 9]}
+    assert found["process"]["user"] == {"uid": 5, "gid": 7, "additionalGids": [7, 8, 9]}
     assert found["process"]["capabilities"]["bounding"] == ["CAP_KILL"]
     assert (found["root"]["readonly"], found["process"]["noNewPrivileges"]) == (True, True)
 
@@ -190,9 +199,3 @@ def test_the_notice_is_mounted_unless_a_volume_leaves_no_place_for_it(
     spec = parse_launch([task(pod(container, volumes=[volume]))], group=False)
     own = [mount for mount in document(spec)["mounts"] if mount["source"] == "/sandbox/pods/pod-1/notice"]
     assert [mount["options"] for mount in own] == [["rbind", "rprivate", "ro"]] * mounted
-
-
-def test_a_user_that_the_image_does_not_know() -> None:
-    spec = minimal()
-    with pytest.raises(ImageFailure, match="no /etc/passwd"):
-        runtime_spec(spec, spec.containers[0], replace(IMAGE, user="www"), PLACEMENT)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from executor.errors import ImageFailure, InvalidTask
 from executor.pod.spec import Security
-from executor.pod.users import Accounts, UserIds, effective, user_ids
+from executor.pod.users import Accounts, UserIds, effective, needs_accounts, user_ids, wanted
 
 PASSWD = "# accounts\nroot:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:::\n2000:x:7:8:::\nbroken:x:y\nodd:x:z:1:\n"
 GROUP = "root:x:0:\nwww:x:33:app,other\nextra:x:34:app\n"
+ACCOUNTS = Accounts(PASSWD, GROUP)
 
 KNOWN: list[tuple[str, UserIds]] = [
     ("", UserIds(0, 0)),
@@ -25,14 +26,15 @@ KNOWN: list[tuple[str, UserIds]] = [
     ("1000:0", UserIds(1000, 0)),
     ("55", UserIds(55, 0)),
     ("55:66", UserIds(55, 66)),
-    ("2000", UserIds(7, 8)),
+    ("2000", UserIds(2000, 0)),
+    ("7", UserIds(7, 8)),
     (":33", UserIds(0, 33)),
 ]
 
 
 @pytest.mark.parametrize(("user", "ids"), KNOWN)
 def test_users(user: str, ids: UserIds) -> None:
-    assert user_ids(user, PASSWD, GROUP) == ids
+    assert user_ids(user, ACCOUNTS, subject="x") == ids
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_users(user: str, ids: UserIds) -> None:
     [("", UserIds(0, 0)), ("root", UserIds(0, 0)), ("root:root", UserIds(0, 0)), ("5:6", UserIds(5, 6))],
 )
 def test_users_that_need_no_files(user: str, ids: UserIds) -> None:
-    assert user_ids(user, None, None) == ids
+    assert user_ids(user, Accounts(), subject="x") == ids
 
 
 @pytest.mark.parametrize(
@@ -49,42 +51,60 @@ def test_users_that_need_no_files(user: str, ids: UserIds) -> None:
 )
 def test_unknown_users(user: str, file: str) -> None:
     with pytest.raises(ImageFailure, match=f"is not in the image's /etc/{file}"):
-        user_ids(user, PASSWD, GROUP)
+        user_ids(user, ACCOUNTS, subject="x")
 
 
 def test_a_name_without_files_says_so() -> None:
     with pytest.raises(ImageFailure) as caught:
-        user_ids("app", None, None)
-    assert (caught.value.subject, caught.value.message) == ("user 'app'", "is a name, and the image has no /etc/passwd")
+        user_ids("app", Accounts(), subject="container web")
+    assert caught.value.subject == "container web"
+    assert caught.value.message == "the user 'app' is a name, and the image has no /etc/passwd"
+
+
+@pytest.mark.parametrize(
+    ("user", "needed"),
+    [("1000:1001", False), ("0:0", False), ("", True), ("1000", True), ("1000:app", True), ("app:1001", True)],
+)
+def test_when_the_images_files_matter(user: str, *, needed: bool) -> None:
+    assert needs_accounts(user) is needed
+
+
+@pytest.mark.parametrize("passwd", ["1000:x:0:0:::\n", "a\x0b\nb:x:9:9\u2028app:x:0:0:::\n"])
+def test_an_image_gives_numbers_no_other_meaning(passwd: str) -> None:
+    accounts = Accounts(passwd, "1000:x:0:1000\n")
+    assert user_ids("1000", accounts, subject="x") == UserIds(1000, 0)
+    with pytest.raises(ImageFailure):
+        user_ids("app", accounts, subject="x")
 
 
 EFFECTIVE: list[tuple[dict[str, Any], str, UserIds]] = [
-    ({}, "app", UserIds(1000, 1001, (33, 34))),
-    ({"run_as_user": 1000}, "www", UserIds(1000, 1001, (33, 34))),
-    ({"run_as_user": 4}, "1000:1001", UserIds(4, 0)),
-    ({"run_as_user": 4, "user": "app"}, "", UserIds(4, 0)),
-    ({"user": "app"}, "root", UserIds(1000, 1001, (33, 34))),
-    ({"run_as_group": 9}, "app", UserIds(1000, 9, (33, 34))),
-    ({"supplemental_groups": (50, 33)}, "app", UserIds(1000, 1001, (33, 34, 50))),
-    ({"run_as_non_root": True}, "app", UserIds(1000, 1001, (33, 34))),
+    ({}, "app", UserIds(1000, 1001, (33, 34, 1001))),
+    ({"run_as_user": 1000}, "www", UserIds(1000, 1001, (33, 34, 1001))),
+    ({"run_as_user": 4}, "1000:1001", UserIds(4, 0, (0,))),
+    ({"run_as_user": 4, "user": "app"}, "", UserIds(4, 0, (0,))),
+    ({"user": "app"}, "root", UserIds(1000, 1001, (33, 34, 1001))),
+    ({"run_as_group": 9}, "app", UserIds(1000, 9, (9, 33, 34))),
+    ({"supplemental_groups": (50, 33)}, "app", UserIds(1000, 1001, (33, 34, 50, 1001))),
+    ({"run_as_non_root": True}, "app", UserIds(1000, 1001, (33, 34, 1001))),
 ]
 
 
 @pytest.mark.parametrize(("security", "image_user", "ids"), EFFECTIVE)
 def test_the_pod_wins_over_the_image(security: dict[str, Any], image_user: str, ids: UserIds) -> None:
-    assert effective(Security(**security), image_user, Accounts(PASSWD, GROUP), subject="x") == ids
+    own = Security(**security)
+    assert effective(own, user_ids(wanted(own, image_user), ACCOUNTS, subject="x"), subject="x") == ids
 
 
 def test_root_where_it_must_not_be() -> None:
     with pytest.raises(InvalidTask) as caught:
-        effective(Security(run_as_non_root=True), "", None, subject="container app")
+        effective(Security(run_as_non_root=True), UserIds(0, 0), subject="container app")
     assert caught.value.subject == "container app"
 
 
 @given(st.text(max_size=20), st.text(":,\nax0159", max_size=60), st.text(":,\nax0159", max_size=60))
 def test_any_files(user: str, passwd: str, group: str) -> None:
     try:
-        ids = user_ids(user, passwd, group)
+        ids = user_ids(user, Accounts(passwd, group), subject="x")
     except ImageFailure:
         return
     assert all(0 <= number < 2**31 for number in (ids.uid, ids.gid, *ids.groups))
