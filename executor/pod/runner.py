@@ -68,14 +68,14 @@ class PodRunner:
         """Set once no process of the pod is left and none can come."""
         self.struck: asyncio.Event | None = None
         """Set once a revocation knows how its kill of this pod went; the inbox waits: who dies needs the CPU."""
+        self._breathed = False
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
         self._report = report
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self.post(Launch())  # here, so that no Stop can come before it
         self._set_up: asyncio.Task[None] | None = None
-        self._starts: set[asyncio.Task[None]] = set()
-        self._work: set[asyncio.Task[None]] = set()
+        self._starts, self._work = set[asyncio.Task[None]](), set[asyncio.Task[None]]()
         self._timers: set[asyncio.TimerHandle] = set()
         self._born = time.monotonic()
         self.log = get_logger(__name__).bind(
@@ -122,10 +122,10 @@ class PodRunner:
                 task.cancel()
 
     async def _blow_over(self) -> None:
-        if self.struck is not None and not self.struck.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(destroying.AGAIN_S):
-                    await self.struck.wait()
+        if self.struck is not None and not self._breathed:
+            await destroying.blow_over(self.struck)
+            await self._node.releasing.breath()
+            self._breathed = True
 
     def _take(self, event: Event) -> None:
         before = self.pod.state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from executor.pod.releasing import Releasing
+from executor.pod.releasing import PAUSE_S, Releasing
 
 CPUS = 4
 
@@ -81,3 +81,17 @@ async def test_a_cancelled_wait_takes_no_place() -> None:
     assert third.inside == 1
     third.over.set()
     await asyncio.gather(first.tasks[0], third.tasks[0])
+
+
+async def test_who_was_killed_together_goes_on_one_after_the_other_until_the_executor_ends() -> None:
+    releasing = Releasing(CPUS)
+    loop = asyncio.get_running_loop()
+    begin_s = loop.time()
+    await asyncio.gather(*(releasing.breath() for _ in range(20)))
+    assert loop.time() - begin_s >= 19 * PAUSE_S
+    releasing.hurry()
+    await asyncio.sleep(PAUSE_S)
+    begin_s = loop.time()
+    for _ in range(1000):
+        await releasing.breath()
+    assert loop.time() - begin_s < 1000 * PAUSE_S
