@@ -1,7 +1,7 @@
 """How many pods are released at the same time, so that the aftermath of a revocation leaves the CPU to regular pods.
 
-With 50 pods at once on 2 cores, the requests to a regular pod took 100 to 250 ms while these were released; four at a
-time, a busy server took four times as long for its slowest requests as without; one at a time, twice.
+On 2 cores, the 99th percentile of requests for a page of a regular pod was 4 ms, and while 50 revoked pods were
+released 44 ms with four of them at a time, 16 ms with two, 7 to 13 ms with one.
 """
 
 from __future__ import annotations

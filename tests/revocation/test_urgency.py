@@ -63,6 +63,13 @@ def test_the_shims_of_revocable_pods_run_on_what_nobody_else_wants(rig: Rig, sch
     assert wait_for(lambda: not group.exists() or None, 15), "it goes with the executor"
 
 
+def test_the_executor_s_own_work_yields_to_that_of_its_pods(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("web"))
+    (top,) = Path("/sys/fs/cgroup/cpu", rig.agent.cgroups_root.strip("/")).glob("*/executor/..")
+    own, pods = (int((top / name / "cpu.shares").read_text()) for name in ("executor", "pods"))
+    assert own == pods // 4
+
+
 def lent(rig: Rig) -> set[str]:
     """cpu.idle of the revocable class and of its shims."""
     top = Path("/sys/fs/cgroup/cpu")
