@@ -53,9 +53,9 @@ class Launched:
         self.scheduler.shutdown_executor(self._agent_id, self.executor_id)
 
     def seen(self, kind: str) -> list[Any]:
-        """What the executor wrote down of this kind."""
+        """What the executor wrote down of this kind; a line that it is still writing comes with the next look."""
         path = self.cluster.agent.sandbox(self.scheduler.framework_id, self.executor_id) / JOURNAL
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
         return [line["value"] for line in lines if line["kind"] == kind]
 
     def wait_seen(self, kind: str, count: int = 1, timeout_s: float = 20.0) -> list[Any]:
