@@ -109,7 +109,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     root = _root(config, environment)
     claim = stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
     tree = _tree(root, claim, stack)
-    shims = Shims(tree.hierarchies, owners.shims_group(config.cgroups.root, environment.container_id))
+    shims = Shims(tree.hierarchies, owners.shims_group(config.cgroups.root, environment.container_id, root))
     stack.push_async_callback(_remove_shims, shims, claim)
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
@@ -131,7 +131,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment) if config.dns.enabled else None,
         shims=shims,
-        urgency=Urgency([tree.subtree(PodClass.REVOCABLE), shims.group], tree.subtree(PodClass.REGULAR)),
+        urgency=Urgency([tree.subtree(PodClass.REVOCABLE), shims], tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
 

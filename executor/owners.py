@@ -43,9 +43,13 @@ def own_root(configured: str, container: MesosContainerId) -> str:
     return f"{configured or DEFAULT_ROOT}/{container}"
 
 
-def shims_group(configured: str, container: MesosContainerId) -> str:
-    """The cgroup of the shims of an executor's revocable pods."""
-    return f"{own_root(configured, container)}/shims"
+def shims_group(configured: str, container: MesosContainerId, tree_root: str) -> str:
+    """The cgroup of the shims of an executor's revocable pods; the group above it is for nothing but such groups.
+
+    `tree_root` is where its pods are: beside [cgroups] root if in a Mesos container, else within what is its own.
+    """
+    own = own_root(configured, container)
+    return f"{own}/shims/{container}" if tree_root == own else f"{configured or DEFAULT_ROOT}-shims/{container}"
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,8 @@ async def _cgroups(owner: Owner, config: Config, _: Containerd, result: Reaped) 
     from executor.pod.shims import Shims
 
     hierarchies = Hierarchies.discover()
-    await Shims(hierarchies, owners.shims_group(config.cgroups.root, owner.container)).remove()
+    shims = owners.shims_group(config.cgroups.root, owner.container, owner.cgroup_root)
+    await Shims(hierarchies, shims).remove()
     if not owner.cgroup_root:
         return
     root = Cgroup(hierarchies, owner.cgroup_root)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cgroups import CgroupError, CgroupNotFound, Limits, qos
 from cgroups.cpu import WEIGHT_DEFAULT
@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
+class Lent(Protocol):
+    """What has only CPU that nobody else wants."""
+
+    @property
+    def path(self) -> str: ...
+
+    def apply(self, limits: Limits) -> object:
+        """Raises CgroupError."""
+
+
 class Urgency:
     """`groups` weigh as much as `regular` while somebody is within `after`, or `WEIGHT_DEFAULT` if that is more."""
 
-    def __init__(self, groups: Sequence[Cgroup], regular: Cgroup) -> None:
+    def __init__(self, groups: Sequence[Lent], regular: Cgroup) -> None:
         self._groups = groups
         self._regular = regular
         self._asking = 0

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cgroups import Cgroup, Hierarchies
+from cgroups import Cgroup, Hierarchies, Membership
 from executor import log as logs
 from executor.agent import open_node
 from executor.config import LogSection, load
@@ -29,6 +30,7 @@ from executor.pod.spec import parse_launch
 from executor.pod.table import Pods
 from executor.revocation.revoker import Revoker
 from tests.bench.bare import Bare
+from tests.support import cgroupdirs
 from tests.support.rig import IMAGE, NETWORK, Rig
 
 AT_ONCE = 4
@@ -104,6 +106,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
         container_id=owner,
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(_mesos_container(rig, owner))
         node = await open_node(load(None, rig.environment()), environment, stack)
         image = await node.containerd.images.lookup(IMAGE)
         pods = Pods(node, lambda runner, report: None, lambda runner: None)
@@ -115,6 +118,20 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
             return await _all(harness, quick=quick, tell=tell)
         finally:
             router.cancel()
+
+
+@contextmanager
+def _mesos_container(rig: Rig, container: MesosContainerId) -> Iterator[None]:
+    """This process in a group as an agent with cgroups makes it, so that weights compete where they do on a node."""
+    before = Membership.of(os.getpid())
+    group = Cgroup(Hierarchies.discover(), f"{rig.cgroup}-mesos/{container}")
+    group.ensure(with_controllers=False)
+    group.attach(os.getpid())
+    try:
+        yield
+    finally:
+        before.rejoin(group.hierarchies)
+        cgroupdirs.sweep(f"{rig.cgroup}-mesos")
 
 
 async def _all(harness: Harness, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:

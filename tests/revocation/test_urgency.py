@@ -13,6 +13,7 @@ from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
+CPU = Path("/sys/fs/cgroup/cpu")
 PODS = 10
 FIVE = ("sh", "-c", "for n in 1 2 3 4; do sleep 100000 & done; exec sleep 100000")
 BUSY = ("sh", "-c", " & ".join(["while :; do :; done"] * 2 * (os.cpu_count() or 2)))
@@ -48,31 +49,34 @@ def test_no_regular_pod_queues_behind_what_starts_on_lent_cpu(rig: Rig, schedule
 
 def test_the_shims_of_revocable_pods_run_on_what_nobody_else_wants(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("kept"), rig.pod("lent", revocable=True))
-    (group,) = Path("/sys/fs/cgroup/cpu").joinpath(rig.cgroup.lstrip("/")).glob("*/shims")
+    (group,) = shims(rig)
     pids = (group / "cgroup.procs").read_text().split()
     assert [Path(f"/proc/{pid}/comm").read_text() for pid in pids] == ["containerd-shim\n"], "one of the two"
-    assert (group / "cpu.idle").read_text() == "1\n"
+    assert lent(rig) == {"1"}, "at the level where they compete with Mesos's containers as well"
     rig.json("revoke", "--all")
     wait_for(lambda: not (group / "cgroup.procs").read_text() or None, 15)
     group.rmdir()  # somebody tidied up
     run(rig, scheduler, rig.pod("again", revocable=True))
-    assert (group / "cgroup.procs").read_text() and (group / "cpu.idle").read_text() == "1\n"
+    assert (group / "cgroup.procs").read_text() and lent(rig) == {"1"}
     rig.json("revoke", "--all")
     scheduler.kill("kept")
     assert not any(rig.wait_clean().values())
-    assert wait_for(lambda: not group.exists() or None, 15), "it goes with the executor"
+    assert wait_for(lambda: not group.parent.exists() or None, 15), "they go with the executor"
 
 
 def test_the_executor_s_own_work_yields_to_that_of_its_pods(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("web"))
-    (top,) = Path("/sys/fs/cgroup/cpu", rig.agent.cgroups_root.strip("/")).glob("*/executor/..")
+    (top,) = Path(CPU, rig.agent.cgroups_root.strip("/")).glob("*/executor/..")
     own, pods = (int((top / name / "cpu.shares").read_text()) for name in ("executor", "pods"))
     assert own == pods // 4
 
 
 def lent(rig: Rig) -> set[str]:
-    """cpu.idle of the revocable class and of its shims."""
-    top = Path("/sys/fs/cgroup/cpu")
-    found = [*top.glob(f"{rig.agent.cgroups_root.strip('/')}/*/pods/revocable/cpu.idle")]
-    found += top.glob(f"{rig.cgroup.strip('/')}/*/shims/cpu.idle")
-    return {path.read_text().strip() for path in found}
+    """cpu.idle of the revocable class, of its shims, and of the group of all executors' shims."""
+    (revocable,) = CPU.glob(f"{rig.agent.cgroups_root.strip('/')}/*/pods/revocable")
+    (own,) = shims(rig)
+    return {(group / "cpu.idle").read_text().strip() for group in (revocable, own, own.parent)}
+
+
+def shims(rig: Rig) -> list[Path]:
+    return [path for path in (CPU / f"{rig.cgroup.strip('/')}-shims").glob("*") if path.is_dir()]

@@ -91,7 +91,8 @@ class Rig:
     def close(self) -> None:
         self.cluster.stop()
         self.containerd.close()
-        cgroupdirs.sweep(self.cgroup)
+        for top in (self.cgroup, f"{self.cgroup}-shims"):
+            cgroupdirs.sweep(top)
         for directory in (self.directory, self.run_dir):
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -268,7 +269,7 @@ class Rig:
         """Directories of executors that are not alive, in every hierarchy; Mesos's own parent directory is not the
         executor's.
         """
-        tops = (self.agent.cgroups_root, self.cgroup)
+        tops = (self.agent.cgroups_root, self.cgroup, f"{self.cgroup}-shims")
         found = [path for top in tops for path in cgroupdirs.below(top)]
         return [str(path) for path in found if not str(path).endswith(tops)]
 

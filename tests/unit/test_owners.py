@@ -84,3 +84,10 @@ def test_a_claim_outlives_those_who_look_and_reap_at_the_same_time(tmp_path: Pat
     finally:
         stop.set()
         reaper.join()
+
+
+def test_shims_are_beside_what_mesos_made_or_within_what_is_the_executor_s_own() -> None:
+    """Apart from Mesos's containers at the level where they compete with those, and within what systemd delegated."""
+    assert owners.shims_group("", ME, f"/mesos/{ME}") == f"/mesos-pod-executor-shims/{ME}"
+    assert owners.shims_group("/a/b", ME, f"/mesos/{ME}") == f"/a/b-shims/{ME}"
+    assert owners.shims_group("/a/b", ME, f"/a/b/{ME}") == f"/a/b/{ME}/shims/{ME}"

@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from cgroups import Cgroup, Hierarchies, Limits, qos
+from executor.pod.shims import Shims
 from executor.pod.urgency import Urgency
 from tests.support import cgroupdirs
 
@@ -62,3 +63,29 @@ async def test_a_group_that_is_gone_ends_nothing(parent: Cgroup) -> None:
     with Urgency([gone, lent], gone).after(0.0):
         await asyncio.sleep(0.05)
         assert weights(lent) == [100], "the default where nobody knows what the regular pods have"
+
+
+async def test_the_shims_of_all_executors_weigh_little_until_one_executor_asks(parent: Cgroup) -> None:
+    regular = make(parent, "regular", Limits(cpu_weight=300))
+    all_shims = parent.child("shims")
+    one, other = (Shims(parent.hierarchies, f"{all_shims.path}/{name}") for name in ("one", "other"))
+    assert one.ensure() and other.ensure()
+    least = weights(all_shims)
+    assert least < [100]
+    with Urgency([one], regular).after(0.0):
+        with Urgency([other], regular).after(0.0):
+            await asyncio.sleep(0.05)
+            assert weights(all_shims, one.group, other.group) == [100, 300, 300]
+        assert weights(all_shims, one.group, other.group) == [100, 300, *least], "one of two still asks"
+    assert weights(all_shims, one.group, other.group) == least * 3
+
+
+async def test_shims_of_an_executor_that_is_gone_hold_up_nobody(parent: Cgroup) -> None:
+    one, other = (Shims(parent.hierarchies, f"{parent.path}/shims/{name}") for name in ("one", "other"))
+    assert one.ensure() and other.ensure()
+    await one.remove()
+    assert other.group.exists()
+    assert one.ensure(), "the next one starts anew"
+    await one.remove()
+    await other.remove()
+    assert parent.children() == []
