@@ -20,6 +20,7 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from cgroups import CgroupError, KillMethod, Limits
@@ -29,7 +30,7 @@ from executor.names import PodClass, TaskId
 from executor.pod import model
 from executor.pod.model import Stop, StopCause
 from executor.revocation import notice
-from executor.revocation.account import Account
+from executor.revocation.account import Account, close_ended
 from executor.revocation.candidates import candidates
 from executor.revocation.comparison import Comparison
 from executor.revocation.proof import compared, prove
@@ -183,9 +184,9 @@ class Descent:
             waits = (cgroup.wait_unpopulated(wait_s) for cgroup in targets)
             empty = all(done is True for done in await asyncio.gather(*waits, return_exceptions=True))
             with contextlib.suppress(OSError):  # the pods' own life cycles look again
-                for account in self.accounts:
-                    if account.alive and _has_ended(account.runner, emptied=empty):
-                        account.close(self.ms)
+                ms = self.ms
+                has_ended = partial(_has_ended, emptied=empty)
+                await close_ended(self.accounts, has_ended, lambda: ms if empty else self.ms)
         finally:
             emptied.set()
 

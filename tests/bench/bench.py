@@ -60,13 +60,19 @@ class Harness:
         self._count = 0
 
     async def up(
-        self, count: int, *, revocable: bool = False, command: tuple[str, ...] = ("sleep", "100000")
+        self,
+        count: int,
+        *,
+        revocable: bool = False,
+        command: tuple[str, ...] = ("sleep", "100000"),
+        image: str = IMAGE,
     ) -> list[PodRunner]:
         """Launch, and wait until all run."""
         runners = []
         for _ in range(count):
             self._count += 1
-            task = self.rig.pod(f"pod-{self._count}", revocable=revocable, command=command)
+            container = {"image": image}
+            task = self.rig.pod(f"pod-{self._count}", revocable=revocable, command=command, container=container)
             resources = [{**resource, "allocation_info": {"role": "*"}} for resource in task["resources"]]
             runners.append(self.pods.launch(parse_launch([{**task, "resources": resources}], group=False)))
         await until(lambda: all(runner.pod.state is State.RUNNING for runner in runners))

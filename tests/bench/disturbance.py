@@ -14,9 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from executor.containerd import Containerd
 from tests.bench.bare import Bare
 from tests.bench.bench import FIVE, Harness, Target, bare_kill, until
+from tests.support.images import ImageSpec, write_archive
 from tests.support.load import Load, percentile
+from tests.support.rig import NAMESPACE
 
 SERVER = (
     "sh",
@@ -58,7 +61,7 @@ class Spans:
 
 
 async def measure(harness: Harness, bare: Bare, turns: int, tell: Callable[[str], None]) -> dict[str, Target]:
-    web = await harness.up(1, command=SERVER)
+    web = await harness.up(1, command=SERVER, image=await _image(harness))
     targets = {}
     for service in SERVICES:
         spans = Spans()
@@ -70,6 +73,15 @@ async def measure(harness: Harness, bare: Bare, turns: int, tell: Callable[[str]
         targets[f"p99_of_a_{service.name}_during_revocation"] = Target(p99["during"] / p99["before"], 1.5)
     await harness.down(web)
     return targets
+
+
+async def _image(harness: Harness) -> str:
+    image = ImageSpec("docker.io/library/web:bench", base="web")
+    archive = write_archive(harness.rig.directory / "web.tar", image)
+    async with await Containerd.connect(harness.rig.containerd.address, NAMESPACE) as client:
+        await client.images.import_archive(archive)
+        await client.images.lookup(image.name)
+    return image.name
 
 
 async def _turn(harness: Harness, bare: Bare, service: Service, spans: Spans, names: list[str]) -> None:

@@ -27,7 +27,7 @@ _OCI = "application/vnd.oci.image"
 @dataclass(frozen=True)
 class ImageSpec:
     """`files` and `links` are added in a layer of their own, so that two images differ in one layer and share the
-    other.
+    other, unless their `base` differs: then no file of one is a file of the other.
     """
 
     name: str = "docker.io/library/busybox:test"
@@ -41,12 +41,13 @@ class ImageSpec:
     files: Mapping[str, bytes] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     architecture: str = "amd64"
+    base: str = "busybox"
 
     def layers(self) -> list[bytes]:
         if not self.files and not self.links:
-            return [busybox_layer()]
+            return [busybox_layer(self.base)]
         files = {name: (data, 0o644) for name, data in self.files.items()}
-        return [busybox_layer(), _tar(files, links=self.links)]
+        return [busybox_layer(self.base), _tar(files, links=self.links)]
 
     def config(self) -> bytes:
         run: dict[str, object] = {
@@ -72,11 +73,15 @@ def write_archive(path: Path, *images: ImageSpec, form: Form = "oci") -> Path:
 
 
 @functools.cache
-def busybox_layer() -> bytes:
-    """The base layer, uncompressed: about 2 MB."""
+def busybox_layer(base: str = "busybox") -> bytes:
+    """The base layer, uncompressed: about 2 MB. `base` makes another one with the same commands."""
     data = BUSYBOX.read_bytes()
     names = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    files = {"bin/busybox": (data, 0o755), "etc/passwd": (b"root:x:0:0:root:/root:/bin/sh\n", 0o644)}
+    files = {
+        "bin/busybox": (data, 0o755),
+        "etc/passwd": (b"root:x:0:0:root:/root:/bin/sh\n", 0o644),
+        "etc/issue": (base.encode(), 0o644),
+    }
     return _tar(files, directories=DIRECTORIES, links={f"bin/{name}": "busybox" for name in names if name != "busybox"})
 
 
