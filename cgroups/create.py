@@ -21,6 +21,7 @@ from cgroups.processes import members
 _BUSY_RETRIES_S = (0.001, 0.002, 0.004, 0.008, 0.016)
 # What a missing or foreign controller answers; everything that needs its files reports them as not there.
 _NOT_OURS = frozenset({errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM, errno.EROFS})
+_CPUSET = ("cpuset.cpus", "cpuset.mems")
 _MOVE_AWAY = "move the processes of this group into a leaf below it, or create without controllers"
 
 
@@ -30,18 +31,48 @@ def ensure(point: Path, path: str, *, v1: Collection[str] = (), delegate: Collec
     `v1` names the controllers that are mounted here. In v2 those in `delegate` are enabled on the way. Raises
     CgroupBusy where a group on the way has processes of its own and cannot pass controllers down.
     """
+    if _make_below(point, path, v1, delegate):
+        return
     with ExitStack() as held:
         parent = held.enter_context(Directory.open(point))
         for name in filter(None, path.split("/")):
-            if delegate:
-                _enable(parent, delegate)
-            parent.mkdir(name)
-            child = held.enter_context(parent.child(name))
+            _make(parent, name, v1, delegate)
+            parent = held.enter_context(parent.child(name))
+
+
+def _make_below(point: Path, path: str, v1: Collection[str], delegate: Collection[str]) -> bool:
+    """The group alone, as nearly always is enough; False where what is above it is missing or not ready for it."""
+    above, _, name = path.rpartition("/")
+    try:
+        with Directory.open(point, above) as parent:
+            if not _is_ready(parent, v1, delegate):
+                return False
+            _make(parent, name, v1, ())
+    except CgroupNotFound:
+        return False
+    return True
+
+
+def _is_ready(directory: Directory, v1: Collection[str], delegate: Collection[str]) -> bool:
+    """Whether a group below it gets all that there is, so that nothing above it need be looked at."""
+    enabled = (directory.read_optional("cgroup.subtree_control") or "").split() if delegate else ()
+    return (
+        all(controller in enabled for controller in delegate)
+        and not ("memory" in v1 and directory.read_optional("memory.use_hierarchy") == "0\n")
+        and not ("cpuset" in v1 and "\n" in map(directory.read_optional, _CPUSET))
+    )
+
+
+def _make(parent: Directory, name: str, v1: Collection[str], delegate: Collection[str]) -> None:
+    if delegate:
+        _enable(parent, delegate)
+    parent.mkdir(name)
+    if "memory" in v1 or "cpuset" in v1:
+        with parent.child(name) as child:
             if "memory" in v1:
                 _account_children(child)
             if "cpuset" in v1:
                 _inherit_cpuset(parent, child)
-            parent = child
 
 
 def remove(point: Path, path: str) -> None:
@@ -93,7 +124,7 @@ def _account_children(directory: Directory) -> None:
 
 
 def _inherit_cpuset(parent: Directory, child: Directory) -> None:
-    for name in ("cpuset.cpus", "cpuset.mems"):
+    for name in _CPUSET:
         if child.read_optional(name) == "\n":
             child.write(name, parent.read(name).strip())
 

@@ -155,3 +155,30 @@ def test_a_new_cpuset_inherits(tmp_path: Path) -> None:
     Cgroup(Hierarchies({"cpuset": tmp_path}), "/a").ensure()
     assert (tmp_path / "a/cpuset.cpus").read_text() == "0-3"
     assert (tmp_path / "a/cpuset.mems").read_text() == "0\n"
+
+
+def test_what_is_above_a_group_that_is_ready_is_left_alone(point: Path, group: Cgroup) -> None:
+    """A pod comes on a node where its role's group is there: that costs one directory a hierarchy, not seven."""
+    for path in ("slice", "slice/pods"):
+        level(point / path, "cpu memory pids", "cpu memory pids")
+    group.ensure()
+    assert (point / "slice/pods/one").is_dir()
+    assert control(point) == "memory pids", "as it was"
+
+
+@pytest.mark.parametrize(
+    ("controller", "file", "before", "after"),
+    [("memory", "memory.use_hierarchy", "0\n", "1"), ("cpuset", "cpuset.cpus", "\n", "0-1")],
+)
+def test_a_group_of_v1_that_is_not_ready_is_made_so(
+    tmp_path: Path, controller: str, file: str, before: str, after: str
+) -> None:
+    """Somebody made the one above, and left what an old kernel wants."""
+    top = tmp_path / controller
+    (top / "a").mkdir(parents=True)
+    for path, text in ((top, after), (top / "a", before)):
+        (path / file).write_text(text)
+        (path / "cpuset.mems").write_text("0\n")
+    Cgroup(Hierarchies({controller: top}), "/a/b").ensure()
+    assert (top / "a" / file).read_text() == after
+    assert (top / "a/b").is_dir()
