@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from cgroups import Cgroup, CgroupError, Hierarchies, Limits, qos
+from cgroups import Cgroup, CgroupError, CgroupNotFound, Hierarchies, Limits, qos
 from cgroups.cpu import WEIGHT_DEFAULT, WEIGHT_MIN
 from executor.log import get_logger
 
@@ -53,6 +53,9 @@ class Shims:
         much as any group. Raises CgroupError.
         """
         self.group.apply(limits)
+        self._settle()
+
+    def _settle(self) -> None:
         applied = None
         while (due := self._due()) != applied:  # another executor may have done the same meanwhile
             self._all.apply(due)
@@ -67,4 +70,6 @@ class Shims:
         with contextlib.suppress(CgroupError):
             await self.group.wait_unpopulated(END_S)
         self.group.destroy()
-        self._all.prune()
+        if not self._all.prune():
+            with contextlib.suppress(CgroupNotFound):  # the last of the others went just now
+                self._settle()

@@ -89,3 +89,14 @@ async def test_shims_of_an_executor_that_is_gone_hold_up_nobody(parent: Cgroup) 
     await one.remove()
     await other.remove()
     assert parent.children() == []
+
+
+async def test_what_an_executor_asked_for_goes_with_it(parent: Cgroup) -> None:
+    """It was killed while it asked, and somebody else removes what it left."""
+    dead, other = (Shims(parent.hierarchies, f"{parent.path}/shims/{name}") for name in ("dead", "other"))
+    assert dead.ensure() and other.ensure()
+    least = weights(other.group)
+    dead.apply(Limits(cpu_idle=False, cpu_weight=100))
+    assert weights(parent.child("shims")) == [100]
+    await dead.remove()
+    assert weights(parent.child("shims")) == least
