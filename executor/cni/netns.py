@@ -143,7 +143,7 @@ def _call(returned: int) -> None:
 
 def _translated(what: str, path: Path, error: OSError) -> NetworkFailure:
     mend = (
-        "the executor needs CAP_SYS_ADMIN and a writable run_dir"
+        "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to see the mounts of process 1, and a writable run_dir"
         if error.errno in (errno.EPERM, errno.EACCES, errno.EROFS)
         else ""
     )

@@ -116,6 +116,20 @@ async def test_it_cannot_be_made_there(tmp_path: Path) -> None:
         await netns.destroy(tmp_path / "directory")
 
 
+def test_without_a_capability_that_it_needs_it_names_that(tmp_path: Path) -> None:
+    """The mounts of process 1 are out of sight for who has fewer capabilities than that has."""
+    script = f"""import asyncio, pathlib
+from executor.cni import netns
+from executor.errors import NetworkFailure
+try:
+    asyncio.run(netns.ensure(pathlib.Path({str(tmp_path / "pod-1")!r})))
+except NetworkFailure as error:
+    print(error)"""
+    done = run("setpriv", "--bounding-set=-sys_ptrace", sys.executable, "-c", script)
+    assert "CAP_SYS_PTRACE" in done and "Permission denied" in done
+    assert not (tmp_path / "pod-1").exists()
+
+
 async def test_a_cancellation_waits_for_the_namespace(tmp_path: Path) -> None:
     path = tmp_path / "pod-1"
     task = asyncio.create_task(netns.ensure(path))
