@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 
@@ -52,13 +54,20 @@ def _launch(rig: Rig, scheduler: Scheduler) -> psutil.Process:
 def _start(rig: Rig, name: str) -> float:
     """Seconds from the start of an executor's process until the agent has subscribed it."""
     with rig.scheduler(name=name) as scheduler:
-        began_s = _launch(rig, scheduler).create_time()
+        began_s = _began_s(_launch(rig, scheduler).pid)
         events = rig.journal("mixed", scheduler)
         subscribed = next(event for event in events if event["code"] == "mesos.subscribed")
         scheduler.kill("first")
         if not wait_for(lambda: not list(rig.run_dir.glob("*.owner")) or None, 30):
             raise RuntimeError("the executor did not end with its last pod")
     return datetime.fromisoformat(subscribed["time"]).timestamp() - began_s
+
+
+def _began_s(pid: int) -> float:
+    """On the time of day; `create_time` counts from a time of boot that may be wrong by half a second (/proc/stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - age_s
 
 
 def _idle_cpu(process: psutil.Process, seconds: float) -> float:
