@@ -76,6 +76,9 @@ async def measure(harness: Harness, bare: Bare, turns: int, tell: Callable[[str]
 
 
 async def _image(harness: Harness) -> str:
+    """No file of it is one of the revoked pods', or the server waits for the kernel's lock on the files that it shares
+    with the dying.
+    """
     image = ImageSpec("docker.io/library/web:bench", base="web")
     archive = write_archive(harness.rig.directory / "web.tar", image)
     async with await Containerd.connect(harness.rig.containerd.address, NAMESPACE) as client:

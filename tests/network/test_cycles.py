@@ -78,7 +78,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 tree=tree,
                 classes=Classes(tree),
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),
-                shims=Shims(tree.hierarchies, f"{tree.root_path}/shims"),
+                shims=Shims(tree.hierarchies, f"{tree.root_path}/shims/{OWNER}"),
                 urgency=Urgency([], tree.root),
                 launching={pod_class: asyncio.Semaphore(AT_A_TIME) for pod_class in PodClass},
             )
