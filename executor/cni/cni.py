@@ -141,7 +141,9 @@ class Cni:
         return self._locks.setdefault(container_id, asyncio.Lock())
 
     async def _attach_one(self, record: Record, network: Network) -> Attachment:
-        """An ADD is only repeated after a DEL: a plugin that failed may have left an interface behind."""
+        """An ADD is only repeated after a DEL that succeeded: a plugin that failed may have left an interface behind.
+        DEL must bear repetition, so it is repeated whatever it said, with the same patience.
+        """
         versions, delays_s = list(network.versions), list(self._retry_delays_s)
         while True:
             tried, fault = await self._try_add(replace(record, document=network.document(versions[0])))
@@ -154,8 +156,10 @@ class Cni:
                 await asyncio.sleep(delays_s.pop(0))
             else:
                 raise network_failure(tried.subject, fault)
-            if await self._delete(tried):
-                raise network_failure(tried.subject, fault)
+            while await self._delete(tried):
+                if not delays_s:
+                    raise network_failure(tried.subject, fault)
+                await asyncio.sleep(delays_s.pop(0))
 
     async def _try_add(self, record: Record) -> tuple[Record, Fault | None]:
         await shielded(asyncio.to_thread(self._cache.save, record))

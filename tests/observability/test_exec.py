@@ -91,7 +91,8 @@ def test_it_runs_within_the_pods_cgroup_and_namespaces(rig: Rig) -> None:
     with start(rig, "pair", "-c", "left", "--", "sleep", "60") as process:
         assert wait_for(lambda: {pid for pid, _ in rig.processes(pod)} - before or None, 10)
         (pid,) = {pid for pid, _ in rig.processes(pod)} - before
-        assert psutil.Process(pid).cmdline() == ["sleep", "60"]
+        command = psutil.Process(pid).cmdline
+        assert wait_for(lambda: True if command() == ["sleep", "60"] else None, 10), command()  # runc's until then
         assert f"/{pod['pod']}/left" in Path(f"/proc/{pid}/cgroup").read_text()
         first = next(each["pid"] for each in pod["containers"] if each["name"] == "left")
         for name in ("net", "mnt", "pid"):

@@ -143,6 +143,25 @@ async def test_what_passes_is_tried_again_from_clean(bench: Bench, error: dict[s
     assert bench.sequence("DEL")[4:] == ["DEL two", "DEL two", "DEL one"]
 
 
+@pytest.mark.parametrize("fault", ["an error", "killed"])
+async def test_a_failed_del_between_two_tries_is_repeated_first(bench: Bench, fault: str) -> None:
+    bench.conflist("one", "two")
+    bench.plugin("one", DEL=[FAULTS[fault], {}])
+    bench.plugin("two", ADD=[{"error": {"code": 11, "msg": "later"}}, {}])
+    await bench.cni.attach(POD, NETNS, NET)
+    undone = ["DEL two", "DEL one"]
+    assert bench.sequence() == ["ADD one", "ADD two", *undone, *undone, "ADD one", "ADD two"]
+
+
+async def test_nothing_is_added_over_what_cannot_be_undone(bench: Bench) -> None:
+    bench.conflist("one")
+    bench.plugin("one", ADD=[{"error": {"code": 11, "msg": "later"}}, {}], DEL=[FAULTS["an error"]])
+    with pytest.raises(NetworkFailure, match=r"later \(code 11\).*; and it could not be undone"):
+        await bench.cni.attach(POD, NETNS, NET)
+    assert len(bench.calls("ADD")) == 1
+    assert bench.records() == [f"{POD}/eth0.json"]
+
+
 async def test_patience_ends(bench: Bench) -> None:
     bench.conflist("one")
     bench.plugin("one", ADD=[{"error": {"code": 11, "msg": "later"}}])
