@@ -131,7 +131,8 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment) if config.dns.enabled else None,
         shims=shims,
-        urgency=Urgency([tree.subtree(PodClass.REVOCABLE), shims], tree.subtree(PodClass.REGULAR)),
+        dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
+        shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
 

@@ -56,7 +56,7 @@ class Dispatcher:
         self.environment = environment
         self.pods = Pods(node, self._report, self._ended)
         self.revoker = Revoker(
-            node.config.revocation, node.tree, node.urgency, lambda: self.pods, self._on_receipt, self.stop
+            node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop
         )
         self._correspondence = announcement.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)

@@ -47,7 +47,10 @@ class Node:
     names: Names | None
     """None: pods are not published."""
     shims: Shims
-    urgency: Urgency
+    dying_urgency: Urgency
+    """For revocable pods that do not die soon."""
+    shims_urgency: Urgency
+    """For their shims, when a pod is not cleaned up soon."""
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
     releasing: Releasing = field(default_factory=Releasing)

@@ -45,14 +45,12 @@ from executor.pod.oom import attribute, note_exit, oom_levels
 from executor.pod.placement import needs_address, runtime_spec
 from executor.pod.sandbox import Sandbox
 from executor.pod.tasks import together
+from executor.pod.urgency import LATE_S, SOON_S
 
 if TYPE_CHECKING:
     from executor.names import PodId
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
-
-LATE_S = 1.0
-"""The removal of a pod's containers takes some 50 ms; one that takes this long is short of CPU, or waits for a disk."""
 
 
 class PodRunner:
@@ -277,21 +275,22 @@ class PodRunner:
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
-        await destroying.until_dead(
-            self.sandbox.cgroup,
-            self._under_way,
-            self.containers.end,
-            lambda pids: self.post(Stuck(pids)),
-            stuck_after_s=self._node.config.revocation.stuck_after_s,
-            log=self.log,
-        )
+        with self._node.shims_urgency.after(SOON_S) if self.launching else contextlib.nullcontext():
+            await destroying.until_dead(
+                self.sandbox.cgroup,
+                self._under_way,
+                self.containers.end,
+                lambda pids: self.post(Stuck(pids)),
+                stuck_after_s=self._node.config.revocation.stuck_after_s,
+                log=self.log,
+            )
         self.dead.set()
         self.post(Dead())
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
         async with self._node.releasing.turn(gently=self.pod.makes_room):
-            with self._node.urgency.after(LATE_S):
+            with self._node.shims_urgency.after(LATE_S):
                 leaked = await self.containers.remove_all()
             leaked += await self.sandbox.remove()
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)

@@ -29,6 +29,7 @@ from executor.log import get_logger
 from executor.names import PodClass, TaskId
 from executor.pod import model
 from executor.pod.model import Stop, StopCause
+from executor.pod.urgency import SOON_S
 from executor.revocation import notice
 from executor.revocation.account import Account, close_ended
 from executor.revocation.candidates import candidates
@@ -60,8 +61,6 @@ Pods = Callable[[], Table]
 _OVER = (model.State.TEARING_DOWN, model.State.ENDED)
 BLOW_S = 0.5
 """How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
-SOON_S = 0.2
-"""250 processes die within 0.06 s where there is CPU for it: those that still live after this time are given some."""
 LATE_S = 1.0
 """When some victims still live this long after the kill, what is known of the others is told."""
 

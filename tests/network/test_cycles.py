@@ -79,7 +79,8 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 classes=Classes(tree),
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),
                 shims=Shims(tree.hierarchies, f"{tree.root_path}/shims/{OWNER}"),
-                urgency=Urgency([], tree.root),
+                dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),
+                shims_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),
                 launching={pod_class: asyncio.Semaphore(AT_A_TIME) for pod_class in PodClass},
             )
     lab.close()

@@ -42,25 +42,25 @@ def weights(*groups: Cgroup) -> list[int | None]:
 
 async def test_whoever_waits_long_gets_as_much_as_the_regular_pods(parent: Cgroup) -> None:
     regular = make(parent, "regular", Limits(cpu_weight=300))
-    lent = [make(parent, name, qos.LENT_CPU) for name in ("revocable", "shims")]
-    least = weights(*lent)
+    lent, other = (make(parent, name, qos.LENT_CPU) for name in ("revocable", "shims"))
+    least = weights(lent)
     urgency = Urgency(lent, regular)
     with urgency.after(60.0):
         await asyncio.sleep(0.01)
-        assert weights(*lent) == least, "not yet"
+        assert weights(lent) == least, "not yet"
     with urgency.after(0.0):
         await asyncio.sleep(0.05)
-        assert weights(*lent) == [300, 300]
+        assert weights(lent, other) == [300, *least], "the one that is waited for"
         with urgency.after(0.0):
             await asyncio.sleep(0.05)
-        assert weights(*lent) == [300, 300], "one of two still waits"
-    assert weights(*lent) == least
+        assert weights(lent) == [300], "one of two still waits"
+    assert weights(lent) == least
 
 
 async def test_a_group_that_is_gone_ends_nothing(parent: Cgroup) -> None:
     gone = parent.child("gone")
     lent = make(parent, "revocable", qos.LENT_CPU)
-    with Urgency([gone, lent], gone).after(0.0):
+    with Urgency(gone, gone).after(0.0), Urgency(lent, gone).after(0.0):
         await asyncio.sleep(0.05)
         assert weights(lent) == [100], "the default where nobody knows what the regular pods have"
 
@@ -72,8 +72,8 @@ async def test_the_shims_of_all_executors_weigh_little_until_one_executor_asks(p
     assert one.ensure() and other.ensure()
     least = weights(all_shims)
     assert least < [100]
-    with Urgency([one], regular).after(0.0):
-        with Urgency([other], regular).after(0.0):
+    with Urgency(one, regular).after(0.0):
+        with Urgency(other, regular).after(0.0):
             await asyncio.sleep(0.05)
             assert weights(all_shims, one.group, other.group) == [100, 300, 300]
         assert weights(all_shims, one.group, other.group) == [100, 300, *least], "one of two still asks"

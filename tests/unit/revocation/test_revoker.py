@@ -15,7 +15,7 @@ from cgroups import Hierarchies, Tree
 from executor import log
 from executor.config import LogSection, RevocationSection
 from executor.errors import NotFound, Refused
-from executor.names import PodId, RevocationId, TaskId
+from executor.names import PodClass, PodId, RevocationId, TaskId
 from executor.pod.runner import PodRunner
 from executor.pod.urgency import Urgency
 from executor.revocation.announcement import Correspondence, log_receipt
@@ -35,7 +35,8 @@ class Node:
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.revoker = Revoker(RevocationSection(), tree, Urgency([], tree.root), pods, self._on_receipt)
+        dying = Urgency(tree.subtree(PodClass.REVOCABLE), tree.root)
+        self.revoker = Revoker(RevocationSection(), tree, dying, pods, self._on_receipt)
         self.framework = Correspondence(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
 
     def _on_receipt(self, receipt: Receipt) -> None:
