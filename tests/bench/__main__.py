@@ -26,7 +26,7 @@ def main() -> int:
         targets |= process.measure(rig, quick=arguments.quick, tell=tell)
     for name, target in targets.items():
         met = "met" if target.value <= target.target else "MISSED"
-        tell(f"{name:28} {target.value:8.3f}  target {target.target:g}  {met}")
+        tell(f"{name:36} {target.value:8.3f}  target {target.target:g}  {met}")
     if arguments.json:
         print(json.dumps({"targets": {name: target.document() for name, target in targets.items()}}))
     return 0

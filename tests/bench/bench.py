@@ -23,7 +23,7 @@ from executor.agent import open_node
 from executor.config import LogSection, load
 from executor.exits import ExitRouter
 from executor.mesos.environment import Environment
-from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId
+from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId, PodClass
 from executor.pod.model import State, Stop, StopCause
 from executor.pod.runner import PodRunner
 from executor.pod.spec import parse_launch
@@ -52,10 +52,11 @@ class Target:
 class Harness:
     """The executor without Mesos: launches come from here, reports end here."""
 
-    def __init__(self, rig: Rig, pods: Pods, revoker: Revoker, chain_id: str) -> None:
+    def __init__(self, rig: Rig, pods: Pods, revoker: Revoker, lent: Cgroup, chain_id: str) -> None:
         self.rig = rig
         self.pods = pods
         self.revoker = revoker
+        self._lent = lent
         self.chain_id = chain_id
         self._count = 0
 
@@ -84,6 +85,10 @@ class Harness:
         if receipt.state != "done" or receipt.regular is None or not receipt.regular.unchanged:
             raise RuntimeError(f"the revocation went wrong: {receipt}")
         return receipt.time_to_free_ms
+
+    def lent_cpu_s(self) -> float:
+        """What the revocable pods have used so far."""
+        return (self._lent.cpu_usage_usec() or 0) / 1e6
 
     async def down(self, runners: list[PodRunner]) -> None:
         for runner in runners:
@@ -119,7 +124,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
         revoker = Revoker(node.config.revocation, node.tree, node.dying_urgency, lambda: pods, lambda receipt: None)
         router = asyncio.create_task(ExitRouter(node.containerd, pods).run())
         await asyncio.sleep(0.2)
-        harness = Harness(rig, pods, revoker, image.chain_id)
+        harness = Harness(rig, pods, revoker, node.tree.subtree(PodClass.REVOCABLE), image.chain_id)
         try:
             return await _all(harness, quick=quick, tell=tell)
         finally:
