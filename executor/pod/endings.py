@@ -1,8 +1,12 @@
-"""What running out of memory means for a task. Pure.
+"""What the end of a container means for a task, by who killed it. Pure.
 
 Its own limit (the container's or its pod's) is the task's affair: it failed, and Mesos is told which limit it met. A
 limit that it shares with others is not: what was borrowed has been taken back, as by a revocation, and a regular task
 has failed without having done wrong.
+
+A SIGKILL from nobody knows whom may be the agent's, which ends a Mesos container through its cgroups one after the
+other: on a busy node it reached pods well before the executor, which told of tasks that had failed. So it is kept
+for a while: what is true of an executor that lives on is told, and of one that does not the agent tells.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from executor.pod.model import Oom, Outcome
 
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
+DOUBT_S = 1.0
 _LEVELS = {
     "container": "its own limit",
     "pod": "the limit of its pod",

@@ -20,7 +20,6 @@ from executor.pod.model import Oom
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
-    from executor.log import Logger
     from executor.pod.spec import PodSpec
 
 NODE = "node"
@@ -48,7 +47,12 @@ def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: 
         return None
 
 
-def oom_levels(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> list[tuple[str, Cgroup]]:
+def of_container(tree: Tree, spec: PodSpec, pod: PodId, container: str, pid: int | None) -> Oom | None:
+    """The kill of `container`, whose first process was `pid`. None: it was no OOM."""
+    return attribute(_levels(tree, spec, pod, container), pid, spec.pod_class)
+
+
+def _levels(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> list[tuple[str, Cgroup]]:
     """The groups whose limits a container can meet, from its own upwards."""
     names = spec.role.split("/")
     roles = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
@@ -59,21 +63,6 @@ def oom_levels(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> list[tu
         ("class", tree.subtree(spec.pod_class)),
         ("executor", tree.root),
     ]
-
-
-def note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:
-    """The line that `why` and the journal tell an exit by."""
-    if oom is None:
-        log.info("a container exited", code="pod.container_exited", container=container, exit_code=exit_code)
-    else:
-        log.warning(
-            "the kernel killed a container for memory",
-            code="pod.oom",
-            container=container,
-            exit_code=exit_code,
-            oom=oom.level,
-            limit_bytes=oom.limit_bytes,
-        )
 
 
 def level_in_log(lines: Sequence[str], groups: Sequence[tuple[str, str]], pid: int | None) -> str | None:

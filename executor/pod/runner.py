@@ -19,6 +19,7 @@ from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.pod import destroying, lifecycle
 from executor.pod.containers import Containers
+from executor.pod.endings import DOUBT_S
 from executor.pod.model import (
     Abort,
     After,
@@ -41,7 +42,8 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.oom import attribute, note_exit, oom_levels
+from executor.pod.notes import note_exit, note_state
+from executor.pod.oom import of_container
 from executor.pod.placement import needs_address, runtime_spec
 from executor.pod.sandbox import Sandbox
 from executor.pod.tasks import together
@@ -135,25 +137,9 @@ class PodRunner:
             self.log.error("illegal transition", code="pod.illegal_transition", error=str(error))
             return
         if self.pod.state is not before:
-            self.log.info(
-                "pod changed its state",
-                code=f"pod.{self.pod.state.replace('-', '_')}",
-                state=self.pod.state,
-                **self._facts(),
-            )
+            note_state(self.log, self.pod, self.age_s, self.phases_ms)
         for effect in effects:
             self._carry_out(effect)
-
-    def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"since_launch_ms": round(self.age_s * 1e3, 1)}
-        if self.pod.state is State.RUNNING:
-            facts["phases_ms"] = self.phases_ms
-            facts["ips"] = list(self.pod.ips)
-        if self.pod.outcome is not None:
-            facts["outcome"] = self.pod.outcome.state
-            facts["reason"] = self.pod.outcome.reason
-            facts["error"] = self.pod.outcome.message
-        return facts
 
     # --- effects ---------------------------------------------------------------------------------------------
 
@@ -266,12 +252,20 @@ class PodRunner:
         """
         if pid is not None and pid != self.containers.pid(container):
             return
-        ours = self.struck is not None or self.pod.stop is not None
-        oom = None
-        if exit_code == lifecycle.KILLED_CODE and not ours:
-            levels = oom_levels(self._node.tree, self.spec, self.id, container)
-            oom = attribute(levels, self.pod.containers[container].pid, self.spec.pod_class)
-        self.post(ContainerExited(container, exit_code, oom, self.containers.ran_s(container)))
+        killed = exit_code == lifecycle.KILLED_CODE and self.struck is None and self.pod.stop is None
+        first = self.pod.containers[container].pid
+        oom = of_container(self._node.tree, self.spec, self.id, container, first) if killed else None
+        ended = ContainerExited(container, exit_code, oom, self.containers.ran_s(container))
+        if killed and oom is None:
+            self._spawn(self._doubt(ended, self.containers.pid(container)), None)
+        else:
+            self.post(ended)
+
+    async def _doubt(self, ended: ContainerExited, pid: int | None) -> None:
+        """Believed once this executor has outlived it for a while (see endings.py)."""
+        await asyncio.sleep(DOUBT_S)
+        if pid == self.containers.pid(ended.container):  # told twice, it may have been started anew
+            self.post(ended)
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""

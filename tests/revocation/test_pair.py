@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
+from executor.pod.endings import DOUBT_S
 from tests.support.mesos import messages
+from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for
 
@@ -93,6 +99,46 @@ def test_a_qos_kill_takes_the_revocable_executor_only_and_the_other_one_releases
         assert "5 containers" in recovered["outcome"] and "5 attachments" in recovered["outcome"]
         run(rig, scheduler, [rig.pod("again", revocable=True)], infos["revocable"])
     assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def test_a_pod_that_is_killed_shortly_before_its_executor_has_not_failed(rig: Rig) -> None:
+    """The agent's kill goes through the cgroups of a container, and may reach some pods before the executor."""
+    with rig.scheduler(name="slowly") as scheduler:
+        run(rig, scheduler, [rig.pod(name, revocable=True) for name in ("first", "second")], rig.executor())
+        (pid,) = [each["pid"] for pod in rig.pods() if pod["name"] == "first" for each in pod["containers"]]
+        (owner,) = rig.run_dir.glob("*.owner")
+        os.kill(pid, signal.SIGKILL)
+        assert wait_for(lambda: None if psutil.pid_exists(pid) else True, 5)
+        time.sleep(0.3)
+        os.kill(json.loads(owner.read_text())["pid"], signal.SIGKILL)
+        for name in ("first", "second"):
+            status = scheduler.wait_status(name, TERMINAL, 20)
+            assert (status.reason, status.source) == ("REASON_EXECUTOR_TERMINATED", "SOURCE_AGENT")
+        run(rig, scheduler, [rig.pod("next")], rig.executor("next"))
+    assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def test_a_sigkill_from_nobody_knows_whom_is_told_when_the_executor_lives_on(rig: Rig) -> None:
+    with rig.scheduler(name="doubt") as scheduler:
+        again = rig.pod("again", spec={"restartPolicy": "OnFailure"})
+        run(rig, scheduler, [rig.pod("once", revocable=True), again], rig.executor())
+        pids = {pod["name"]: each["pid"] for pod in rig.pods() for each in pod["containers"]}
+        begin = time.monotonic()
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+        status = scheduler.wait_status("once", "TASK_FAILED", 20)
+        assert "terminated by SIGKILL" in status.message
+        assert time.monotonic() - begin < DOUBT_S + 5
+        assert wait_for(lambda: True if restarts(rig, "again", pids["again"]) == [1] else None, 20)
+        scheduler.kill("again")
+        scheduler.wait_status("again", "TASK_KILLED", 20)
+    assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def restarts(rig: Rig, name: str, pid: int) -> list[int]:
+    """Of the containers of the pod that run anew."""
+    containers = [each for pod in rig.pods() if pod["name"] == name for each in pod["containers"]]
+    return [each["restarts"] for each in containers if each["pid"] not in (None, pid)]
 
 
 def test_a_qos_kill_takes_everything_from_an_executor_that_serves_both_classes(rig: Rig) -> None:

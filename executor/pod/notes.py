@@ -1,0 +1,38 @@
+"""The lines of the log and the journal that `why` tells a pod's life by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from executor.pod.model import Oom, Pod, State
+
+if TYPE_CHECKING:
+    from executor.log import Logger
+
+
+def note_state(log: Logger, pod: Pod, age_s: float, phases_ms: Mapping[str, float]) -> None:
+    """`age_s` since its launch; `phases_ms` is how long each phase of that took."""
+    facts: dict[str, Any] = {"since_launch_ms": round(age_s * 1e3, 1)}
+    if pod.state is State.RUNNING:
+        facts["phases_ms"] = dict(phases_ms)
+        facts["ips"] = list(pod.ips)
+    if pod.outcome is not None:
+        facts["outcome"] = pod.outcome.state
+        facts["reason"] = pod.outcome.reason
+        facts["error"] = pod.outcome.message
+    log.info("pod changed its state", code=f"pod.{pod.state.replace('-', '_')}", state=pod.state, **facts)
+
+
+def note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:
+    if oom is None:
+        log.info("a container exited", code="pod.container_exited", container=container, exit_code=exit_code)
+    else:
+        log.warning(
+            "the kernel killed a container for memory",
+            code="pod.oom",
+            container=container,
+            exit_code=exit_code,
+            oom=oom.level,
+            limit_bytes=oom.limit_bytes,
+        )
