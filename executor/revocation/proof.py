@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 WORD_S = 2.0
-"""How long it is waited for containerd's word of a regular container that ended meanwhile; it comes within 10 ms, and is
-believed a second later if it is a SIGKILL from nobody knows whom.
+"""How long it is waited for containerd's word of a regular container that ended meanwhile: 10 ms as a rule, a second
+for a SIGKILL from nobody knows whom.
 """
 _AGAIN_S = 0.01
 
