@@ -37,6 +37,7 @@ def by_task(receipt: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_each_rung_is_taken_and_told(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("reader", revocable=True, command=("sh", "-c", READER)))
     run(rig, scheduler, rig.pod("stubborn", revocable=True, command=("sh", "-c", HOLDS_20_MB), cpus=0.5))
+    assert wait_for(lambda: ".." in output(rig, scheduler, "reader") or None, 20)
     before = regular(rig)
     receipt = rig.json("revoke", "--all", "--grace", "2s", "--reason", "spark is back", "--id", "rungs")
     assert [step["step"] for step in receipt["steps"]] == ["proof", "notice", "cpu", "terminate", "kill", "dead"]
@@ -71,6 +72,7 @@ def test_memory_that_stays_in_use_is_not_called_free(rig: Rig, scheduler: Schedu
 
 def test_a_pod_reads_its_notice_when_it_is_asked_to_end(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("reader", revocable=True, command=("sh", "-c", READER)))
+    assert wait_for(lambda: ".." in output(rig, scheduler, "reader") or None, 20)
     rig.command("revoke", "--all", "--grace", "2s", "--reason", "spark is back", "--id", "told")
     scheduler.wait_status("reader", "TASK_GONE")
     listing, notice = output(rig, scheduler, "reader").split("{", 1)
