@@ -50,7 +50,7 @@ class Node:
     dying_urgency: Urgency
     """For revocable pods that do not die soon."""
     shims_urgency: Urgency
-    """For their shims, when a pod is not cleaned up soon."""
+    """For their shims, when a start that has to end, or a clean-up, takes long."""
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
     releasing: Releasing = field(default_factory=Releasing)

@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
+from executor.names import PodClass, PodId
 from executor.pod import destroying, lifecycle
 from executor.pod.containers import Containers
 from executor.pod.endings import DOUBT_S
@@ -50,7 +52,6 @@ from executor.pod.tasks import together
 from executor.pod.urgency import LATE_S, SOON_S
 
 if TYPE_CHECKING:
-    from executor.names import PodId
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
 
@@ -269,7 +270,7 @@ class PodRunner:
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
-        with self._node.shims_urgency.after(SOON_S) if self.launching else contextlib.nullcontext():
+        with self._shims_hurry(SOON_S) if self.launching else contextlib.nullcontext():
             await destroying.until_dead(
                 self.sandbox.cgroup,
                 self._under_way,
@@ -281,10 +282,15 @@ class PodRunner:
         self.dead.set()
         self.post(Dead())
 
+    def _shims_hurry(self, delay_s: float) -> AbstractContextManager[None]:
+        """Urgency for them in the block, from `delay_s` on. A regular pod's shims are not in the group that it raises."""
+        lent = self.spec.pod_class is PodClass.REVOCABLE
+        return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
+
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
         async with self._node.releasing.turn(gently=self.pod.makes_room):
-            with self._node.shims_urgency.after(LATE_S):
+            with self._shims_hurry(LATE_S):
                 leaked = await self.containers.remove_all()
             leaked += await self.sandbox.remove()
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
