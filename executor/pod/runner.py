@@ -283,7 +283,7 @@ class PodRunner:
         self.post(Dead())
 
     def _shims_hurry(self, delay_s: float) -> AbstractContextManager[None]:
-        """Urgency for them in the block, from `delay_s` on. A regular pod's shims are not in the group that it raises."""
+        """Urgency for them in the block, from `delay_s` on. A regular pod's shims are not in that group."""
         lent = self.spec.pod_class is PodClass.REVOCABLE
         return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
 
