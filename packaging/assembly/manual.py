@@ -62,7 +62,8 @@ _CONFIGURATION: Final = (
     Text(
         f"A TOML file. Every key has a default that works without the file, and an environment variable that overrides "
         f"it for commands. For an executor a variable, which is its framework's, takes effect only as [framework: ...] "
-        f"says; without that mark it never does. A key or a section that is not known is an error. `{PROGRAM} check-config` tells what is in force."
+        f"says; without that mark it never does. A key or a section that is not known is an error. "
+        f"`{PROGRAM} check-config` tells what is in force."
     ),
     Text("The executor reads it once, when it starts; a change holds for executors that start later."),
 )
