@@ -21,6 +21,7 @@ from executor import owners
 from executor.config import Config
 from executor.config_executor import Ineffective, read_for_executor
 from executor.errors import CgroupFailure, ExecutorError, Failure
+from executor.mesos import identity
 from executor.mesos.environment import Environment
 from executor.names import PodClass
 
@@ -45,6 +46,8 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         judged = read_for_executor(environ, config_path)
         logs.configure(judged.config.log)
         environment = Environment.take(os.environ)
+        identity.check(environ)
+        identity.clean(os.environ)
         _watch_children_by_pidfd()
         asyncio.run(_serve(judged.config, environment, judged.ineffective))
     except ExecutorError as error:

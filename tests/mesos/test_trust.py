@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mesos import messages
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for
 
@@ -70,6 +71,40 @@ def test_a_malformed_variable_takes_down_its_own_executor_only(rig: Rig, schedul
     told = json.loads(line or "{}")
     assert (told["code"], told["subject"]) == ("executor.failed", "MESOS_POD_EXECUTOR_LOG_LEVEL")
     assert "one of debug" in told["error"]
+    assert [pod["state"] for pod in rig.pods()] == ["running"]
+    scheduler.kill("good", grace_s=0)
+    scheduler.wait_status("good", "TASK_KILLED", 20)
+
+
+def test_variables_that_steer_libraries_and_programs_have_no_effect(rig: Rig, scheduler: Scheduler) -> None:
+    """A pod with a port rule needs gRPC, a plugin and iptables."""
+    steering = {
+        "http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1", "grpc_proxy": "http://127.0.0.1:1",
+        "GRPC_TRACE": "all", "GRPC_VERBOSITY": "debug", "TMPDIR": "/nonexistent", "LC_ALL": "de_DE.ISO-8859-1",
+    }  # fmt: skip
+    info = rig.executor("mixed", environment=steering)
+    info["command"]["value"] = f"export PATH=/nonexistent; {info['command']['value']}"
+    container = {"ports": [{"containerPort": 80, "hostPort": 31500}]}
+    task = rig.pod("web", container=container)
+    task["resources"].append(messages.ranges("ports", (31500, 31500)))
+    scheduler.launch([task], info)
+    scheduler.wait_status("web", "TASK_RUNNING", 30)
+    stderr = rig.agent.sandbox(scheduler.framework_id, "mixed") / "stderr"
+    assert [line for line in stderr.read_text().splitlines() if not line.startswith(("{", "Overwriting"))] == []
+    scheduler.kill("web", grace_s=0)
+    scheduler.wait_status("web", "TASK_KILLED", 20)
+
+
+def test_an_executor_cannot_take_another_ones_name(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([rig.pod("good")], rig.executor("good"))
+    scheduler.wait_status("good", "TASK_RUNNING", 30)
+    victim = rig.agent.sandbox(scheduler.framework_id, "good")
+    for name, variables in (("thief", {"MESOS_DIRECTORY": str(victim)}), ("lost", {"MESOS_SANDBOX": "/etc"})):
+        scheduler.launch([rig.pod(f"{name}-pod")], rig.executor(name, environment=variables))
+        scheduler.wait_status(f"{name}-pod", "TASK_FAILED", 30)
+        stderr = (rig.agent.sandbox(scheduler.framework_id, name) / "stderr").read_text()
+        (line,) = [json.loads(each) for each in stderr.splitlines() if each.startswith("{")]
+        assert (line["code"], line["subject"]) == ("executor.failed", next(iter(variables)))
     assert [pod["state"] for pod in rig.pods()] == ["running"]
     scheduler.kill("good", grace_s=0)
     scheduler.wait_status("good", "TASK_KILLED", 20)
