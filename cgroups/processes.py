@@ -1,7 +1,7 @@
 """The processes in a group: listing them, and signalling them without ever hitting a stranger.
 
-A pid read from a group may belong to another process a moment later. A pidfd is opened first and the group is read
-again: what is still listed then is the process that the pidfd holds.
+A pid read from a group may belong to another process a moment later. It is held first (see `held`) and the group is
+read again: what is still listed then is the process that is held.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from itertools import islice
 
 from cgroups.errors import CgroupError, CgroupNotFound
 from cgroups.files import Directory, walk
+from cgroups.held import MISSING, HeldProcess
 
 _BATCH = 128  # descriptors held at a time
-_NO_PIDFD = frozenset({errno.ENOSYS, errno.EPERM})
 
 
 def members(directory: Directory, *, recursive: bool) -> set[int]:
@@ -56,34 +57,14 @@ def pidfds_work() -> bool:
     try:
         os.close(os.pidfd_open(os.getpid()))
     except OSError as error:
-        if error.errno in _NO_PIDFD:
+        if error.errno in MISSING:
             return False
         raise
     return True
 
 
 def _signal_batch(batch: Iterable[int], read: Callable[[], set[int]], number: signal.Signals) -> set[int]:
-    if not pidfds_work():
-        return {pid for pid in batch if _sent(os.kill, pid, number)}
-    held = dict(_held(batch))
-    try:
-        still = read() & held.keys()
-        return {pid for pid in still if _sent(signal.pidfd_send_signal, held[pid], number)}
-    finally:
-        for fd in held.values():
-            os.close(fd)
-
-
-def _held(pids: Iterable[int]) -> Iterator[tuple[int, int]]:
-    for pid in pids:
-        fd = open_pidfd(pid)
-        if fd is not None:
-            yield pid, fd
-
-
-def _sent(send: Callable[[int, int], None], target: int, number: signal.Signals) -> bool:
-    try:
-        send(target, number)
-    except ProcessLookupError:
-        return False
-    return True
+    with ExitStack() as stack:
+        held = [stack.enter_context(each) for pid in batch if (each := HeldProcess.open(pid)) is not None]
+        still = read()
+        return {each.pid for each in held if each.pid in still and each.send(number)}

@@ -1,5 +1,5 @@
 """Waiting for what the kernel says about groups, without polling: poll(2) and inotify on their files, pidfds for v1
-processes.
+processes (which are looked at again and again on kernels without pidfds).
 
 Owns the descriptors that it waits on and their readers in the running event loop; all end with the wait, cancelled or
 not.
@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Self
 
 from cgroups.errors import CgroupNotFound, translated
 from cgroups.files import Directory, flat_keyed
+from cgroups.held import HeldProcess
 from cgroups.inotify import IN_IGNORED, IN_Q_OVERFLOW, Inotify
-from cgroups.processes import open_pidfd, pidfds_work
 
 if TYPE_CHECKING:
     from cgroups.group import Cgroup
 
 EVENTS = "cgroup.events"
-_PAUSE_S = 0.01  # kernels without pidfds, and exited processes that are still listed
+_PAUSE_S = 0.01  # exited processes that are still listed
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,9 @@ def _populated(events: io.FileIO) -> bool:
 
 async def _v1_empties(group: Cgroup) -> None:
     """A process that is still listed after its end (before Linux 5.2 a zombie is) is looked at again after a pause."""
-    can_wait = pidfds_work()
     waited: set[int] = set()
     while left := group.outsiders():
-        fresh = left - waited if can_wait else set()
+        fresh = left - waited
         if not fresh:
             await asyncio.sleep(_PAUSE_S)
         for pid in fresh:
@@ -162,13 +161,7 @@ async def _v1_empties(group: Cgroup) -> None:
 
 
 async def _process_ends(pid: int) -> None:
-    fd = open_pidfd(pid)
-    if fd is None:
-        return
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        loop.add_reader(fd, ended.set)
-        await ended.wait()
-    finally:
-        loop.remove_reader(fd)
-        os.close(fd)
+    process = HeldProcess.open(pid)
+    if process is not None:
+        with process:
+            await process.ended()

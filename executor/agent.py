@@ -8,7 +8,6 @@ Mesos may end this process on those.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -62,8 +61,12 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
 
 
 def _watch_children_by_pidfd() -> None:
-    """Python 3.11 starts a thread for each child process (a CNI plugin) otherwise; later ones do this by themselves."""
-    if sys.version_info < (3, 12):
+    """Python 3.11 starts a thread for each child process (a CNI plugin) otherwise; later ones do this by themselves.
+    So it is where there are no pidfds.
+    """
+    from cgroups.processes import pidfds_work
+
+    if sys.version_info < (3, 12) and pidfds_work():
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
 
 
@@ -86,7 +89,15 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             framework=environment.framework_id,
         )
         for each in ineffective:
-            log.warning("a variable takes no effect", code="executor.variable_ineffective", **dataclasses.asdict(each))
+            log.warning(
+                "a variable takes no effect",
+                code="executor.variable_ineffective",
+                variable=each.variable,
+                key=each.key,
+                in_force=each.in_force,
+                reason=each.reason,
+                mend=each.mend,
+            )
         await outer.enter_async_context(driver)
         from executor.control import Server, socket_path
         from executor.dispatcher import Dispatcher

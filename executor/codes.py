@@ -99,6 +99,11 @@ CODES: Final = MappingProxyType(
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
         "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
+        "pod.users_unknown": _warning(
+            "An image's /etc/passwd or /etc/group cannot be used: its container runs as the given numbers, with "
+            "group 0 where none is, and without additional groups.",
+            "Mend the image, or give runAsUser and runAsGroup.",
+        ),
         "pod.leaked": _warning(
             "Something of the pod could not be removed; tried again while this executor lives.",
             "See `error`. After the executor's end the next one or `gc` removes it.",

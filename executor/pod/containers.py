@@ -1,4 +1,5 @@
-"""The containers of one pod in containerd: made, started, signalled, removed. Owns their records and their pidfds.
+"""The containers of one pod in containerd: made, started, signalled, removed. Owns their records and holds their first
+processes.
 
 A container is made (`create`) up to the point where runc waits to run its first instruction, so that starting it is
 one short call. A restart is a new container record on a new snapshot under the same id. Removal is idempotent and
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from executor.pod.tasks import patiently, to_the_end
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cgroups.held import HeldProcess
     from executor.containerd.types import Image, Mount
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
@@ -48,7 +49,7 @@ class Made:
     snapshot: str
     image: Image
     pid: int
-    pidfd: int | None
+    leader: HeldProcess | None
     process: Any
     """What its first process is, as in the OCI document."""
     started_at: float | None = None  # monotonic
@@ -104,7 +105,7 @@ class Containers:
         for path in (out, err):
             path.touch(mode=0o644)
         pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
-        self._made[name] = Made(identity, snapshot, image, pid, _pidfd(pid), spec["process"])
+        self._made[name] = Made(identity, snapshot, image, pid, leaders.hold(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
         wanted = users.wanted(self._spec[name].security, image.config.user)
@@ -135,17 +136,13 @@ class Containers:
         await self.create(name)
 
     def signal(self, name: str) -> bool:
-        """The image's stop signal, else SIGTERM, to the first process, by its pidfd, so that it can reach no other.
+        """The image's stop signal, else SIGTERM, to the first process, which is held, so that it can reach no other.
         Whether it was there.
         """
         made = self._made.get(name)
-        if made is None or made.pidfd is None or made.started_at is None:
+        if made is None or made.leader is None or made.started_at is None:
             return False
-        try:
-            signal.pidfd_send_signal(made.pidfd, _stop_signal(made.image.config.stop_signal))
-        except ProcessLookupError:
-            return False
-        return True
+        return made.leader.send(_stop_signal(made.image.config.stop_signal))
 
     async def terminate(self, names: tuple[str, ...]) -> None:
         """The stop signal to all of these, to one with a preStop hook after it."""
@@ -178,18 +175,18 @@ class Containers:
         Returns those that live after `timeout_s`.
         """
         living = self._living()
-        for pidfd in living.values():
-            leaders.kill(pidfd)
+        for leader in living.values():
+            leader.send(signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                for pidfd in living.values():
-                    await leaders.ended(pidfd)
+                for leader in living.values():
+                    await leader.ended()
         return sorted(self._living())
 
-    def _living(self) -> dict[int, int]:
-        """The first processes that have not ended, with their pidfds."""
-        held = {made.pid: made.pidfd for made in self._made.values() if made.pidfd is not None}
-        return {pid: pidfd for pid, pidfd in held.items() if not leaders.has_ended(pidfd)}
+    def _living(self) -> dict[int, HeldProcess]:
+        """The first processes that have not ended."""
+        held = [made.leader for made in self._made.values() if made.leader is not None]
+        return {leader.pid: leader for leader in held if not leader.has_ended()}
 
     def pid(self, name: str) -> int | None:
         """Of the first process of the container as it is now; None while there is none."""
@@ -220,8 +217,8 @@ class Containers:
                 log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
                 leaked.append(f"{what} {identity}: {error}")
         made = self._made.pop(name, None)
-        if made is not None and made.pidfd is not None:
-            os.close(made.pidfd)
+        if made is not None and made.leader is not None:
+            made.leader.close()
         return leaked
 
     async def _delete_task(self, identity: ContainerId) -> None:
@@ -242,13 +239,6 @@ class Containers:
         """Every container of the pod."""
         parts = await asyncio.gather(*(self.remove(name) for name in self._spec))
         return [text for part in parts for text in part]
-
-
-def _pidfd(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except OSError:  # gone already; its exit event is on its way
-        return None
 
 
 def _stop_signal(name: str | None) -> signal.Signals:

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from executor.log import get_logger
 from executor.pod import rootfs
-from executor.pod.users import Accounts, UserIds, needs_accounts, user_ids
+from executor.pod.users import Accounts, UserIds, needs_accounts, needs_name, user_ids
 
 if TYPE_CHECKING:
     from executor.containerd.types import Image, Mount
+
+log = get_logger(__name__)
 
 KNOWN_MAX: Final = 64
 _FILES = ("etc/passwd", "etc/group")
@@ -32,12 +35,23 @@ class ImageUsers:
         key = (image.chain_id, user)
         found = self._known.pop(key, None)
         if found is None:
-            texts = await rootfs.read(mounts, _FILES, image=image.name)
+            texts = await _texts(image, mounts, user, subject)
             found = await asyncio.to_thread(_look_up, user, texts, subject)  # long files take long
         self._known[key] = found
         while len(self._known) > KNOWN_MAX:
             del self._known[next(iter(self._known))]
         return found
+
+
+async def _texts(image: Image, mounts: Sequence[Mount], user: str, subject: str) -> list[bytes | None]:
+    """A user that is a number, or none, needs no file: one that cannot be used counts as one that is not there."""
+    try:
+        return await rootfs.read(mounts, _FILES, image=image.name)
+    except rootfs.UnusableFile as error:
+        if needs_name(user):
+            raise
+        log.warning("the image's users are not known", code="pod.users_unknown", what=subject, error=error)
+        return [None] * len(_FILES)
 
 
 def _look_up(user: str, texts: Sequence[bytes | None], subject: str) -> UserIds:

@@ -1,4 +1,4 @@
-"""The first processes of containers, held by their pidfds: whether they live, wherever somebody has moved them.
+"""The first processes of containers, held (see cgroups.held): whether they live, wherever somebody has moved them.
 
 Each is the init of a pid namespace. With it everything in that namespace is killed by the kernel, and it has not ended
 before all of that has (pid_namespaces(7)): so an end of it says more than a group without processes, which can be had
@@ -7,30 +7,20 @@ by moving them.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import select
-import signal
 from pathlib import Path
+
+from cgroups.held import HeldProcess, stat_fields
 
 _EXITING = 0x4
 """PF_EXITING (include/linux/sched.h)."""
 
 
-def has_ended(pidfd: int) -> bool:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-async def ended(pidfd: int) -> None:
-    """Waits, without polling."""
-    loop, end = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(pidfd, end.set)
+def hold(pid: int) -> HeldProcess | None:
+    """None: it is gone already, or no descriptor is left."""
     try:
-        await end.wait()
-    finally:
-        loop.remove_reader(pidfd)
+        return HeldProcess.open(pid)
+    except OSError:
+        return None
 
 
 def is_ending(pid: int) -> bool:
@@ -44,9 +34,4 @@ def is_ending(pid: int) -> bool:
 
 def flags(stat: bytes) -> int:
     """From the content of /proc/<pid>/stat (proc_pid_stat(5)): the 9th field; the 2nd may contain anything."""
-    return int(stat.rpartition(b")")[2].split()[6])
-
-
-def kill(pidfd: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    return int(stat_fields(stat)[6])

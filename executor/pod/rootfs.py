@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from executor.errors import ImageFailure, TimedOut
+from executor.pod import beneath
 
 if TYPE_CHECKING:
     from executor.containerd.types import Mount
@@ -48,6 +49,10 @@ _libc.syscall.restype = ctypes.c_long
 T = TypeVar("T")
 
 
+class UnusableFile(ImageFailure):
+    """A file of the image is there, and cannot be used: the image's fault, on every node."""
+
+
 class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
@@ -57,7 +62,7 @@ _HOW = _How(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLIN
 
 async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> list[bytes | None]:
     """The contents of the files `paths` of an image, below what `mounts` (of a fresh snapshot of it) give; None for
-    one that is not there. Raises ImageFailure, TimedOut.
+    one that is not there. Raises ImageFailure (UnusableFile), TimedOut.
     """
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -67,9 +72,10 @@ async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> 
         raise TimedOut("its files cannot be read", subject=f"image {image}", mend=mend) from error
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        mend = _MEND_IMAGE if error.errno in _IMAGES_FAULT else _MEND_NODE
-        problem = f"its files cannot be read: {error.strerror}{where}"
-        raise ImageFailure(problem, subject=f"image {image}", mend=mend) from error
+        problem, subject = f"its files cannot be read: {error.strerror}{where}", f"image {image}"
+        if error.errno in _IMAGES_FAULT:
+            raise UnusableFile(problem, subject=subject, mend=_MEND_IMAGE) from error
+        raise ImageFailure(problem, subject=subject, mend=_MEND_NODE) from error
 
 
 def layers(mounts: Sequence[Mount]) -> tuple[list[str], list[str]]:
@@ -184,23 +190,8 @@ def _open_below(root: int, path: str) -> int:
         if found >= 0 or ctypes.get_errno() != errno.EAGAIN:
             break
     if found < 0 and ctypes.get_errno() in _NO_OPENAT2:
-        return open_without_links(root, path)
+        return beneath.open_path(root, path)
     return _call(found, path)
-
-
-def open_without_links(root: int, path: str) -> int:
-    """One name after the other, and no symbolic link, for kernels without openat2."""
-    held = os.dup(root)
-    for name in path.strip("/").split("/"):
-        try:
-            found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=held)
-        finally:
-            os.close(held)
-        held = found
-        if stat.S_ISLNK(os.fstat(held).st_mode):
-            os.close(held)
-            raise OSError(errno.ELOOP, "a symbolic link, which only openat2 (Linux 5.6) can follow", path)
-    return held
 
 
 def _call(returned: int, path: str | None = None) -> int:

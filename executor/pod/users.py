@@ -42,6 +42,11 @@ def needs_accounts(user: str) -> bool:
     return _number(name) is None or _number(group) is None
 
 
+def needs_name(user: str) -> bool:
+    """Whether the user or the group is a name that only the image's files know: without them there are no ids."""
+    return any(part not in ("", "root") and _number(part) is None for part in user.partition(":")[::2])
+
+
 def effective(security: Security, ids: UserIds, *, subject: str) -> UserIds:
     """The ids after the pod's wishes, from those of the user. Raises InvalidTask if runAsNonRoot meets user 0.
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -16,8 +20,10 @@ from executor.errors import ImageFailure
 from executor.pod import rootfs
 from executor.pod.imageusers import ImageUsers
 from executor.pod.users import UserIds
+from tests.support import without_syscalls
 from tests.support.images import ImageSpec, write_archive
 from tests.support.rig import wait_for
+from tests.support.sources import ROOT
 
 pytestmark = pytest.mark.root
 
@@ -61,6 +67,40 @@ async def test_links_lead_nowhere_out_of_the_image(client: Containerd, tmp_path:
     mounts = await mounts_of(client, tmp_path, ImageSpec(NAME, files={"real/file": b"of the image"}, links=links))
     paths = ["etc/up", "etc/absolute", "etc/magic", "outside/secret", "/etc/inside", "bin/busybox/x"]
     assert await rootfs.read(mounts, paths, image=NAME) == [None, None, None, None, b"of the image", None]
+
+
+WITHOUT_OPENAT2 = """
+import asyncio, json, sys
+from executor.containerd.types import Mount
+from executor.pod import rootfs
+mounts, paths = json.loads(sys.argv[1])
+found = asyncio.run(rootfs.read([Mount(*mount) for mount in mounts], paths, image="x"))
+print(json.dumps([text and text.decode() for text in found]))
+"""
+
+
+async def test_links_are_followed_below_the_root_without_openat2_too(client: Containerd, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the node")
+    links = {"etc/passwd": "../usr/etc/passwd", "etc/group": "/usr/etc/group", "etc/up": f"{FAR}{tmp_path}/secret"}
+    files = {"usr/etc/passwd": b"users", "usr/etc/group": b"groups"}
+    mounts = await mounts_of(client, tmp_path, ImageSpec(NAME, files=files, links=links))
+    asked = json.dumps([[astuple(mount) for mount in mounts], [*links]])
+    line = [*without_syscalls.PREFIX, "openat2", "--", sys.executable, "-c", WITHOUT_OPENAT2, asked]
+    ran = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == ["users", "groups", None]
+
+
+async def test_a_number_needs_no_file_that_can_be_used(client: Containerd, tmp_path: Path) -> None:
+    """Of a user without a name the files only tell more; a name is refused."""
+    mounts = await mounts_of(
+        client, tmp_path, ImageSpec(NAME, files={"etc/group": b"a:x:3:root\n"}, links={"etc/passwd": "passwd"})
+    )
+    image, users = await client.images.lookup(NAME), ImageUsers()
+    assert await users.ids(image, mounts, "", subject="x") == UserIds(0, 0)
+    assert await users.ids(image, mounts, "101", subject="x") == UserIds(101, 0)
+    with pytest.raises(ImageFailure, match="Too many levels of symbolic links"):
+        await users.ids(image, mounts, "app", subject="x")
 
 
 @pytest.mark.parametrize("layers", [1, 2, 120])

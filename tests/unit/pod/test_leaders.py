@@ -1,37 +1,25 @@
-"""First processes by their pidfds: alive, ending, ended."""
+"""First processes: ending or not."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
-
-import pytest
 
 from executor.pod import leaders
 
 
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+def test_a_process_that_is_held_is_ending_once_it_is_killed() -> None:
     with subprocess.Popen(["sleep", "1000"]) as process:
-        yield process
+        assert not leaders.is_ending(process.pid)
+        leader = leaders.hold(process.pid)
+        assert leader is not None
         process.kill()
-
-
-async def test_a_process_ends_wherever_it_is(sleeper: subprocess.Popen[bytes]) -> None:
-    pidfd = os.pidfd_open(sleeper.pid)
-    try:
-        assert not leaders.has_ended(pidfd) and not leaders.is_ending(sleeper.pid)
-        leaders.kill(pidfd)
-        async with asyncio.timeout(10):
-            await leaders.ended(pidfd)
-        assert leaders.has_ended(pidfd) and leaders.is_ending(sleeper.pid), "a zombie has ended"
-        sleeper.wait()
-        leaders.kill(pidfd)
-        assert leaders.is_ending(sleeper.pid), "and so has who is gone"
-    finally:
-        os.close(pidfd)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert leaders.is_ending(process.pid), "a zombie has ended"
+        assert leader.has_ended()
+        leader.close()
+    assert leaders.is_ending(process.pid), "and so has who is gone"
+    assert leaders.hold(process.pid) is None
 
 
 def test_the_flags_are_read_whatever_the_process_calls_itself() -> None:

@@ -1,14 +1,11 @@
-"""Which directories make up the root file system of a container that has not run yet; how old kernels look into it."""
+"""Which directories make up the root file system of a container that has not run yet."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import pytest
 
 from executor.containerd.types import Mount
-from executor.pod.rootfs import layers, open_without_links
+from executor.pod.rootfs import layers
 
 OVERLAY = ("index=off", "workdir=/s/3/work", "upperdir=/s/3/fs", "lowerdir=/s/2/fs:/s/1/fs", "userxattr")
 
@@ -23,32 +20,3 @@ OVERLAY = ("index=off", "workdir=/s/3/work", "upperdir=/s/3/fs", "lowerdir=/s/2/
 )
 def test_layers(mount: Mount, found: tuple[list[str], list[str]]) -> None:
     assert layers([mount]) == found
-
-
-def opened(root: Path, path: str) -> str:
-    """What is at `path` below `root`."""
-    top = os.open(root, os.O_PATH | os.O_DIRECTORY)
-    try:
-        found = open_without_links(top, path)
-    finally:
-        os.close(top)
-    try:
-        return str(Path(f"/proc/self/fd/{found}").readlink())
-    finally:
-        os.close(found)
-
-
-def test_without_openat2_no_link_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/passwd").touch()
-    (tmp_path / "etc/group").symlink_to("/etc/group")
-    (tmp_path / "up").symlink_to("/etc")
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    assert opened(tmp_path, "etc/passwd") == str(tmp_path / "etc/passwd")
-    for path in ("etc/group", "up/passwd"):
-        with pytest.raises(OSError, match="a symbolic link"):
-            opened(tmp_path, path)
-    for path in ("etc/shadow", "etc/passwd/x", "usr/x"):
-        with pytest.raises((FileNotFoundError, NotADirectoryError)):
-            opened(tmp_path, path)
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from executor.errors import ImageFailure, InvalidTask
 from executor.pod.spec import Security
-from executor.pod.users import Accounts, UserIds, effective, needs_accounts, user_ids, wanted
+from executor.pod.users import Accounts, UserIds, effective, needs_accounts, needs_name, user_ids, wanted
 
 PASSWD = "# accounts\nroot:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:::\n2000:x:7:8:::\nbroken:x:y\nodd:x:z:1:\n"
 GROUP = "root:x:0:\nwww:x:33:app,other\nextra:x:34:app\n"
@@ -67,6 +67,14 @@ def test_a_name_without_files_says_so() -> None:
 )
 def test_when_the_images_files_matter(user: str, *, needed: bool) -> None:
     assert needs_accounts(user) is needed
+
+
+@pytest.mark.parametrize(
+    ("user", "needed"),
+    [("", False), ("0", False), ("root", False), ("1000:0", False), ("app", True), ("1000:app", True), (":app", True)],
+)
+def test_when_nothing_but_the_images_files_will_do(user: str, *, needed: bool) -> None:
+    assert needs_name(user) is needed
 
 
 @pytest.mark.parametrize("passwd", ["1000:x:0:0:::\n", "a\x0b\nb:x:9:9\u2028app:x:0:0:::\n"])

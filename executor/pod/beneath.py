@@ -1,0 +1,86 @@
+"""A path below a directory, resolved as openat2(2) does with RESOLVE_IN_ROOT, for kernels without that system call.
+
+Symbolic links are followed by hand: `/` and what `..` would leave are the given directory. Each name is opened without
+following it and held, so that a name that changes meanwhile leads nowhere else; `..` goes back to what is held.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import ExitStack
+from typing import Final
+
+LINKS_MAX: Final = 40
+"""As the kernel (MAXSYMLINKS, include/linux/namei.h)."""
+DEPTH_MAX: Final = 256
+"""Of directories that are held at the same time."""
+_NAME: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_path(root: int, path: str) -> int:
+    """An O_PATH descriptor of what is at `path` below the directory `root`. Raises OSError with `path` as its
+    filename: as open(2) does, ELOOP for too many links, ENAMETOOLONG for too deep a path.
+    """
+    try:
+        with _Walk(root) as walk:
+            return walk.to(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+class _Walk(ExitStack):
+    """Where it is: `_held` are the directories from the root to here."""
+
+    def __init__(self, root: int) -> None:
+        super().__init__()
+        self._held = [root]
+        self._links = 0
+
+    def to(self, path: str) -> int:
+        names = _names(path)
+        last = self._held[0]
+        while names:
+            name = names.pop()
+            if name in (".", ".."):
+                if name == "..":
+                    del self._held[max(1, len(self._held) - 1) :]
+                last = self._held[-1]
+                continue
+            last = self._open(name)
+            mode = os.fstat(last).st_mode
+            if stat.S_ISLNK(mode):
+                names += self._follow(last)
+                last = self._held[-1]
+            elif stat.S_ISDIR(mode):
+                self._enter(last)
+            elif names:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return os.dup(last)
+
+    def _open(self, name: str) -> int:
+        found = os.open(name, _NAME, dir_fd=self._held[-1])
+        self.callback(os.close, found)
+        return found
+
+    def _enter(self, directory: int) -> None:
+        if len(self._held) >= DEPTH_MAX:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        self._held.append(directory)
+
+    def _follow(self, link: int) -> list[str]:
+        """The names of its target, the first one last."""
+        self._links += 1
+        if self._links > LINKS_MAX:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = os.readlink("", dir_fd=link)
+        if target.startswith("/"):
+            del self._held[1:]
+        return _names(target)
+
+
+def _names(path: str) -> list[str]:
+    """In the order in which `pop` is to give them; a slash at the end demands a directory, as a dot does."""
+    parts = (f"{path}." if path.endswith("/") else path).split("/")
+    return [name for name in reversed(parts) if name]
