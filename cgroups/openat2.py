@@ -26,3 +26,11 @@ def open_directory(path: str) -> int | None:
     """A descriptor of the directory `path`, absolute. None: this kernel (before 5.6) or path does not allow it."""
     fd: int = _syscall(_NUMBER, _AT_FDCWD, os.fsencode(path), ctypes.byref(_DIRECTORY), _SIZE)
     return fd if fd >= 0 else None
+
+
+def works() -> bool:
+    """Linux 5.6 and later, unless a seccomp filter forbids it."""
+    fd = open_directory("/")
+    if fd is not None:
+        os.close(fd)
+    return fd is not None

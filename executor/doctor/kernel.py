@@ -1,12 +1,14 @@
 """Kernel features that do not depend on a cgroup, and this process's privileges.
 
-Source: capabilities(7), pidfd_open(2), Documentation/accounting/psi.rst, overlayfs in /proc/filesystems.
+Source: capabilities(7), pidfd_open(2), openat2(2), Documentation/accounting/psi.rst, overlayfs in /proc/filesystems.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from cgroups import openat2
+from cgroups.held import POLL_S
 from cgroups.processes import pidfds_work
 from executor.doctor.finding import Finding, failed, passed, warned
 
@@ -16,7 +18,12 @@ _PROC = Path("/proc")
 
 
 def check() -> list[Finding]:
-    return [_pressure(_PROC / "pressure"), _overlay((_PROC / "filesystems").read_text()), _pidfd(), *privileges()]
+    return [
+        _pressure(_PROC / "pressure"),
+        _overlay((_PROC / "filesystems").read_text()),
+        *_system_calls(),
+        *privileges(),
+    ]
 
 
 def _pressure(directory: Path) -> Finding:
@@ -37,13 +44,31 @@ def _overlay(filesystems: str) -> Finding:
     return failed("kernel.overlayfs", "overlayfs is not registered: no snapshot can be mounted", "modprobe overlay")
 
 
-def _pidfd() -> Finding:
-    if pidfds_work():
+def _system_calls() -> list[Finding]:
+    return [judge_pidfd(works=pidfds_work()), judge_openat2(works=openat2.works())]
+
+
+def judge_pidfd(*, works: bool) -> Finding:
+    """Pure."""
+    if works:
         return passed("kernel.pidfd", "pidfd_open works")
     return warned(
         "kernel.pidfd",
-        "no pidfds: the death of another executor is noticed by the next one or by gc only",
+        "no pidfd_open: processes are held by their directories in /proc, and looked at every "
+        f"{POLL_S * 1e3:.0f} ms; each run of a CNI plugin takes a thread; the death of another executor may be noticed "
+        "by the next one or by gc only",
         "Linux 5.3 or later, and no seccomp filter that forbids pidfd_open",
+    )
+
+
+def judge_openat2(*, works: bool) -> Finding:
+    """Pure."""
+    if works:
+        return passed("kernel.openat2", "openat2 works")
+    return warned(
+        "kernel.openat2",
+        "no openat2: paths of cgroups and of images are opened name by name, which is slower",
+        "Linux 5.6 or later, and no seccomp filter that forbids openat2",
     )
 
 

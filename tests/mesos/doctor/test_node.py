@@ -79,6 +79,9 @@ BROKEN = {
     "read-only-cgroups": Broken(
         "cgroups.delegation", "fail", "mount -o remount,bind,ro $(findmnt -no TARGET -t cgroup | head -1)"
     ),
+    "no-openat2": Broken(
+        "kernel.openat2", "warn", 'set -- strace -f -qq -o /dev/null -e inject=openat2:error=ENOSYS "$@"'
+    ),
     "no-psi": Broken("kernel.psi", "warn", "mount -t tmpfs none /proc/pressure"),
     "no-overlayfs": Broken(
         "kernel.overlayfs", "fail", "echo nodev proc > /tmp/fs; mount --bind /tmp/fs /proc/filesystems"
