@@ -39,7 +39,7 @@ class Hierarchies:
     @classmethod
     def discover(cls) -> Hierarchies:
         """What is mounted in this process's mount namespace. Raises CgroupError if there is nothing to work with."""
-        return parse_mountinfo(_MOUNTINFO.read_text())
+        return parse_mountinfo(os.fsdecode(_MOUNTINFO.read_bytes()))
 
     @property
     def mode(self) -> Mode:
@@ -98,8 +98,11 @@ class _Mount:
 
 
 def parse_mountinfo(text: str) -> Hierarchies:
-    """The hierarchies in the text of /proc/<pid>/mountinfo (proc(5)). Raises CgroupError (ENODEV) if none is usable."""
-    mounts = [_parse_line(line) for line in text.splitlines() if line.strip()]
+    """The hierarchies in the text of /proc/<pid>/mountinfo (proc(5)). Raises CgroupError (ENODEV) if none is usable.
+
+    A mount's name may have any character; the kernel writes those that end a field or a line as \\ooo.
+    """
+    mounts = [_parse_line(line) for line in text.split("\n") if line]
     v1: dict[str, Path] = {}
     unified: Path | None = None
     for mount in _visible(mounts):
@@ -134,7 +137,7 @@ def parse_membership(content: bytes) -> dict[str, str]:
 
 def _parse_line(line: str) -> _Mount:
     left, _, right = line.partition(" - ")
-    number, parent, _, root, point, *_ = left.split()
+    number, parent, _, root, point, *_ = left.split(" ")
     kind, _, options = right.split(" ", 2)
     names = tuple(o for o in options.split(",") if o not in _NOT_CONTROLLERS and not o.startswith("release_agent="))
     return _Mount(int(number), int(parent), _unquoted(root), _unquoted(point), kind, names)

@@ -99,6 +99,10 @@ CODES: Final = MappingProxyType(
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
         "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
+        "node.file_unreadable": _warning(
+            "A file of the node from which pods get their names cannot be read: they start without it.",
+            "See `error` and `path`.",
+        ),
         "pod.users_unknown": _warning(
             "An image's /etc/passwd or /etc/group cannot be used: its container runs as the given numbers, with "
             "group 0 where none is, and without additional groups.",

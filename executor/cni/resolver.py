@@ -100,7 +100,7 @@ def parse_resolv_conf(text: str) -> Dns:
     nameservers: list[str] = []
     search: tuple[str, ...] = ()
     options: list[str] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # no other character ends a line for glibc
         keyword, *values = line.split() or [""]
         if keyword == "nameserver" and values:
             nameservers.append(values[0])
@@ -109,6 +109,12 @@ def parse_resolv_conf(text: str) -> Dns:
         elif keyword == "options":
             options += values
     return Dns(tuple(nameservers), "", search, tuple(options))
+
+
+def has_loopback_only(text: str) -> bool:
+    """Whether a resolv.conf names nothing but servers on the loopback, such as the stub of systemd-resolved."""
+    servers = parse_resolv_conf(text).nameservers
+    return bool(servers) and all(map(_is_loopback, servers))
 
 
 def hosts_file(

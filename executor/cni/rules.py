@@ -39,7 +39,7 @@ def removal(saved: str, network: str, container_id: str) -> str:
     """What to feed to iptables-restore --noflush, given what iptables-save printed of the nat table; "" for nothing.
     Pure.
     """
-    lines = saved.splitlines()
+    lines = saved.split("\n")  # a comment of somebody's rule may have anything else
     doomed = set(chain_names(network, container_id)) & {line[1:].split()[0] for line in lines if line.startswith(":")}
     mark = f'name: \\"{network}\\" id: \\"{container_id}\\"'
     rules = [line for line in lines if line.startswith("-A ") and line.split()[1] not in doomed]

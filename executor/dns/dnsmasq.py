@@ -96,7 +96,9 @@ def find() -> str:
     if program is None:
         raise Failure("is not installed", subject=PROGRAM, mend="install the package dnsmasq-base (or dnsmasq)")
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failure(f"cannot be run: {error}", subject=program) from error
     check_version(done.stdout)

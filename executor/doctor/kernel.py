@@ -74,7 +74,7 @@ def judge_openat2(*, works: bool) -> Finding:
 
 def privileges() -> list[Finding]:
     """From the effective capabilities of this process; the executor's are the agent's."""
-    return judge_capabilities(_effective((_PROC / "self/status").read_text()))
+    return judge_capabilities(_effective((_PROC / "self/status").read_text(errors="replace")))
 
 
 def judge_capabilities(effective: int) -> list[Finding]:

@@ -177,6 +177,6 @@ def _release(entry: Entry) -> str:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text()
+        return file.read_text(errors="replace")
     except OSError:
         return ""

@@ -95,13 +95,15 @@ def _rules() -> str:
     program = shutil.which("iptables-save", path=_PATH)
     if program is None:
         return ""
-    done = subprocess.run([program, "-t", "nat"], capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(
+        [program, "-t", "nat"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+    )
     return done.stdout
 
 
 def _is_of_mesos(pid: int, roots: Collection[str]) -> bool:
     try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/cgroup").read_text(errors="surrogateescape").split("\n")
     except OSError:
         return True  # it has ended
     paths = [f"{line.split(':', 2)[-1]}/" for line in lines]

@@ -49,7 +49,7 @@ def program(name: str, path: str) -> Finding:
     if found is None:
         return failed(check, f"{name} is not on {path}", f"install {name}")
     try:
-        done = subprocess.run([found, "-v"], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([found, "-v"], capture_output=True, text=True, errors="replace", timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return failed(check, f"{found} does not run: {error}", f"install {name} again")
     if done.returncode:

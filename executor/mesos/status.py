@@ -95,7 +95,7 @@ def status(  # noqa: PLR0913 one keyword for each field of TaskStatus
         "task_id": {"value": task_id},
         "state": state.value,
         "reason": reason,
-        "message": message or None,
+        "message": _utf8(message) or None,
         "labels": {"labels": [{"key": key, "value": value} for key, value in labels.items()]} if labels else None,
         "healthy": healthy,
         "container_status": {"network_infos": [dict(info) for info in network_infos]} if network_infos else None,
@@ -104,6 +104,11 @@ def status(  # noqa: PLR0913 one keyword for each field of TaskStatus
         "data": base64.b64encode(data).decode() if data else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _utf8(text: str) -> str:
+    """Without what stands for bytes of a path that are no text: the agent would refuse the update for ever."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def is_terminal(state: str) -> bool:

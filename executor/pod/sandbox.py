@@ -19,7 +19,7 @@ from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.log import get_logger
 from executor.names import PodId
-from executor.pod import hostpaths
+from executor.pod import hostfiles, hostpaths
 from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import network_infos, requests
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from executor.pod.spec import PodSpec
 
 log = get_logger(__name__)
-
-HOST_RESOLV_CONF = Path("/etc/resolv.conf")
-HOST_HOSTS = Path("/etc/hosts")
 
 
 class Sandbox:
@@ -115,17 +112,17 @@ class Sandbox:
         spec, on_host = self._spec, self.netns is None
         dns = next((self._searching(made.dns) for made in attachments if made.dns.nameservers), None)
         names = resolver.resolv_conf(
-            spec.dns_policy, spec.dns_config, dns, _text(HOST_RESOLV_CONF), host_network=on_host
+            spec.dns_policy, spec.dns_config, dns, hostfiles.resolv_conf(on_host=on_host), host_network=on_host
         )
         hosts = resolver.hosts_file(
             spec.hostname,
             self.ips,
             spec.host_aliases,
             domain=self._domain(),
-            host_text=_text(HOST_HOSTS) if on_host else None,
+            host_text=hostfiles.hosts() if on_host else None,
         )
-        (self.directory / "resolv.conf").write_text(names)
-        (self.directory / "hosts").write_text(hosts)
+        hostfiles.write(self.directory / "resolv.conf", names)
+        hostfiles.write(self.directory / "hosts", hosts)
 
     def _searching(self, dns: Dns) -> Dns:
         """A plain name is looked for in the pod's namespace first, then where the network says."""
@@ -192,10 +189,3 @@ class Sandbox:
         await asyncio.to_thread(shutil.rmtree, self.directory / VOLUMES, ignore_errors=True)
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""

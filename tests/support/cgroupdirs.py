@@ -27,7 +27,7 @@ def roots(name: str) -> list[Path]:
     """The directory called `name` in each hierarchy that has one. `name` is like `/mpe-1-ab` or `/mpe-1-ab/mesos`."""
     if not name.strip("/") or ".." in name.split("/"):
         raise ValueError(f"refusing to touch the cgroup {name!r}")
-    mounts = mount_points(Path("/proc/self/mountinfo").read_text())
+    mounts = mount_points(Path("/proc/self/mountinfo").read_text(errors="surrogateescape"))
     return [path for mount in mounts if (path := mount / name.strip("/")).is_dir()]
 
 
@@ -72,6 +72,6 @@ def thaw(directories: list[Path]) -> None:
 def names(prefix: str) -> Iterator[str]:
     """Top-level cgroups of any hierarchy whose name starts with `prefix`."""
     seen: set[str] = set()
-    for mount in mount_points(Path("/proc/self/mountinfo").read_text()):
+    for mount in mount_points(Path("/proc/self/mountinfo").read_text(errors="surrogateescape")):
         seen |= {f"/{path.name}" for path in mount.glob(f"{prefix}*") if path.is_dir()}
     return iter(sorted(seen))

@@ -110,3 +110,12 @@ def test_membership() -> None:
 def test_membership_in_a_group_with_any_name_that_a_file_may_have() -> None:
     """Whoever may make groups chooses the name."""
     assert parse_membership(b"1:cpu:/a\rb\x85c\n0::/\xff\n") == {"cpu": "/a\rb\udc85c", "": "/\udcff"}
+
+
+def test_names_of_other_mounts_are_bytes() -> None:
+    odd = [f"{50 + n} 23 0:99 / /mnt/{name} rw - tmpfs none rw\n" for n, name in enumerate(ODD)]
+    found = parse_mountinfo(SYS + "".join(odd) + HYBRID)
+    assert found == parse_mountinfo(SYS + HYBRID)
+
+
+ODD = ("caf\udce9", "a\u2028b", "a\x0bb", "a\xa0b", "a\x85b", "a\\040b")

@@ -83,3 +83,8 @@ def test_terminal_states_are_those_of_mesos() -> None:
     }
     assert is_terminal("TASK_GONE")
     assert not is_terminal("TASK_KILLING")
+
+
+def test_a_message_is_text_whatever_a_path_is() -> None:
+    told = status(TaskId("t"), TaskState.FAILED, message="/mnt/caf\udce9: no such file")
+    assert told["message"] == "/mnt/caf?: no such file"

@@ -1,0 +1,56 @@
+"""The node's own files of names, from which a pod's resolv.conf and hosts are made.
+
+They are text of any encoding: a byte that is no UTF-8 passes through as it is, from `read` to `write`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from executor.cni import resolver
+from executor.log import get_logger
+
+log = get_logger(__name__)
+
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
+BEHIND_STUB: Final = Path("/run/systemd/resolve/resolv.conf")
+"""The servers that systemd-resolved asks (systemd-resolved.service(8), "/etc/resolv.conf")."""
+HOSTS: Final = Path("/etc/hosts")
+MOST_BYTES: Final = 4 << 20
+"""Of one file; the lines beyond are left out."""
+
+
+def resolv_conf(*, on_host: bool, path: Path = RESOLV_CONF, behind: Path = BEHIND_STUB) -> str:
+    """The node's resolv.conf. A pod with a network of its own (not `on_host`) cannot reach a stub on the node's
+    loopback: for it these are the servers behind the stub, where systemd-resolved tells them.
+    """
+    text = read(path)
+    if on_host or not resolver.has_loopback_only(text):
+        return text
+    known = read(behind)
+    return known if resolver.parse_resolv_conf(known).nameservers else text
+
+
+def hosts() -> str:
+    return read(HOSTS)
+
+
+def read(path: Path) -> str:
+    """Empty for a file that is not there, or cannot be read, which is told: no pod waits for it."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        log.warning("a file of the node cannot be read", code="node.file_unreadable", path=str(path), error=error)
+        return ""
+    if len(data) > MOST_BYTES:
+        data = data[: data.rfind(b"\n", 0, MOST_BYTES) + 1]
+    return data.decode("utf-8", "surrogateescape")
+
+
+def write(path: Path, text: str) -> None:
+    """In place. Raises OSError."""
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
