@@ -70,7 +70,7 @@ def test_pods_start_and_have_the_servers_that_they_can_reach(rig: Rig, scheduler
 def logged(rig: Rig, scheduler: Scheduler, name: str) -> bytes:
     sandbox = Path(rig.agent.sandbox(scheduler.framework_id, "mixed"))
     (pod,) = {event["pod"] for event in rig.journal("mixed", scheduler) if event.get("tasks") == [name]}
-    return (sandbox / "pods" / pod / "app.stdout").read_bytes()
+    return Path(sandbox, "pods", str(pod), "app.stdout").read_bytes()
 
 
 @pytest.mark.usefixtures("node")
