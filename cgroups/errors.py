@@ -19,6 +19,8 @@ _MENDS = {
     errno.EACCES: "run as root, or delegate the subtree to this user",
     errno.EPERM: "run as root, or delegate the subtree to this user",
     errno.ESRCH: "the process is gone",
+    errno.EMFILE: "this process has no file descriptor left: raise ulimit -n",
+    errno.ENFILE: "the system has no file descriptor left: see fs.file-max",
     errno.ENOSPC: "a limit of the parent is exhausted (cgroup.max.descendants), or cpuset.cpus/mems is empty",
 }
 

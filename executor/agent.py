@@ -55,9 +55,21 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
     except BaseExceptionGroup as failures:
         from executor.pod.tasks import first_of
 
-        log.error("the executor cannot go on", code="executor.failed", error=str(first_of(failures)))
-        raise
+        return _failed(first_of(failures), failures)
+    except Exception as error:  # noqa: BLE001 # raised again, unless it can be explained
+        return _failed(error, error)
     return 0
+
+
+def _failed(error: BaseException, whole: BaseException) -> int:
+    """What the node has nothing left of is no defect: one clear line without a traceback."""
+    from executor import exhausted
+
+    known = exhausted.translated(error)
+    log.error("the executor cannot go on", code="executor.failed", error=known or f"{type(error).__name__}: {error}")
+    if known is None:
+        raise whole
+    return 1
 
 
 def _watch_children_by_pidfd() -> None:

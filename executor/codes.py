@@ -99,6 +99,10 @@ CODES: Final = MappingProxyType(
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),
         "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
+        "node.exhausted": _warning(
+            "Threads, memory, descriptors or space on a disk are used up; what needed them failed, and nothing else.",
+            "See `mend`.",
+        ),
         "node.file_unreadable": _warning(
             "A file of the node from which pods get their names cannot be read: they start without it.",
             "See `error` and `path`.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from executor.config_values import PATH_VARIABLE
-from executor.errors import InvalidConfig
+from executor.errors import InvalidConfig, reason
 
 
 def read_text(path: Path, *, required: bool) -> str | None:
@@ -18,7 +18,7 @@ def read_text(path: Path, *, required: bool) -> str | None:
             raise InvalidConfig("no such file", subject=str(path), mend=mend) from error
         return None
     except (OSError, UnicodeDecodeError) as error:
-        told = getattr(error, "strerror", None) or error
+        told = reason(error)
         raise InvalidConfig(
             f"cannot be read: {told}", subject=str(path), mend="make it a readable UTF-8 file"
         ) from error

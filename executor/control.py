@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote
 
-from executor import control_socket
+from executor import control_socket, exhausted
 from executor.control_http import Connection, Limits, Request, Response, Stream, failure
 from executor.errors import ExecutorError, Failure, InvalidInput, NotFound, Refused
 from executor.log import get_logger
@@ -126,6 +126,8 @@ class Server:
             status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
             return failure(status, error.message, subject=error.subject, mend=error.mend)
         except Exception as error:  # noqa: BLE001 - the boundary of a handler: a defect in one harms no other
+            if (found := exhausted.tell(_log, error)) is not None:
+                return failure(503, found.message, subject=found.subject, mend=found.mend)
             _log.exception(
                 "a handler failed", code="control.bug", method=request.method, path=request.path, error=error
             )

@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from executor import statuses, usage, views
+from executor import exhausted, statuses, usage, views
 from executor.errors import ExecutorError, InvalidTask
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
@@ -97,8 +97,9 @@ class Dispatcher:
             await self._reaper()
         except ExecutorError as error:
             log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
-        except Exception:  # what is left of others must not end this executor's pods
-            log.exception("defect while reaping", code="executor.defect")
+        except Exception as error:  # what is left of others must not end this executor's pods
+            if exhausted.tell(log, error) is None:
+                log.exception("defect while reaping", code="executor.defect")
 
     def stop(self, why: str) -> None:
         """End the executor as on SHUTDOWN."""

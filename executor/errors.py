@@ -23,6 +23,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def reason(error: BaseException) -> str:
+    """What the system says of a failure, in words; never empty, never None. Its file is for the caller to name."""
+    return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
 class ExecutorError(Exception):
     """`message` says what went wrong; `subject` names the object or field; `mend` what a person can do about it."""
 

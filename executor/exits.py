@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from executor import exhausted
 from executor.errors import ExecutorError, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId
@@ -37,8 +38,9 @@ class ExitRouter:
                     await self._follow()
                 except ExecutorError as error:
                     log.warning("containerd's events cannot be had", code="containerd.no_events", error=error)
-                except Exception:
-                    log.exception("defect while following containerd's events", code="executor.defect")
+                except Exception as error:
+                    if exhausted.tell(log, error) is None:
+                        log.exception("defect while following containerd's events", code="executor.defect")
                 await asyncio.sleep(LOOK_AGAIN_S)
                 self._look_up_all()
         finally:

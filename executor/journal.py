@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from executor.errors import reason
 from executor.log import get_logger, timestamp
 
 Event = Mapping[str, Any]
@@ -126,7 +127,7 @@ class Journal:
                 return "no space left"
             self._size_bytes += written
         except OSError as error:
-            return error.strerror or str(error)
+            return reason(error)
         return ""
 
     def _open(self, path: Path) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executor.control_socket import SUFFIX as SOCKET_SUFFIX
-from executor.errors import Failure
+from executor.errors import Failure, reason
 from executor.names import MesosContainerId
 
 SUFFIX = ".owner"
@@ -85,7 +85,7 @@ def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Itera
         run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
         descriptor = _open_locked(path)
     except OSError as error:
-        raise Failure(str(error.strerror), subject=str(path), mend=mend) from error
+        raise Failure(reason(error), subject=str(path), mend=mend) from error
     if descriptor is None:
         raise Failure("is held by a living process", subject=str(path), mend=mend)
     try:

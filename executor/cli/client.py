@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from executor.cli.exits import Unreachable
 from executor.control_socket import SUFFIX
-from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused
+from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
 
 TIMEOUT_S: Final = 10.0
 _ERRORS: Final[Mapping[int, type[ExecutorError]]] = {400: InvalidRequest, 404: NotFound, 409: Refused}
@@ -104,7 +104,7 @@ class Client:
         mend = (
             "run as root" if isinstance(error, PermissionError) else "is it alive? see its stderr in the Mesos sandbox"
         )
-        text = f"{message}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
+        text = f"{message}: {reason(error)}"
         return Unreachable(text, subject=f"executor {self.id}", mend=mend)
 
 
@@ -118,7 +118,7 @@ def executors(run_dir: Path, prefix: str = "") -> list[Client]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Failure(f"cannot be read: {error.strerror}", subject=str(run_dir), mend="run as root") from error
+        raise Failure(f"cannot be read: {reason(error)}", subject=str(run_dir), mend="run as root") from error
     return [
         Client(run_dir / name) for name in names if name.endswith(SUFFIX) and name.startswith(prefix) and name[0] != "."
     ]

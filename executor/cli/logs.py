@@ -21,7 +21,7 @@ import click
 from executor.cli import complete, output, pods
 from executor.cli.client import Client, segment
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import NotFound
+from executor.errors import NotFound, reason
 from executor.pod.logfiles import moved_bytes, older
 
 _POLL_S: Final = 0.2
@@ -104,7 +104,7 @@ class LogFile:
         except FileNotFoundError:
             return iter(())
         except OSError as error:
-            raise NotFound(f"cannot be read: {error.strerror}", subject=str(self._path), mend="run as root") from error
+            raise NotFound(f"cannot be read: {reason(error)}", subject=str(self._path), mend="run as root") from error
         with _shared(self._file):
             self._at = moved_bytes(self._path)
             if tail is not None:

@@ -20,7 +20,7 @@ from executor.cli.exits import MEANINGS, Exit, of
 from executor.cli.output import json_line, note
 from executor.cli.session import Session, as_json
 from executor.config import DEFAULT_PATH
-from executor.errors import ExecutorError, Failure
+from executor.errors import ExecutorError, Failure, reason
 
 PROGRAM: Final = "mesos-pod-executor"
 COMMANDS: Final = MappingProxyType(
@@ -79,7 +79,7 @@ class _Commands(click.Group):
                 raise
             _discard_output()
             mend = "make room, or write somewhere else"
-            raise Failure(f"cannot be written: {error.strerror}", subject="standard output", mend=mend) from error
+            raise Failure(f"cannot be written: {reason(error)}", subject="standard output", mend=mend) from error
         except ExecutorError as error:
             if as_json(context):
                 json_line({"error": {"message": error.message, "subject": error.subject, "mend": error.mend}})

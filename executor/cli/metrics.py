@@ -15,7 +15,7 @@ import click
 from executor.cli import output
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import Failure
+from executor.errors import Failure, reason
 from executor.metrics import catalog
 
 
@@ -86,4 +86,4 @@ def _write(path: Path, text: str) -> None:
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise Failure(f"cannot be written: {error.strerror}", subject=str(path)) from error
+        raise Failure(f"cannot be written: {reason(error)}", subject=str(path)) from error

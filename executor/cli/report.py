@@ -11,7 +11,7 @@ from executor.cli import output
 from executor.cli.page import collect
 from executor.cli.page.revocation import report
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import Failure
+from executor.errors import Failure, reason
 
 
 @click.command("report")
@@ -35,4 +35,4 @@ def command(session: Session, revocation: str, file: Path | None, *, as_json: bo
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Failure(f"cannot be written: {error.strerror}", subject=str(file)) from error
+        raise Failure(f"cannot be written: {reason(error)}", subject=str(file)) from error

@@ -25,7 +25,7 @@ from executor.cli.page.node import node
 from executor.cli.page.revocation import report
 from executor.cli.page.style import POLICY
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import ExecutorError, Failure, NotFound
+from executor.errors import ExecutorError, Failure, NotFound, reason
 from executor.log import timestamp
 
 _HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
@@ -46,7 +46,7 @@ def command(session: Session, port: int, *, as_json: bool) -> None:
         server = _Server(session, port)
     except OSError as error:
         raise Failure(
-            f"cannot listen: {error.strerror}", subject=f"port {port}", mend="choose another --port"
+            f"cannot listen: {reason(error)}", subject=f"port {port}", mend="choose another --port"
         ) from error
     url = f"http://127.0.0.1:{server.server_port}/"
     with server, contextlib.suppress(KeyboardInterrupt):

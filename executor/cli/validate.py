@@ -13,7 +13,7 @@ import click
 
 from executor.cli import output
 from executor.cli.session import json_option
-from executor.errors import InvalidTask, NotFound
+from executor.errors import InvalidTask, NotFound, reason
 from executor.mesos import master_rules
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _read(file: Path) -> Any:
     except FileNotFoundError as error:
         raise NotFound("no such file", subject=str(file), mend="name a file, or - for standard input") from error
     except (OSError, UnicodeDecodeError) as error:
-        told = getattr(error, "strerror", None) or error
+        told = reason(error)
         raise InvalidTask(f"cannot be read: {told}", subject=str(file), mend="name a file of text") from error
     try:
         return json.loads(text)

@@ -11,7 +11,7 @@ from executor.cli import complete, output
 from executor.cli.client import segment
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import Failure, NotFound
+from executor.errors import Failure, NotFound, reason
 
 _HEAD = (
     "seq", "time", "level", "code", "message", "exception", "since_ms", "since_launch_ms", "pod", "task", "class",
@@ -65,7 +65,7 @@ def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
     except FileNotFoundError as error:
         raise NotFound("no such file", subject=str(path), mend="name a journal.jsonl or a Mesos sandbox") from error
     except OSError as error:
-        raise Failure(f"cannot be read: {error.strerror}", subject=str(path)) from error
+        raise Failure(f"cannot be read: {reason(error)}", subject=str(path)) from error
     if not events:
         raise NotFound("this journal knows no such task", subject=f"task {task}", mend=f"see {directory / FILE}")
     return events

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from executor.cni.attachment import Json
-from executor.errors import NetworkFailure
+from executor.errors import NetworkFailure, reason
 
 _FORMAT = 1
 _SUFFIX = ".json"
@@ -146,5 +146,5 @@ def _translated(path: Path) -> Iterator[None]:
     except OSError as error:
         mend = "look at the disk and the rights of the executor's state directory"
         raise NetworkFailure(
-            f"cannot keep the record of an attachment: {error.strerror}", subject=str(path), mend=mend
+            f"cannot keep the record of an attachment: {reason(error)}", subject=str(path), mend=mend
         ) from error

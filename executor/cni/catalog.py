@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executor.cni.conflist import Network, network_name, parse
-from executor.errors import InvalidConfig, NotFound
+from executor.errors import InvalidConfig, NotFound, reason
 
 _SUFFIXES = (".conf", ".conflist", ".json")
 
@@ -72,7 +72,7 @@ class Catalog:
             return []
         except OSError as error:
             raise InvalidConfig(
-                f"cannot be read: {error.strerror}", subject=str(self._directory), mend="[cni] config_dir"
+                f"cannot be read: {reason(error)}", subject=str(self._directory), mend="[cni] config_dir"
             ) from error
         return [_load(path) for path in paths]
 

@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 
 from executor.cni.shielded import shielded
-from executor.errors import NetworkFailure
+from executor.errors import NetworkFailure, reason
 
 _CLONE_FS = 0x00000200
 _CLONE_NEWNS = 0x00020000
@@ -147,4 +147,4 @@ def _translated(what: str, path: Path, error: OSError) -> NetworkFailure:
         if error.errno in (errno.EPERM, errno.EACCES, errno.EROFS)
         else ""
     )
-    return NetworkFailure(f"{what}: {error.strerror}", subject=str(path), mend=mend)
+    return NetworkFailure(f"{what}: {reason(error)}", subject=str(path), mend=mend)

@@ -16,6 +16,7 @@ from pathlib import Path
 from executor.cni.attachment import Json
 from executor.cni.failure import PluginError
 from executor.cni.process import STDOUT_MAX_BYTES, execute
+from executor.errors import reason
 from executor.log import get_logger
 
 log = get_logger(__name__)
@@ -98,7 +99,7 @@ class Plugins:
         try:
             finished = await execute([path], call.environment(self._path), stdin, self._timeout_s)
         except OSError as error:
-            return Outcome(error=PluginError(f"cannot be executed: {error.strerror}", details=str(path)))
+            return Outcome(error=PluginError(f"cannot be executed: {reason(error)}", details=str(path)))
         if finished.returncode is None:
             return Outcome(error=PluginError(f"did not end within {self._timeout_s:g} s and was killed"))
         if len(finished.stdout) > STDOUT_MAX_BYTES:

@@ -16,6 +16,7 @@ import shutil
 from executor.cni.attachment import Json
 from executor.cni.failure import Fault, PluginError
 from executor.cni.process import Finished, execute
+from executor.errors import reason
 
 _FAMILIES = ("iptables", "ip6tables")
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -88,4 +89,7 @@ async def _run(name: str, arguments: list[str], stdin: str, timeout_s: float) ->
     if path is None:
         return Finished(1, stderr=f"{name} is not installed".encode())
     command = [path, *arguments]
-    return await execute(command, {"PATH": _PATH}, stdin.encode(), timeout_s, stdout_max_bytes=_SAVED_MAX_BYTES)
+    try:
+        return await execute(command, {"PATH": _PATH}, stdin.encode(), timeout_s, stdout_max_bytes=_SAVED_MAX_BYTES)
+    except OSError as error:
+        return Finished(1, stderr=f"cannot be executed: {reason(error)}".encode())

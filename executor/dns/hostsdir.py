@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.errors import Failure, NotFound
+from executor.errors import Failure, NotFound, reason
 
 SYNCHRONISER = "mesos"
 """Owner of what the synchroniser writes; other owners are executors, by their Mesos container id."""
@@ -114,4 +114,4 @@ def _listed(directory: Path) -> list[str]:
 
 
 def _failure(error: OSError, path: Path) -> Failure:
-    return Failure(error.strerror or str(error), subject=str(path), mend=_MEND)
+    return Failure(reason(error), subject=str(path), mend=_MEND)

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from executor.errors import Failure, TimedOut
+from executor.errors import Failure, TimedOut, reason
 
 NOERROR: Final = 0
 NXDOMAIN: Final = 3
@@ -50,7 +50,7 @@ def ask(server: str, name: str, kind: str = "A", *, port: int = 53, timeout_s: f
         except TimeoutError as error:
             raise TimedOut(f"no answer in {timeout_s} s", subject=subject) from error
         except OSError as error:
-            raise Failure(f"no answer: {error.strerror}", subject=subject) from error
+            raise Failure(f"no answer: {reason(error)}", subject=subject) from error
         except (struct.error, IndexError, ValueError) as error:
             raise Failure("the answer is no DNS message", subject=subject) from error
 

@@ -21,7 +21,7 @@ from executor.dns.messages import Event, State
 from executor.dns.names import hosts_text, parse_hosts
 from executor.dns.source import Source
 from executor.dns.tasks import Entry, Key, Tasks, note, parse_note
-from executor.errors import ExecutorError, Failure, Refused
+from executor.errors import ExecutorError, Failure, Refused, reason
 from executor.log import get_logger
 
 log = get_logger(__name__)
@@ -160,7 +160,7 @@ def alone(hosts: HostsDir) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise Failure(str(error.strerror), subject=str(path), mend="see [dns] hosts_dir") from error
+        raise Failure(reason(error), subject=str(path), mend="see [dns] hosts_dir") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
-from executor.errors import MesosFailure
+from executor.errors import MesosFailure, reason
 
 _TIMEOUT_S = 3.0
 _SKEW_S = 5.0
@@ -41,7 +41,7 @@ def ask(endpoint: str, authorization: str = "") -> Answer:
         skew_s = None if date is None else date.timestamp() - time.time()
         return Answer({key: str(value) for key, value in json.loads(text)["flags"].items()}, skew_s)
     except (OSError, http.client.HTTPException, ValueError, KeyError, AttributeError) as error:
-        told = getattr(error, "strerror", None) or error
+        told = reason(error)
         raise MesosFailure(f"cannot be asked: {told}", subject=f"{endpoint}/flags") from error
     finally:
         connection.close()

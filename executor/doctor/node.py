@@ -13,6 +13,7 @@ from pathlib import Path
 from executor.config import Config
 from executor.control_socket import SUFFIX
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
+from executor.errors import reason
 from executor.survey import Survey
 
 FREE_FAIL_BYTES, FREE_WARN_BYTES = 64 << 20, 1 << 30
@@ -78,7 +79,7 @@ def _writable(name: str, directory: Path) -> Finding:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        return failed(f"node.{name}", f"{place} cannot be written: {error.strerror}", f"mend it, or [node] {name}")
+        return failed(f"node.{name}", f"{place} cannot be written: {reason(error)}", f"mend it, or [node] {name}")
     return passed(f"node.{name}", f"{directory} can be written")
 
 
@@ -87,7 +88,7 @@ def _space(name: str, directory: Path) -> Finding:
     try:
         about = os.statvfs(place)
     except OSError as error:
-        return failed(f"node.{name}_space", f"{place}: {error.strerror}", "look at the disk")
+        return failed(f"node.{name}_space", f"{place}: {reason(error)}", "look at the disk")
     return judge_space(name, str(place), about.f_bavail * about.f_frsize, about.f_blocks * about.f_frsize)
 
 

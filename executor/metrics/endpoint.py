@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from executor import exhausted
 from executor.control_http import Connection, Limits, Request, Response, failure
 from executor.control_socket import Peer
 from executor.log import get_logger
@@ -98,6 +99,8 @@ class _Port:
         try:
             answer = await self._answer(request)
         except Exception as error:
+            if (found := exhausted.tell(log, error)) is not None:
+                return failure(503, found.message, mend=found.mend)
             log.exception("a scrape failed", code="control.bug", error=error)
             return failure(500, "a defect; see the executor's log")
         return answer if isinstance(answer, Response) else failure(500, "no document")

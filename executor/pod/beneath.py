@@ -12,6 +12,8 @@ import stat
 from contextlib import ExitStack
 from typing import Final
 
+from executor.errors import reason
+
 LINKS_MAX: Final = 40
 """As the kernel (MAXSYMLINKS, include/linux/namei.h)."""
 DEPTH_MAX: Final = 256
@@ -27,7 +29,7 @@ def open_path(root: int, path: str) -> int:
         with _Walk(root) as walk:
             return walk.to(path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
+        raise OSError(error.errno, reason(error), path) from error
 
 
 class _Walk(ExitStack):

@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cgroups.held import HeldProcess
 from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
 from executor.log import get_logger
@@ -26,7 +27,6 @@ from executor.pod.tasks import patiently, to_the_end
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from cgroups.held import HeldProcess
     from executor.containerd.types import Image, Mount
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
@@ -105,7 +105,7 @@ class Containers:
         for path in (out, err):
             path.touch(mode=0o644)
         pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
-        self._made[name] = Made(identity, snapshot, image, pid, leaders.hold(pid), spec["process"])
+        self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
         wanted = users.wanted(self._spec[name].security, image.config.user)

@@ -71,7 +71,7 @@ async def _strike(cgroup: Cgroup, *, everywhere: bool, log: Logger) -> bool:
         else:
             cgroup.kill()
         return await cgroup.wait_unpopulated(AGAIN_S)
-    except OSError as error:  # a CgroupError is one; so is a table of descriptors that is full
+    except (OSError, RuntimeError) as error:  # a CgroupError is one; so are descriptors, or threads, that are used up
         log.warning("could not kill the pod's cgroup", code="pod.kill_failed", error=str(error))
         await asyncio.sleep(AGAIN_S)
         return False

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.errors import ContainerdUnavailable, ExecutorError, Failure, InvalidRequest, NotFound, Refused
+from executor.errors import ContainerdUnavailable, ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
 from executor.log import get_logger
 from executor.pod.model import Phase
 from executor.pod.tasks import to_the_end
@@ -227,7 +227,7 @@ def _make_streams(session: _Session) -> None:
             if name != "stdin":
                 session.held.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError as error:
-        raise Failure(f"cannot be made: {error.strerror}", subject=str(session.directory)) from error
+        raise Failure(f"cannot be made: {reason(error)}", subject=str(session.directory)) from error
 
 
 def _drain(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from executor.cni import resolver
+from executor.errors import reason
 from executor.log import get_logger
 
 log = get_logger(__name__)
@@ -52,5 +53,8 @@ def read(path: Path) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """In place. Raises OSError."""
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    """In place. Raises OSError with the path."""
+    try:
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    except OSError as error:  # write(2) names no file
+        raise OSError(error.errno, reason(error), str(path)) from error

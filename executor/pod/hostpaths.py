@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from executor.errors import Failure
+from executor.errors import Failure, reason
 from executor.pod.spec import HostPath
 
 DIRECTORY_MODE = 0o755
@@ -40,7 +40,7 @@ def ensure(volume: HostPath) -> None:
             path.touch(mode=FILE_MODE, exist_ok=True)
         mode = path.stat().st_mode
     except OSError as error:
-        raise _failure(volume, error.strerror or str(error)) from error
+        raise _failure(volume, reason(error)) from error
     if not _IS[volume.type](mode):
         raise _failure(volume, f"is no {volume.type.removesuffix('OrCreate')}")
 

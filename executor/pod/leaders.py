@@ -9,18 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cgroups.held import HeldProcess, stat_fields
+from cgroups.held import stat_fields
 
 _EXITING = 0x4
 """PF_EXITING (include/linux/sched.h)."""
-
-
-def hold(pid: int) -> HeldProcess | None:
-    """None: it is gone already, or no descriptor is left."""
-    try:
-        return HeldProcess.open(pid)
-    except OSError:
-        return None
 
 
 def is_ending(pid: int) -> bool:

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from executor import exhausted
+
 if TYPE_CHECKING:
     from executor.pod.runner import PodRunner
 
@@ -74,6 +76,5 @@ class Leftovers:
     async def _remove(self, runner: PodRunner) -> list[str]:
         try:
             return [*await runner.containers.remove_all(), *await runner.sandbox.remove()]
-        except Exception as error:
-            runner.log.exception("defect in the executor", code="pod.defect")
-            return [str(error)]
+        except Exception as error:  # noqa: BLE001 - the boundary of a pod, as in its runner
+            return [str(exhausted.of_pod(runner.log, error))]

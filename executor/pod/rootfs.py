@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from executor.errors import ImageFailure, TimedOut
+from executor.errors import ImageFailure, TimedOut, reason
 from executor.pod import beneath
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> 
         raise TimedOut("its files cannot be read", subject=f"image {image}", mend=mend) from error
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        problem, subject = f"its files cannot be read: {error.strerror}{where}", f"image {image}"
+        problem, subject = f"its files cannot be read: {reason(error)}{where}", f"image {image}"
         if error.errno in _IMAGES_FAULT:
             raise UnusableFile(problem, subject=subject, mend=_MEND_IMAGE) from error
         raise ImageFailure(problem, subject=subject, mend=_MEND_NODE) from error

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
+from executor import exhausted
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
@@ -175,14 +176,11 @@ class PodRunner:
         try:
             await work
         except ExecutorError as error:
-            failure = error
+            failure: ExecutorError = error
         except asyncio.CancelledError:
             failure = Failure("was given up because the pod ends")
-        except Exception as error:
-            self.log.exception("defect in the executor", code="pod.defect")
-            failure = Failure(
-                f"a defect of the executor: {type(error).__name__}: {error}", mend="report it with the executor's log"
-            )
+        except Exception as error:  # noqa: BLE001 - the boundary of a pod: what fails in it harms no other
+            failure = exhausted.of_pod(self.log, error)
         else:
             return
         if failed is not None:

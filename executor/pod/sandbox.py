@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cgroups import CgroupError
 from executor.cni import resolver
 from executor.dns.names import to_labels
-from executor.errors import CgroupFailure, ExecutorError, Failure
+from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostfiles, hostpaths
@@ -89,9 +89,8 @@ class Sandbox:
         try:
             self._make_files()
         except OSError as error:
-            raise Failure(
-                f"{error.strerror}", subject=str(error.filename), mend="look at the disk of the Mesos work directory"
-            ) from error
+            subject, mend = str(error.filename or self.directory), "look at the disk of the Mesos work directory"
+            raise Failure(reason(error), subject=subject, mend=mend) from error
         if self.netns is not None:
             await self._node.cni.open_namespace(self.netns)
 

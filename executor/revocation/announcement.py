@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from executor import exhausted
 from executor.errors import ExecutorError, InvalidRequest
 from executor.log import get_logger
 from executor.revocation.receipt import Receipt, State
@@ -51,8 +52,9 @@ class Correspondence:
             refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
             self._send(json.dumps({"error": refusal | ({"id": identity} if identity else {})}).encode())
             return
-        except Exception:
-            log.exception("defect while answering a message", code="executor.defect", trigger="Message")
+        except Exception as error:
+            if exhausted.tell(log, error) is None:
+                log.exception("defect while answering a message", code="executor.defect", trigger="Message")
             return
         if taken.repeated or receipt.state is State.DRY_RUN:
             self._send_receipt(receipt)

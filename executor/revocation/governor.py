@@ -20,6 +20,7 @@ from cgroups import CgroupError, Resource, StallWatch
 from cgroups.files import Directory
 from cgroups.inotify import Inotify
 from cgroups.stall import WINDOW_USEC
+from executor import exhausted
 from executor.errors import ExecutorError
 from executor.log import get_logger
 from executor.names import PodClass
@@ -84,8 +85,9 @@ class Governor:
             while True:
                 try:
                     await self._watch()
-                except Exception:
-                    log.exception("defect while watching for pressure", code="pressure.defect")
+                except Exception as error:
+                    if exhausted.tell(log, error) is None:
+                        log.exception("defect while watching for pressure", code="pressure.defect")
                     await asyncio.sleep(AFTER_DEFECT_S)
         finally:
             if self._control.phase is not Phase.CALM:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from executor import exhausted
 from executor.errors import CgroupFailure, ExecutorError, NotFound, Refused
 from executor.log import get_logger
 from executor.names import RevocationId
@@ -155,7 +156,8 @@ class Revoker:
             return await descent.descend(self._on_receipt)
         except Exception as error:
             identity = descent.request.id
-            log.exception("defect in a revocation", code="executor.defect", trigger="Descent", revocation=identity)
+            if exhausted.tell(log, error) is None:
+                log.exception("defect in a revocation", code="executor.defect", trigger="Descent", revocation=identity)
             for runner in descent.alive:
                 runner.post(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity))
             with contextlib.suppress(TimeoutError):

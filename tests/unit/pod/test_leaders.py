@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 
+from cgroups.held import HeldProcess
 from executor.pod import leaders
 
 
 def test_a_process_that_is_held_is_ending_once_it_is_killed() -> None:
     with subprocess.Popen(["sleep", "1000"]) as process:
         assert not leaders.is_ending(process.pid)
-        leader = leaders.hold(process.pid)
+        leader = HeldProcess.open(process.pid)
         assert leader is not None
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -19,7 +20,6 @@ def test_a_process_that_is_held_is_ending_once_it_is_killed() -> None:
         assert leader.has_ended()
         leader.close()
     assert leaders.is_ending(process.pid), "and so has who is gone"
-    assert leaders.hold(process.pid) is None
 
 
 def test_the_flags_are_read_whatever_the_process_calls_itself() -> None:
