@@ -73,7 +73,12 @@ def judge(text: str | None, environ: Mapping[str, str], *, source: str) -> Judge
 
     Raises InvalidConfig for a fault of the file.
     """
-    judgement = _Judgement(source, load(text, {}, source=source))
+    return judge_over(load(text, {}, source=source), environ, source=source)
+
+
+def judge_over(own: Config, environ: Mapping[str, str], *, source: str) -> Judged:
+    """As `judge`, where `own` is the operator's word."""
+    judgement = _Judgement(source, own)
     faults = []
     for variable in own_variables(environ):
         try:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.config import Config
+from executor.doctor import variables
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
 from executor.errors import MesosFailure, reason
 
@@ -58,6 +59,7 @@ def judge(answer: Answer, config: Config, ephemeral: Mapping[str, str]) -> list[
         _time_out(flags),
         _grace(flags, config),
         _root(flags, config),
+        variables.judge(flags, config),
         _ports(offered_ports(flags), ephemeral),
         _skew(answer.skew_s),
     ]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from executor.config import CgroupsSection, CniSection, Config, PodsSection
-from executor.doctor import agent
+from executor.doctor import agent, variables
 from executor.doctor.finding import Verdict
 
 GOOD = {
@@ -86,3 +86,19 @@ def test_an_agent_whose_clock_differs() -> None:
 )
 def test_flags_that_are_missing_or_strange_break_nothing(flags: dict[str, str]) -> None:
     assert agent.judge(agent.Answer(flags, None), Config(), {})
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "words"),
+    [
+        ("", "pass", ""),
+        ('{"PATH": "/bin", "MESOS_POD_EXECUTOR_LOG_LEVEL": "debug"}', "pass", ""),
+        ('{"MESOS_POD_EXECUTOR_NODE_RUN_DIR": "/tmp/x"}', "warn", "MESOS_POD_EXECUTOR_NODE_RUN_DIR"),
+        ('{"MESOS_POD_EXECUTOR_LOG_LEVLE": "debug"}', "warn", "MESOS_POD_EXECUTOR_LOG_LEVLE"),
+        ("[" * 10000, "pass", ""),
+        ("[1]", "pass", ""),
+    ],
+)
+def test_variables_that_the_agent_gives_to_executors(given: str, verdict: str, words: str) -> None:
+    found = variables.judge({"executor_environment_variables": given}, Config())
+    assert found.verdict == verdict and words in found.message
