@@ -43,9 +43,9 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
     """
     try:
         judged = read_for_executor(environ, config_path)
+        identity.check(environ)  # before the log, which may go to a file of the sandbox
         logs.configure(judged.config.log)
         environment = Environment.take(os.environ)
-        identity.check(environ)
         identity.clean(os.environ)
         _watch_children_by_pidfd()
         asyncio.run(_serve(judged.config, environment, judged.ineffective))

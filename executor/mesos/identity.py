@@ -22,8 +22,12 @@ _MEND: Final = "remove the variables MESOS_* from the environment in the Executo
 
 
 def check(environ: Mapping[str, str]) -> None:
-    """Raises InvalidConfig if MESOS_DIRECTORY or MESOS_SANDBOX is not this process's."""
+    """Raises InvalidConfig if MESOS_DIRECTORY or MESOS_SANDBOX is not this process's; that the first one is missing is
+    for `Environment` to tell.
+    """
     directory = environ.get("MESOS_DIRECTORY", "")
+    if not directory:
+        return
     sandbox = environ.get("MESOS_SANDBOX") or directory
     where = os.getcwd()  # noqa: PTH109 # as the kernel has it, without links
     groups = Path("/proc/self/cgroup").read_text(errors="replace").splitlines()

@@ -108,3 +108,12 @@ def test_an_executor_cannot_take_another_ones_name(rig: Rig, scheduler: Schedule
     assert [pod["state"] for pod in rig.pods()] == ["running"]
     scheduler.kill("good", grace_s=0)
     scheduler.wait_status("good", "TASK_KILLED", 20)
+
+
+def test_no_log_goes_to_a_directory_that_a_framework_names(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    info = rig.executor("lost", config={"LOG_TARGET": "sandbox"}, environment={"MESOS_SANDBOX": str(other)})
+    scheduler.launch([rig.pod("lost-pod")], info)
+    scheduler.wait_status("lost-pod", "TASK_FAILED", 30)
+    assert list(other.iterdir()) == []
