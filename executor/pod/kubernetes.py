@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from executor.pod.kubernetes_container import OTHER_SOURCES, Container, Document, Id, Identity, Text
+from executor.pod.kubernetes_container import CONTAINERS_MAX, OTHER_SOURCES, Container, Document, Id, Identity, Text
 from executor.pod.schema import accepted, refused, supported
 
 _PLACED = "placement is the framework's"
@@ -77,7 +77,7 @@ class DnsConfig(Document, frozen=True):
 
 
 class PodSpec(Document, frozen=True):
-    containers: Annotated[tuple[Container, ...], supported()]
+    containers: Annotated[tuple[Container, ...], supported("at most 100", most=CONTAINERS_MAX)]
     restart_policy: Annotated[Literal["Always", "OnFailure", "Never"], supported()] = "Always"
     termination_grace_period_seconds: Annotated[
         Annotated[int, Meta(ge=0, le=86400)] | None, supported("the task's kill_policy wins; 30 without either")

@@ -10,6 +10,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.pod import command, common, manifest, schema
+from executor.pod.kubernetes_container import CONTAINERS_MAX
 from executor.pod.spec import PodSpec, Policy
 from executor.pod.taskinfo import TaskInfo
 
@@ -20,6 +21,8 @@ def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) ->
         raise InvalidTask("there is no task in the launch", subject="tasks")
     if not group and len(tasks) > 1:
         raise InvalidTask("a LAUNCH has one task", subject="tasks", mend="use LAUNCH_GROUP for several")
+    if len(tasks) > CONTAINERS_MAX:
+        raise InvalidTask(f"are {len(tasks)}, and a pod has at most {CONTAINERS_MAX} containers", subject="tasks")
     paths = [f"tasks[{index}]" if group else "TaskInfo" for index in range(len(tasks))]
     infos = [_task(task, path) for task, path in zip(tasks, paths, strict=True)]
     common.unique((f"{path}.task_id", info.task_id.value) for info, path in zip(infos, paths, strict=True))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from executor.errors import InvalidTask
-from executor.pod.manifest import MAX_DEPTH, SUBJECT
+from executor.pod.manifest import MAX_DEPTH, MAX_VALUES, SUBJECT
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
@@ -42,14 +42,23 @@ def _oneline(error: yaml.YAMLError) -> str:
     return f"{problem}{where}" if problem else " ".join(str(error).split())[:200]
 
 
-def _document(events: Iterator[Any]) -> Any:
+def _document(parsed: Iterator[Any]) -> Any:
     found: list[Any] = []
+    events = _counted(parsed)
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
             if found:
                 _refuse(event, "a second document begins", "send one pod in one task")
             found.append(_value(next(events), events, 0))
     return found[0] if found else None
+
+
+def _counted(events: Iterator[Any]) -> Iterator[Any]:
+    """Each value and key has one event at least, a list or mapping two."""
+    for count, event in enumerate(events):
+        if count > 2 * MAX_VALUES:
+            _refuse(event, f"it has more than {MAX_VALUES} values")
+        yield event
 
 
 def _value(event: Any, events: Iterator[Any], depth: int) -> Any:
