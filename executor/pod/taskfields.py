@@ -13,6 +13,7 @@ from executor.pod import common
 from executor.pod.spec import NetworkWish, PortMapping
 from executor.pod.taskinfo import NetworkInfo, TaskInfo
 from executor.pod.taskinfo import PortMapping as MesosPortMapping
+from executor.pod.wishes import NETWORKS_MAX, few
 
 _NANO = 1e9
 
@@ -34,6 +35,7 @@ def deadline_s(info: TaskInfo) -> float | None:
 def networks(info: TaskInfo, path: str) -> tuple[NetworkWish, ...]:
     """In order: the first is eth0. Raises InvalidTask."""
     infos = info.container.network_infos if info.container is not None else ()
+    few(len(infos), NETWORKS_MAX, "networks", f"{path}.container.network_infos")
     return tuple(
         NetworkWish(
             name=network.name,

@@ -25,11 +25,15 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 }
 _INT = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_DIRECTIVE = re.compile("(?m)^%")
 _STRING = "tag:yaml.org,2002:str"
 
 
 def load(text: str) -> Any:
     """The one document in the text; None if there is none. Raises InvalidTask."""
+    if directive := _DIRECTIVE.search(text):  # libyaml compares each %TAG with all before it, and reads them at once
+        line = text.count("\n", 0, directive.start()) + 1
+        raise InvalidTask(f"is YAML that cannot be used: directives are not accepted (line {line})", subject=SUBJECT)
     try:
         return _document(yaml.parse(text, Loader=_Parser))
     except yaml.YAMLError as error:

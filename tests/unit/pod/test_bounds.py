@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import pytest
 
 from executor import duration
+from executor.dns.names import SERVICE_KEY
 from executor.errors import MESSAGE_MAX, NAME_MAX, ExecutorError, Failure, InvalidInput, InvalidTask
 from executor.pod.spec import parse_launch
+from executor.pod.wishes import NETWORKS_KEY
 from tests.unit.pod.samples import pod, ports, scalar, task, with_image
 
 MANY = 1001
@@ -125,3 +128,49 @@ def test_what_an_error_says_has_an_end() -> None:
     assert "[... 9998003 letters ...]" in error.message
     assert max(len(error.subject), len(error.mend)) < NAME_MAX + 50
     assert ExecutorError("short").message == "short"
+
+
+LONG: dict[str, tuple[dict[str, Any], str]] = {
+    "path": (pod({"workingDir": "/" + "./" * 400_000}), "spec.containers[0].workingDir"),
+    "image": (pod({"image": "a/" * 400_000}), "spec.containers[0].image"),
+    "networks": ({**pod(), "metadata": {"annotations": {NETWORKS_KEY: "a," * 17}}}, "metadata.annotations"),
+    "networks as JSON": (
+        {**pod(), "metadata": {"annotations": {NETWORKS_KEY: json.dumps([{"name": "a"}] * 9000)}}},
+        "metadata.annotations",
+    ),
+    "services": ({**pod(), "metadata": {"annotations": {SERVICE_KEY: "a," * 33}}}, "metadata.annotations"),
+    "services as label": ({**pod(), "metadata": {"labels": {SERVICE_KEY: "a," * 33}}}, "metadata.labels"),
+    "annotations": ({**pod(), "metadata": {"annotations": {"a": "x" * 300_000}}}, "metadata.annotations"),
+    "search": (pod(dnsConfig={"searches": ["x" * 513]}), "spec.dnsConfig.searches[0]"),
+}
+
+
+@pytest.mark.parametrize(("document", "subject"), LONG.values(), ids=LONG)
+def test_texts_have_an_end(document: dict[str, Any], subject: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(InvalidTask) as caught:
+        parse_launch([task(document)], group=False)
+    assert caught.value.subject.startswith(subject)
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - begin < 0.2
+
+
+def test_network_infos_of_a_task() -> None:
+    infos = [{"name": f"n{number}"} for number in range(17)]
+    with pytest.raises(InvalidTask, match="names 17 networks, which is more than 16"):
+        parse_launch([task(pod(), container={"type": "MESOS", "network_infos": infos})], group=False)
+
+
+# Each of these once took more than a second, in which nothing else of the process ran.
+SLOW_YAML = {
+    "tags": b"".join(b"%%TAG !a%d! b\n" % number for number in range(25_000)) + b"---\na: 1",
+    "tags behind a document": b"a: 1\n...\n" + b"%TAG !a! b\n" * 25_000 + b"---\n",
+}
+
+
+@pytest.mark.parametrize("data", SLOW_YAML.values(), ids=SLOW_YAML)
+def test_yaml_that_libyaml_reads_slowly(data: bytes) -> None:
+    begin = time.process_time()
+    with pytest.raises(InvalidTask, match="directives are not accepted"):
+        parse_launch([task(data)], group=False)
+    assert time.process_time() - begin < 0.2
