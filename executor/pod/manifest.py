@@ -27,6 +27,7 @@ MAX_VALUES = 10_000
 """Values and keys of one document; pods have some hundreds."""
 _BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
+_GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -42,6 +43,18 @@ def document(data: Any) -> dict[str, Any]:
         raise InvalidTask("is no mapping", subject=SUBJECT, mend=_MEND)
     vet(found)
     return found
+
+
+def inflates_within(data: Any, most_bytes: int) -> bool:
+    """Whether the base64 text is no gzip, or one of so many bytes at most; of what is broken as much as can be read."""
+    if not isinstance(data, str) or not data.startswith(_GZIP_BASE64):
+        return True
+    try:
+        return (
+            len(zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(_decoded(data), most_bytes + 1)) <= most_bytes
+        )
+    except (InvalidTask, zlib.error):
+        return True
 
 
 _MEND = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"

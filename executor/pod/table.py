@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from executor.errors import InvalidRequest, NotFound
@@ -27,8 +27,14 @@ REMEMBERED = 200
 
 class Pods:
     def __init__(
-        self, node: Node, report: Callable[[PodRunner, Report], None], on_ended: Callable[[PodRunner], None]
+        self,
+        node: Node,
+        report: Callable[[PodRunner, Report], None],
+        on_ended: Callable[[PodRunner], None],
+        coming: Collection[TaskId] = (),
     ) -> None:
+        self.coming = coming
+        """Tasks whose launch is not read yet."""
         self._node = node
         self._report = report
         self._on_ended = on_ended
