@@ -22,6 +22,7 @@ from executor.exits import ExitRouter
 from executor.farewell import Farewell
 from executor.intake import Intake
 from executor.log import get_logger
+from executor.looplag import LoopLag
 from executor.mesos import events
 from executor.mesos.status import Capabilities
 from executor.names import TaskId
@@ -69,6 +70,7 @@ class Dispatcher:
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
+        self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
         self._driver = driver
@@ -83,7 +85,7 @@ class Dispatcher:
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
             rotation = rotate_all(self.node.config.pods, lambda: self.pods)
-            works = [self.exits.run(), self.intake.run(), self._listen(), self._reap(), rotation]
+            works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap(), rotation]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)

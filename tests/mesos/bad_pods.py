@@ -38,7 +38,7 @@ DATA = {
     "gzip-bomb": (BOMB, f"is larger than 1024 KiB {SMALL}"),
     "cut-gzip": (gzip.compress(POD)[:-3], f"is no complete gzip, or has something after it {PUT_A_POD}"),
     "much-json": (b'{"a": "' + b"x" * (1 << 20) + b'"}', f"is larger than 1024 KiB {SMALL}"),
-    "much-yaml": (b"a: " + b"x" * (1 << 20), f"is larger than 512 KiB {SMALL}"),
+    "much-yaml": (b"a: " + b"x" * (600 << 10), f"is larger than 512 KiB {SMALL}"),
     "deep": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "nests deeper than 32"),
     "a-key-twice": (b'{"kind": "Pod", "kind": "Pod"}', "has the key 'kind' twice"),
 }
