@@ -28,6 +28,8 @@ class Bounds:
 
 DOCUMENT = Bounds(1 << 20)
 """What one configuration, result, request or record of this node may hold."""
+RESULT = Bounds(1 << 20, values=5_000)
+"""What a CNI plugin prints: some hundred addresses and routes."""
 IMAGE_DOCUMENT = Bounds(4 << 20, values=50_000)
 """Manifests have at most 4 MiB (OCI distribution specification, "Pushing Manifests")."""
 RECORD = Bounds(8 << 20, depth=128, values=100_000)

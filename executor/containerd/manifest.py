@@ -22,6 +22,8 @@ INDEX_TYPES = frozenset(
     }
 )
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+LAYERS_MAX = 500
+"""As many as overlayfs mounts (fs/overlayfs/super.c, OVL_MAX_STACK)."""
 _DIGEST = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
 
 
@@ -65,8 +67,14 @@ def descriptors(value: object, *, subject: str) -> tuple[Descriptor, ...]:
 
 
 def manifest(data: bytes, *, subject: str) -> Manifest:
-    value = document(data, subject=subject)
-    return Manifest(descriptor(value.get("config"), subject=subject), descriptors(value.get("layers"), subject=subject))
+    return manifest_of(document(data, subject=subject), subject=subject)
+
+
+def manifest_of(value: Mapping[str, object], *, subject: str) -> Manifest:
+    layers = descriptors(value.get("layers"), subject=subject)
+    if len(layers) > LAYERS_MAX:
+        raise ImageFailure(f"the image has {len(layers)} layers, which is more than {LAYERS_MAX}", subject=subject)
+    return Manifest(descriptor(value.get("config"), subject=subject), layers)
 
 
 def is_index(media_type: str, value: Mapping[str, object]) -> bool:

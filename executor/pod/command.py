@@ -64,6 +64,8 @@ def own_words(container: ContainerSpec, own: Mapping[str, str], budget: Budget |
     """Its command and args, with references to its variables filled in. Raises InvalidTask above `budget`."""
     subject, budget = f"container {container.name}, command and args", budget or Budget()
     words = [*(container.command or ()), *(container.args or ())]
+    for word in container.pre_stop or ():
+        budget.spend(size_bytes(word), f"container {container.name}, preStop")
     return [_filled(word, own, container, budget, subject) for word in words]
 
 

@@ -19,8 +19,8 @@ from executor.pod.spec import ContainerSpec, Limits
 
 MIN_MEMORY_BYTES = 4 * MIB
 """Below this runc itself does not get a container started."""
-PATH_MAX, IMAGE_MAX, WORD_MAX = 4095, 1024, 512
-"""Letters: of a path that the kernel takes, of a reference of an image, of a word of resolv.conf."""
+PATH_MAX, IMAGE_MAX, WORD_MAX, SHORT_MAX = 4095, 1024, 512, 253
+"""Letters: of a path that the kernel takes, of a reference of an image, of a word of resolv.conf, of an id."""
 _FIT = "ask for less, or launch the task with more"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -74,6 +74,12 @@ def variable(name: str, subject: str) -> str:
     if not _VARIABLE.fullmatch(name):
         raise InvalidTask(f"{name[:80]!r} cannot name a variable", subject=subject)
     return name
+
+
+def short(text: str, subject: str) -> str:
+    if len(text) > SHORT_MAX:
+        raise InvalidTask(f"{text[:80]!r}... is longer than {SHORT_MAX} letters", subject=subject)
+    return text
 
 
 def image(reference: str, subject: str) -> str:

@@ -95,7 +95,7 @@ def _identity(decoded: Pod, info: TaskInfo, task_id: TaskId) -> dict[str, str]:
     return {
         "metadata.name": name,
         "metadata.namespace": common.dns_label(metadata.namespace, "metadata.namespace"),
-        "metadata.uid": metadata.uid or common.uid([task_id]),
+        "metadata.uid": common.short(metadata.uid, "metadata.uid") or common.uid([task_id]),
         "spec.serviceAccountName": "default",
     }
 

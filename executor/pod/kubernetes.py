@@ -83,7 +83,9 @@ class PodSpec(Document, frozen=True):
         Annotated[int, Meta(ge=0, le=86400)] | None, supported("the task's kill_policy wins; 30 without either")
     ] = None
     active_deadline_seconds: Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, supported()] = None
-    priority: Annotated[int, supported("the lowest goes first when revocation chooses")] = 0
+    priority: Annotated[
+        Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)], supported("the lowest goes first when revocation chooses")
+    ] = 0
     host_network: Annotated[bool, supported("every declared port must then be one of the task's")] = False
     hostname: Annotated[str, supported("a DNS label; the pod's name without it")] = ""
     host_aliases: Annotated[tuple[HostAlias, ...], supported()] = ()

@@ -9,7 +9,7 @@ from typing import Any
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
-from executor.pod import command, common, manifest, schema
+from executor.pod import command, common, manifest, schema, wishes
 from executor.pod.kubernetes_container import CONTAINERS_MAX
 from executor.pod.spec import PodSpec, Policy
 from executor.pod.taskinfo import TaskInfo
@@ -29,6 +29,7 @@ def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) ->
     resources = _resources(infos, paths, group=group)
     pod = _described(infos, paths, resources, policy, group=group)
     command.check_size(pod)
+    wishes.check({}, pod.labels)
     return replace(pod, task_names=tuple(map(_name, infos)))
 
 

@@ -16,6 +16,8 @@ from executor.pod.taskinfo import PortMapping as MesosPortMapping
 from executor.pod.wishes import NETWORKS_MAX, few
 
 _NANO = 1e9
+NETWORK_INFO_MAX_BYTES = 16 * 1024
+"""It is in every status of the task, too."""
 
 
 def labels(info: TaskInfo) -> dict[str, str]:
@@ -39,7 +41,7 @@ def networks(info: TaskInfo, path: str) -> tuple[NetworkWish, ...]:
     return tuple(
         NetworkWish(
             name=network.name,
-            network_info=_as_sent(network),
+            network_info=_as_sent(network, f"{path}.container.network_infos[{index}]"),
             ips=_wanted_ips(network, f"{path}.container.network_infos[{index}].ip_addresses"),
         )
         for index, network in enumerate(infos)
@@ -52,8 +54,12 @@ def _wanted_ips(network: NetworkInfo, path: str) -> tuple[str, ...]:
     return tuple(common.ip_address(ip, f"{path}[{index}].ip_address") for index, ip in wanted)
 
 
-def _as_sent(network: NetworkInfo) -> dict[str, Any]:
-    sent: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(network))
+def _as_sent(network: NetworkInfo, path: str) -> dict[str, Any]:
+    text = msgspec.json.encode(network)
+    if len(text) > NETWORK_INFO_MAX_BYTES:
+        message = f"has {len(text)} bytes, which is more than {NETWORK_INFO_MAX_BYTES}"
+        raise InvalidTask(message, subject=path, mend="it is handed to every plugin: keep it short")
+    sent: dict[str, Any] = msgspec.json.decode(text)
     return {key: value for key, value in sent.items() if value}
 
 

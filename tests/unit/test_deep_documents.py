@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,19 @@ def test_many_values() -> None:
     with pytest.raises(ImageFailure, match="has more than 50000 values"):
         manifest.document(json.dumps({"config": [many] * 3}).encode(), subject="image")
     assert "something else" in str(read_outcome(0, json.dumps({"ips": many}).encode(), b"").error)
+
+
+def test_what_a_plugin_says_of_an_error_has_an_end() -> None:
+    printed = json.dumps({"code": 11, "msg": "iptables " * 100_000, "details": "iptables " * 10_000}).encode()
+    begin = time.process_time()
+    error = read_outcome(1, printed, b"").error
+    assert error is not None
+    assert error.is_passing and len(str(error)) < 5000
+    assert not replace(error, code=None).is_passing
+    assert time.process_time() - begin < 0.5
+
+
+def test_layers_of_an_image_have_an_end() -> None:
+    layer = {"mediaType": "m", "digest": f"sha256:{'a' * 64}", "size": 1}
+    with pytest.raises(ImageFailure, match="501 layers, which is more than 500"):
+        manifest.manifest(json.dumps({"config": layer, "layers": [layer] * 501}).encode(), subject="image")

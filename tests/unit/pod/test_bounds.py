@@ -174,3 +174,30 @@ def test_yaml_that_libyaml_reads_slowly(data: bytes) -> None:
     with pytest.raises(InvalidTask, match="directives are not accepted"):
         parse_launch([task(data)], group=False)
     assert time.process_time() - begin < 0.2
+
+
+def test_what_is_handed_to_plugins() -> None:
+    info = {"name": "n", "labels": {"labels": [{"key": "k", "value": "x" * 20_000}]}}
+    with pytest.raises(InvalidTask, match="more than 16384") as caught:
+        parse_launch([task(pod(), container={"type": "MESOS", "network_infos": [info]})], group=False)
+    assert caught.value.subject == "TaskInfo.container.network_infos[0]"
+
+
+MORE: dict[str, tuple[dict[str, Any], str]] = {
+    "uid": ({**pod(), "metadata": {"uid": "x" * 254}}, "metadata.uid"),
+    "priority": (pod(priority=10**400), "spec.priority"),
+    "preStop": (pod({"lifecycle": {"preStop": {"exec": {"command": ["x" * 140_000]}}}}), "container app, preStop"),
+}
+
+
+@pytest.mark.parametrize(("document", "subject"), MORE.values(), ids=MORE)
+def test_more_that_has_an_end(document: dict[str, Any], subject: str) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        parse_launch([task(document)], group=False)
+    assert caught.value.subject == subject
+
+
+def test_labels_of_a_task_together() -> None:
+    labels = [{"key": str(number), "value": "x" * 1000} for number in range(300)]
+    with pytest.raises(InvalidTask, match="bytes together"):
+        parse_launch([task(pod(), labels={"labels": labels})], group=False)
