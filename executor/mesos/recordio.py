@@ -37,7 +37,10 @@ class Records:
         head = bytes(self._buffer[start : newline if newline >= 0 else start + _DIGITS_MAX + 1])
         if newline < 0 and (not head or (head.isdigit() and len(head) <= _DIGITS_MAX)):
             return None
-        if newline < 0 or not head.isdigit() or int(head) > RECORD_MAX_BYTES:
+        if newline < 0 or not head.isdigit():
             raise MesosFailure(f"the stream is no RecordIO at {head!r}", subject="event stream")
+        if int(head) > RECORD_MAX_BYTES:
+            message = f"an event has {int(head)} bytes, which is more than {RECORD_MAX_BYTES}"
+            raise MesosFailure(message, subject="event stream", mend="launch less at once, with less data")
         begin, end = newline + 1, newline + 1 + int(head)
         return (begin, end) if end <= len(self._buffer) else None

@@ -98,3 +98,15 @@ def test_a_group_of_hundreds_is_refused_task_by_task(rig: Rig, scheduler: Schedu
         end = scheduler.wait_status(each["task_id"]["value"], TERMINAL, 60)
         assert (end.state, end.reason) == INVALID, end
         assert end.message == "tasks: the launch has 300 tasks, and a pod has at most 100 containers"
+
+
+def test_a_launch_too_large_to_be_received(rig: Rig, scheduler: Scheduler) -> None:
+    """The executor gives up the stream and subscribes anew; the agent knows then that the launch did not arrive."""
+    scheduler.launch([rig.pod("fine")], rig.executor())
+    scheduler.wait_status("fine", "TASK_RUNNING", 30)
+    scheduler.launch([task("huge", b'{"a": "' + b"x" * (14 << 20) + b'"}')], rig.executor())
+    end = scheduler.wait_status("huge", TERMINAL, 60)
+    assert (end.state, end.source) == ("TASK_DROPPED", "SOURCE_AGENT")
+    scheduler.launch([rig.pod("next")], rig.executor())
+    scheduler.wait_status("next", "TASK_RUNNING", 30)
+    assert scheduler.states("fine") == ["TASK_STARTING", "TASK_RUNNING"]
