@@ -8,6 +8,7 @@ Mesos may end this process on those.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,11 @@ log = logs.get_logger(__name__)
 CONNECT_S = 45.0
 """How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
 
+THREAD_TURN_S = 0.0005
+"""How long another thread of this process may keep the interpreter while the event loop wants it. The loop gives it up
+with each write of its own, some hundred times in a revocation; Python's 5 ms would add up.
+"""
+
 
 def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
     """The executor, from its environment to its end; `config_path` is what its command line names. The process's exit
@@ -48,6 +54,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         environment = Environment.take(os.environ)
         identity.clean(os.environ)
         _watch_children_by_pidfd()
+        sys.setswitchinterval(THREAD_TURN_S)
         asyncio.run(_serve(judged.config, environment, judged.ineffective))
     except ExecutorError as error:
         log.error("the executor cannot go on", code="executor.failed", error=error)
@@ -123,6 +130,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             metrics = endpoint.Metrics(dispatcher, counters)
             await stack.enter_async_context(endpoint.port(config.control.metrics_port, metrics.answer))
             await stack.enter_async_context(Server(socket, routes(dispatcher, journal, metrics)))
+            gc.freeze()  # what is loaded by now stays: each full collection would look at all of it again
             await dispatcher.run()
         await dispatcher.last_word()
 

@@ -68,6 +68,10 @@ CODES: Final = MappingProxyType(
         "executor.defect": _error(
             "A defect while handling an event; other pods are not affected.", "Report the traceback."
         ),
+        "executor.loop_late": _warning(
+            "The executor's event loop was held up for a second or more; told once a minute.",
+            "Is the node out of CPU, or the executor's container throttled? Else report what it was asked to do.",
+        ),
         "executor.stopping": _info("SHUTDOWN, a signal or the last pod's end: pods are being ended."),
         "executor.stopped": _info(
             "Every pod has ended and every update is acknowledged, or the grace is over: see `outcome`."

@@ -13,24 +13,27 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from executor import exhausted, statuses, usage, views
-from executor.errors import ExecutorError, InvalidTask
+from executor.errors import ExecutorError
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
+from executor.intake import Intake
 from executor.log import get_logger
+from executor.looplag import LoopLag
 from executor.mesos import events
-from executor.mesos.status import Capabilities, TaskState
-from executor.names import RevocationId, TaskId
+from executor.mesos.status import Capabilities
+from executor.names import TaskId
 from executor.pod import roles
 from executor.pod.logfiles import rotate_all
 from executor.pod.model import Report, State, Stop, StopCause
-from executor.pod.spec import Policy, parse_launch
+from executor.pod.spec import Policy
 from executor.pod.table import Pods
 from executor.pod.weight import WeightGuard
 from executor.revocation import announcement
+from executor.revocation.candidates import takes
 from executor.revocation.revoker import Revoker
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from executor.pod.spec import PodSpec
     from executor.revocation.governor import Governor
     from executor.revocation.receipt import Receipt
+    from executor.revocation.request import Request
 
 log = get_logger(__name__)
 
@@ -54,14 +58,19 @@ class Dispatcher:
     ) -> None:
         self.node = node
         self.environment = environment
-        self.pods = Pods(node, self._report, self._ended)
+        pods = node.config.pods
+        policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
+        self.intake = Intake(policy, self._accept, self._refuse, self._end_if_idle)
+        self.pods = Pods(node, self._report, self._ended, self.intake)
         self.revoker = Revoker(
-            node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop
-        )
+            node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop,
+            self.intake.revoked,
+        )  # fmt: skip
         self._correspondence = announcement.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
+        self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
         self._driver = driver
@@ -69,8 +78,6 @@ class Dispatcher:
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
         self._clean = False
-        pods = node.config.pods
-        self._policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
 
     async def run(self) -> None:
         """Until the executor was told to end and everything is released."""
@@ -78,7 +85,7 @@ class Dispatcher:
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
             rotation = rotate_all(self.node.config.pods, lambda: self.pods)
-            works = [self.exits.run(), self._listen(), self._reap(), rotation]
+            works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap(), rotation]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)
@@ -132,7 +139,6 @@ class Dispatcher:
                     self.node.names.framework = str(event.framework_info.get("name", ""))
             case events.Launch():
                 self._launch(event)
-                self._guard.check()
             case events.Acknowledged():
                 self._guard.check()
             case events.Kill():
@@ -150,8 +156,8 @@ class Dispatcher:
     # --- pods ------------------------------------------------------------------------------------------------
 
     def _launch(self, event: events.Launch) -> None:
-        tasks = tuple(TaskId(task["task_id"]["value"]) for task in event.tasks)
-        known = [task for task in tasks if (pod := self.pods.by_task(task)) and task not in pod.pod.reported]
+        tasks = event.task_ids
+        known = [task for task in tasks if task in self.intake or self._is_known(task)]
         if known:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
             return
@@ -160,22 +166,23 @@ class Dispatcher:
             return
         for update in self._farewell.launched(tasks):
             self._driver.update(update)
-        try:
-            spec = parse_launch(event.tasks, group=event.group, policy=self._policy)
-            self._check(spec)
-            runner = self.pods.launch(spec)
-        except ExecutorError as error:
-            self._refuse(tasks, error)
-            return
-        except Exception as error:
-            log.exception("defect while reading a launch", code="executor.defect", tasks=list(tasks))
-            self._refuse(tasks, InvalidTask(f"the executor could not read it: {type(error).__name__}: {error}"))
-            return
+        self.intake.take(event)
+
+    def _is_known(self, task: TaskId) -> bool:
+        runner = self.pods.by_task(task)
+        return runner is not None and task not in runner.pod.reported
+
+    def _accept(self, spec: PodSpec, revocations: Sequence[Request]) -> None:
+        """The launch has been read. Raises ExecutorError."""
+        self._check(spec)
+        runner = self.pods.launch(spec)
         if self.governor is not None:
             self.governor.pods_changed()
-        runner.log.info(
-            "pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=list(tasks)
-        )
+        tasks = list(spec.task_ids)
+        runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)
+        self._guard.check()
+        for request in filter(lambda each: takes(each, runner), revocations):
+            runner.post(request.stop)
 
     def _check(self, spec: PodSpec) -> None:
         """What only this node and its configuration can know of a pod."""
@@ -186,17 +193,18 @@ class Dispatcher:
     def _turn_away(self, tasks: tuple[TaskId, ...]) -> None:
         """A launch that came too late for this executor. As Mesos itself answers one for an executor that ends."""
         log.warning("launch came while the executor ends", code="executor.launch_dropped", tasks=list(tasks))
-        message = "the executor was ending when the launch came (launch it again: that starts a new executor)"
-        self._send(Report(tasks, TaskState.DROPPED, "REASON_EXECUTOR_TERMINATED", message))
+        self._send(statuses.dropped(tasks))
 
-    def _refuse(self, tasks: tuple[TaskId, ...], error: ExecutorError) -> None:
-        log.warning("launch refused", code="pod.refused", tasks=list(tasks), error=error)
+    def _refuse(self, tasks: Sequence[TaskId], error: ExecutorError) -> None:
         for task in tasks:
             self._send(statuses.invalid(task, str(error), error.mesos_reason))
-        self._end_if_idle()
 
     def _kill(self, event: events.Kill) -> None:
         task = TaskId(event.task_id)
+        if task in self.intake:
+            self._send(statuses.killed_before_launch(self.intake.drop(task)))
+            self._end_if_idle()
+            return
         runner = self.pods.by_task(task)
         if runner is None:
             log.warning("KILL of a task that is not here", code="pod.unknown", task=task)
@@ -208,19 +216,9 @@ class Dispatcher:
     def _report(self, runner: PodRunner, report: Report) -> None:
         labels = runner.sandbox.labels
         if report.revocation is not None:
-            labels |= self._revocation_labels(runner, report.revocation)
+            reason = self.revoker.reason(report.revocation)
+            labels |= usage.revocation_labels(runner, report.revocation, reason)
         self._send(report, runner.sandbox.network_infos, labels)
-
-    def _revocation_labels(self, runner: PodRunner, revocation: RevocationId) -> statuses.Labels:
-        stop = runner.pod.stop
-        grace_s = stop.grace_s if stop is not None and stop.grace_s is not None else 0.0
-        return statuses.revocation_labels(
-            revocation,
-            self.revoker.reason(revocation),
-            grace_s,
-            runner.spec.resources.cpus,
-            usage.freed_bytes(runner),
-        )
 
     def _send(self, report: Report, infos: Any = (), labels: statuses.Labels | None = None) -> None:
         for update in statuses.updates(report, self._capabilities, network_infos=infos, labels=labels):
@@ -233,7 +231,7 @@ class Dispatcher:
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if self._farewell.held and not len(self.pods):
+        if self._farewell.held and not len(self.pods) and not len(self.intake):
             self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
     def _on_receipt(self, receipt: Receipt) -> None:
@@ -251,6 +249,8 @@ class Dispatcher:
             grace_s=shutdown.grace_s,
             count=len(self.pods),
         )
+        for tasks in self.intake.drop_all():
+            self._turn_away(tasks)
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
         self.node.releasing.hurry()
         for runner in self.pods:
@@ -280,7 +280,7 @@ class Dispatcher:
         """The events that come when nothing can be run any more."""
         async for event in self._driver.events():
             if isinstance(event, events.Launch):
-                self._turn_away(tuple(TaskId(task["task_id"]["value"]) for task in event.tasks))
+                self._turn_away(event.task_ids)
 
     # --- what the control socket shows -----------------------------------------------------------------------
 

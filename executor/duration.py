@@ -21,6 +21,7 @@ _UNITS_S = {
     "days": 86400.0,
     "weeks": 604800.0,
 }
+_TEXT_MAX = 64
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|secs|s|mins|m|hrs|h|days|d|weeks)")
 
 
@@ -48,6 +49,8 @@ def _number(value: float) -> float:
 
 
 def _parse(text: str) -> float:
+    if len(text) > _TEXT_MAX:  # the expressions below take quadratic time for what is no length
+        return math.nan
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)
     parts = _PART.findall(text)

@@ -20,7 +20,13 @@ Foreign errors (gRPC, OSError, a CNI plugin's JSON) are translated once, where t
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+MESSAGE_MAX: Final = 2000
+NAME_MAX: Final = 500
+"""Letters of a message, and of what it is about: they hold words of manifests, plugins and programs, and go into
+statuses, log lines and answers.
+"""
 
 
 def reason(error: BaseException) -> str:
@@ -34,14 +40,23 @@ class ExecutorError(Exception):
     mesos_reason: ClassVar[str] = "REASON_CONTAINER_LAUNCH_FAILED"
 
     def __init__(self, message: str, *, subject: str = "", mend: str = "") -> None:
-        self.message = message
-        self.subject = subject
-        self.mend = mend
-        super().__init__(message)
+        self.message = clipped(message, MESSAGE_MAX)
+        self.subject = clipped(subject, NAME_MAX)
+        self.mend = clipped(mend, NAME_MAX)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.message}" if self.subject else self.message
         return f"{text} ({self.mend})" if self.mend else text
+
+
+def clipped(text: str, most: int) -> str:
+    """Beginning and end of a text that is longer than `most` letters, and how many are missing."""
+    if len(text) <= most:
+        return text
+    left = most * 3 // 4
+    right = most - left
+    return f"{text[:left]} [... {len(text) - most} letters ...] {text[-right:]}"
 
 
 class InvalidInput(ExecutorError):

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from executor.codes import CODES, Level
-from executor.errors import ExecutorError
+from executor.errors import ExecutorError, clipped
 from executor.log_keys import KEYS
 
 # structlog imports rich for pretty tracebacks whenever it can be found, which triples its import (75 to 17 ms) and
@@ -33,6 +33,9 @@ if "rich" not in sys.modules:
 else:
     import structlog
 
+TEXT_MAX: Final = 16_000
+"""Letters of one value; a traceback has some thousand."""
+ITEMS_MAX: Final = 200
 LEVELS: Final = tuple(level.name.lower() for level in Level)
 
 if TYPE_CHECKING:
@@ -176,6 +179,16 @@ def _explain_error(_: object, __: str, record: Record) -> Record:
     return record
 
 
+def _bound(_: object, __: str, record: Record) -> Record:
+    """Texts and lists in a line hold words of manifests, plugins and programs: they have an end."""
+    for key, value in record.items():
+        if isinstance(value, str) and len(value) > TEXT_MAX:
+            record[key] = clipped(value, TEXT_MAX)
+        elif isinstance(value, list | tuple) and len(value) > ITEMS_MAX:
+            record[key] = [*value[:ITEMS_MAX], f"... and {len(value) - ITEMS_MAX} more"]
+    return record
+
+
 def _to_sinks(_: object, __: str, record: Record) -> Record:
     if "code" in record:
         for sink in _state.sinks:
@@ -252,6 +265,7 @@ _processors: Final[list[structlog.typing.Processor]] = [
     _check_names,
     _explain_error,
     structlog.processors.format_exc_info,
+    _bound,
     _to_sinks,
     _drop_below_level,
     _json(),

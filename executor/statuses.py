@@ -58,6 +58,18 @@ def revocation_labels(
     }
 
 
+def dropped(tasks: tuple[TaskId, ...]) -> Report:
+    """The report of tasks whose launch came too late for this executor."""
+    message = "the executor was ending when the launch came (launch it again: that starts a new executor)"
+    return Report(tasks, TaskState.DROPPED, "REASON_EXECUTOR_TERMINATED", message)
+
+
+def killed_before_launch(tasks: Sequence[TaskId]) -> Report:
+    """The report of tasks that were killed before their launch was read."""
+    message = "killed by the scheduler"
+    return Report(tuple(tasks), TaskState.KILLED, "REASON_TASK_KILLED_DURING_LAUNCH", message)
+
+
 def invalid(task: TaskId, message: str, reason: str) -> Report:
     """The report of a task that never became a pod."""
     return Report((task,), TaskState.FAILED, reason, message)

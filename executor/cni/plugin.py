@@ -13,14 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from executor import bounded_json
 from executor.cni.attachment import Json
 from executor.cni.failure import PluginError
 from executor.cni.process import STDOUT_MAX_BYTES, execute
-from executor.errors import reason
+from executor.errors import clipped, reason
 from executor.log import get_logger
 
 log = get_logger(__name__)
 
+_WORDS_MAX = 2000
+"""Letters of what a plugin says of an error, which expressions are matched with."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -131,7 +134,8 @@ def read_outcome(returncode: int, stdout: bytes, stderr: bytes) -> Outcome:
     if printed is not None and isinstance(printed.get("msg"), str):
         code = printed.get("code")
         details = "; ".join(each for each in (str(printed.get("details") or ""), said) if each)
-        return Outcome(error=PluginError(printed["msg"], code if isinstance(code, int) else None, details))
+        words = clipped(printed["msg"], _WORDS_MAX), clipped(details, _WORDS_MAX)
+        return Outcome(error=PluginError(words[0], code if isinstance(code, int) else None, words[1]))
     ended = f"killed by {_signal_name(-returncode)}" if returncode < 0 else f"exited with status {returncode}"
     return Outcome(error=PluginError(ended, details=said or _excerpt(stdout)))
 
@@ -141,7 +145,7 @@ def _decode(stdout: bytes) -> tuple[Json | None, bool]:
     if not stdout.strip():
         return None, False
     try:
-        value = json.loads(stdout)
+        value = bounded_json.loads(stdout, bounded_json.RESULT)
     except ValueError:
         return None, True
     return (value, False) if isinstance(value, dict) else (None, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from executor.errors import ContainerdFailure, ContainerdUnavailable, ImageFailu
 
 _SERVICE = "images.v1.Images"
 _CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 64 << 10
 _LEASE_S: Final = 3600.0  # longer than any import takes; only a process that died leaves a lease behind
 
 
@@ -101,7 +102,7 @@ class Images:
 
     async def _read(self, record: ImageRecord) -> _Content:
         manifest = await self._manifest(record.name, record.target)
-        value = documents.document(await self._blob(record.name, manifest.config.digest), subject=record.name)
+        value = await _document(await self._blob(record.name, manifest.config.digest), record.name)
         diff_ids = documents.diff_ids(value, subject=record.name)
         if len(diff_ids) != len(manifest.layers):
             raise ImageFailure("its manifest and its configuration have not the same layers", subject=record.name)
@@ -116,11 +117,11 @@ class Images:
 
     async def _manifest(self, name: str, target: Descriptor) -> documents.Manifest:
         data = await self._blob(name, target.digest)
-        value = documents.document(data, subject=name)
+        value = await _document(data, name)
         if documents.is_index(target.media_type, value):
             chosen = documents.choose(value, documents.node_architecture(), subject=name)
-            data = await self._blob(name, chosen.digest)
-        return documents.manifest(data, subject=name)
+            value = await _document(await self._blob(name, chosen.digest), name)
+        return documents.manifest_of(value, subject=name)
 
     async def _blob(self, name: str, digest: str) -> bytes:
         try:
@@ -165,6 +166,13 @@ class Images:
             await self._channel.call(
                 f"{_SERVICE}/Update", update, pb.UpdateImageResponse, subject=record.name, lease=lease
             )
+
+
+async def _document(data: bytes, name: str) -> Mapping[str, object]:
+    """A large one is not read on the event loop."""
+    if len(data) <= _SMALL_BYTES:
+        return documents.document(data, subject=name)
+    return await asyncio.to_thread(documents.document, data, subject=name)
 
 
 async def _chunks(archive: Archive, blob: layouts.Blob) -> AsyncIterator[bytes]:

@@ -6,12 +6,12 @@ Source: OCI image-spec, image-index.md, manifest.md, config.md (chain ids: "Laye
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from executor import bounded_json
 from executor.containerd.types import Descriptor, ImageConfig
 from executor.errors import ImageFailure
 
@@ -22,6 +22,8 @@ INDEX_TYPES = frozenset(
     }
 )
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+LAYERS_MAX = 500
+"""As many as overlayfs mounts (fs/overlayfs/super.c, OVL_MAX_STACK)."""
 _DIGEST = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
 
 
@@ -40,7 +42,7 @@ def node_architecture() -> str:
 def document(data: bytes, *, subject: str) -> Mapping[str, object]:
     """A JSON object; ImageFailure names `subject` if it is none."""
     try:
-        value = json.loads(data)
+        value = bounded_json.loads(data, bounded_json.IMAGE_DOCUMENT)
     except ValueError as error:
         raise ImageFailure(f"not a JSON document: {error}", subject=subject) from error
     if not isinstance(value, dict):
@@ -65,8 +67,14 @@ def descriptors(value: object, *, subject: str) -> tuple[Descriptor, ...]:
 
 
 def manifest(data: bytes, *, subject: str) -> Manifest:
-    value = document(data, subject=subject)
-    return Manifest(descriptor(value.get("config"), subject=subject), descriptors(value.get("layers"), subject=subject))
+    return manifest_of(document(data, subject=subject), subject=subject)
+
+
+def manifest_of(value: Mapping[str, object], *, subject: str) -> Manifest:
+    layers = descriptors(value.get("layers"), subject=subject)
+    if len(layers) > LAYERS_MAX:
+        raise ImageFailure(f"the image has {len(layers)} layers, which is more than {LAYERS_MAX}", subject=subject)
+    return Manifest(descriptor(value.get("config"), subject=subject), layers)
 
 
 def is_index(media_type: str, value: Mapping[str, object]) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from executor import bounded_json
 from executor.dns.messages import Event, Framework, State, Status, Task, TaskUpdated
 from executor.dns.names import (
     NAMES_LABEL,
@@ -153,10 +154,10 @@ def note(key: Key, entry: Entry) -> str:
 def parse_note(text: str) -> tuple[Key, Entry] | None:
     """What `note` said; None if this is no such note."""
     try:
-        document = json.loads(text)
+        document = bounded_json.loads(text, bounded_json.LINE)
         key = Key(str(document["framework"]), str(document["task"]))
         return key, Entry(str(document["name"]), str(document["agent"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

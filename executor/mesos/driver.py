@@ -80,6 +80,7 @@ class Driver:
     async def _events(self) -> AsyncIterator[Event]:
         while (event := await self._queue.get()) is not None:
             yield event
+            await asyncio.sleep(0)  # a queue that is not empty gives no turn to anybody else
 
     def update(self, status: dict[str, Any]) -> None:
         """Sends a TaskStatus (see status.status), now or when the agent is back; never blocks.

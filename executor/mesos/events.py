@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from executor.errors import MesosFailure
+from executor.mesos.eventjson import FAULT, SIZE
 from executor.names import MesosContainerId, TaskId
 
 Json = dict[str, Any]
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,19 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One pod. The agent may repeat a launch that it does not know to have arrived; whoever receives it decides."""
+    """One pod. The agent may repeat a launch that it does not know to have arrived; whoever receives it decides.
+
+    `fault` says why `tasks` hold no more than what identifies them; `size_bytes` is what they had as JSON.
+    """
 
     tasks: tuple[Json, ...]
     group: bool
+    fault: str = ""
+    size_bytes: int = field(default=0, compare=False)
+
+    @property
+    def task_ids(self) -> tuple[TaskId, ...]:
+        return tuple(TaskId(task["task_id"]["value"]) for task in self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +112,12 @@ def decode(event: Mapping[str, Any], *, shutdown_grace_s: float) -> Received:
         if kind == "HEARTBEAT":
             return Heartbeat()
         reader = _READERS.get(str(kind))
-        return reader(event[str(kind).lower()]) if reader else Unknown(str(kind))
+        found = reader(event[str(kind).lower()]) if reader else Unknown(str(kind)[:_SHOWN])
     except (KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:
         raise MesosFailure(f"event without its form: {error!r}", subject=f"event {kind}") from error
+    if isinstance(found, Launch):
+        return replace(found, fault=event.get(FAULT, ""), size_bytes=event.get(SIZE, 0))
+    return found
 
 
 def _subscribed(body: Json) -> Subscribed:

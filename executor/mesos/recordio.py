@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from executor.errors import MesosFailure
 
 _DIGITS_MAX = 10
-RECORD_MAX_BYTES = 256 << 20
-"""Far above any LAUNCH: a greater length is garbage, and nothing to wait for."""
+RECORD_MAX_BYTES = 16 << 20
+"""Above any launch that is run: for a greater length the memory of this process is too dear. The agent sends a launch
+that was cut off no second time, and tells its framework so (src/slave/slave.cpp, subscribe).
+"""
 
 
 class Records:
@@ -27,7 +29,7 @@ class Records:
         start = 0
         while (bounds := self._next(start)) is not None:
             begin, start = bounds
-            yield bytes(self._buffer[begin:start])
+            yield bytes(memoryview(self._buffer)[begin:start])
         del self._buffer[:start]
 
     def _next(self, start: int) -> tuple[int, int] | None:
@@ -35,7 +37,10 @@ class Records:
         head = bytes(self._buffer[start : newline if newline >= 0 else start + _DIGITS_MAX + 1])
         if newline < 0 and (not head or (head.isdigit() and len(head) <= _DIGITS_MAX)):
             return None
-        if newline < 0 or not head.isdigit() or int(head) > RECORD_MAX_BYTES:
+        if newline < 0 or not head.isdigit():
             raise MesosFailure(f"the stream is no RecordIO at {head!r}", subject="event stream")
+        if int(head) > RECORD_MAX_BYTES:
+            message = f"an event has {int(head)} bytes, which is more than {RECORD_MAX_BYTES}"
+            raise MesosFailure(message, subject="event stream", mend="launch less at once, with less data")
         begin, end = newline + 1, newline + 1 + int(head)
         return (begin, end) if end <= len(self._buffer) else None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from executor.errors import clipped
 from executor.names import TaskId
 
 Json = dict[str, Any]
@@ -34,6 +35,7 @@ class TaskState(StrEnum):
     GONE = "TASK_GONE"
 
 
+MESSAGE_MAX_LETTERS = 4000
 TERMINAL = frozenset(TaskState) - {TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING}
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
@@ -95,7 +97,7 @@ def status(  # noqa: PLR0913 one keyword for each field of TaskStatus
         "task_id": {"value": task_id},
         "state": state.value,
         "reason": reason,
-        "message": _utf8(message) or None,
+        "message": clipped(_utf8(message), MESSAGE_MAX_LETTERS) or None,
         "labels": {"labels": [{"key": key, "value": value} for key, value in labels.items()]} if labels else None,
         "healthy": healthy,
         "container_status": {"network_infos": [dict(info) for info in network_infos]} if network_infos else None,

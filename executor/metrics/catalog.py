@@ -58,6 +58,7 @@ LABELS: Final = {
 
 _LAUNCH = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 _PHASE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0, 120.0)
+_LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 _REVOCATION = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
@@ -126,6 +127,13 @@ PRESSURE: Final = _counter(
     "resource",
     "kind",
 )
+LOOP_LAG: Final = Metric(
+    "loop_lag_seconds",
+    Kind.HISTOGRAM,
+    "How late a timer of the executor's event loop comes, looked at ten times a second.",
+    (),
+    _LAG,
+)
 PROCESS_CPU: Final = _counter("process_cpu_seconds", "CPU time that the executor itself used.")
 PROCESS_MEMORY: Final = _gauge("process_resident_memory_bytes", "Resident memory of the executor itself.")
 PROCESS_FDS: Final = _gauge("process_open_fds", "Open file descriptors of the executor itself.")
@@ -142,7 +150,7 @@ FROM_EVENTS: Final = (
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,
-    USED_MEMORY, PRESSURE, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
+    USED_MEMORY, PRESSURE, LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
 BY_COMMAND: Final = (UP, SILENT)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

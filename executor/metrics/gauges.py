@@ -40,6 +40,7 @@ def families(dispatcher: Dispatcher) -> Iterator[Family]:
     yield _one(catalog.LEAKED, len(dispatcher.pods.leftovers))
     yield from _pods(pods)
     yield from _classes(dispatcher)
+    yield Family(catalog.LOOP_LAG, {(): dispatcher.lag.seconds.copy()})
     yield from _process()
 
 

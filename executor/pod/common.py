@@ -19,6 +19,8 @@ from executor.pod.spec import ContainerSpec, Limits
 
 MIN_MEMORY_BYTES = 4 * MIB
 """Below this runc itself does not get a container started."""
+PATH_MAX, IMAGE_MAX, WORD_MAX, SHORT_MAX = 4095, 1024, 512, 253
+"""Letters: of a path that the kernel takes, of a reference of an image, of a word of resolv.conf, of an id."""
 _FIT = "ask for less, or launch the task with more"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -46,6 +48,8 @@ def slug(text: str) -> str:
 
 def absolute(path: str, subject: str) -> str:
     """A clean absolute path: with nothing in it that leads upwards."""
+    if len(path) > PATH_MAX:
+        raise InvalidTask(f"{path[:80]!r}... is longer than {PATH_MAX} letters", subject=subject)
     if not path.startswith("/") or ".." in path.split("/"):
         raise InvalidTask(f"{path[:80]!r} is no absolute path, or has .. in it", subject=subject)
     return posixpath.normpath("/" + path.lstrip("/"))
@@ -72,7 +76,15 @@ def variable(name: str, subject: str) -> str:
     return name
 
 
+def short(text: str, subject: str) -> str:
+    if len(text) > SHORT_MAX:
+        raise InvalidTask(f"{text[:80]!r}... is longer than {SHORT_MAX} letters", subject=subject)
+    return text
+
+
 def image(reference: str, subject: str) -> str:
+    if len(reference) > IMAGE_MAX:
+        raise InvalidTask(f"{reference[:80]!r}... is longer than {IMAGE_MAX} letters", subject=subject)
     if not reference or reference != reference.strip() or any(char.isspace() for char in reference):
         raise InvalidTask("names no image", subject=subject, mend="name an image that is on the node")
     return reference
@@ -180,6 +192,6 @@ def without_twins(names: Sequence[str]) -> tuple[str, ...]:
 
 def one_word(text: str, subject: str) -> str:
     """What becomes a word of resolv.conf."""
-    if not text or not text.isprintable() or any(char.isspace() for char in text):
+    if not text or len(text) > WORD_MAX or not text.isprintable() or any(char.isspace() for char in text):
         raise InvalidTask(f"{text[:80]!r} is no single word", subject=subject)
     return text

@@ -37,6 +37,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     decoded = schema.decode(manifest.document(info.data), Pod)
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     identity = _identity(decoded, info, task_id)
+    wishes.check(metadata.annotations, metadata.labels)
     volumes = _volumes(spec.volumes)
     context = Context(decoded, identity, task_id, resources, frozenset(volume.name for volume in volumes))
     containers = _containers(context)
@@ -94,7 +95,7 @@ def _identity(decoded: Pod, info: TaskInfo, task_id: TaskId) -> dict[str, str]:
     return {
         "metadata.name": name,
         "metadata.namespace": common.dns_label(metadata.namespace, "metadata.namespace"),
-        "metadata.uid": metadata.uid or common.uid([task_id]),
+        "metadata.uid": common.short(metadata.uid, "metadata.uid") or common.uid([task_id]),
         "spec.serviceAccountName": "default",
     }
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from executor.pod.kubernetes_container import OTHER_SOURCES, Container, Document, Id, Identity, Text
+from executor.pod.kubernetes_container import CONTAINERS_MAX, OTHER_SOURCES, Container, Document, Id, Identity, Text
 from executor.pod.schema import accepted, refused, supported
 
 _PLACED = "placement is the framework's"
@@ -77,13 +77,15 @@ class DnsConfig(Document, frozen=True):
 
 
 class PodSpec(Document, frozen=True):
-    containers: Annotated[tuple[Container, ...], supported()]
+    containers: Annotated[tuple[Container, ...], supported("at most 100", most=CONTAINERS_MAX)]
     restart_policy: Annotated[Literal["Always", "OnFailure", "Never"], supported()] = "Always"
     termination_grace_period_seconds: Annotated[
         Annotated[int, Meta(ge=0, le=86400)] | None, supported("the task's kill_policy wins; 30 without either")
     ] = None
     active_deadline_seconds: Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, supported()] = None
-    priority: Annotated[int, supported("the lowest goes first when revocation chooses")] = 0
+    priority: Annotated[
+        Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)], supported("the lowest goes first when revocation chooses")
+    ] = 0
     host_network: Annotated[bool, supported("every declared port must then be one of the task's")] = False
     hostname: Annotated[str, supported("a DNS label; the pod's name without it")] = ""
     host_aliases: Annotated[tuple[HostAlias, ...], supported()] = ()

@@ -14,6 +14,8 @@ Quantity = str | int | float
 Protocol = Literal["TCP", "UDP"]
 Text = tuple[str, ...]
 
+CONTAINERS_MAX = 100
+"""Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
 OTHER_SOURCES = "a pod describes itself completely here: no config maps, secrets or claims"
 
 

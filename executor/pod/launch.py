@@ -9,7 +9,8 @@ from typing import Any
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
-from executor.pod import common, manifest, schema
+from executor.pod import command, common, manifest, schema, wishes
+from executor.pod.kubernetes_container import CONTAINERS_MAX
 from executor.pod.spec import PodSpec, Policy
 from executor.pod.taskinfo import TaskInfo
 
@@ -20,11 +21,15 @@ def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) ->
         raise InvalidTask("there is no task in the launch", subject="tasks")
     if not group and len(tasks) > 1:
         raise InvalidTask("a LAUNCH has one task", subject="tasks", mend="use LAUNCH_GROUP for several")
+    if len(tasks) > CONTAINERS_MAX:
+        raise InvalidTask(f"are {len(tasks)}, and a pod has at most {CONTAINERS_MAX} containers", subject="tasks")
     paths = [f"tasks[{index}]" if group else "TaskInfo" for index in range(len(tasks))]
     infos = [_task(task, path) for task, path in zip(tasks, paths, strict=True)]
     common.unique((f"{path}.task_id", info.task_id.value) for info, path in zip(infos, paths, strict=True))
     resources = _resources(infos, paths, group=group)
     pod = _described(infos, paths, resources, policy, group=group)
+    command.check_size(pod)
+    wishes.check({}, pod.labels)
     return replace(pod, task_names=tuple(map(_name, infos)))
 
 

@@ -1,26 +1,33 @@
 """From the bytes of `TaskInfo.data` to a document: base64, gzip, then JSON or YAML. Pure.
 
 The bytes are a framework's, so nothing in them may cost more than they are worth: what gzip inflates is bounded, YAML
-knows neither aliases nor tags, and nothing nests deeper than any pod does. A key that is written twice is an error,
-as in the API server's strict decoding. The document holds dict, list, str, int, float, bool and None only.
+knows neither aliases nor tags, and nothing nests deeper or has more values than any pod does. A key that is written
+twice is an error, as in the API server's strict decoding. The document holds dict, list, str, int, float, bool and
+None only.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import zlib
+from collections import Counter
 from typing import Any, NoReturn
 
+from executor import bounded_json
+from executor.bounded_json import Bounds, JsonBoundError
 from executor.errors import InvalidTask
 
 SUBJECT = "TaskInfo.data"
-MAX_JSON_BYTES = 4 * 1024 * 1024
+MAX_JSON_BYTES = 1024 * 1024  # etcd takes no larger request by far (1.5 MiB), so no pod of Kubernetes is larger
 MAX_YAML_BYTES = 512 * 1024  # slower to read by a factor of 20
 MAX_DEPTH = 32
+MAX_VALUES = 10_000
+"""Values and keys of one document; pods have some hundreds."""
+_BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
+_GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -36,6 +43,18 @@ def document(data: Any) -> dict[str, Any]:
         raise InvalidTask("is no mapping", subject=SUBJECT, mend=_MEND)
     vet(found)
     return found
+
+
+def inflates_within(data: Any, most_bytes: int) -> bool:
+    """Whether the base64 text is no gzip, or one of so many bytes at most; of what is broken as much as can be read."""
+    if not isinstance(data, str) or not data.startswith(_GZIP_BASE64):
+        return True
+    try:
+        return (
+            len(zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(_decoded(data), most_bytes + 1)) <= most_bytes
+        )
+    except (InvalidTask, zlib.error):
+        return True
 
 
 _MEND = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
@@ -74,9 +93,9 @@ def _bounded(raw: bytes, most: int) -> bytes:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except RecursionError as error:
-        raise InvalidTask(f"nests deeper than {MAX_DEPTH}", subject=SUBJECT) from error
+        return bounded_json.loads(text, _BOUNDS, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except JsonBoundError as error:
+        raise InvalidTask(str(error), subject=SUBJECT) from error
     except ValueError as error:
         raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, mend=_MEND) from error
 
@@ -84,8 +103,7 @@ def _json(text: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise InvalidTask(f"has the key {twice[:80]!r} twice", subject=SUBJECT)
     return found
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, Union
 
@@ -23,8 +24,11 @@ from executor.errors import InvalidTask
 
 NOT_YET = "not supported yet"
 _ASKS_FOR_NOTHING: tuple[Any, ...] = (False, "", [], {})
+ITEMS_MAX = 1000
+"""Of one list or mapping, where a field sets no other bound."""
 _SHOWN = 80
 _MORE_SHOWN = 4
+_COUNTED = 1000
 
 
 class Status(StrEnum):
@@ -35,15 +39,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Mark:
-    """`only` are the values that pass; None: all. A refused field passes with the values that ask for nothing."""
+    """`only` are the values that pass; None: all. A refused field passes with the values that ask for nothing. A list
+    or mapping has `most` items.
+    """
 
     status: Status
     note: str = ""
     only: tuple[Any, ...] | None = None
+    most: int = ITEMS_MAX
 
 
-def supported(note: str = "", *, only: tuple[Any, ...] | None = None) -> Mark:
-    return Mark(Status.SUPPORTED, note, only)
+def supported(note: str = "", *, only: tuple[Any, ...] | None = None, most: int = ITEMS_MAX) -> Mark:
+    return Mark(Status.SUPPORTED, note, only, most)
 
 
 def accepted(note: str, *, only: tuple[Any, ...] | None = None) -> Mark:
@@ -80,9 +87,17 @@ class FieldRule:
 
 @dataclass(frozen=True)
 class Offence:
+    """`near` is the name for which a known one may have been meant; to look for that takes its time."""
+
     path: str
     message: str
     mend: str = ""
+    near: str = ""
+    known: Mapping[str, FieldRule] = field(default_factory=dict, compare=False)
+
+    def advice(self) -> str:
+        close = difflib.get_close_matches(self.near[:_SHOWN], self.known, n=1) if self.near else []
+        return f"did you mean {close[0]}?" if close else self.mend
 
 
 @functools.cache
@@ -127,12 +142,14 @@ def offences(document: Any, struct: type[msgspec.Struct], path: str = "") -> Ite
         if value is None:
             continue
         if (rule := known.get(name)) is None:
-            yield Offence(place, "is not a field that is known here", _near(name, known))
+            yield Offence(place, "is not a field that is known here", "remove it", name, known)
         elif rule.mark.only is not None and value not in rule.mark.only:
             yield _unwanted(place, value, rule.mark)
         elif rule.choices and value not in rule.choices:
             mend = " or ".join(choice for choice in rule.choices if choice)
             yield Offence(place, f"{str(value)[:_SHOWN]!r} is no value of this field", f"use {mend}")
+        elif isinstance(value, list | tuple | Mapping) and len(value) > rule.mark.most:
+            yield Offence(place, f"has {len(value)} items, which is more than {rule.mark.most}")
         elif rule.mark.status is Status.SUPPORTED:
             yield from _below(value, rule.shape, place)
 
@@ -145,11 +162,6 @@ def _below(value: Any, shape: Shape, place: str) -> Iterator[Offence]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from offences(item, shape.struct, f"{place}[{index}]")
-
-
-def _near(name: str, known: Mapping[str, FieldRule]) -> str:
-    close = difflib.get_close_matches(name[:_SHOWN], known, n=1)
-    return f"did you mean {close[0]}?" if close else "remove it"
 
 
 def _unwanted(place: str, value: Any, mark: Mark) -> Offence:
@@ -175,9 +187,8 @@ def decode(document: Any, struct: type[Decoded], *, path: str = "") -> Decoded:
     """The document as a Struct. Raises InvalidTask: the first field that is unknown or refused, or of a wrong type."""
     wrong = offences(document, struct, path)
     if (first := next(wrong, None)) is not None:
-        raise InvalidTask(
-            first.message + _more([offence.path for offence in wrong]), subject=first.path, mend=first.mend
-        )
+        more = [offence.path for offence in itertools.islice(wrong, _COUNTED)]
+        raise InvalidTask(first.message + _more(more), subject=first.path, mend=first.advice())
     try:
         return msgspec.convert(_without_nulls(document), struct)
     except msgspec.ValidationError as error:
@@ -189,7 +200,8 @@ def _more(paths: list[str]) -> str:
         return ""
     dots = ", ..." if len(paths) > _MORE_SHOWN else ""
     fields = "field is" if len(paths) == 1 else "fields are"
-    return f"; {len(paths)} more {fields} refused too: {', '.join(paths[:_MORE_SHOWN])}{dots}"
+    count = f"{len(paths)}" if len(paths) < _COUNTED else f"at least {len(paths)}"
+    return f"; {count} more {fields} refused too: {', '.join(paths[:_MORE_SHOWN])}{dots}"
 
 
 def _without_nulls(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from executor.errors import InvalidRequest, NotFound
@@ -23,12 +23,20 @@ log = get_logger(__name__)
 
 REMEMBERED = 200
 """How many ended pods `inspect` still knows."""
+REMEMBERED_LETTERS = 8 << 20
+"""In the descriptions of all of them; the memory of this process is not the pods'."""
 
 
 class Pods:
     def __init__(
-        self, node: Node, report: Callable[[PodRunner, Report], None], on_ended: Callable[[PodRunner], None]
+        self,
+        node: Node,
+        report: Callable[[PodRunner, Report], None],
+        on_ended: Callable[[PodRunner], None],
+        coming: Collection[TaskId] = (),
     ) -> None:
+        self.coming = coming
+        """Tasks whose launch is not read yet."""
         self._node = node
         self._report = report
         self._on_ended = on_ended
@@ -36,6 +44,7 @@ class Pods:
         self._by_task: dict[TaskId, PodRunner] = {}
         self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
         self._ended: deque[PodRunner] = deque()
+        self._remembered = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.leftovers = Leftovers()
 
@@ -72,8 +81,10 @@ class Pods:
 
     def _remember(self, runner: PodRunner) -> None:
         self._ended.append(runner)
-        if len(self._ended) > REMEMBERED:
+        self._remembered += _letters(runner.spec)
+        while len(self._ended) > 1 and (len(self._ended) > REMEMBERED or self._remembered > REMEMBERED_LETTERS):
             forgotten = self._ended.popleft()
+            self._remembered -= _letters(forgotten.spec)
             for task in forgotten.spec.task_ids:
                 if self._by_task.get(task) is forgotten:
                     del self._by_task[task]
@@ -116,3 +127,14 @@ class Pods:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
         return not self._living
+
+
+def _letters(spec: PodSpec) -> int:
+    """Of the texts that a framework chooses freely."""
+    tables = (*spec.labels.items(), *spec.annotations.items())
+    own = (
+        text
+        for each in spec.containers
+        for text in (*(each.command or ()), *(each.args or ()), *(str(value) for _, value in each.env))
+    )
+    return sum(len(key) + len(value) for key, value in tables) + sum(map(len, own))

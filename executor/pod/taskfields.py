@@ -13,8 +13,11 @@ from executor.pod import common
 from executor.pod.spec import NetworkWish, PortMapping
 from executor.pod.taskinfo import NetworkInfo, TaskInfo
 from executor.pod.taskinfo import PortMapping as MesosPortMapping
+from executor.pod.wishes import NETWORKS_MAX, few
 
 _NANO = 1e9
+NETWORK_INFO_MAX_BYTES = 16 * 1024
+"""It is in every status of the task, too."""
 
 
 def labels(info: TaskInfo) -> dict[str, str]:
@@ -34,10 +37,11 @@ def deadline_s(info: TaskInfo) -> float | None:
 def networks(info: TaskInfo, path: str) -> tuple[NetworkWish, ...]:
     """In order: the first is eth0. Raises InvalidTask."""
     infos = info.container.network_infos if info.container is not None else ()
+    few(len(infos), NETWORKS_MAX, "networks", f"{path}.container.network_infos")
     return tuple(
         NetworkWish(
             name=network.name,
-            network_info=_as_sent(network),
+            network_info=_as_sent(network, f"{path}.container.network_infos[{index}]"),
             ips=_wanted_ips(network, f"{path}.container.network_infos[{index}].ip_addresses"),
         )
         for index, network in enumerate(infos)
@@ -50,8 +54,12 @@ def _wanted_ips(network: NetworkInfo, path: str) -> tuple[str, ...]:
     return tuple(common.ip_address(ip, f"{path}[{index}].ip_address") for index, ip in wanted)
 
 
-def _as_sent(network: NetworkInfo) -> dict[str, Any]:
-    sent: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(network))
+def _as_sent(network: NetworkInfo, path: str) -> dict[str, Any]:
+    text = msgspec.json.encode(network)
+    if len(text) > NETWORK_INFO_MAX_BYTES:
+        message = f"has {len(text)} bytes, which is more than {NETWORK_INFO_MAX_BYTES}"
+        raise InvalidTask(message, subject=path, mend="it is handed to every plugin: keep it short")
+    sent: dict[str, Any] = msgspec.json.decode(text)
     return {key: value for key, value in sent.items() if value}
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from executor.dns.names import SERVICE_KEY
 from executor.errors import InvalidTask
 from executor.pod import quantity
 from executor.pod.spec import NetworkWish
@@ -25,6 +26,10 @@ INGRESS_KEY: Final = "kubernetes.io/ingress-bandwidth"
 EGRESS_KEY: Final = "kubernetes.io/egress-bandwidth"
 BANDWIDTH_LEAST, BANDWIDTH_MOST = 1000, 10**15
 """Kubernetes' own limits (pkg/util/bandwidth)."""
+NETWORKS_MAX = 16
+SERVICES_MAX = 32
+METADATA_MAX_BYTES = 256 * 1024
+"""As in Kubernetes (apimachinery, pkg/api/validation/objectmeta.go, TotalAnnotationSizeLimitB)."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
@@ -44,7 +49,25 @@ def networks(annotations: Mapping[str, str]) -> tuple[NetworkWish, ...]:
     entries = _entries(text, subject)
     if not entries:
         raise InvalidTask("names no network", subject=subject, mend="name one, or leave it out")
+    few(len(entries), NETWORKS_MAX, "networks", subject)
     return tuple(_wish(entry, subject) for entry in entries)
+
+
+def few(count: int, most: int, what: str, subject: str) -> None:
+    """Raises InvalidTask above `most`."""
+    if count > most:
+        raise InvalidTask(f"names {count} {what}, which is more than {most}", subject=subject)
+
+
+def check(annotations: Mapping[str, str], labels: Mapping[str, str]) -> None:
+    """What a pod's own words have room for. Raises InvalidTask."""
+    for subject, table in (("metadata.annotations", annotations), ("metadata.labels", labels)):
+        size_bytes = sum(len(text.encode()) for item in table.items() for text in item)
+        if size_bytes > METADATA_MAX_BYTES:
+            message = f"have {size_bytes} bytes together, which is more than {METADATA_MAX_BYTES}"
+            raise InvalidTask(message, subject=subject, mend="put the data into a file of the image or of a volume")
+        services = table.get(SERVICE_KEY, "").count(",") + 1
+        few(services, SERVICES_MAX, "services", f"{subject}['{SERVICE_KEY}']")
 
 
 def bandwidth(annotations: Mapping[str, str]) -> tuple[int, int]:

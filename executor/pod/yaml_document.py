@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from executor.errors import InvalidTask
-from executor.pod.manifest import MAX_DEPTH, SUBJECT
+from executor.pod.manifest import MAX_DEPTH, MAX_VALUES, SUBJECT
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
@@ -25,11 +25,15 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 }
 _INT = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_DIRECTIVE = re.compile("(?m)^%")
 _STRING = "tag:yaml.org,2002:str"
 
 
 def load(text: str) -> Any:
     """The one document in the text; None if there is none. Raises InvalidTask."""
+    if directive := _DIRECTIVE.search(text):  # libyaml compares each %TAG with all before it, and reads them at once
+        line = text.count("\n", 0, directive.start()) + 1
+        raise InvalidTask(f"is YAML that cannot be used: directives are not accepted (line {line})", subject=SUBJECT)
     try:
         return _document(yaml.parse(text, Loader=_Parser))
     except yaml.YAMLError as error:
@@ -42,14 +46,23 @@ def _oneline(error: yaml.YAMLError) -> str:
     return f"{problem}{where}" if problem else " ".join(str(error).split())[:200]
 
 
-def _document(events: Iterator[Any]) -> Any:
+def _document(parsed: Iterator[Any]) -> Any:
     found: list[Any] = []
+    events = _counted(parsed)
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
             if found:
                 _refuse(event, "a second document begins", "send one pod in one task")
             found.append(_value(next(events), events, 0))
     return found[0] if found else None
+
+
+def _counted(events: Iterator[Any]) -> Iterator[Any]:
+    """Each value and key has one event at least, a list or mapping two."""
+    for count, event in enumerate(events):
+        if count > 2 * MAX_VALUES:
+            _refuse(event, f"it has more than {MAX_VALUES} values")
+        yield event
 
 
 def _value(event: Any, events: Iterator[Any], depth: int) -> Any:

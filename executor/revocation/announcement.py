@@ -7,60 +7,99 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from executor import exhausted
-from executor.errors import ExecutorError, InvalidRequest
+from executor import bounded_json, exhausted
+from executor.errors import ExecutorError, Failure, InvalidRequest
 from executor.log import get_logger
 from executor.revocation.receipt import Receipt, State
 
 if TYPE_CHECKING:
-    from executor.revocation.revoker import Revoker
+    from executor.revocation.revoker import Revoker, Taken
 
 log = get_logger(__name__)
 
 
+_ID_SHOWN = 128
+WAITING_MAX = 1000
+"""MESSAGEs that wait to be read."""
+ANSWERS_MAX = 200
+"""Requests whose receipts a framework waits for at a time."""
+
+
 class Correspondence:
-    """With the framework: `send` takes one MESSAGE's bytes. Owns the tasks that wait for receipts."""
+    """With the framework: `send` takes one MESSAGE's bytes. MESSAGEs are read one after the other, with a turn for
+    everybody else between two of them. Owns the task that reads, and those that wait for receipts.
+    """
 
     def __init__(self, revoker: Revoker, send: Callable[[bytes], None]) -> None:
         self._revoker = revoker
         self._send = send
+        self._waiting: deque[bytes] = deque()
+        self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, data: bytes) -> None:
-        """A framework's MESSAGE. Whatever it is, it is answered."""
-        task = asyncio.ensure_future(self._answer(data))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """A framework's MESSAGE. Whatever it is, it is answered, as long as they come no faster than they are read."""
+        if len(self._waiting) >= WAITING_MAX:
+            self._refuse(Failure(f"{WAITING_MAX} messages wait to be read; this one is dropped", subject="MESSAGE"), "")
+            return
+        self._waiting.append(data)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read())
+
+    async def _read(self) -> None:
+        while self._waiting:
+            self._begin(self._waiting.popleft())
+            await asyncio.sleep(0)
 
     def tell(self, receipt: Receipt) -> None:
         """What came of a revocation, whoever asked for it. Of one that changed nothing only who asked is told."""
         if receipt.state not in (State.DRY_RUN, State.REFUSED):
             self._send_receipt(receipt)
 
-    async def _answer(self, data: bytes) -> None:
+    def _begin(self, data: bytes) -> None:
         identity = ""
         try:
             document = request(data)
             identity = _id(document)
+            if len(self._tasks) >= ANSWERS_MAX:
+                raise Failure(f"{ANSWERS_MAX} requests wait for their receipts", mend="ask again later")
             taken = self._revoker.take(document)
+        except ExecutorError as error:
+            self._refuse(error, identity)
+        except Exception as error:  # noqa: BLE001 - the boundary of a message: what fails in it harms nothing else
+            _tell_defect(error)
+        else:
+            task = asyncio.ensure_future(self._answer(taken, identity))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, taken: Taken, identity: str) -> None:
+        try:
             receipt = await self._revoker.outcome(taken)
         except ExecutorError as error:
-            log.warning("message refused", code="executor.message_refused", error=error)
-            refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
-            self._send(json.dumps({"error": refusal | ({"id": identity} if identity else {})}).encode())
-            return
-        except Exception as error:
-            if exhausted.tell(log, error) is None:
-                log.exception("defect while answering a message", code="executor.defect", trigger="Message")
-            return
-        if taken.repeated or receipt.state is State.DRY_RUN:
-            self._send_receipt(receipt)
+            self._refuse(error, identity)
+        except Exception as error:  # noqa: BLE001 - the boundary of a message: what fails in it harms nothing else
+            _tell_defect(error)
+        else:
+            if taken.repeated or receipt.state is State.DRY_RUN:
+                self._send_receipt(receipt)
+
+    def _refuse(self, error: ExecutorError, identity: str) -> None:
+        log.warning("message refused", code="executor.message_refused", error=error)
+        refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
+        self._send(json.dumps({"error": refusal | ({"id": identity[:_ID_SHOWN]} if identity else {})}).encode())
 
     def _send_receipt(self, receipt: Receipt) -> None:
         self._send(json.dumps({"revocation": receipt.document()}).encode())
+
+
+def _tell_defect(error: Exception) -> None:
+    if exhausted.tell(log, error) is None:
+        log.error("defect while answering a message", code="executor.defect", trigger="Message", exc_info=error)
 
 
 def _id(document: object) -> str:
@@ -72,8 +111,8 @@ def _id(document: object) -> str:
 def request(data: bytes) -> object:
     """The request in a MESSAGE's bytes. Raises InvalidRequest."""
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = bounded_json.loads(data, bounded_json.MESSAGE)
+    except ValueError as error:
         raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", mend='send {"revoke": {...}}') from error
     if not isinstance(document, Mapping) or set(document) != {"revoke"}:
         raise InvalidRequest(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from executor.names import PodClass
 from executor.revocation.request import Reclaim
-from executor.revocation.selection import Candidate
+from executor.revocation.selection import Candidate, matches
 
 if TYPE_CHECKING:
     from executor.pod.runner import PodRunner
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 def candidates(request: Request, living: Iterable[PodRunner]) -> list[Candidate]:
     """One for each pod. What only an amount is ranked by is measured only then: a file for each pod."""
     return [_candidate(runner, measured=isinstance(request.want, Reclaim)) for runner in living]
+
+
+def takes(request: Request, runner: PodRunner) -> bool:
+    """Whether a pod that came after the request is among what it names. What a reclaim takes was settled before."""
+    if isinstance(request.want, Reclaim) or runner.spec.pod_class is not PodClass.REVOCABLE:
+        return False
+    return matches(request.want, _candidate(runner, measured=False))
 
 
 def _candidate(runner: PodRunner, *, measured: bool) -> Candidate:

@@ -28,7 +28,7 @@ from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
 from executor.names import PodClass, TaskId
 from executor.pod import model
-from executor.pod.model import Stop, StopCause
+from executor.pod.model import Stop
 from executor.pod.urgency import SOON_S
 from executor.revocation import notice
 from executor.revocation.account import Account, close_ended
@@ -48,12 +48,15 @@ log = get_logger(__name__)
 
 
 class Table(Protocol):
-    """The living pods, and those that ended lately."""
+    """The living pods, those that ended lately, and the tasks of those that are not read yet."""
 
     def __iter__(self) -> Iterator[PodRunner]: ...
 
     @property
     def ended(self) -> Sequence[PodRunner]: ...
+
+    @property
+    def coming(self) -> Collection[TaskId]: ...
 
 
 Pods = Callable[[], Table]
@@ -100,7 +103,7 @@ class Descent:
         over = [*table.ended, *(runner for runner in table if runner.pod.state in _OVER)]
         living = {runner.id: runner for runner in table if runner.pod.state not in _OVER}
         ended = {task for runner in over for task in runner.spec.task_ids}
-        chosen = select(self.request, candidates(self.request, living.values()), ended)
+        chosen = select(self.request, candidates(self.request, living.values()), ended, table.coming)
         victims = [living[each.pod] for each in chosen]
         self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
         self._before = prove(victims, self.regular, self._tree)
@@ -119,7 +122,7 @@ class Descent:
         if self.request.dry_run:
             return self.receipt()
         self._waits = {asyncio.ensure_future(self._await_end(account)) for account in self.accounts}
-        stop = Stop(StopCause.REVOKED, self.request.grace_s, _message(self.request), self.request.id)
+        stop = self.request.stop
         if self.request.grace_s > 0 and self._waits:
             await self._be_gentle(stop)
         if self.alive:
@@ -293,7 +296,3 @@ def _kill(cgroup: Cgroup) -> str:
 
 def _pods(pods: Sized, kind: str = "") -> str:
     return f"{len(pods)} {kind}{' ' if kind else ''}pod{'' if len(pods) == 1 else 's'}"
-
-
-def _message(request: Request) -> str:
-    return f"revoked by {request.id}" + (f": {request.reason}" if request.reason else "")

@@ -17,16 +17,20 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from executor.duration import seconds
 from executor.errors import InvalidInput, InvalidRequest
 from executor.names import RevocationId, Role, TaskId
+from executor.pod.model import Stop, StopCause
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 GRACE_MAX_S = 366 * 86400.0
 """What nobody waits for; and the notice tells of a date, which must be one."""
 _NAME_MAX_BYTES = 255
+SELECTED_MAX = 5000
+"""Roles, tasks or labels of one request."""
 KEYS = ("id", "reason", "select", "reclaim", "grace", "deadline", "dry_run")
 
 
@@ -36,6 +40,14 @@ class Select:
     roles: tuple[Role, ...] = ()
     tasks: tuple[TaskId, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def task_set(self) -> frozenset[TaskId]:
+        return frozenset(self.tasks)
+
+    @cached_property
+    def label_set(self) -> frozenset[tuple[str, str]]:
+        return frozenset(self.labels)
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,12 @@ class Request:
     grace_s: float
     """Seconds that each victim gets between SIGTERM and the kill; never more than `deadline`."""
     dry_run: bool = False
+
+    @property
+    def stop(self) -> Stop:
+        """What each victim hears."""
+        message = f"revoked by {self.id}" + (f": {self.reason}" if self.reason else "")
+        return Stop(StopCause.REVOKED, self.grace_s, message, self.id)
 
 
 def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request:
@@ -97,6 +115,7 @@ def _select(fields: Mapping[str, Any]) -> Select:
         if value is not True:
             raise InvalidRequest("must be true", subject=subject)
         return Select(everything=True)
+    _few(value, subject)
     if key == "labels":
         labels = _mapping(value, subject)
         if not labels or not all(isinstance(text, str) for text in labels.values()):
@@ -111,6 +130,11 @@ def _select(fields: Mapping[str, Any]) -> Select:
             mend = 'write it as "eng/dev", or "*"'
             raise InvalidRequest(f"{repr(role)[:80]} is no Mesos role", subject=subject, mend=mend)
     return Select(roles=tuple(map(Role, value)))
+
+
+def _few(value: object, subject: str) -> None:
+    if isinstance(value, dict | list) and len(value) > SELECTED_MAX:
+        raise InvalidRequest(f"names {len(value)}, which is more than {SELECTED_MAX}", subject=subject)
 
 
 def _is_half_a_pair(letter: str) -> bool:
@@ -145,7 +169,7 @@ def _known(fields: Mapping[str, Any], known: tuple[str, ...], subject: str) -> N
     for key in fields:
         if key not in known:
             raise InvalidRequest(
-                "is not a field of this request", subject=f"{subject}.{key}", mend=f"known: {', '.join(known)}"
+                "is not a field of this request", subject=f"{subject}.{key[:80]}", mend=f"known: {', '.join(known)}"
             )
 
 

@@ -63,7 +63,7 @@ class Taken(NamedTuple):
 
 class Revoker:
     """`on_receipt` gets every receipt, also one that is still running; `shut_down` ends the executor, as the last step
-    that is configured for victims that do not die.
+    that is configured for victims that do not die; `on_proven` hears of each that is about to be carried out.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Revoker:
         pods: Pods,
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
+        on_proven: Callable[[Request], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._tree = tree
@@ -81,6 +82,7 @@ class Revoker:
         self._pods = pods
         self._on_receipt = on_receipt
         self._shut_down = shut_down
+        self._on_proven = on_proven
         self._runs: OrderedDict[RevocationId, _Run] = OrderedDict()
         self._followers: set[asyncio.Task[None]] = set()
 
@@ -140,6 +142,8 @@ class Revoker:
             log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(refusal))
             self._give(descent, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
             raise refusal from error
+        if not request.dry_run:
+            self._on_proven(request)
         receipt = await self._descend(descent)
         self._give(descent, receipt)
         if receipt.state is State.STUCK:

@@ -35,29 +35,32 @@ class Candidate:
     """Somebody asked it to end: what it holds comes free anyway, and was perhaps promised to another request."""
 
 
-def select(request: Request, candidates: Sequence[Candidate], ended: Collection[TaskId] = ()) -> tuple[Candidate, ...]:
+def select(
+    request: Request, candidates: Sequence[Candidate], ended: Collection[TaskId] = (), coming: Collection[TaskId] = ()
+) -> tuple[Candidate, ...]:
     """The victims, in the order in which they are taken.
 
     Raises Refused when the request names a regular pod's task, NotFound when it names a task that was never here, or
     only such as have `ended`, and Refused when a reclaim asks for more than all revocable pods hold. One that ended a
-    moment before, among others that live, is no mistake: whoever names it cannot know that yet.
+    moment before, among others that live, is no mistake: whoever names it cannot know that yet; nor is one that is
+    `coming`: it is taken once it is here.
     """
     revocable = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]
     if isinstance(request.want, Reclaim):
         return _least(request.want, revocable)
     if request.want.tasks:
-        _check_tasks(request.want.tasks, candidates, ended)
-    return tuple(candidate for candidate in revocable if _matches(request.want, candidate))
+        _check_tasks(request.want.tasks, candidates, ended, coming)
+    return tuple(candidate for candidate in revocable if matches(request.want, candidate))
 
 
-def _matches(want: Select, candidate: Candidate) -> bool:
+def matches(want: Select, candidate: Candidate) -> bool:
     if want.everything:
         return True
     if want.roles:
         return any(within(candidate.role, role) for role in want.roles)
     if want.tasks:
-        return any(task in want.tasks for task in candidate.tasks)
-    return all(label in candidate.labels for label in want.labels)
+        return any(task in want.task_set for task in candidate.tasks)
+    return want.label_set <= set(candidate.labels)
 
 
 def within(role: Role, top: Role) -> bool:
@@ -65,12 +68,14 @@ def within(role: Role, top: Role) -> bool:
     return role == top or (top != "*" and role.startswith(f"{top}/"))
 
 
-def _check_tasks(tasks: Sequence[TaskId], candidates: Sequence[Candidate], ended: Collection[TaskId]) -> None:
+def _check_tasks(
+    tasks: Sequence[TaskId], candidates: Sequence[Candidate], ended: Collection[TaskId], coming: Collection[TaskId]
+) -> None:
     known = {task: candidate for candidate in candidates for task in candidate.tasks}
     live = any(task in known for task in tasks)
     for task in tasks:
         candidate = known.get(task)
-        if candidate is None and live and task in ended:
+        if candidate is None and (task in coming or (live and task in ended)):
             continue
         if candidate is None:
             raise NotFound(

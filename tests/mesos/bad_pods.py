@@ -35,10 +35,10 @@ DATA = {
         b"a: !!python/object/apply:os.system [reboot]",
         "is YAML that cannot be used: the tag tag:yaml.org,2002:python/object/apply:os.system is not accepted (line 1)",
     ),
-    "gzip-bomb": (BOMB, f"is larger than 4096 KiB {SMALL}"),
+    "gzip-bomb": (BOMB, f"is larger than 1024 KiB {SMALL}"),
     "cut-gzip": (gzip.compress(POD)[:-3], f"is no complete gzip, or has something after it {PUT_A_POD}"),
-    "much-json": (b'{"a": "' + b"x" * (4 << 20) + b'"}', f"is larger than 4096 KiB {SMALL}"),
-    "much-yaml": (b"a: " + b"x" * (1 << 20), f"is larger than 512 KiB {SMALL}"),
+    "much-json": (b'{"a": "' + b"x" * (1 << 20) + b'"}', f"is larger than 1024 KiB {SMALL}"),
+    "much-yaml": (b"a: " + b"x" * (600 << 10), f"is larger than 512 KiB {SMALL}"),
     "deep": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "nests deeper than 32"),
     "a-key-twice": (b'{"kind": "Pod", "kind": "Pod"}', "has the key 'kind' twice"),
 }

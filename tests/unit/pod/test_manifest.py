@@ -18,6 +18,8 @@ from executor.errors import InvalidTask
 from executor.pod import manifest
 from tests.unit.pod.samples import encoded
 
+KEYS = {f"k{number}": 1 for number in range(30_000)}
+FEWER_KEYS = {f"k{number}": 1 for number in range(4_900)}
 WRONG = {
     "not base64": ("a:1", "base64"),
     "base64 with a line break": ("e30=\n", "base64"),
@@ -40,8 +42,15 @@ WRONG = {
     "a tag": (encoded(b"a: !!python/object/apply:os.system [x]"), "tag"),
     "a number as key": (encoded(b"1: 2"), "key is no text"),
     "a mapping as key": (encoded(b"? {a: b}\n: c"), "key is no text"),
-    "deep JSON": (encoded(b'{"a":' * 100_000), "deeper"),
+    "deep JSON": (encoded(b'{"a":' * 2_000), "deeper"),
     "deep but whole JSON": (encoded(b'{"a":' * 50 + b"1" + b"}" * 50), "deeper"),
+    "very deep JSON": (encoded(b'{"a":' * 100_000), "more than 10000 values"),
+    "many keys, one twice, JSON": (encoded(json.dumps(KEYS)[:-1].encode() + b', "k7": 1}'), "10000 values"),
+    "keys, one twice, JSON": (encoded(json.dumps(FEWER_KEYS)[:-1].encode() + b', "k7": 1}'), "'k7' twice"),
+    "keys, one twice, YAML": (encoded(yaml.safe_dump(FEWER_KEYS).encode() + b"k7: 1\n"), "'k7' is there twice"),
+    "many keys, YAML": (encoded(yaml.safe_dump(KEYS).encode()), "10000 values"),
+    "many values, JSON": (encoded(b'{"a": [' + b"1," * 400_000 + b"1]}"), "10000 values"),
+    "many lists, YAML": (encoded(b"a: [" + b"[], " * 40_000 + b"]"), "10000 values"),
     "deep YAML": (encoded(b"[" * 100_000), "deeper"),
     "deep block YAML": (encoded(b"- " * 100_000), "deeper"),
     "gzip cut short": (encoded(gzip.compress(b"a: 1")[:-3]), "complete gzip"),
@@ -106,10 +115,10 @@ def test_a_byte_order_mark_is_no_obstacle() -> None:
 
 
 def test_a_long_manifest_does_not_hold_up_the_executor() -> None:
-    text = "a:\n" + "- {name: x, v: 1}\n" * 20_000
+    text = "a:\n" + "- {name: x, v: 1}\n" * 1_900
     start = time.process_time()
-    assert len(manifest.document(encoded(text.encode()))["a"]) == 20_000
-    assert time.process_time() - start < 3
+    assert len(manifest.document(encoded(text.encode()))["a"]) == 1_900
+    assert time.process_time() - start < 1
 
 
 @given(st.binary(max_size=200))

@@ -27,6 +27,7 @@ ALL = {"id": "r-1", "select": {"all": True}}
 
 class Empty(list[PodRunner]):
     ended: Sequence[PodRunner] = ()
+    coming: Sequence[TaskId] = ()
 
 
 class Node:
