@@ -203,6 +203,14 @@ CODES: Final = MappingProxyType(
         "dns.unpublished": _warning(
             "A pod's names could not be published; it runs without them.", "See `error` and [dns] hosts_dir."
         ),
+        "dns.refused": _warning(
+            "A task's status claims an address or names that it may not have; the rest of it is published.",
+            "See `text`: is [roles] namespace_to_role right? Else ask the owner of `framework`.",
+        ),
+        "dns.clash": _warning(
+            "A task claims names that a task of another role has already; it has them when that one ends.",
+            "Rename one of both, or give the namespace to one role: [roles] namespace_to_role.",
+        ),
         "dns.behind": _warning(
             "The synchroniser's source fails, or a file cannot be written; tried again. Names stay as they were.",
             "See `error`, `mend` and [dns] mesos.",

@@ -211,9 +211,18 @@ def _addresses(value: Any, _: Any) -> None:
 
     try:
         for each in value:
-            ipaddress.ip_address(each)
+            scope = getattr(ipaddress.ip_address(each), "scope_id", None)
+            if scope is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", scope):
+                raise ValueError("a zone that is no interface")
     except ValueError as error:
         raise _WrongValueError("a list of IP addresses") from error
+
+
+def _domain(value: Any, _: Any) -> None:
+    from executor.hostnames import is_name
+
+    if not is_name(value):
+        raise _WrongValueError("a DNS domain in small letters that does not end in a number, such as cluster.local")
 
 
 def _group(value: Any, _: Any) -> None:
@@ -230,6 +239,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "roles": _roles,
     "endpoints": _endpoints,
     "addresses": _addresses,
+    "domain": _domain,
     "group": _group,
 }
 _WORDS: Final[Mapping[Any, str]] = {
