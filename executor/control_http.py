@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import h11
 
+from executor import bounded_json
 from executor.control_socket import Peer
 
 JSON: Final = "application/json"
@@ -160,8 +161,8 @@ class Connection:
         try:
             url = urlsplit(head.target.decode("ascii"))
             query = dict(parse_qsl(url.query, keep_blank_values=True))
-            decoded = json.loads(body) if body else None
-        except (ValueError, RecursionError) as error:
+            decoded = bounded_json.loads(body) if body else None
+        except ValueError as error:
             raise _UnacceptableError(400, f"not valid: {error}") from error
         return Request(head.method.decode("ascii"), url.path, query, decoded, self._peer)
 

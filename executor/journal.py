@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from executor import bounded_json
 from executor.log import get_logger, timestamp
 
 Event = Mapping[str, Any]
@@ -186,7 +187,7 @@ def _gap(seen: int, count: int) -> Event:
 
 def _event(line: bytes) -> Event | None:
     try:
-        event = json.loads(line)
+        event = bounded_json.loads(line, bounded_json.LINE)
     except ValueError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("seq"), int) else None

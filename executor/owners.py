@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor import bounded_json
 from executor.control_socket import SUFFIX as SOCKET_SUFFIX
 from executor.errors import Failure
 from executor.names import MesosContainerId
@@ -196,7 +197,7 @@ def _is_being_claimed(descriptor: int) -> bool:
 
 def _read(container: MesosContainerId, descriptor: int) -> Owner:
     try:
-        document = json.loads(os.pread(descriptor, 65536, 0))
+        document = bounded_json.loads(os.pread(descriptor, 65536, 0))
         return Owner(container, str(document["cgroup_root"]), int(document["pid"]))
     except (ValueError, KeyError, TypeError):
         return Owner(container)

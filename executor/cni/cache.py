@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from executor import bounded_json
 from executor.cni.attachment import Json
 from executor.errors import NetworkFailure
 
@@ -107,7 +108,7 @@ def _is_record(path: Path) -> bool:
 
 def _read(path: Path) -> Record:
     try:
-        values = json.loads(path.read_text())
+        values = bounded_json.loads(path.read_bytes(), bounded_json.RECORD)
         if values.pop("format") != _FORMAT:
             raise ValueError("another format")
         record = Record(**values)

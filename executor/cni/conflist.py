@@ -9,11 +9,11 @@ Source: CNI specification 1.1.0, sections 1 and 3; Mesos's src/slave/containeriz
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from executor import bounded_json
 from executor.cni.attachment import Json
 from executor.cni.version import CHAINING, SPEC_VERSIONS, at_least, newest_first
 from executor.errors import InvalidConfig
@@ -88,7 +88,7 @@ def parse(text: str, file: str) -> Network:
 def network_name(text: str) -> str:
     """The name a faulty configuration claims, as far as it can be told; else ""."""
     try:
-        conf = json.loads(text)
+        conf = bounded_json.loads(text)
     except ValueError:
         return ""
     name = conf.get("name") if isinstance(conf, dict) else None
@@ -116,7 +116,7 @@ def plugin_config(document: Json, index: int, *, capability_args: Json, args: Js
 
 def _object(text: str, file: str) -> Json:
     try:
-        conf = json.loads(text)
+        conf = bounded_json.loads(text)
     except ValueError as error:
         raise InvalidConfig(f"not JSON: {error}", subject=file, mend="mend the file or remove it") from error
     if not isinstance(conf, dict):

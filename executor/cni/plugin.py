@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from executor import bounded_json
 from executor.cni.attachment import Json
 from executor.cni.failure import PluginError
 from executor.cni.process import STDOUT_MAX_BYTES, execute
@@ -140,7 +141,7 @@ def _decode(stdout: bytes) -> tuple[Json | None, bool]:
     if not stdout.strip():
         return None, False
     try:
-        value = json.loads(stdout)
+        value = bounded_json.loads(stdout)
     except ValueError:
         return None, True
     return (value, False) if isinstance(value, dict) else (None, True)

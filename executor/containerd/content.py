@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from executor.bounded_json import IMAGE_DOCUMENT
 from executor.containerd.api import content_pb2 as pb
 from executor.containerd.channel import Channel
 from executor.containerd.errors import AlreadyExists
 from executor.containerd.types import Descriptor, LeaseId
+from executor.errors import ImageFailure
 
 _SERVICE = "content.v1.Content"
 _WRITE_TIMEOUT_S = 600.0
@@ -21,10 +24,16 @@ class Content:
         self._channel = channel
 
     async def read(self, digest: str) -> bytes:
-        """A whole blob; meant for documents, not for layers. NotFound."""
+        """A whole blob; meant for documents, not for layers. NotFound, ImageFailure for one that is larger."""
         request = pb.ReadContentRequest(digest=digest)
         replies = self._channel.stream(f"{_SERVICE}/Read", request, pb.ReadContentResponse, subject=digest)
-        return b"".join([reply.data async for reply in replies])
+        data = bytearray()
+        async with aclosing(replies):
+            async for reply in replies:
+                data += reply.data
+                if len(data) > IMAGE_DOCUMENT.size_bytes:
+                    raise ImageFailure(f"has more than {IMAGE_DOCUMENT.size_bytes} bytes", subject=f"content {digest}")
+        return bytes(data)
 
     async def set_labels(self, digest: str, labels: Mapping[str, str]) -> None:
         """Set these labels and leave the others alone. NotFound."""

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from executor import bounded_json
 from executor.containerd import manifest as documents
 from executor.containerd import reference
 from executor.containerd.archive import Archive
@@ -112,7 +113,7 @@ def _docker_images(archive: Archive) -> Iterator[ArchivedImage]:
 
 def _docker_entries(archive: Archive) -> list[Mapping[str, object]]:
     try:
-        value = json.loads(archive.read("manifest.json"))
+        value = bounded_json.loads(archive.read("manifest.json"), bounded_json.IMAGE_DOCUMENT)
     except ValueError as error:
         raise ImageFailure(f"not a JSON document: {error}", subject=archive.subject("manifest.json")) from error
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):

@@ -6,12 +6,12 @@ Source: OCI image-spec, image-index.md, manifest.md, config.md (chain ids: "Laye
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from executor import bounded_json
 from executor.containerd.types import Descriptor, ImageConfig
 from executor.errors import ImageFailure
 
@@ -40,7 +40,7 @@ def node_architecture() -> str:
 def document(data: bytes, *, subject: str) -> Mapping[str, object]:
     """A JSON object; ImageFailure names `subject` if it is none."""
     try:
-        value = json.loads(data)
+        value = bounded_json.loads(data, bounded_json.IMAGE_DOCUMENT)
     except ValueError as error:
         raise ImageFailure(f"not a JSON document: {error}", subject=subject) from error
     if not isinstance(value, dict):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from executor import bounded_json
 from executor.dns.claims import Origin, claims
 from executor.dns.messages import Event, Framework, State, Status, Task, TaskUpdated
 from executor.dns.names import NAMES_LABEL, Pair, Zones
@@ -162,11 +163,11 @@ def note(key: Key, entry: Entry) -> str:
 def parse_note(text: str) -> tuple[Key, Entry] | None:
     """What `note` said, of an older version without executor and role; None if this is no such note."""
     try:
-        document = json.loads(text)
+        document = bounded_json.loads(text, bounded_json.LINE)
         key = Key(str(document["framework"]), str(document["task"]))
         executor, role = (str(document.get(name, "")) for name in ("executor", "role"))
         return key, Entry(str(document["name"]), str(document["agent"]), executor=executor, role=role)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

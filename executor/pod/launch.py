@@ -9,7 +9,7 @@ from typing import Any
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
-from executor.pod import common, manifest, schema
+from executor.pod import command, common, manifest, schema
 from executor.pod.spec import PodSpec, Policy
 from executor.pod.taskinfo import TaskInfo
 
@@ -25,6 +25,7 @@ def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) ->
     common.unique((f"{path}.task_id", info.task_id.value) for info, path in zip(infos, paths, strict=True))
     resources = _resources(infos, paths, group=group)
     pod = _described(infos, paths, resources, policy, group=group)
+    command.check_size(pod)
     return replace(pod, task_names=tuple(map(_name, infos)))
 
 

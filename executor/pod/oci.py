@@ -76,10 +76,12 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     own = command.own_variables(container, placement.downward)
     ids = users.effective(security, placement.user, subject=f"container {container.name}")
     held = list(capabilities.granted(security.add_capabilities, security.drop_capabilities))
+    args, env = command.argv(container, image, own), command.environment(own, image, placement.hostname)
+    command.check_process(args, env, f"container {container.name}")
     process: dict[str, Any] = {
         "user": {"uid": ids.uid, "gid": ids.gid, "additionalGids": list(ids.groups)},
-        "args": command.argv(container, image, own),
-        "env": command.environment(own, image, placement.hostname),
+        "args": args,
+        "env": env,
         "cwd": container.working_dir or image.working_dir or "/",
         # none is inheritable or ambient: a user other than root holds none after execve (capabilities(7))
         "capabilities": {"bounding": held, "effective": held, "permitted": held},

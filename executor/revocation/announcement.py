@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from executor import bounded_json
 from executor.errors import ExecutorError, InvalidRequest
 from executor.log import get_logger
 from executor.revocation.receipt import Receipt, State
@@ -70,8 +71,8 @@ def _id(document: object) -> str:
 def request(data: bytes) -> object:
     """The request in a MESSAGE's bytes. Raises InvalidRequest."""
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = bounded_json.loads(data, bounded_json.MESSAGE)
+    except ValueError as error:
         raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", mend='send {"revoke": {...}}') from error
     if not isinstance(document, Mapping) or set(document) != {"revoke"}:
         raise InvalidRequest(

@@ -12,6 +12,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from executor import bounded_json
 from executor.log import timestamp
 from executor.pod.mounts import NOTICE
 from executor.revocation.request import Request
@@ -44,6 +45,6 @@ def write(pod_dir: Path, request: Request, now: datetime) -> bool:
 def _told(path: Path) -> datetime | None:
     """The deadline of a notice that is there."""
     try:
-        return datetime.fromisoformat(json.loads(path.read_text())["deadline"]).astimezone(UTC)
-    except (OSError, ValueError, KeyError):
+        return datetime.fromisoformat(bounded_json.loads(path.read_bytes())["deadline"]).astimezone(UTC)
+    except (OSError, ValueError, KeyError, TypeError):
         return None

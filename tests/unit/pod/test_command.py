@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from executor.containerd.types import ImageConfig
 from executor.errors import ImageFailure, InvalidTask
 from executor.names import TaskId
-from executor.pod import command
+from executor.pod import command, expansion
 from executor.pod.spec import ContainerSpec, RuntimeField
 
 
@@ -99,7 +99,7 @@ EXPANSIONS = {
 
 @pytest.mark.parametrize(("text", "found"), EXPANSIONS.items())
 def test_expansion(text: str, found: str) -> None:
-    assert command.expand(text, {"A": "1", "B": "$(A)", "": "empty"}) == found
+    assert expansion.expand(text, {"A": "1", "B": "$(A)", "": "empty"}) == found
 
 
 def by_characters(text: str, variables: dict[str, str]) -> str:
@@ -120,4 +120,4 @@ def by_characters(text: str, variables: dict[str, str]) -> str:
 @given(st.text("$()AB \n", max_size=20))
 def test_expansion_of_anything(text: str) -> None:
     variables = {"A": "1", "B": "$(A)"}
-    assert command.expand(text, variables) == by_characters(text, variables)
+    assert expansion.expand(text, variables) == by_characters(text, variables)

@@ -1,0 +1,92 @@
+"""JSON from outside, with a bound on its size, its nesting and the number of its values. Pure.
+
+Python's own reader has none of them: nesting ends in a RecursionError, which is no ValueError, and a few megabytes of
+brackets become a hundred of objects while no other thread runs. All three bounds are checked on the text before
+anything is read, in time that is linear in its length. Messages name the bound, never the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class JsonBoundError(ValueError):
+    """The text is larger, deeper or has more values than its reader allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`values` counts the keys of objects too."""
+
+    size_bytes: int
+    depth: int = 64
+    values: int = 20_000
+
+
+DOCUMENT = Bounds(1 << 20)
+"""What one configuration, result, request or record of this node may hold."""
+IMAGE_DOCUMENT = Bounds(4 << 20, values=50_000)
+"""Manifests have at most 4 MiB (OCI distribution specification, "Pushing Manifests")."""
+RECORD = Bounds(8 << 20, depth=128, values=100_000)
+"""What this program wrote itself, with several documents from outside in it."""
+MESSAGE = Bounds(256 << 10, depth=16, values=10_000)
+"""A framework's MESSAGE: a request of a revocation names thousands of tasks at most."""
+LINE = Bounds(256 << 10, values=5_000)
+"""One line of a file of JSON lines."""
+
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+def loads(
+    text: str | bytes,
+    bounds: Bounds = DOCUMENT,
+    *,
+    object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    parse_constant: Callable[[str], Any] | None = None,
+) -> Any:
+    """As json.loads, of UTF-8. Raises JsonBoundError above a bound, ValueError for what is no JSON; nothing else."""
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    check(data, bounds)
+    decoded = text if isinstance(text, str) else data.decode("utf-8-sig")
+    try:
+        return json.loads(decoded, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant)
+    except RecursionError as error:  # the caller itself is deep in calls
+        raise JsonBoundError("nests too deeply") from error
+
+
+def check(data: bytes, bounds: Bounds) -> None:
+    """Raises JsonBoundError if the text is above a bound, whether it is JSON or not."""
+    if len(data) > bounds.size_bytes:
+        raise JsonBoundError(f"has more than {bounds.size_bytes} bytes")
+    openers = data.count(b"[") + data.count(b"{")
+    if openers <= bounds.depth and openers + _separators(data) < bounds.values:
+        return  # even if every such byte stood outside of strings
+    bare = _outside_strings(data, bounds)
+    if bare.count(b"[") + bare.count(b"{") + _separators(bare) >= bounds.values:
+        raise JsonBoundError(f"has more than {bounds.values} values")
+    if _depth(bare) > bounds.depth:
+        raise JsonBoundError(f"nests deeper than {bounds.depth}")
+
+
+def _outside_strings(data: bytes, bounds: Bounds) -> bytes:
+    """What is left without texts; a text without its end reaches to the end. Linear: no byte is looked at twice."""
+    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if plain.count(b'"') > 2 * bounds.values:
+        raise JsonBoundError(f"has more than {bounds.values} values")
+    return b"".join(plain.split(b'"')[::2])
+
+
+def _separators(data: bytes) -> int:
+    """Each value and each key but the first stands behind a bracket, a comma or a colon."""
+    return data.count(b",") + data.count(b":")
+
+
+def _depth(bare: bytes) -> int:
+    depth = deepest = 0
+    for byte in bare.translate(None, _NOT_BRACKETS):
+        depth += 1 if byte in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
