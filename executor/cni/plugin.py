@@ -21,6 +21,8 @@ from executor.log import get_logger
 
 log = get_logger(__name__)
 
+WORDS_MAX_CHARS = 1000
+"""Of the message and of the details of an error; they go into a status update."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -126,25 +128,33 @@ def read_outcome(returncode: int, stdout: bytes, stderr: bytes) -> Outcome:
     said = stderr.decode(errors="replace").strip()
     if returncode == 0:
         if garbage:
-            return Outcome(error=PluginError("printed something else than a JSON object", details=_excerpt(stdout)))
+            details = f"{garbage}: {_excerpt(stdout)}"
+            return Outcome(error=PluginError("printed something else than a JSON object", details=details))
         return Outcome(result=printed)
     if printed is not None and isinstance(printed.get("msg"), str):
         code = printed.get("code")
-        details = "; ".join(each for each in (str(printed.get("details") or ""), said) if each)
-        return Outcome(error=PluginError(printed["msg"], code if isinstance(code, int) else None, details))
+        known = code if isinstance(code, int) and not isinstance(code, bool) else None
+        details = "; ".join(each for each in (_told(printed.get("details")), said) if each)
+        return Outcome(error=PluginError(_told(printed["msg"]), known, details))
     ended = f"killed by {_signal_name(-returncode)}" if returncode < 0 else f"exited with status {returncode}"
     return Outcome(error=PluginError(ended, details=said or _excerpt(stdout)))
 
 
-def _decode(stdout: bytes) -> tuple[Json | None, bool]:
-    """The object printed, and whether it was something else."""
+def _decode(stdout: bytes) -> tuple[Json | None, str]:
+    """The object printed, and what else it was, in words."""
     if not stdout.strip():
-        return None, False
+        return None, ""
     try:
         value = bounded_json.loads(stdout)
-    except ValueError:
-        return None, True
-    return (value, False) if isinstance(value, dict) else (None, True)
+    except ValueError as error:
+        return None, str(error)
+    return (value, "") if isinstance(value, dict) else (None, "another JSON value")
+
+
+def _told(value: object) -> str:
+    """A plugin's words, bounded, and without halves of surrogate pairs, which cannot be encoded."""
+    text = value if isinstance(value, str) else json.dumps(value) if value else ""
+    return text[:WORDS_MAX_CHARS].encode(errors="replace").decode()
 
 
 def _excerpt(text: bytes) -> str:

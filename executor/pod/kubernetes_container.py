@@ -40,7 +40,7 @@ class ObjectFieldSelector(Document, frozen=True):
         str,
         supported(
             "metadata.name, .namespace, .uid, .labels['x'], .annotations['x']; spec.nodeName, spec.serviceAccountName; "
-            "status.podIP(s), status.hostIP(s)"
+            "status.podIP(s), status.hostIP(s); a pod without an address that asks for podIP(s) is not started"
         ),
     ]
     api_version: Annotated[Any, accepted("there is one version", only=("v1", ""))] = None

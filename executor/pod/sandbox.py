@@ -17,6 +17,7 @@ from cgroups import CgroupError
 from executor.cni import resolver
 from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure
+from executor.hostnames import address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostpaths
@@ -60,13 +61,13 @@ class Sandbox:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The pod's own, or those that it shares."""
-        return self.ips or self._node.network.addresses(self._spec)
+        """The pod's own, none where its networks gave none; without networks of its own those that it shares."""
+        return self.ips if self.requests else self._node.network.addresses(self._spec)
 
     @property
     def ips(self) -> tuple[str, ...]:
         """Without prefix length, in the order of the networks."""
-        return tuple(ip.split("/")[0] for attachment in self.attachments for ip in attachment.ips)
+        return tuple(address(ip) for attachment in self.attachments for ip in attachment.ips)
 
     @property
     def network_infos(self) -> list[dict[str, Any]]:
@@ -148,8 +149,8 @@ class Sandbox:
         self._publish()
 
     def _publish(self) -> None:
-        """A pod whose names cannot be published is a pod all the same."""
-        if self._node.names is None:
+        """A pod whose names cannot be published is a pod all the same; one without an address has none."""
+        if self._node.names is None or not self.addresses:
             return
         self._names = self._node.names.of(self._spec, self.addresses)
         try:

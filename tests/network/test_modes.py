@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 STORAGE, SUBNET = "storage", "10.95.0."
 DUAL = "dual"
+BARE = "bare"
 KEY = "mesos-pod-executor/networks"
 
 
@@ -46,14 +47,17 @@ def rig(faults: Faults) -> Iterator[HostRig]:
         (host,) = made.hosts
         write_network(host, STORAGE, f"{SUBNET}0/24")
         write_network(host, DUAL, "10.96.0.0/24", "fd00:96::/64")
+        write_network(host, BARE)
         yield host
 
 
 def write_network(host: HostRig, name: str, *subnets: str) -> None:
-    """As the first one, in the form that the agent reads."""
+    """As the first one, in the form that the agent reads; without subnets its pods get no address."""
     conf = json.loads((host.cni_config / "10-podnet.conf").read_text())
     conf |= {"name": name, "bridge": f"{name}0", "dns": {}}
     conf["ipam"] |= {"ranges": [[{"subnet": subnet}] for subnet in subnets]}
+    if not subnets:
+        conf |= {"ipam": {}, "isGateway": False, "ipMasq": False}
     (host.cni_config / f"{name}.conf").write_text(json.dumps(conf))
 
 
@@ -77,7 +81,7 @@ def launch(rig: HostRig, scheduler: Scheduler, name: str, /, executor: Any = Non
 def addresses(status: Status) -> list[tuple[str, list[str]]]:
     """What Mesos is told: each network's name and addresses."""
     infos = status.raw["container_status"]["network_infos"]
-    return [(info.get("name", ""), [each["ip_address"] for each in info["ip_addresses"]]) for info in infos]
+    return [(info.get("name", ""), [each["ip_address"] for each in info.get("ip_addresses", ())]) for info in infos]
 
 
 def namespace(pid: int) -> str:
@@ -126,6 +130,24 @@ def test_both_families(rig: HostRig, scheduler: Scheduler) -> None:
     rig.host.resolves(full_name("six"), v4)
     rig.host.resolves(full_name("six"), v6, kind="AAAA")
     rig.host.resolves(v6, full_name("six"), kind="PTR")
+
+
+def test_a_network_that_gives_no_address(rig: HostRig, scheduler: Scheduler) -> None:
+    """No address, no name: those of the node are not the pod's."""
+    status = launch(rig, scheduler, "bare", metadata={"annotations": {KEY: BARE}})
+    assert addresses(status) == [(BARE, [])]
+    assert not status.raw.get("labels", {}).get("labels")
+    (link,) = interfaces(pid_of(rig, "bare")).values()
+    assert not [each for each in link["addr_info"] if each["scope"] == "global"]
+    assert not any("bare" in each["names"] for each in rig.json("dns")["names"])
+    rig.host.resolves(full_name("bare"))
+    (pod,) = [pod for pod in rig.pods() if pod["name"] == "bare"]
+    assert pod["ips"] == []
+    field = {"fieldRef": {"fieldPath": "status.podIP"}}
+    asks = {"env": [{"name": "POD_IP", "valueFrom": field}]}
+    refused = launch(rig, scheduler, "asks", metadata={"annotations": {KEY: BARE}}, container=asks)
+    assert (refused.state, refused.reason) == ("TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
+    assert "POD_IP" in refused.message and "status.podIP" in refused.message
 
 
 def test_several_networks_with_a_mac_an_address_and_a_limit(rig: HostRig, scheduler: Scheduler) -> None:
