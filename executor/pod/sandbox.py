@@ -20,7 +20,7 @@ from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.hostnames import address
 from executor.log import get_logger
 from executor.names import PodId
-from executor.pod import hostpaths
+from executor.pod import hostpaths, hostports
 from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import network_infos, requests
 
@@ -144,6 +144,7 @@ class Sandbox:
     async def connect(self) -> None:
         """Attach the networks, write and publish the names. Raises NetworkFailure, InvalidConfig."""
         if self.netns is not None:
+            await hostports.check([mapping for request in self.requests for mapping in request.port_mappings])
             self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
             self._write_names(self.attachments)
         self._publish()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,12 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 STORAGE, SUBNET = "storage", "10.95.0."
 DUAL = "dual"
 BARE = "bare"
+LISTEN = """
+import socket, sys, time
+listener = socket.create_server(("", int(sys.argv[1])))
+print("ready", flush=True)
+time.sleep(600)
+"""
 KEY = "mesos-pod-executor/networks"
 
 
@@ -193,6 +200,24 @@ def test_a_port_of_the_node_leads_into_the_pod(rig: HostRig, scheduler: Schedule
     scheduler.kill("web")
     scheduler.wait_status("web", TERMINAL, 20)
     assert answer(url) is None, "it is told of when its port is free"
+
+
+def test_a_port_that_the_node_itself_listens_on_is_refused(rig: HostRig, scheduler: Scheduler) -> None:
+    """What listens in another network namespace does not count."""
+    serve = [sys.executable, "-IS", "-c", LISTEN, "31510"]
+    for prefix, refused in ((rig.host.prefix, True), (["unshare", "--net"], False)):
+        with subprocess.Popen([*prefix, *serve], stdout=subprocess.PIPE, text=True) as listener:
+            assert listener.stdout is not None and listener.stdout.readline() == "ready\n"
+            name = f"taken-{refused}".lower()
+            task = rig.pod(name, container={"ports": [{"containerPort": 80, "hostPort": 31510}]})
+            task["resources"].append(messages.ranges("ports", (31510, 31510)))
+            scheduler.launch([task], rig.executor(), agent_id=rig.agent.agent_id)
+            status = scheduler.wait_status(name, ("TASK_RUNNING", *TERMINAL), 60)
+            listener.kill()
+        assert (status.state == "TASK_FAILED") is refused
+        if refused:
+            assert status.reason == "REASON_CONTAINER_LAUNCH_FAILED"
+            assert "hostPort 31510/tcp" in status.message and f"process {listener.pid}," in status.message
 
 
 def answer(url: str) -> str | None:
