@@ -15,6 +15,7 @@ import shutil
 
 from executor.cni.attachment import Json
 from executor.cni.failure import Fault, PluginError
+from executor.cni.limit import Limit
 from executor.cni.process import Finished, execute
 
 _FAMILIES = ("iptables", "ip6tables")
@@ -49,9 +50,9 @@ def removal(saved: str, network: str, container_id: str) -> str:
     return "\n".join(["*nat", *steps, "COMMIT", ""]) if steps else ""
 
 
-async def sweep(network: str, container_id: str, timeout_s: float) -> tuple[Fault, ...]:
+async def sweep(network: str, container_id: str, limit: Limit) -> tuple[Fault, ...]:
     """Removes the rules of one attachment, IPv4 and IPv6; none is success, and so is a node without iptables."""
-    work = (_sweep_family(family, network, container_id, timeout_s) for family in _FAMILIES)
+    work = (_sweep_family(family, network, container_id, limit) for family in _FAMILIES)
     faults = await asyncio.gather(*work)
     return tuple(fault for fault in faults if fault is not None)
 
@@ -66,19 +67,21 @@ async def owners(timeout_s: float) -> frozenset[str]:
     return frozenset(found)
 
 
-async def _sweep_family(family: str, network: str, container_id: str, timeout_s: float) -> Fault | None:
+async def _sweep_family(family: str, network: str, container_id: str, limit: Limit) -> Fault | None:
     if shutil.which(f"{family}-save", path=_PATH) is None:
         return None
     finished = Finished(0)
     for _ in range(_TRIES):
-        finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
+        finished = await _run(f"{family}-save", ["-t", "nat"], "", limit.next_s())
         steps = removal(finished.stdout.decode(errors="replace"), network, container_id)
         if finished.returncode == 0 and not steps:
             return None
         if finished.returncode == 0:
-            finished = await _run(f"{family}-restore", ["--noflush", "--wait"], steps, timeout_s)
+            finished = await _run(f"{family}-restore", ["--noflush", "--wait"], steps, limit.next_s())
         if finished.returncode == 0:
             return None
+        if finished.returncode is None or limit.is_over:
+            break
     said = finished.stderr.decode(errors="replace").strip()
     return Fault(family, "removal of left-over rules", PluginError("failed", finished.returncode, said))
 

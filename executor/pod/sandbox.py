@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor.cni import resolver
+from executor.cni.limit import FIRST_RELEASE_S
 from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.hostnames import address
@@ -48,6 +49,8 @@ class Sandbox:
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
+        self._release_limit_s: float | None = FIRST_RELEASE_S
+        """Then None: what did not end in that time is given the time that it needs."""
 
     @property
     def netns(self) -> Path | None:
@@ -184,7 +187,8 @@ class Sandbox:
     async def _disconnect(self) -> None:
         if self.netns is None:
             return
-        await self._node.cni.detach(self._pod, self.netns)
+        limit_s, self._release_limit_s = self._release_limit_s, None
+        await self._node.cni.detach(self._pod, self.netns, limit_s=limit_s)
         await self._node.cni.close_namespace(self.netns)
 
     async def _remove_cgroup(self) -> None:
