@@ -199,6 +199,18 @@ CODES: Final = MappingProxyType(
             "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
             "Look for files in memory that pods shared (a hostPath on tmpfs).",
         ),
+        "network.rules_restored": _warning(
+            "Somebody erased port or masquerade rules of a pod (a firewall's reload); they are put back.",
+            "Make the firewall's reload leave the rules of others alone: see `text`.",
+        ),
+        "network.rules_lost": _warning(
+            "Port or masquerade rules of a pod were erased and cannot be put back; tried again.",
+            "See `text` and `error`; launch the pod again if it stays so.",
+        ),
+        "network.rules_unread": _warning(
+            "The node's port and masquerade rules cannot be read; whether they are erased is not seen.",
+            "See `error`; is iptables there?",
+        ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(
             "A pod's names could not be published; it runs without them.", "See `error` and [dns] hosts_dir."

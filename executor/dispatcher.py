@@ -78,7 +78,7 @@ class Dispatcher:
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
             rotation = rotate_all(self.node.config.pods, lambda: self.pods)
-            works = [self.exits.run(), self._listen(), self._reap(), rotation]
+            works = [self.exits.run(), self._listen(), self._reap(), rotation, self.node.cni.keep_rules()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)

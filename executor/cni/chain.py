@@ -69,6 +69,11 @@ async def check(plugins: Plugins, record: Record, retry_delays_s: Sequence[float
     return None
 
 
+async def repeat(plugins: Plugins, record: Record, index: int, timeout_s: float) -> PluginError | None:
+    """ADD of one plugin again, with the result that the chain had: for plugins that find their work done already."""
+    return (await _run(plugins, record, "ADD", index, record.result, timeout_s)).error
+
+
 def _accepted(record: Record, outcome: Outcome) -> Json:
     if outcome.result is None:
         raise UnreadableResultError("nothing was printed")

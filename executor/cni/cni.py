@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from executor.cni.limit import FIRST_RELEASE_S, Limit
 from executor.cni.plan import plan
 from executor.cni.plugin import Call, Plugins
 from executor.cni.result import attachment
+from executor.cni.rulekeeper import RuleKeeper
 from executor.cni.shielded import shielded
 from executor.errors import ExecutorError, InvalidRequest, NetworkFailure, Refused
 from executor.names import POD_PREFIX
@@ -53,6 +55,7 @@ class Cni:
         self._retry_delays_s = tuple(retry_delays_s)
         self._timeout_s = timeout_s
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._keeper = RuleKeeper(self._plugins, self._lock, timeout_s)
 
     async def open_namespace(self, path: Path) -> None:
         """A network namespace at `path`, its loopback up. Raises NetworkFailure."""
@@ -131,6 +134,10 @@ class Cni:
             if outcome.error is not None:
                 raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
 
+    async def keep_rules(self) -> None:
+        """For ever: the port and masquerade rules of what was attached here are put back when somebody erases them."""
+        await self._keeper.run()
+
     def attachments(self) -> tuple[Record, ...]:
         """Everything on record, of this and of earlier executors, but for what cannot be read."""
         return self._cache.readable()[0]
@@ -150,6 +157,7 @@ class Cni:
         while True:
             tried, fault = await self._try_add(replace(record, document=network.document(versions[0])))
             if fault is None:
+                self._keeper.watch(tried)
                 return attachment(tried.network, tried.ifname, tried.result or {})
             if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
                 versions.pop(0)  # DEL must be understood too
@@ -172,6 +180,7 @@ class Cni:
 
     async def _delete_all(self, container_id: str, netns: Path | None, limit_s: float | None) -> list[str]:
         """What is left, in words."""
+        self._keeper.forget(container_id)
         left: list[str] = []
         records = self._cache.of(container_id)
         limit = self._limit(records, limit_s)
@@ -183,12 +192,15 @@ class Cni:
 
     def _limit(self, records: Sequence[Record], total_s: float | None) -> Limit:
         runs = sum(len(record.document["plugins"]) + rules.made_by(record.document) for record in records)
-        return Limit(self._timeout_s, total_s, runs)
+        return Limit(self._timeout_s, time.monotonic, total_s, runs)
 
     async def _delete(self, record: Record, limit: Limit) -> tuple[Fault, ...]:
         if not namespace.exists(Path(record.netns)):
             record = replace(record, netns="")  # plugins release what they can without it
         faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
+        if rules.missing_chain(faults, record.network, record.container_id):
+            await rules.ensure_chains(record.network, record.container_id, limit)
+            faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
         if not faults and rules.made_by(record.document):
             # Not earlier: a repeated DEL fails at a chain that is missing.
             faults = await rules.sweep(record.network, record.container_id, limit)

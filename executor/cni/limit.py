@@ -1,8 +1,7 @@
-"""How long the plugins of one release may take together, so that one that hangs does not hold up what waits for it."""
+"""How long the plugins of one release may take together, so that one that hangs does not hold up what waits. Pure."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 FIRST_RELEASE_S = 10.0
@@ -17,9 +16,7 @@ class Limit:
     left, so that the last one has its turn as well.
     """
 
-    def __init__(
-        self, run_s: float, total_s: float | None = None, runs: int = 1, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, run_s: float, clock: Callable[[], float], total_s: float | None = None, runs: int = 1) -> None:
         self._run_s = run_s
         self._runs = runs
         self._clock = clock
