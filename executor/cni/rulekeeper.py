@@ -28,6 +28,8 @@ SETTLE_S: Final = 0.5
 PAUSE_S: Final = 2.0
 """Between two looks, each of which reads all rules of the node."""
 POLL_S: Final = 30.0
+AT_A_TIME: Final = 4
+"""Of portmap's ADD, some 50 ms each."""
 PORTMAP: Final = "portmap"
 Known = dict[str, dict[Key, tuple[str, ...]]]
 """By program (iptables, ip6tables)."""
@@ -44,6 +46,8 @@ class RuleKeeper:
         self._known: Known = {family: {} for family in rules.FAMILIES}
         self._common: dict[str, frozenset[str]] = dict.fromkeys(rules.FAMILIES, frozenset())
         self._fresh = asyncio.Event()
+        self._again = False
+        """Whether the last look did not come to its end."""
         self._lost: dict[Key, tuple[str, ...]] = {}
         """What could not be put back, as it was told."""
 
@@ -72,7 +76,9 @@ class RuleKeeper:
                 await self._cause(events)
                 await asyncio.sleep(SETTLE_S)
                 try:
+                    self._again = True
                     await self.look()
+                    self._again = False
                 except OSError as error:
                     log.warning("cannot read the node's rules", code="network.rules_unread", error=str(error))
                 except Exception:  # a defect here must not end the executor
@@ -88,7 +94,7 @@ class RuleKeeper:
         if events is not None:
             waits.append(asyncio.create_task(events.removal()))
         try:
-            timeout_s = POLL_S if events is None or self._lost else None
+            timeout_s = POLL_S if events is None or self._lost or self._again else None
             await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waits:
@@ -124,9 +130,14 @@ class RuleKeeper:
 
     async def _put_back(self, family: str, missing: dict[Key, tuple[str, ...]]) -> None:
         said: dict[Key, list[str]] = {key: [] for key in missing}
-        for key, lines in missing.items():
-            if any("CNI-HOSTPORT-" in line or rulelines.is_port_mapping(line, key) for line in lines):
+        few = asyncio.Semaphore(AT_A_TIME)
+
+        async def repeat(key: Key) -> None:
+            async with few:
                 said[key].append(await self._repeat(key))
+
+        ported = [key for key, lines in missing.items() if any(_is_of_ports(line, key) for line in lines)]
+        await asyncio.gather(*map(repeat, ported))
         saved = await rules.saved(family, self._timeout_s) or ""
         for key in missing:
             async with self._lock(key.container_id):
@@ -171,6 +182,10 @@ class RuleKeeper:
                 text=still[0],
                 error=said,
             )
+
+
+def _is_of_ports(line: str, key: Key) -> bool:
+    return rulelines.is_port_mapping(line, key) or line in rulelines.common(line)
 
 
 async def _opened() -> RuleEvents | None:

@@ -9,9 +9,11 @@ container's id in its comment and stands in a chain named after both, so ownersh
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from executor.cni.attachment import Json
 from executor.cni.cache import Record
@@ -117,7 +119,10 @@ def _by_iptables(record: Record) -> bool:
 async def ensure_chains(network: str, container_id: str, limit: Limit) -> None:
     """Makes the attachment's own chains, empty, where they are missing."""
     for family in FAMILIES:
-        text = await saved(family, limit.next_s())
+        try:
+            text = await saved(family, limit.next_s())
+        except OSError:
+            continue  # the plugin's own failure is told
         if text is None:
             continue
         absent = [name for name in chain_names(network, container_id) if f"\n:{name} " not in text]
@@ -127,17 +132,22 @@ async def ensure_chains(network: str, container_id: str, limit: Limit) -> None:
 
 
 async def saved(family: str, timeout_s: float) -> str | None:
-    """The nat table as iptables-save prints it; None where it cannot be had. Raises OSError."""
+    """The nat table as iptables-save prints it; None on a node without it. Raises OSError."""
     if shutil.which(f"{family}-save", path=_PATH) is None:
         return None
     finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
-    return finished.stdout.decode(errors="replace") if finished.returncode == 0 else None
+    if finished.returncode != 0:
+        raise OSError(errno.EIO, f"{family}-save: {finished.stderr.decode(errors='replace').strip() or 'no answer'}")
+    return finished.stdout.decode(errors="replace")
 
 
 async def all_saved(timeout_s: float) -> dict[str, str]:
-    """By program; nothing on a node without iptables. Raises OSError."""
-    texts = {family: await saved(family, timeout_s) for family in FAMILIES}
-    return {family: text for family, text in texts.items() if text is not None}
+    """By program; without those that are not there."""
+    texts: dict[str, str] = {}
+    for family in FAMILIES:
+        with suppress(OSError):
+            texts |= {family: text} if (text := await saved(family, timeout_s)) is not None else {}
+    return texts
 
 
 async def restore(family: str, text: str, timeout_s: float) -> str:

@@ -77,8 +77,8 @@ def prefixed(holder: Json, key: str, where: str) -> ipaddress.IPv4Interface | ip
         made = ipaddress.ip_interface(value)
     except ValueError as error:
         raise wrong(where, value, "an address with prefix length") from error
-    if found is None or not slash or found.is_unspecified or found.is_multicast or found.is_loopback:
-        raise wrong(where, value, "an address with prefix length that a pod can have")
+    if found is None or not slash or found.is_unspecified or found.is_multicast:
+        raise wrong(where, value, "an address with prefix length that an interface can have")
     return made
 
 

@@ -18,7 +18,7 @@ from executor.cni import resolver
 from executor.cni.limit import FIRST_RELEASE_S
 from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure
-from executor.hostnames import address
+from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostpaths, hostports
@@ -69,8 +69,9 @@ class Sandbox:
 
     @property
     def ips(self) -> tuple[str, ...]:
-        """Without prefix length, in the order of the networks."""
-        return tuple(address(ip) for attachment in self.attachments for ip in attachment.ips)
+        """Without prefix length, in the order of the networks; a loopback's is no address of the pod."""
+        found = [parse_address(ip) for attachment in self.attachments for ip in attachment.ips]
+        return tuple(str(ip) for ip in found if ip is not None and not ip.is_loopback)
 
     @property
     def network_infos(self) -> list[dict[str, Any]]:

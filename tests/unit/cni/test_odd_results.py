@@ -28,7 +28,7 @@ ODD: list[tuple[dict[str, Any], str]] = [
     ({"ips": [{}]}, r"ips\[0\].address is '', not an address"),
     ({"ips": [IP, {"address": 5}]}, r"ips\[1\].address is 5, not a text"),
     ({"ips": [{"address": "10.1.2.3"}]}, "prefix length"),
-    ({"ips": [{"address": "0.0.0.0/0"}]}, "that a pod can have"),
+    ({"ips": [{"address": "0.0.0.0/0"}]}, "that an interface can have"),
     (
         {"ips": [{"address": "fe80::1%x\n10.6.6.6 db/64"}]},
         r"ips\[0\].address is 'fe80::1%x\\n10.6.6.6 db/64', not a text",
