@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,6 +201,24 @@ def test_a_port_of_the_node_leads_into_the_pod(rig: HostRig, scheduler: Schedule
     scheduler.kill("web")
     scheduler.wait_status("web", TERMINAL, 20)
     assert answer(url) is None, "it is told of when its port is free"
+
+
+def test_a_port_works_again_after_a_firewall_s_reload(rig: HostRig, scheduler: Scheduler) -> None:
+    serve = ("sh", "-c", "echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp")
+    task = rig.pod("web", command=serve, container={"ports": [{"containerPort": 8080, "hostPort": 31520}]})
+    task["resources"].append(messages.ranges("ports", (31520, 31520)))
+    scheduler.launch([task], rig.executor(), agent_id=rig.agent.agent_id)
+    scheduler.wait_status("web", "TASK_RUNNING", 60)
+    url = f"http://{rig.host.address}:31520/"
+    assert wait_for(lambda: answer(url), 10) == "served\n"
+    time.sleep(3)  # by then the executor has read what it will put back
+    subprocess.run([*rig.host.prefix, "iptables", "-t", "nat", "-F"], check=True, capture_output=True)
+    assert wait_for(lambda: answer(url), 30) == "served\n"
+
+    def restored() -> bool | None:
+        return any(event["code"] == "network.rules_restored" for event in rig.journal("mixed", scheduler)) or None
+
+    assert wait_for(restored, 30), rig.journal("mixed", scheduler)
 
 
 def test_a_port_that_the_node_itself_listens_on_is_refused(rig: HostRig, scheduler: Scheduler) -> None:
