@@ -220,9 +220,29 @@ CODES: Final = MappingProxyType(
             "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
             "Look for files in memory that pods shared (a hostPath on tmpfs).",
         ),
+        "network.rules_restored": _warning(
+            "Somebody erased port or masquerade rules of a pod (a firewall's reload); they are put back.",
+            "Make the firewall's reload leave the rules of others alone: see `text`.",
+        ),
+        "network.rules_lost": _warning(
+            "Port or masquerade rules of a pod were erased and cannot be put back; tried again.",
+            "See `text` and `error`; launch the pod again if it stays so.",
+        ),
+        "network.rules_unread": _warning(
+            "The node's port and masquerade rules cannot be read; whether they are erased is not seen.",
+            "See `error`; is iptables there?",
+        ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(
             "A pod's names could not be published; it runs without them.", "See `error` and [dns] hosts_dir."
+        ),
+        "dns.refused": _warning(
+            "A task's status claims an address or names that it may not have; the rest of it is published.",
+            "See `text`: is [roles] namespace_to_role right? Else ask the owner of `framework`.",
+        ),
+        "dns.clash": _warning(
+            "A task claims names that a task of another role has already; it has them when that one ends.",
+            "Rename one of both, or give the namespace to one role: [roles] namespace_to_role.",
         ),
         "dns.behind": _warning(
             "The synchroniser's source fails, or a file cannot be written; tried again. Names stay as they were.",

@@ -63,8 +63,8 @@ class DnsSection:
         "Directory that dnsmasq watches, one file per pod and task; readable for dnsmasq's user.",
         absolute=True,
     )
-    domain: str = _key("mesos", "Domain of <task>.<framework> names, as Mesos-DNS gives them.", filled=True)
-    cluster_domain: str = _key("cluster.local", "Domain of names in Kubernetes' style.", filled=True)
+    domain: str = _key("mesos", "Domain of <task>.<framework> names, as Mesos-DNS gives them.", domain=True)
+    cluster_domain: str = _key("cluster.local", "Domain of names in Kubernetes' style.", domain=True)
     listen: tuple[str, ...] = _key(
         (), "Addresses that dnsmasq answers on; none: the nameservers in the `dns` of the CNI networks.", addresses=True
     )

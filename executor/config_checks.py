@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from executor import hostnames
+
 
 class WrongValueError(Exception):
     """What a value should have been; becomes InvalidConfig where the subject is known."""
@@ -56,9 +58,16 @@ def _addresses(value: Any, _: Any) -> None:
 
     try:
         for each in value:
-            ipaddress.ip_address(each)
+            scope = getattr(ipaddress.ip_address(each), "scope_id", None)
+            if scope is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", scope):
+                raise ValueError("a zone that is no interface")
     except ValueError as error:
         raise WrongValueError("a list of IP addresses") from error
+
+
+def _domain(value: Any, _: Any) -> None:
+    if not hostnames.is_name(value):
+        raise WrongValueError("a DNS domain in small letters that does not end in a number, such as cluster.local")
 
 
 def _group(value: Any, _: Any) -> None:
@@ -75,5 +84,6 @@ CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "roles": _roles,
     "endpoints": _endpoints,
     "addresses": _addresses,
+    "domain": _domain,
     "group": _group,
 }

@@ -86,6 +86,7 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             rotation = rotate_all(self.node.config.pods, lambda: self.pods)
             works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap(), rotation]
+            works.append(self.node.cni.keep_rules())
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)

@@ -20,6 +20,7 @@ from executor.owners import Owner, cni_parent, netns_parent
 from executor.pod.node import OWNER_LABEL
 
 if TYPE_CHECKING:
+    from executor.cni.cache import Record
     from executor.cni.ledger import Entry
     from executor.containerd import Containerd
 
@@ -36,6 +37,8 @@ class Survey:
     """Records of attachments that cannot be read."""
     unrecorded_rules: tuple[str, ...] = ()
     """Pods that have port or masquerade rules, but of which no executor has a record."""
+    erased_rules: tuple[str, ...] = ()
+    """Attachments whose port or masquerade rules are gone."""
 
     def counts(self) -> dict[str, int]:
         """What all dead executors left together."""
@@ -55,6 +58,8 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
     left = {each: known.get(each, Owner(each)) for each in sorted((seen | set(known)) - alive)}
     dead = {container: await _of(owner, config, containerd) for container, owner in left.items()}
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
+    attached = _attached(config)
+    erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
     recorded = _recorded(config)  # after what is judged by it
     return Survey(
         living=tuple(sorted(alive)),
@@ -62,6 +67,7 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
         unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
         others=tuple(entry for entry in entries if not entry.is_ours),
         damaged=_damaged(config),
+        erased_rules=erased,
         unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
     )
 
@@ -121,6 +127,13 @@ def _damaged(config: Config) -> tuple[NetworkFailure, ...]:
 
     executors = _directories(cni_parent(config.node.state_dir))
     return tuple(failure for executor in executors for failure in Cache(executor).readable()[1])
+
+
+def _attached(config: Config) -> list[Record]:
+    from executor.cni.cache import Cache
+
+    executors = _directories(cni_parent(config.node.state_dir))
+    return [record for executor in executors for record in Cache(executor).readable()[0]]
 
 
 def _directories(parent: Path) -> list[Path]:

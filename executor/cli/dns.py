@@ -76,7 +76,12 @@ def sync(session: Session, *, once: bool) -> None:
     log.configure(loaded.log)
     section, hosts, run_dir = loaded.dns, _hosts(loaded), Path(loaded.node.run_dir)
     zones = Zones(section.domain, section.cluster_domain)
-    tasks = Tasks(zones, lambda container: _is_here(container, run_dir), hold_s=section.hold_s)
+    tasks = Tasks(
+        zones,
+        lambda container: _is_here(container, run_dir),
+        hold_s=section.hold_s,
+        namespace_to_role=loaded.roles.namespace_to_role,
+    )
     source = Source(section.mesos, operator.credential(Path(section.credential_file)), section.interval_s)
     synchroniser.run(hosts, tasks, source, pause_s=section.interval_s, once=once)
 

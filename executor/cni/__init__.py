@@ -7,6 +7,9 @@ catalog.py      the directory of configurations          conflist.py   one confi
 cache.py        what was attached, on disk               attachment.py requests and attachments (pure data)
 capability.py   what a request hands to the plugins (pure)
 result.py       results of every CNI version (pure)      version.py    the versions (pure)
+shape.py        their types (pure)                       limit.py      how long a release may take
+rules.py        rules that plugins forget                rulekeeper.py rules that others erase
+rulelines.py    which rules are whose (pure)             nfevents.py   removals of rules, as the kernel tells them
 advice.py       what is dangerous in a configuration (pure)
 netns.py        pinned network namespaces
 resolver.py     resolv.conf, hosts, host names (pure)

@@ -56,7 +56,7 @@ def check_request(request: NetworkRequest) -> None:
     if not _IFNAME.fullmatch(request.ifname):
         raise InvalidRequest("not an interface name of at most 15 characters", subject=f"ifname {request.ifname!r}")
     for text in (request.pod_name, request.pod_namespace, request.pod_uid):
-        if _ARGS_UNSAFE.search(text):
+        if _ARGS_UNSAFE.search(text) or not text.isprintable():
             raise InvalidRequest("cannot stand in CNI_ARGS", subject=repr(text))
     if request.mac and not _MAC.fullmatch(request.mac):
         raise InvalidRequest("not a MAC address", subject=f"mac {request.mac!r}")
@@ -68,6 +68,8 @@ def check_request(request: NetworkRequest) -> None:
 
 def _check_ip(ip: str) -> None:
     try:
+        if "%" in ip:
+            raise ValueError("a zone")
         ipaddress.ip_interface(ip)
     except ValueError as error:
         raise InvalidRequest("not an address", subject=f"ip {ip!r}", mend="as in 10.1.2.3/24") from error

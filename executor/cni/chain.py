@@ -14,6 +14,7 @@ from executor.cni.attachment import Json
 from executor.cni.cache import Record
 from executor.cni.conflist import plugin_config
 from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, PluginError
+from executor.cni.limit import Limit
 from executor.cni.plugin import Call, Outcome, Plugins
 from executor.cni.result import UnreadableResultError, attachment, converted
 
@@ -36,8 +37,8 @@ async def add(plugins: Plugins, record: Record) -> tuple[Json | None, Fault | No
     return result, None
 
 
-async def delete(plugins: Plugins, record: Record, retry_delays_s: Sequence[float]) -> tuple[Fault, ...]:
-    """Every plugin, last first; empty: nothing of the attachment is left.
+async def delete(plugins: Plugins, record: Record, retry_delays_s: Sequence[float], limit: Limit) -> tuple[Fault, ...]:
+    """Every plugin, last first, each within its part of the limit; empty: nothing of the attachment is left.
 
     A plugin that does not speak the version, or that cannot read its configuration, refuses ADD and DEL alike: where
     ADD did not succeed, and DEL fails with the same words, it has done nothing.
@@ -45,7 +46,7 @@ async def delete(plugins: Plugins, record: Record, retry_delays_s: Sequence[floa
     previous = record.result if version.at_least(record.version, version.CHECK) else None
     faults = []
     for index in reversed(range(len(record.document["plugins"]))):
-        error = await _persistently(plugins, record, "DEL", index, previous, retry_delays_s)
+        error = await _persistently(plugins, record, "DEL", index, previous, retry_delays_s, limit)
         if error is not None and not _refused_alike(record, fault := Fault(_kind(record, index), "DEL", error)):
             faults.append(fault)
     return tuple(faults)
@@ -68,6 +69,11 @@ async def check(plugins: Plugins, record: Record, retry_delays_s: Sequence[float
     return None
 
 
+async def repeat(plugins: Plugins, record: Record, index: int, timeout_s: float) -> PluginError | None:
+    """ADD of one plugin again, with the result that the chain had: for plugins that find their work done already."""
+    return (await _run(plugins, record, "ADD", index, record.result, timeout_s)).error
+
+
 def _accepted(record: Record, outcome: Outcome) -> Json:
     if outcome.result is None:
         raise UnreadableResultError("nothing was printed")
@@ -77,23 +83,33 @@ def _accepted(record: Record, outcome: Outcome) -> Json:
 
 
 async def _persistently(
-    plugins: Plugins, record: Record, command: str, index: int, previous: Json | None, retry_delays_s: Sequence[float]
+    plugins: Plugins,
+    record: Record,
+    command: str,
+    index: int,
+    previous: Json | None,
+    retry_delays_s: Sequence[float],
+    limit: Limit | None = None,
 ) -> PluginError | None:
-    """Repeats what a plugin asks to repeat."""
-    for delay_s in retry_delays_s:
-        outcome = await _run(plugins, record, command, index, previous)
-        if outcome.error is None or not outcome.error.is_passing:
-            return outcome.error
-        await asyncio.sleep(delay_s)
-    return (await _run(plugins, record, command, index, previous)).error
+    """Repeats what a plugin asks to repeat, while the limit lasts."""
+    delays_s = list(retry_delays_s)
+    while True:
+        timeout_s = None if limit is None else limit.next_s()
+        error = (await _run(plugins, record, command, index, previous, timeout_s)).error
+        over = not delays_s or (limit is not None and limit.is_over)
+        if error is None or not error.is_passing or over:
+            return error
+        await asyncio.sleep(delays_s.pop(0))
 
 
-async def _run(plugins: Plugins, record: Record, command: str, index: int, previous: Json | None) -> Outcome:
+async def _run(
+    plugins: Plugins, record: Record, command: str, index: int, previous: Json | None, timeout_s: float | None = None
+) -> Outcome:
     config = plugin_config(
         record.document, index, capability_args=record.capability_args, args=record.args, previous=previous
     )
     call = Call(command, config, record.container_id, record.netns, record.ifname, record.cni_args)
-    return await plugins.run(_kind(record, index), call)
+    return await plugins.run(_kind(record, index), call, timeout_s)
 
 
 def _kind(record: Record, index: int) -> str:

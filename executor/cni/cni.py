@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,11 @@ from executor.cni.capability import capability_args, check_request, cni_args
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import MESOS_ARGS, Network, plugin_config
 from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, network_failure
+from executor.cni.limit import FIRST_RELEASE_S, Limit
 from executor.cni.plan import plan
 from executor.cni.plugin import Call, Plugins
 from executor.cni.result import attachment
+from executor.cni.rulekeeper import RuleKeeper
 from executor.cni.shielded import shielded
 from executor.errors import ExecutorError, InvalidRequest, NetworkFailure, Refused
 from executor.names import POD_PREFIX
@@ -52,6 +55,7 @@ class Cni:
         self._retry_delays_s = tuple(retry_delays_s)
         self._timeout_s = timeout_s
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._keeper = RuleKeeper(self._plugins, self._lock, timeout_s)
 
     async def open_namespace(self, path: Path) -> None:
         """A network namespace at `path`, its loopback up. Raises NetworkFailure."""
@@ -85,20 +89,21 @@ class Cni:
                     ]
                 )
             except BaseException as error:
-                left = await shielded(self._delete_all(container_id, netns))
+                left = await shielded(self._delete_all(container_id, netns, FIRST_RELEASE_S))
                 if left and isinstance(error, ExecutorError):
                     message = f"{error.message}; and it could not be undone: {'; '.join(left)}"
                     raise NetworkFailure(message, subject=error.subject, mend=error.mend) from error
                 raise
 
-    async def detach(self, container_id: str, netns: Path | None) -> None:
+    async def detach(self, container_id: str, netns: Path | None, *, limit_s: float | None = None) -> None:
         """Every attachment that has a record, last first, as it was made. No record is success. A record stays until
         its DEL succeeded, so this can be repeated. It must come before the network namespace goes, where plugins find
-        the addresses whose rules they remove. Raises NetworkFailure with everything that failed, Refused.
+        the addresses whose rules they remove. `limit_s` bounds all runs of plugins together, beside the limit of each.
+        Raises NetworkFailure with everything that failed, Refused.
         """
         _check_id(container_id)
         async with self._lock(container_id):
-            left = await self._delete_all(container_id, netns)
+            left = await self._delete_all(container_id, netns, limit_s)
         if left:
             raise NetworkFailure(
                 "; ".join(left), subject=container_id, mend="mend the cause; the next detach repeats it"
@@ -129,6 +134,10 @@ class Cni:
             if outcome.error is not None:
                 raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
 
+    async def keep_rules(self) -> None:
+        """For ever: the port and masquerade rules of what was attached here are put back when somebody erases them."""
+        await self._keeper.run()
+
     def attachments(self) -> tuple[Record, ...]:
         """Everything on record, of this and of earlier executors, but for what cannot be read."""
         return self._cache.readable()[0]
@@ -148,6 +157,7 @@ class Cni:
         while True:
             tried, fault = await self._try_add(replace(record, document=network.document(versions[0])))
             if fault is None:
+                self._keeper.watch(tried)
                 return attachment(tried.network, tried.ifname, tried.result or {})
             if fault.error.code == INCOMPATIBLE_VERSION and len(versions) > 1:
                 versions.pop(0)  # DEL must be understood too
@@ -156,7 +166,7 @@ class Cni:
                 await asyncio.sleep(delays_s.pop(0))
             else:
                 raise network_failure(tried.subject, fault)
-            while await self._delete(tried):
+            while await self._delete(tried, self._limit([tried], FIRST_RELEASE_S)):
                 if not delays_s:
                     raise network_failure(tried.subject, fault)
                 await asyncio.sleep(delays_s.pop(0))
@@ -168,22 +178,32 @@ class Cni:
         await shielded(asyncio.to_thread(self._cache.save, record))
         return record, fault
 
-    async def _delete_all(self, container_id: str, netns: Path | None) -> list[str]:
+    async def _delete_all(self, container_id: str, netns: Path | None, limit_s: float | None) -> list[str]:
         """What is left, in words."""
+        self._keeper.forget(container_id)
         left: list[str] = []
-        for record in reversed(self._cache.of(container_id)):
-            faults = await self._delete(replace(record, netns=str(netns or record.netns)))
+        records = self._cache.of(container_id)
+        limit = self._limit(records, limit_s)
+        for record in reversed(records):
+            faults = await self._delete(replace(record, netns=str(netns or record.netns)), limit)
             left += [f"{record.subject}: {fault}" for fault in faults]
         self._cache.tidy(container_id)
         return left
 
-    async def _delete(self, record: Record) -> tuple[Fault, ...]:
+    def _limit(self, records: Sequence[Record], total_s: float | None) -> Limit:
+        runs = sum(len(record.document["plugins"]) + rules.made_by(record.document) for record in records)
+        return Limit(self._timeout_s, time.monotonic, total_s, runs)
+
+    async def _delete(self, record: Record, limit: Limit) -> tuple[Fault, ...]:
         if not namespace.exists(Path(record.netns)):
             record = replace(record, netns="")  # plugins release what they can without it
-        faults = await chain.delete(self._plugins, record, self._retry_delays_s)
+        faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
+        if rules.missing_chain(faults, record.network, record.container_id):
+            await rules.ensure_chains(record.network, record.container_id, limit)
+            faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
         if not faults and rules.made_by(record.document):
             # Not earlier: a repeated DEL fails at a chain that is missing.
-            faults = await rules.sweep(record.network, record.container_id, self._timeout_s)
+            faults = await rules.sweep(record.network, record.container_id, limit)
         if not faults:
             await shielded(asyncio.to_thread(self._cache.remove, record))
         return faults

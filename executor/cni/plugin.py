@@ -22,8 +22,8 @@ from executor.log import get_logger
 
 log = get_logger(__name__)
 
-_WORDS_MAX = 2000
-"""Letters of what a plugin says of an error, which expressions are matched with."""
+WORDS_MAX_CHARS = 1000
+"""Of the message and of the details of an error; they go into a status update."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -79,12 +79,13 @@ class Plugins:
                 return path
         return None
 
-    async def run(self, kind: str, call: Call) -> Outcome:
+    async def run(self, kind: str, call: Call, timeout_s: float | None = None) -> Outcome:
+        """`timeout_s` in place of the limit that holds else."""
         path = self.find(kind)
         if path is None:
             return Outcome(error=PluginError(f"no executable of that name in {self._path}"))
         started = time.monotonic()
-        outcome = await self._outcome(path, call)
+        outcome = await self._outcome(path, call, self._timeout_s if timeout_s is None else timeout_s)
         log.debug(
             "CNI plugin ran",
             plugin=kind,
@@ -97,14 +98,14 @@ class Plugins:
         )
         return outcome
 
-    async def _outcome(self, path: Path, call: Call) -> Outcome:
+    async def _outcome(self, path: Path, call: Call, timeout_s: float) -> Outcome:
         stdin = json.dumps(call.config).encode()
         try:
-            finished = await execute([path], call.environment(self._path), stdin, self._timeout_s)
+            finished = await execute([path], call.environment(self._path), stdin, timeout_s)
         except OSError as error:
             return Outcome(error=PluginError(f"cannot be executed: {reason(error)}", details=str(path)))
         if finished.returncode is None:
-            return Outcome(error=PluginError(f"did not end within {self._timeout_s:g} s and was killed"))
+            return Outcome(error=PluginError(f"did not end within {timeout_s:.3g} s and was killed"))
         if len(finished.stdout) > STDOUT_MAX_BYTES:
             return Outcome(error=PluginError(f"printed more than {STDOUT_MAX_BYTES} bytes"))
         return read_outcome(finished.returncode, finished.stdout, finished.stderr)
@@ -129,26 +130,33 @@ def read_outcome(returncode: int, stdout: bytes, stderr: bytes) -> Outcome:
     said = stderr.decode(errors="replace").strip()
     if returncode == 0:
         if garbage:
-            return Outcome(error=PluginError("printed something else than a JSON object", details=_excerpt(stdout)))
+            details = f"{garbage}: {_excerpt(stdout)}"
+            return Outcome(error=PluginError("printed something else than a JSON object", details=details))
         return Outcome(result=printed)
     if printed is not None and isinstance(printed.get("msg"), str):
         code = printed.get("code")
-        details = "; ".join(each for each in (str(printed.get("details") or ""), said) if each)
-        words = clipped(printed["msg"], _WORDS_MAX), clipped(details, _WORDS_MAX)
-        return Outcome(error=PluginError(words[0], code if isinstance(code, int) else None, words[1]))
+        known = code if isinstance(code, int) and not isinstance(code, bool) else None
+        details = "; ".join(each for each in (_told(printed.get("details")), said) if each)
+        return Outcome(error=PluginError(_told(printed["msg"]), known, details))
     ended = f"killed by {_signal_name(-returncode)}" if returncode < 0 else f"exited with status {returncode}"
     return Outcome(error=PluginError(ended, details=said or _excerpt(stdout)))
 
 
-def _decode(stdout: bytes) -> tuple[Json | None, bool]:
-    """The object printed, and whether it was something else."""
+def _decode(stdout: bytes) -> tuple[Json | None, str]:
+    """The object printed, and what else it was, in words."""
     if not stdout.strip():
-        return None, False
+        return None, ""
     try:
         value = bounded_json.loads(stdout, bounded_json.RESULT)
-    except ValueError:
-        return None, True
-    return (value, False) if isinstance(value, dict) else (None, True)
+    except ValueError as error:
+        return None, str(error)
+    return (value, "") if isinstance(value, dict) else (None, "another JSON value")
+
+
+def _told(value: object) -> str:
+    """A plugin's words, bounded, and without halves of surrogate pairs, which cannot be encoded."""
+    text = value if isinstance(value, str) else json.dumps(value) if value else ""
+    return clipped(text, WORDS_MAX_CHARS).encode(errors="replace").decode()
 
 
 def _excerpt(text: bytes) -> str:

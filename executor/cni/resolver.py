@@ -3,11 +3,13 @@
 Source: Kubernetes' "DNS for Services and Pods" (dnsPolicy, dnsConfig, hostAliases), resolv.conf(5), hosts(5), RFC
 1123. The cluster's DNS is what the network's `dns` says: that is also what Mesos gives to its tasks on that network,
 so both sides see the same names.
+
+Nothing but addresses, domains and options of their known forms is written, whoever it came from. What a pod asks for
+and is none of these is refused; what a plugin or the node says is left out, and told in a comment.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from executor.cni.attachment import Dns
 from executor.errors import InvalidTask
+from executor.hostnames import address, ends_in_number, parse_address
 
 if TYPE_CHECKING:
     from executor.pod.spec import DnsConfig, HostAlias
@@ -23,10 +26,13 @@ POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 NAMESERVERS_MAX = 3  # glibc's MAXNS; it ignores the rest in silence
 SEARCHES_MAX = 32  # Kubernetes' limit; glibc has none since 2.26
 SEARCH_MAX_CHARS = 2048
+DROPPED_MAX = 32
+_SHOWN_MAX_CHARS = 300
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
-_SEARCH_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-_OPTION = re.compile(r"[A-Za-z0-9_-]+(:[^\s#;]+)?")
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_SEARCH_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_OPTION = re.compile(r"[A-Za-z0-9_-]+(:[!-\"$-:<-~]+)?")
+_ZONE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _HEADER = "# Made by mesos-pod-executor.\n"
 _LOCALHOST = (
     "127.0.0.1\tlocalhost\n"
@@ -49,7 +55,7 @@ class Resolver:
 
     def text(self) -> str:
         """As a file; what was dropped stands in it as comments, for whoever looks there why a name is not found."""
-        lines = [f"# left out: {each}" for each in self.dropped]
+        lines = [f"# left out: {_printable(each)}" for each in self.dropped]
         lines += [f"nameserver {each}" for each in self.nameservers]
         lines += [f"search {' '.join(self.searches)}"] if self.searches else []
         lines += [f"options {' '.join(self.options)}"] if self.options else []
@@ -126,11 +132,11 @@ def hosts_file(
     host_text: str | None = None,
 ) -> str:
     """A pod's /etc/hosts: its own name on each of `ips` (a prefix length is cut off), its fully qualified name first
-    if there is a `domain`, then hostAliases. `host_text`: the host's file, for a pod on the host's network. Raises
-    InvalidTask.
+    if there is a `domain`, then hostAliases. A name that programs take for an address is left out. `host_text`: the
+    host's file, for a pod on the host's network. Raises InvalidTask.
     """
-    names = f"{hostname}.{domain}\t{hostname}" if domain else hostname
-    own = "".join(f"{ip.split('/')[0]}\t{names}\n" for ip in ips)
+    names = "\t".join(filter(_is_host_name, [*([f"{hostname}.{domain}"] if domain else []), hostname]))
+    own = "".join(f"{known}\t{names}\n" for ip in ips if names and (known := address(ip)))
     aliases = "".join(_alias_line(number, alias) for number, alias in enumerate(host_aliases))
     head = host_text if host_text is not None else _LOCALHOST
     text = _HEADER + (head if head.endswith("\n") else f"{head}\n") + own
@@ -151,7 +157,9 @@ def _limited(base: Dns, extra: Dns, *, reachable_loopback: bool) -> Resolver:
     dropped: list[str] = []
     nameservers: list[str] = []
     for server in dict.fromkeys(base.nameservers + extra.nameservers):
-        if not reachable_loopback and server in base.nameservers and _is_loopback(server):
+        if not _is_server(server):
+            dropped.append(f"nameserver {server}: not an address")
+        elif not reachable_loopback and server in base.nameservers and _is_loopback(server):
             dropped.append(f"nameserver {server}: the loopback of the host cannot be reached from a pod")
         elif len(nameservers) == NAMESERVERS_MAX:
             dropped.append(f"nameserver {server}: glibc reads the first {NAMESERVERS_MAX} only")
@@ -159,11 +167,16 @@ def _limited(base: Dns, extra: Dns, *, reachable_loopback: bool) -> Resolver:
             nameservers.append(server)
     searches: list[str] = []
     for domain in dict.fromkeys(base.search + extra.search):
-        if len(searches) < SEARCHES_MAX and len(" ".join([*searches, domain])) <= SEARCH_MAX_CHARS:
+        if not _is_search(domain):
+            dropped.append(f"search {domain}: not a domain")
+        elif len(searches) < SEARCHES_MAX and len(" ".join([*searches, domain])) <= SEARCH_MAX_CHARS:
             searches.append(domain)
         else:
             dropped.append(f"search {domain}: more than {SEARCHES_MAX} domains or {SEARCH_MAX_CHARS} characters")
-    return Resolver(tuple(nameservers), tuple(searches), _merged_options(base.options, extra.options), tuple(dropped))
+    options = _merged_options(base.options, extra.options)
+    dropped += [f"options {each}: not an option" for each in options if not _OPTION.fullmatch(each)]
+    known = tuple(each for each in options if _OPTION.fullmatch(each))
+    return Resolver(tuple(nameservers), tuple(searches), known, tuple(dropped[:DROPPED_MAX]))
 
 
 def _merged_options(*lists: Iterable[str]) -> tuple[str, ...]:
@@ -173,10 +186,24 @@ def _merged_options(*lists: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_loopback(server: str) -> bool:
-    try:
-        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+    found = parse_address(server.partition("%")[0])
+    return found is not None and found.is_loopback
+
+
+def _is_server(text: str) -> bool:
+    """An address, which may have an interface as zone."""
+    bare, percent, zone = text.partition("%")
+    known = "/" not in text and parse_address(bare) is not None
+    return known and (not percent or _ZONE.fullmatch(zone) is not None)
+
+
+def _is_search(domain: str) -> bool:
+    return domain == "." or _is_domain(domain, _SEARCH_LABEL)
+
+
+def _printable(text: str) -> str:
+    """In one line of ASCII."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:_SHOWN_MAX_CHARS])
 
 
 def _check_dns_config(config: DnsConfig) -> None:
@@ -184,7 +211,7 @@ def _check_dns_config(config: DnsConfig) -> None:
     for number, server in enumerate(config.nameservers):
         _check_ip(server, f"spec.dnsConfig.nameservers[{number}]")
     for number, domain in enumerate(config.searches):
-        if domain != "." and not _is_domain(domain, _SEARCH_LABEL):
+        if not _is_search(domain):
             raise InvalidTask(f"not a domain: {domain!r}", subject=f"spec.dnsConfig.searches[{number}]")
     for number, option in enumerate(config.options):
         if not _OPTION.fullmatch(option):
@@ -197,9 +224,13 @@ def _alias_line(number: int, alias: HostAlias) -> str:
     if not alias.hostnames:
         raise InvalidTask("names no host", subject=f"{subject}.hostnames")
     for position, name in enumerate(alias.hostnames):
-        if not _is_domain(name, _LABEL):
+        if not _is_host_name(name):
             raise InvalidTask(f"not a host name: {name!r}", subject=f"{subject}.hostnames[{position}]")
-    return f"{alias.ip}\t{' '.join(alias.hostnames)}\n"
+    return f"{address(alias.ip)}\t{' '.join(alias.hostnames)}\n"
+
+
+def _is_host_name(name: str) -> bool:
+    return _is_domain(name, _LABEL) and not ends_in_number(name)
 
 
 def _is_domain(name: str, label: re.Pattern[str]) -> bool:
@@ -208,9 +239,5 @@ def _is_domain(name: str, label: re.Pattern[str]) -> bool:
 
 
 def _check_ip(text: str, subject: str) -> None:
-    try:
-        if "%" in text:
-            raise ValueError("a zone has no meaning in a pod")
-        ipaddress.ip_address(text)
-    except ValueError as error:
-        raise InvalidTask(f"not an IP address: {text!r}", subject=subject) from error
+    if "/" in text or parse_address(text) is None:
+        raise InvalidTask(f"not an IP address: {text!r}", subject=subject)

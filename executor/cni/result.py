@@ -1,24 +1,25 @@
-"""Results of ADD in every version of the specification, normalised and rendered. Pure.
+"""Results of every version of the CNI specification, normalised and rendered. Pure.
 
 0.1.0 and 0.2.0 print `ip4` and `ip6`; 0.3.0 to 0.4.0 print `interfaces`, `ips` with a `version`, `routes`; 1.0.0 and
 later drop that `version`. The normal form is the last. A chain's `prevResult` must be of the chain's version, which
-an older plugin in it may not be.
+an older plugin in it may not be. A result of a version that nobody specified is refused; one that names no version is
+of the version asked for, as for the reference implementation.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
+from executor.cni import shape
 from executor.cni.attachment import Attachment, Dns, Json
+from executor.cni.shape import UnreadableResultError
 from executor.cni.version import CHAINING, SPEC_VERSIONS, at_least
 
+__all__ = ["UnreadableResultError", "attachment", "converted"]
+
 _FAMILIES = ("ip4", "ip6")
+_LISTS = ("interfaces", "ips", "routes")
 _UNVERSIONED_IPS = "1.0.0"
-
-
-class UnreadableResultError(ValueError):
-    """Caught where a plugin's outcome is judged; never leaves this package."""
 
 
 def converted(raw: Json, version: str) -> Json:
@@ -35,7 +36,9 @@ def converted(raw: Json, version: str) -> Json:
 
 
 def attachment(network: str, ifname: str, raw: Json) -> Attachment:
-    """What the pod sees of a result: the addresses of the interface in its namespace. Raises UnreadableResultError."""
+    """What the pod sees of a result: the addresses of the interface in its namespace, none if the result has none.
+    Raises UnreadableResultError.
+    """
     normal = _normalised(raw)
     inside = [
         number for number, each in enumerate(normal["interfaces"]) if each.get("sandbox") and each.get("name") == ifname
@@ -45,8 +48,8 @@ def attachment(network: str, ifname: str, raw: Json) -> Attachment:
     return Attachment(
         network=network,
         ifname=ifname,
-        ips=tuple(str(each["address"]) for each in own),
-        gateway=next((str(each["gateway"]) for each in own if each.get("gateway")), ""),
+        ips=tuple(str(shape.prefixed(each, "address", "address")) for each in own),
+        gateway=next((gateway for each in own if (gateway := shape.address(each, "gateway", "gateway"))), ""),
         mac=next(iter(macs), ""),
         dns=_dns(normal["dns"]),
         result=raw,
@@ -54,35 +57,56 @@ def attachment(network: str, ifname: str, raw: Json) -> Attachment:
 
 
 def _normalised(raw: Json) -> Json:
-    try:
-        return _from_old(raw) if any(key in raw for key in _FAMILIES) else _from_new(raw)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnreadableResultError(f"{type(error).__name__}: {error}") from error
+    version = shape.text(raw, "cniVersion", "cniVersion")
+    if version and version not in SPEC_VERSIONS:
+        raise shape.wrong("cniVersion", version, f"one of {', '.join(SPEC_VERSIONS)}")
+    old = any(raw.get(key) for key in _FAMILIES)
+    alien = _LISTS if version and not at_least(version, CHAINING) else _FAMILIES if version else ()
+    for key in alien:
+        if raw.get(key):
+            raise UnreadableResultError(f"{key} is no part of a result of version {version}")
+    normal = _from_old(raw) if old else _from_new(raw)
+    _dns(normal["dns"])
+    return normal
 
 
 def _from_new(raw: Json) -> Json:
-    ips = [{key: value for key, value in each.items() if key != "version"} for each in raw.get("ips") or []]
-    for each in ips:
-        ipaddress.ip_interface(each["address"])
+    interfaces = shape.entries(raw, "interfaces", "interfaces")
+    for number, each in enumerate(interfaces):
+        for key in ("name", "mac", "sandbox"):
+            shape.text(each, key, f"interfaces[{number}].{key}")
+    ips = shape.entries(raw, "ips", "ips")
+    for number, each in enumerate(ips):
+        shape.prefixed(each, "address", f"ips[{number}].address")
+        shape.address(each, "gateway", f"ips[{number}].gateway")
+        shape.index(each, "interface", f"ips[{number}].interface", len(interfaces))
     return {
-        "interfaces": [dict(each) for each in raw.get("interfaces") or []],
-        "ips": ips,
-        "routes": [dict(each) for each in raw.get("routes") or []],
-        "dns": dict(raw.get("dns") or {}),
+        "interfaces": [dict(each) for each in interfaces],
+        "ips": [{key: value for key, value in each.items() if key != "version"} for each in ips],
+        "routes": _routes(raw, "routes"),
+        "dns": shape.entry(raw, "dns", "dns"),
     }
 
 
 def _from_old(raw: Json) -> Json:
-    normal: Json = {"interfaces": [], "ips": [], "routes": [], "dns": dict(raw.get("dns") or {})}
+    normal: Json = {"interfaces": [], "ips": [], "routes": [], "dns": shape.entry(raw, "dns", "dns")}
     for family in _FAMILIES:
-        entry = raw.get(family)
+        entry = shape.entry(raw, family, family)
         if not entry:
             continue
-        ipaddress.ip_interface(entry["ip"])
-        gateway = {"gateway": entry["gateway"]} if entry.get("gateway") else {}
-        normal["ips"].append({"address": entry["ip"], **gateway})
-        normal["routes"] += [dict(route) for route in entry.get("routes") or []]
+        shape.prefixed(entry, "ip", f"{family}.ip")
+        gateway = shape.address(entry, "gateway", f"{family}.gateway")
+        normal["ips"].append({"address": entry["ip"]} | ({"gateway": gateway} if gateway else {}))
+        normal["routes"] += _routes(entry, f"{family}.routes")
     return normal
+
+
+def _routes(holder: Json, where: str) -> list[Json]:
+    routes = shape.entries(holder, "routes", where)
+    for number, each in enumerate(routes):
+        shape.network(each, "dst", f"{where}[{number}].dst")
+        shape.address(each, "gw", f"{where}[{number}].gw")
+    return [dict(each) for each in routes]
 
 
 def _render_old(normal: Json, version: str) -> Json:
@@ -98,9 +122,9 @@ def _render_old(normal: Json, version: str) -> Json:
 
 def _version_of(raw: Json, asked: str) -> str:
     """A plugin of the first days does not say its version."""
-    if raw.get("cniVersion") in SPEC_VERSIONS:
+    if raw.get("cniVersion"):
         return str(raw["cniVersion"])
-    if any(key in raw for key in _FAMILIES):
+    if any(raw.get(key) for key in _FAMILIES):
         return "0.2.0" if at_least(asked, CHAINING) else asked
     if any("version" in each for each in raw.get("ips") or []):
         return "0.4.0" if at_least(asked, _UNVERSIONED_IPS) else asked
@@ -108,13 +132,14 @@ def _version_of(raw: Json, asked: str) -> str:
 
 
 def _family(entry: Json) -> str:
-    return str(ipaddress.ip_interface(entry["address"]).version)
+    return str(shape.prefixed(entry, "address", "address").version)
 
 
 def _dns(raw: dict[str, Any]) -> Dns:
+    """Texts; whether they are addresses and domains is judged where resolv.conf is made."""
     return Dns(
-        nameservers=tuple(map(str, raw.get("nameservers") or ())),
-        domain=str(raw.get("domain") or ""),
-        search=tuple(map(str, raw.get("search") or ())),
-        options=tuple(map(str, raw.get("options") or ())),
+        nameservers=shape.texts(raw, "nameservers", "dns.nameservers"),
+        domain=shape.text(raw, "domain", "dns.domain"),
+        search=shape.texts(raw, "search", "dns.search"),
+        options=shape.texts(raw, "options", "dns.options"),
     )

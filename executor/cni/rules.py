@@ -9,31 +9,31 @@ container's id in its comment and stands in a chain named after both, so ownersh
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import errno
 import re
 import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from executor.cni.attachment import Json
+from executor.cni.cache import Record
 from executor.cni.failure import Fault, PluginError
+from executor.cni.limit import Limit
 from executor.cni.process import Finished, execute
+from executor.cni.rulelines import Key, chain_names, owned
 from executor.errors import reason
 
-_FAMILIES = ("iptables", "ip6tables")
+FAMILIES = ("iptables", "ip6tables")
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-_CHAIN_NAME_MAX = 28
 _SAVED_MAX_BYTES = 64 << 20
+_VERSION_S = 10.0
+_NO_CHAIN = re.compile(r"Chain '(CNI-[^']+)' does not exist")
 _TRIES = 3  # others write to the tables as well, and a removal is all or nothing
 
 
 def made_by(document: Json) -> bool:
     """Whether a network's plugins make such rules at all."""
     return any(plugin.get("ipMasq") or plugin.get("type") == "portmap" for plugin in document["plugins"])
-
-
-def chain_names(network: str, container_id: str) -> tuple[str, str]:
-    """Of the masquerade and the port mapping chain, as the plugins build them (utils.FormatChainName)."""
-    digest = hashlib.sha512(f"{network}{container_id}".encode()).hexdigest()
-    return f"CNI-{digest}"[:_CHAIN_NAME_MAX], f"CNI-DN-{digest}"[:_CHAIN_NAME_MAX]
 
 
 def removal(saved: str, network: str, container_id: str) -> str:
@@ -50,9 +50,9 @@ def removal(saved: str, network: str, container_id: str) -> str:
     return "\n".join(["*nat", *steps, "COMMIT", ""]) if steps else ""
 
 
-async def sweep(network: str, container_id: str, timeout_s: float) -> tuple[Fault, ...]:
+async def sweep(network: str, container_id: str, limit: Limit) -> tuple[Fault, ...]:
     """Removes the rules of one attachment, IPv4 and IPv6; none is success, and so is a node without iptables."""
-    work = (_sweep_family(family, network, container_id, timeout_s) for family in _FAMILIES)
+    work = (_sweep_family(family, network, container_id, limit) for family in FAMILIES)
     faults = await asyncio.gather(*work)
     return tuple(fault for fault in faults if fault is not None)
 
@@ -60,28 +60,108 @@ async def sweep(network: str, container_id: str, timeout_s: float) -> tuple[Faul
 async def owners(timeout_s: float) -> frozenset[str]:
     """The containers that have such rules, by their comments; none on a node without iptables."""
     found: set[str] = set()
-    for family in _FAMILIES:
+    for family in FAMILIES:
         if shutil.which(f"{family}-save", path=_PATH) is not None:
             finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
             found.update(re.findall(r'id: \\"([^"\\]+)\\"', finished.stdout.decode(errors="replace")))
     return frozenset(found)
 
 
-async def _sweep_family(family: str, network: str, container_id: str, timeout_s: float) -> Fault | None:
+async def _sweep_family(family: str, network: str, container_id: str, limit: Limit) -> Fault | None:
     if shutil.which(f"{family}-save", path=_PATH) is None:
         return None
     finished = Finished(0)
     for _ in range(_TRIES):
-        finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
+        finished = await _run(f"{family}-save", ["-t", "nat"], "", limit.next_s())
         steps = removal(finished.stdout.decode(errors="replace"), network, container_id)
         if finished.returncode == 0 and not steps:
             return None
         if finished.returncode == 0:
-            finished = await _run(f"{family}-restore", ["--noflush", "--wait"], steps, timeout_s)
+            finished = await _run(f"{family}-restore", ["--noflush", "--wait"], steps, limit.next_s())
         if finished.returncode == 0:
             return None
+        if finished.returncode is None or limit.is_over:
+            break
     said = finished.stderr.decode(errors="replace").strip()
     return Fault(family, "removal of left-over rules", PluginError("failed", finished.returncode, said))
+
+
+def missing_chain(faults: Sequence[Fault], network: str, container_id: str) -> bool:
+    """Whether a plugin fails because a chain of the attachment is gone, as after a firewall's reload. bridge and ptp
+    1.1.1 then fail for ever with iptables' nft variant, and the address is never released. Pure.
+    """
+    gone = {name for fault in faults for name in _NO_CHAIN.findall(f"{fault.error.msg} {fault.error.details}")}
+    return bool(gone & set(chain_names(network, container_id)))
+
+
+def erased(saved: Mapping[str, str], records: Iterable[Record]) -> tuple[str, ...]:
+    """Attachments of which iptables has not one rule although their plugins have made some, in words. `saved` is by
+    program. Plugins that were told to write to nftables are left out. Pure.
+    """
+    wanted = [record for record in records if record.complete and _by_iptables(record)]
+    there = {each for text in saved.values() for each, lines in owned(text, map(key_of, wanted)).items() if lines}
+    return tuple(record.subject for record in wanted if key_of(record) not in there)
+
+
+def key_of(record: Record) -> Key:
+    return Key(record.network, record.container_id)
+
+
+def _by_iptables(record: Record) -> bool:
+    for plugin in record.document["plugins"]:
+        maps = plugin.get("type") == "portmap" and record.capability_args.get("portMappings")
+        if maps and plugin.get("backend") != "nftables":
+            return True
+        if plugin.get("ipMasq") and plugin.get("ipMasqBackend") != "nftables":
+            return True
+    return False
+
+
+async def ensure_chains(network: str, container_id: str, limit: Limit) -> None:
+    """Makes the attachment's own chains, empty, where they are missing."""
+    for family in FAMILIES:
+        try:
+            text = await saved(family, limit.next_s())
+        except OSError:
+            continue  # the plugin's own failure is told
+        if text is None:
+            continue
+        absent = [name for name in chain_names(network, container_id) if f"\n:{name} " not in text]
+        if absent:
+            lines = "\n".join(["*nat", *(f":{name} - [0:0]" for name in absent), "COMMIT", ""])
+            await restore(family, lines, limit.next_s())
+
+
+async def saved(family: str, timeout_s: float) -> str | None:
+    """The nat table as iptables-save prints it; None on a node without it. Raises OSError."""
+    if shutil.which(f"{family}-save", path=_PATH) is None:
+        return None
+    finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
+    if finished.returncode != 0:
+        raise OSError(errno.EIO, f"{family}-save: {finished.stderr.decode(errors='replace').strip() or 'no answer'}")
+    return finished.stdout.decode(errors="replace")
+
+
+async def all_saved(timeout_s: float) -> dict[str, str]:
+    """By program; without those that are not there."""
+    texts: dict[str, str] = {}
+    for family in FAMILIES:
+        with suppress(OSError):
+            texts |= {family: text} if (text := await saved(family, timeout_s)) is not None else {}
+    return texts
+
+
+async def restore(family: str, text: str, timeout_s: float) -> str:
+    """Feeds lines to iptables, beside what is there; what went wrong, in words. Raises OSError."""
+    finished = await _run(f"{family}-restore", ["--noflush", "--wait"], text, timeout_s)
+    said = finished.stderr.decode(errors="replace").strip()
+    return "" if finished.returncode == 0 else f"{family}-restore: {said or 'did not end in time'}"
+
+
+async def is_legacy() -> bool:
+    """Whether iptables writes to its old tables, of whose changes the kernel tells nobody."""
+    finished = await _run("iptables", ["--version"], "", _VERSION_S)
+    return b"legacy" in finished.stdout
 
 
 async def _run(name: str, arguments: list[str], stdin: str, timeout_s: float) -> Finished:

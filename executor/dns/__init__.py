@@ -5,6 +5,8 @@ book.py       which file carries a name that several claim (pure)
 hostsdir.py   the directory, written atomically
 publisher.py  the executor's side: publish and withdraw a pod
 messages.py   Mesos' operator API, as far as needed (pure)
+claims.py     what a status of others may publish (pure)
+refusals.py   what it may not, told once
 tasks.py      the tasks that have names, from state and events (pure)
 operator.py   the operator API over HTTP
 source.py     a master's events, or an agent's state again and again

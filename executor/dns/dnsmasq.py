@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 from executor.config import DnsSection
 from executor.errors import Failure, InvalidConfig
+from executor.hostnames import address
 
 PROGRAM: Final = "dnsmasq"
 PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin"
@@ -23,12 +24,17 @@ VERSION_LEAST: Final = (2, 88)
 TTL_S: Final = 1
 """Of the names in the directory: a pod's address may be another's soon after its end."""
 
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f.:]+(%[A-Za-z0-9_.-]{1,15})?")
+
 Setting = tuple[str, str]
 """A key and its value, empty for a switch; both on the command line and in a configuration file."""
 
 
 def shared_settings(section: DnsSection) -> list[Setting]:
-    """What makes any dnsmasq serve the names."""
+    """What makes any dnsmasq serve the names. Raises InvalidConfig for a value that is more than one line."""
+    for key, text in (("hosts_dir", section.hosts_dir), *(("upstream", each) for each in section.upstream)):
+        if not text.isprintable():
+            raise InvalidConfig("has characters that are not printable", subject=f"[dns] {key}: {text[:80]!r}")
     taken = {domain for each in section.upstream if each.startswith("/") for domain in each.split("/")[1:-1]}
     domains = (section.domain, section.cluster_domain)
     return [
@@ -46,6 +52,11 @@ def settings(section: DnsSection, listen: Sequence[str]) -> list[Setting]:
             subject="[dns] listen",
             mend="name the node's address as nameserver in the `dns` of the CNI network, or here",
         )
+    for each in listen:
+        if not _ADDRESS.fullmatch(each) or not address(each.partition("%")[0]):
+            raise InvalidConfig(
+                "is not an IP address", subject=f"[dns] listen, or nameservers of a CNI network: {each[:80]!r}"
+            )
     upstream: list[Setting] = [("no-resolv", "")] if section.upstream else []
     return [
         ("conf-file", os.devnull),

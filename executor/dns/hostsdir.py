@@ -2,7 +2,8 @@
 
 Invariants: a file appears, changes and goes in one step (rename within the directory; dnsmasq ignores names that
 begin with a dot, src/inotify.c); it is readable for dnsmasq's own user; the owner before the first dot is who wrote
-it, and nobody else changes or removes it. The directory itself is never removed: dnsmasq watches its inode.
+it, and nobody else changes or removes it; every line was checked before it is written. The directory itself is never
+removed: dnsmasq watches its inode.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.dns.names import check_hosts_text
 from executor.errors import Failure, NotFound, reason
 
 SYNCHRONISER = "mesos"
@@ -35,8 +37,11 @@ class HostsDir:
             raise _failure(error, self.path) from error
 
     def write(self, owner: str, name: str, text: str) -> None:
-        """Replaces the file in one step. Raises Failure, and then the file is what it was."""
+        """Replaces the file in one step. Raises Failure, also for a `text` that is no hosts file of addresses and
+        names; then the file is what it was.
+        """
         path = self._file(owner, name)
+        check_hosts_text(text)
         scratch = path.with_name(f".{path.name}")
         try:
             descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

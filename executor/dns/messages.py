@@ -1,7 +1,8 @@
 """The messages of Mesos' v1 operator API (include/mesos/v1/master/master.proto, agent.proto), as far as names need
 them. Pure.
 
-Only the fields named here are decoded; a master's state is mostly others, which are skipped without being kept.
+Only the fields named here are decoded; a master's state is mostly others, which are skipped without being kept. Texts
+of frameworks need not be UTF-8 (protobuf 2 does not check it): one of them must not hide all the others.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Status(msgspec.Struct, frozen=True):
 
     task_id: Value = Value()
     state: str = ""
+    source: str = ""
+    executor_id: Value = Value()
     timestamp: float = 0.0
     container_status: ContainerStatus = ContainerStatus()
     labels: Labels = Labels()
@@ -53,6 +56,14 @@ class Status(msgspec.Struct, frozen=True):
     @property
     def ips(self) -> tuple[str, ...]:
         return tuple(each.ip_address for info in self.container_status.network_infos for each in info.ip_addresses)
+
+
+class AllocationInfo(msgspec.Struct, frozen=True):
+    role: str = ""
+
+
+class Resource(msgspec.Struct, frozen=True):
+    allocation_info: AllocationInfo = AllocationInfo()
 
 
 class Discovery(msgspec.Struct, frozen=True):
@@ -66,9 +77,18 @@ class Task(msgspec.Struct, frozen=True):
     task_id: Value = Value()
     framework_id: Value = Value()
     agent_id: Value = Value()
+    executor_id: Value = Value()
+    """Empty for a task that one of Mesos' own executors runs by a command."""
+    resources: tuple[Resource, ...] = ()
     state: str = ""
     statuses: tuple[Status, ...] = ()
     discovery: Discovery = Discovery()
+
+    @property
+    def role(self) -> str:
+        """Which its resources were allocated to; empty if that is not one role."""
+        roles = {each.allocation_info.role for each in self.resources}
+        return roles.pop() if len(roles) == 1 else ""
 
 
 class Tasks(msgspec.Struct, frozen=True):
@@ -197,7 +217,14 @@ def containers(data: bytes) -> frozenset[str]:
 
 def _decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
-        return decoder.decode(data)
+        return _lenient(decoder, data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         mend = "is this the address of a Mesos master or agent?"
         raise MesosFailure(f"answered what is no operator API: {error}", subject="operator API", mend=mend) from error
+
+
+def _lenient(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except UnicodeDecodeError:
+        return decoder.decode(data.decode("utf-8", "replace"))

@@ -4,32 +4,32 @@ Mesos' names are those that Mesos-DNS gives (its docs/naming.md and records/labe
 the same with a part that is the task's own. Kubernetes' names are those of its "DNS for Services and Pods", below
 `<namespace>.pod` and `<namespace>.svc` of the cluster domain.
 
-Every name that leaves this module consists of labels of RFC 1123, so that it can break out of no line of a file.
+Every name and address that leaves this module is one of executor/hostnames.py, which cannot break out of its line.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from executor.errors import Failure
+from executor.hostnames import LABEL_MAX, NAME_MAX, address, is_label, is_name, unpublishable
+
 if TYPE_CHECKING:
     from executor.pod.spec import PodSpec
 
+__all__ = ["LABEL_MAX", "NAME_MAX", "address", "is_label", "is_name", "unpublishable"]
+
 SERVICE_KEY = "mesos-pod-executor/service"
 """Annotation, or label, of a pod: the services it stands behind, separated by commas."""
-LABEL_MAX = 63
-NAME_MAX = 253
 NAMES_MAX = 64
 """How many names one pod or task may have beside its addresses' own."""
 
 Pair = tuple[str, str]
 """An address and one of its names."""
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _KEPT = str.maketrans("_.", "--")
 _ZBASE32 = "ybndrfg8ejkmcpqxot1uwisza345h769"
 
@@ -51,7 +51,7 @@ class PodNames:
         return tuple(
             (ip, name)
             for ip in dict.fromkeys(filter(None, map(address, self.ips)))
-            for name in [*names, *([f"{dashed(ip)}.{self.pod_domain}"] if is_name(self.pod_domain) else [])]
+            for name in [*names, *filter(is_name, [f"{dashed(ip)}.{self.pod_domain}"] if self.pod_domain else [])]
         )
 
 
@@ -76,17 +76,8 @@ class Zones:
     def within_cluster(self, name: str) -> bool:
         return name.endswith((f".svc.{self.cluster_domain}", f".pod.{self.cluster_domain}"))
 
-
-def is_name(text: str) -> bool:
-    return 0 < len(text) <= NAME_MAX and _NAME.fullmatch(text) is not None
-
-
-def address(text: str) -> str:
-    """An IP address in its one form, without a prefix length; empty if it is none."""
-    try:
-        return str(ipaddress.ip_address(text.partition("/")[0]))
-    except ValueError:
-        return ""
+    def within_namespace(self, name: str, namespace: str) -> bool:
+        return name.endswith((f".{self.service(namespace)}", f".{self.pod(namespace)}"))
 
 
 def first_of_each_family(ips: Iterable[str]) -> tuple[str, ...]:
@@ -121,15 +112,17 @@ def fragment(text: str) -> str:
     return ".".join(filter(None, map(label, text.split("."))))
 
 
-def mesos_names(task: str, task_id: str, framework: str, agent_id: str, domain: str) -> tuple[str, ...]:
+def mesos_names(task: str, task_id: str, framework: str, agent_id: str, zones: Zones) -> tuple[str, ...]:
     """`<task>.<framework>.<domain>`, which all tasks of the name share, and one with `<task>-<hash>-<agent>`, which is
-    this task's alone. `task` is the task's discovery name or name; none if nothing of it can be used.
+    this task's alone. `task` is the task's discovery name or name; none if nothing of it can be used. A framework's
+    name makes no name below `svc` and `pod` of the cluster domain, whatever the two domains are.
     """
-    short, tail = label(task), f"{fragment(framework)}.{domain}".strip(".")
+    short, tail = label(task), f"{fragment(framework)}.{zones.domain}".strip(".")
     if not short or not fragment(framework):
         return ()
-    own = f"{short}-{_hash(task_id)}-{agent_id.rpartition('-')[2].lower()}"
-    return tuple(name for name in (f"{short}.{tail}", f"{own}.{tail}") if is_name(name))
+    own = f"{short}-{_hash(task_id)}-{label(agent_id.rpartition('-')[2])}"
+    made = (f"{short}.{tail}", f"{own}.{tail}")
+    return tuple(name for name in made if is_name(name) and not zones.within_cluster(name))
 
 
 def pod_names(spec: PodSpec, ips: Sequence[str], zones: Zones, *, mesos: Sequence[str] = ()) -> PodNames:
@@ -144,7 +137,7 @@ def pod_names(spec: PodSpec, ips: Sequence[str], zones: Zones, *, mesos: Sequenc
 def services(annotations: Mapping[str, str], labels: Mapping[str, str]) -> tuple[str, ...]:
     """The services that a pod stands behind, from its annotation or else its label; what is no label is left out."""
     text = annotations.get(SERVICE_KEY) or labels.get(SERVICE_KEY) or ""
-    return tuple(dict.fromkeys(each for part in text.split(",") if "." not in (each := part.strip()) and is_name(each)))
+    return tuple(dict.fromkeys(each for part in text.split(",") if is_label(each := part.strip())))
 
 
 # --- what a status update tells the other nodes ----------------------------------------------------------------
@@ -164,19 +157,19 @@ def to_labels(names: PodNames, zones: Zones) -> dict[str, str]:
 
 
 def from_labels(labels: Mapping[str, str], zones: Zones) -> tuple[tuple[str, ...], str]:
-    """The names and the pod domain; only such as lie within the cluster domain, whoever wrote the labels."""
-    found = labels.get(NAMES_LABEL, "").split(" ", NAMES_MAX + 1)[:NAMES_MAX]
+    """The names, and the namespace that they all lie in, whoever wrote the labels; empty if that is no namespace."""
     namespace = labels.get(NAMESPACE_LABEL, "")
-    good = "." not in namespace and is_name(namespace)
-    names = tuple(name for name in found if is_name(name) and zones.within_cluster(name))
-    return names, zones.pod(namespace) if good else ""
+    if not is_label(namespace):
+        return (), ""
+    found = labels.get(NAMES_LABEL, "").split(" ", NAMES_MAX + 1)[:NAMES_MAX]
+    return tuple(name for name in found if is_name(name) and zones.within_namespace(name, namespace)), namespace
 
 
 # --- files -----------------------------------------------------------------------------------------------------
 
 
 def hosts_text(note: str, pairs: Iterable[Pair]) -> str:
-    """A hosts file (hosts(5)): `note`, which has no line break, as a comment, then one line for each address."""
+    """A hosts file (hosts(5)): `note`, which is printable ASCII, as a comment, then one line for each address."""
     lines: dict[str, list[str]] = {}
     for ip, name in pairs:
         lines.setdefault(ip, []).append(name)
@@ -193,6 +186,19 @@ def _pairs(text: str) -> Iterator[Pair]:
     for line in text.splitlines():
         ip, *names = line.partition("#")[0].split() or [""]
         yield from ((ip, name) for name in names)
+
+
+def check_hosts_text(text: str) -> None:
+    """Raises Failure for a text that `hosts_text` cannot have made of addresses and names: what writes the file calls
+    it, so that a mistake elsewhere cannot reach the name server.
+    """
+    head, *lines = text.split("\n")
+    if not (head.startswith("# ") and head.isascii() and head.isprintable()) or lines[-1:] != [""]:
+        raise Failure("is no hosts file: no comment first, or no end of the last line", subject=repr(head)[:80])
+    for line in lines[:-1]:
+        ip, *names = line.split(" ")
+        if ip == "" or address(ip) != ip or not names or not all(map(is_name, names)):
+            raise Failure("is no line of an address and its names", subject=repr(line)[:80])
 
 
 def _hash(task_id: str) -> str:

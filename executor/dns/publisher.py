@@ -30,7 +30,7 @@ class Names:
     def of(self, spec: PodSpec, ips: Sequence[str]) -> PodNames:
         """What a pod is called that has these addresses: its own names, then those of its tasks."""
         tasks = zip(spec.task_names, spec.task_ids, strict=False)
-        mesos = [mesos_names(name, task, self.framework, self._agent, self.zones.domain) for name, task in tasks]
+        mesos = [mesos_names(name, task, self.framework, self._agent, self.zones) for name, task in tasks]
         return pod_names(spec, ips, self.zones, mesos=[name for names in mesos for name in names])
 
     def publish(self, pod: PodId, names: PodNames) -> None:

@@ -18,7 +18,8 @@ from dataclasses import replace
 from executor.dns.book import Book
 from executor.dns.hostsdir import SYNCHRONISER, HostsDir
 from executor.dns.messages import Event, State
-from executor.dns.names import hosts_text, parse_hosts
+from executor.dns.names import check_hosts_text, hosts_text, parse_hosts
+from executor.dns.refusals import Refusals
 from executor.dns.source import Source
 from executor.dns.tasks import Entry, Key, Tasks, note, parse_note
 from executor.errors import ExecutorError, Failure, Refused, reason
@@ -37,6 +38,7 @@ class Synchroniser:
         self._clock = clock
         self._book: Book[Key] = Book()
         self._notes: dict[Key, str] = {}
+        self._refusals = Refusals()
         self._doubtful: set[Key] = set()
         """Tasks whose files could not be written."""
 
@@ -45,13 +47,16 @@ class Synchroniser:
         return len(self._book)
 
     def adopt(self) -> None:
-        """Take over what an earlier synchroniser left, and remove what cannot be its. Raises Failure."""
+        """Take over what an earlier synchroniser left, and remove what cannot be its, also a file with a line that this
+        version would not write. Raises Failure.
+        """
         self._hosts.ensure()
         known: list[tuple[Key, Entry]] = []
         for name in self._hosts.names(SYNCHRONISER):
-            text, pairs = parse_hosts(self._hosts.read(SYNCHRONISER, name))
+            content = self._hosts.read(SYNCHRONISER, name)
+            text, pairs = parse_hosts(content)
             found = parse_note(text)
-            if found is None or file_name(found[0]) != name:
+            if found is None or file_name(found[0]) != name or not _is_sound(content):
                 self._hosts.remove(SYNCHRONISER, name)
                 continue
             key, entry = found[0], replace(found[1], pairs=pairs)
@@ -82,6 +87,14 @@ class Synchroniser:
             self._doubtful.update(changed := self._change(key, self._tasks.living.get(key)))
             for each in changed:
                 self._write_file(each)
+            self._tell(key)
+
+    def _tell(self, key: Key) -> None:
+        """What the task claims and does not get: a name of another role may come to it later, and is then written."""
+        if (entry := self._tasks.living.get(key)) is None:
+            self._refusals.forget(key)
+        else:
+            self._refusals.tell(key, entry.refused, self._book.refused(key))
 
     def _write_file(self, key: Key) -> None:
         self._hosts.write(SYNCHRONISER, file_name(key), self._text(key))
@@ -91,7 +104,7 @@ class Synchroniser:
         """The tasks whose files must be written then."""
         if entry is not None and entry.pairs:
             self._notes[key] = note(key, entry)
-            return self._book.put(key, entry.pairs)
+            return self._book.put(key, entry.pairs, entry.role)
         if key in self._book:
             self._hosts.remove(SYNCHRONISER, file_name(key))
             del self._notes[key]
@@ -110,6 +123,14 @@ class Synchroniser:
         self._doubtful &= set(self._book)
         for key in self._doubtful | {ours[name] for name in ours.keys() - there}:
             self._write_file(key)
+
+
+def _is_sound(content: str) -> bool:
+    try:
+        check_hosts_text(content)
+    except Failure:
+        return False
+    return True
 
 
 def file_name(key: Key) -> str:

@@ -5,27 +5,21 @@
 
 A task has names from its first TASK_RUNNING with an address to the end of TASK_KILLING. Its addresses are the first of
 each family in the container status' network_infos; the agent adds its own address there for tasks on its network. What
-is kept is bounded by what lives in the cluster.
+a status may claim is decided in claims.py. What is kept is bounded by what lives in the cluster.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from executor import bounded_json
+from executor.dns.claims import Origin, claims
 from executor.dns.messages import Event, Framework, State, Status, Task, TaskUpdated
-from executor.dns.names import (
-    NAMES_LABEL,
-    Pair,
-    PodNames,
-    Zones,
-    first_of_each_family,
-    from_labels,
-    mesos_names,
-)
+from executor.dns.names import NAMES_LABEL, Pair, Zones
 
 RUNNING = "TASK_RUNNING"
 NAMED = (RUNNING, "TASK_KILLING")
@@ -41,17 +35,29 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A living task. `name` is its discovery name, or else its name."""
+    """A living task. `name` is its discovery name, or else its name; `refused` what it claims in vain, in words."""
 
     name: str
     agent: str
     pairs: tuple[Pair, ...] = ()
+    executor: str = ""
+    role: str = ""
+    refused: tuple[str, ...] = ()
 
 
 class Tasks:
-    """`published_here` says of a Mesos container whether it is an executor of this node that publishes its own pods."""
+    """`published_here` says of a Mesos container whether it is an executor of this node that publishes its own pods;
+    `namespace_to_role` is [roles] namespace_to_role.
+    """
 
-    def __init__(self, zones: Zones, published_here: Callable[[str], bool], *, hold_s: float) -> None:
+    def __init__(
+        self,
+        zones: Zones,
+        published_here: Callable[[str], bool],
+        *,
+        hold_s: float,
+        namespace_to_role: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.living: dict[Key, Entry] = {}
         self._held: dict[Key, float] = {}
         """Tasks in `living` that the source does not know just now, and until when they are kept."""
@@ -59,6 +65,7 @@ class Tasks:
         self._zones = zones
         self._published_here = published_here
         self._hold_s = hold_s
+        self._namespace_to_role = namespace_to_role
 
     def adopt(self, known: Iterable[tuple[Key, Entry]], now_s: float) -> None:
         """What an earlier process had published, until a source says more."""
@@ -107,10 +114,11 @@ class Tasks:
         if task.state not in LIVING:
             self._forget(key)
             return [key]
-        entry = Entry(task.discovery.name or task.name, task.agent_id.value)
+        name = task.discovery.name or task.name
+        entry = Entry(name, task.agent_id.value, executor=task.executor_id.value, role=task.role)
         running = [status for status in task.statuses if status.state == RUNNING and status.ips]
         if task.state in NAMED and running:
-            entry = replace(entry, pairs=self._pairs(key, entry, max(running, key=lambda each: each.timestamp)))
+            entry = self._named(key, entry, max(running, key=lambda each: each.timestamp))
         self.living[key] = entry
         return [key]
 
@@ -123,7 +131,7 @@ class Tasks:
         if state not in LIVING:
             self._forget(key)
         elif state == RUNNING and update.status.ips:
-            self.living[key] = replace(entry, pairs=self._pairs(key, entry, update.status))
+            self.living[key] = self._named(key, entry, update.status)
             self._held.pop(key, None)
         return [key]
 
@@ -131,14 +139,14 @@ class Tasks:
         self.living.pop(key, None)
         self._held.pop(key, None)
 
-    def _pairs(self, key: Key, entry: Entry, status: Status) -> tuple[Pair, ...]:
-        labels = {label.key: label.value for label in status.labels.labels}
-        if NAMES_LABEL in labels and self._published_here(status.container_status.container_id.value):
-            return ()
+    def _named(self, key: Key, entry: Entry, status: Status) -> Entry:
+        labelled = any(label.key == NAMES_LABEL for label in status.labels.labels)
+        if labelled and self._published_here(status.container_status.container_id.value):
+            return replace(entry, pairs=(), refused=())
         framework = self._frameworks.get(key.framework, "")
-        names, pod_domain = from_labels(labels, self._zones)
-        mesos = mesos_names(entry.name, key.task, framework, entry.agent, self._zones.domain)
-        return PodNames(first_of_each_family(status.ips), (*names, *mesos), pod_domain).pairs()
+        origin = Origin(key.task, entry.name, framework, entry.agent, entry.executor, entry.role)
+        found = claims(status, origin, self._zones, self._namespace_to_role)
+        return replace(entry, pairs=found.pairs, refused=found.refused)
 
     def _settle(self, agent: str, now_s: float) -> None:
         for key, until_s in self._held.items():
@@ -148,16 +156,18 @@ class Tasks:
 
 def note(key: Key, entry: Entry) -> str:
     """For a task's file: whose names these are."""
-    return json.dumps({"framework": key.framework, "task": key.task, "name": entry.name, "agent": entry.agent})
+    known = {"name": entry.name, "agent": entry.agent, "executor": entry.executor, "role": entry.role}
+    return json.dumps({"framework": key.framework, "task": key.task, **known})
 
 
 def parse_note(text: str) -> tuple[Key, Entry] | None:
-    """What `note` said; None if this is no such note."""
+    """What `note` said, of an older version without executor and role; None if this is no such note."""
     try:
         document = bounded_json.loads(text, bounded_json.LINE)
         key = Key(str(document["framework"]), str(document["task"]))
-        return key, Entry(str(document["name"]), str(document["agent"]))
-    except (ValueError, KeyError, TypeError):
+        executor, role = (str(document.get(name, "")) for name in ("executor", "role"))
+        return key, Entry(str(document["name"]), str(document["agent"]), executor=executor, role=role)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -160,6 +160,10 @@ def ledger(survey: Survey, containers: Collection[str] | None) -> list[Finding]:
         names = ", ".join(survey.unrecorded_rules)
         mend = "if no such pod runs: iptables-save -t nat | grep those ids, and delete these rules and their chains"
         found.append(warned("network.rules", f"port or masquerade rules of pods without a record: {names}", mend))
+    if survey.erased_rules:
+        names = ", ".join(survey.erased_rules)
+        mend = "its executor puts them back within seconds; if it does not, see network.rules_lost in its log"
+        found.append(warned("network.rules_erased", f"port or masquerade rules are gone: {names}", mend))
     if found:
         return found
     held = f"{len(survey.others)} are of other runtimes"

@@ -5,13 +5,13 @@ Every function takes the path of the field that it judges, to name it in its Inv
 
 from __future__ import annotations
 
-import ipaddress
 import posixpath
 import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from executor import hostnames
 from executor.errors import InvalidTask
 from executor.mesos.resources import MIB, Resources
 from executor.names import Role, TaskId
@@ -63,11 +63,17 @@ def mount_path(path: str, subject: str) -> str:
 
 
 def ip_address(text: str, subject: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError as error:
-        raise InvalidTask(f"{text[:80]!r} is no IP address", subject=subject) from error
-    return text
+    """In its one form."""
+    if "/" in text or not (known := hostnames.address(text)):
+        raise InvalidTask(f"{text[:80]!r} is no IP address", subject=subject, mend="write it without a zone or prefix")
+    return known
+
+
+def host_name(text: str, subject: str) -> str:
+    """For a hosts file: a name that no program takes for an address."""
+    if hostnames.ends_in_number(text):
+        raise InvalidTask(f"{text[:80]!r} looks like an IP address", subject=subject, mend="end it in a letter")
+    return dns_subdomain(text, subject)
 
 
 def variable(name: str, subject: str) -> str:

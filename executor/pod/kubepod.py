@@ -165,7 +165,7 @@ def _host_aliases(decoded: Pod) -> tuple[HostAlias, ...]:
     found = []
     for index, alias in enumerate(decoded.spec.host_aliases):
         path = f"spec.hostAliases[{index}]"
-        names = tuple(common.dns_subdomain(name, f"{path}.hostnames[{at}]") for at, name in enumerate(alias.hostnames))
+        names = tuple(common.host_name(name, f"{path}.hostnames[{at}]") for at, name in enumerate(alias.hostnames))
         found.append(HostAlias(common.ip_address(alias.ip, f"{path}.ip"), names))
     return tuple(found)
 

@@ -42,7 +42,7 @@ class ObjectFieldSelector(Document, frozen=True):
         str,
         supported(
             "metadata.name, .namespace, .uid, .labels['x'], .annotations['x']; spec.nodeName, spec.serviceAccountName; "
-            "status.podIP(s), status.hostIP(s)"
+            "status.podIP(s), status.hostIP(s); a pod without an address that asks for podIP(s) is not started"
         ),
     ]
     api_version: Annotated[Any, accepted("there is one version", only=("v1", ""))] = None
@@ -70,7 +70,10 @@ class EnvVar(Document, frozen=True):
 
 class ContainerPort(Document, frozen=True):
     container_port: Annotated[PortNumber, supported()]
-    host_port: Annotated[Annotated[int, Meta(ge=0, le=65535)], supported("must be one of the task's ports")] = 0
+    host_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)],
+        supported("must be one of the task's ports; nothing on the node may listen on it"),
+    ] = 0
     protocol: Annotated[Protocol, supported("TCP or UDP")] = "TCP"
     name: Annotated[str, supported()] = ""
     host_ip: Annotated[str, supported("an address of the node")] = field(default="", name="hostIP")

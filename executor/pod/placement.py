@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from cgroups import qos
+from executor.errors import NetworkFailure
 from executor.pod import oci
 from executor.pod.spec import RuntimeField
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from executor.pod.users import UserIds
 
 CAP_SYS_RESOURCE = 24
+_POD_IPS = ("status.podIP", "status.podIPs")
 NOFILE = 1048576
 """What container runtimes give; more than the own hard limit needs CAP_SYS_RESOURCE."""
 
@@ -54,16 +56,25 @@ def runtime_spec(
         nofile=NOFILE if allowed else None,
         machine=platform.machine(),
         user=user,
-        downward=_downward(node, sandbox),
+        downward=_downward(node, sandbox, container),
     )
     return oci.runtime_spec(spec, container, image.config, placement)
 
 
-def _downward(node: Node, sandbox: Sandbox) -> dict[str, str]:
-    """Values of the downward API that only the node knows (downward.RUNTIME_FIELDS)."""
+def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[str, str]:
+    """Values of the downward API that only the node knows (downward.RUNTIME_FIELDS). Raises NetworkFailure for an
+    address that the pod does not have: a program would take an empty one for every address.
+    """
     ips, node_ip = sandbox.addresses, node.network.node_address
+    wanted = [name for name, value in container.env if isinstance(value, RuntimeField) and value.path in _POD_IPS]
+    if wanted and not ips:
+        raise NetworkFailure(
+            f"the variable {wanted[0]} is to be the pod's address, but its networks gave it none",
+            subject=f"container {container.name}",
+            mend="give the network an ipam, or do not ask for status.podIP",
+        )
     return {
-        "status.podIP": ips[0],
+        "status.podIP": next(iter(ips), ""),
         "status.podIPs": ",".join(ips),
         "status.hostIP": node_ip,
         "status.hostIPs": node_ip,

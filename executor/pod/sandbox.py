@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor.cni import resolver
+from executor.cni.limit import FIRST_RELEASE_S
 from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure, reason
+from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
-from executor.pod import hostfiles, hostpaths
+from executor.pod import hostfiles, hostpaths, hostports
 from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import network_infos, requests
 
@@ -44,6 +46,8 @@ class Sandbox:
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
+        self._release_limit_s: float | None = FIRST_RELEASE_S
+        """Then None: what did not end in that time is given the time that it needs."""
 
     @property
     def netns(self) -> Path | None:
@@ -57,13 +61,14 @@ class Sandbox:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The pod's own, or those that it shares."""
-        return self.ips or self._node.network.addresses(self._spec)
+        """The pod's own, none where its networks gave none; without networks of its own those that it shares."""
+        return self.ips if self.requests else self._node.network.addresses(self._spec)
 
     @property
     def ips(self) -> tuple[str, ...]:
-        """Without prefix length, in the order of the networks."""
-        return tuple(ip.split("/")[0] for attachment in self.attachments for ip in attachment.ips)
+        """Without prefix length, in the order of the networks; a loopback's is no address of the pod."""
+        found = [parse_address(ip) for attachment in self.attachments for ip in attachment.ips]
+        return tuple(str(ip) for ip in found if ip is not None and not ip.is_loopback)
 
     @property
     def network_infos(self) -> list[dict[str, Any]]:
@@ -139,13 +144,14 @@ class Sandbox:
     async def connect(self) -> None:
         """Attach the networks, write and publish the names. Raises NetworkFailure, InvalidConfig."""
         if self.netns is not None:
+            await hostports.check([mapping for request in self.requests for mapping in request.port_mappings])
             self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
             self._write_names(self.attachments)
         self._publish()
 
     def _publish(self) -> None:
-        """A pod whose names cannot be published is a pod all the same."""
-        if self._node.names is None:
+        """A pod whose names cannot be published is a pod all the same; one without an address has none."""
+        if self._node.names is None or not self.addresses:
             return
         self._names = self._node.names.of(self._spec, self.addresses)
         try:
@@ -178,7 +184,8 @@ class Sandbox:
     async def _disconnect(self) -> None:
         if self.netns is None:
             return
-        await self._node.cni.detach(self._pod, self.netns)
+        limit_s, self._release_limit_s = self._release_limit_s, None
+        await self._node.cni.detach(self._pod, self.netns, limit_s=limit_s)
         await self._node.cni.close_namespace(self.netns)
 
     async def _remove_cgroup(self) -> None:

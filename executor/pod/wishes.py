@@ -99,6 +99,8 @@ def _wish(entry: _Entry, subject: str) -> NetworkWish:
 
 def _check_ip(ip: str, subject: str) -> None:
     try:
+        if "%" in ip:
+            raise ValueError("a zone")
         ipaddress.ip_interface(ip)
     except ValueError as error:
         raise InvalidTask(f"{ip[:80]!r} is no IP address", subject=subject, mend="as in 10.1.2.3") from error

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,13 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 STORAGE, SUBNET = "storage", "10.95.0."
 DUAL = "dual"
+BARE = "bare"
+LISTEN = """
+import socket, sys, time
+listener = socket.create_server(("", int(sys.argv[1])))
+print("ready", flush=True)
+time.sleep(600)
+"""
 KEY = "mesos-pod-executor/networks"
 
 
@@ -46,14 +55,17 @@ def rig(faults: Faults) -> Iterator[HostRig]:
         (host,) = made.hosts
         write_network(host, STORAGE, f"{SUBNET}0/24")
         write_network(host, DUAL, "10.96.0.0/24", "fd00:96::/64")
+        write_network(host, BARE)
         yield host
 
 
 def write_network(host: HostRig, name: str, *subnets: str) -> None:
-    """As the first one, in the form that the agent reads."""
+    """As the first one, in the form that the agent reads; without subnets its pods get no address."""
     conf = json.loads((host.cni_config / "10-podnet.conf").read_text())
     conf |= {"name": name, "bridge": f"{name}0", "dns": {}}
     conf["ipam"] |= {"ranges": [[{"subnet": subnet}] for subnet in subnets]}
+    if not subnets:
+        conf |= {"ipam": {}, "isGateway": False, "ipMasq": False}
     (host.cni_config / f"{name}.conf").write_text(json.dumps(conf))
 
 
@@ -77,7 +89,7 @@ def launch(rig: HostRig, scheduler: Scheduler, name: str, /, executor: Any = Non
 def addresses(status: Status) -> list[tuple[str, list[str]]]:
     """What Mesos is told: each network's name and addresses."""
     infos = status.raw["container_status"]["network_infos"]
-    return [(info.get("name", ""), [each["ip_address"] for each in info["ip_addresses"]]) for info in infos]
+    return [(info.get("name", ""), [each["ip_address"] for each in info.get("ip_addresses", ())]) for info in infos]
 
 
 def namespace(pid: int) -> str:
@@ -128,6 +140,24 @@ def test_both_families(rig: HostRig, scheduler: Scheduler) -> None:
     rig.host.resolves(v6, full_name("six"), kind="PTR")
 
 
+def test_a_network_that_gives_no_address(rig: HostRig, scheduler: Scheduler) -> None:
+    """No address, no name: those of the node are not the pod's."""
+    status = launch(rig, scheduler, "bare", metadata={"annotations": {KEY: BARE}})
+    assert addresses(status) == [(BARE, [])]
+    assert not status.raw.get("labels", {}).get("labels")
+    (link,) = interfaces(pid_of(rig, "bare")).values()
+    assert not [each for each in link["addr_info"] if each["scope"] == "global"]
+    assert not any("bare" in each["names"] for each in rig.json("dns")["names"])
+    rig.host.resolves(full_name("bare"))
+    (pod,) = [pod for pod in rig.pods() if pod["name"] == "bare"]
+    assert pod["ips"] == []
+    field = {"fieldRef": {"fieldPath": "status.podIP"}}
+    asks = {"env": [{"name": "POD_IP", "valueFrom": field}]}
+    refused = launch(rig, scheduler, "asks", metadata={"annotations": {KEY: BARE}}, container=asks)
+    assert (refused.state, refused.reason) == ("TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
+    assert "POD_IP" in refused.message and "status.podIP" in refused.message
+
+
 def test_several_networks_with_a_mac_an_address_and_a_limit(rig: HostRig, scheduler: Scheduler) -> None:
     mac, wanted = "02:95:00:00:00:63", f"{SUBNET}99"
     networks = json.dumps([{"name": NETWORK}, {"name": STORAGE, "mac": mac, "ips": [wanted]}])
@@ -171,6 +201,42 @@ def test_a_port_of_the_node_leads_into_the_pod(rig: HostRig, scheduler: Schedule
     scheduler.kill("web")
     scheduler.wait_status("web", TERMINAL, 20)
     assert answer(url) is None, "it is told of when its port is free"
+
+
+def test_a_port_works_again_after_a_firewall_s_reload(rig: HostRig, scheduler: Scheduler) -> None:
+    serve = ("sh", "-c", "echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp")
+    task = rig.pod("web", command=serve, container={"ports": [{"containerPort": 8080, "hostPort": 31520}]})
+    task["resources"].append(messages.ranges("ports", (31520, 31520)))
+    scheduler.launch([task], rig.executor(), agent_id=rig.agent.agent_id)
+    scheduler.wait_status("web", "TASK_RUNNING", 60)
+    url = f"http://{rig.host.address}:31520/"
+    assert wait_for(lambda: answer(url), 10) == "served\n"
+    time.sleep(3)  # by then the executor has read what it will put back
+    subprocess.run([*rig.host.prefix, "iptables", "-t", "nat", "-F"], check=True, capture_output=True)
+    assert wait_for(lambda: answer(url), 30) == "served\n"
+
+    def restored() -> bool | None:
+        return any(event["code"] == "network.rules_restored" for event in rig.journal("mixed", scheduler)) or None
+
+    assert wait_for(restored, 30), rig.journal("mixed", scheduler)
+
+
+def test_a_port_that_the_node_itself_listens_on_is_refused(rig: HostRig, scheduler: Scheduler) -> None:
+    """What listens in another network namespace does not count."""
+    serve = [sys.executable, "-IS", "-c", LISTEN, "31510"]
+    for prefix, refused in ((rig.host.prefix, True), (["unshare", "--net"], False)):
+        with subprocess.Popen([*prefix, *serve], stdout=subprocess.PIPE, text=True) as listener:
+            assert listener.stdout is not None and listener.stdout.readline() == "ready\n"
+            name = f"taken-{refused}".lower()
+            task = rig.pod(name, container={"ports": [{"containerPort": 80, "hostPort": 31510}]})
+            task["resources"].append(messages.ranges("ports", (31510, 31510)))
+            scheduler.launch([task], rig.executor(), agent_id=rig.agent.agent_id)
+            status = scheduler.wait_status(name, ("TASK_RUNNING", *TERMINAL), 60)
+            listener.kill()
+        assert (status.state == "TASK_FAILED") is refused
+        if refused:
+            assert status.reason == "REASON_CONTAINER_LAUNCH_FAILED"
+            assert "hostPort 31510/tcp" in status.message and f"process {listener.pid}," in status.message
 
 
 def answer(url: str) -> str | None:

@@ -16,8 +16,11 @@ import pytest
 from executor.dns.hostsdir import HostsDir, remove_owner
 from executor.dns.names import PodNames, Zones, hosts_text
 from executor.dns.publisher import Names
+from executor.dns.sync import Synchroniser
+from executor.dns.tasks import Tasks
 from executor.names import AgentId, MesosContainerId, PodId
 from tests.support.names import NOERROR, NXDOMAIN, ROOT, SERVER, SERVER6, Service, ask, dnsmasq, ip, resolves
+from tests.unit.dns import samples
 
 pytestmark = pytest.mark.root
 
@@ -253,6 +256,25 @@ def test_a_dnsmasq_that_was_found_running_serves_too(addresses: None, hosts: Hos
                 process.kill()
         (directory / "pods.conf").write_text("local=/mesos/\n")
     assert hosts.files() == [], "the probe's own name is gone"
+
+
+def test_a_foreign_status_serves_no_line_of_its_choice(server: Service, hosts: HostsDir) -> None:
+    hostile = "fe80::1%x\n10.6.6.6 db.prod.svc.cluster.local"
+    bank = {"dns_names": "db.prod.svc.cluster.local", "dns_namespace": "prod"}
+    tasks = Tasks(Zones(), lambda _: False, hold_s=90.0, namespace_to_role={"prod": "bank"})
+    synchroniser = Synchroniser(hosts, tasks)
+    synchroniser.take(
+        samples.state(
+            samples.task("inject", hostile, "10.0.0.9"),
+            samples.task("claim", "10.6.6.6", role="eng", **bank),
+            samples.task("db", "10.0.0.2", role="bank", **bank),
+        )
+    )
+    resolves("inject.fw.mesos", "10.0.0.9")
+    resolves("claim.fw.mesos", "10.6.6.6")
+    resolves("db.prod.svc.cluster.local", "10.0.0.2")
+    synchroniser.take(samples.state())
+    resolves("db.prod.svc.cluster.local")
 
 
 def test_the_list_shows_what_is_published(hosts: HostsDir, tmp_path: Path) -> None:

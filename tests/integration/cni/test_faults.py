@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,31 @@ async def test_one_pods_hung_plugin_does_not_hold_up_others(lab: Lab) -> None:
         await task
     await lab.down("pod-one", hung)
     await netns.destroy(lab.pin("pod-hung"))
+    assert lab.clean(), lab.leftovers()
+
+
+async def test_hung_dels_hold_nobody_up(lab: Lab) -> None:
+    """Eight pods are released at a time, of which four hang: these end at their limit, the others at once."""
+    pods = [f"pod-{number}" for number in range(8)]
+    ports = {pod: PortMapping(18300 + number, 80) for number, pod in enumerate(pods)}
+    faults = Faults(lab.directory / "shims")
+    cni = lab.runtime(faults.plugins)
+    await asyncio.gather(*(lab.up(pod, replace(WEB, port_mappings=(ports[pod],)), cni=cni) for pod in pods))
+    for pod in pods[:4]:
+        faults.plant(Fault("bridge", "DEL", "hangs before"), pod)
+    took_s: dict[str, float] = {}
+    began_s = time.monotonic()
+
+    async def release(pod: str) -> None:
+        with contextlib.suppress(NetworkFailure):
+            await cni.detach(pod, lab.pin(pod), limit_s=4.0)
+        took_s[pod] = time.monotonic() - began_s
+
+    await asyncio.gather(*map(release, pods))
+    assert max(took_s[pod] for pod in pods[4:]) < min(took_s[pod] for pod in pods[:4]), took_s
+    assert max(took_s.values()) < 12, took_s
+    assert set(lab.addresses().values()) == set(pods[:4])
+    await asyncio.gather(*(lab.down(pod, cni) for pod in pods))
     assert lab.clean(), lab.leftovers()
 
 

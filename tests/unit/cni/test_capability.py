@@ -59,3 +59,17 @@ def test_names_are_offers_and_ports_are_demands() -> None:
 def test_what_cannot_be_asked_for(request_: NetworkRequest) -> None:
     with pytest.raises(InvalidRequest):
         check_request(request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        NetworkRequest("net", ips=("fe80::1%x\ny/64",)),
+        NetworkRequest("net", port_mappings=(PortMapping(80, 80, host_ip="fe80::1%eth0"),)),
+        NetworkRequest("net", pod_uid="a\0b"),
+        NetworkRequest("net", pod_name="a\ud800"),
+    ],
+)
+def test_what_no_plugin_can_be_given_is_refused(request_: NetworkRequest) -> None:
+    with pytest.raises(InvalidRequest):
+        check_request(request_)

@@ -172,7 +172,7 @@ def test_an_error_on_stdout_is_read() -> None:
         (-15, b"", b"", "killed by SIGTERM"),
         (1, b'{"code": "x", "msg": "m"}', b"", "m"),
         (1, b'{"other": 1}', b"", 'exited with status 1: {"other": 1}'),
-        (0, b"\xff", b"", "printed something else than a JSON object: \ufffd"),
+        (0, b"[]", b"", "printed something else than a JSON object: another JSON value: []"),
     ],
 )
 def test_what_else_is_said(status: int, stdout: bytes, stderr: bytes, said: str) -> None:

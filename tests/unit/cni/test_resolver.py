@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from executor.cni.attachment import Dns
 from executor.cni.resolver import hosts_file, parse_resolv_conf, resolv_conf, resolver
 from executor.errors import InvalidTask
+from executor.hostnames import address
 from executor.pod.spec import DnsConfig, HostAlias
 
 HOST = (
@@ -127,9 +130,41 @@ def test_hosts_of_a_pod_on_the_hosts_network() -> None:
         (HostAlias("10.0.0.1", ()), "spec.hostAliases[0].hostnames"),
         (HostAlias("10.0.0.1", ("ok", "a b")), "spec.hostAliases[0].hostnames[1]"),
         (HostAlias("10.0.0.1", ("a\n6.6.6.6 bank",)), "spec.hostAliases[0].hostnames[0]"),
+        (HostAlias("10.0.0.1", ("10.6.6.6",)), "spec.hostAliases[0].hostnames[0]"),
+        (HostAlias("10.0.0.1", ("1",)), "spec.hostAliases[0].hostnames[0]"),
+        (HostAlias("fe80::1%x\n6.6.6.6 bank", ("db",)), "spec.hostAliases[0].ip"),
     ],
 )
 def test_aliases_are_checked(alias: HostAlias, subject: str) -> None:
     with pytest.raises(InvalidTask) as caught:
         hosts_file("web", (), [alias])
     assert caught.value.subject == subject
+
+
+HOSTILE = "fe80::1%x\n10.6.6.6 db"
+INJECTED = ["10.0.0.1\nnameserver 6.6.6.6", "fe80::1%x\nsearch evil", "a b", "x\toptions", "%", "fe80::1%eth0 x"]
+
+
+@pytest.mark.parametrize("text", INJECTED)
+def test_a_plugin_s_dns_writes_no_line_of_its_own(text: str) -> None:
+    dns = Dns(nameservers=("10.0.0.1", text), search=("good.example", text), options=("ndots:2", text))
+    made = resolv_conf("ClusterFirst", None, dns, HOST).splitlines()
+    lines = [line for line in made if not line.startswith("#")]
+    assert lines == ["nameserver 10.0.0.1", "search good.example", "options ndots:2"]
+    assert sum(line.startswith("# left out:") for line in made) == 3
+
+
+@given(st.text(), st.lists(st.text()), st.text())
+def test_a_hosts_file_has_addresses_and_names_only(hostname: str, ips: list[str], domain: str) -> None:
+    for line in hosts_file(hostname, [*ips, "10.1.2.3/24", HOSTILE], [], domain=domain).split("\n")[:-1]:
+        if not line.startswith("#"):
+            ip, *names = line.split("\t")
+            assert address(ip) == ip or ip == "fe00::0"
+            assert names and "10.6.6.6" not in line
+
+
+def test_a_host_name_that_looks_like_an_address_is_left_out() -> None:
+    assert "10.1.2.3" not in hosts_file("10.6.6.6", ("10.1.2.3/24",), [])
+    assert "10.1.2.3\t1.web.default.svc.cluster.local\n" in hosts_file(
+        "1", ("10.1.2.3/24",), [], domain="web.default.svc.cluster.local"
+    )

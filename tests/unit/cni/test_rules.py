@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from executor.cni.rules import chain_names, made_by, removal
+from executor.cni.rulelines import chain_names
+from executor.cni.rules import made_by, removal
 
 MASQUERADE, PORTS = chain_names("podnet", "pod-one")
 OTHER, _ = chain_names("podnet", "pod-one1")

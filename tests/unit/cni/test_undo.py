@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.cni import NetworkRequest
+from executor.cni import Cni, NetworkRequest
 from executor.cni.cache import Cache
 from executor.errors import NetworkFailure
 from tests.unit.cni.bench import NET, NETNS, POD, Bench, running
@@ -121,6 +122,48 @@ async def test_a_plugin_that_hangs_is_ended_at_its_limit_and_undone(tmp_path: Pa
     assert not any(running(each["pid"]) for each in bench.calls())
     await bench.cni.detach(POD, NETNS)
     assert bench.records() == []
+
+
+async def test_hung_dels_share_one_limit_and_each_plugin_has_its_turn(bench: Bench) -> None:
+    """A bounded release ends in time and does what can be done; what is left is on record for a later one."""
+    for name, kinds in (("first", ("one", "two")), ("second", ("three", "four"))):
+        bench.conflist(*kinds, name=name)
+    requests = [NetworkRequest("first", "eth0"), NetworkRequest("second", "eth1")]
+    await bench.cni.attach(POD, NETNS, requests)
+    for kind in ("two", "three"):
+        bench.plugin(kind, DEL=[{"hang": True}, {}])
+    began_s = time.monotonic()
+    with pytest.raises(
+        NetworkFailure, match=r"three failed on DEL: did not end within .*two failed on DEL: did not end"
+    ):
+        await bench.cni.detach(POD, NETNS, limit_s=3.0)
+    assert 1.0 < time.monotonic() - began_s < 6.0
+    assert bench.sequence("DEL") == ["DEL four", "DEL three", "DEL two", "DEL one"]
+    assert not any(running(each["pid"]) for each in bench.calls())
+    assert bench.records() == [f"{POD}/eth0.json", f"{POD}/eth1.json"]
+    await bench.cni.detach(POD, NETNS)
+    assert bench.records() == []
+
+
+async def test_a_slow_del_has_its_time_once_nothing_waits_for_it(bench: Bench) -> None:
+    bench.conflist("slow")
+    await bench.cni.attach(POD, NETNS, NET)
+    bench.plugin("slow", DEL=[{"sleep": 1.5}])
+    with pytest.raises(NetworkFailure, match="did not end within"):
+        await bench.cni.detach(POD, NETNS, limit_s=0.5)
+    await bench.cni.detach(POD, NETNS)
+    assert bench.records() == []
+
+
+async def test_patience_ends_with_the_limit(bench: Bench) -> None:
+    bench.conflist("one")
+    cni = Cni(bench.config_dir, [bench.plugin_dir], bench.state_dir, 20.0, retry_delays_s=(0.3,) * 50)
+    await cni.attach(POD, NETNS, NET)
+    bench.plugin("one", DEL=[{"error": {"code": 11, "msg": "later"}}])
+    began_s = time.monotonic()
+    with pytest.raises(NetworkFailure, match="later"):
+        await cni.detach(POD, NETNS, limit_s=1.0)
+    assert time.monotonic() - began_s < 5.0
 
 
 RACE = (  # as portmap reports it from iptables v1.8.9 (nf_tables)

@@ -9,6 +9,7 @@ from executor.dns import messages
 
 Json = dict[str, Any]
 FRAMEWORK = "f-0000"
+EXECUTOR = "e"
 
 
 def value(text: str) -> Json:
@@ -16,14 +17,22 @@ def value(text: str) -> Json:
 
 
 def status(
-    task: str, *ips: str, state: str = "TASK_RUNNING", at_s: float = 1.0, container: str = "c", **labels: Any
+    task: str,
+    *ips: str,
+    state: str = "TASK_RUNNING",
+    at_s: float = 1.0,
+    container: str = "c",
+    executor: str = EXECUTOR,
+    source: str = "SOURCE_EXECUTOR",
+    **labels: Any,
 ) -> Json:
     addresses = [{"protocol": "IPv4", "ip_address": ip} for ip in ips]
     pairs = [{"key": key.replace("_", "."), "value": text} for key, text in labels.items()]
     return {
         "task_id": value(task),
         "state": state,
-        "source": "SOURCE_EXECUTOR",
+        "source": source,
+        "executor_id": value(executor),
         "timestamp": at_s,
         "uuid": "zLHRT1d9SB624otBTGwbDw==",
         "container_status": {
@@ -42,18 +51,22 @@ def task(
     name: str = "",
     framework: str = FRAMEWORK,
     container: str = "c",
+    role: str = "eng",
+    executor: str = EXECUTOR,
     **labels: Any,
 ) -> Json:
     """A Task; with addresses it has run."""
     statuses = [status(task_id, *ips, state="TASK_STARTING", at_s=0.5)] if ips else []
     statuses += [status(task_id, *ips, container=container, **labels)] if ips else []
+    allocated = {"type": "SCALAR", "scalar": {"value": 0.1}, "allocation_info": {"role": role}}
     return {
         "name": name or task_id,
         "task_id": value(task_id),
         "framework_id": value(framework),
         "agent_id": value(agent),
         "state": state,
-        "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}],
+        "resources": [{"name": "cpus", **allocated}, {"name": "mem", **allocated}],
+        **({"executor_id": value(executor)} if executor else {}),
         "statuses": statuses,
     }
 

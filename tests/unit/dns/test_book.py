@@ -57,3 +57,52 @@ def test_nothing_changes_when_nothing_is_new() -> None:
     assert book.drop("nobody") == []
     assert book.drop("a") == ["b"]
     assert book.carried("b") == (("10.0.0.1", "x"),)
+
+
+OWNERS = {"a": "eng", "b": "eng", "c": "ops", "d": "ops"}
+MIXED = st.lists(
+    st.sampled_from([(ip, name) for ip in ("10.0.0.1", "10.0.0.2") for name in ("x", "y")]), unique=True
+).map(tuple)
+
+
+@given(st.lists(st.tuples(KEYS, st.none() | MIXED)))
+def test_a_name_belongs_to_its_first_owner(steps: list[tuple[str, tuple[Pair, ...] | None]]) -> None:
+    """The server answers what the owner of each name claims, whatever the others claim, and theirs once it has gone."""
+    book: Book[str] = Book()
+    server = Dnsmasq()
+    claimed: dict[str, tuple[Pair, ...]] = {}
+    owner: dict[str, str] = {}
+    for key, pairs in steps:
+        if pairs is None:
+            claimed.pop(key, None)
+            server.remove(key)
+            changed = book.drop(key)
+        else:
+            claimed[key] = pairs
+            changed = book.put(key, pairs, OWNERS[key])
+        for each in changed:
+            server.read(each, book.carried(each))
+        claimants = {
+            name: [each for each, had in claimed.items() if any(name == known for _, known in had)] for name in "xy"
+        }
+        for name, keys in claimants.items():
+            living = {OWNERS[each] for each in keys}
+            if owner.get(name) not in living:
+                assert len(living) < 2, "one step brings one owner"
+                owner[name] = living.pop() if living else ""
+        expected = {pair for each, had in claimed.items() for pair in had if OWNERS[each] == owner[pair[1]]}
+        assert set(server.records) == expected
+        for each, had in claimed.items():
+            assert set(book.refused(each)) == {name for _, name in had if owner[name] != OWNERS[each]}
+
+
+def test_an_unknown_owner_shares_until_it_is_known() -> None:
+    pair = (("10.0.0.1", "x"),)
+    book: Book[str] = Book()
+    book.put("old", pair)
+    book.put("new", (("10.0.0.2", "x"),), "eng")
+    assert book.carried("old") == pair and book.refused("new") == {}
+    assert book.put("old", pair, "ops") == ["old"]
+    assert book.carried("old") == () and book.refused("old") == {"x": "eng"}
+    assert book.drop("new") == ["old"]
+    assert book.carried("old") == pair

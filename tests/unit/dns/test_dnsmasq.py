@@ -106,3 +106,20 @@ def test_an_answer_that_is_none(rest: bytes) -> None:
 def test_any_answer_is_read_to_an_end(reply: bytes) -> None:
     with contextlib.suppress(struct.error, IndexError, ValueError):
         query._parse(reply, 1)
+
+
+@pytest.mark.parametrize("listen", ["fe80::1%x\nconf-file=/tmp/x", "10.0.0.1,0.0.0.0", "eth0", "", "::1%a b"])
+def test_what_is_no_address_is_not_listened_on(listen: str) -> None:
+    with pytest.raises(InvalidConfig, match="is not an IP address"):
+        dnsmasq.arguments(DnsSection(), [listen])
+    assert "--listen-address=fe80::1%eth0" in dnsmasq.arguments(DnsSection(), ["fe80::1%eth0"])
+
+
+@pytest.mark.parametrize(
+    "section", [DnsSection(hosts_dir="/run/x\naddn-hosts=/x"), DnsSection(upstream=("1.1.1.1\nlog",))]
+)
+def test_a_value_stays_in_its_line(section: DnsSection) -> None:
+    with pytest.raises(InvalidConfig, match="not printable"):
+        dnsmasq.configuration(section)
+    with pytest.raises(InvalidConfig, match="not printable"):
+        dnsmasq.arguments(section, ["10.0.0.1"])

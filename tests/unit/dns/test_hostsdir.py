@@ -26,9 +26,9 @@ def hosts(tmp_path: Path) -> HostsDir:
 
 
 def test_a_file_is_written_changed_and_removed(hosts: HostsDir) -> None:
-    hosts.write(OWNER, POD, "one\n")
-    hosts.write(OWNER, POD, "two\n")
-    assert hosts.read(OWNER, POD) == "two\n"
+    hosts.write(OWNER, POD, "# one\n")
+    hosts.write(OWNER, POD, "# two\n")
+    assert hosts.read(OWNER, POD) == "# two\n"
     assert [path.name for path in hosts.path.iterdir()] == [f"{OWNER}.{POD}"]
     hosts.remove(OWNER, POD)
     hosts.remove(OWNER, POD)
@@ -41,7 +41,7 @@ def test_the_server_s_user_can_read_whatever_the_umask_is(tmp_path: Path) -> Non
     try:
         made = HostsDir(tmp_path / "names")
         made.ensure()
-        made.write(OWNER, POD, "x\n")
+        made.write(OWNER, POD, "# x\n")
     finally:
         os.umask(before)
     assert made.path.stat().st_mode & 0o777 == 0o755
@@ -50,8 +50,8 @@ def test_the_server_s_user_can_read_whatever_the_umask_is(tmp_path: Path) -> Non
 
 def test_readers_see_whole_files_only(hosts: HostsDir) -> None:
     """A reader that opens the file again and again while it is rewritten never sees a part of it, nor none."""
-    texts = {letter * 100_000 for letter in "ab"}
-    hosts.write(OWNER, POD, "a" * 100_000)
+    texts = {f"# {letter * 100_000}\n" for letter in "ab"}
+    hosts.write(OWNER, POD, min(texts))
     done = threading.Event()
 
     def rewrite() -> None:
@@ -73,10 +73,10 @@ def test_readers_see_whole_files_only(hosts: HostsDir) -> None:
 def test_only_the_owner_s_files_are_removed(hosts: HostsDir) -> None:
     other = f"{OWNER}0"
     for owner in (OWNER, other, "mesos"):
-        hosts.write(owner, POD, "x\n")
-    hosts.write(OWNER, "pod-ffffffffffff", "x\n")
+        hosts.write(owner, POD, "# x\n")
+    hosts.write(OWNER, "pod-ffffffffffff", "# x\n")
     (hosts.path / f".{OWNER}.pod-000000000000").write_text("half")
-    (hosts.path / "stranger").write_text("x\n")
+    (hosts.path / "stranger").write_text("# x\n")
     assert remove_owner(hosts.path, OWNER) == 2
     assert sorted(path.name for path in hosts.path.iterdir()) == sorted([f"{other}.{POD}", f"mesos.{POD}", "stranger"])
     assert hosts.files() == sorted([(other, POD), ("mesos", POD)])
@@ -87,23 +87,23 @@ def test_only_the_owner_s_files_are_removed(hosts: HostsDir) -> None:
 
 @pytest.mark.parametrize("owner", ["", "..", "a/b", "*", "a.b", "-x", "a\n"])
 def test_what_is_no_owner_owns_nothing(hosts: HostsDir, owner: str) -> None:
-    hosts.write(OWNER, POD, "x\n")
+    hosts.write(OWNER, POD, "# x\n")
     with pytest.raises(Failure):
         remove_owner(hosts.path, owner)
     with pytest.raises(Failure):
-        hosts.write(owner, POD, "x\n")
+        hosts.write(owner, POD, "# x\n")
     with pytest.raises(Failure):
         hosts.remove("mesos", owner)
     assert hosts.files() == [(OWNER, POD)]
 
 
 def test_a_write_that_fails_leaves_what_was(hosts: HostsDir) -> None:
-    hosts.write(OWNER, POD, "old\n")
+    hosts.write(OWNER, POD, "# old\n")
     (hosts.path / f".{OWNER}.{POD}").mkdir()  # in the way of the new file
     with pytest.raises(Failure) as caught:
-        hosts.write(OWNER, POD, "new\n")
+        hosts.write(OWNER, POD, "# new\n")
     assert "[dns] hosts_dir" in str(caught.value)
-    assert hosts.read(OWNER, POD) == "old\n"
+    assert hosts.read(OWNER, POD) == "# old\n"
 
 
 def test_a_directory_that_cannot_be_made_is_a_failure(tmp_path: Path) -> None:
@@ -158,3 +158,31 @@ def test_what_could_not_be_published_can_be_again(tmp_path: Path) -> None:
     obstacle.rmdir()
     names.publish(POD, made)
     assert names_in(hosts, POD) == "10.0.0.1 web.mesos\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# x",
+        "10.0.0.1 web.mesos\n",
+        "# x\nweb.mesos\n",
+        "# x\n10.0.0.1\n",
+        "# x\n10.0.0.1 web.mesos",
+        "# x\n10.0.0.1 web.mesos # y\n",
+        "# x\n10.0.0.1  web.mesos\n",
+        "# x\n10.0.0.1 Web.mesos\n",
+        "# x\n10.0.0.1 10.6.6.6\n",
+        "# x\n010.0.0.1 web.mesos\n",
+        "# x\nfe80::1%eth0 web.mesos\n",
+        "# x\nFD00::1 web.mesos\n",
+        "# x\r10.6.6.6 db.mesos\n",
+        "# \u2028\n",
+        "# x\n\n",
+    ],
+)
+def test_the_writer_takes_nothing_but_addresses_and_names(hosts: HostsDir, text: str) -> None:
+    """Whatever went wrong before it: no other line reaches the name server."""
+    with pytest.raises(Failure, match="is no "):
+        hosts.write(OWNER, POD, text)
+    assert list(hosts.path.iterdir()) == []

@@ -20,6 +20,7 @@ from executor.dns.names import (
     fragment,
     from_labels,
     hosts_text,
+    is_label,
     is_name,
     label,
     mesos_names,
@@ -66,7 +67,7 @@ def test_labels_are_mangled_as_mesos_dns_does(text: str, expected: str) -> None:
 @given(st.text())
 def test_a_label_is_empty_or_valid_and_stays_as_it_is(text: str) -> None:
     made = label(text)
-    assert made == "" or (is_name(made) and "." not in made)
+    assert made == "" or is_label(made)
     assert label(made) == made
 
 
@@ -79,23 +80,23 @@ def test_a_framework_keeps_its_dots(name: str, expected: str) -> None:
 
 def test_mesos_names() -> None:
     """The hash is Mesos-DNS' own: five characters of z-base-32 of the task id's SHA-1."""
-    names = mesos_names("Web.0", "reviewbot.dcd1f8ee", "Spark prod.x", "d7975694-a35b-S12", "mesos")
+    names = mesos_names("Web.0", "reviewbot.dcd1f8ee", "Spark prod.x", "d7975694-a35b-S12", ZONES)
     assert names[0] == "web-0.sparkprod.x.mesos"
     assert names[1].startswith("web-0-") and names[1].endswith("-s12.sparkprod.x.mesos")
-    assert mesos_names("web", "other", "f", "S0", "mesos")[1] != mesos_names("web", "id", "f", "S0", "mesos")[1]
+    assert mesos_names("web", "other", "f", "S0", ZONES)[1] != mesos_names("web", "id", "f", "S0", ZONES)[1]
     # from Mesos-DNS' own tests (records/generator_test.go)
-    made = mesos_names("liquor-store", "liquor-store.b8db9f73-562f-11e4-a088-c20493233aa5", "marathon", "x-0", "mesos")
+    made = mesos_names("liquor-store", "liquor-store.b8db9f73-562f-11e4-a088-c20493233aa5", "marathon", "x-0", ZONES)
     assert made == ("liquor-store.marathon.mesos", "liquor-store-4dfjd-0.marathon.mesos")
 
 
 @pytest.mark.parametrize(("task", "framework"), [("!!", "f"), ("t", "!!"), ("t", "f." * 130)])
 def test_what_cannot_be_a_name_has_none(task: str, framework: str) -> None:
-    assert mesos_names(task, "id", framework, "S0", "mesos") == ()
+    assert mesos_names(task, "id", framework, "S0", ZONES) == ()
 
 
 @given(st.text(), st.text(), st.text(), st.text())
 def test_mesos_names_are_names(task: str, task_id: str, framework: str, agent: str) -> None:
-    assert all(map(is_name, mesos_names(task, task_id, framework, agent, "mesos")))
+    assert all(map(is_name, mesos_names(task, task_id, framework, agent, ZONES)))
 
 
 @pytest.mark.parametrize(
@@ -155,9 +156,9 @@ def test_the_search_list_finds_services_first() -> None:
 
 def test_labels_carry_names_to_other_nodes() -> None:
     made = pod_names(spec(annotations={SERVICE_KEY: "web"}), ["10.0.0.2"], ZONES, mesos=["web-0.fw.mesos"])
-    names, domain = from_labels(to_labels(made, ZONES), ZONES)
+    names, namespace = from_labels(to_labels(made, ZONES), ZONES)
     assert names == tuple(name for name in made.names if not name.endswith(".mesos"))
-    assert domain == "default.pod.cluster.local"
+    assert namespace == "default"
     assert to_labels(PodNames(("10.0.0.1",), ("a.mesos",)), ZONES) == {}
 
 
@@ -170,15 +171,21 @@ def test_labels_carry_names_to_other_nodes() -> None:
         "evil.mesos",
         "a\nb.svc.cluster.local",
         "svc.cluster.local",
+        "x.prod.svc.cluster.local",
+        "a.svc.cluster.local",
+        "10.6.6.6",
+        "default.svc.cluster.local",
     ],
 )
 def test_foreign_labels_cannot_claim_other_domains(text: str) -> None:
+    assert from_labels({"dns.names": text, "dns.namespace": "default"}, ZONES) == ((), "default")
     assert from_labels({"dns.names": text, "dns.namespace": "a.b"}, ZONES) == ((), "")
+    assert from_labels({"dns.names": text}, ZONES) == ((), "")
 
 
 def test_foreign_labels_are_bounded() -> None:
     text = " ".join(f"n{number}.default.svc.cluster.local" for number in range(10 * NAMES_MAX))
-    assert len(from_labels({"dns.names": text}, ZONES)[0]) == NAMES_MAX
+    assert len(from_labels({"dns.names": text, "dns.namespace": "default"}, ZONES)[0]) == NAMES_MAX
 
 
 @given(st.lists(st.text(max_size=20)), st.lists(st.text(max_size=300)), st.text(max_size=300))

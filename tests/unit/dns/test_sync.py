@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from executor import log
 from executor.dns.hostsdir import HostsDir
 from executor.dns.messages import Event, State
 from executor.dns.names import Zones, parse_hosts
@@ -130,6 +134,65 @@ def test_a_write_that_failed_is_made_up_for(hosts: HostsDir) -> None:
 def test_ids_of_any_form_have_a_file(hosts: HostsDir) -> None:
     start(hosts, state(*(task(each, "10.0.0.2", name="x") for each in ("a b", "ü", "a.b", "x" * 255, "*"))))
     assert len(hosts.files()) == 5
+
+
+@contextmanager
+def told() -> Iterator[list[dict[str, Any]]]:
+    """The log lines that come meanwhile."""
+    found: list[dict[str, Any]] = []
+    remove = log.add_sink(lambda line: found.append(dict(line)))
+    try:
+        yield found
+    finally:
+        remove()
+
+
+def lines(hosts: HostsDir) -> set[str]:
+    """Every line of every file but the notes, as a name server reads them."""
+    texts = [hosts.read(owner, name) for owner, name in hosts.files()]
+    return {line for text in texts for line in text.splitlines() if not line.startswith("#")}
+
+
+def test_a_status_cannot_write_lines_of_its_choice(hosts: HostsDir) -> None:
+    hostile = "fe80::1%x\n10.6.6.6 db.prod.svc.cluster.local"
+    hosts.ensure()
+    left = file_name(Key(FRAMEWORK, "left"))
+    synchroniser = start(hosts, state(task("left", "10.0.0.9")))
+    poisoned = hosts.path / f"mesos.{left}"
+    poisoned.write_text(f"{poisoned.read_text()}{hostile} x.mesos\n")  # as an older version may have written
+    synchroniser = start(hosts)
+    assert lines(hosts) == set()
+    with told() as logs:
+        for _ in range(3):
+            synchroniser.take(state(task("a", hostile), task("b", "10.0.0.3"), task("c", hostile, "10.0.0.4")))
+    assert {line.split()[0] for line in lines(hosts)} == {"10.0.0.3", "10.0.0.4"}
+    named = [each["task"] for each in logs if each["code"] == "dns.refused"]
+    assert sorted(named) == ["a", "c"], "once each"
+    assert all("\n" not in each["text"] for each in logs if each["code"] == "dns.refused")
+
+
+def test_the_first_owner_keeps_a_name(hosts: HostsDir) -> None:
+    """Of two roles that claim one name, and also over a restart; the other one has it when the first has gone."""
+    labels = {"dns_names": "db.free.svc.cluster.local", "dns_namespace": "free"}
+    first, more = (task(name, ip, role="eng", **labels) for name, ip in (("a", "10.0.0.2"), ("b", "10.0.0.3")))
+    other = task("c", "10.6.6.6", role="ops", **labels)
+
+    def answered() -> set[str]:
+        return {line.split()[0] for line in lines(hosts) if "db.free.svc.cluster.local" in line.split()}
+
+    synchroniser = start(hosts, state(first))
+    with told() as logs:
+        synchroniser.take(state(other, first, more))
+        synchroniser.take(state(other, first, more))
+    assert answered() == {"10.0.0.2", "10.0.0.3"}
+    assert [each["task"] for each in logs if each["code"] == "dns.clash"] == ["c"]
+    synchroniser = start(hosts)
+    synchroniser.take(state(other, first, more))
+    assert answered() == {"10.0.0.2", "10.0.0.3"}
+    synchroniser.take(updated(status("a", state="TASK_FINISHED")))
+    assert answered() == {"10.0.0.3"}
+    synchroniser.take(updated(status("b", state="TASK_FINISHED")))
+    assert answered() == {"10.6.6.6"}
 
 
 def test_there_is_one_synchroniser(hosts: HostsDir) -> None:

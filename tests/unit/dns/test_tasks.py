@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from executor.dns.messages import Event, State
 from executor.dns.names import Zones
 from executor.dns.tasks import SETTLE_S, Entry, Key, Tasks, note, parse_note
 from executor.errors import MesosFailure
-from tests.unit.dns.samples import FRAMEWORK, added, agent_added, event, state, status, task, updated, value
+from tests.unit.dns.samples import FRAMEWORK, added, agent_added, event, state, state_json, status, task, updated, value
 
 HOLD_S = 90.0
 
@@ -188,3 +190,11 @@ def test_what_is_kept_is_what_lives() -> None:
         take(tasks, updated(status(f"t{number}", state="TASK_FINISHED")))
     assert tasks.living == {}
     assert tasks._held == {}
+
+
+def test_a_text_that_is_no_utf_8_hides_nobody() -> None:
+    """A framework's bytes go through protobuf 2, the master and its JSON unchecked."""
+    document = json.dumps({"get_state": state_json(task("web", "10.0.0.2"), task("b\xff", "10.0.0.3"))})
+    data = document.replace("\\u00ff", "\xff").encode("latin-1")
+    assert b"\xff" in data
+    assert set(names(make(messages.state(data)))) == {"10.0.0.2", "10.0.0.3"}

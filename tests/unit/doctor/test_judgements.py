@@ -91,12 +91,15 @@ def test_left_overs() -> None:
 def test_addresses_and_rules_that_nobody_has_are_named_with_what_to_remove() -> None:
     pod = Entry("n", "10.0.0.2", "pod-0123456789ab", "eth0", Path("/x"))
     task = Entry("n", "10.0.0.3", "f3b1c0de-1111-2222-3333-444455556666", "eth0", Path("/y"))
-    survey = Survey(unrecorded=(pod,), others=(task,), unrecorded_rules=("pod-000000000000",))
+    survey = Survey(
+        unrecorded=(pod,), others=(task,), unrecorded_rules=("pod-000000000000",), erased_rules=("n, eth0 of pod-1",)
+    )
     found = network.ledger(survey, frozenset())
     assert [(each.check, each.verdict) for each in found] == [
         ("network.ledger", Verdict.WARN),
         ("network.ledger", Verdict.WARN),
         ("network.rules", Verdict.WARN),
+        ("network.rules_erased", Verdict.WARN),
     ]
     for each, entry in zip(found, (pod, task), strict=False):
         assert entry.address in each.message and str(entry.path) in each.message and str(entry.path) in each.mend

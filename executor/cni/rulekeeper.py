@@ -1,0 +1,204 @@
+"""Port and masquerade rules that a firewall's reload erases are noticed, and put back.
+
+The rules of an attachment are read once after it was made. When the kernel tells that rules were removed (or, where it
+does not tell, every POLL_S), all are compared with what is there. portmap's own ADD, which may be repeated, puts back
+what portmap makes; a masquerade, whose plugin cannot be run again without making a second interface, is fed back to
+iptables line by line. Rules that iptables-save does not show (a plugin's nftables backend) are neither known nor
+touched. Nothing runs while no attachment has rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from executor.cni import chain, rulelines, rules
+from executor.cni.cache import Record
+from executor.cni.limit import FIRST_RELEASE_S
+from executor.cni.nfevents import RuleEvents
+from executor.cni.plugin import Plugins
+from executor.cni.rulelines import Key
+from executor.log import get_logger
+
+log = get_logger(__name__)
+
+SETTLE_S: Final = 0.5
+"""From the first removal until it is looked: a reload removes many rules, and may put its own back."""
+PAUSE_S: Final = 2.0
+"""Between two looks, each of which reads all rules of the node."""
+POLL_S: Final = 30.0
+AT_A_TIME: Final = 4
+"""Of portmap's ADD, some 50 ms each."""
+PORTMAP: Final = "portmap"
+Known = dict[str, dict[Key, tuple[str, ...]]]
+"""By program (iptables, ip6tables)."""
+
+
+class RuleKeeper:
+    """`lock` gives a container's lock, under which its attachments are made and undone."""
+
+    def __init__(self, plugins: Plugins, lock: Callable[[str], asyncio.Lock], timeout_s: float) -> None:
+        self._plugins = plugins
+        self._lock = lock
+        self._timeout_s = timeout_s
+        self._watched: dict[Key, Record] = {}
+        self._known: Known = {family: {} for family in rules.FAMILIES}
+        self._common: dict[str, frozenset[str]] = dict.fromkeys(rules.FAMILIES, frozenset())
+        self._fresh = asyncio.Event()
+        self._again = False
+        """Whether the last look did not come to its end."""
+        self._lost: dict[Key, tuple[str, ...]] = {}
+        """What could not be put back, as it was told."""
+
+    def watch(self, record: Record) -> None:
+        if rules.made_by(record.document):
+            self._watched[rules.key_of(record)] = record
+            self._fresh.set()
+
+    def forget(self, container_id: str) -> None:
+        """Before its attachments are undone, under its lock."""
+        for key in [key for key in self._watched if key.container_id == container_id]:
+            del self._watched[key]
+            self._lost.pop(key, None)
+            for known in self._known.values():
+                known.pop(key, None)
+
+    async def run(self) -> None:
+        """For ever."""
+        events: RuleEvents | None = None
+        try:
+            while True:
+                if not self._watched:
+                    await self._fresh.wait()
+                if events is None:
+                    events = await _opened()
+                await self._cause(events)
+                await asyncio.sleep(SETTLE_S)
+                try:
+                    self._again = True
+                    await self.look()
+                    self._again = False
+                except OSError as error:
+                    log.warning("cannot read the node's rules", code="network.rules_unread", error=str(error))
+                except Exception:  # a defect here must not end the executor
+                    log.exception("defect while looking at rules", code="executor.defect")
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            if events is not None:
+                events.close()
+
+    async def _cause(self, events: RuleEvents | None) -> None:
+        """Until there is a reason to look."""
+        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._fresh.wait())]
+        if events is not None:
+            waits.append(asyncio.create_task(events.removal()))
+        try:
+            timeout_s = POLL_S if events is None or self._lost or self._again else None
+            await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Learn what is new, and put back what is missing. Raises OSError."""
+        self._fresh.clear()
+        for family in rules.FAMILIES:
+            watched = [key for key, record in self._watched.items() if _has_family(record, family)]
+            saved = await rules.saved(family, self._timeout_s) if watched else None
+            if saved is not None:
+                missing = self._compare(family, saved, watched)
+                if missing:
+                    await self._put_back(family, missing)
+
+    def _compare(self, family: str, saved: str, watched: list[Key]) -> dict[Key, tuple[str, ...]]:
+        """The rules that each attachment lacks; those that all need count for each that maps ports."""
+        known = self._known[family]
+        missing = rulelines.lost({key: known[key] for key in watched if key in known}, saved)
+        fresh = [key for key in watched if key not in known]
+        known |= rulelines.owned(saved, fresh)
+        there = rulelines.common(saved)
+        gone = tuple(sorted(self._common[family] - there))
+        self._common[family] |= there
+        if gone:
+            mapping = [key for key in watched if any(rulelines.is_port_mapping(line, key) for line in known[key])]
+            missing = {key: (*missing.get(key, ()), *gone) for key in mapping} | {
+                key: lines for key, lines in missing.items() if key not in mapping
+            }
+        return missing
+
+    async def _put_back(self, family: str, missing: dict[Key, tuple[str, ...]]) -> None:
+        said: dict[Key, list[str]] = {key: [] for key in missing}
+        few = asyncio.Semaphore(AT_A_TIME)
+
+        async def repeat(key: Key) -> None:
+            async with few:
+                said[key].append(await self._repeat(key))
+
+        ported = [key for key, lines in missing.items() if any(_is_of_ports(line, key) for line in lines)]
+        await asyncio.gather(*map(repeat, ported))
+        saved = await rules.saved(family, self._timeout_s) or ""
+        for key in missing:
+            async with self._lock(key.container_id):
+                known = self._known[family].get(key)
+                texts = rulelines.restorations(saved, key, known) if known and key in self._watched else ()
+                said[key] += [await rules.restore(family, text, self._timeout_s) for text in texts]
+        saved = await rules.saved(family, self._timeout_s) or ""
+        still = self._compare(family, saved, [key for key in missing if key in self._known[family]])
+        for key, lines in missing.items():
+            if key in self._watched:
+                self._tell(key, lines, still.get(key, ()), "; ".join(filter(None, said[key])))
+
+    async def _repeat(self, key: Key) -> str:
+        """portmap's ADD; what went wrong, in words."""
+        async with self._lock(key.container_id):
+            record = self._watched.get(key)
+            kinds = [plugin["type"] for plugin in record.document["plugins"]] if record is not None else []
+            if record is None or PORTMAP not in kinds:
+                return ""
+            error = await chain.repeat(self._plugins, record, kinds.index(PORTMAP), FIRST_RELEASE_S)
+            return "" if error is None else f"{PORTMAP}: {error}"
+
+    def _tell(self, key: Key, missing: tuple[str, ...], still: tuple[str, ...], said: str) -> None:
+        if not still:
+            self._lost.pop(key, None)
+            log.warning(
+                "rules of a pod were erased and are put back",
+                code="network.rules_restored",
+                pod=key.container_id,
+                network=key.network,
+                count=len(missing),
+                text=missing[0],
+            )
+        elif self._lost.get(key) != still:
+            self._lost[key] = still
+            log.warning(
+                "rules of a pod were erased and cannot be put back",
+                code="network.rules_lost",
+                pod=key.container_id,
+                network=key.network,
+                count=len(still),
+                text=still[0],
+                error=said,
+            )
+
+
+def _is_of_ports(line: str, key: Key) -> bool:
+    return rulelines.is_port_mapping(line, key) or line in rulelines.common(line)
+
+
+async def _opened() -> RuleEvents | None:
+    """None where the kernel does not tell of the rules: iptables' legacy variant has none of nf_tables."""
+    if await rules.is_legacy():
+        return None
+    try:
+        return RuleEvents()
+    except OSError:
+        return None
+
+
+def _has_family(record: Record, family: str) -> bool:
+    ips = [str(each.get("address") or "") for each in (record.result or {}).get("ips") or ()]
+    ips += [str(((record.result or {}).get(key) or {}).get("ip") or "") for key in ("ip4", "ip6")]
+    return any((":" in ip) == (family == "ip6tables") for ip in ips if ip)
