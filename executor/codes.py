@@ -99,6 +99,10 @@ CODES: Final = MappingProxyType(
             "Something of the pod could not be removed; tried again while this executor lives.",
             "See `error`. After the executor's end the next one or `gc` removes it.",
         ),
+        "pod.shim_killed": _warning(
+            "A shim does not answer and its containers have no process left: it is killed, and containerd cleans up.",
+            "Look for a shim that was stopped (state T in ps) or waits for a disk (D).",
+        ),
         "pod.released": _info("What of the pod could not be removed at first is removed now."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),
         "pod.stuck": _error(

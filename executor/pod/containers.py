@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from executor.containerd.types import RuncOptions
-from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
+from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
-from executor.pod import hooks, leaders, users
+from executor.pod import hooks, leaders, shimprocesses, users
 from executor.pod.node import Node, log_path, snapshot_key
-from executor.pod.tasks import patiently, to_the_end
+from executor.pod.release import Patience, Release, Subject
+from executor.pod.tasks import to_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Collection
 
     from executor.containerd.types import Image, Mount
+    from executor.pod.leaks import Leak
+    from executor.pod.shimprocesses import Shim
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
 
@@ -34,10 +37,7 @@ log = get_logger(__name__)
 
 LEASE_S = 600.0
 """A lease that this process could not end is dropped by containerd after this time."""
-STOP_AFTER_KILL_S = 5.0
-"""How long containerd may take to notice the end of a process that is dead already."""
-RESTART_S = 30.0
-"""How long a removal waits for a containerd that restarts; what is left then is the next executor's to remove."""
+PATIENCE = Patience()
 
 
 @dataclass
@@ -61,6 +61,8 @@ class Containers:
         pod: PodId,
         spec: PodSpec,
         runtime_spec: Callable[[ContainerSpec, Image, UserIds], dict[str, object]],
+        *,
+        patience: Patience = PATIENCE,
     ):
         self._node = node
         self._pod = pod
@@ -69,6 +71,11 @@ class Containers:
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
+        self._cgroups = {name: node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
+        self._patience = patience
+        self._shims: set[Shim] = set()
+        self._unsure: set[str] = set()
+        """Containers whose shim is not known: their creation failed, or was given up."""
 
     def id(self, name: str) -> ContainerId:
         return container_id(self._pod, name)
@@ -80,7 +87,15 @@ class Containers:
     async def create(self, name: str) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
         image = await self._image(self._spec[name].image)
+        self._unsure.add(name)
         await to_the_end(self._make(name, image))
+        self._know_shim(name)
+
+    def _know_shim(self, name: str) -> None:
+        shim = shimprocesses.of_process(self._made[name].pid, self._node.containerd.namespace)
+        if shim is not None:
+            self._shims.add(shim)
+            self._unsure.discard(name)
 
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
@@ -131,7 +146,8 @@ class Containers:
         """Remove the exited container and make it anew, for a restart."""
         leaked = await self.remove(name)
         if leaked:
-            raise ContainerdFailure("could not be removed before its restart", subject=f"container {name}")
+            message = f"could not be removed before its restart: {leaked[0]}"
+            raise ContainerdFailure(message, subject=f"container {name}")
         await self.create(name)
 
     def signal(self, name: str) -> bool:
@@ -203,45 +219,37 @@ class Containers:
         """The first process of each running container."""
         return [made.pid for made in self._made.values() if made.started_at is not None]
 
-    async def remove(self, name: str) -> list[str]:
-        """Task, record and snapshots of one container, in this order; what could not be removed, in words."""
-        ctrd, identity = self._node.containerd, self.id(name)
-        leaked: list[str] = []
-        snapshot = snapshot_key(identity, self._attempts[name])
-        steps: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
-            ("task", lambda: self._delete_task(identity)),
-            ("container", lambda: ctrd.containers.delete(identity)),
-            ("snapshot", lambda: ctrd.snapshots.remove(snapshot)),
-        )
-        for what, step in steps:
-            try:
-                await patiently(step, patience_s=RESTART_S)
-            except ExecutorError as error:
-                log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
-                leaked.append(f"{what} {identity}: {error}")
-        made = self._made.pop(name, None)
-        if made is not None and made.pidfd is not None:
-            os.close(made.pidfd)
-        return leaked
+    async def remove(self, name: str) -> list[Leak]:
+        """One container; the others of the pod may need its shim still."""
+        return await self._release((name,), shims=tuple)
 
-    async def _delete_task(self, identity: ContainerId) -> None:
-        """A task can be deleted once its shim saw the process end, which comes shortly after the end itself."""
-        tasks = self._node.containerd.tasks
-        try:
-            await tasks.delete(identity)
-        except ContainerdFailure:
-            await tasks.kill(identity, signal.SIGKILL, all=True)
-            try:
-                async with asyncio.timeout(STOP_AFTER_KILL_S):
-                    await tasks.wait(identity)
-            except TimeoutError as error:
-                raise TimedOut("its end was not seen", subject=f"task {identity}") from error
-            await tasks.delete(identity)
+    async def remove_all(self) -> list[Leak]:
+        """Every container of the pod, and the shim."""
+        return await self._release(tuple(self._spec), shims=self._find_shims)
 
-    async def remove_all(self) -> list[str]:
-        """Every container of the pod."""
-        parts = await asyncio.gather(*(self.remove(name) for name in self._spec))
-        return [text for part in parts for text in part]
+    async def _release(self, names: tuple[str, ...], shims: Callable[[], Collection[Shim]]) -> list[Leak]:
+        """What could not be released stays as it was, with its record."""
+        subjects = [Subject(self.id(name), (snapshot_key(self.id(name), self._attempts[name]),)) for name in names]
+        groups = {self.id(name): self._cgroups[name] for name in names}
+        leaks = await Release(
+            self._node.containerd,
+            subjects,
+            shims=shims,
+            processes=lambda identity: groups[identity].pids(),
+            patience=self._patience,
+        ).run()
+        for name in names:
+            made = self._made.pop(name, None)
+            if made is not None and made.pidfd is not None:
+                os.close(made.pidfd)
+        return leaks
+
+    def _find_shims(self) -> Collection[Shim]:
+        """Those that serve the pod. Where a creation's outcome is not known, all processes are looked at."""
+        if self._unsure:
+            ids = [self.id(name) for name in self._spec]
+            return {*self._shims, *shimprocesses.of_containers(self._node.containerd.namespace, ids)}
+        return self._shims
 
 
 def _pidfd(pid: int) -> int | None:

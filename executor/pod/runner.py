@@ -13,13 +13,14 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
-from executor.pod import destroying, lifecycle
+from executor.pod import destroying, lifecycle, teardown
 from executor.pod.containers import Containers
 from executor.pod.endings import DOUBT_S
 from executor.pod.model import (
@@ -82,6 +83,8 @@ class PodRunner:
         self.log = get_logger(__name__).bind(
             pod=pod, task=spec.task_ids[0], **{"class": spec.pod_class, "role": spec.role}
         )
+        urgently = partial(self._shims_hurry, LATE_S)
+        self.tear_down = teardown.TearDown(self.containers, self.sandbox, node.releasing, urgently, self.log)
 
     @property
     def age_s(self) -> float:
@@ -289,11 +292,6 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        async with self._node.releasing.turn(gently=self.pod.makes_room):
-            with self._shims_hurry(LATE_S):
-                leaked = await self.containers.remove_all()
-            leaked += await self.sandbox.remove()
+        leaked = await self.tear_down.run(gently=self.pod.makes_room)
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
-        if self.pod.tear_downs and not leaked:
-            self.log.info("what was left of the pod is removed", code="pod.released")
-        self.post(TornDown(tuple(leaked)))
+        self.post(TornDown(leaked))

@@ -20,6 +20,7 @@ from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostpaths
+from executor.pod.leaks import Leak
 from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import network_infos, requests
 
@@ -157,20 +158,19 @@ class Sandbox:
         except Failure as error:
             log.warning("could not publish the pod's names", code="dns.unpublished", pod=self._pod, error=error)
 
-    async def remove(self) -> list[str]:
-        """Everything; what could not be removed, in words."""
-        leaked: list[str] = []
-        for what, step in (
-            ("names", self._withdraw),
-            ("network", self._disconnect),
-            ("cgroup", self._remove_cgroup),
-            ("files", self._remove_files),
+    async def remove(self) -> list[Leak]:
+        """Everything; what could not be removed."""
+        leaked: list[Leak] = []
+        for what, where, step in (
+            ("names", self._pod, self._withdraw),
+            ("network", self._pod, self._disconnect),
+            ("cgroup", self.cgroup.path, self._remove_cgroup),
+            ("files", str(self.directory), self._remove_files),
         ):
             try:
                 await step()
             except (ExecutorError, CgroupError, OSError) as error:
-                log.warning("could not remove", code="pod.leaked", pod=self._pod, what=what, error=str(error))
-                leaked.append(f"{what}: {error}")
+                leaked.append(Leak(what, where, str(error)))
         return leaked
 
     async def _withdraw(self) -> None:
