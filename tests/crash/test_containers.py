@@ -141,7 +141,7 @@ async def test_a_shim_that_containerd_has_forgotten(pod: Pod) -> None:
     with pytest.raises(NotFound):
         await pod.client.tasks.get("first")
     stray = await asyncio.create_subprocess_exec("sleep", "1000")
-    ((pid, start_ticks),) = ((each.pid, each.start_ticks) for each in processes([stray.pid]))
+    ((pid, start_ticks),) = processes([stray.pid])
     pod.shims = [Shim(pid, start_ticks)]
     assert await pod.release(Patience(end_s=0.2)) == []
     assert await stray.wait() == -signal.SIGKILL and await pod.left() == []
