@@ -25,7 +25,7 @@ from executor.pod.release import Patience, Release, Subject
 from executor.pod.tasks import to_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from executor.containerd.types import Image, Mount
     from executor.pod.leaks import Leak
@@ -221,13 +221,18 @@ class Containers:
 
     async def remove(self, name: str) -> list[Leak]:
         """One container; the others of the pod may need its shim still."""
-        return await self._release((name,), shims=tuple)
+        return await self._release((name,), tuple, asyncio.sleep)
 
-    async def remove_all(self) -> list[Leak]:
-        """Every container of the pod, and the shim."""
-        return await self._release(tuple(self._spec), shims=self._find_shims)
+    async def remove_all(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> list[Leak]:
+        """Every container of the pod, and the shim. `pause` sleeps between two tries."""
+        return await self._release(tuple(self._spec), self._find_shims, pause)
 
-    async def _release(self, names: tuple[str, ...], shims: Callable[[], Collection[Shim]]) -> list[Leak]:
+    async def _release(
+        self,
+        names: tuple[str, ...],
+        shims: Callable[[], Collection[Shim]],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> list[Leak]:
         """What could not be released stays as it was, with its record."""
         subjects = [Subject(self.id(name), (snapshot_key(self.id(name), self._attempts[name]),)) for name in names]
         groups = {self.id(name): self._cgroups[name] for name in names}
@@ -237,6 +242,7 @@ class Containers:
             shims=shims,
             processes=lambda identity: groups[identity].pids(),
             patience=self._patience,
+            pause=pause,
         ).run()
         for name in names:
             made = self._made.pop(name, None)

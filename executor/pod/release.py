@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ from executor.errors import ContainerdFailure, ContainerdUnavailable, ExecutorEr
 from executor.log import get_logger
 from executor.pod.leaks import Leak
 from executor.pod.remains import remains
-from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _LOOK_S = 0.02
+PAUSE_MAX_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Subject:
 
 class Release:
     """Of containers that one shim serves. `shims` names the processes that serve them, none where another container
-    needs them still; `processes` gives the pids in a container's cgroup.
+    needs them still; `processes` gives the pids in a container's cgroup. `pause` sleeps between two tries.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Release:
         shims: Callable[[], Collection[Shim]],
         processes: Callable[[ContainerId], Collection[int]],
         patience: Patience,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._containerd = containerd
         self._subjects = subjects
@@ -81,6 +82,7 @@ class Release:
         self._processes = processes
         self._patience = patience
         self._loop = asyncio.get_running_loop()
+        self._pause = pause
         self._silent_since: float | None = None
 
     async def run(self) -> list[Leak]:
@@ -95,6 +97,7 @@ class Release:
     async def _end_task(self, identity: ContainerId) -> Leak | None:
         """Delete it until nothing of it is left."""
         deadline = self._loop.time() + self._patience.restart_s
+        pauses = self._pauses()
         while True:
             asked_at = self._loop.time()
             try:
@@ -110,7 +113,14 @@ class Release:
                 why = str(error)
             if self._loop.time() > deadline:
                 return Leak("task", identity, why)
-            await asyncio.sleep(self._patience.pause_s)
+            await self._pause(next(pauses))
+
+    def _pauses(self) -> Iterator[float]:
+        """They grow, for many may wait for the same containerd."""
+        pause_s = self._patience.pause_s
+        while True:
+            yield pause_s
+            pause_s = min(2 * pause_s, max(PAUSE_MAX_S, self._patience.pause_s))
 
     async def _delete_task(self, identity: ContainerId) -> None:
         """A task can be deleted once its shim saw the process end, which comes shortly after the end itself. Raises
@@ -182,8 +192,22 @@ class Release:
             *(("lease", lease, lambda lease=lease: ctrd.leases.delete(lease)) for lease in subject.leases),
         ]
         for what, where, step in steps:
-            try:
-                await patiently(step, patience_s=self._patience.restart_s)
-            except ExecutorError as error:
-                return [Leak(what, where, str(error))]
+            if why := await self._done(step):
+                return [Leak(what, where, why)]
         return []
+
+    async def _done(self, step: Callable[[], Awaitable[None]]) -> str:
+        """Why not; empty once it is."""
+        deadline = self._loop.time() + self._patience.restart_s
+        pauses = self._pauses()
+        while True:
+            try:
+                async with asyncio.timeout(self._patience.call_s):
+                    await step()
+                return ""
+            except (ContainerdUnavailable, TimeoutError) as error:
+                if self._loop.time() > deadline:
+                    return str(error) or "containerd did not answer in time"
+            except ExecutorError as error:
+                return str(error)
+            await self._pause(next(pauses))

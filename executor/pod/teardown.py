@@ -14,7 +14,7 @@ from executor.pod.leaks import Leak, Ledger
 if TYPE_CHECKING:
     from executor.log import Logger
     from executor.pod.containers import Containers
-    from executor.pod.releasing import Releasing
+    from executor.pod.releasing import Releasing, Turn
     from executor.pod.sandbox import Sandbox
 
 
@@ -39,15 +39,15 @@ class TearDown:
 
     async def run(self, *, gently: bool) -> tuple[str, ...]:
         """What is left, in words."""
-        async with self._releasing.turn(gently=gently):
-            found = await self._release()
+        async with self._releasing.turn(gently=gently) as turn:
+            found = await self._release(turn)
         self._tries += 1
         left = self._ledger.tell(found)
         if self._tries > 1 and not left:
             self._log.info("what was left of the pod is removed", code="pod.released")
         return left
 
-    async def _release(self) -> list[Leak]:
+    async def _release(self, turn: Turn) -> list[Leak]:
         with self._urgently():
-            leaks = await self._containers.remove_all()
+            leaks = await self._containers.remove_all(turn.pause)
         return leaks + await self._sandbox.remove()
