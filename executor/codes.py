@@ -99,6 +99,10 @@ CODES: Final = MappingProxyType(
             "Something of the pod could not be removed; tried again while this executor lives.",
             "See `error`. After the executor's end the next one or `gc` removes it.",
         ),
+        "pod.make_again": _warning(
+            "containerd was away while a container was made; it is made anew, within [pods] start_timeout_s.",
+            "Did containerd restart? See `error`.",
+        ),
         "pod.shim_killed": _warning(
             "A shim does not answer and its containers have no process left: it is killed, and containerd cleans up.",
             "Look for a shim that was stopped (state T in ps) or waits for a disk (D).",

@@ -15,14 +15,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from executor.containerd.types import RuncOptions
+from executor.containerd.types import LeaseId, RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
-from executor.pod import hooks, leaders, shimprocesses, users
+from executor.pod import creation, hooks, leaders, shimprocesses, users
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.release import Patience, Release, Subject
-from executor.pod.tasks import to_the_end
+from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -86,10 +86,21 @@ class Containers:
 
     async def create(self, name: str) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
-        image = await self._image(self._spec[name].image)
+        begin, limit_s = time.monotonic(), self._limit_s
+        image = await patiently(lambda: self._image(self._spec[name].image), patience_s=limit_s)
         self._unsure.add(name)
-        await to_the_end(self._make(name, image))
+        left_s = limit_s - (time.monotonic() - begin)
+        await creation.made(self.id(name), lambda: self._make(name, image), lambda: self._undo(name), limit_s=left_s)
         self._know_shim(name)
+
+    @property
+    def _limit_s(self) -> float:
+        """A little less than the limit of the pod's launch, so that the status tells what was waited for."""
+        return 0.95 * self._node.config.pods.start_timeout_s
+
+    async def _undo(self, name: str) -> list[Leak]:
+        """A creation whose outcome is not known. Where it is the pod's only container, a shim is not another one's."""
+        return await self._release((name,), self._find_shims if len(self._spec) == 1 else tuple, asyncio.sleep)
 
     def _know_shim(self, name: str) -> None:
         shim = shimprocesses.of_process(self._made[name].pid, self._node.containerd.namespace)
@@ -102,7 +113,7 @@ class Containers:
         self._attempts[name] += 1
         snapshot = snapshot_key(identity, self._attempts[name])
         shim_cgroup = self._node.shims.ensure() if self._apart else ""
-        async with ctrd.leases.hold(identity, expire_s=LEASE_S) as lease:
+        async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             spec = self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))
             await ctrd.containers.create(
@@ -139,7 +150,7 @@ class Containers:
         """The first process's pid (in the host's pid namespace). Raises ContainerdFailure."""
         made = self._made[name]
         made.started_at = time.monotonic()
-        await to_the_end(self._node.containerd.tasks.start(made.id))
+        await creation.started(self._node.containerd.tasks, made.id, limit_s=self._limit_s)
         return made.pid
 
     async def renew(self, name: str) -> None:
@@ -234,7 +245,7 @@ class Containers:
         pause: Callable[[float], Awaitable[None]],
     ) -> list[Leak]:
         """What could not be released stays as it was, with its record."""
-        subjects = [Subject(self.id(name), (snapshot_key(self.id(name), self._attempts[name]),)) for name in names]
+        subjects = [self._subject(name) for name in names]
         groups = {self.id(name): self._cgroups[name] for name in names}
         leaks = await Release(
             self._node.containerd,
@@ -249,6 +260,11 @@ class Containers:
             if made is not None and made.pidfd is not None:
                 os.close(made.pidfd)
         return leaks
+
+    def _subject(self, name: str) -> Subject:
+        """A lease is left only by a creation that was cut off; it is called like the snapshot."""
+        snapshot = snapshot_key(self.id(name), self._attempts[name])
+        return Subject(self.id(name), (snapshot,), (LeaseId(snapshot),) if name in self._unsure else ())
 
     def _find_shims(self) -> Collection[Shim]:
         """Those that serve the pod. Where a creation's outcome is not known, all processes are looked at."""

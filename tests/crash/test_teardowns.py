@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
 
 import psutil
 import pytest
@@ -36,10 +35,6 @@ def pods(rig: Rig, *states: str) -> list[str]:
 
 def shims_of(rig: Rig, pid: int) -> list[int]:
     return [each for each in rig.containerd.shims() if each != pid]
-
-
-def took_s(found: list[dict[str, Any]]) -> float:
-    return max(each["since_launch_ms"] for each in found) / 1e3
 
 
 def test_a_shim_that_hangs_holds_up_nobody_else(rig: Rig, scheduler: Scheduler) -> None:
