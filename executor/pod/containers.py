@@ -197,8 +197,16 @@ class Containers:
                 log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=str(error))
 
     def strays(self) -> list[int]:
-        """The first processes that live on: asked when the pod's cgroup has none, those that were moved out of it."""
-        return [pid for pid in self._living() if not leaders.is_ending(pid)]
+        """The first processes that have not ended: asked when the pod's cgroup has none. They were moved out of it, or
+        are `ending`.
+        """
+        return sorted(self._living())
+
+    def ending(self) -> list[int]:
+        """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and for
+        as long as it likes where a tracer does not take note of the end of one that it traces.
+        """
+        return [pid for pid in self.strays() if leaders.is_ending(pid)]
 
     async def end(self, timeout_s: float) -> list[int]:
         """SIGKILL to the first processes, wherever they are, and with them to all that is in their pid namespaces.
