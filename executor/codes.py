@@ -87,6 +87,10 @@ CODES: Final = MappingProxyType(
             "The kernel killed a container for memory; `oom` says whose limit was met.",
             "container, pod, role: raise its limit. class, executor, node: the node is too full.",
         ),
+        "pod.child_oom": _warning(
+            "The kernel killed `count` processes of a container for memory, and not its first process.",
+            "As for `pod.oom`. What it makes of that is the container's affair: look at what it writes.",
+        ),
         "pod.hook": _info("A container's preStop hook has run."),
         "pod.hook_failed": _warning(
             "A preStop hook failed or could not be run; the container is stopped all the same.", "See `error`."

@@ -46,7 +46,7 @@ class ExitRouter:
                 task.cancel()
 
     async def _follow(self) -> None:
-        from executor.containerd.types import Resync, TaskExit
+        from executor.containerd.types import Resync, TaskExit, TaskOom
 
         async with self._containerd.events.subscribe() as stream:
             self._look_up_all()
@@ -54,6 +54,8 @@ class ExitRouter:
                 match event:
                     case TaskExit() if not event.exec_id:
                         self._exited(ContainerId(event.container_id), event.exit_status, event.pid)
+                    case TaskOom():
+                        self._short_of_memory(ContainerId(event.container_id))
                     case Resync():
                         self._look_up_all()
                     case _:
@@ -64,6 +66,12 @@ class ExitRouter:
         if found is not None:
             runner, name = found
             runner.exited(name, status, pid)
+
+    def _short_of_memory(self, container: ContainerId) -> None:
+        found = self._pods.by_container(container)
+        if found is not None:
+            runner, name = found
+            runner.container_exits.short_of_memory(name)
 
     def _look_up_all(self) -> None:
         """Each by itself, and beside the stream: one shim that hangs must not hide the ends of the others."""

@@ -13,23 +13,24 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from executor.containerd.types import LeaseId, RuncOptions
+from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
-from executor.pod import creation, hooks, leaders, shimprocesses, users
+from executor.pod import creation, hooks, leaders, users
 from executor.pod.node import Node, log_path, snapshot_key
-from executor.pod.release import Patience, Release, Subject
+from executor.pod.podrelease import PodRelease
+from executor.pod.release import Patience
 from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable
 
     from executor.containerd.types import Image, Mount
     from executor.pod.leaks import Leak
-    from executor.pod.shimprocesses import Shim
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
 
@@ -71,11 +72,8 @@ class Containers:
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
-        self._cgroups = {name: node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
-        self._patience = patience
-        self._shims: set[Shim] = set()
-        self._unsure: set[str] = set()
-        """Containers whose shim is not known: their creation failed, or was given up."""
+        groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
+        self._release = PodRelease(node.containerd, groups, patience)
 
     def id(self, name: str) -> ContainerId:
         return container_id(self._pod, name)
@@ -88,10 +86,14 @@ class Containers:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
         begin, limit_s = time.monotonic(), self._limit_s
         image = await patiently(lambda: self._image(self._spec[name].image), patience_s=limit_s)
-        self._unsure.add(name)
+        self._release.creating(self.id(name))
         left_s = limit_s - (time.monotonic() - begin)
-        await creation.made(self.id(name), lambda: self._make(name, image), lambda: self._undo(name), limit_s=left_s)
-        self._know_shim(name)
+        try:
+            make, undo = partial(self._make, name, image), partial(self._undo, name)
+            await creation.made(self.id(name), make, undo, limit_s=left_s)
+        finally:  # cancelled, it may have been made all the same
+            if name in self._made:
+                self._release.created(self.id(name), self._made[name].pid)
 
     @property
     def _limit_s(self) -> float:
@@ -100,13 +102,7 @@ class Containers:
 
     async def _undo(self, name: str) -> list[Leak]:
         """A creation whose outcome is not known. Where it is the pod's only container, a shim is not another one's."""
-        return await self._release((name,), self._find_shims if len(self._spec) == 1 else tuple, asyncio.sleep)
-
-    def _know_shim(self, name: str) -> None:
-        shim = shimprocesses.of_process(self._made[name].pid, self._node.containerd.namespace)
-        if shim is not None:
-            self._shims.add(shim)
-            self._unsure.discard(name)
+        return await self._remove((name,), with_shim=len(self._spec) == 1)
 
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
@@ -221,6 +217,11 @@ class Containers:
                     await leaders.ended(pidfd)
         return sorted(self._living())
 
+    def lives(self, name: str) -> bool:
+        """Whether its first process has been started and has not ended."""
+        made = self._made.get(name)
+        return made is not None and made.started_at is not None and made.pid in self._living()
+
     def _living(self) -> dict[int, int]:
         """The first processes that have not ended, with their pidfds."""
         held = {made.pid: made.pidfd for made in self._made.values() if made.pidfd is not None}
@@ -240,46 +241,22 @@ class Containers:
 
     async def remove(self, name: str) -> list[Leak]:
         """One container; the others of the pod may need its shim still."""
-        return await self._release((name,), tuple, asyncio.sleep)
+        return await self._remove((name,), with_shim=False)
 
     async def remove_all(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> list[Leak]:
         """Every container of the pod, and the shim. `pause` sleeps between two tries."""
-        return await self._release(tuple(self._spec), self._find_shims, pause)
+        return await self._remove(tuple(self._spec), with_shim=True, pause=pause)
 
-    async def _release(
-        self,
-        names: tuple[str, ...],
-        shims: Callable[[], Collection[Shim]],
-        pause: Callable[[float], Awaitable[None]],
+    async def _remove(
+        self, names: tuple[str, ...], *, with_shim: bool, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> list[Leak]:
-        """What could not be released stays as it was, with its record."""
-        subjects = [self._subject(name) for name in names]
-        groups = {self.id(name): self._cgroups[name] for name in names}
-        leaks = await Release(
-            self._node.containerd,
-            subjects,
-            shims=shims,
-            processes=lambda identity: groups[identity].pids(),
-            patience=self._patience,
-            pause=pause,
-        ).run()
+        snapshots = {self.id(name): snapshot_key(self.id(name), self._attempts[name]) for name in names}
+        leaks = await self._release.run(snapshots, with_shim=with_shim, pause=pause)
         for name in names:
             made = self._made.pop(name, None)
             if made is not None and made.pidfd is not None:
                 os.close(made.pidfd)
         return leaks
-
-    def _subject(self, name: str) -> Subject:
-        """A lease is left only by a creation that was cut off; it is called like the snapshot."""
-        snapshot = snapshot_key(self.id(name), self._attempts[name])
-        return Subject(self.id(name), (snapshot,), (LeaseId(snapshot),) if name in self._unsure else ())
-
-    def _find_shims(self) -> Collection[Shim]:
-        """Those that serve the pod. Where a creation's outcome is not known, all processes are looked at."""
-        if self._unsure:
-            ids = [self.id(name) for name in self._spec]
-            return {*self._shims, *shimprocesses.of_containers(self._node.containerd.namespace, ids)}
-        return self._shims
 
 
 def _pidfd(pid: int) -> int | None:

@@ -30,7 +30,7 @@ from typing import Any
 from executor.errors import ExecutorError
 from executor.mesos.status import TaskState, describe_exit
 from executor.names import TaskId
-from executor.pod.endings import out_of_memory
+from executor.pod.endings import children_killed, out_of_memory
 from executor.pod.model import (
     Abort,
     After,
@@ -136,7 +136,14 @@ def _record_exit(pod: Pod, event: ContainerExited) -> Pod:
     before = pod.containers[event.container]
     restarts = 0 if event.ran_s >= BACK_OFF_FORGET_S else before.restarts
     status = replace(
-        before, phase=Phase.EXITED, pid=None, exit_code=event.exit_code, oom=event.oom, restarts=restarts, message=""
+        before,
+        phase=Phase.EXITED,
+        pid=None,
+        exit_code=event.exit_code,
+        oom=event.oom,
+        oom_kills=event.oom_kills,
+        restarts=restarts,
+        message="",
     )
     if before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None):
         pod = replace(pod, ended_pids=pod.ended_pids | {before.pid})
@@ -238,7 +245,8 @@ def _ended(name: str, status: ContainerStatus) -> Outcome:
     if status.exit_code == 0:
         return Outcome(TaskState.FINISHED, None, f"container {name} {describe_exit(0)}")
     detail = f": {status.message}" if status.message else ""
-    return Outcome(TaskState.FAILED, None, f"container {name} {describe_exit(status.exit_code or 0)}{detail}")
+    memory = children_killed(status.oom_kills)
+    return Outcome(TaskState.FAILED, None, f"container {name} {describe_exit(status.exit_code or 0)}{detail}{memory}")
 
 
 def _completion(pod: Pod) -> Outcome:

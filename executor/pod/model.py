@@ -90,6 +90,7 @@ class ContainerExited:
     exit_code: int
     oom: Oom | None = None
     ran_s: float = 0.0
+    oom_kills: int = 0  # processes of this run that the kernel killed for memory
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ class ContainerStatus:
     exit_code: int | None = None
     restarts: int = 0
     oom: Oom | None = None
+    oom_kills: int = 0  # processes of the last run that the kernel killed for memory
     message: str = ""
 
 

@@ -21,8 +21,8 @@ from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
 from executor.pod import destroying, lifecycle, teardown
+from executor.pod.containerexits import ContainerExits
 from executor.pod.containers import Containers
-from executor.pod.endings import DOUBT_S
 from executor.pod.model import (
     Abort,
     After,
@@ -46,7 +46,6 @@ from executor.pod.model import (
     TornDown,
 )
 from executor.pod.notes import note_exit, note_state
-from executor.pod.oom import of_container
 from executor.pod.placement import needs_address, runtime_spec
 from executor.pod.sandbox import Sandbox
 from executor.pod.tasks import together
@@ -83,6 +82,7 @@ class PodRunner:
         self.log = get_logger(__name__).bind(
             pod=pod, task=spec.task_ids[0], **{"class": spec.pod_class, "role": spec.role}
         )
+        self.container_exits = ContainerExits(self, node.tree)
         urgently = partial(self._shims_hurry, LATE_S)
         self.tear_down = teardown.TearDown(self.containers, self.sandbox, node.releasing, urgently, self.log)
 
@@ -124,6 +124,7 @@ class PodRunner:
                 timer.cancel()
             for task in self._work:
                 task.cancel()
+            self.container_exits.close()
 
     async def _blow_over(self) -> None:
         if self.struck is not None and not self._breathed:
@@ -244,32 +245,15 @@ class PodRunner:
     async def _do_start(self, name: str, *, fresh: bool) -> None:
         if fresh:
             await self.containers.renew(name)
+            self.container_exits.begin(name)
         begin = time.monotonic()
         pid = await self.containers.start(name)
         self.phases_ms["start"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(ContainerStarted(name, pid))
 
     def exited(self, container: str, exit_code: int, pid: int | None) -> None:
-        """containerd saw the first process of `container` end. Read now what its cgroup still tells.
-
-        `pid` tells a late word of an earlier run of the container from one of this run; None is not known.
-        """
-        if pid is not None and pid != self.containers.pid(container):
-            return
-        killed = exit_code == lifecycle.KILLED_CODE and self.struck is None and self.pod.stop is None
-        first = self.pod.containers[container].pid
-        oom = of_container(self._node.tree, self.spec, self.id, container, first) if killed else None
-        ended = ContainerExited(container, exit_code, oom, self.containers.ran_s(container))
-        if killed and oom is None:
-            self._spawn(self._doubt(ended, self.containers.pid(container)), None)
-        else:
-            self.post(ended)
-
-    async def _doubt(self, ended: ContainerExited, pid: int | None) -> None:
-        """Believed once this executor has outlived it for a while (see endings.py)."""
-        await asyncio.sleep(DOUBT_S)
-        if pid == self.containers.pid(ended.container):  # told twice, it may have been started anew
-            self.post(ended)
+        """containerd saw the first process of `container` end."""
+        self.container_exits.exited(container, exit_code, pid)
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""

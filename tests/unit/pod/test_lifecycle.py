@@ -223,6 +223,17 @@ def test_out_of_memory_is_named_with_its_level() -> None:
     assert isinstance(last[0], Report) and "its own limit of 4194304 bytes" in last[0].message
 
 
+@pytest.mark.parametrize(("kills", "words"), [(0, ""), (1, "1 process of it"), (2, "2 processes of it")])
+def test_a_failure_after_the_kernel_killed_children_for_memory_says_so(kills: int, words: str) -> None:
+    """It is no proof that the failure comes from that, so the reason is none."""
+    failed, _ = play(running(), ContainerExited("app", 3, oom_kills=kills))
+    assert failed.outcome is not None and reports(finish(failed)[1]) == [(TaskState.FAILED, None)]
+    memory = words and f"; the kernel killed {words} for memory"
+    assert failed.outcome.message == f"container app exited with status 3{memory}"
+    finished, _ = play(running(), ContainerExited("app", 0, oom_kills=kills))
+    assert finished.outcome is not None and "memory" not in finished.outcome.message
+
+
 def test_host_ports_are_free_before_mesos_hears_of_the_end() -> None:
     pod, effects = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
     assert effects[-1] == TearDown() and reports(effects) == []
