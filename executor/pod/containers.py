@@ -38,6 +38,8 @@ log = get_logger(__name__)
 
 LEASE_S = 600.0
 """A lease that this process could not end is dropped by containerd after this time."""
+KILL_S = 5.0
+"""How long a kill through containerd may take: a shim that hangs must not hold up what comes after it."""
 PATIENCE = Patience()
 
 
@@ -186,11 +188,15 @@ class Containers:
 
     async def kill_all(self) -> None:
         """SIGKILL through containerd, for processes that outlive the kill of their cgroup. Its failures are logged."""
-        for name, made in tuple(self._made.items()):
-            try:
-                await self._node.containerd.tasks.kill(made.id, signal.SIGKILL, all=True)
-            except ExecutorError as error:
-                log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=str(error))
+        await asyncio.gather(*(self._kill(name, made.id) for name, made in self._made.items()))
+
+    async def _kill(self, name: str, identity: ContainerId) -> None:
+        try:
+            async with asyncio.timeout(KILL_S):
+                await self._node.containerd.tasks.kill(identity, signal.SIGKILL, all=True)
+        except (ExecutorError, TimeoutError) as error:
+            text = str(error) or f"no answer within {KILL_S:g} s"
+            log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=text)
 
     def strays(self) -> list[int]:
         """The first processes that have not ended: asked when the pod's cgroup has none. They were moved out of it, or

@@ -126,6 +126,11 @@ class Stuck:
 
 
 @dataclass(frozen=True)
+class NetworkReleased:
+    """The addresses and host ports of a dead pod are free, whatever else of it is left."""
+
+
+@dataclass(frozen=True)
 class TornDown:
     leaked: tuple[str, ...] = ()
 
@@ -147,6 +152,7 @@ Event = (
     | GraceOver
     | Dead
     | Stuck
+    | NetworkReleased
     | TornDown
     | TearDownDue
 )

@@ -33,6 +33,7 @@ from executor.pod.model import (
     Effect,
     Event,
     Launch,
+    NetworkReleased,
     Report,
     SandboxReady,
     SetUp,
@@ -84,7 +85,9 @@ class PodRunner:
         )
         self.container_exits = ContainerExits(self, node.tree)
         urgently = partial(self._shims_hurry, LATE_S)
-        self.tear_down = teardown.TearDown(self.containers, self.sandbox, node.releasing, urgently, self.log)
+        self.tear_down = teardown.TearDown(
+            self.containers, self.sandbox, node.releasing, urgently, self._network_released, self.log
+        )
 
     @property
     def age_s(self) -> float:
@@ -273,6 +276,10 @@ class PodRunner:
         """Urgency for them in the block, from `delay_s` on. A regular pod's shims are not in that group."""
         lent = self.spec.pod_class is PodClass.REVOCABLE
         return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
+
+    def _network_released(self) -> None:
+        if self.pod.state is State.TEARING_DOWN:
+            self.post(NetworkReleased())
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()

@@ -1,10 +1,12 @@
-"""The tear-down of one pod that is dead: its containers, then its sandbox. Can be repeated until nothing is left.
+"""The tear-down of one pod that is dead: its containers, its network, then its cgroup and files. Can be repeated until
+nothing is left.
 
-A failure of one part does not keep the others: they are released, and what is left is told and returned.
+A part that fails or hangs does not keep the others: they are released, and what is left is told and returned.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -17,9 +19,14 @@ if TYPE_CHECKING:
     from executor.pod.releasing import Releasing, Turn
     from executor.pod.sandbox import Sandbox
 
+ALONE_S = 1.0
+"""The removal of the containers takes some 50 ms. The network does not wait longer for it: the pod is dead."""
+
 
 class TearDown:
-    """`urgently` is entered while the containers are removed: their shims may need CPU."""
+    """`urgently` is entered while the containers are removed: their shims may need CPU. `network_released` is called
+    when the network is, each time.
+    """
 
     def __init__(
         self,
@@ -27,12 +34,14 @@ class TearDown:
         sandbox: Sandbox,
         releasing: Releasing,
         urgently: Callable[[], AbstractContextManager[None]],
+        network_released: Callable[[], None],
         log: Logger,
     ) -> None:
         self._containers = containers
         self._sandbox = sandbox
         self._releasing = releasing
         self._urgently = urgently
+        self._network_released = network_released
         self._log = log
         self._ledger = Ledger(log)
         self._tries = 0
@@ -48,6 +57,17 @@ class TearDown:
         return left
 
     async def _release(self, turn: Turn) -> list[Leak]:
+        containers = asyncio.ensure_future(self._remove_containers(turn))
+        try:
+            await asyncio.wait({containers}, timeout=ALONE_S)
+            leaks = await self._sandbox.release_network()
+            if not leaks:
+                self._network_released()
+            leaks = await containers + leaks
+        finally:
+            containers.cancel()
+        return leaks + await self._sandbox.remove_rest()
+
+    async def _remove_containers(self, turn: Turn) -> list[Leak]:
         with self._urgently():
-            leaks = await self._containers.remove_all(turn.pause)
-        return leaks + await self._sandbox.remove()
+            return await self._containers.remove_all(turn.pause)

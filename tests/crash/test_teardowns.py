@@ -4,22 +4,36 @@ else is held up, and nothing is left in the end.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import PREEMPTED, events, how, regular, run
-from tests.support.rig import Rig, wait_for
+from tests.support.rig import NETWORK, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 AWAY_S = 38.0
 """Longer than Patience.restart_s, and back before a second step of the same length would have been given up."""
 TEARING_DOWN = ("tearing-down",)
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    """Its network can map ports."""
+    with Rig() as node:
+        path = node.cni_config / "10-podnet.conf"
+        chain = [json.loads(path.read_text()), {"type": "portmap", "capabilities": {"portMappings": True}}]
+        path.unlink()
+        document = {"cniVersion": "0.3.1", "name": NETWORK, "plugins": chain}
+        path.with_suffix(".conflist").write_text(json.dumps(document))
+        yield node
 
 
 def shim_of(rig: Rig, name: str) -> psutil.Process:
@@ -57,7 +71,9 @@ def test_a_shim_that_hangs_holds_up_nobody_else(rig: Rig, scheduler: Scheduler) 
 
 
 def test_a_containerd_that_is_away_in_a_tear_down(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, rig.pod("web"), rig.pod("db"), *(rig.pod(f"b{n}", revocable=True) for n in range(3)))
+    port = {"ports": [{"containerPort": 80, "hostPort": 31000}]}  # the first one that is offered
+    run(rig, scheduler, rig.pod("db", ports=1, container=port))
+    run(rig, scheduler, rig.pod("web"), *(rig.pod(f"b{n}", revocable=True) for n in range(3)))
     before, web = regular(rig), shim_of(rig, "web")
     del before["db"]
     rig.containerd.stop()
@@ -67,7 +83,8 @@ def test_a_containerd_that_is_away_in_a_tear_down(rig: Rig, scheduler: Scheduler
         scheduler.kill("db")
         for n in range(3):
             assert how(scheduler.wait_status(f"b{n}", "TASK_GONE", 20)) == PREEMPTED
-        assert scheduler.wait_status("db", "TASK_KILLED", 20).source == "SOURCE_EXECUTOR"
+        assert scheduler.wait_status("db", "TASK_KILLED", 15).source == "SOURCE_EXECUTOR", "its port is free"
+        assert rig.json("ps")["pods"] and pods(rig, "tearing-down") == ["b0", "b1", "b2", "db"]
         assert wait_for(lambda: events(rig, "pod.leaked") or None, AWAY_S)
         time.sleep(max(0.0, AWAY_S - time.monotonic() + stopped))
     finally:

@@ -20,6 +20,7 @@ from executor.pod.model import (
     Event,
     GraceOver,
     Launch,
+    NetworkReleased,
     Oom,
     Phase,
     Pod,
@@ -238,6 +239,14 @@ def test_host_ports_are_free_before_mesos_hears_of_the_end() -> None:
     pod, effects = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
     assert effects[-1] == TearDown() and reports(effects) == []
     assert reports(play(pod, TornDown())[1]) == [(TaskState.FINISHED, None)]
+
+
+def test_the_end_is_told_once_the_ports_are_free_whatever_else_is_left() -> None:
+    pod, _ = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
+    pod, effects = step_list(pod, NetworkReleased())
+    assert reports(effects) == [(TaskState.FINISHED, None)] and pod.state is State.TEARING_DOWN
+    ended, effects = step_list(pod, TornDown(("task app: containerd is away",)))
+    assert effects == [] and ended.state is State.ENDED and ended.leaked
 
 
 def test_host_ports_that_could_not_be_given_back_are_tried_again_before_mesos_hears_of_the_end() -> None:
