@@ -83,6 +83,10 @@ CODES: Final = MappingProxyType(
         "pod.starting": _info("Its containers are being started."),
         "pod.running": _info("Every container runs."),
         "pod.container_exited": _info("A container's first process ended."),
+        "pod.exit_untold": _warning(
+            "A container's first process ended, and containerd does not tell of it: the kernel's word is taken.",
+            "Look for a shim that hangs: state T or D in ps.",
+        ),
         "pod.oom": _warning(
             "The kernel killed a container for memory; `oom` says whose limit was met.",
             "container, pod, role: raise its limit. class, executor, node: the node is too full.",

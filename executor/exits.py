@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from executor.errors import ExecutorError, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId
+from executor.pod.untold import LOOK_S, Untold
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
@@ -31,6 +32,7 @@ class ExitRouter:
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong, it subscribes again: without it no pod would ever end."""
+        untold = asyncio.create_task(self._look_for_untold())
         try:
             while True:
                 try:
@@ -42,8 +44,18 @@ class ExitRouter:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 self._look_up_all()
         finally:
-            for task in self._look_ups:
+            for task in (*self._look_ups, untold):
                 task.cancel()
+
+    async def _look_for_untold(self) -> None:
+        """The ends that a shim which hangs keeps to itself."""
+        untold = Untold()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                untold.look(self._pods)
+            except Exception:
+                log.exception("defect while looking for ends", code="executor.defect")
 
     async def _follow(self) -> None:
         from executor.containerd.types import Resync, TaskExit, TaskOom

@@ -70,6 +70,19 @@ def test_a_shim_that_hangs_holds_up_nobody_else(rig: Rig, scheduler: Scheduler) 
     assert regular(rig) == before and web.is_running()
 
 
+def test_a_container_that_ends_while_its_shim_hangs(rig: Rig, scheduler: Scheduler) -> None:
+    """containerd does not hear of it, and Mesos must all the same."""
+    ends = ("sh", "-c", "trap 'exit 3' TERM; sleep 1000 & wait")
+    run(rig, scheduler, rig.pod("web"), rig.pod("ends", command=ends))
+    web, hung = shim_of(rig, "web"), shim_of(rig, "ends")
+    first = next(pod for pod in rig.pods() if pod["name"] == "ends")["containers"][0]["pid"]
+    hung.suspend()
+    os.kill(first, signal.SIGTERM)
+    status = scheduler.wait_status("ends", "TASK_FAILED", 20)
+    assert "exited with status 3" in status.message
+    assert wait_for(lambda: True if shims_of(rig, web.pid) == [] else None, 30)
+
+
 def test_a_containerd_that_is_away_in_a_tear_down(rig: Rig, scheduler: Scheduler) -> None:
     port = {"ports": [{"containerPort": 80, "hostPort": 31000}]}  # the first one that is offered
     run(rig, scheduler, rig.pod("db", ports=1, container=port))
