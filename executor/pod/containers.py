@@ -152,7 +152,10 @@ class Containers:
         return made.pid
 
     async def renew(self, name: str) -> None:
-        """Remove the exited container and make it anew, for a restart."""
+        """Remove the exited container and make it anew, for a restart. Where its end was told because containerd had
+        lost it, it may still live.
+        """
+        await self._release.clear(self.id(name))
         leaked = await self.remove(name)
         if leaked:
             message = f"could not be removed before its restart: {leaked[0]}"

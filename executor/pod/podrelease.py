@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
+from cgroups import CgroupError
 from executor.containerd.types import LeaseId
 from executor.pod import shimprocesses
 from executor.pod.release import Patience, Release, Subject
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from executor.names import ContainerId
     from executor.pod.leaks import Leak
     from executor.pod.shimprocesses import Shim
+
+CLEAR_S = 5.0
 
 
 class PodRelease:
@@ -38,6 +42,14 @@ class PodRelease:
         if shim is not None:
             self._shims.add(shim)
             self._unsure.discard(container)
+
+    async def clear(self, container: ContainerId) -> None:
+        """End what is left in the cgroup of a container whose end was told. That it is empty `run` proves."""
+        group = self._groups[container]
+        with contextlib.suppress(CgroupError):
+            if group.populated():
+                await asyncio.to_thread(group.kill)
+                await group.wait_unpopulated(CLEAR_S)
 
     async def run(
         self,

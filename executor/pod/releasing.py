@@ -67,6 +67,17 @@ class Turn:
         self.leave()
 
 
+@asynccontextmanager
+async def held(place: asyncio.Semaphore, hold_s: float) -> AsyncIterator[None]:
+    """A place that goes to the next one after `hold_s`, for work that may hang and needs no CPU then."""
+    turn = Turn((place,), lambda: hold_s)
+    try:
+        await turn.take()
+        yield
+    finally:
+        turn.leave()
+
+
 class Releasing:
     """Two for each of `cpus`, but of those that make room for others no more than keep half of the CPUs busy."""
 

@@ -48,6 +48,7 @@ from executor.pod.model import (
 )
 from executor.pod.notes import note_exit, note_state
 from executor.pod.placement import needs_address, runtime_spec
+from executor.pod.releasing import held
 from executor.pod.sandbox import Sandbox
 from executor.pod.tasks import together
 from executor.pod.urgency import LATE_S, SOON_S
@@ -55,6 +56,11 @@ from executor.pod.urgency import LATE_S, SOON_S
 if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
+
+LAUNCHING_S = 10.0
+"""How long the set-up of a regular pod keeps others waiting. It takes 0.1 s; what takes this long hangs somewhere. A
+revocable one may be short of CPU, and more of them at a time would make each take longer.
+"""
 
 
 class PodRunner:
@@ -203,7 +209,8 @@ class PodRunner:
         self._timers.add(handle)
 
     async def _do_set_up(self) -> None:
-        async with self._node.launching[self.spec.pod_class]:
+        place = self._node.launching[self.spec.pod_class]
+        async with held(place, LAUNCHING_S) if self.spec.pod_class is PodClass.REGULAR else place:
             self.phases_ms["queued"] = round(self.age_s * 1e3, 1)
             limit_s = self._node.config.pods.start_timeout_s
             try:

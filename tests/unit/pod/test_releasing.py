@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from executor.pod.releasing import PAUSE_S, Releasing
+from executor.pod.releasing import PAUSE_S, Releasing, held
 
 CPUS = 4
 
@@ -147,3 +147,25 @@ async def test_a_pause_is_made_without_a_place() -> None:
     assert last.inside == 1, "every place was returned, once"
     last.over.set()
     await asyncio.gather(*other.tasks, *last.tasks)
+
+
+async def test_a_place_is_held_for_a_while_only() -> None:
+    place, entered = asyncio.Semaphore(1), list[int]()
+
+    async def hang(number: int) -> None:
+        async with held(place, 0.05):
+            entered.append(number)
+            await asyncio.sleep(1000)
+
+    hung = [asyncio.create_task(hang(number)) for number in range(3)]
+    await settle()
+    assert entered == [0]
+    async with asyncio.timeout(10):
+        while len(entered) < 3:  # noqa: ASYNC110 nobody is told
+            await asyncio.sleep(0.005)
+    for task in hung:
+        task.cancel()
+    await asyncio.gather(*hung, return_exceptions=True)
+    assert not place.locked()
+    async with held(place, 1000):
+        assert place.locked(), "each place was returned once"
