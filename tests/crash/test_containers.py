@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 
 from executor.containerd import Containerd
-from executor.errors import NotFound
+from executor.containerd.types import TaskStatus
+from executor.errors import ContainerdFailure, NotFound
 from executor.names import ContainerId
-from executor.pod import shimprocesses
+from executor.pod import creation, shimprocesses
 from executor.pod.leaks import Leak
 from executor.pod.release import Patience, Release, Subject
 from executor.pod.remains import remains
 from executor.pod.shimprocesses import Shim
 from executor.pod.tasks import patiently
 from executor.revocation.proof import processes
-from tests.integration.containerd.launching import Launcher, wait_dead
+from tests.integration.containerd.launching import Launcher, eventually, wait_dead
 from tests.support.containerd import PrivateContainerd
 
 pytestmark = pytest.mark.root
@@ -145,3 +146,27 @@ async def test_a_shim_that_containerd_has_forgotten(pod: Pod) -> None:
     pod.shims = [Shim(pid, start_ticks)]
     assert await pod.release(Patience(end_s=0.2)) == []
     assert await stray.wait() == -signal.SIGKILL and await pod.left() == []
+
+
+@pytest.mark.parametrize("delay_s", [-1.0, 0.0, 0.002, 0.005, 0.01, 0.02])
+async def test_a_start_that_is_cut_off(
+    launcher: Launcher, client: Containerd, node: PrivateContainerd, delay_s: float
+) -> None:
+    """Before, while and after containerd hands it on. It is repeated until the task runs, and runs once."""
+    await launcher.create("one", "echo started; exec sleep 1000")
+    if delay_s < 0:
+        node.kill()
+    starting = asyncio.create_task(creation.started(client.tasks, ContainerId("one"), limit_s=20))
+    await asyncio.sleep(max(delay_s, 0.0))
+    if delay_s >= 0:
+        node.kill()
+    node.start()
+    await starting
+    assert (await patiently(lambda: client.tasks.get("one"), patience_s=10)).status == TaskStatus.RUNNING
+    assert await eventually("started", launcher.out("one")) == "started\n"
+
+
+async def test_a_start_that_is_refused_is_not_repeated(launcher: Launcher, client: Containerd) -> None:
+    await launcher.run("one", "sleep 1000")
+    with pytest.raises(ContainerdFailure):
+        await creation.started(client.tasks, ContainerId("one"), limit_s=20)
