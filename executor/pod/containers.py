@@ -91,7 +91,7 @@ class Containers:
         self._release.creating(self.id(name))
         left_s = limit_s - (time.monotonic() - begin)
         try:
-            make, undo = partial(self._make, name, image), partial(self._undo, name)
+            make, undo = partial(self._make, name, image), partial(self.remove, name)
             await creation.made(self.id(name), make, undo, limit_s=left_s)
         finally:  # cancelled, it may have been made all the same
             if name in self._made:
@@ -101,10 +101,6 @@ class Containers:
     def _limit_s(self) -> float:
         """A little less than the limit of the pod's launch, so that the status tells what was waited for."""
         return 0.95 * self._node.config.pods.start_timeout_s
-
-    async def _undo(self, name: str) -> list[Leak]:
-        """A creation whose outcome is not known. Where it is the pod's only container, a shim is not another one's."""
-        return await self._remove((name,), with_shim=len(self._spec) == 1)
 
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
@@ -249,8 +245,8 @@ class Containers:
         return [made.pid for made in self._made.values() if made.started_at is not None]
 
     async def remove(self, name: str) -> list[Leak]:
-        """One container; the others of the pod may need its shim still."""
-        return await self._remove((name,), with_shim=False)
+        """One container; where the pod has others, they need its shim still."""
+        return await self._remove((name,), with_shim=len(self._spec) == 1)
 
     async def remove_all(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> list[Leak]:
         """Every container of the pod, and the shim. `pause` sleeps between two tries."""

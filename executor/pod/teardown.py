@@ -61,7 +61,7 @@ class TearDown:
         try:
             await asyncio.wait({containers}, timeout=ALONE_S)
             leaks = await self._sandbox.release_network()
-            if not leaks:
+            if not any(leak.what == "network" for leak in leaks):
                 self._network_released()
             leaks = await containers + leaks
         finally:
