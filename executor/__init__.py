@@ -14,6 +14,7 @@ Read three files and the rest is where you would guess:
     dns/          names of pods and Mesos tasks, served by a dnsmasq on the node
     cli/          one file a command; they talk to the executor's control socket
     control.py    the control socket's server
+    concurrency.py    work that no cancellation cuts short
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.
 Pure modules import the standard library and each other. Adapters import errors, names, config and log, never each

@@ -91,9 +91,17 @@ CODES: Final = MappingProxyType(
         "pod.starting": _info("Its containers are being started."),
         "pod.running": _info("Every container runs."),
         "pod.container_exited": _info("A container's first process ended."),
+        "pod.exit_untold": _warning(
+            "A container's first process ended, and containerd does not tell of it: the kernel's word is taken.",
+            "Look for a shim that hangs: state T or D in ps.",
+        ),
         "pod.oom": _warning(
             "The kernel killed a container for memory; `oom` says whose limit was met.",
             "container, pod, role: raise its limit. class, executor, node: the node is too full.",
+        ),
+        "pod.child_oom": _warning(
+            "The kernel killed `count` processes of a container for memory, and not its first process.",
+            "As for `pod.oom`. What it makes of that is the container's affair: look at what it writes.",
         ),
         "pod.hook": _info("A container's preStop hook has run."),
         "pod.hook_failed": _warning(
@@ -119,6 +127,14 @@ CODES: Final = MappingProxyType(
         "pod.leaked": _warning(
             "Something of the pod could not be removed; tried again while this executor lives.",
             "See `error`. After the executor's end the next one or `gc` removes it.",
+        ),
+        "pod.make_again": _warning(
+            "containerd was away while a container was made; it is made anew, within [pods] start_timeout_s.",
+            "Did containerd restart? See `error`.",
+        ),
+        "pod.shim_killed": _warning(
+            "A shim does not answer and its containers have no process left: it is killed, and containerd cleans up.",
+            "Look for a shim that was stopped (state T in ps) or waits for a disk (D).",
         ),
         "pod.released": _info("What of the pod could not be removed at first is removed now."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),

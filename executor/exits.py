@@ -12,6 +12,7 @@ from executor import exhausted
 from executor.errors import ExecutorError, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId
+from executor.pod.untold import LOOK_S, Untold
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
@@ -32,6 +33,7 @@ class ExitRouter:
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong, it subscribes again: without it no pod would ever end."""
+        untold = asyncio.create_task(self._look_for_untold())
         try:
             while True:
                 try:
@@ -44,11 +46,21 @@ class ExitRouter:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 self._look_up_all()
         finally:
-            for task in self._look_ups:
+            for task in (*self._look_ups, untold):
                 task.cancel()
 
+    async def _look_for_untold(self) -> None:
+        """The ends that a shim which hangs keeps to itself."""
+        untold = Untold()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                untold.look(self._pods)
+            except Exception:
+                log.exception("defect while looking for ends", code="executor.defect")
+
     async def _follow(self) -> None:
-        from executor.containerd.types import Resync, TaskExit
+        from executor.containerd.types import Resync, TaskExit, TaskOom
 
         async with self._containerd.events.subscribe() as stream:
             self._look_up_all()
@@ -56,6 +68,8 @@ class ExitRouter:
                 match event:
                     case TaskExit() if not event.exec_id:
                         self._exited(ContainerId(event.container_id), event.exit_status, event.pid)
+                    case TaskOom():
+                        self._short_of_memory(ContainerId(event.container_id))
                     case Resync():
                         self._look_up_all()
                     case _:
@@ -66,6 +80,12 @@ class ExitRouter:
         if found is not None:
             runner, name = found
             runner.exited(name, status, pid)
+
+    def _short_of_memory(self, container: ContainerId) -> None:
+        found = self._pods.by_container(container)
+        if found is not None:
+            runner, name = found
+            runner.container_exits.short_of_memory(name)
 
     def _look_up_all(self) -> None:
         """Each by itself, and beside the stream: one shim that hangs must not hide the ends of the others."""

@@ -55,7 +55,9 @@ KEYS: Final = MappingProxyType(
         "freed_mem_bytes": "memory given back",
         "grace_s": "time given to end by itself",
         "what": "the kind of object the message is about",
+        "since": "when it began, RFC 3339 in UTC",
         # where
+        "where": "the name or path of that object",
         "cgroup": "a cgroup's path",
         "network": "a CNI network's name",
         "netns": "path of a network namespace",

@@ -62,7 +62,15 @@ class Leases:
     @asynccontextmanager
     async def hold(self, prefix: str, *, expire_s: float) -> AsyncIterator[LeaseId]:
         """A lease for the time of a block. If the process dies inside, containerd drops it after `expire_s` seconds."""
-        lease = await self.create(f"{prefix}-{secrets.token_hex(6)}", expire_s=expire_s)
+        async with self.named(f"{prefix}-{secrets.token_hex(6)}", expire_s=expire_s) as lease:
+            yield lease
+
+    @asynccontextmanager
+    async def named(
+        self, lease_id: str, labels: Mapping[str, str] | None = None, *, expire_s: float
+    ) -> AsyncIterator[LeaseId]:
+        """As `hold`, with an id that the caller knows, so that it can be removed after a block that was cut off."""
+        lease = await self.create(lease_id, labels, expire_s=expire_s)
         try:
             yield lease
         finally:

@@ -47,13 +47,14 @@ LABELS: Final = {
     "framework": "Mesos framework id",
     "kind": "some: at least one task waited; full: all of them did",
     "level": "info, warning or error",
+    "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
     "outcome": "the task state that Mesos was told, TASK_...",
     "phase": "queued, sandbox, network, containers, start: the steps of a launch",
     "reason": "Mesos' REASON_..., empty for none",
     "resource": "cpu, memory or io",
     "state": "of a pod or of a revocation",
     "version": "the executor's version",
-    "what": "the kind of object: network, cgroup, files, task, container, snapshot",
+    "what": "the kind of object: names, network, cgroup, files, task, shim, container, snapshot, lease",
 }
 
 _LAUNCH = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
@@ -89,6 +90,9 @@ LAUNCH_PHASE: Final = Metric(
 )
 PODS_ENDED: Final = _counter(
     "pods_ended", "Pods that ended, by what Mesos was told of it.", "class", "outcome", "reason"
+)
+OOM_KILLS: Final = _counter(
+    "oom_kills", "Processes of containers that the kernel killed for memory, by whose limit was met.", "class", "oom"
 )
 LEAKS: Final = _counter("leaks", "Objects that could not be removed when their pod ended.", "what")
 LOG_DROPPED: Final = _counter("log_dropped_bytes", "Output of containers that was lost while a log was rotated.")
@@ -145,8 +149,8 @@ UP: Final = _gauge("executors_up", "Executors of this node whose control socket 
 SILENT: Final = _gauge("executors_silent", "Executors of this node whose control socket did not answer.")
 
 FROM_EVENTS: Final = (
-    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, LEAKS, LOG_DROPPED, REVOCATIONS, REVOCATION, REVOCATION_VICTIMS,
-    REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
+    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, REVOCATIONS, REVOCATION,
+    REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,

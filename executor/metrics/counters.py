@@ -106,6 +106,10 @@ class Counters:
         labels = (_text(record, "class"), _text(record, "outcome"), _text(record, "reason"))
         self._add(catalog.PODS_ENDED, labels)
 
+    def _oom(self, record: Record) -> None:
+        """The first process of a container, or `count` others."""
+        self._add(catalog.OOM_KILLS, (_text(record, "class"), _text(record, "oom")), _number(record, "count") or 1.0)
+
     def _leaked(self, record: Record) -> None:
         self._add(catalog.LEAKS, (_text(record, "what"),))
 
@@ -132,6 +136,8 @@ _COUNTED: Final[Mapping[str, Callable[[Counters, Record], None]]] = MappingProxy
     {
         "pod.running": Counters._running,
         "pod.ended": Counters._ended,
+        "pod.oom": Counters._oom,
+        "pod.child_oom": Counters._oom,
         "pod.leaked": Counters._leaked,
         "pod.log_dropped": Counters._log_dropped,
         "revocation.refused": Counters._refused,

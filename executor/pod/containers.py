@@ -13,21 +13,25 @@ import contextlib
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cgroups.held import HeldProcess
 from executor.containerd.types import RuncOptions
-from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound, TimedOut
+from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
-from executor.pod import hooks, leaders, users
+from executor.pod import creation, hooks, leaders, users
 from executor.pod.node import Node, log_path, snapshot_key
-from executor.pod.tasks import patiently, to_the_end
+from executor.pod.podrelease import PodRelease
+from executor.pod.release import Patience
+from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from executor.containerd.types import Image, Mount
+    from executor.pod.leaks import Leak
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
 
@@ -35,10 +39,9 @@ log = get_logger(__name__)
 
 LEASE_S = 600.0
 """A lease that this process could not end is dropped by containerd after this time."""
-STOP_AFTER_KILL_S = 5.0
-"""How long containerd may take to notice the end of a process that is dead already."""
-RESTART_S = 30.0
-"""How long a removal waits for a containerd that restarts; what is left then is the next executor's to remove."""
+KILL_S = 5.0
+"""How long a kill through containerd may take: a shim that hangs must not hold up what comes after it."""
+PATIENCE = Patience()
 
 
 @dataclass
@@ -62,6 +65,8 @@ class Containers:
         pod: PodId,
         spec: PodSpec,
         runtime_spec: Callable[[ContainerSpec, Image, UserIds], dict[str, object]],
+        *,
+        patience: Patience = PATIENCE,
     ):
         self._node = node
         self._pod = pod
@@ -70,6 +75,8 @@ class Containers:
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
+        groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
+        self._release = PodRelease(node.containerd, groups, patience)
 
     def id(self, name: str) -> ContainerId:
         return container_id(self._pod, name)
@@ -80,15 +87,28 @@ class Containers:
 
     async def create(self, name: str) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
-        image = await self._image(self._spec[name].image)
-        await to_the_end(self._make(name, image))
+        begin, limit_s = time.monotonic(), self._limit_s
+        image = await patiently(lambda: self._image(self._spec[name].image), patience_s=limit_s)
+        self._release.creating(self.id(name))
+        left_s = limit_s - (time.monotonic() - begin)
+        try:
+            make, undo = partial(self._make, name, image), partial(self.remove, name)
+            await creation.made(self.id(name), make, undo, limit_s=left_s)
+        finally:  # cancelled, it may have been made all the same
+            if name in self._made:
+                self._release.created(self.id(name), self._made[name].pid)
+
+    @property
+    def _limit_s(self) -> float:
+        """A little less than the limit of the pod's launch, so that the status tells what was waited for."""
+        return 0.95 * self._node.config.pods.start_timeout_s
 
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
         snapshot = snapshot_key(identity, self._attempts[name])
         shim_cgroup = self._node.shims.ensure() if self._apart else ""
-        async with ctrd.leases.hold(identity, expire_s=LEASE_S) as lease:
+        async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             spec = self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))
             await ctrd.containers.create(
@@ -125,14 +145,18 @@ class Containers:
         """The first process's pid (in the host's pid namespace). Raises ContainerdFailure."""
         made = self._made[name]
         made.started_at = time.monotonic()
-        await to_the_end(self._node.containerd.tasks.start(made.id))
+        await creation.started(self._node.containerd.tasks, made.id, limit_s=self._limit_s)
         return made.pid
 
     async def renew(self, name: str) -> None:
-        """Remove the exited container and make it anew, for a restart."""
+        """Remove the exited container and make it anew, for a restart. Where its end was told because containerd had
+        lost it, it may still live.
+        """
+        await self._release.clear(self.id(name))
         leaked = await self.remove(name)
         if leaked:
-            raise ContainerdFailure("could not be removed before its restart", subject=f"container {name}")
+            message = f"could not be removed before its restart: {leaked[0]}"
+            raise ContainerdFailure(message, subject=f"container {name}")
         await self.create(name)
 
     def signal(self, name: str) -> bool:
@@ -160,15 +184,27 @@ class Containers:
 
     async def kill_all(self) -> None:
         """SIGKILL through containerd, for processes that outlive the kill of their cgroup. Its failures are logged."""
-        for name, made in tuple(self._made.items()):
-            try:
-                await self._node.containerd.tasks.kill(made.id, signal.SIGKILL, all=True)
-            except ExecutorError as error:
-                log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=str(error))
+        await asyncio.gather(*(self._kill(name, made.id) for name, made in self._made.items()))
+
+    async def _kill(self, name: str, identity: ContainerId) -> None:
+        try:
+            async with asyncio.timeout(KILL_S):
+                await self._node.containerd.tasks.kill(identity, signal.SIGKILL, all=True)
+        except (ExecutorError, TimeoutError) as error:
+            text = str(error) or f"no answer within {KILL_S:g} s"
+            log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=text)
 
     def strays(self) -> list[int]:
-        """The first processes that live on: asked when the pod's cgroup has none, those that were moved out of it."""
-        return [pid for pid in self._living() if not leaders.is_ending(pid)]
+        """The first processes that have not ended: asked when the pod's cgroup has none. They were moved out of it, or
+        are `ending`.
+        """
+        return sorted(self._living())
+
+    def ending(self) -> list[int]:
+        """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and for
+        as long as it likes where a tracer does not take note of the end of one that it traces.
+        """
+        return [pid for pid in self.strays() if leaders.is_ending(pid)]
 
     async def end(self, timeout_s: float) -> list[int]:
         """SIGKILL to the first processes, wherever they are, and with them to all that is in their pid namespaces.
@@ -182,6 +218,11 @@ class Containers:
                 for leader in living.values():
                     await leader.ended()
         return sorted(self._living())
+
+    def lives(self, name: str) -> bool:
+        """Whether its first process has been started and has not ended."""
+        made = self._made.get(name)
+        return made is not None and made.started_at is not None and made.pid in self._living()
 
     def _living(self) -> dict[int, HeldProcess]:
         """The first processes that have not ended."""
@@ -200,45 +241,24 @@ class Containers:
         """The first process of each running container."""
         return [made.pid for made in self._made.values() if made.started_at is not None]
 
-    async def remove(self, name: str) -> list[str]:
-        """Task, record and snapshots of one container, in this order; what could not be removed, in words."""
-        ctrd, identity = self._node.containerd, self.id(name)
-        leaked: list[str] = []
-        snapshot = snapshot_key(identity, self._attempts[name])
-        steps: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
-            ("task", lambda: self._delete_task(identity)),
-            ("container", lambda: ctrd.containers.delete(identity)),
-            ("snapshot", lambda: ctrd.snapshots.remove(snapshot)),
-        )
-        for what, step in steps:
-            try:
-                await patiently(step, patience_s=RESTART_S)
-            except ExecutorError as error:
-                log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
-                leaked.append(f"{what} {identity}: {error}")
-        made = self._made.pop(name, None)
-        if made is not None and made.leader is not None:
-            made.leader.close()
-        return leaked
+    async def remove(self, name: str) -> list[Leak]:
+        """One container; where the pod has others, they need its shim still."""
+        return await self._remove((name,), with_shim=len(self._spec) == 1)
 
-    async def _delete_task(self, identity: ContainerId) -> None:
-        """A task can be deleted once its shim saw the process end, which comes shortly after the end itself."""
-        tasks = self._node.containerd.tasks
-        try:
-            await tasks.delete(identity)
-        except ContainerdFailure:
-            await tasks.kill(identity, signal.SIGKILL, all=True)
-            try:
-                async with asyncio.timeout(STOP_AFTER_KILL_S):
-                    await tasks.wait(identity)
-            except TimeoutError as error:
-                raise TimedOut("its end was not seen", subject=f"task {identity}") from error
-            await tasks.delete(identity)
+    async def remove_all(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> list[Leak]:
+        """Every container of the pod, and the shim. `pause` sleeps between two tries."""
+        return await self._remove(tuple(self._spec), with_shim=True, pause=pause)
 
-    async def remove_all(self) -> list[str]:
-        """Every container of the pod."""
-        parts = await asyncio.gather(*(self.remove(name) for name in self._spec))
-        return [text for part in parts for text in part]
+    async def _remove(
+        self, names: tuple[str, ...], *, with_shim: bool, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> list[Leak]:
+        snapshots = {self.id(name): snapshot_key(self.id(name), self._attempts[name]) for name in names}
+        leaks = await self._release.run(snapshots, with_shim=with_shim, pause=pause)
+        for name in names:
+            made = self._made.pop(name, None)
+            if made is not None and made.leader is not None:
+                made.leader.close()
+        return leaks
 
 
 def _stop_signal(name: str | None) -> signal.Signals:

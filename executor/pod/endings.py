@@ -26,6 +26,13 @@ _LEVELS = {
 }
 
 
+def children_killed(count: int) -> str:
+    """For the message of a container that failed by itself. The reason is not the limit: what a process makes of the
+    end of its child is its own affair.
+    """
+    return f"; the kernel killed {count} process{'' if count == 1 else 'es'} of it for memory" if count else ""
+
+
 def out_of_memory(container: str, oom: Oom) -> Outcome:
     """Raises nothing; a level without a limit of its own is the node."""
     where = _LEVELS.get(oom.level, "the memory of the node")

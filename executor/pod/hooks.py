@@ -7,11 +7,12 @@ Source: Kubernetes, "Container Lifecycle Hooks".
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from executor.errors import ExecutorError
+from executor.errors import ContainerdUnavailable, ExecutorError
 
 if TYPE_CHECKING:
     from executor.containerd.tasks import Tasks
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from executor.names import ContainerId
 
 EXEC_ID = "pre-stop"
+_LOOK_AGAIN_S = 0.2
 
 
 async def pre_stop(
@@ -29,7 +31,7 @@ async def pre_stop(
     try:
         await tasks.exec(container, EXEC_ID, {**process, "args": list(command)})
         await tasks.start(container, exec_id=EXEC_ID)
-        status = (await tasks.wait(container, exec_id=EXEC_ID)).exit_status
+        status = await _exit_status(tasks, container)
         await tasks.delete(container, exec_id=EXEC_ID)
     except ExecutorError as error:
         log.warning("a preStop hook failed", code="pod.hook_failed", container=container, error=str(error))
@@ -45,3 +47,12 @@ async def pre_stop(
             exit_code=status,
             duration_ms=took_ms,
         )
+
+
+async def _exit_status(tasks: Tasks, container: ContainerId) -> int:
+    """Whatever becomes of containerd meanwhile: a wait that is cut off says nothing about the hook."""
+    while True:
+        try:
+            return (await tasks.wait(container, exec_id=EXEC_ID)).exit_status
+        except ContainerdUnavailable:
+            await asyncio.sleep(_LOOK_AGAIN_S)

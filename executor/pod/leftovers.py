@@ -30,8 +30,6 @@ class Leftovers:
         self._left: set[PodRunner] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._now = asyncio.Event()
-        self._turn = asyncio.Lock()
-        """One at a time: a plugin that hangs must not hold up the tear-down of others."""
 
     def __len__(self) -> int:
         """Pods of which something is left."""
@@ -56,11 +54,9 @@ class Leftovers:
     async def _release(self, runner: PodRunner) -> None:
         for pause_s in self._pauses_s:
             last = await self._pause(pause_s)
-            async with self._turn:
-                leaked = await self._remove(runner)
+            leaked = await self._remove(runner)
             if not leaked:
                 self._left.discard(runner)
-                runner.log.info("what was left of the pod is removed", code="pod.released")
             if last or not leaked:
                 return
 
@@ -73,8 +69,9 @@ class Leftovers:
             return False
         return True
 
-    async def _remove(self, runner: PodRunner) -> list[str]:
+    async def _remove(self, runner: PodRunner) -> Sequence[str]:
+        """With its turn as in any tear-down: others do not wait for one that hangs."""
         try:
-            return [*await runner.containers.remove_all(), *await runner.sandbox.remove()]
+            return await runner.tear_down.run(gently=True)
         except Exception as error:  # noqa: BLE001 - the boundary of a pod, as in its runner
             return [str(exhausted.of_pod(runner.log, error))]

@@ -16,9 +16,9 @@
 Invariants. No I/O and no clock. An event that is not in the table for the pod's state is an `IllegalTransition` and
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
 every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
-nothing is left behind. A terminal status waits for the tear-down when the pod holds host ports, because Mesos offers
-them anew on that status; one that fails is tried again for a while first. TASK_KILLING says that a pod is within its
-grace, or does not die: one that a revocation ends at once is not told of twice.
+nothing is left behind. A terminal status waits for the release of the network when the pod holds host ports, because
+Mesos offers them anew on that status; one that fails is tried again for a while first. TASK_KILLING says that a pod
+is within its grace, or does not die: one that a revocation ends at once is not told of twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 from executor.errors import ExecutorError
 from executor.mesos.status import TaskState, describe_exit
 from executor.names import TaskId
-from executor.pod.endings import out_of_memory
+from executor.pod.endings import children_killed, out_of_memory
 from executor.pod.model import (
     Abort,
     After,
@@ -43,6 +43,7 @@ from executor.pod.model import (
     Event,
     GraceOver,
     Launch,
+    NetworkReleased,
     Outcome,
     Phase,
     Pod,
@@ -136,7 +137,14 @@ def _record_exit(pod: Pod, event: ContainerExited) -> Pod:
     before = pod.containers[event.container]
     restarts = 0 if event.ran_s >= BACK_OFF_FORGET_S else before.restarts
     status = replace(
-        before, phase=Phase.EXITED, pid=None, exit_code=event.exit_code, oom=event.oom, restarts=restarts, message=""
+        before,
+        phase=Phase.EXITED,
+        pid=None,
+        exit_code=event.exit_code,
+        oom=event.oom,
+        oom_kills=event.oom_kills,
+        restarts=restarts,
+        message="",
     )
     if before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None):
         pod = replace(pod, ended_pids=pod.ended_pids | {before.pid})
@@ -238,7 +246,8 @@ def _ended(name: str, status: ContainerStatus) -> Outcome:
     if status.exit_code == 0:
         return Outcome(TaskState.FINISHED, None, f"container {name} {describe_exit(0)}")
     detail = f": {status.message}" if status.message else ""
-    return Outcome(TaskState.FAILED, None, f"container {name} {describe_exit(status.exit_code or 0)}{detail}")
+    memory = children_killed(status.oom_kills)
+    return Outcome(TaskState.FAILED, None, f"container {name} {describe_exit(status.exit_code or 0)}{detail}{memory}")
 
 
 def _completion(pod: Pod) -> Outcome:
@@ -337,9 +346,13 @@ def _dead(pod: Pod, _: Dead) -> Step:
     return pod, (*reports, TearDown())
 
 
+def _network_released(pod: Pod, _: NetworkReleased) -> Step:
+    return _final_reports(pod)
+
+
 def _torn_down(pod: Pod, event: TornDown) -> Step:
     pod = replace(pod, leaked=event.leaked)
-    if event.leaked and pod.spec.host_ports and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
+    if event.leaked and _open_tasks(pod) and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
         again = After(TEAR_DOWN_AGAIN_S[pod.tear_downs], TearDownDue())
         return replace(pod, tear_downs=pod.tear_downs + 1), (again,)
     return _final_reports(replace(pod, state=State.ENDED))
@@ -426,6 +439,7 @@ _BY_STATE: dict[State, dict[type[Any], Callable[..., Step]]] = {
         **_LATE,
         ContainerExited: _only_record_exit,
         Stuck: _ignore,
+        NetworkReleased: _network_released,
         TornDown: _torn_down,
         TearDownDue: _tear_down_again,
     },

@@ -90,6 +90,7 @@ class ContainerExited:
     exit_code: int
     oom: Oom | None = None
     ran_s: float = 0.0
+    oom_kills: int = 0  # processes of this run that the kernel killed for memory
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,11 @@ class Stuck:
 
 
 @dataclass(frozen=True)
+class NetworkReleased:
+    """The addresses and host ports of a dead pod are free, whatever else of it is left."""
+
+
+@dataclass(frozen=True)
 class TornDown:
     leaked: tuple[str, ...] = ()
 
@@ -146,6 +152,7 @@ Event = (
     | GraceOver
     | Dead
     | Stuck
+    | NetworkReleased
     | TornDown
     | TearDownDue
 )
@@ -224,6 +231,7 @@ class ContainerStatus:
     exit_code: int | None = None
     restarts: int = 0
     oom: Oom | None = None
+    oom_kills: int = 0  # processes of the last run that the kernel killed for memory
     message: str = ""
 
 

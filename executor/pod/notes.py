@@ -36,3 +36,15 @@ def note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> N
             oom=oom.level,
             limit_bytes=oom.limit_bytes,
         )
+
+
+def note_child_oom(log: Logger, container: str, count: int, oom: Oom | None) -> None:
+    """`oom` is None where it is not known any more whose limit was met."""
+    log.warning(
+        "the kernel killed processes of a container for memory",
+        code="pod.child_oom",
+        container=container,
+        count=count,
+        oom=None if oom is None else oom.level,
+        limit_bytes=None if oom is None else oom.limit_bytes,
+    )

@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
@@ -20,9 +21,9 @@ from executor import exhausted
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
-from executor.pod import destroying, lifecycle
+from executor.pod import destroying, lifecycle, teardown
+from executor.pod.containerexits import ContainerExits
 from executor.pod.containers import Containers
-from executor.pod.endings import DOUBT_S
 from executor.pod.model import (
     Abort,
     After,
@@ -33,6 +34,7 @@ from executor.pod.model import (
     Effect,
     Event,
     Launch,
+    NetworkReleased,
     Report,
     SandboxReady,
     SetUp,
@@ -46,8 +48,8 @@ from executor.pod.model import (
     TornDown,
 )
 from executor.pod.notes import note_exit, note_state
-from executor.pod.oom import of_container
 from executor.pod.placement import needs_address, runtime_spec
+from executor.pod.releasing import held
 from executor.pod.sandbox import Sandbox
 from executor.pod.tasks import together
 from executor.pod.urgency import LATE_S, SOON_S
@@ -55,6 +57,11 @@ from executor.pod.urgency import LATE_S, SOON_S
 if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
+
+LAUNCHING_S = 10.0
+"""How long the set-up of a regular pod keeps others waiting. It takes 0.1 s; what takes this long hangs somewhere. A
+revocable one may be short of CPU, and more of them at a time would make each take longer.
+"""
 
 
 class PodRunner:
@@ -82,6 +89,11 @@ class PodRunner:
         self._born = time.monotonic()
         self.log = get_logger(__name__).bind(
             pod=pod, task=spec.task_ids[0], **{"class": spec.pod_class, "role": spec.role}
+        )
+        self.container_exits = ContainerExits(self, node.tree)
+        urgently = partial(self._shims_hurry, LATE_S)
+        self.tear_down = teardown.TearDown(
+            self.containers, self.sandbox, node.releasing, urgently, self._network_released, self.log
         )
 
     @property
@@ -122,6 +134,7 @@ class PodRunner:
                 timer.cancel()
             for task in self._work:
                 task.cancel()
+            self.container_exits.close()
 
     async def _blow_over(self) -> None:
         if self.struck is not None and not self._breathed:
@@ -194,7 +207,8 @@ class PodRunner:
         self._timers.add(handle)
 
     async def _do_set_up(self) -> None:
-        async with self._node.launching[self.spec.pod_class]:
+        place = self._node.launching[self.spec.pod_class]
+        async with held(place, LAUNCHING_S) if self.spec.pod_class is PodClass.REGULAR else place:
             self.phases_ms["queued"] = round(self.age_s * 1e3, 1)
             limit_s = self._node.config.pods.start_timeout_s
             try:
@@ -239,32 +253,15 @@ class PodRunner:
     async def _do_start(self, name: str, *, fresh: bool) -> None:
         if fresh:
             await self.containers.renew(name)
+            self.container_exits.begin(name)
         begin = time.monotonic()
         pid = await self.containers.start(name)
         self.phases_ms["start"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(ContainerStarted(name, pid))
 
     def exited(self, container: str, exit_code: int, pid: int | None) -> None:
-        """containerd saw the first process of `container` end. Read now what its cgroup still tells.
-
-        `pid` tells a late word of an earlier run of the container from one of this run; None is not known.
-        """
-        if pid is not None and pid != self.containers.pid(container):
-            return
-        killed = exit_code == lifecycle.KILLED_CODE and self.struck is None and self.pod.stop is None
-        first = self.pod.containers[container].pid
-        oom = of_container(self._node.tree, self.spec, self.id, container, first) if killed else None
-        ended = ContainerExited(container, exit_code, oom, self.containers.ran_s(container))
-        if killed and oom is None:
-            self._spawn(self._doubt(ended, self.containers.pid(container)), None)
-        else:
-            self.post(ended)
-
-    async def _doubt(self, ended: ContainerExited, pid: int | None) -> None:
-        """Believed once this executor has outlived it for a while (see endings.py)."""
-        await asyncio.sleep(DOUBT_S)
-        if pid == self.containers.pid(ended.container):  # told twice, it may have been started anew
-            self.post(ended)
+        """containerd saw the first process of `container` end."""
+        self.container_exits.exited(container, exit_code, pid)
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
@@ -285,13 +282,12 @@ class PodRunner:
         lent = self.spec.pod_class is PodClass.REVOCABLE
         return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
 
+    def _network_released(self) -> None:
+        if self.pod.state is State.TEARING_DOWN:
+            self.post(NetworkReleased())
+
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        async with self._node.releasing.turn(gently=self.pod.makes_room):
-            with self._shims_hurry(LATE_S):
-                leaked = await self.containers.remove_all()
-            leaked += await self.sandbox.remove()
+        leaked = await self.tear_down.run(gently=self.pod.makes_room)
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
-        if self.pod.tear_downs and not leaked:
-            self.log.info("what was left of the pod is removed", code="pod.released")
-        self.post(TornDown(tuple(leaked)))
+        self.post(TornDown(leaked))

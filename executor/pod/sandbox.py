@@ -22,11 +22,12 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod import hostfiles, hostpaths, hostports
+from executor.pod.leaks import Leak
 from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import network_infos, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from executor.cni import Attachment, Dns
     from executor.dns import PodNames
@@ -159,21 +160,19 @@ class Sandbox:
         except Failure as error:
             log.warning("could not publish the pod's names", code="dns.unpublished", pod=self._pod, error=error)
 
-    async def remove(self) -> list[str]:
-        """Everything; what could not be removed, in words."""
-        leaked: list[str] = []
-        for what, step in (
-            ("names", self._withdraw),
-            ("network", self._disconnect),
-            ("cgroup", self._remove_cgroup),
-            ("files", self._remove_files),
-        ):
-            try:
-                await step()
-            except (ExecutorError, CgroupError, OSError) as error:
-                log.warning("could not remove", code="pod.leaked", pod=self._pod, what=what, error=str(error))
-                leaked.append(f"{what}: {error}")
-        return leaked
+    async def release_network(self) -> list[Leak]:
+        """The names, the addresses, the ports and the namespace; what could not be released. No process may be left."""
+        return await _removed(("names", self._pod, self._withdraw), ("network", self._pod, self._disconnect))
+
+    async def remove(self) -> list[Leak]:
+        """Everything; what could not be removed."""
+        return await self.release_network() + await self.remove_rest()
+
+    async def remove_rest(self) -> list[Leak]:
+        """What is not the network, once the containers are removed; what could not be."""
+        return await _removed(
+            ("cgroup", self.cgroup.path, self._remove_cgroup), ("files", str(self.directory), self._remove_files)
+        )
 
     async def _withdraw(self) -> None:
         """Before the addresses are another pod's."""
@@ -195,3 +194,14 @@ class Sandbox:
         await asyncio.to_thread(shutil.rmtree, self.directory / VOLUMES, ignore_errors=True)
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
+
+
+async def _removed(*steps: tuple[str, str, Callable[[], Awaitable[None]]]) -> list[Leak]:
+    """Each step with what it removes and where; those that failed."""
+    leaked: list[Leak] = []
+    for what, where, step in steps:
+        try:
+            await step()
+        except (ExecutorError, CgroupError, OSError) as error:
+            leaked.append(Leak(what, where, str(error)))
+    return leaked

@@ -6,22 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from executor.concurrency import to_the_end
 from executor.errors import ContainerdUnavailable, ExecutorError
 
+__all__ = ["each", "first_of", "patiently", "to_the_end", "together"]
+
 T = TypeVar("T")
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation is raised afterwards.
-
-    For calls that change the node and cannot be taken back half way, such as creating a container task.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 async def patiently(work: Callable[[], Awaitable[T]], *, patience_s: float, pause_s: float = 0.3) -> T:

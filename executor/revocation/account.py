@@ -23,6 +23,9 @@ STINT_S, PAUSE_S = 0.0005, 0.001
 group had used more CPU than its share, for those that died.
 """
 
+LAST_MOMENTS_S = 0.1
+"""A first process that is still ending then waits for somebody: its pod has not ended, and its life cycle goes on."""
+
 
 class Account:
     def __init__(self, runner: PodRunner) -> None:
@@ -68,8 +71,15 @@ class Account:
 
     def _pids(self) -> tuple[int, ...]:
         with contextlib.suppress(CgroupError):
-            return tuple(sorted(self.runner.sandbox.cgroup.pids()))
+            return tuple(sorted(self.runner.sandbox.cgroup.pids() or self.runner.containers.strays()))
         return ()
+
+
+async def last_moments(runners: Iterable[PodRunner]) -> None:
+    """Until none of their first processes is between leaving its cgroup and its end, LAST_MOMENTS_S at most."""
+    deadline = time.monotonic() + LAST_MOMENTS_S
+    while time.monotonic() < deadline and (runners := [each for each in runners if each.containers.ending()]):  # noqa: ASYNC110 nobody is told
+        await asyncio.sleep(PAUSE_S)
 
 
 async def close_ended(

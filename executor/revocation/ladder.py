@@ -31,7 +31,7 @@ from executor.pod import model
 from executor.pod.model import Stop
 from executor.pod.urgency import SOON_S
 from executor.revocation import notice
-from executor.revocation.account import Account, close_ended
+from executor.revocation.account import Account, close_ended, last_moments
 from executor.revocation.candidates import candidates
 from executor.revocation.comparison import Comparison
 from executor.revocation.proof import compared, prove
@@ -187,6 +187,7 @@ class Descent:
             empty = all(done is True for done in await asyncio.gather(*waits, return_exceptions=True))
             with contextlib.suppress(OSError):  # the pods' own life cycles look again
                 ms = self.ms
+                await last_moments(alive)
                 has_ended = partial(_has_ended, emptied=empty)
                 await close_ended(self.accounts, has_ended, lambda: ms if empty else self.ms)
         finally:
@@ -280,7 +281,7 @@ class Descent:
 
 
 def _has_ended(runner: PodRunner, *, emptied: bool) -> bool:
-    """Nothing lives in its cgroup, which may be known to be empty, or was moved out of it, and nothing can come."""
+    """Nothing lives in its cgroup, its first processes have ended, wherever they are, and nothing can come."""
     populated = not emptied and runner.sandbox.cgroup.populated()
     return not (runner.launching or populated or runner.containers.strays())
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +111,42 @@ def test_a_victim_that_is_frozen_elsewhere_again_and_again(rig: Rig, scheduler: 
         (freezer / "freezer.state").write_text("THAWED")
         assert wait_for(lambda: True if not (freezer / "cgroup.procs").read_text() else None, 10)
         freezer.rmdir()
+
+
+TRACER = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+SEIZE = 0x4206
+if libc.ptrace(ctypes.c_long(SEIZE), ctypes.c_long(int(sys.argv[1])), None, None):
+    sys.exit(f"cannot be traced: errno {ctypes.get_errno()}")
+print("traced", flush=True)
+sys.stdin.read()
+"""
+"""Takes no note of the end of what it traces, until its input ends."""
+
+
+def test_a_first_process_that_waits_for_a_tracer_has_not_ended(rig: Rig, scheduler: Scheduler) -> None:
+    """Its cgroup is empty, but it cannot end before everything in its pid namespace is reaped."""
+    run(rig, scheduler, rig.pod("web"), rig.pod("fine", revocable=True))
+    run(rig, scheduler, rig.pod("traced", revocable=True, command=("sh", "-c", "sleep 1000; exit 0")))
+    (pod,) = [pod for pod in rig.pods() if pod["name"] == "traced"]
+    first, before = pod["containers"][0]["pid"], regular(rig)
+    (child,) = {pid for pid, _ in rig.processes(pod)} - {first}
+    command = [sys.executable, "-c", TRACER, str(child)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tracer:
+        assert tracer.stdin is not None and tracer.stdout is not None and tracer.stdout.readline() == b"traced\n"
+        receipt = json.loads(rig.command("revoke", "--all", "--id", "traced", "--json", check=False).stdout)
+        assert rig.processes(pod) == [] and psutil.pid_exists(first), "it has left its cgroup, and is there"
+        assert receipt["state"] == "stuck"
+        told = {each["tasks"][0]: each for each in receipt["victims"]}
+        assert told["fine"]["outcome"] == "killed" and told["fine"]["ms"] < 1500
+        assert told["traced"]["outcome"] == "stuck" and told["traced"]["pids"] == [first]
+        assert "TASK_GONE" not in scheduler.states("traced")
+        tracer.stdin.close()
+    assert how(scheduler.wait_status("traced", "TASK_GONE", 20)) == PREEMPTED
+    last = json.loads(scheduler.wait_message(lambda data: b'"state": "done"' in data and b'"traced"' in data))
+    assert {each["outcome"] for each in last["revocation"]["victims"]} == {"killed"}
+    assert not psutil.pid_exists(first) and regular(rig) == before
 
 
 def test_the_last_step_takes_the_task_first_and_only_then_the_executor() -> None:

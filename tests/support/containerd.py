@@ -95,6 +95,11 @@ class PrivateContainerd:
         assert self._process is not None, "containerd is not running"
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start containerd on what is in its directories; returns when it accepts calls."""
         Path(self.address).unlink(missing_ok=True)

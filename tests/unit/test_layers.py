@@ -20,7 +20,10 @@ ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.d
 COMPOSERS = (
     "executor.agent", "executor.reaper", "executor.survey", "executor.doctor", "executor.cli", "executor.__main__",
 )  # fmt: skip
-COMMON = {"executor", "executor.errors", "executor.names", "executor.config", "executor.log", "executor.process"}
+COMMON = {
+    "executor", "executor.concurrency", "executor.config", "executor.errors", "executor.log", "executor.names",
+    "executor.process",
+}  # fmt: skip
 
 # Decisions are made in these. More modules may call themselves pure, but these must.
 MUST_BE_PURE = {

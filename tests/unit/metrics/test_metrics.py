@@ -121,6 +121,14 @@ def test_a_receipt_that_is_given_again_frees_once() -> None:
     assert value(counters, "revocation_seconds_bucket", le="0.2") == 1
 
 
+def test_every_process_that_was_killed_for_memory_counts() -> None:
+    counters = Counters()
+    labels = {"class": "revocable", "oom": "container"}
+    for event in ({"code": "pod.oom"}, {"code": "pod.child_oom", "count": 3}):
+        counters.append({"level": "warning", **event, **labels})
+    assert value(counters, "oom_kills_total", **labels) == 4
+
+
 def test_a_record_that_lacks_everything_is_an_event_all_the_same() -> None:
     counters = Counters()
     for code in ("pod.running", "pod.ended", "pod.leaked", "revocation.receipt"):

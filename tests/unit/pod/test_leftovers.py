@@ -15,14 +15,12 @@ class Pod:
     def __init__(self, failures: int, error: Exception | None = None) -> None:
         self.tries = 0
         self.log = get_logger(__name__)
-        self.containers = self.sandbox = self
+        self.tear_down = self
         self._failures = failures
         self._error = error
 
-    async def remove_all(self) -> list[str]:
-        return []
-
-    async def remove(self) -> list[str]:
+    async def run(self, *, gently: bool) -> list[str]:
+        assert gently
         self.tries += 1
         if self.tries <= self._failures and self._error is not None:
             raise self._error

@@ -20,6 +20,7 @@ from executor.pod.model import (
     Event,
     GraceOver,
     Launch,
+    NetworkReleased,
     Oom,
     Phase,
     Pod,
@@ -223,10 +224,29 @@ def test_out_of_memory_is_named_with_its_level() -> None:
     assert isinstance(last[0], Report) and "its own limit of 4194304 bytes" in last[0].message
 
 
+@pytest.mark.parametrize(("kills", "words"), [(0, ""), (1, "1 process of it"), (2, "2 processes of it")])
+def test_a_failure_after_the_kernel_killed_children_for_memory_says_so(kills: int, words: str) -> None:
+    """It is no proof that the failure comes from that, so the reason is none."""
+    failed, _ = play(running(), ContainerExited("app", 3, oom_kills=kills))
+    assert failed.outcome is not None and reports(finish(failed)[1]) == [(TaskState.FAILED, None)]
+    memory = words and f"; the kernel killed {words} for memory"
+    assert failed.outcome.message == f"container app exited with status 3{memory}"
+    finished, _ = play(running(), ContainerExited("app", 0, oom_kills=kills))
+    assert finished.outcome is not None and "memory" not in finished.outcome.message
+
+
 def test_host_ports_are_free_before_mesos_hears_of_the_end() -> None:
     pod, effects = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
     assert effects[-1] == TearDown() and reports(effects) == []
     assert reports(play(pod, TornDown())[1]) == [(TaskState.FINISHED, None)]
+
+
+def test_the_end_is_told_once_the_ports_are_free_whatever_else_is_left() -> None:
+    pod, _ = play(running(spec(host_port=True)), ContainerExited("app", 0), Dead())
+    pod, effects = step_list(pod, NetworkReleased())
+    assert reports(effects) == [(TaskState.FINISHED, None)] and pod.state is State.TEARING_DOWN
+    ended, effects = step_list(pod, TornDown(("task app: containerd is away",)))
+    assert effects == [] and ended.state is State.ENDED and ended.leaked
 
 
 def test_host_ports_that_could_not_be_given_back_are_tried_again_before_mesos_hears_of_the_end() -> None:

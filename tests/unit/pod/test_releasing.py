@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from executor.pod.releasing import PAUSE_S, Releasing
+from executor.pod.releasing import PAUSE_S, Releasing, held
 
 CPUS = 4
 
@@ -95,3 +95,77 @@ async def test_who_was_killed_together_goes_on_one_after_the_other_until_the_exe
     for _ in range(1000):
         await releasing.breath()
     assert loop.time() - begin_s < 1000 * PAUSE_S
+
+
+async def test_one_that_hangs_keeps_its_turn_for_a_while_only() -> None:
+    releasing = Releasing(1, hold_s=0.05)
+    hung, begin_s = Crowd(releasing, 1, gently=True), asyncio.get_running_loop().time()
+    await settle()
+    others = Crowd(releasing, 1, gently=True)
+    await settle()
+    assert (hung.inside, others.inside) == (1, 0)
+    async with asyncio.timeout(10):
+        while not others.inside:  # noqa: ASYNC110 nobody is told
+            await asyncio.sleep(0.005)
+    assert asyncio.get_running_loop().time() - begin_s >= 0.05
+    for crowd in (hung, others):
+        crowd.over.set()
+    await asyncio.gather(*hung.tasks, *others.tasks)
+
+
+async def test_many_that_hang_delay_the_others_by_less_and_less() -> None:
+    """All that hang together take some times `hold_s`, not as many times as they are."""
+    releasing = Releasing(1, hold_s=0.4)
+    hung, begin_s = Crowd(releasing, 12, gently=True), asyncio.get_running_loop().time()
+    await settle()
+    async with asyncio.timeout(10), releasing.turn(gently=True):
+        took_s = asyncio.get_running_loop().time() - begin_s
+    assert hung.inside == 12 and took_s < 12 * 0.4 / 2
+    hung.over.set()
+    await asyncio.gather(*hung.tasks)
+
+
+async def test_a_pause_is_made_without_a_place() -> None:
+    releasing, entered = Releasing(1), asyncio.Event()
+
+    async def pausing() -> None:
+        async with releasing.turn(gently=True) as turn:
+            await asyncio.gather(turn.pause(0.05), turn.pause(0.06))
+            entered.set()
+
+    task = asyncio.create_task(pausing())
+    await settle()
+    other = Crowd(releasing, 1, gently=True)
+    await settle()
+    assert other.inside == 1
+    await asyncio.sleep(0.1)
+    assert not entered.is_set(), "it waits for its place"
+    other.over.set()
+    await task
+    last = Crowd(releasing, 3, gently=True)
+    await settle()
+    assert last.inside == 1, "every place was returned, once"
+    last.over.set()
+    await asyncio.gather(*other.tasks, *last.tasks)
+
+
+async def test_a_place_is_held_for_a_while_only() -> None:
+    place, entered = asyncio.Semaphore(1), list[int]()
+
+    async def hang(number: int) -> None:
+        async with held(place, 0.05):
+            entered.append(number)
+            await asyncio.sleep(1000)
+
+    hung = [asyncio.create_task(hang(number)) for number in range(3)]
+    await settle()
+    assert entered == [0]
+    async with asyncio.timeout(10):
+        while len(entered) < 3:  # noqa: ASYNC110 nobody is told
+            await asyncio.sleep(0.005)
+    for task in hung:
+        task.cancel()
+    await asyncio.gather(*hung, return_exceptions=True)
+    assert not place.locked()
+    async with held(place, 1000):
+        assert place.locked(), "each place was returned once"

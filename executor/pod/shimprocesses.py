@@ -1,0 +1,100 @@
+"""containerd's shims as processes of the node: which one serves a container, and whether it lives.
+
+A shim is started as `containerd-shim-runc-v2 -namespace NS -id ID -address SOCKET`. ID is the first container that was
+made in its group (a pod); the shim is the parent of the first process of each of its containers. Its pid and its start
+time together name one process for as long as the node runs.
+Source: containerd, runtime/v2/README.md; proc_pid_stat(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+_PROGRAM = b"containerd-shim"
+_ENDED = (b"Z", b"X")
+
+
+@dataclass(frozen=True)
+class Shim:
+    """`start_ticks` is the process's start, in clock ticks since the boot."""
+
+    pid: int
+    start_ticks: int
+
+    def lives(self) -> bool:
+        """A zombie does not: it holds nothing but its number."""
+        fields = _stat(self.pid)
+        return fields is not None and fields[0] not in _ENDED and int(fields[19]) == self.start_ticks
+
+    def kill(self) -> None:
+        """SIGKILL, if it still is this process."""
+        descriptor = _pidfd(self.pid)
+        try:
+            if not self.lives():
+                return
+            with contextlib.suppress(ProcessLookupError):
+                if descriptor is None:
+                    os.kill(self.pid, signal.SIGKILL)
+                else:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def of_process(pid: int, namespace: str) -> Shim | None:
+    """The shim whose child `pid` is, the first process of a container in containerd's `namespace`. None if that cannot
+    be proven: in another pid namespace, or after its end.
+    """
+    fields = _stat(pid)
+    parent = int(fields[1]) if fields is not None else 0
+    return _shim(parent) if parent > 1 and _options(parent).get(b"-namespace") == namespace.encode() else None
+
+
+def of_containers(namespace: str, containers: Collection[str]) -> list[Shim]:
+    """The living shims that were started for one of `containers`. Reads the command line of every process."""
+    wanted = {container.encode() for container in containers}
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208  names, not paths
+        if name.isdecimal():
+            options = _options(int(name))
+            if options.get(b"-id") in wanted and options.get(b"-namespace") == namespace.encode():
+                found.append(_shim(int(name)))
+    return [shim for shim in found if shim is not None and shim.lives()]
+
+
+def _shim(pid: int) -> Shim | None:
+    fields = _stat(pid)
+    return None if fields is None else Shim(pid, int(fields[19]))
+
+
+def _options(pid: int) -> Mapping[bytes, bytes]:
+    """The options of a shim's command line; none for any other process."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return {}
+    if not words[0].rpartition(b"/")[2].startswith(_PROGRAM):
+        return {}
+    return {word: value for word, value in pairwise(words) if word.startswith(b"-")}
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """/proc/<pid>/stat from the 3rd field (the state) on; the 2nd may contain anything. None: there is no process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None

@@ -1,0 +1,76 @@
+"""Launches while containerd restarts: they wait for it, and all of them run."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from tests.support.mesos.messages import TERMINAL
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.revoking import events, run
+from tests.support.rig import Rig, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+RESTARTS = 6
+AT_ONCE = 4
+
+
+def restart(rig: Rig, number: int) -> None:
+    """As a crash and as an upgrade, away for half a second."""
+    (rig.containerd.kill if number % 2 else rig.containerd.stop)()
+    time.sleep(0.5)
+    rig.containerd.start()
+
+
+def test_launches_under_restarts_of_containerd(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("web"))
+    numbers = itertools.count()
+    tasks = list[str]()
+    for number in range(RESTARTS):
+        some = [rig.pod(f"t{next(numbers)}", revocable=n % 2 == 1, cpus=0.05) for n in range(AT_ONCE)]
+        tasks += [task["task_id"]["value"] for task in some]
+        scheduler.launch(some, rig.executor())
+        scheduler.wait_status(tasks[-1], "TASK_STARTING", 30)
+        time.sleep(0.04 * number)  # each time somewhere else
+        restart(rig, number)
+    scheduler.launch([two_containers(rig)], rig.executor())
+    scheduler.wait_status("two", "TASK_STARTING", 30)
+    restart(rig, 1)
+    for task in (*tasks, "two"):
+        scheduler.wait_status(task, ("TASK_RUNNING", *TERMINAL), 60)
+    states = {task: scheduler.states(task)[-1] for task in (*tasks, "two")}
+    again = [each["error"] for each in events(rig, "pod.make_again")]
+    print(f"{len(again)} creations were made again: {sorted(set(again))}")
+    wrong = {task: scheduler.statuses(task)[-1].message for task, state in states.items() if state != "TASK_RUNNING"}
+    assert not wrong, wrong
+    for task in states:
+        scheduler.kill(task)
+    for task in states:
+        scheduler.wait_status(task, "TASK_KILLED", 60)
+    assert wait_for(lambda: True if len(rig.containerd.shims()) == 1 else None, 20), rig.containerd.shims()
+    assert events(rig, "pod.leaked") == [] and events(rig, "pod.defect") == []
+
+
+def two_containers(rig: Rig) -> dict[str, object]:
+    container = {"image": "docker.io/library/busybox:test", "command": ["sleep", "1000"]}
+    return rig.pod("two", spec={"containers": [{"name": name, **container} for name in ("one", "other")]})
+
+
+def test_a_launch_that_is_killed_while_containerd_is_away(rig: Rig, scheduler: Scheduler) -> None:
+    """It need not wait for the limit of the launch."""
+    run(rig, scheduler, rig.pod("web"))
+    rig.containerd.stop()
+    try:
+        scheduler.launch([rig.pod("early")], rig.executor())
+        scheduler.wait_status("early", "TASK_STARTING", 30)
+        time.sleep(1)
+        begin = time.monotonic()
+        scheduler.kill("early")
+        assert scheduler.wait_status("early", TERMINAL, 30).state == "TASK_KILLED"
+        assert time.monotonic() - begin < 10
+    finally:
+        rig.containerd.start()
+    assert wait_for(lambda: True if [pod["name"] for pod in rig.pods()] == ["web"] else None, 40)

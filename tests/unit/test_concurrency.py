@@ -1,0 +1,94 @@
+"""Work that must not be cut short runs to its end, however often whoever waits for it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from executor.cni.shielded import shielded
+from executor.concurrency import to_the_end
+from executor.pod import tasks
+
+
+class Work:
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.go_on = asyncio.Event()
+        self.ended = ""
+        self._failure = failure
+
+    async def run(self) -> str:
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.ended = "cut short"
+            raise
+        self.ended = "done"
+        if self._failure is not None:
+            raise self._failure
+        return "result"
+
+
+async def turn() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_there_is_one_of_it() -> None:
+    assert tasks.to_the_end is to_the_end and shielded is to_the_end
+
+
+@pytest.mark.parametrize("cancellations", [1, 2, 5])
+async def test_however_often_it_is_cancelled(cancellations: int) -> None:
+    work = Work()
+    caller = asyncio.create_task(to_the_end(work.run()))
+    for _ in range(cancellations):
+        await turn()
+        caller.cancel()
+    await turn()
+    assert not caller.done() and work.ended == ""
+    work.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert work.ended == "done"
+
+
+async def test_a_limit_and_an_abort_that_come_together() -> None:
+    """As for a launch whose time is over, and whose pod is killed meanwhile."""
+    work = Work()
+
+    async def launch() -> None:
+        async with asyncio.timeout(0.01):
+            await to_the_end(work.run())
+
+    caller = asyncio.create_task(launch())
+    await asyncio.sleep(0.03)
+    caller.cancel()
+    await turn()
+    work.go_on.set()
+    with pytest.raises((asyncio.CancelledError, TimeoutError)):
+        await caller
+    assert work.ended == "done"
+
+
+async def test_what_it_gives_and_what_it_raises() -> None:
+    fine, failing = Work(), Work(ValueError("no"))
+    for work in (fine, failing):
+        work.go_on.set()
+    assert await to_the_end(fine.run()) == "result"
+    with pytest.raises(ValueError, match="no"):
+        await to_the_end(failing.run())
+
+
+async def test_a_failure_after_a_cancellation_is_not_reported_as_lost() -> None:
+    work, lost = Work(ValueError("no")), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    caller = asyncio.create_task(to_the_end(work.run()))
+    await turn()
+    caller.cancel()
+    work.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    del caller
+    await turn()
+    assert lost == []
