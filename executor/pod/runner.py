@@ -192,8 +192,7 @@ class PodRunner:
         if effect.delay_s <= 0:
             self.post(effect.event)
             return
-        handle = asyncio.get_running_loop().call_later(effect.delay_s, self.post, effect.event)
-        self._timers.add(handle)
+        self._timers.add(asyncio.get_running_loop().call_later(effect.delay_s, self.post, effect.event))
 
     async def _do_set_up(self) -> None:
         async with self._node.launching[self.spec.pod_class]:
@@ -288,11 +287,12 @@ class PodRunner:
         return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
 
     async def _do_tear_down(self) -> None:
-        begin = time.monotonic()
+        begin, files = time.monotonic(), self.sandbox.begin_removal(urgent=self.pod.over_disk)
         async with self._node.releasing.turn(gently=self.pod.makes_room):
             with self._shims_hurry(LATE_S):
                 leaked = await self.containers.remove_all()
-            leaked += await self.sandbox.remove()
+            leaked += await self.sandbox.release()
+        leaked += await files
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
         if self.pod.tear_downs and not leaked:
             self.log.info("what was left of the pod is removed", code="pod.released")
