@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 VOLUME: dict[str, Any] = {"volumes": [{"name": "v", "emptyDir": {}}]}
 MOUNT: dict[str, Any] = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-PODS, FILES = 8, 30_000
+PODS, FILES = 8, 50_000
 
 
 def volume(rig: Rig, scheduler: Scheduler, name: str) -> Path:
