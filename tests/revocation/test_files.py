@@ -41,18 +41,23 @@ def launch_s(rig: Rig, scheduler: Scheduler, name: str) -> float:
     return time.monotonic() - begin
 
 
-def test_a_launch_does_not_wait_for_the_files_of_revoked_pods(rig: Rig, scheduler: Scheduler) -> None:
+@pytest.mark.parametrize("end", ["revoked", "killed"])
+def test_a_launch_does_not_wait_for_the_files_of_others(rig: Rig, scheduler: Scheduler, end: str) -> None:
     pods = [rig.pod(f"b{n}", revocable=True, spec=VOLUME, container=MOUNT) for n in range(PODS)]
     run(rig, scheduler, rig.pod("keeper"), *pods)
     volumes = [volume(rig, scheduler, f"b{n}") for n in range(PODS)]
     for path in volumes:
         fill(path / "v" / "many")
     before_s = min(launch_s(rig, scheduler, f"before{n}") for n in range(3))
-    rig.command("revoke", "--all", "--grace", "0s")
+    if end == "revoked":
+        rig.command("revoke", "--all", "--grace", "0s")
+    else:
+        for n in range(PODS):
+            scheduler.kill(f"b{n}", grace_s=0)
     during_s = [launch_s(rig, scheduler, f"during{n}") for n in range(3)]
     left = sum(path.exists() for path in volumes)
     for n in range(PODS):
-        scheduler.wait_status(f"b{n}", "TASK_GONE", 30)
+        scheduler.wait_status(f"b{n}", "TASK_GONE" if end == "revoked" else "TASK_KILLED", 30)
     print(f"launches {before_s:.2f} s, then {during_s}, with the volumes of {left} pods still there")
     assert left, "the launches came when the removal was over: they prove nothing"
     assert sorted(during_s)[1] < 4 * before_s + 0.5
