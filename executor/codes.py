@@ -114,6 +114,10 @@ CODES: Final = MappingProxyType(
         "pod.log_not_rotated": _warning(
             "A container's log file cannot be rotated and grows; tried again.", "See `error`: is the disk full?"
         ),
+        "pod.disk_limit": _warning(
+            "The pod is over a limit of its disk; with [disk] enforce it ends: REASON_CONTAINER_LIMITATION_DISK.",
+            "`error` says which part used how much: give the task more disk, or let it write less.",
+        ),
         "pod.exec": _info("A person runs a command in a container (`exec`)."),
         "pod.illegal_transition": _error("A defect: an event that cannot happen in this state; ignored.", "Report it."),
         "pod.defect": _error(
@@ -198,6 +202,14 @@ CODES: Final = MappingProxyType(
         "cgroup.limit_kept": _warning(
             "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
             "Look for files in memory that pods shared (a hostPath on tmpfs).",
+        ),
+        "disk.quota": _warning(
+            "The sandbox nears the quota at which the agent ends the executor, and no pod can be ended for it.",
+            "Give the ExecutorInfo more disk: its own files and logs of ended pods count too.",
+        ),
+        "disk.uncounted": _warning(
+            "What pods use of the disk cannot be counted; tried again. Limits are not enforced meanwhile.",
+            "See `error`.",
         ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
 from executor.config_values import PATH_VARIABLE, decode_file, decode_variables, default_file
+from executor.disk.settings import DiskSection
 from executor.errors import InvalidConfig
 from executor.pod.roles import RoleLimit
 
@@ -250,6 +251,7 @@ class Config:
     cgroups: CgroupsSection = field(default_factory=CgroupsSection)
     pods: PodsSection = field(default_factory=PodsSection)
     roles: RolesSection = field(default_factory=RolesSection)
+    disk: DiskSection = field(default_factory=DiskSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)
     pressure: PressureSection = field(default_factory=PressureSection)
     log: LogSection = field(default_factory=LogSection)

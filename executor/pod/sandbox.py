@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from executor.cni import Attachment, Dns
+    from executor.disk.usage import DiskUsage
     from executor.dns import PodNames
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
@@ -47,6 +48,8 @@ class Sandbox:
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
+        self.disk: DiskUsage | None = None
+        """As it was counted last (executor.disk.watch)."""
 
     @property
     def netns(self) -> Path | None:
@@ -163,7 +166,9 @@ class Sandbox:
 
     async def release(self) -> list[str]:
         """Everything but the files; what could not be released, in words."""
-        return await self._each(("names", self._withdraw), ("network", self._disconnect), ("cgroup", self._remove_cgroup))
+        return await self._each(
+            ("names", self._withdraw), ("network", self._disconnect), ("cgroup", self._remove_cgroup)
+        )
 
     def begin_removal(self, *, urgent: bool = False) -> asyncio.Task[list[str]]:
         """`remove_files` beside the rest of the tear-down, which must not wait for a pod of a million files."""

@@ -68,7 +68,9 @@ def test_deeply_nested_directories_are_removed(rig: Rig, scheduler: Scheduler) -
     nest = "cd /v; n=0; while [ $n -lt 1500 ]; do mkdir d && cd -P d || exit 1; n=$((n+1)); done; touch deepest"
     run(rig, scheduler, rig.pod("keeper"))
     scheduler.launch([rig.pod("deep", command=("sh", "-c", nest), spec=VOLUME, container=MOUNT)], rig.executor())
-    directory = wait_for(lambda: next((volume(rig, scheduler, "deep") for p in rig.pods() if p["name"] == "deep"), None), 20)
+    directory = wait_for(
+        lambda: next((volume(rig, scheduler, "deep") for p in rig.pods() if p["name"] == "deep"), None), 20
+    )
     scheduler.wait_status("deep", "TASK_FINISHED", 60)
     assert directory is not None
     assert wait_for(lambda: None if directory.exists() else True, 30), "volumes are still there"

@@ -171,8 +171,10 @@ def test_a_removal_that_is_given_up_holds_nothing(tmp_path: Path) -> None:
     assert not remove(tmp_path / "v").failures.count
 
 
-NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: b"/" not in name and b"\0" not in name).filter(
-    lambda name: name not in (b".", b"..")
+NAMES = (
+    st.binary(min_size=1, max_size=12)
+    .filter(lambda name: b"/" not in name and b"\0" not in name)
+    .filter(lambda name: name not in (b".", b".."))
 )
 TREES = st.recursive(st.sampled_from(["file", "link", "fifo"]), lambda inner: st.dictionaries(NAMES, inner, max_size=5))
 
