@@ -55,7 +55,7 @@ class Snapshots:
         return True
 
     async def usage(self, key: str) -> int:
-        """Bytes of disk that an active snapshot uses itself, without its parents: its directory is counted. NotFound."""
+        """Bytes of disk that an active snapshot uses itself, without its parents; containerd counts now. NotFound."""
         request = pb.UsageRequest(snapshotter=self.snapshotter, key=key)
         reply = await self._channel.call(f"{_SERVICE}/Usage", request, pb.UsageResponse, subject=key, timeout_s=SLOW_S)
         return int(reply.size)

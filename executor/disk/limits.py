@@ -5,10 +5,10 @@
     one container    its limits.ephemeral-storage: root file system and logs
     one volume       the emptyDir's sizeLimit
 
-A pod without any of them is free, as in Mesos and Kubernetes. But where the agent enforces a quota on the sandbox of the
-whole executor (the disk of the executor and of its tasks together), one pod can get all others killed. There the sum is
-watched: before it meets the quota, pods whose tasks have no disk of their own are ended, revocable ones and large ones
-first, as few as suffice.
+A pod without any of them is free, as in Mesos and Kubernetes. But where the agent enforces a quota on the sandbox of
+the whole executor (the disk of the executor and of its tasks together), one pod can get all others killed. There the
+sum is watched: before it meets the quota, pods whose tasks have no disk of their own are ended, revocable ones and
+large ones first, as few as suffice.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def quota_victims(held: Sequence[Held], own_bytes: int, quota_bytes: int) -> lis
 def quota_message(usage: DiskUsage, quota_bytes: int, own_bytes: int) -> str:
     """Why a pod without disk of its own is ended."""
     return (
-        f"the pod uses {size(usage.total)} of disk ({_told(usage)}) and its task has no disk resource: the agent would"
-        f" end the whole executor at its quota of {size(quota_bytes)}, of which {size(own_bytes)} are the executor's own"
+        f"the pod uses {size(usage.total)} of disk ({_told(usage)}) and its task has no disk resource: the agent ends"
+        f" the whole executor at {size(quota_bytes)}, of which {size(own_bytes)} are the executor's own files"
     )
 
 

@@ -206,7 +206,7 @@ class Removal:
 
     def _remove_root(self, done: _Level) -> None:
         try:
-            os.rmdir(self._path)
+            self._path.rmdir()
         except FileNotFoundError:
             return
         except OSError as error:

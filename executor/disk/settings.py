@@ -18,7 +18,7 @@ class DiskSection:
     interval_s: float = field(
         default=1.0,
         metadata={
-            "doc": "How often free space is looked at, seconds; down to a quarter of a second where it shrinks quickly.",
+            "doc": "How often free space is looked at, seconds; each 0.25 s where it shrinks quickly.",
             "least": 0.25,
             "most": 60,
         },

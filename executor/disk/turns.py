@@ -15,6 +15,7 @@ import platform
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -32,6 +33,21 @@ class Job(Protocol):
 
     def close(self) -> None:
         """Give back what is held, also in the middle of the work. Idempotent."""
+
+
+class Call:
+    """A job of one call that may hang where a disk does; what it returned is in `result`."""
+
+    def __init__(self, function: Callable[[], int]) -> None:
+        self._function = function
+        self.result = 0
+
+    def turn(self) -> bool:
+        self.result = self._function()
+        return True
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 @dataclass(eq=False)

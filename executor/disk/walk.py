@@ -57,8 +57,9 @@ class Count:
 class Walk:
     """Of the directory `path`; `part` divides it. `turn` until it returns True, or `close`."""
 
-    def __init__(self, path: Path, part: Part = one_part) -> None:
+    def __init__(self, path: Path, part: Part = one_part, *, depth_max: int = DEPTH_MAX) -> None:
         self.count = Count()
+        self._depth_max = depth_max
         self._path, self._part = path, part
         self._root = self._fd = -1
         self._levels: list[_Level] = []
@@ -133,7 +134,7 @@ class Walk:
 
     def _blocks(self, found: os.stat_result) -> int:
         """Of a file with several names: all at the first one."""
-        if found.st_nlink < 2 or stat.S_ISDIR(found.st_mode):  # noqa: PLR2004 several
+        if found.st_nlink < 2 or stat.S_ISDIR(found.st_mode):
             return found.st_blocks
         identity = (found.st_dev, found.st_ino)
         if identity in self._links:
@@ -144,7 +145,7 @@ class Walk:
         return found.st_blocks
 
     def _enter(self, name: bytes, part: str) -> bool:
-        if len(self._levels) >= DEPTH_MAX:
+        if len(self._levels) >= self._depth_max:
             self.count.complete = False
             return False
         try:

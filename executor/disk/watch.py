@@ -18,6 +18,7 @@ from executor.disk import counting, limits, pace
 from executor.disk.limits import Held
 from executor.disk.pace import Seen
 from executor.disk.space import Space
+from executor.disk.turns import Call
 from executor.errors import ExecutorError
 from executor.log import get_logger
 from executor.mesos.resources import Resources
@@ -87,7 +88,9 @@ class Watch:
             return self._config.interval_s, (time.monotonic(), self._space.written_bytes)
         await self._find_layers(pods)
         paths = [self._node.mesos_sandbox, *([self._layers] if self._layers else [])]
-        written = await asyncio.to_thread(self._space.look, paths)
+        look = Call(lambda: self._space.look(paths))
+        await self._node.counting.run(look, urgent=True)
+        written = look.result
         now_s = time.monotonic()
         await self._count_due(pods, now_s, written)
         room = await self._watch_quota(pods, now_s, written)

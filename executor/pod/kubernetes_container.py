@@ -27,8 +27,9 @@ class Quantities(Document, frozen=True):
     ephemeral_storage: Annotated[
         Quantity | None,
         supported(
-            "bytes on the node's disk, as in 2Gi. A container's root file system and logs are held to its limit, the pod"
-            " with its emptyDir volumes to their sum; requests may not sum to more than the task's disk, if it has one"
+            "bytes on the node's disk, as in 2Gi. A container's root file system and logs are held to its limit, the"
+            " pod with its emptyDir volumes to their sum; requests may not sum to more than the task's disk, if it has"
+            " one"
         ),
     ] = field(default=None, name="ephemeral-storage")
 

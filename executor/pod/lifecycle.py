@@ -17,9 +17,9 @@ Invariants. No I/O and no clock. An event that is not in the table for the pod's
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
 every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
 nothing is left behind. A terminal status waits for the tear-down when the pod holds host ports, because Mesos offers
-them anew on that status; one that fails is tried again for a while first. It waits for the tear-down too when the pod
-used too much disk: on that status the agent takes the task's disk from what the container may hold. TASK_KILLING says that a pod is within its
-grace, or does not die: one that a revocation ends at once is not told of twice.
+them anew on that status; one that fails is tried again for a while first. It waits too when the pod used too much disk,
+because on that status the agent takes the task's disk from what the container may hold. TASK_KILLING says that a pod is
+within its grace, or does not die: one that a revocation ends at once is not told of twice.
 """
 
 from __future__ import annotations

@@ -18,12 +18,13 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 VOLUME: dict[str, Any] = {"volumes": [{"name": "v", "emptyDir": {}}]}
 MOUNT: dict[str, Any] = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-PODS, FILES = 8, 50_000
+PODS, FILES = 8, 20_000
 
 
 def volume(rig: Rig, scheduler: Scheduler, name: str) -> Path:
     (pod,) = [pod["pod"] for pod in rig.pods() if pod["name"] == name]
-    return rig.agent.sandbox(scheduler.framework_id, "mixed") / "pods" / pod / "volumes"
+    sandbox: Path = rig.agent.sandbox(scheduler.framework_id, "mixed")
+    return sandbox / "pods" / pod / "volumes"
 
 
 def fill(directory: Path) -> None:
@@ -68,11 +69,9 @@ def test_deeply_nested_directories_are_removed(rig: Rig, scheduler: Scheduler) -
     nest = "cd /v; n=0; while [ $n -lt 1500 ]; do mkdir d && cd -P d || exit 1; n=$((n+1)); done; touch deepest"
     run(rig, scheduler, rig.pod("keeper"))
     scheduler.launch([rig.pod("deep", command=("sh", "-c", nest), spec=VOLUME, container=MOUNT)], rig.executor())
-    directory = wait_for(
-        lambda: next((volume(rig, scheduler, "deep") for p in rig.pods() if p["name"] == "deep"), None), 20
-    )
+    scheduler.wait_status("deep", "TASK_RUNNING", 30)
+    directory = volume(rig, scheduler, "deep")
     scheduler.wait_status("deep", "TASK_FINISHED", 60)
-    assert directory is not None
     assert wait_for(lambda: None if directory.exists() else True, 30), "volumes are still there"
     assert "pod.leaked" not in {line["code"] for line in rig.journal("mixed", scheduler)}
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from executor.disk import walk
 from executor.disk.walk import Walk
-from tests.unit.disk.test_removal import LONG, NAMES, TREES, build, few_descriptors, nest, remove
+from tests.support.trees import LONG, NAMES, TREES, build, descriptors, few_descriptors, nest
+from tests.unit.disk.test_removal import remove
 
 
-def count(path: Path, part: walk.Part = walk.one_part) -> Walk:
-    work = Walk(path, part)
+def count(path: Path, part: walk.Part = walk.one_part, *, depth_max: int = walk.DEPTH_MAX) -> Walk:
+    work = Walk(path, part, depth_max=depth_max)
     while not work.turn():
         pass
     return work
@@ -85,11 +86,8 @@ def test_no_other_mount_is_counted() -> None:
 
 def test_what_is_too_deep_is_told(tmp_path: Path) -> None:
     nest(tmp_path / "v", 40)
-    before, walk.DEPTH_MAX = walk.DEPTH_MAX, 30  # type: ignore[misc] 100,000 directories take long
-    try:
-        assert not count(tmp_path / "v").count.complete
-    finally:
-        walk.DEPTH_MAX = before  # type: ignore[misc]
+    assert not count(tmp_path / "v", depth_max=30).count.complete
+    assert count(tmp_path / "v", depth_max=50).count.complete
 
 
 def test_a_tree_that_is_moved_and_removed_meanwhile_comes_to_an_end(tmp_path: Path) -> None:
@@ -107,7 +105,7 @@ def test_a_tree_that_is_moved_and_removed_meanwhile_comes_to_an_end(tmp_path: Pa
 
     thread = threading.Thread(target=move)
     thread.start()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(descriptors())
     try:
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
@@ -115,7 +113,7 @@ def test_a_tree_that_is_moved_and_removed_meanwhile_comes_to_an_end(tmp_path: Pa
     finally:
         stop.set()
         thread.join()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(descriptors()) == before
 
 
 def test_a_root_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
@@ -125,7 +123,7 @@ def test_a_root_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=st.dictionaries(NAMES, TREES, max_size=6))
 def test_every_tree_counts_as_in_du(tmp_path: Path, tree: dict[bytes, object]) -> None:
-    build(os.fsencode(tmp_path / "v"), tree)
+    build(tmp_path / "v", tree)
     try:
         assert total(count(tmp_path / "v")) == du(tmp_path / "v")
     finally:
