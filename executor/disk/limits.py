@@ -56,7 +56,7 @@ def over(spec: PodSpec, usage: DiskUsage) -> Over | None:
     """The first limit that the pod is over; None: none."""
     checks = list(_checks(spec, usage))
     if checks and not usage.complete:
-        limit_bytes, used_bytes, _, source = checks[0]
+        limit_bytes, used_bytes, _, source = checks[-1]
         text = f"its directories are nested too deeply to be counted, and {source} is {size(limit_bytes)}"
         return Over(text, limit_bytes, used_bytes)
     for limit_bytes, used_bytes, what, source in checks:
@@ -76,8 +76,6 @@ def has_limit(spec: PodSpec) -> bool:
 
 def _checks(spec: PodSpec, usage: DiskUsage) -> Iterator[tuple[int, int, str, str]]:
     """Limit and use in bytes, the use in words, and what the limit is."""
-    if (limit := pod_limit(spec)) is not None:
-        yield limit[0], usage.total, f"the pod uses {size(usage.total)} of disk ({_told(usage)})", limit[1]
     for each in spec.containers:
         if each.limits.ephemeral_bytes:
             rootfs, logs = usage.rootfs.get(each.name, 0), usage.logs.get(each.name, 0)
@@ -89,6 +87,8 @@ def _checks(spec: PodSpec, usage: DiskUsage) -> Iterator[tuple[int, int, str, st
         if volume.size_limit_bytes:
             used = usage.volumes.get(volume.name, 0)
             yield volume.size_limit_bytes, used, f"volume {volume.name} holds {size(used)}", "its sizeLimit"
+    if (limit := pod_limit(spec)) is not None:
+        yield limit[0], usage.total, f"the pod uses {size(usage.total)} of disk ({_told(usage)})", limit[1]
 
 
 def quota_room_bytes(held: Sequence[Held], own_bytes: int, quota_bytes: int) -> int:

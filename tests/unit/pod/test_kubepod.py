@@ -58,9 +58,9 @@ def test_the_full_pod() -> None:
     assert (found.restart_policy, found.active_deadline_s, found.priority) == (RestartPolicy.ON_FAILURE, 600, 100)
     assert found.host_aliases == (HostAlias("10.0.0.9", ("db.local",)),)
     assert found.dns_config == DnsConfig(("10.0.0.10",), ("svc.local",), ("ndots:2",))
-    assert found.volumes == (EmptyDir("work"), HostPath("logs", "/var/log", "Directory"))
+    assert found.volumes == (EmptyDir("work", 256 << 20), HostPath("logs", "/var/log", "Directory"))
     assert first.env == (("A", "1"), ("IP", RuntimeField("status.podIP")), ("MEM", "16"))
-    assert (first.limits, first.requests) == (Limits(0.5, 64 * 2**20), Limits(0.25, 32 * 2**20))
+    assert (first.limits, first.requests) == (Limits(0.5, 2**26, 2**30), Limits(0.25, 2**25, 2**23))
     assert first.mounts == (VolumeMount("work", "/work", read_only=True),)
     assert (first.security.run_as_user, first.security.run_as_group, first.security.run_as_non_root) == (
         2000,
