@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.config import Config
+from executor.doctor import agentdisk
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
 from executor.errors import MesosFailure
 
@@ -59,6 +60,7 @@ def judge(answer: Answer, config: Config, ephemeral: Mapping[str, str]) -> list[
         _grace(flags, config),
         _root(flags, config),
         _ports(offered_ports(flags), ephemeral),
+        agentdisk.check(flags, config.disk),
         _skew(answer.skew_s),
     ]
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor.cni import resolver
+from executor.disk.logs import cut
 from executor.disk.removal import Removal
+from executor.disk.turns import Call
 from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.log import get_logger
@@ -206,6 +208,9 @@ class Sandbox:
     async def _remove_files(self, *, urgent: bool) -> None:
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
+        if urgent:  # the pod used too much disk, perhaps by its logs
+            names = [container.name for container in self._spec.containers]
+            await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
         removal = Removal(self.directory / VOLUMES)
         await self._node.removing.run(removal, urgent=urgent)
         if removal.failures.count:

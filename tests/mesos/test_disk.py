@@ -1,4 +1,4 @@
-"""A pod that fills the disk ends alone, on a real agent that ends executors whose sandbox is over its quota (disk/du)."""
+"""A pod that fills the disk ends alone, on a real agent that ends executors whose sandbox is over its quota."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def with_disk(task: dict[str, Any], mib: int) -> dict[str, Any]:
 
 def writing(path: str, mib: int, pause: str = "0") -> tuple[str, ...]:
     """One MiB after the other, and then nothing."""
-    line = f"n=0; while [ $n -lt {mib} ]; do dd if=/dev/zero bs=1M count=1 >> {path} 2>/dev/null; sleep {pause}; n=$((n+1)); done"
-    return ("sh", "-c", f"{line}; sleep 1000")
+    write = f"dd if=/dev/zero bs=1M count=1 >> {path} 2>/dev/null"
+    return ("sh", "-c", f"n=0; while [ $n -lt {mib} ]; do {write}; sleep {pause}; n=$((n+1)); done; sleep 1000")
 
 
 @pytest.fixture
