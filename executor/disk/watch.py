@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from executor.disk import counting, limits, pace
+from executor.disk import agentquota, counting, limits, pace
 from executor.disk.limits import Held
 from executor.disk.pace import Seen
 from executor.disk.space import Space
 from executor.disk.turns import Call
-from executor.errors import ExecutorError
+from executor.errors import ExecutorError, MesosFailure
 from executor.log import get_logger
 from executor.mesos.resources import Resources
 from executor.names import PodClass, PodId
@@ -75,9 +75,7 @@ class Watch:
 
     async def _ask_agent(self) -> None:
         if self._config.agent_quota == "ask" and not self._asked.is_set():
-            from executor.disk.agentquota import enforced
-
-            self._agent_enforces = await asyncio.to_thread(enforced, self._endpoint)
+            self._agent_enforces = await asyncio.to_thread(_enforced, self._endpoint)
             self._asked.set()
 
     async def _look(self, before: tuple[float, int]) -> tuple[float, tuple[float, int]]:
@@ -190,6 +188,16 @@ class Watch:
                 limit_bytes=quota,
                 size_bytes=self._own_bytes,
             )
+
+
+def _enforced(endpoint: str) -> bool:
+    """By the agent at `endpoint`; True also where it does not tell, for that is the safe answer."""
+    from executor.doctor.agent import ask  # once, after the subscription
+
+    try:
+        return agentquota.enforces(ask(endpoint).flags)
+    except MesosFailure:
+        return True
 
 
 def _held(pods: Iterable[PodRunner]) -> list[Held]:

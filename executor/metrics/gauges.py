@@ -94,7 +94,8 @@ def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
 
 def _disk(pods: list[PodRunner]) -> Family:
     """Nothing is counted for a scrape: these are the last numbers of executor.disk.watch."""
-    series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in DiskUsage().parts()}
+    parts = DiskUsage().parts()
+    series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in parts}
     for runner in pods:
         for part, size_bytes in (runner.sandbox.disk or DiskUsage()).parts().items():
             series[(str(runner.spec.pod_class), part)] += size_bytes
