@@ -12,8 +12,9 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from cgroups.descent import walk
 from cgroups.errors import CgroupError, CgroupNotFound
-from cgroups.files import Directory, walk
+from cgroups.files import Directory
 
 _BATCH = 128  # descriptors held at a time
 _NO_PIDFD = frozenset({errno.ENOSYS, errno.EPERM})

@@ -23,8 +23,7 @@ PODS, FILES = 8, 20_000
 
 def volume(rig: Rig, scheduler: Scheduler, name: str) -> Path:
     (pod,) = [pod["pod"] for pod in rig.pods() if pod["name"] == name]
-    sandbox: Path = rig.agent.sandbox(scheduler.framework_id, "mixed")
-    return sandbox / "pods" / pod / "volumes"
+    return Path(rig.agent.sandbox(scheduler.framework_id, "mixed"), "pods", pod, "volumes")
 
 
 def fill(directory: Path) -> None:
