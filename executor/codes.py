@@ -203,12 +203,15 @@ CODES: Final = MappingProxyType(
             "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
             "Look for files in memory that pods shared (a hostPath on tmpfs).",
         ),
+        "disk.defect": _error(
+            "A defect while counting what pods use of the disk; it goes on after a pause.", "Report the traceback."
+        ),
         "disk.quota": _warning(
             "The sandbox nears the quota at which the agent ends the executor, and no pod can be ended for it.",
             "Give the ExecutorInfo more disk: its own files and logs of ended pods count too.",
         ),
         "disk.uncounted": _warning(
-            "What pods use of the disk cannot be counted; tried again. Limits are not enforced meanwhile.",
+            "What a pod uses of the disk cannot be counted; tried again. Its limits are not enforced meanwhile.",
             "See `error`.",
         ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),

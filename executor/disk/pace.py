@@ -11,21 +11,22 @@ from dataclasses import dataclass
 from typing import Final
 
 LOOK_MIN_S: Final = 0.25
-SLOW_S: Final = 60.0
-"""A pod is counted this often all the same: others may remove while it writes."""
+SLOW_S: Final = 120.0
+"""A pod is counted this often all the same: others may remove while it writes. A young one more often."""
+YOUNG_S: Final = 5.0
 ROOM_PART: Final = 0.5
 """Of a pod's room: once as much is written, it is counted."""
-COST: Final = 20.0
-"""Between two rounds over all pods at least this many times what a round costs in CPU: 5 % of a core."""
-SLOW_COST: Final = 400.0
-"""The same for counts that are only due by time: 0.25 %."""
+COST: Final = 40.0
+"""Between two rounds over all pods at least this many times what a round costs in CPU: 2.5 % of a core."""
+SLOW_COST: Final = 800.0
+"""The same for counts that are only due by time: 0.125 %."""
 GROWING_PART: Final = 0.01
 
 
 @dataclass(frozen=True)
 class Seen:
     """The last count of a pod: when (monotonic), what was written on the file systems until then, its cost in CPU time,
-    its room (None: no limit), and whether it had grown.
+    its room (None: no limit), whether it had grown, and how often it had been counted before.
     """
 
     at_s: float
@@ -33,6 +34,7 @@ class Seen:
     cost_s: float
     room_bytes: int | None
     growing: bool = False
+    times: int = 0
 
 
 def due(seen: Seen | None, now_s: float, written_bytes: int, round_cost_s: float) -> bool:
@@ -42,7 +44,8 @@ def due(seen: Seen | None, now_s: float, written_bytes: int, round_cost_s: float
     age_s, written = now_s - seen.at_s, written_bytes - seen.written_bytes
     if written <= 0:
         return age_s >= 10 * SLOW_S
-    if age_s >= max(SLOW_S, SLOW_COST * round_cost_s):
+    slow_s = min(SLOW_S, YOUNG_S * 2 ** min(seen.times, 10))
+    if age_s >= max(slow_s, SLOW_COST * round_cost_s):
         return True
     if seen.room_bytes is None or written < ROOM_PART * seen.room_bytes:
         return False

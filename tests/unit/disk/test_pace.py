@@ -27,7 +27,7 @@ def test_nothing_is_counted_while_nothing_is_written(
 
 @given(room=SIZES, written=st.integers(1, 1 << 40), cost=COSTS)
 def test_a_pod_that_can_be_over_is_counted_as_soon_as_its_cost_allows(room: int, written: int, cost: float) -> None:
-    seen, wait_s = Seen(0.0, 0, cost, room), max(pace.LOOK_MIN_S, pace.COST * cost)
+    seen, wait_s = Seen(0.0, 0, cost, room, times=9), max(pace.LOOK_MIN_S, pace.COST * cost)
     can_be_over = written > room
     if can_be_over:
         assert pace.due(seen, wait_s, written, cost)
@@ -38,14 +38,19 @@ def test_a_pod_that_can_be_over_is_counted_as_soon_as_its_cost_allows(room: int,
 def test_one_that_grows_waits_for_its_own_cost_only() -> None:
     quiet, growing = Seen(0.0, 0, 0.002, 100), Seen(0.0, 0, 0.002, 100, growing=True)
     assert pace.due(growing, 0.3, 1000, 1.0) and not pace.due(quiet, 0.3, 1000, 1.0)
-    assert pace.due(quiet, 20.0, 1000, 1.0)
+    assert pace.due(quiet, 40.0, 1000, 1.0)
 
 
 def test_a_pod_without_limit_is_counted_by_time_only() -> None:
-    seen = Seen(0.0, 0, 0.001, None)
-    assert not pace.due(seen, 59.0, 1 << 40, 0.1) and pace.due(seen, 60.0, 1 << 40, 0.1)
-    assert not pace.due(seen, 60.0, 1 << 40, 1.0), "110 pods of 9 ms each are counted each 400 s"
+    seen = Seen(0.0, 0, 0.001, None, times=9)
+    assert not pace.due(seen, 119.0, 1 << 40, 0.1) and pace.due(seen, 120.0, 1 << 40, 0.1)
+    assert not pace.due(seen, 120.0, 1 << 40, 1.0), "110 pods of 9 ms each are counted each 800 s"
     assert pace.due(None, 0.0, 0, 0.0)
+
+
+def test_a_young_pod_is_counted_more_often() -> None:
+    waits = [next(s for s in range(200) if pace.due(Seen(0.0, 0, 0.0, None, times=n), s, 1, 0.0)) for n in range(7)]
+    assert waits == [5, 10, 20, 40, 80, 120, 120]
 
 
 @given(room=st.one_of(st.none(), SIZES), rate=st.floats(0, 1e12), interval=st.floats(0.25, 60))
