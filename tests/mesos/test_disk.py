@@ -42,17 +42,23 @@ def writing(path: str, mib: int, pause: str = "0") -> tuple[str, ...]:
     return ("sh", "-c", f"n=0; while [ $n -lt {mib} ]; do {write}; sleep {pause}; n=$((n+1)); done; sleep 1000")
 
 
-@pytest.fixture
-def keeper(rig: Rig, scheduler: Scheduler) -> Iterator[Scheduler]:
+@pytest.fixture(scope="module")
+def keeper(rig: Rig) -> Iterator[Scheduler]:
     """A regular pod that no end of another may touch, while the agent looks on."""
-    resources = [messages.scalar("mem", 128), messages.scalar("disk", DISK_MIB)]
-    scheduler.launch([with_disk(rig.pod("keeper"), KEEPER_MIB)], rig.executor(resources=resources))
-    scheduler.wait_status("keeper", "TASK_RUNNING", 30)
+    with rig.scheduler(name="disk") as scheduler:
+        launch(rig, scheduler, with_disk(rig.pod("keeper"), KEEPER_MIB))
+        scheduler.wait_status("keeper", "TASK_RUNNING", 30)
+        yield scheduler
+
+
+@pytest.fixture(autouse=True)
+def kept(rig: Rig, keeper: Scheduler) -> Iterator[None]:
+    """After each test, and after some more looks of the agent."""
     (before,) = rig.pods()
-    yield scheduler
+    yield
     time.sleep(3 * WATCH_S)
-    assert scheduler.states("keeper") == ["TASK_STARTING", "TASK_RUNNING"]
-    (after,) = rig.pods()
+    assert keeper.states("keeper") == ["TASK_STARTING", "TASK_RUNNING"]
+    (after,) = [pod for pod in rig.pods() if pod["name"] == "keeper"]
     assert rig.processes(after) == rig.processes(before)
 
 
