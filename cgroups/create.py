@@ -14,6 +14,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
+from cgroups.descent import Descent
 from cgroups.errors import CgroupBusy, CgroupError, CgroupNotFound
 from cgroups.files import Directory
 from cgroups.processes import members
@@ -130,23 +131,50 @@ def _inherit_cpuset(parent: Directory, child: Directory) -> None:
 
 
 def _remove(parent: Directory, name: str) -> None:
-    with parent.child(name) as directory:
-        for child in directory.subdirectories():
-            try:
-                _remove(directory, child)
-            except CgroupNotFound:
+    with Descent(parent) as descent:
+        descent.names.append([name])
+        while True:
+            if descent.names[-1]:
+                if _entered(descent, descent.names[-1].pop()):
+                    descent.list()
                 continue
-        _rmdir_patiently(parent, name, directory)
+            if descent.at_top:
+                return
+            left, depth = descent.current.path.rpartition("/")[2], len(descent.names)
+            descent.up()
+            if len(descent.names) == depth - 1:
+                _rmdir_patiently(descent.current, left)
 
 
-def _rmdir_patiently(parent: Directory, name: str, directory: Directory) -> None:
+def _entered(descent: Descent, name: str) -> bool:
+    """Raises CgroupNotFound for the group that was asked for only."""
+    try:
+        descent.down(name)
+    except CgroupNotFound:
+        if descent.at_top:
+            raise
+        return False
+    return True
+
+
+def _rmdir_patiently(parent: Directory, name: str) -> None:
     """The last process is off the lists a moment before its group may go, so an EBUSY without pids is tried again."""
     for pause_s in (*_BUSY_RETRIES_S, None):
         try:
             parent.rmdir(name)
             return
+        except CgroupNotFound:
+            return
         except CgroupBusy as error:
-            error.pids = tuple(sorted(members(directory, recursive=True)))
+            error.pids = _pids(parent, name)
             if error.pids or pause_s is None:
                 raise
             time.sleep(pause_s)
+
+
+def _pids(parent: Directory, name: str) -> tuple[int, ...]:
+    try:
+        with parent.child(name) as directory:
+            return tuple(sorted(members(directory, recursive=True)))
+    except CgroupNotFound:
+        return ()

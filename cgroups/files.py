@@ -16,7 +16,7 @@ from typing import Self
 from cgroups.errors import CgroupNotFound, translated
 from cgroups.openat2 import open_directory
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK_BYTES = 65536
 _LEAF_LINKS = 2  # kernfs counts a directory's links as 2 + child directories: a leaf need not be listed
@@ -43,10 +43,10 @@ class Directory:
         """One name after the other: slow, for kernels without openat2, and to tell which of the names is wrong."""
         path, fd = str(point), -1
         try:
-            fd = os.open(point, _DIRECTORY & ~os.O_NOFOLLOW)
+            fd = os.open(point, DIRECTORY_FLAGS & ~os.O_NOFOLLOW)
             for name in filter(None, relative.split("/")):
                 path, above = f"{path}/{name}", fd
-                fd = os.open(name, _DIRECTORY, dir_fd=above)
+                fd = os.open(name, DIRECTORY_FLAGS, dir_fd=above)
                 os.close(above)
         except OSError as error:
             if fd >= 0:
@@ -65,7 +65,7 @@ class Directory:
     def child(self, name: str) -> Directory:
         path = f"{self.path}/{name}"
         try:
-            return Directory(os.open(name, _DIRECTORY, dir_fd=self.fd), path)
+            return Directory(os.open(name, DIRECTORY_FLAGS, dir_fd=self.fd), path)
         except OSError as error:
             raise translated(error, path) from error
 
@@ -138,21 +138,6 @@ class Directory:
             yield
         except OSError as error:
             raise translated(error, f"{self.path}/{name}" if name else self.path, data=data) from error
-
-
-def walk(directory: Directory) -> Iterator[Directory]:
-    """The directory and everything below it, parents first; each is closed when the next is asked for.
-
-    Groups that vanish meanwhile are skipped.
-    """
-    yield directory
-    for name in directory.subdirectories():
-        try:
-            child = directory.child(name)
-        except CgroupNotFound:
-            continue
-        with child:
-            yield from walk(child)
 
 
 def flat_keyed(text: str | None) -> dict[str, int]:

@@ -10,8 +10,9 @@ import select
 import time
 from pathlib import Path
 
+from cgroups.descent import walk
 from cgroups.errors import CgroupNotFound
-from cgroups.files import Directory, flat_keyed, walk
+from cgroups.files import Directory, flat_keyed
 from cgroups.inotify import Inotify
 
 V2_FILE = "cgroup.freeze"

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgroups import freezer
+from cgroups.descent import walk
 from cgroups.errors import CgroupError, CgroupNotFound, translated
-from cgroups.files import Directory, walk
+from cgroups.files import Directory
 from cgroups.mounts import parse_membership
 from cgroups.processes import members, signal_members
 

@@ -14,8 +14,9 @@ import errno
 from dataclasses import dataclass
 
 from cgroups.controller import UNLIMITED, Home, limit_text, write_present
+from cgroups.descent import walk
 from cgroups.errors import CgroupBusy, CgroupError
-from cgroups.files import Directory, flat_keyed, number, walk
+from cgroups.files import Directory, flat_keyed, number
 from cgroups.mounts import Mode
 
 LIMIT_V1 = "memory.limit_in_bytes"

@@ -6,6 +6,7 @@ import ctypes
 import os
 
 _NUMBER = 437  # on every architecture
+_RESOLVE_NO_XDEV = 0x01
 _RESOLVE_NO_SYMLINKS = 0x04
 _AT_FDCWD = -100
 
@@ -19,6 +20,7 @@ class _How(ctypes.Structure):
 
 
 _DIRECTORY = _How(os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
+_BELOW = _How(_DIRECTORY.flags | os.O_NOFOLLOW, 0, _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_XDEV)
 _SIZE = ctypes.c_size_t(ctypes.sizeof(_How))
 
 
@@ -34,3 +36,14 @@ def works() -> bool:
     if fd is not None:
         os.close(fd)
     return fd is not None
+
+
+def open_child(parent: int, name: bytes) -> int:
+    """The directory `name` in the directory `parent`, on the same mount. Raises OSError: EXDEV at a mount point, ENOSYS
+    on a kernel before 5.6.
+    """
+    fd: int = _syscall(_NUMBER, parent, name, ctypes.byref(_BELOW), _SIZE)
+    if fd < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), os.fsdecode(name))
+    return fd

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from itertools import islice
 
+from cgroups.descent import walk
 from cgroups.errors import CgroupError, CgroupNotFound
-from cgroups.files import Directory, walk
+from cgroups.files import Directory
 from cgroups.held import MISSING, HeldProcess
 
 _BATCH = 128  # descriptors held at a time

@@ -151,6 +151,10 @@ CODES: Final = MappingProxyType(
         "pod.log_not_rotated": _warning(
             "A container's log file cannot be rotated and grows; tried again.", "See `error`: is the disk full?"
         ),
+        "pod.disk_limit": _warning(
+            "The pod is over a limit of its disk; with [disk] enforce it ends: REASON_CONTAINER_LIMITATION_DISK.",
+            "`error` says which part used how much: give the task more disk, or let it write less.",
+        ),
         "pod.exec": _info("A person runs a command in a container (`exec`)."),
         "pod.illegal_transition": _error("A defect: an event that cannot happen in this state; ignored.", "Report it."),
         "pod.defect": _error(
@@ -247,6 +251,17 @@ CODES: Final = MappingProxyType(
         "network.rules_unread": _warning(
             "The node's port and masquerade rules cannot be read; whether they are erased is not seen.",
             "See `error`; is iptables there?",
+        ),
+        "disk.defect": _error(
+            "A defect while counting what pods use of the disk; it goes on after a pause.", "Report the traceback."
+        ),
+        "disk.quota": _warning(
+            "The sandbox nears the quota at which the agent ends the executor, and no pod can be ended for it.",
+            "Give the ExecutorInfo more disk: its own files and logs of ended pods count too.",
+        ),
+        "disk.uncounted": _warning(
+            "What a pod uses of the disk cannot be counted; tried again. Its limits are not enforced meanwhile.",
+            "See `error`.",
         ),
         "dns.following": _info("The synchroniser has a source's whole state; names follow it from now on."),
         "dns.unpublished": _warning(

@@ -17,6 +17,7 @@ from typing import Any, Final, get_type_hints
 
 from executor.config_file import read_text
 from executor.config_values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
+from executor.disk.settings import DiskSection
 from executor.pod.roles import RoleLimit
 
 DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
@@ -250,6 +251,7 @@ class Config:
     cgroups: CgroupsSection = field(default_factory=CgroupsSection)
     pods: PodsSection = field(default_factory=PodsSection)
     roles: RolesSection = field(default_factory=RolesSection)
+    disk: DiskSection = field(default_factory=DiskSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)
     pressure: PressureSection = field(default_factory=PressureSection)
     log: LogSection = field(default_factory=LogSection)

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from executor import exhausted, statuses, usage, views
+from executor.disk.watch import Watch
 from executor.errors import ExecutorError
 from executor.exits import ExitRouter
 from executor.farewell import Farewell
@@ -73,8 +74,8 @@ class Dispatcher:
         self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
-        self._driver = driver
-        self._reaper = reaper
+        self._disk = Watch(node, environment.agent_endpoint, lambda: self.pods)
+        self._driver, self._reaper = driver, reaper
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
         self._clean = False
@@ -86,7 +87,7 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             rotation = rotate_all(self.node.config.pods, lambda: self.pods)
             works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap(), rotation]
-            works.append(self.node.cni.keep_rules())
+            works += [self.node.cni.keep_rules(), self._disk.run()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)
@@ -134,6 +135,7 @@ class Dispatcher:
                 self.subscribed = event
                 self._farewell.subscribed(event.executor_info)
                 self._guard.subscribed(event.executor_info)
+                self._disk.subscribed(event.executor_info)
                 self.node.network.subscribed(event.executor_info)
                 self._capabilities = Capabilities.of(event.framework_info)
                 if self.node.names is not None:

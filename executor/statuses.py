@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from executor.mesos.status import Capabilities, TaskState, status
+from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState, status
 from executor.names import RevocationId, TaskId
 from executor.pod.model import Report
 
@@ -39,10 +39,11 @@ def updates(
 
 
 def _limitation(report: Report) -> list[dict[str, Any]]:
-    """Mesos counts memory in MB of 2^20 bytes."""
+    """Mesos counts memory and disk in MB of 2^20 bytes."""
     if report.limit_bytes is None:
         return []
-    return [{"name": "mem", "type": "SCALAR", "scalar": {"value": report.limit_bytes / 2**20}}]
+    name = "disk" if report.reason == DISK_LIMIT else "mem"
+    return [{"name": name, "type": "SCALAR", "scalar": {"value": report.limit_bytes / 2**20}}]
 
 
 def revocation_labels(

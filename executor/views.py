@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from executor.disk import limits
 from executor.log import timestamp
 from executor.names import PodClass
 from executor.pod.model import Phase
@@ -61,6 +62,8 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "age_s": round(runner.age_s, 1),
         "executor": executor,
     }
+    if runner.sandbox.disk is not None:
+        document["disk"] = runner.sandbox.disk.view()
     if runner.pod.stuck:
         document["stuck_pids"] = list(runner.pod.stuck)
     if runner.pod.outcome is not None:
@@ -91,6 +94,8 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     document["labels"] = dict(spec.labels)
     document["annotations"] = dict(spec.annotations)
     document["resources"] = {"cpus": spec.resources.cpus, "mem_bytes": spec.resources.mem_bytes}
+    if (limit := limits.pod_limit(spec)) is not None:
+        document["resources"]["disk_bytes"] = limit[0]
     document["restart_policy"] = spec.restart_policy
     document["termination_grace_s"] = spec.termination_grace_s
     document["hostname"] = spec.hostname

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.config import Config
-from executor.doctor import variables
+from executor.doctor import agentdisk, variables
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
 from executor.errors import MesosFailure, reason
 
@@ -61,6 +61,7 @@ def judge(answer: Answer, config: Config, ephemeral: Mapping[str, str]) -> list[
         _root(flags, config),
         variables.judge(flags, config),
         _ports(offered_ports(flags), ephemeral),
+        agentdisk.check(flags, config.disk),
         _skew(answer.skew_s),
     ]
 

@@ -48,6 +48,7 @@ LABELS: Final = {
     "kind": "some: at least one task waited; full: all of them did",
     "level": "info, warning or error",
     "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
+    "part": "rootfs, volumes, logs or other",
     "outcome": "the task state that Mesos was told, TASK_...",
     "phase": "queued, sandbox, network, containers, start: the steps of a launch",
     "reason": "Mesos' REASON_..., empty for none",
@@ -124,6 +125,12 @@ CPUS: Final = _gauge("class_cpus", "Cpus that Mesos accounts to a class's living
 MEMORY: Final = _gauge("class_memory_bytes", "Memory that Mesos accounts to a class's living pods.", "class")
 USED_CPU: Final = _counter("class_cpu_usage_seconds", "CPU time used in a class's cgroup subtree.", "class")
 USED_MEMORY: Final = _gauge("class_memory_usage_bytes", "Memory in use in a class's cgroup subtree.", "class")
+USED_DISK: Final = _gauge(
+    "class_disk_usage_bytes",
+    "Disk that a class's pods use, as each was counted last: the number of one pod is in `ps --json`.",
+    "class",
+    "part",
+)
 PRESSURE: Final = _counter(
     "class_pressure_waiting_seconds",
     "Time that tasks of a class's subtree waited for a resource (PSI).",
@@ -154,7 +161,7 @@ FROM_EVENTS: Final = (
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,
-    USED_MEMORY, PRESSURE, LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
+    USED_MEMORY, USED_DISK, PRESSURE, LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
 BY_COMMAND: Final = (UP, SILENT)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

@@ -16,6 +16,7 @@ import psutil
 
 from cgroups import CgroupError, Resource, qos
 from executor import __version__
+from executor.disk.usage import DiskUsage
 from executor.metrics import catalog
 from executor.metrics.counters import Family, Labels
 from executor.names import PodClass
@@ -88,7 +89,18 @@ def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
             used_memory[(pod_class,)] = float(size_bytes)
     yield Family(catalog.USED_CPU, used_cpu)
     yield Family(catalog.USED_MEMORY, used_memory)
+    yield _disk(list(dispatcher.pods))
     yield Family(catalog.PRESSURE, pressure)
+
+
+def _disk(pods: list[PodRunner]) -> Family:
+    """Nothing is counted for a scrape: these are the last numbers of executor.disk.watch."""
+    parts = DiskUsage().parts()
+    series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in parts}
+    for runner in pods:
+        for part, size_bytes in (runner.sandbox.disk or DiskUsage()).parts().items():
+            series[(str(runner.spec.pod_class), part)] += size_bytes
+    return Family(catalog.USED_DISK, series)
 
 
 def _pressure(group: Cgroup) -> Mapping[Labels, float]:

@@ -155,6 +155,7 @@ def at_most(limits: Limits, requests: Limits, subject: str) -> None:
     for name, most, asked in (
         ("cpu", limits.cpus, requests.cpus),
         ("memory", limits.memory_bytes, requests.memory_bytes),
+        ("ephemeral-storage", limits.ephemeral_bytes, requests.ephemeral_bytes),
     ):
         if most is not None and asked is not None and asked > most:
             raise InvalidTask(
@@ -169,7 +170,9 @@ def fits(containers: Sequence[ContainerSpec], resources: Resources, subject: str
         ("memory requests", sum(c.requests.memory_bytes or 0 for c in containers), resources.mem_bytes, "mem", "bytes"),
         ("cpu requests", round(sum(c.requests.cpus or 0 for c in containers), 3), resources.cpus, "cpus", "cores"),
     )
-    for what, total, most, name, unit in sums:
+    disk_bytes = sum(c.requests.ephemeral_bytes or 0 for c in containers)
+    disk = ("ephemeral-storage requests", disk_bytes, resources.disk_bytes, "disk", "bytes")
+    for what, total, most, name, unit in (*sums, disk) if resources.disk_bytes else sums:
         if total > most:
             raise InvalidTask(
                 f"{what} are {total} {unit} together, the task's {name} {most}", subject=subject, mend=_FIT

@@ -234,6 +234,11 @@ class Containers:
         made = self._made.get(name)
         return None if made is None else made.pid
 
+    def snapshot(self, name: str) -> str | None:
+        """Key of the container's writable layer; None before it was made."""
+        made = self._made.get(name)
+        return None if made is None else made.snapshot
+
     def started(self) -> list[ContainerId]:
         return [made.id for made in self._made.values() if made.started_at is not None]
 

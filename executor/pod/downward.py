@@ -61,6 +61,8 @@ def _resource(
         "limits.memory": (limits.memory, task.mem_bytes),
         "requests.cpu": (requests.cpu or limits.cpu, 0),
         "requests.memory": (requests.memory or limits.memory, 0),
+        "limits.ephemeral-storage": (limits.ephemeral_storage, task.disk_bytes),
+        "requests.ephemeral-storage": (requests.ephemeral_storage or limits.ephemeral_storage, 0),
     }
     if ref.resource not in table:
         raise InvalidTask(f"{ref.resource[:80]!r} is none of {', '.join(table)}", subject=f"{subject}.resource")

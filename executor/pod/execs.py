@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import uuid
 from collections.abc import AsyncGenerator, Mapping
@@ -206,7 +205,7 @@ class Execs:
             for descriptor in session.held:
                 loop.remove_reader(descriptor)
                 os.close(descriptor)
-            shutil.rmtree(session.directory, ignore_errors=True)
+            _remove_streams(session)
             del self._sessions[session.id]
 
 
@@ -228,6 +227,17 @@ def _make_streams(session: _Session) -> None:
                 session.held.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError as error:
         raise Failure(f"cannot be made: {reason(error)}", subject=str(session.directory)) from error
+
+
+def _remove_streams(session: _Session) -> None:
+    try:
+        for path in session.streams.values():
+            path.unlink(missing_ok=True)
+        session.directory.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("could not remove", code="pod.leaked", what="files", path=str(session.directory), error=str(error))
 
 
 def _drain(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:

@@ -60,12 +60,13 @@ def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
 def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool = True) -> Limits:
     """`least`: hold memory to the least that a container can live in, which a request need not be."""
     cpus = None if amounts.cpu is None else quantity.cores(amounts.cpu, subject=f"{path}.cpu")
+    disk = amounts.ephemeral_storage
+    disk_bytes = None if disk is None else quantity.size(disk, subject=f"{path}.ephemeral-storage") or None
     if amounts.memory is None:
-        return Limits(cpus=cpus)
+        return Limits(cpus=cpus, ephemeral_bytes=disk_bytes)
     size_bytes = quantity.size(amounts.memory, subject=f"{path}.memory")
-    return Limits(
-        cpus=cpus, memory_bytes=common.memory(size_bytes, resources, f"{path}.memory") if least else size_bytes
-    )
+    memory_bytes = common.memory(size_bytes, resources, f"{path}.memory") if least else size_bytes
+    return Limits(cpus=cpus, memory_bytes=memory_bytes, ephemeral_bytes=disk_bytes)
 
 
 def _env(one: Container, context: Context, path: str) -> tuple[tuple[str, EnvValue], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
-from executor.pod import common, manifest, schema, taskfields, wishes
+from executor.pod import common, manifest, quantity, schema, taskfields, wishes
 from executor.pod.kubecontainer import Context, container
 from executor.pod.kubernetes import DnsConfig as KubernetesDnsConfig
 from executor.pod.kubernetes import Pod, Volume
@@ -120,7 +120,9 @@ def _volume(volume: Volume, path: str) -> EmptyDir | HostPath:
     if (volume.empty_dir is None) == (volume.host_path is None):
         raise InvalidTask("needs exactly one source: emptyDir or hostPath", subject=path)
     if volume.host_path is None:
-        return EmptyDir(name)
+        limit = volume.empty_dir.size_limit if volume.empty_dir is not None else None
+        subject = f"{path}.emptyDir.sizeLimit"
+        return EmptyDir(name, None if limit is None else quantity.size(limit, subject=subject) or None)
     return HostPath(name, common.absolute(volume.host_path.path, f"{path}.hostPath.path"), volume.host_path.type)
 
 

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from executor.pod.kubernetes_container import CONTAINERS_MAX, OTHER_SOURCES, Container, Document, Id, Identity, Text
+from executor.pod.kubernetes_container import (
+    CONTAINERS_MAX,
+    OTHER_SOURCES,
+    Container,
+    Document,
+    Id,
+    Identity,
+    Quantity,
+    Text,
+)
 from executor.pod.schema import accepted, refused, supported
 
 _PLACED = "placement is the framework's"
@@ -34,7 +43,7 @@ class PodSecurityContext(Identity, frozen=True):
 
 class EmptyDirSource(Document, frozen=True):
     medium: Annotated[Any, refused()] = None
-    size_limit: Annotated[Any, refused(harmless=())] = None
+    size_limit: Annotated[Quantity | None, supported("a pod whose volume holds more is ended")] = None
 
 
 class HostPathSource(Document, frozen=True):

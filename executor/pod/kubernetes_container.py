@@ -26,7 +26,14 @@ class Document(Struct, frozen=True, kw_only=True, rename="camel"):
 class Quantities(Document, frozen=True):
     cpu: Annotated[Quantity | None, supported("cores, as in 250m or 2")] = None
     memory: Annotated[Quantity | None, supported("bytes, as in 64Mi; at least 4Mi")] = None
-    ephemeral_storage: Annotated[Any, refused(harmless=())] = field(default=None, name="ephemeral-storage")
+    ephemeral_storage: Annotated[
+        Quantity | None,
+        supported(
+            "bytes on the node's disk, as in 2Gi. A container's root file system and logs are held to its limit, the"
+            " pod with its emptyDir volumes to their sum; requests may not sum to more than the task's disk, if it has"
+            " one"
+        ),
+    ] = field(default=None, name="ephemeral-storage")
 
 
 class ResourceRequirements(Document, frozen=True):
@@ -49,7 +56,10 @@ class ObjectFieldSelector(Document, frozen=True):
 
 
 class ResourceFieldSelector(Document, frozen=True):
-    resource: Annotated[str, supported("limits. and requests. of cpu and memory; without one of its own, the task's")]
+    resource: Annotated[
+        str,
+        supported("limits. and requests. of cpu, memory, ephemeral-storage; without one of its own, the task's"),
+    ]
     container_name: Annotated[str, supported()] = ""
     divisor: Annotated[Quantity, supported()] = "1"
 

@@ -17,8 +17,10 @@ Invariants. No I/O and no clock. An event that is not in the table for the pod's
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
 every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
 nothing is left behind. A terminal status waits for the release of the network when the pod holds host ports, because
-Mesos offers them anew on that status; one that fails is tried again for a while first. TASK_KILLING says that a pod
-is within its grace, or does not die: one that a revocation ends at once is not told of twice.
+Mesos offers them anew on that status; one that fails is tried again for a while first. It waits for the whole tear-down
+when the pod used too much disk, because on that status the agent takes the task's disk from what the container may
+hold. TASK_KILLING says that a pod is within its grace, or does not die: one that a revocation ends at once is not told
+of twice.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from dataclasses import replace
 from typing import Any
 
 from executor.errors import ExecutorError
-from executor.mesos.status import TaskState, describe_exit
+from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
 from executor.names import TaskId
 from executor.pod.endings import children_killed, out_of_memory
 from executor.pod.model import (
@@ -266,6 +268,7 @@ _CAUSES = {
     StopCause.SHUTDOWN: (TaskState.KILLED, "REASON_EXECUTOR_TERMINATED", "the executor is shutting down"),
     StopCause.REVOKED: (TaskState.GONE, "REASON_CONTAINER_PREEMPTED", "revoked"),
     StopCause.DEADLINE: (TaskState.FAILED, "REASON_MAX_COMPLETION_TIME_REACHED", "ran longer than allowed"),
+    StopCause.DISK: (TaskState.FAILED, DISK_LIMIT, "used more disk than it may"),
     StopCause.GROUP: (TaskState.KILLED, None, "another task of the group failed"),
 }
 
@@ -276,9 +279,9 @@ def _stop(pod: Pod, stop: Stop) -> Step:
     state, reason, message = _CAUSES[stop.cause]
     if stop.cause is StopCause.KILL and pod.state in (State.SETTING_UP, State.STARTING):
         reason = "REASON_TASK_KILLED_DURING_LAUNCH"
-    outcome = pod.outcome or Outcome(state, reason, stop.message or message, stop.revocation)
+    outcome = pod.outcome or Outcome(state, reason, stop.message or message, stop.revocation, stop.limit_bytes)
     pod = replace(pod, stop=stop, outcome=outcome)
-    at_once = stop.cause is StopCause.REVOKED and grace_s <= 0
+    at_once = stop.cause in (StopCause.REVOKED, StopCause.DISK) and grace_s <= 0
     killing = () if at_once else (_killing(pod, outcome.message),)
     if pod.state is State.SETTING_UP:
         pod, effects = _destroy(pod)
@@ -340,14 +343,14 @@ def _note_stuck(pod: Pod, event: Stuck) -> Step:
 
 def _dead(pod: Pod, _: Dead) -> Step:
     pod = replace(pod, state=State.TEARING_DOWN, starting=frozenset(), stuck=())
-    if pod.spec.host_ports:
+    if pod.spec.host_ports or pod.over_disk:
         return pod, (TearDown(),)
     pod, reports = _final_reports(pod)
     return pod, (*reports, TearDown())
 
 
 def _network_released(pod: Pod, _: NetworkReleased) -> Step:
-    return _final_reports(pod)
+    return (pod, ()) if pod.over_disk else _final_reports(pod)
 
 
 def _torn_down(pod: Pod, event: TornDown) -> Step:

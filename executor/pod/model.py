@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from executor.errors import ExecutorError
-from executor.mesos.status import TaskState
+from executor.mesos.status import DISK_LIMIT, TaskState
 from executor.names import RevocationId, TaskId
 from executor.pod.spec import PodSpec
 
@@ -40,6 +40,7 @@ class StopCause(StrEnum):
     SHUTDOWN = "shutdown"  # the executor ends
     REVOKED = "revoked"
     DEADLINE = "deadline"  # activeDeadlineSeconds, max_completion_time
+    DISK = "disk"  # it uses more disk than it may
     GROUP = "group"  # another task of the same task group failed
 
 
@@ -106,6 +107,7 @@ class Stop:
     grace_s: float | None = None  # None: the pod's own
     message: str = ""
     revocation: RevocationId | None = None
+    limit_bytes: int | None = None  # DISK: the limit that was passed
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ class Report:
     reason: str | None = None
     message: str = ""
     revocation: RevocationId | None = None
-    limit_bytes: int | None = None  # the memory limit of its own that was met
+    limit_bytes: int | None = None  # the limit of its own that was met: of disk for that reason, else of memory
 
 
 Effect = SetUp | Start | After | Abort | Terminate | Destroy | TearDown | Report
@@ -243,7 +245,7 @@ class Outcome:
     reason: str | None
     message: str
     revocation: RevocationId | None = None
-    limit_bytes: int | None = None  # the memory limit of its own that was met
+    limit_bytes: int | None = None  # as in Report
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,11 @@ class Pod:
     def makes_room(self) -> bool:
         """Whether its release can wait: it was revoked for others, and no status waits for its host ports."""
         return self.stop is not None and self.stop.cause is StopCause.REVOKED and not self.spec.host_ports
+
+    @property
+    def over_disk(self) -> bool:
+        """Whether it ends because of the disk that it uses: then its files go first."""
+        return self.outcome is not None and self.outcome.reason == DISK_LIMIT
 
     @property
     def running(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor.config import Config
+from executor.disk.turns import Turns
 from executor.names import ContainerId, MesosContainerId, PodClass, PodId
 from executor.owners import Claim, netns_parent, own_root
 from executor.pod.imageusers import ImageUsers
@@ -55,6 +56,10 @@ class Node:
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
     releasing: Releasing = field(default_factory=Releasing)
     users: ImageUsers = field(default_factory=ImageUsers)
+    removing: Turns = field(default_factory=lambda: Turns("removing"))
+    """Removes the files of pods, of whatever number."""
+    counting: Turns = field(default_factory=lambda: Turns("counting"))
+    """Counts what pods use of the disk."""
 
     @property
     def guarded(self) -> Cgroup | None:

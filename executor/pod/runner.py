@@ -203,8 +203,7 @@ class PodRunner:
         if effect.delay_s <= 0:
             self.post(effect.event)
             return
-        handle = asyncio.get_running_loop().call_later(effect.delay_s, self.post, effect.event)
-        self._timers.add(handle)
+        self._timers.add(asyncio.get_running_loop().call_later(effect.delay_s, self.post, effect.event))
 
     async def _do_set_up(self) -> None:
         place = self._node.launching[self.spec.pod_class]
@@ -288,6 +287,6 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        leaked = await self.tear_down.run(gently=self.pod.makes_room)
+        leaked = await self.tear_down.run(gently=self.pod.makes_room, over_disk=self.pod.over_disk)
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(TornDown(leaked))

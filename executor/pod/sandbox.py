@@ -7,8 +7,6 @@ when nothing is in it.
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from cgroups import CgroupError
 from executor.cni import resolver
 from executor.cni.limit import FIRST_RELEASE_S
+from executor.disk.logs import cut
+from executor.disk.removal import Removal
+from executor.disk.turns import Call
 from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.hostnames import parse_address
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from executor.cni import Attachment, Dns
+    from executor.disk.usage import DiskUsage
     from executor.dns import PodNames
     from executor.pod.node import Node
     from executor.pod.spec import PodSpec
@@ -49,6 +51,8 @@ class Sandbox:
         self._names: PodNames | None = None
         self._release_limit_s: float | None = FIRST_RELEASE_S
         """Then None: what did not end in that time is given the time that it needs."""
+        self.disk: DiskUsage | None = None
+        """As it was counted last (executor.disk.watch)."""
 
     @property
     def netns(self) -> Path | None:
@@ -164,15 +168,13 @@ class Sandbox:
         """The names, the addresses, the ports and the namespace; what could not be released. No process may be left."""
         return await _removed(("names", self._pod, self._withdraw), ("network", self._pod, self._disconnect))
 
-    async def remove(self) -> list[Leak]:
-        """Everything; what could not be removed."""
-        return await self.release_network() + await self.remove_rest()
+    async def release_cgroup(self) -> list[Leak]:
+        """Once the containers are removed; what could not be."""
+        return await _removed(("cgroup", self.cgroup.path, self._remove_cgroup))
 
-    async def remove_rest(self) -> list[Leak]:
-        """What is not the network, once the containers are removed; what could not be."""
-        return await _removed(
-            ("cgroup", self.cgroup.path, self._remove_cgroup), ("files", str(self.directory), self._remove_files)
-        )
+    async def remove_files(self, *, urgent: bool = False) -> list[Leak]:
+        """Volumes and generated files, not the logs; what could not be removed. `urgent`: before others'."""
+        return await _removed(("files", str(self.directory), lambda: self._remove_files(urgent=urgent)))
 
     async def _withdraw(self) -> None:
         """Before the addresses are another pod's."""
@@ -190,10 +192,16 @@ class Sandbox:
     async def _remove_cgroup(self) -> None:
         await self._node.classes.release(self._pod)
 
-    async def _remove_files(self) -> None:
-        await asyncio.to_thread(shutil.rmtree, self.directory / VOLUMES, ignore_errors=True)
+    async def _remove_files(self, *, urgent: bool) -> None:
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
+        if urgent:  # the pod used too much disk, perhaps by its logs
+            names = [container.name for container in self._spec.containers]
+            await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
+        removal = Removal(self.directory / VOLUMES)
+        await self._node.removing.run(removal, urgent=urgent)
+        if removal.failures.count:
+            raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
 
 
 async def _removed(*steps: tuple[str, str, Callable[[], Awaitable[None]]]) -> list[Leak]:

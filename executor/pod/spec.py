@@ -47,10 +47,11 @@ EnvValue = str | RuntimeField
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one container; None is no limit (or request) of its own. `cpus` in cores."""
+    """Of one container; None is no limit (or request) of its own. `cpus` in cores, `ephemeral_bytes` on the disk."""
 
     cpus: float | None = None
     memory_bytes: int | None = None
+    ephemeral_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class EmptyDir:
     """A directory that lives as long as the pod, `volumes/<name>` in the pod's directory."""
 
     name: str
+    size_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True)

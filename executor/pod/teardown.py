@@ -46,10 +46,15 @@ class TearDown:
         self._ledger = Ledger(log)
         self._tries = 0
 
-    async def run(self, *, gently: bool) -> tuple[str, ...]:
-        """What is left, in words."""
-        async with self._releasing.turn(gently=gently) as turn:
-            found = await self._release(turn)
+    async def run(self, *, gently: bool, over_disk: bool = False) -> tuple[str, ...]:
+        """What is left, in words. The files of a pod that is `over_disk` are removed before those of others."""
+        files = asyncio.ensure_future(self._sandbox.remove_files(urgent=over_disk))  # there may be a million
+        try:
+            async with self._releasing.turn(gently=gently) as turn:
+                found = await self._release(turn)
+            found += await files
+        finally:
+            files.cancel()
         self._tries += 1
         left = self._ledger.tell(found)
         if self._tries > 1 and not left:
@@ -66,7 +71,7 @@ class TearDown:
             leaks = await containers + leaks
         finally:
             containers.cancel()
-        return leaks + await self._sandbox.remove_rest()
+        return leaks + await self._sandbox.release_cgroup()
 
     async def _remove_containers(self, turn: Turn) -> list[Leak]:
         with self._urgently():

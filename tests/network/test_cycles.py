@@ -148,7 +148,8 @@ class Cycles:
         """As the executor does it: what is left is tried again."""
         for _ in range(TRIES):
             self.tries += 1
-            if not (left := await sandbox.remove()):
+            left = [*await sandbox.release_network(), *await sandbox.release_cgroup(), *await sandbox.remove_files()]
+            if not left:
                 return
             await asyncio.sleep(0.1)
         raise AssertionError(f"could not be removed: {left}")

@@ -36,6 +36,45 @@ def test_two_hundred_pods_come_and_go(group: Cgroup) -> None:
     assert descriptors() == before
 
 
+def test_groups_nested_deeper_than_python_recurses_are_killed_and_removed(group: Cgroup, spawn: Spawn) -> None:
+    """A container that may mount the hierarchy can make them; no path is long enough to name them."""
+    point = group.hierarchies.unified
+    assert point is not None
+    leaf = group.child("leaf")
+    leaf.ensure()
+    process = spawn("sleep", "1000", into=leaf.attach)
+    fd = os.open(f"{point}{leaf.path}", os.O_RDONLY)
+    try:
+        for _ in range(1200):
+            os.mkdir("d", dir_fd=fd)
+            below = os.open("d", os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        procs = os.open("cgroup.procs", os.O_WRONLY, dir_fd=fd)
+        os.write(procs, str(process.pid).encode())
+        os.close(procs)
+        assert leaf.pids() == {process.pid}
+        leaf.kill()
+        assert process.wait(10) != 0
+        leaf.destroy()
+    finally:
+        remove_upwards(fd, 1200)
+    assert not leaf.exists()
+
+
+def remove_upwards(fd: int, levels: int) -> None:
+    """What a failure has left, for others to be able to sweep."""
+    for _ in range(levels):
+        try:
+            above = os.open("..", os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = above
+            os.rmdir("d", dir_fd=fd)
+        except OSError:
+            break
+    os.close(fd)
+
+
 def test_it_is_in_every_hierarchy(group: Cgroup, spawn: Spawn) -> None:
     process = spawn("sleep", "1000", into=group.attach)
     assert len(cgroupdirs.roots(group.path)) == len(group.hierarchies.points)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cgroups.descent import walk
 from cgroups.errors import CgroupBusy, CgroupError, CgroupNotFound, translated
-from cgroups.files import Directory, flat_keyed, number, walk
+from cgroups.files import Directory, flat_keyed, number
 from cgroups.group import Cgroup
 from cgroups.mounts import Hierarchies
 

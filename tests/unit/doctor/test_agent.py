@@ -9,6 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from executor.config import CgroupsSection, CniSection, Config, PodsSection
+from executor.disk.settings import DiskSection
 from executor.doctor import agent, variables
 from executor.doctor.finding import Verdict
 
@@ -23,6 +24,7 @@ GOOD = {
     "resource_estimator": "org_apache_mesos_FixedResourceEstimator",
     "resources": "cpus:8;ports:[31000-32000]",
 }
+DU = {"isolation": f"{GOOD['isolation']},disk/du", "enforce_container_disk_quota": "true"}
 EPHEMERAL = {"ip_local_port_range": "32768\t60999\n", "ip_local_reserved_ports": "\n"}
 
 
@@ -53,6 +55,8 @@ def test_nothing_to_complain_about() -> None:
         ({"qos_controller": "org_apache_mesos_LoadQoSController"}, "agent.qos_controller", Verdict.WARN),
         ({"executor_reregistration_timeout": "500ms"}, "agent.executor_reregistration_timeout", Verdict.WARN),
         ({"executor_shutdown_grace_period": "5secs"}, "agent.executor_shutdown_grace_period", Verdict.WARN),
+        ({"isolation": f"{GOOD['isolation']},disk/xfs"}, "agent.disk_quota", Verdict.WARN),
+        (DU | {"container_disk_watch_interval": "2secs"}, "agent.disk_quota", Verdict.WARN),
         ({"resources": "cpus:8;ports(eng):[31000-32999]"}, "agent.ports", Verdict.WARN),
     ],
 )
@@ -66,6 +70,14 @@ def test_flags_against_this_programs_configuration() -> None:
     assert bad(config=replace(Config(), pods=PodsSection(termination_grace_s=90.0))) == {
         "agent.executor_shutdown_grace_period": Verdict.WARN
     }
+
+
+def test_a_quota_of_the_agents_needs_limits_here() -> None:
+    slow = DU | {"container_disk_watch_interval": "15secs"}
+    assert bad(slow) == bad(slow | {"enforce_container_disk_quota": "false"}) == {}
+    for disk in (DiskSection(enforce=False), DiskSection(agent_quota="no")):
+        assert bad(slow, config=replace(Config(), disk=disk)) == {"agent.disk_quota": Verdict.FAIL}
+        assert bad(config=replace(Config(), disk=disk)) == {}
 
 
 def test_reserved_ports_are_safe_to_offer() -> None:

@@ -98,7 +98,7 @@ FULL_POD: Document = {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "volumes": [
-            {"name": "work", "emptyDir": {}},
+            {"name": "work", "emptyDir": {"sizeLimit": "256Mi"}},
             {"name": "logs", "hostPath": {"path": "/var/log", "type": "Directory"}},
         ],
         "enableServiceLinks": True,
@@ -134,8 +134,8 @@ FULL_POD: Document = {
                     },
                 ],
                 "resources": {
-                    "limits": {"cpu": "500m", "memory": "64Mi"},
-                    "requests": {"cpu": "250m", "memory": "32Mi"},
+                    "limits": {"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "1Gi"},
+                    "requests": {"cpu": "250m", "memory": "32Mi", "ephemeral-storage": "8Mi"},
                 },
                 "volumeMounts": [{"name": "work", "mountPath": "/work", "readOnly": True}],
                 "securityContext": {
