@@ -74,7 +74,7 @@ def sync(*, once: bool) -> None:
     log.configure(loaded.log)
     section, hosts, run_dir = loaded.dns, _hosts(loaded), Path(loaded.node.run_dir)
     zones = Zones(section.domain, section.cluster_domain)
-    tasks = Tasks(zones, lambda container: _is_here(container, run_dir), hold_s=section.hold_s)
+    tasks = Tasks(zones, lambda container: _is_here(container, run_dir, hosts), hold_s=section.hold_s)
     source = Source(section.mesos, operator.credential(Path(section.credential_file)), section.interval_s)
     synchroniser.run(hosts, tasks, source, pause_s=section.interval_s, once=once)
 
@@ -143,9 +143,13 @@ def _nameservers(plugin: dict[str, Any]) -> list[str]:
     return [str(each) for each in servers] if isinstance(servers, list) else []
 
 
-def _is_here(container: str, run_dir: Path) -> bool:
-    """Whether a Mesos container is an executor of this node, living or not yet reaped."""
-    return bool(container) and (run_dir / f"{container}{owners.SUFFIX}").exists()
+def _is_here(container: str, run_dir: Path, hosts: HostsDir) -> bool:
+    """Whether a Mesos container is an executor of this node, living or not yet reaped: by its owner file, or by its
+    mark among the names if it has another run_dir.
+    """
+    if not container:
+        return False
+    return (run_dir / f"{container}{owners.SUFFIX}").exists() or bool(hosts.marked(container))
 
 
 def _file(hosts: HostsDir, owner: str, name: str) -> dict[str, Any]:

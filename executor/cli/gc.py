@@ -30,16 +30,26 @@ class _Outcome:
 
 @click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Print what would be released.")
+@click.option("--only", default="", metavar="ID", help="Release only what the executor of this Mesos container left.")
+@click.option(
+    "--assume-dead",
+    default="",
+    metavar="ID",
+    help="Release also what nothing proves to be a dead executor's; refused if anything of it lives.",
+)
 @json_option
-def command(*, dry_run: bool, as_json: bool) -> int:
+def command(*, dry_run: bool, only: str, assume_dead: str, as_json: bool) -> int:
     """Release what dead executors left on this node.
 
-    That is processes, containers, snapshots, addresses and port rules, network namespaces, names and cgroups. Whatever
-    does not carry a dead executor's id is not touched.
+    That is processes, containers, snapshots, shims, addresses and port rules, network namespaces, names and cgroups.
+    An executor is dead if its lock file, which its records name, can be locked. Of whose owner nothing is proven is
+    printed and not touched.
     """
+    if assume_dead and (dry_run or only):
+        raise click.UsageError("--assume-dead goes with no other choice")
     loaded = config.read(os.environ)
     log.configure(LogSection(level="error"))  # what could not be released is printed here
-    outcome = asyncio.run(_collect(loaded, dry_run=dry_run))
+    outcome = asyncio.run(_collect(loaded, dry_run=dry_run, only=only, assume_dead=assume_dead))
     document = _document(outcome)
     if as_json:
         output.json_document(document)
@@ -48,14 +58,18 @@ def command(*, dry_run: bool, as_json: bool) -> int:
     return Exit.FAILURE if document["failed"] else Exit.OK
 
 
-async def _collect(loaded: Config, *, dry_run: bool) -> _Outcome:
+async def _collect(loaded: Config, *, dry_run: bool, only: str, assume_dead: str) -> _Outcome:
     from executor.containerd import Containerd
+    from executor.names import MesosContainerId
     from executor.reaper import reap
+    from executor.reaping.assumed import reap_assumed
     from executor.survey import survey
 
     async with await Containerd.connect(loaded.containerd.address, loaded.containerd.namespace) as containerd:
         before = await survey(loaded, containerd)
-        return _Outcome(before, None if dry_run else await reap(loaded, containerd))
+        if assume_dead:
+            return _Outcome(before, await reap_assumed(MesosContainerId(assume_dead), loaded, containerd))
+        return _Outcome(before, None if dry_run else await reap(loaded, containerd, only=only))
 
 
 def _document(outcome: _Outcome) -> dict[str, Any]:
@@ -64,12 +78,14 @@ def _document(outcome: _Outcome) -> dict[str, Any]:
         {"network": entry.network, "address": entry.address, "container": entry.container_id, "path": str(entry.path)}
         for entry in before.unrecorded
     ]
+    unknown = before.unknown if reaped is None else reaped.unknown
     return {
         "dry_run": reaped is None,
         "living": list(before.living),
         "executors": list(before.dead) if reaped is None else reaped.owners,
         "released": before.counts() if reaped is None else dict(sorted(reaped.counts.items())),
         "failed": [] if reaped is None else reaped.failed,
+        "unknown": [{"executor": container, "reason": why} for container, why in sorted(unknown.items())],
         "reported": reported,
         "foreign_addresses": len(before.others),
     }
@@ -79,6 +95,11 @@ def _show(document: dict[str, Any]) -> None:
     counts = ", ".join(f"{count} {kind}" for kind, count in document["released"].items()) or "nothing"
     verb = "would release" if document["dry_run"] else "released"
     output.line(f"{verb} {counts} of {len(document['executors'])} dead executors; {len(document['living'])} live")
+    for each in document["unknown"]:
+        output.line(
+            f"not touched: executor {output.clean(each['executor'])} may live: {output.clean(each['reason'])}; if it "
+            "does not: gc --assume-dead with its id"
+        )
     for entry in document["reported"]:
         output.line(
             f"not touched: {entry['address']} of network {entry['network']} is held by {entry['container']}, of which "

@@ -60,9 +60,11 @@ class Leases:
         await self._channel.call(f"{_SERVICE}/AddResource", request, Empty, subject=lease_id)
 
     @asynccontextmanager
-    async def hold(self, prefix: str, *, expire_s: float) -> AsyncIterator[LeaseId]:
+    async def hold(
+        self, prefix: str, *, expire_s: float, labels: Mapping[str, str] | None = None
+    ) -> AsyncIterator[LeaseId]:
         """A lease for the time of a block. If the process dies inside, containerd drops it after `expire_s` seconds."""
-        lease = await self.create(f"{prefix}-{secrets.token_hex(6)}", expire_s=expire_s)
+        lease = await self.create(f"{prefix}-{secrets.token_hex(6)}", labels, expire_s=expire_s)
         try:
             yield lease
         finally:

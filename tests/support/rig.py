@@ -67,6 +67,10 @@ class Rig:
         self._config = dict(config or {})
         self._revocable = dict(revocable or {"cpus": 32, "mem": 8192})
 
+    @property
+    def _shim_tops(self) -> tuple[str, ...]:
+        return f"{self.cgroup}-shims", f"{self.cgroup}-regular-shims"
+
     # --- life ------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -91,7 +95,7 @@ class Rig:
     def close(self) -> None:
         self.cluster.stop()
         self.containerd.close()
-        for top in (self.cgroup, f"{self.cgroup}-shims"):
+        for top in (self.cgroup, *self._shim_tops):
             cgroupdirs.sweep(top)
         for directory in (self.directory, self.run_dir):
             shutil.rmtree(directory, ignore_errors=True)
@@ -269,7 +273,7 @@ class Rig:
         """Directories of executors that are not alive, in every hierarchy; Mesos's own parent directory is not the
         executor's.
         """
-        tops = (self.agent.cgroups_root, self.cgroup, f"{self.cgroup}-shims")
+        tops = (self.agent.cgroups_root, self.cgroup, *self._shim_tops)
         found = [path for top in tops for path in cgroupdirs.below(top)]
         return [str(path) for path in found if not str(path).endswith(tops)]
 

@@ -16,6 +16,7 @@ import pytest
 from executor import owners
 from executor.names import MesosContainerId
 from executor.neighbours import keep_clean
+from executor.ownership.judgement import judged
 
 HOLD = """
 import sys, time
@@ -55,10 +56,10 @@ class Reaper:
 
     async def __call__(self) -> bool:
         self.calls += 1
-        with owners.dead(self._run_dir) as dead:
-            for owner in dead:
+        with judged(self._run_dir, {}) as found:
+            for owner in found.dead:
                 self.reaped.append(owner.container)
-                owners.forget(self._run_dir, owner)
+                owners.forget(owner)
         return True
 
     async def wait(self, container: str) -> float:
