@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from executor import config, log
+from executor import log
 from executor.cli import output
 from executor.cli.exits import Exit
-from executor.cli.session import json_option
+from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
 
 if TYPE_CHECKING:
@@ -38,7 +37,8 @@ class _Outcome:
     help="Release also what nothing proves to be a dead executor's; refused if anything of it lives.",
 )
 @json_option
-def command(*, dry_run: bool, only: str, assume_dead: str, as_json: bool) -> int:
+@pass_session
+def command(session: Session, *, dry_run: bool, only: str, assume_dead: str, as_json: bool) -> int:
     """Release what dead executors left on this node.
 
     That is processes, containers, snapshots, shims, addresses and port rules, network namespaces, names and cgroups.
@@ -47,7 +47,7 @@ def command(*, dry_run: bool, only: str, assume_dead: str, as_json: bool) -> int
     """
     if assume_dead and (dry_run or only):
         raise click.UsageError("--assume-dead goes with no other choice")
-    loaded = config.read(os.environ)
+    loaded = session.configuration()
     log.configure(LogSection(level="error"))  # what could not be released is printed here
     outcome = asyncio.run(_collect(loaded, dry_run=dry_run, only=only, assume_dead=assume_dead))
     document = _document(outcome)

@@ -24,8 +24,8 @@ STATUS_S = 10.0
 
 
 def make_again(root: Path, stop: threading.Event) -> None:
-    """As runc does with the cgroup of a container that it was told to make before: in the freezer, where the agent lists
-    what it destroys. One of these comes after that list.
+    """As runc does with the cgroup of a container that it was told to make before: in the freezer, where the agent
+    lists what it destroys. One of these comes after that list.
     """
     number = 0
     while not stop.is_set():
