@@ -45,6 +45,8 @@ AGENT_S = 1.0
 """How long the agent may take to remove the container of an executor that has just died. What is in its way then are
 cgroups that were made again after it had listed them."""
 LOOK_S = 0.05
+CLASSES = ("revocable", "regular")
+"""The order in which an owner file names the groups of the shims."""
 ROUNDS = 3
 """How often an owner is reaped of which something was found afterwards: containerd may have had a call from it."""
 
@@ -165,18 +167,21 @@ def shim_groups(owner: Owner, config: Config) -> list[Cgroup]:
     return [each.group for each in _shims(owner, config)]
 
 
-def _shims(owner: Owner, config: Config) -> tuple[Shims, ShimGroup]:
-    """Where its file says, else where such an executor would have them by this process's configuration."""
+def _shims(owner: Owner, config: Config) -> list[Shims | ShimGroup]:
+    """Where its file says, else wherever an executor has them that is configured like this process."""
     from cgroups import Hierarchies
     from executor.pod.shimgroup import ShimGroup
     from executor.pod.shims import Shims
 
-    named = (config.cgroups.root, owner.container, root_of(owner))
-    paths = [owners.shims_group(*named), owners.regular_shims_group(*named)]
+    hierarchies, found = Hierarchies.discover(), list[Shims | ShimGroup]()
     told = [path for path in owner.shim_groups if path.rpartition("/")[2] == owner.container]
-    revocable, regular = told if len(told) == len(paths) else paths
-    hierarchies = Hierarchies.discover()
-    return Shims(hierarchies, revocable), ShimGroup(hierarchies, regular)
+    if len(told) == len(CLASSES):
+        return [Shims(hierarchies, told[0]), ShimGroup(hierarchies, told[1])]
+    for root in (owners.own_root(config.cgroups.root, owner.container), ""):
+        named = (config.cgroups.root, owner.container, root)
+        found.append(Shims(hierarchies, owners.shims_group(*named)))
+        found.append(ShimGroup(hierarchies, owners.regular_shims_group(*named)))
+    return found
 
 
 async def _agent_first(owner: Owner, config: Config) -> None:

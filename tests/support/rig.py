@@ -283,6 +283,13 @@ class Rig:
         return wait_for(lambda: leaks if not any((leaks := self.leaks()).values()) else None, timeout_s) or self.leaks()
 
 
+def end_watcher(pid: int) -> None:
+    """Of an executor: then its death is noticed by other executors and by gc only."""
+    for child in psutil.Process(pid).children():
+        if "mesos-pod-executor-watcher" in child.cmdline():
+            child.kill()
+
+
 def wait_for(condition: Callable[[], T | None], timeout_s: float, interval_s: float = 0.1) -> T | None:
     """The first value that is there; None at the end of the time."""
     deadline = time.monotonic() + timeout_s
