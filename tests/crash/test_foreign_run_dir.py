@@ -134,9 +134,7 @@ def test_without_its_lock_file_a_dead_executor_is_unknown_until_an_operator_says
         done = gc(rig, {})
         assert [each["executor"] for each in done["unknown"]] == [path.stem] and done["released"] == {}
         refused = rig.command("gc", "--assume-dead", path.stem, check=False)
-        assert (
-            refused.returncode == 4 and "lives: " in refused.stderr and alive.items() <= processes(document).items()
-        )
+        assert refused.returncode == 4 and "lives: " in refused.stderr and alive.items() <= processes(document).items()
         os.kill(document["pid"], signal.SIGKILL)
         for task in ("lost-regular", "lost-revocable"):
             scheduler.wait_status(task, TERMINAL, 20)

@@ -134,10 +134,13 @@ def test_a_lock_of_another_name_is_never_opened(tmp_path: Path, start: Start) ->
     assert verdict(tmp_path, text) == NO_IDENTITY
 
 
-def of_another_boot(text: str, **changes: object) -> str:
+def of_another_boot(
+    text: str, *, boot: str = "another", machine: str = "", since_s: int = 1_000_000, inode: int = 1
+) -> str:
     identity = parse(text)
     assert identity is not None
-    return replace(identity, **{"boot": "another", "since_s": 1_000_000, "inode": 1, **changes}).text()
+    machine = machine or identity.machine
+    return replace(identity, boot=boot, machine=machine, since_s=since_s, inode=inode).text()
 
 
 def test_another_boot_is_proof_if_the_machine_is_this_one_and_the_start_before_it(tmp_path: Path, start: Start) -> None:
