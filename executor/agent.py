@@ -168,8 +168,10 @@ async def _keep_clean(node: Node) -> None:
     from executor.reaper import reap
 
     async def settled() -> bool:
+        """A dead executor's call may still be under way in containerd: after a reaping there is one more look."""
         try:
-            return not (await reap(node.config, node.containerd)).failed
+            result = await reap(node.config, node.containerd)
+            return not result.failed and not result.owners
         except ExecutorError as error:
             log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
             return False
@@ -194,12 +196,12 @@ def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     """The cgroups, with this process in its own leaf."""
     from cgroups import CgroupError, Hierarchies, Membership, Tree, qos
     from executor.pod.shimgroup import mark
-    from executor.reaping.groups import ensure_parent
+    from executor.reaping.groups import ensure_parents
 
     try:
         tree = Tree(Hierarchies.discover(), root)
         stack.callback(_leave, tree, Membership.of(os.getpid()), claim)
-        ensure_parent(tree.hierarchies, root)
+        ensure_parents(tree.hierarchies, root)
         tree.executor.ensure(with_controllers=False)
         mark(tree.root, claim.identity)
         tree.executor.attach(os.getpid())
@@ -234,7 +236,7 @@ def _root(config: Config, environment: Environment) -> str:
 def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
     """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
     from cgroups import Cgroup, CgroupError
-    from executor.reaping.groups import remove_parent
+    from executor.reaping.groups import remove_parents
 
     try:
         before.rejoin(tree.hierarchies)
@@ -242,7 +244,7 @@ def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
             group.destroy()
         elsewhere = before.elsewhere(tree.hierarchies, tree.root_path)
         Cgroup(elsewhere, tree.root_path).destroy()
-        remove_parent(elsewhere, tree.root_path)
+        remove_parents(elsewhere, tree.root_path)
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
         claim.keep()

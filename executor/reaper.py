@@ -27,7 +27,7 @@ from executor.owners import Owner
 from executor.ownership.judgement import Judgement, judged
 from executor.reaping import containers, networks, shims
 from executor.reaping.found import marks_on_node
-from executor.reaping.groups import remove_empty, remove_parent
+from executor.reaping.groups import remove_empty, remove_parents
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
@@ -238,6 +238,6 @@ async def _cgroups(owner: Owner, config: Config, result: Reaped) -> None:
         if tree.exists():
             tree.destroy()
             result.add("cgroup trees")
-        remove_parent(hierarchies, root)
+        remove_parents(hierarchies, root)
     if failures:
         raise failures[0]

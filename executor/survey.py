@@ -17,7 +17,7 @@ from executor.errors import NetworkFailure
 from executor.names import MesosContainerId, is_pod_id
 from executor.owners import Owner, cni_parent, peek
 from executor.ownership.identity import parse
-from executor.ownership.judgement import judged
+from executor.ownership.judgement import Judgement, judged
 from executor.ownership.marks import Marks
 from executor.pod.node import OWNER_LABEL
 from executor.reaping.found import marks_on_node
@@ -25,6 +25,7 @@ from executor.reaping.found import marks_on_node
 if TYPE_CHECKING:
     from executor.cni.ledger import Entry
     from executor.containerd import Containerd
+    from executor.reaping.shims import Shim
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Survey:
     """What each dead executor left, by kind; empty where only its owner file is left."""
     unknown: dict[MesosContainerId, str] = field(default_factory=dict)
     """Owners of which something is there, but whose death nothing proves, and why: never touched."""
+    lost_shims: tuple[Shim, ...] = ()
+    """Processes of containerd that serve no record, and of no executor that is known here: never touched."""
     unrecorded: tuple[Entry, ...] = ()
     others: tuple[Entry, ...] = ()
     """Addresses that other runtimes hold, the agent's first of all."""
@@ -55,6 +58,7 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
     marks = await marks_on_node(config, containerd)
     with judged(Path(config.node.run_dir), marks) as judgement:
         dead = {owner.container: await _of(owner, config, containerd) for owner in judgement.dead}
+        lost = await _lost_shims(judgement, config, containerd)
     unknown = await still_there(judgement, config, containerd)
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
     recorded = _recorded(config, marks)  # after what is judged by it
@@ -62,11 +66,24 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
         living=tuple(sorted(judgement.living)),
         dead=dead,
         unknown=unknown,
+        lost_shims=lost,
         unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
         others=tuple(entry for entry in entries if not entry.is_ours),
         damaged=_damaged(config),
         unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
     )
+
+
+async def _lost_shims(judgement: Judgement, config: Config, containerd: Containerd | None) -> tuple[Shim, ...]:
+    from executor.reaper import shim_groups
+    from executor.reaping.shims import lost
+
+    if containerd is None:
+        return ()
+    named = [Owner(each) for each in (*judgement.living, *judgement.unknown)]
+    groups = [group for owner in (*judgement.dead, *named) for group in shim_groups(owner, config)]
+    recorded = [each.id for each in await containerd.containers.list()]
+    return tuple(lost(containerd.namespace, recorded, groups))
 
 
 async def _of(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:

@@ -86,6 +86,7 @@ def _document(outcome: _Outcome) -> dict[str, Any]:
         "released": before.counts() if reaped is None else dict(sorted(reaped.counts.items())),
         "failed": [] if reaped is None else reaped.failed,
         "unknown": [{"executor": container, "reason": why} for container, why in sorted(unknown.items())],
+        "lost_shims": [{"pid": shim.pid, "container": shim.container} for shim in before.lost_shims],
         "reported": reported,
         "foreign_addresses": len(before.others),
     }
@@ -100,6 +101,9 @@ def _show(document: dict[str, Any]) -> None:
             f"not touched: executor {output.clean(each['executor'])} may live: {output.clean(each['reason'])}; if it "
             "does not: gc --assume-dead with its id"
         )
+    for each in document["lost_shims"]:
+        container = output.clean(each["container"])
+        output.line(f"not touched: process {each['pid']} is a shim of container {container}, which has no record")
     for entry in document["reported"]:
         output.line(
             f"not touched: {entry['address']} of network {entry['network']} is held by {entry['container']}, of which "

@@ -6,7 +6,6 @@ by the last executor only if an executor made it: what an operator made may have
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterator
 
 from cgroups import Cgroup, CgroupError, Hierarchies
@@ -15,24 +14,30 @@ from cgroups.attributes import LOCK, note, noted
 _MADE = "made"
 
 
-def ensure_parent(hierarchies: Hierarchies, path: str) -> None:
-    """The group above `path`, in every hierarchy, with a note in each where it is made now. Raises CgroupError."""
-    parent = path.rpartition("/")[0]
-    if not parent:
-        return
+def ensure_parents(hierarchies: Hierarchies, path: str) -> None:
+    """The groups above `path`, in every hierarchy, with a note on each that is made now. Raises CgroupError."""
+    for parent in reversed(_parents(path)):
+        for point in hierarchies.points:
+            if not (point / parent.lstrip("/")).is_dir():
+                Cgroup(_one(hierarchies, point), parent).ensure(with_controllers=False)
+                note(point, parent, _MADE, "")
+
+
+def remove_parents(hierarchies: Hierarchies, path: str) -> None:
+    """The groups above `path`, in each hierarchy, that executors made and in which nothing is any more."""
     for point in hierarchies.points:
-        if not (point / parent.lstrip("/")).is_dir():
-            Cgroup(_one(hierarchies, point), parent).ensure(with_controllers=False)
-            note(point, parent, _MADE, "")
+        for parent in _parents(path):
+            try:
+                if noted(point, parent, _MADE) is None or not Cgroup(_one(hierarchies, point), parent).prune():
+                    break
+            except CgroupError:
+                break
 
 
-def remove_parent(hierarchies: Hierarchies, path: str) -> None:
-    """The group above `path`, in each hierarchy where an executor made it and nothing is in it any more."""
-    parent = path.rpartition("/")[0]
-    for point in hierarchies.points if parent else ():
-        if noted(point, parent, _MADE) is not None:
-            with contextlib.suppress(CgroupError):
-                Cgroup(_one(hierarchies, point), parent).prune()
+def _parents(path: str) -> list[str]:
+    """Nearest first, without the root."""
+    names = path.strip("/").split("/")
+    return ["/" + "/".join(names[:length]) for length in range(len(names) - 1, 0, -1)]
 
 
 def identities(parent: str) -> Iterator[tuple[str, str | None]]:

@@ -15,6 +15,7 @@ import re
 import signal
 import socket
 import stat
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +30,7 @@ SOCKETS = "/run/containerd/s/"
 """Where every containerd of the node has its shims' sockets."""
 _PROGRAM = b"containerd-shim"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
+OLD_S = 60.0
 ROUNDS = 20
 DIE_S = 5.0
 LOOK_S = 0.05
@@ -63,6 +65,25 @@ def of_containers(namespace: str, containers: Collection[str]) -> list[Shim]:
     pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  names, not paths
     found = [look(pid) for pid in pids if _options(pid).get("-id") in containers]
     return [shim for shim in found if shim is not None and shim.namespace == namespace]
+
+
+def lost(namespace: str, recorded: Collection[str], known: Collection[Cgroup]) -> list[Shim]:
+    """Those without a record that no group of an executor explains, and that are no longer young: one whose record was
+    removed ends within moments.
+    """
+    grouped = all_pids(known)
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  names, not paths
+    found = [look(pid) for pid in pids if pid not in grouped and _options(pid).get("-namespace") == namespace]
+    return [shim for shim in found if shim is not None and shim.container not in recorded and _age_s(shim.pid) > OLD_S]
+
+
+def _age_s(pid: int) -> float:
+    """0 for a process that has ended."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+    except OSError:
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def end_helpers(groups: Sequence[Cgroup]) -> None:

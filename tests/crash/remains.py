@@ -25,7 +25,7 @@ def remains(rig: Rig) -> dict[str, list[str]]:
         "cgroups": rig.cgroups(),
         "netns": _entries(rig.run_dir / "netns", "*/pod-*"),
         "records": _entries(rig.directory / "state/cni", "*/pod-*"),
-        "ips": _entries(rig.directory / "ipam", "*/[0-9]*"),
+        "ips": [f"{path}: {path.read_text()!r}" for path in (rig.directory / "ipam").glob("*/[0-9]*")],
         "marks": _entries(rig.run_dir / "netns") + _entries(rig.directory / "state/cni"),
         "owners": _entries(rig.run_dir, "*.owner"),
         **asyncio.run(_records(rig)),
