@@ -82,6 +82,8 @@ async def reap(config: Config, containerd: Containerd, *, only: str = "") -> Rea
     with judged(run_dir, marks) as judgement:
         dead = [owner for owner in judgement.dead if only in ("", owner.container)]
         await reap_owners(dead, config, containerd, result)
+        if dead and (count := networks.release_unwritten(config)):
+            result.add("addresses", count)
         result.unknown = await still_there(judgement, config, containerd)
     _tell(result)
     return result

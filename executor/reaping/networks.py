@@ -50,6 +50,14 @@ async def release(owner: Owner, config: Config) -> Released:
     return result
 
 
+def release_unwritten(config: Config) -> int:
+    """Addresses that were reserved for nobody, because the plugin was killed with its executor."""
+    from executor.cni.catalog import Catalog
+    from executor.cni.unwritten import release_unwritten as release_of
+
+    return release_of(Catalog(Path(config.cni.config_dir)).networks())
+
+
 def state_directory(owner: Owner, config: Config) -> Path:
     """Where its records are: it may have been configured otherwise than this process."""
     return cni_parent(owner.state_dir or config.node.state_dir) / owner.container
