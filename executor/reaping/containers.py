@@ -69,9 +69,10 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     strays = stray(shims.in_groups(list(groups)), held.ids)
     failed = await _each(held.containers, lambda each: each.id, lambda each: _container(each.id, containerd))
     await _lingering(groups)
-    hung = shims.of_containers(containerd.namespace, failed.keys())
+    # One that hangs, or whose start was interrupted before it had joined its group.
+    others = shims.of_containers(containerd.namespace, held.ids)
     try:
-        ended = await shims.end(list(groups), hung)
+        ended = await shims.end(list(groups), others)
         await _bundles_gone([shim.bundle for shim in ended if shim.bundle is not None])
     except (ExecutorError, OSError) as error:
         result.failed.append(str(error))

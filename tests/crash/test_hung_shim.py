@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,9 +28,10 @@ def rig() -> Iterator[Rig]:
         yield node
 
 
-@pytest.mark.parametrize("hung", ["regular", "revocable"])
-def test_gc_beside_a_hung_shim(rig: Rig, hung: str) -> None:
-    with rig.scheduler(name=f"hung-{hung}") as scheduler:
+@pytest.mark.parametrize(("hung", "outside"), [("regular", False), ("revocable", False), ("regular", True)])
+def test_gc_beside_a_hung_shim(rig: Rig, hung: str, outside: bool) -> None:
+    """`outside`: the shim is not in its executor's group, like one whose start was interrupted early."""
+    with rig.scheduler(name=f"hung-{hung}-{outside}") as scheduler:
         tasks = [rig.pod(f"{hung}-{n}", revocable=(hung == "revocable") == (n == 0)) for n in range(PODS)]
         scheduler.launch(tasks, rig.executor(hung))
         for task in tasks:
@@ -38,6 +40,8 @@ def test_gc_beside_a_hung_shim(rig: Rig, hung: str) -> None:
         (shim,) = [pid for pid in rig.containerd.shims() if pod.encode() in command_line(pid)]
         (owner,) = owner_files(rig)
         pid = json.loads(owner.read_text())["pid"]
+        if outside:
+            Path("/sys/fs/cgroup/freezer/cgroup.procs").write_text(str(shim))
         os.kill(shim, signal.SIGSTOP)
         end_watcher(pid)
         os.kill(pid, signal.SIGKILL)
@@ -54,5 +58,4 @@ def test_gc_beside_a_hung_shim(rig: Rig, hung: str) -> None:
 
 
 def command_line(pid: int) -> bytes:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123  one line of a file of the kernel's
-        return file.read()
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
