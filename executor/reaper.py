@@ -53,12 +53,14 @@ ROUNDS = 3
 
 @dataclass
 class Reaped:
-    """What was released, by kind; `failed` names what could not be; `unknown` owners were not touched, and why."""
+    """What was released, by kind. `failed` names what could not be; `unknown` owners were not touched, and why."""
 
     owners: list[MesosContainerId] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     unknown: Mapping[MesosContainerId, str] = field(default_factory=dict)
+    living: frozenset[MesosContainerId] = frozenset()
+    """Their locks were held: by themselves, or by another reaper."""
 
     def add(self, kind: str, count: int = 1) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + count
@@ -79,10 +81,10 @@ async def reap(config: Config, containerd: Containerd, *, only: str = "") -> Rea
     result, run_dir = Reaped(), Path(config.node.run_dir)
     marks = await marks_on_node(config, containerd)
     owners.forget_reaped(run_dir, marks.keys())
-    with judged(run_dir, marks) as judgement:
-        dead = [owner for owner in judgement.dead if only in ("", owner.container)]
-        await reap_owners(dead, config, containerd, result)
-        if dead and (count := networks.release_unwritten(config)):
+    with judged(run_dir, marks, only=only) as judgement:
+        result.living = judgement.living
+        await reap_owners(list(judgement.dead), config, containerd, result)
+        if judgement.dead and (count := networks.release_unwritten(config)):
             result.add("addresses", count)
         result.unknown = await still_there(judgement, config, containerd)
     _tell(result)

@@ -57,8 +57,9 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
 
     marks = await marks_on_node(config, containerd)
     with judged(Path(config.node.run_dir), marks) as judgement:
-        dead = {owner.container: await _of(owner, config, containerd) for owner in judgement.dead}
-        lost = await _lost_shims(judgement, config, containerd)
+        pass  # a look holds up no reaper
+    dead = {owner.container: await _of(owner, config, containerd) for owner in judgement.dead}
+    lost = await _lost_shims(judgement, config, containerd)
     unknown = await still_there(judgement, config, containerd)
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
     recorded = _recorded(config, marks)  # after what is judged by it

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +14,13 @@ from executor.cli import output
 from executor.cli.exits import Exit
 from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
+from executor.names import MesosContainerId
 
 if TYPE_CHECKING:
     from executor.reaper import Reaped
     from executor.survey import Survey
+
+AGAIN_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class _Outcome:
 @click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Print what would be released.")
 @click.option("--only", default="", metavar="ID", help="Release only what the executor of this Mesos container left.")
+@click.option("--wait", default=0.0, metavar="SECONDS", help="With --only: how long to wait for a lock that is held.")
 @click.option(
     "--assume-dead",
     default="",
@@ -38,7 +43,7 @@ class _Outcome:
 )
 @json_option
 @pass_session
-def command(session: Session, *, dry_run: bool, only: str, assume_dead: str, as_json: bool) -> int:
+def command(session: Session, *, dry_run: bool, only: str, wait: float, assume_dead: str, as_json: bool) -> int:
     """Release what dead executors left on this node.
 
     That is processes, containers, snapshots, shims, addresses and port rules, network namespaces, names and cgroups.
@@ -49,7 +54,10 @@ def command(session: Session, *, dry_run: bool, only: str, assume_dead: str, as_
         raise click.UsageError("--assume-dead goes with no other choice")
     loaded = session.configuration()
     log.configure(LogSection(level="error"))  # what could not be released is printed here
-    outcome = asyncio.run(_collect(loaded, dry_run=dry_run, only=only, assume_dead=assume_dead))
+    if only:
+        outcome = asyncio.run(_collect_one(loaded, MesosContainerId(only), dry_run=dry_run, wait_s=wait))
+    else:
+        outcome = asyncio.run(_collect(loaded, dry_run=dry_run, assume_dead=assume_dead))
     document = _document(outcome)
     if as_json:
         output.json_document(document)
@@ -58,9 +66,25 @@ def command(session: Session, *, dry_run: bool, only: str, assume_dead: str, as_
     return Exit.FAILURE if document["failed"] else Exit.OK
 
 
-async def _collect(loaded: Config, *, dry_run: bool, only: str, assume_dead: str) -> _Outcome:
+async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool, wait_s: float) -> _Outcome:
+    """Another reaper may hold the lock, and release everything or fail."""
     from executor.containerd import Containerd
-    from executor.names import MesosContainerId
+    from executor.reaper import reap
+    from executor.survey import survey
+
+    deadline = time.monotonic() + wait_s
+    async with await Containerd.connect(loaded.containerd.address, loaded.containerd.namespace) as containerd:
+        while True:
+            reaped = None if dry_run else await reap(loaded, containerd, only=only)
+            if reaped is None or only not in reaped.living or time.monotonic() > deadline:
+                before = await survey(loaded, containerd)
+                dead = {container: counts for container, counts in before.dead.items() if container == only}
+                return _Outcome(replace(before, dead=dead), reaped)
+            await asyncio.sleep(AGAIN_S)
+
+
+async def _collect(loaded: Config, *, dry_run: bool, assume_dead: str) -> _Outcome:
+    from executor.containerd import Containerd
     from executor.reaper import reap
     from executor.reaping.assumed import reap_assumed
     from executor.survey import survey
@@ -69,7 +93,7 @@ async def _collect(loaded: Config, *, dry_run: bool, only: str, assume_dead: str
         before = await survey(loaded, containerd)
         if assume_dead:
             return _Outcome(before, await reap_assumed(MesosContainerId(assume_dead), loaded, containerd))
-        return _Outcome(before, None if dry_run else await reap(loaded, containerd, only=only))
+        return _Outcome(before, None if dry_run else await reap(loaded, containerd))
 
 
 def _document(outcome: _Outcome) -> dict[str, Any]:

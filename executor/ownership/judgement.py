@@ -33,14 +33,17 @@ class Judgement:
 
 
 @contextmanager
-def judged(run_dir: Path, marks: Marks) -> Iterator[Judgement]:
-    """Of all owners that `marks` or the owner files in `run_dir` name."""
+def judged(run_dir: Path, marks: Marks, *, only: str = "") -> Iterator[Judgement]:
+    """Of all owners that `marks` or the owner files in `run_dir` name, or of the one that is called `only`: the locks
+    of others are left to those who reap them.
+    """
     held: list[int] = []
     living: set[MesosContainerId] = set()
     dead: list[Owner] = []
     unknown: dict[MesosContainerId, str] = {}
     try:
-        for container in sorted(marks.keys() | owners.names(run_dir)):
+        named = marks.keys() | owners.names(run_dir)
+        for container in sorted(named if not only else named & {MesosContainerId(only)}):
             proof, identity = _judge(container, run_dir, marks.get(container, frozenset()))
             if proof.descriptor >= 0:
                 held.append(proof.descriptor)

@@ -33,8 +33,7 @@ _MEND = "look for the executor's process; end its pods first"
 async def reap_assumed(container: MesosContainerId, config: Config, containerd: Containerd) -> Reaped:
     """Raises NotFound if nothing carries the id, Refused if it lives, ContainerdFailure."""
     marks = await marks_on_node(config, containerd)
-    named = {container: marks[container]} if container in marks else {}
-    with judged(Path(config.node.run_dir), named) as judgement:
+    with judged(Path(config.node.run_dir), marks, only=container) as judgement:
         proven = {owner.container: owner for owner in judgement.dead}
         if container in judgement.living:
             raise Refused("lives: its lock is held", subject=f"executor {container}", mend=_MEND)

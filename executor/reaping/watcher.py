@@ -34,6 +34,8 @@ log = get_logger(__name__)
 
 _SCRIPT = 'read -r end || exec "$@"'
 _END = b"end\n"
+WAIT_S = 60
+"""For another process that holds the dead executor's lock: it reaps, or only looks, and may fail."""
 
 
 def start(config: Config, container: MesosContainerId, claim: Claim, stack: AsyncExitStack) -> None:
@@ -41,7 +43,7 @@ def start(config: Config, container: MesosContainerId, claim: Claim, stack: Asyn
     with ExitStack() as made:
         reading, writing = os.pipe()
         made.callback(os.close, reading)
-        command = [*_program(), "gc", "--only", container]
+        command = [*_program(), "gc", "--only", container, "--wait", str(WAIT_S)]
         try:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT, "mesos-pod-executor-watcher", *command],

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import psutil
+
 from tests.support.containerd import RUNC_STATE, SHIM_SOCKETS
-from tests.support.rig import NAMESPACE, Rig
+from tests.support.rig import NAMESPACE, WATCHER, Rig
 
 _TASKS = "io.containerd.runtime.v2.task"
 
@@ -15,7 +17,10 @@ def remains(rig: Rig) -> dict[str, list[str]]:
     """By kind, what is left; a kind of which nothing is left is absent."""
     containerd = rig.containerd.directory
     mounts = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    lines = [(each.pid, each.info["cmdline"]) for each in psutil.process_iter(["cmdline"])]
+    watchers = [str(pid) for pid, line in lines if WATCHER in (line or [])]
     found = {
+        "watchers": watchers,
         "shims": [str(pid) for pid in rig.containerd.shims()],
         "sockets": _entries(SHIM_SOCKETS),
         "bundles": _entries(containerd / "state" / _TASKS / NAMESPACE),

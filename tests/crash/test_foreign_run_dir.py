@@ -124,6 +124,18 @@ def test_whichever_run_dir_gc_has_it_reaps_executors_of_both(rig: Rig, elsewhere
         assert not any(Path(elsewhere["DNS_HOSTS_DIR"]).iterdir())
 
 
+def test_executors_that_die_at_the_same_time_are_reaped_without_anybody_s_help(rig: Rig) -> None:
+    """Each by its own watcher, and those hold each other up no more than a survey does that comes between."""
+    with rig.scheduler(name="together") as scheduler:
+        there = remains(rig)
+        owners = [launched(rig, scheduler, f"together{n}", {}) for n in range(3)]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for _, document in owners:
+                os.kill(document["pid"], number)
+        rig.command("gc", "--dry-run")
+        assert wait_for(lambda: True if remains(rig) == there else None, 30), remains(rig)
+
+
 def test_without_its_lock_file_a_dead_executor_is_unknown_until_an_operator_says_so(rig: Rig) -> None:
     with rig.scheduler(name="unknown") as scheduler:
         there = remains(rig)

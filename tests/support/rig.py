@@ -38,6 +38,7 @@ IMAGE_HELLO = "docker.io/library/hello:test"
 NAMESPACE = "mesos-pods"
 T = TypeVar("T")
 NETWORK = "podnet"
+WATCHER = "mesos-pod-executor-watcher"
 PROGRAM = (sys.executable, "-m", "executor")
 PROGRAM_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 OPTIONS = AgentOptions(
@@ -286,7 +287,7 @@ class Rig:
 def end_watcher(pid: int) -> None:
     """Of an executor: then its death is noticed by other executors and by gc only."""
     for child in psutil.Process(pid).children():
-        if "mesos-pod-executor-watcher" in child.cmdline():
+        if WATCHER in child.cmdline():
             child.kill()
 
 
