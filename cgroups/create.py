@@ -22,6 +22,7 @@ from cgroups.processes import members
 _BUSY_RETRIES_S = (0.001, 0.002, 0.004, 0.008, 0.016)
 # What a missing or foreign controller answers; everything that needs its files reports them as not there.
 _NOT_OURS = frozenset({errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.EACCES, errno.EPERM, errno.EROFS})
+_ENSURE_TRIES = 10
 _CPUSET = ("cpuset.cpus", "cpuset.mems")
 _MOVE_AWAY = "move the processes of this group into a leaf below it, or create without controllers"
 
@@ -32,8 +33,17 @@ def ensure(point: Path, path: str, *, v1: Collection[str] = (), delegate: Collec
     `v1` names the controllers that are mounted here. In v2 those in `delegate` are enabled on the way. Raises
     CgroupBusy where a group on the way has processes of its own and cannot pass controllers down.
     """
-    if _make_below(point, path, v1, delegate):
-        return
+    for tries_left in range(_ENSURE_TRIES - 1, -1, -1):
+        try:
+            if not _make_below(point, path, v1, delegate):
+                _make_all(point, path, v1, delegate)
+            return
+        except CgroupNotFound:  # somebody has just removed an empty group on the way
+            if not tries_left:
+                raise
+
+
+def _make_all(point: Path, path: str, v1: Collection[str], delegate: Collection[str]) -> None:
     with ExitStack() as held:
         parent = held.enter_context(Directory.open(point))
         for name in filter(None, path.split("/")):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.dns import Names
     from executor.pod.node import Node
+    from executor.pod.shimgroup import ShimGroup
     from executor.pod.shims import Shims
 
 log = logs.get_logger(__name__)
@@ -141,16 +142,35 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.classes import Classes
     from executor.pod.node import Node
     from executor.pod.ownnetwork import OwnNetwork
+    from executor.pod.shimgroup import ShimGroup
     from executor.pod.shims import Shims
     from executor.pod.urgency import Urgency
+    from executor.reaping import watcher
+    from executor.reaping.leaving import Leaving
 
     root = _root(config, environment)
-    claim = stack.enter_context(owners.claim(Path(config.node.run_dir), environment.container_id, root))
+    named = (config.cgroups.root, environment.container_id, root)
+    claim = stack.enter_context(
+        owners.claim(
+            Path(config.node.run_dir),
+            environment.container_id,
+            root,
+            state_dir=config.node.state_dir,
+            hosts_dir=config.dns.hosts_dir,
+            shim_groups=(owners.shims_group(*named), owners.regular_shims_group(*named)),
+        )
+    )
+    watcher.start(config, environment.container_id, claim, stack)
+    leaving = Leaving(config, environment.container_id, claim)
+    leaving.mark()
     tree = _tree(root, claim, stack)
-    shims = Shims(tree.hierarchies, owners.shims_group(config.cgroups.root, environment.container_id, root))
-    stack.push_async_callback(_remove_shims, shims, claim)
+    shims = Shims(tree.hierarchies, owners.shims_group(*named), claim.identity)
+    regular_shims = ShimGroup(tree.hierarchies, owners.regular_shims_group(*named), claim.identity)
+    for each in (shims, regular_shims):
+        stack.push_async_callback(_remove_shims, each, claim)
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
+    stack.push_async_callback(leaving.leave, containerd)
     cni = Cni(
         Path(config.cni.config_dir),
         [Path(each) for each in config.cni.plugin_dirs],
@@ -167,8 +187,9 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         cni=cni,
         tree=tree,
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
-        names=_names(config, environment) if config.dns.enabled else None,
+        names=_names(config, environment, claim) if config.dns.enabled else None,
         shims=shims,
+        regular_shims=regular_shims,
         dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
         shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
@@ -181,8 +202,10 @@ async def _keep_clean(node: Node) -> None:
     from executor.reaper import reap
 
     async def settled() -> bool:
+        """A dead executor's call may still be under way in containerd: after a reaping there is one more look."""
         try:
-            return not (await reap(node.config, node.containerd)).failed
+            result = await reap(node.config, node.containerd)
+            return not result.failed and not result.owners
         except ExecutorError as error:
             log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
             return False
@@ -194,22 +217,27 @@ async def _keep_clean(node: Node) -> None:
         raise Failure(f"cannot be watched: {error}", subject=str(run_dir), mend="see fs.inotify in sysctl") from error
 
 
-def _names(config: Config, environment: Environment) -> Names:
+def _names(config: Config, environment: Environment, claim: owners.Claim) -> Names:
     from executor.dns import HostsDir, Names
     from executor.dns.names import Zones
 
     zones = Zones(config.dns.domain, config.dns.cluster_domain)
-    return Names(HostsDir(Path(config.dns.hosts_dir)), environment.container_id, environment.agent_id, zones)
+    hosts = HostsDir(Path(config.dns.hosts_dir))
+    return Names(hosts, environment.container_id, environment.agent_id, zones, claim.identity)
 
 
 def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     """The cgroups, with this process in its own leaf."""
     from cgroups import CgroupError, Hierarchies, Membership, Tree, qos
+    from executor.pod.shimgroup import mark
+    from executor.reaping.groups import ensure_parents
 
     try:
         tree = Tree(Hierarchies.discover(), root)
         stack.callback(_leave, tree, Membership.of(os.getpid()), claim)
+        ensure_parents(tree.hierarchies, root)
         tree.executor.ensure(with_controllers=False)
+        mark(tree.root, claim.identity)
         tree.executor.attach(os.getpid())
         for pod_class in PodClass:
             tree.subtree(pod_class).ensure()
@@ -219,7 +247,7 @@ def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
     return tree
 
 
-async def _remove_shims(shims: Shims, claim: owners.Claim) -> None:
+async def _remove_shims(shims: Shims | ShimGroup, claim: owners.Claim) -> None:
     from cgroups import CgroupError
 
     try:
@@ -242,12 +270,15 @@ def _root(config: Config, environment: Environment) -> str:
 def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
     """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
     from cgroups import Cgroup, CgroupError
+    from executor.reaping.groups import remove_parents
 
     try:
         before.rejoin(tree.hierarchies)
         for group in (tree.pods, tree.executor):
             group.destroy()
-        Cgroup(before.elsewhere(tree.hierarchies, tree.root_path), tree.root_path).destroy()
+        elsewhere = before.elsewhere(tree.hierarchies, tree.root_path)
+        Cgroup(elsewhere, tree.root_path).destroy()
+        remove_parents(elsewhere, tree.root_path)
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
         claim.keep()

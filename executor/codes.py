@@ -57,6 +57,17 @@ CODES: Final = MappingProxyType(
             "Something of a dead executor could not be released.", "See `error`; run `gc`."
         ),
         "executor.cgroups_left": _warning("The executor's own cgroups could not be removed.", "`gc` removes them."),
+        "executor.left_overs": _warning(
+            "A clean end found something of this executor on the node.", "`gc` releases it; see `error`."
+        ),
+        "executor.unknown_owner": _warning(
+            "Something on the node carries an executor's name, but nothing proves that this executor is dead.",
+            "See `error`. Nothing is touched; if it is dead, run `gc --assume-dead` with its id.",
+        ),
+        "executor.no_watcher": _warning(
+            "No process will start the reaper when this executor dies.",
+            "Nothing at once: other executors and the timer of `gc` release what it leaves, but later.",
+        ),
         "executor.event_refused": _warning("An event from the agent could not be carried out.", "See `error`."),
         "executor.launch_dropped": _warning(
             "A launch came while the executor ended: TASK_DROPPED (or TASK_LOST), REASON_EXECUTOR_TERMINATED.",
@@ -226,7 +237,7 @@ CODES: Final = MappingProxyType(
             "Did containerd restart?",
         ),
         "cgroup.no_shims": _warning(
-            "No cgroup could be made for the shims of revocable pods; they disturb regular pods more than need be.",
+            "No cgroup could be made for shims: they disturb regular pods more, and nobody finds those that get lost.",
             "See `error` and [cgroups] root.",
         ),
         "cgroup.refused": _warning(

@@ -1,7 +1,8 @@
 """Notices that another executor of this node died, so that the living one releases at once what the dead one held.
 
-Nothing is polled: inotify on the directory of owner files tells of executors that start, a pidfd of each one's process
-tells of its end. Neither is proof; a wake-up only makes the reaper look, and that goes by the owners' locks alone. An
+inotify on the directory of owner files tells of executors that start, a pidfd of each one's process tells of its end.
+Only the locks of those for which no pidfd can be had (Linux before 5.3, a seccomp filter, a lack of descriptors) are
+polled. A wake-up is no proof; it only makes the reaper look, and that goes by the owners' locks alone. An
 executor in a pid namespace of its own may write a pid that means another process here, or none: what a wake-up could
 not settle is looked at again after a growing pause.
 
@@ -28,6 +29,8 @@ log = get_logger(__name__)
 
 AGAIN_S = (1.0, 5.0, 30.0, 300.0)
 """Pauses until what could not be settled is looked at again; the last one repeats."""
+POLL_S = 1.0
+"""Between two looks at the locks of those that cannot be followed otherwise."""
 FINISH_S = 3.0
 """Less than the shutdown grace that Mesos gives by default (5 s)."""
 
@@ -66,6 +69,8 @@ class Neighbours:
         self._loop = asyncio.get_running_loop()
         self._pidfds: dict[MesosContainerId, tuple[int, int]] = {}
         """The pid that its file named, and the pidfd."""
+        self._polled: set[MesosContainerId] = set()
+        self._poll: asyncio.TimerHandle | None = None
         self._dead: set[MesosContainerId] = set()
         self._changed = asyncio.Event()
         self._inotify = Inotify()
@@ -82,6 +87,8 @@ class Neighbours:
     ) -> None:
         self._loop.remove_reader(self._inotify.fd)
         self._inotify.close()
+        if self._poll is not None:
+            self._poll.cancel()
         for container in list(self._pidfds):
             self._drop(container)
 
@@ -107,18 +114,20 @@ class Neighbours:
     def _look(self) -> None:
         """Follow those that came, and forget those whose file went: they ended cleanly or were reaped."""
         listed = {owner.container: owner.pid for owner in owners.listed(self._run_dir) if owner.container != self._own}
-        for container in self._pidfds.keys() - listed.keys():
+        for container in (self._pidfds.keys() | self._polled) - listed.keys():
             self._drop(container)
         for container, pid in listed.items():
-            if pid and self._pidfds.get(container, (0, -1))[0] != pid:
+            if pid and container not in self._polled and self._pidfds.get(container, (0, -1))[0] != pid:
                 self._drop(container)
                 self._follow(container, pid)
 
     def _follow(self, container: MesosContainerId, pid: int) -> None:
         try:
             descriptor = open_pidfd(pid)
-        except OSError as error:  # a kernel before 5.3, or a seccomp filter
-            log.debug("cannot follow another executor", mesos_container=container, pid=pid, error=str(error))
+        except OSError as error:
+            log.debug("polls the lock of another executor", mesos_container=container, pid=pid, error=str(error))
+            self._polled.add(container)
+            self._poll = self._poll or self._loop.call_later(POLL_S, self._look_at_locks)
             return
         if descriptor is None:
             self._died(container)
@@ -126,12 +135,20 @@ class Neighbours:
         self._pidfds[container] = pid, descriptor
         self._loop.add_reader(descriptor, self._died, container)
 
+    def _look_at_locks(self) -> None:
+        self._poll = None
+        for container in self._polled - owners.living(self._run_dir):
+            self._died(container)
+        if self._polled:
+            self._poll = self._loop.call_later(POLL_S, self._look_at_locks)
+
     def _died(self, container: MesosContainerId) -> None:
         self._drop(container)
         self._dead.add(container)
         self._changed.set()
 
     def _drop(self, container: MesosContainerId) -> None:
+        self._polled.discard(container)
         _, descriptor = self._pidfds.pop(container, (0, -1))
         if descriptor >= 0:
             self._loop.remove_reader(descriptor)

@@ -2,30 +2,33 @@
 
 An executor holds an exclusive flock(2) on `<run_dir>/<Mesos container id>.owner` as long as it lives; the kernel
 releases it with the process, whatever ends it, so a pid that is used again deceives nobody. The file says where the
-executor's cgroups are. It is removed by a clean end, or by whoever reaped what a dead executor left; reapers hold the
-lock meanwhile, so that two never meet.
+executor's things are. It is removed by a clean end, or by whoever reaped what a dead executor left; reapers hold the
+lock meanwhile, so that two never meet. What carries the executor's name says which file this is (executor/ownership),
+so that nobody takes an owner for dead because he looks into another directory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executor import bounded_json
 from executor.control_socket import SUFFIX as SOCKET_SUFFIX
 from executor.errors import Failure, reason
 from executor.names import MesosContainerId
+from executor.ownership.identity import REAPED_SUFFIX, LockIdentity, identity_of
 
 SUFFIX = ".owner"
 CLAIM_TRIES, CLAIM_PAUSE_S = 250, 0.02
-CLAIM_S = 60.0
-"""An empty file of this age was left by an executor that died while it claimed it."""
+REAPED_S = 600.0
+"""How long the lock of an owner that was reaped is kept: longer than containerd works on a call."""
 DEFAULT_ROOT = "/mesos-pod-executor"
 
 
@@ -53,20 +56,42 @@ def shims_group(configured: str, container: MesosContainerId, tree_root: str) ->
     return f"{own}/shims/{container}" if tree_root == own else f"{configured or DEFAULT_ROOT}-shims/{container}"
 
 
+def regular_shims_group(configured: str, container: MesosContainerId, tree_root: str) -> str:
+    """As `shims_group`, for the shims of its regular pods: a group that says whose they are and sets nothing."""
+    own = own_root(configured, container)
+    parent = f"{own}/regular-shims" if tree_root == own else f"{configured or DEFAULT_ROOT}-regular-shims"
+    return f"{parent}/{container}"
+
+
+def group_parents(configured: str) -> tuple[str, ...]:
+    """The groups that hold groups called after executors, and nothing else of an executor's."""
+    root = configured or DEFAULT_ROOT
+    return root, f"{root}-shims", f"{root}-regular-shims"
+
+
 @dataclass(frozen=True)
 class Owner:
-    """One executor, by what its file says."""
+    """One executor, by what its file says; what that does not say is empty."""
 
     container: MesosContainerId
     cgroup_root: str = ""
-    """Path of its tree in every hierarchy; empty when its file was cut off."""
+    """Path of its tree in every hierarchy."""
     pid: int = 0
+    state_dir: str = ""
+    hosts_dir: str = ""
+    shim_groups: tuple[str, ...] = ()
+    """Paths of the groups of its shims."""
+    lock: Path | None = None
+    """Its owner file. None: there is none, and another boot proves its death."""
 
 
 class Claim:
-    """Somebody's own, while his block lasts."""
+    """The own lock, while its block lasts."""
 
-    kept = False
+    def __init__(self, identity: str = "") -> None:
+        self.identity = identity
+        """Of the lock (ownership/identity.py): it belongs on everything that carries this executor's name."""
+        self.kept = False
 
     def keep(self) -> None:
         """Something is left that could not be released: the file stays and tells whoever reaps, once this process has
@@ -76,9 +101,17 @@ class Claim:
 
 
 @contextmanager
-def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Iterator[Claim]:
-    """Own everything that carries `container`, until the block ends. Raises Failure when another process does
-    already.
+def claim(
+    run_dir: Path,
+    container: MesosContainerId,
+    cgroup_root: str,
+    *,
+    state_dir: str = "",
+    hosts_dir: str = "",
+    shim_groups: Sequence[str] = (),
+) -> Iterator[Claim]:
+    """Own everything that carries `container`, until the block ends. The file says where its things are, for a reaper
+    that is configured otherwise. Raises Failure when another process owns it already.
     """
     path = run_dir / f"{container}{SUFFIX}"
     mend = "is [node] run_dir writable, and is no second executor in this Mesos container?"
@@ -89,10 +122,17 @@ def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Itera
         raise Failure(reason(error), subject=str(path), mend=mend) from error
     if descriptor is None:
         raise Failure("is held by a living process", subject=str(path), mend=mend)
+    document = {
+        "cgroup_root": cgroup_root,
+        "pid": os.getpid(),
+        "state_dir": state_dir,
+        "hosts_dir": hosts_dir,
+        "shim_groups": list(shim_groups),
+    }
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"cgroup_root": cgroup_root, "pid": os.getpid()}).encode(), 0)
-        yield (own := Claim())
+        os.pwrite(descriptor, json.dumps(document).encode(), 0)
+        yield (own := Claim(identity_of(descriptor, path).text()))
         if own.kept:
             return  # the lock ends with the process
         path.unlink(missing_ok=True)  # only after a clean end: otherwise it names what is left to reap
@@ -102,30 +142,50 @@ def claim(run_dir: Path, container: MesosContainerId, cgroup_root: str) -> Itera
     os.close(descriptor)
 
 
-@contextmanager
-def dead(run_dir: Path) -> Iterator[list[Owner]]:
-    """The executors that died without cleaning up, locked against other reapers until the block ends."""
-    held: list[int] = []
-    found: list[Owner] = []
+def names(run_dir: Path) -> frozenset[MesosContainerId]:
+    """Every executor that has a file in `run_dir`."""
+    return frozenset(MesosContainerId(path.name.removesuffix(SUFFIX)) for path in run_dir.glob(f"*{SUFFIX}"))
+
+
+def identity_in(run_dir: Path, container: MesosContainerId) -> LockIdentity | None:
+    """Of its file in `run_dir`; None if there is none."""
+    path = run_dir / f"{container}{SUFFIX}"
     try:
-        for path in sorted(run_dir.glob(f"*{SUFFIX}")):
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            except OSError:
-                continue
-            held.append(descriptor)
-            if _lock(descriptor) and path.exists() and not _is_being_claimed(descriptor):
-                found.append(_read(MesosContainerId(path.name.removesuffix(SUFFIX)), descriptor))
-        yield found
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return identity_of(descriptor, path)
     finally:
-        for descriptor in held:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
-def forget(run_dir: Path, owner: Owner) -> None:
-    """Nothing of it is left but its files in `run_dir`."""
-    (run_dir / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
-    (run_dir / f"{owner.container}{SUFFIX}").unlink(missing_ok=True)
+def of_dead(container: MesosContainerId, descriptor: int, identity: LockIdentity | None) -> Owner:
+    """What the locked file says; where there is none (-1), that it is a dead owner's."""
+    if descriptor < 0 or identity is None:
+        return Owner(container)
+    return replace(_read(container, descriptor), lock=Path(identity.path))
+
+
+def forget(owner: Owner) -> None:
+    """Nothing of it is left but its files. Its lock is kept under another name, see `forget_reaped`: what containerd
+    makes late, for a call that it had from the dead owner, is still proven to be a dead one's.
+    """
+    if owner.lock is None:
+        return
+    (owner.lock.parent / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(owner.lock)
+        owner.lock.rename(f"{owner.lock}{REAPED_SUFFIX}")
+
+
+def forget_reaped(run_dir: Path, named: Collection[MesosContainerId]) -> None:
+    """Removes the locks of owners that were reaped some time ago, and of which nothing was found now."""
+    for path in run_dir.glob(f"*{SUFFIX}{REAPED_SUFFIX}"):
+        container = MesosContainerId(path.name.removesuffix(f"{SUFFIX}{REAPED_SUFFIX}"))
+        with contextlib.suppress(OSError):
+            if container not in named and time.time() - path.stat().st_mtime > REAPED_S:
+                path.unlink()
 
 
 def living(run_dir: Path) -> frozenset[MesosContainerId]:
@@ -146,17 +206,24 @@ def living(run_dir: Path) -> frozenset[MesosContainerId]:
 
 def listed(run_dir: Path) -> list[Owner]:
     """What every owner file says, of living and of dead executors; whose file went meanwhile is left out."""
-    found = []
-    for path in sorted(run_dir.glob(f"*{SUFFIX}")):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            found.append(_read(MesosContainerId(path.name.removesuffix(SUFFIX)), descriptor))
-        finally:
-            os.close(descriptor)
-    return found
+    found = [peek(path) for path in sorted(run_dir.glob(f"*{SUFFIX}"))]
+    return [owner for owner in found if owner is not None]
+
+
+def peek(path: Path) -> Owner | None:
+    """What one owner file says; None for what is none, or cannot be read. Its lock is not looked at."""
+    if path.suffix != SUFFIX:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return _read(MesosContainerId(path.name.removesuffix(SUFFIX)), descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int) -> bool:
@@ -171,7 +238,7 @@ def _open_locked(path: Path) -> int | None:
     """The file, made and locked; None when another process holds it. Raises OSError.
 
     Others may be trying this very lock just now (`living`), or have taken it between its making and its locking and
-    removed the file (`dead`): a lock counts only on the file that stands there afterwards.
+    removed the file: a lock counts only on the file that stands there afterwards.
     """
     for _ in range(CLAIM_TRIES):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -189,15 +256,16 @@ def _is_still(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _is_being_claimed(descriptor: int) -> bool:
-    """An executor that starts has made its file and not yet written into it."""
-    state = os.fstat(descriptor)
-    return state.st_size == 0 and time.time() - state.st_mtime < CLAIM_S
-
-
 def _read(container: MesosContainerId, descriptor: int) -> Owner:
     try:
         document = bounded_json.loads(os.pread(descriptor, 65536, 0))
-        return Owner(container, str(document["cgroup_root"]), int(document["pid"]))
-    except (ValueError, KeyError, TypeError):
+        return Owner(
+            container,
+            cgroup_root=str(document["cgroup_root"]),
+            pid=int(document["pid"]),
+            state_dir=str(document.get("state_dir", "")),
+            hosts_dir=str(document.get("hosts_dir", "")),
+            shim_groups=tuple(str(each) for each in document.get("shim_groups", ())),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
         return Owner(container)

@@ -12,17 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from executor import owners
 from executor.config import Config
 from executor.errors import NetworkFailure
 from executor.names import MesosContainerId, is_pod_id
-from executor.owners import Owner, cni_parent, netns_parent
+from executor.owners import Owner, cni_parent, peek
+from executor.ownership.identity import parse
+from executor.ownership.judgement import Judgement, judged
+from executor.ownership.marks import Marks
 from executor.pod.node import OWNER_LABEL
+from executor.reaping.found import marks_on_node
 
 if TYPE_CHECKING:
     from executor.cni.cache import Record
     from executor.cni.ledger import Entry
     from executor.containerd import Containerd
+    from executor.reaping.shims import Shim
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Survey:
     living: tuple[MesosContainerId, ...] = ()
     dead: dict[MesosContainerId, dict[str, int]] = field(default_factory=dict)
     """What each dead executor left, by kind; empty where only its owner file is left."""
+    unknown: dict[MesosContainerId, str] = field(default_factory=dict)
+    """Owners of which something is there, but whose death nothing proves, and why: never touched."""
+    lost_shims: tuple[Shim, ...] = ()
+    """Processes of containerd that serve no record, and of no executor that is known here: never touched."""
     unrecorded: tuple[Entry, ...] = ()
     others: tuple[Entry, ...] = ()
     """Addresses that other runtimes hold, the agent's first of all."""
@@ -48,22 +56,23 @@ class Survey:
 async def survey(config: Config, containerd: Containerd | None) -> Survey:
     """`containerd` None: its records are left out. Raises NetworkFailure, InvalidConfig, ContainerdFailure."""
     from executor.cni import rules
-    from executor.reaper import names_on_node
+    from executor.reaper import still_there
 
-    run_dir = Path(config.node.run_dir)
-    seen = await names_on_node(config, containerd)
-    alive = owners.living(run_dir)
-    with owners.dead(run_dir) as found:
-        known = {owner.container: owner for owner in found}
-    left = {each: known.get(each, Owner(each)) for each in sorted((seen | set(known)) - alive)}
-    dead = {container: await _of(owner, config, containerd) for container, owner in left.items()}
+    marks = await marks_on_node(config, containerd)
+    with judged(Path(config.node.run_dir), marks) as judgement:
+        pass  # a look holds up no reaper
+    dead = {owner.container: await _of(owner, config, containerd) for owner in judgement.dead}
+    lost = await _lost_shims(judgement, config, containerd)
+    unknown = await still_there(judgement, config, containerd)
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
     attached = _attached(config)
     erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
-    recorded = _recorded(config)  # after what is judged by it
+    recorded = _recorded(config, marks)  # after what is judged by it
     return Survey(
-        living=tuple(sorted(alive)),
+        living=tuple(sorted(judgement.living)),
         dead=dead,
+        unknown=unknown,
+        lost_shims=lost,
         unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
         others=tuple(entry for entry in entries if not entry.is_ours),
         damaged=_damaged(config),
@@ -72,41 +81,61 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
     )
 
 
+async def _lost_shims(judgement: Judgement, config: Config, containerd: Containerd | None) -> tuple[Shim, ...]:
+    from executor.reaper import shim_groups
+    from executor.reaping.shims import lost
+
+    if containerd is None:
+        return ()
+    named = [Owner(each) for each in (*judgement.living, *judgement.unknown)]
+    groups = [group for owner in (*judgement.dead, *named) for group in shim_groups(owner, config)]
+    recorded = [each.id for each in await containerd.containers.list()]
+    return tuple(lost(containerd.namespace, recorded, groups))
+
+
 async def _of(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:
+    from executor.reaper import shim_groups
+    from executor.reaping.containers import stray
+    from executor.reaping.networks import pins_directory, state_directory, things
+    from executor.reaping.shims import in_groups
+
     counts = {
         "processes": _processes(owner),
-        "attachments": _length(cni_parent(config.node.state_dir) / owner.container),
-        "namespaces": _length(netns_parent(config.node.run_dir) / owner.container),
+        "attachments": len(things(state_directory(owner, config))),
+        "namespaces": len(things(pins_directory(owner, config))),
         "names": _names(config, owner),
         "cgroup trees": _trees(owner),
     }
     if containerd is not None:
         label = {OWNER_LABEL: owner.container}
-        counts["containers"] = len(await containerd.containers.list(label))
+        recorded = [each.id for each in await containerd.containers.list(label)]
+        counts["containers"] = len(recorded)
         counts["snapshots"] = len(await containerd.snapshots.list(label))
+        counts["leases"] = len(await containerd.leases.list(label))
+        counts["shims"] = len(stray(in_groups(shim_groups(owner, config)), recorded))
     return {kind: count for kind, count in sorted(counts.items()) if count}
 
 
 def _processes(owner: Owner) -> int:
     from cgroups import Cgroup, Hierarchies
+    from executor.reaper import root_of
 
-    return len(Cgroup(Hierarchies.discover(), f"{owner.cgroup_root}/pods").pids()) if owner.cgroup_root else 0
+    root = root_of(owner)
+    return len(Cgroup(Hierarchies.discover(), f"{root}/pods").pids()) if root else 0
 
 
 def _trees(owner: Owner) -> int:
     from cgroups import Cgroup, Hierarchies
+    from executor.reaper import root_of
 
-    return int(bool(owner.cgroup_root) and Cgroup(Hierarchies.discover(), owner.cgroup_root).exists())
+    root = root_of(owner)
+    return int(bool(root) and Cgroup(Hierarchies.discover(), root).exists())
 
 
 def _names(config: Config, owner: Owner) -> int:
     from executor.dns import HostsDir
 
-    return len(HostsDir(Path(config.dns.hosts_dir)).names(owner.container))
-
-
-def _length(directory: Path) -> int:
-    return len(list(directory.iterdir())) if directory.is_dir() else 0
+    return len(HostsDir(Path(owner.hosts_dir or config.dns.hosts_dir)).names(owner.container))
 
 
 def _ledger(config: Config) -> list[Entry]:
@@ -116,9 +145,12 @@ def _ledger(config: Config) -> list[Entry]:
     return entries(Catalog(Path(config.cni.config_dir)).networks())
 
 
-def _recorded(config: Config) -> set[str]:
-    """The pods of which some executor, dead or alive, has a record."""
-    executors = _directories(cni_parent(config.node.state_dir))
+def _recorded(config: Config, marks: Marks) -> set[str]:
+    """The pods of which some executor, dead or alive, has a record, also one with another state_dir."""
+    identities = [parse(text) for texts in marks.values() for text in texts]
+    others = {owner.state_dir for each in identities if each is not None and (owner := peek(Path(each.path)))}
+    parents = {config.node.state_dir, *filter(None, others)}
+    executors = [each for parent in sorted(parents) for each in _directories(cni_parent(parent))]
     return {pod.name for executor in executors for pod in _directories(executor)}
 
 

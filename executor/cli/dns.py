@@ -78,7 +78,7 @@ def sync(session: Session, *, once: bool) -> None:
     zones = Zones(section.domain, section.cluster_domain)
     tasks = Tasks(
         zones,
-        lambda container: _is_here(container, run_dir),
+        lambda container: _is_here(container, run_dir, hosts),
         hold_s=section.hold_s,
         namespace_to_role=loaded.roles.namespace_to_role,
     )
@@ -148,9 +148,13 @@ def _nameservers(plugin: dict[str, Any]) -> list[str]:
     return [str(each) for each in servers] if isinstance(servers, list) else []
 
 
-def _is_here(container: str, run_dir: Path) -> bool:
-    """Whether a Mesos container is an executor of this node, living or not yet reaped."""
-    return bool(container) and (run_dir / f"{container}{owners.SUFFIX}").exists()
+def _is_here(container: str, run_dir: Path, hosts: HostsDir) -> bool:
+    """Whether a Mesos container is an executor of this node, living or not yet reaped: by its owner file, or by its
+    mark among the names if it has another run_dir.
+    """
+    if not container:
+        return False
+    return (run_dir / f"{container}{owners.SUFFIX}").exists() or bool(hosts.marked(container))
 
 
 def _file(hosts: HostsDir, owner: str, name: str) -> dict[str, Any]:

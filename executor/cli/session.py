@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from executor import config
+from executor import config, owners
 from executor.cli.client import Client, executors, is_dead
 from executor.cli.exits import Unreachable
 from executor.cli.output import note
@@ -40,9 +40,11 @@ class Session:
         """The executors that are alive. Raises NotFound if one was asked for and is not there."""
         found = executors(self.run_dir, self.executor) or self._named()
         alive = [client for client in found if not is_dead(client)]
+        locked = owners.living(self.run_dir) if len(alive) < len(found) else frozenset()
         for client in found:
             if client not in alive:
-                note(f"executor {client.id} is dead and left its socket behind ({client.socket})")
+                state = "lives but does not answer" if client.id in locked else "is dead and left its socket behind"
+                note(f"executor {client.id} {state} ({client.socket})")
         if self.executor and not found:
             known = _names(executors(self.run_dir)) or "none"
             raise NotFound("no such executor", subject=self.executor, mend=f"{self.run_dir} has: {known}")

@@ -49,7 +49,7 @@ def _of(network: Network) -> Iterator[Entry]:
     if directory is None or not directory.is_dir():
         return
     try:
-        paths = sorted(path for path in directory.iterdir() if _address(path.name))
+        paths = sorted(path for path in directory.iterdir() if is_address(path.name))
     except OSError as error:
         raise NetworkFailure(f"cannot be read: {reason(error)}", subject=str(directory), mend="run as root") from error
     for path in paths:
@@ -62,8 +62,8 @@ def _of(network: Network) -> Iterator[Entry]:
         yield Entry(network.name, path.name, lines[0] if lines else "", lines[1] if len(lines) > 1 else "", path)
 
 
-def _address(name: str) -> bool:
-    """Beside the addresses lie `lock` and `last_reserved_ip.<n>`."""
+def is_address(name: str) -> bool:
+    """Of the file of an address. Beside the addresses lie `lock` and `last_reserved_ip.<n>`."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -53,6 +53,11 @@ class Containerd:
     def namespace(self) -> str:
         return self._channel.namespace
 
+    @property
+    def address(self) -> str:
+        """The path of containerd's socket."""
+        return self._channel.socket
+
     async def close(self) -> None:
         """Calls that are under way end in ContainerdUnavailable. Idempotent."""
         await self._channel.close()

@@ -72,6 +72,28 @@ class HostsDir:
         except OSError as error:
             raise _failure(error, path) from error
 
+    def mark(self, owner: str, text: str) -> None:
+        """Say of an owner which lock is its own, in a link that names no file. Raises Failure."""
+        path = self._mark(owner)
+        try:
+            if text and self.marked(owner) != text:
+                path.unlink(missing_ok=True)
+                path.symlink_to(text)
+        except OSError as error:
+            raise _failure(error, path) from error
+
+    def marked(self, owner: str) -> str:
+        """What `mark` said; empty if there is nothing, or `owner` cannot own names."""
+        try:
+            return os.readlink(self._mark(owner))  # noqa: PTH115 - a text, not a path
+        except (Failure, OSError):
+            return ""
+
+    def _mark(self, owner: str) -> Path:
+        if not _PART.fullmatch(owner):
+            raise Failure(f"{owner!r} owns no names", subject=str(self.path))
+        return self.path / f".{owner}.owner"
+
     def files(self) -> list[tuple[str, str]]:
         """Owner and name of every file, sorted; others' leftovers and files that are not of this form are left out."""
         return sorted(

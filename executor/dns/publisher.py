@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from executor.dns.book import Book
-from executor.dns.hostsdir import HostsDir
+from executor.dns.hostsdir import HostsDir, remove_owner
 from executor.dns.names import PodNames, Zones, hosts_text, mesos_names, pod_names
 from executor.errors import Failure
 from executor.names import AgentId, MesosContainerId, PodId
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Names:
     """One executor's files, `<Mesos container id>.<pod id>`. Every call takes well under a millisecond and blocks."""
 
-    def __init__(self, hosts: HostsDir, owner: MesosContainerId, agent: AgentId, zones: Zones) -> None:
+    def __init__(self, hosts: HostsDir, owner: MesosContainerId, agent: AgentId, zones: Zones, lock: str = "") -> None:
+        """`lock` says which lock is the owner's (executor/ownership)."""
         self.zones = zones
+        self._lock = lock
         self.framework = ""
         """Its name; known once the executor has subscribed."""
         self._agent = agent
@@ -36,6 +38,7 @@ class Names:
     def publish(self, pod: PodId, names: PodNames) -> None:
         """Also to change them: the old ones are gone in the same step. Raises Failure."""
         self._hosts.ensure()
+        self._hosts.mark(self._owner, self._lock)
         try:
             self._write(self._book.put(pod, names.pairs()))
         except Failure:
@@ -46,6 +49,10 @@ class Names:
         """Before the addresses are given back. Missing is success. Raises Failure, and may then be repeated."""
         self._hosts.remove(self._owner, pod)
         self._write(self._book.drop(pod))
+
+    def close(self) -> None:
+        """Everything of this executor. Raises Failure."""
+        remove_owner(self._hosts.path, self._owner)
 
     def _write(self, pods: list[PodId]) -> None:
         for pod in pods:

@@ -20,6 +20,7 @@ FREE_FAIL_BYTES, FREE_WARN_BYTES = 64 << 20, 1 << 30
 FREE_WARN_SHARE = 0.05
 _SOCKET_PATH_MAX = 107
 _CONTAINER_ID_CHARS = 36
+UNKNOWN_SHOWN = 3
 _STA_UNSYNC = 0x40
 
 
@@ -34,6 +35,14 @@ def check(config: Config, work_dir: str) -> list[Finding]:
 
 def left_overs(survey: Survey) -> Finding:
     """Pure."""
+    if survey.unknown:
+        names = ", ".join(f"{container} ({why})" for container, why in sorted(survey.unknown.items())[:UNKNOWN_SHOWN])
+        text = f"{len(survey.unknown)} executors left something, and nothing proves them dead: {names}"
+        return warned("node.left_overs", text, "look for each; mesos-pod-executor gc --assume-dead ID")
+    if survey.lost_shims:
+        pids = ", ".join(str(shim.pid) for shim in survey.lost_shims)
+        text = f"shims of containers without a record: processes {pids}"
+        return warned("node.left_overs", text, "if nothing needs them, kill these processes")
     if not survey.dead:
         return passed("node.left_overs", f"none of dead executors; {len(survey.living)} live")
     counts = ", ".join(f"{count} {kind}" for kind, count in survey.counts().items()) or "their owner files only"

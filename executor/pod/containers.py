@@ -20,7 +20,7 @@ from cgroups.held import HeldProcess
 from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
 from executor.log import get_logger
-from executor.names import ContainerId, PodClass, PodId, container_id
+from executor.names import ContainerId, PodId, container_id
 from executor.pod import creation, hooks, leaders, users
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.podrelease import PodRelease
@@ -71,7 +71,7 @@ class Containers:
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
-        self._apart = spec.pod_class is PodClass.REVOCABLE
+        self._pod_class = spec.pod_class
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
@@ -107,7 +107,7 @@ class Containers:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
         snapshot = snapshot_key(identity, self._attempts[name])
-        shim_cgroup = self._node.shims.ensure() if self._apart else ""
+        shim_cgroup = self._node.shim_cgroup(self._pod_class)
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             spec = self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))

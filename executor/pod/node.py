@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from executor.dns import Names
     from executor.pod.classes import Classes
     from executor.pod.ownnetwork import OwnNetwork
+    from executor.pod.shimgroup import ShimGroup
     from executor.pod.shims import Shims
     from executor.pod.urgency import Urgency
 
 OWNER_LABEL = "mesos-pod-executor/executor"
+LOCK_LABEL = "mesos-pod-executor/lock"
+"""Which lock is the owner's: see executor/ownership."""
 POD_LABEL = "mesos-pod-executor/pod"
 
 
@@ -54,6 +57,8 @@ class Node:
     """For their shims, when a start that has to end, or a clean-up, takes long."""
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
+    regular_shims: ShimGroup | None = None
+    """None: those of regular pods run beside containerd."""
     releasing: Releasing = field(default_factory=Releasing)
     users: ImageUsers = field(default_factory=ImageUsers)
     removing: Turns = field(default_factory=lambda: Turns("removing"))
@@ -76,7 +81,14 @@ class Node:
 
     def labels(self, pod: PodId) -> dict[str, str]:
         """The proof of ownership on every containerd record."""
-        return {OWNER_LABEL: self.owner, POD_LABEL: pod}
+        lock = {LOCK_LABEL: self.claim.identity} if self.claim.identity else {}
+        return {OWNER_LABEL: self.owner, **lock, POD_LABEL: pod}
+
+    def shim_cgroup(self, pod_class: PodClass) -> str:
+        """Where containerd is to start the shims of such pods; empty: beside itself."""
+        if pod_class is PodClass.REVOCABLE:
+            return self.shims.ensure()
+        return "" if self.regular_shims is None else self.regular_shims.ensure()
 
 
 def log_path(directory: Path, container: str, stream: str) -> Path:

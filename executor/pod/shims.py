@@ -15,6 +15,7 @@ from pathlib import Path
 from cgroups import Cgroup, CgroupError, CgroupNotFound, Hierarchies, Limits, qos
 from cgroups.cpu import WEIGHT_DEFAULT, WEIGHT_MIN
 from executor.log import get_logger
+from executor.pod.shimgroup import mark
 
 log = get_logger(__name__)
 
@@ -26,7 +27,9 @@ END_S = 2.0
 class Shims:
     """`path` is this executor's group, in one that holds nothing else than such groups."""
 
-    def __init__(self, hierarchies: Hierarchies, path: str) -> None:
+    def __init__(self, hierarchies: Hierarchies, path: str, lock: str = "") -> None:
+        """`lock` says which lock is the owner's (executor/ownership)."""
+        self._lock = lock
         self.group = Cgroup(hierarchies.only("cpu"), path)
         self._all = Cgroup(self.group.hierarchies, str(Path(path).parent))
 
@@ -42,6 +45,7 @@ class Shims:
         try:
             if not self.group.exists():
                 self.group.ensure()
+                mark(self.group, self._lock)
                 self.apply(qos.LENT_CPU)
         except CgroupError as error:
             log.warning("shims run beside containerd", code="cgroup.no_shims", cgroup=self.group.path, error=str(error))

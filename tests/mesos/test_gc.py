@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
-from tests.support.rig import NETWORK, OPTIONS, Rig, wait_for
+from tests.support.rig import NETWORK, OPTIONS, Rig, end_watcher, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -49,7 +49,9 @@ def orphans(rig: Rig) -> Iterator[list[int]]:
             scheduler.wait_status(name, "TASK_RUNNING", 30)
         pids = [pid for pod in rig.pods() for pid, _ in rig.processes(pod)]
         (owner,) = rig.run_dir.glob("*.owner")
-        os.kill(int(json.loads(owner.read_text())["pid"]), signal.SIGKILL)
+        pid = int(json.loads(owner.read_text())["pid"])
+        end_watcher(pid)
+        os.kill(pid, signal.SIGKILL)
         for name in names:
             scheduler.wait_status(name, TERMINAL, 20)
         yield pids

@@ -38,6 +38,7 @@ IMAGE_HELLO = "docker.io/library/hello:test"
 NAMESPACE = "mesos-pods"
 T = TypeVar("T")
 NETWORK = "podnet"
+WATCHER = "mesos-pod-executor-watcher"
 PROGRAM = (sys.executable, "-m", "executor")
 PROGRAM_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 OPTIONS = AgentOptions(
@@ -69,6 +70,10 @@ class Rig:
         self._config = dict(config or {})
         self._revocable = dict(revocable or {"cpus": 32, "mem": 8192})
 
+    @property
+    def _shim_tops(self) -> tuple[str, ...]:
+        return f"{self.cgroup}-shims", f"{self.cgroup}-regular-shims"
+
     # --- life ------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -93,7 +98,7 @@ class Rig:
     def close(self) -> None:
         self.cluster.stop()
         self.containerd.close()
-        for top in (self.cgroup, f"{self.cgroup}-shims"):
+        for top in (self.cgroup, *self._shim_tops):
             cgroupdirs.sweep(top)
         for directory in (self.directory, self.run_dir):
             shutil.rmtree(directory, ignore_errors=True)
@@ -270,13 +275,20 @@ class Rig:
         """Directories of executors that are not alive, in every hierarchy; Mesos's own parent directory is not the
         executor's.
         """
-        tops = (self.agent.cgroups_root, self.cgroup, f"{self.cgroup}-shims")
+        tops = (self.agent.cgroups_root, self.cgroup, *self._shim_tops)
         found = [path for top in tops for path in cgroupdirs.below(top)]
         return [str(path) for path in found if not str(path).endswith(tops)]
 
     def wait_clean(self, timeout_s: float = 15.0) -> dict[str, int]:
         """The leaks once there are none, or those that were left at the end."""
         return wait_for(lambda: leaks if not any((leaks := self.leaks()).values()) else None, timeout_s) or self.leaks()
+
+
+def end_watcher(pid: int) -> None:
+    """Of an executor: then its death is noticed by other executors and by gc only."""
+    for child in psutil.Process(pid).children():
+        if WATCHER in child.cmdline():
+            child.kill()
 
 
 def wait_for(condition: Callable[[], T | None], timeout_s: float, interval_s: float = 0.1) -> T | None:

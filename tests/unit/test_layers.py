@@ -18,7 +18,8 @@ from tests.support.sources import ROOT, Import, Source, all_files, functions, mo
 
 ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.dns")
 COMPOSERS = (
-    "executor.agent", "executor.reaper", "executor.survey", "executor.doctor", "executor.cli", "executor.__main__",
+    "executor.agent", "executor.reaper", "executor.reaping", "executor.survey", "executor.doctor", "executor.cli",
+    "executor.__main__",
 )  # fmt: skip
 COMMON = {
     "executor", "executor.concurrency", "executor.config", "executor.errors", "executor.log", "executor.names",

@@ -16,6 +16,7 @@ import pytest
 from executor import owners
 from executor.names import MesosContainerId
 from executor.neighbours import keep_clean
+from executor.ownership.judgement import judged
 
 HOLD = """
 import sys, time
@@ -55,10 +56,10 @@ class Reaper:
 
     async def __call__(self) -> bool:
         self.calls += 1
-        with owners.dead(self._run_dir) as dead:
-            for owner in dead:
+        with judged(self._run_dir, {}) as found:
+            for owner in found.dead:
                 self.reaped.append(owner.container)
-                owners.forget(self._run_dir, owner)
+                owners.forget(owner)
         return True
 
     async def wait(self, container: str) -> float:
@@ -142,3 +143,48 @@ async def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == ["reaped"]
+
+
+WITHOUT_PIDFD_OPEN = """
+import asyncio, ctypes, os, struct, sys
+from pathlib import Path
+from executor import owners
+from executor.neighbours import keep_clean
+from executor.ownership.judgement import judged
+
+PIDFD_OPEN, ENOSYS = 434, 38
+libc = ctypes.CDLL(None, use_errno=True)
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, PIDFD_OPEN), (0x06, 0, 0, 0x50000 | ENOSYS), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code)))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0
+try:
+    os.pidfd_open(os.getpid())
+except OSError as error:
+    assert error.errno == ENOSYS
+
+async def reap():
+    with judged(Path(sys.argv[1]), {}) as found:
+        print(*[owner.container for owner in found.dead] or ["none"], flush=True)
+        for owner in found.dead:
+            owners.forget(owner)
+    return True
+
+asyncio.run(keep_clean(Path(sys.argv[1]), "own", reap))
+"""
+
+
+def test_deaths_are_noticed_without_pidfd_open(tmp_path: Path, start: Start) -> None:
+    first = start("first")
+    command = [sys.executable, "-c", WITHOUT_PIDFD_OPEN, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        try:
+            assert watching.stdout.readline() == "none\n"
+            second = start("second")
+            time.sleep(0.1)
+            for process, name in ((first, "first"), (second, "second")):
+                os.kill(process.pid, signal.SIGKILL)
+                assert watching.stdout.readline() == f"{name}\n"
+        finally:
+            watching.kill()

@@ -12,6 +12,7 @@ from executor.cni.ledger import Entry
 from executor.doctor import kernel, network, node, runtime
 from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, warned, worst
 from executor.names import MesosContainerId
+from executor.reaping.shims import Shim
 from executor.survey import Survey
 
 ROUTES = """\
@@ -86,6 +87,11 @@ def test_left_overs() -> None:
     assert node.left_overs(Survey()).verdict is Verdict.PASS
     assert "2 snapshots" in node.left_overs(Survey(dead={dead: {"snapshots": 2}})).message
     assert node.left_overs(Survey(dead={dead: {}})).verdict is Verdict.WARN
+    unknown = node.left_overs(Survey(unknown={dead: "no file"}))
+    assert unknown.verdict is Verdict.WARN and f"{dead} (no file)" in unknown.message
+    assert "gc --assume-dead" in unknown.mend
+    lost = node.left_overs(Survey(lost_shims=(Shim(77, "mesos-pods", "pod-1-app", (), None),)))
+    assert lost.verdict is Verdict.WARN and "77" in lost.message
 
 
 def test_addresses_and_rules_that_nobody_has_are_named_with_what_to_remove() -> None:
