@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logs.get_logger(__name__)
 
+OPEN_FILES = 65536
+"""File descriptors, where the hard limit allows them."""
 CONNECT_S = 45.0
 """How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
 
@@ -43,6 +46,7 @@ def run(environ: Mapping[str, str]) -> int:
         config = read(environ)
         logs.configure(config.log)
         environment = Environment.take(os.environ)
+        _allow_open_files()
         _watch_children_by_pidfd()
         asyncio.run(_serve(config, environment))
     except ExecutorError as error:
@@ -54,6 +58,14 @@ def run(environ: Mapping[str, str]) -> int:
         log.error("the executor cannot go on", code="executor.failed", error=str(first_of(failures)))
         raise
     return 0
+
+
+def _allow_open_files() -> None:
+    """The executor and its log writer hold a few for each container."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _watch_children_by_pidfd() -> None:
@@ -100,6 +112,7 @@ async def _serve(config: Config, environment: Environment) -> None:
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
     from executor.cni import Cni
+    from executor.output.outputs import Outputs
     from executor.pod.classes import Classes
     from executor.pod.node import Node
     from executor.pod.ownnetwork import OwnNetwork
@@ -113,6 +126,12 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     stack.push_async_callback(_remove_shims, shims, claim)
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
+    outputs = Outputs(
+        owners.streams_parent(config.node.run_dir) / environment.container_id,
+        max_bytes=config.pods.log_max_bytes,
+        files=config.pods.log_files,
+    )
+    await stack.enter_async_context(outputs)
     cni = Cni(
         Path(config.cni.config_dir),
         [Path(each) for each in config.cni.plugin_dirs],
@@ -131,6 +150,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment) if config.dns.enabled else None,
         shims=shims,
+        outputs=outputs,
         dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
         shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},

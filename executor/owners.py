@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,11 @@ def netns_parent(run_dir: str) -> Path:
 def cni_parent(state_dir: str) -> Path:
     """Where each executor has a directory of its name, with the records of its attachments."""
     return Path(state_dir) / "cni"
+
+
+def streams_parent(run_dir: str) -> Path:
+    """Where each executor has a directory of its name, with FIFOs that shims are about to open."""
+    return Path(run_dir) / "streams"
 
 
 def own_root(configured: str, container: MesosContainerId) -> str:
@@ -124,6 +130,7 @@ def dead(run_dir: Path) -> Iterator[list[Owner]]:
 def forget(run_dir: Path, owner: Owner) -> None:
     """Nothing of it is left but its files in `run_dir`."""
     (run_dir / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
+    shutil.rmtree(streams_parent(str(run_dir)) / owner.container, ignore_errors=True)
     (run_dir / f"{owner.container}{SUFFIX}").unlink(missing_ok=True)
 
 

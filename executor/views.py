@@ -61,6 +61,8 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "age_s": round(runner.age_s, 1),
         "executor": executor,
     }
+    if runner.sandbox.logs_removed:
+        document["logs_removed"] = runner.sandbox.logs_removed
     if runner.pod.stuck:
         document["stuck_pids"] = list(runner.pod.stuck)
     if runner.pod.outcome is not None:

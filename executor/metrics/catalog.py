@@ -90,7 +90,10 @@ PODS_ENDED: Final = _counter(
     "pods_ended", "Pods that ended, by what Mesos was told of it.", "class", "outcome", "reason"
 )
 LEAKS: Final = _counter("leaks", "Objects that could not be removed when their pod ended.", "what")
-LOG_DROPPED: Final = _counter("log_dropped_bytes", "Output of containers that was lost while a log was rotated.")
+LOG_DROPPED: Final = _counter(
+    "log_dropped_bytes",
+    "Output of containers that was lost: the disk refused it, did not answer, or the log writer was killed.",
+)
 REVOCATIONS: Final = _counter("revocations", "Receipts of revocations, by the state they tell.", "state")
 REVOCATION: Final = Metric(
     "revocation_seconds",

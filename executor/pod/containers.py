@@ -20,13 +20,15 @@ from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotF
 from executor.log import get_logger
 from executor.names import ContainerId, PodClass, PodId, container_id
 from executor.pod import hooks, leaders, users
+from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.tasks import patiently, to_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from executor.containerd.types import Image, Mount
+    from executor.pod.model import Stop
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
 
@@ -38,6 +40,9 @@ STOP_AFTER_KILL_S = 5.0
 """How long containerd may take to notice the end of a process that is dead already."""
 RESTART_S = 30.0
 """How long a removal waits for a containerd that restarts; what is left then is the next executor's to remove."""
+
+OUTPUT_S = 1.0
+"""How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
 
 
 @dataclass
@@ -100,10 +105,9 @@ class Containers:
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
         directory = self._node.directory(self._pod)
-        out, err = log_path(directory, name, "stdout"), log_path(directory, name, "stderr")
-        for path in (out, err):
-            path.touch(mode=0o644)
-        pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
+        paths = {stream: log_path(directory, name, stream) for stream in ("stdout", "stderr")}
+        with self._node.outputs.opened(identity, paths, log.bind(pod=self._pod, container=name)) as fifos:
+            pid = await ctrd.tasks.create(identity, mounts, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, _pidfd(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
@@ -219,6 +223,7 @@ class Containers:
             except ExecutorError as error:
                 log.warning("could not remove", code="pod.leaked", container=identity, what=what, error=str(error))
                 leaked.append(f"{what} {identity}: {error}")
+        await self._node.outputs.close(identity, OUTPUT_S)
         made = self._made.pop(name, None)
         if made is not None and made.pidfd is not None:
             os.close(made.pidfd)
@@ -237,6 +242,13 @@ class Containers:
             except TimeoutError as error:
                 raise TimedOut("its end was not seen", subject=f"task {identity}") from error
             await tasks.delete(identity)
+
+    async def written(self, stop: Stop | None, names: Iterable[str] | None = None) -> None:
+        """Wait, not long, until the logs have everything that these containers, or all, wrote before their end. A
+        revocation waits for no log.
+        """
+        if stop is None or stop.cause is not StopCause.REVOKED:
+            await self._node.outputs.written(map(self.id, self._spec if names is None else names), OUTPUT_S)
 
     async def remove_all(self) -> list[str]:
         """Every container of the pod."""

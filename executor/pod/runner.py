@@ -257,14 +257,13 @@ class PodRunner:
         first = self.pod.containers[container].pid
         oom = of_container(self._node.tree, self.spec, self.id, container, first) if killed else None
         ended = ContainerExited(container, exit_code, oom, self.containers.ran_s(container))
-        if killed and oom is None:
-            self._spawn(self._doubt(ended, self.containers.pid(container)), None)
-        else:
-            self.post(ended)
+        doubt_s = DOUBT_S if killed and oom is None else 0.0
+        self._spawn(self._tell(ended, self.containers.pid(container), doubt_s), None)
 
-    async def _doubt(self, ended: ContainerExited, pid: int | None) -> None:
-        """Believed once this executor has outlived it for a while (see endings.py)."""
-        await asyncio.sleep(DOUBT_S)
+    async def _tell(self, ended: ContainerExited, pid: int | None, doubt_s: float) -> None:
+        """Believed once this executor has outlived it for a while (see endings.py), and its output is in the log."""
+        await asyncio.sleep(doubt_s)
+        await self.containers.written(self.pod.stop, [ended.container])
         if pid == self.containers.pid(ended.container):  # told twice, it may have been started anew
             self.post(ended)
 
@@ -280,6 +279,7 @@ class PodRunner:
                 log=self.log,
             )
         self.dead.set()
+        await self.containers.written(self.pod.stop)
         self.post(Dead())
 
     def _shims_hurry(self, delay_s: float) -> AbstractContextManager[None]:

@@ -47,6 +47,8 @@ class Sandbox:
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
+        self.logs_removed = ""
+        """The limit for which the pod's logs were removed after its end: count, age or space."""
 
     @property
     def netns(self) -> Path | None:
