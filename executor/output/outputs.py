@@ -41,7 +41,7 @@ log = get_logger(__name__)
 FIFO_BYTES: Final = 256 << 10
 """What a container can write while the log writer is being replaced."""
 LOOK_S: Final = 1.0
-STUCK_LOOKS: Final = 3
+STUCK_LOOKS: Final = 2
 """So many looks at output that nobody reads: the log writer is stuck."""
 YOUNG_S: Final = 1.0
 """A log writer that ended before this age is replaced after a pause."""
