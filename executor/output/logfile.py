@@ -16,6 +16,7 @@ from executor.output.places import Moving, moved, older
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NO_FILE = -1
+NEWLINE = 0x0A
 
 
 class LogFile:
@@ -26,8 +27,8 @@ class LogFile:
     def __init__(self, path: str, max_bytes: int, files: int) -> None:
         self.path = path
         self.written_bytes = self.skipped_bytes = self.rotated_bytes = 0
-        self.hole = False
-        """Something before the next append is lost."""
+        self._hole = self._cut = False
+        """Whether something before the next append is lost, and ended within a line."""
         self._max_bytes, self._files = max_bytes, files
         self._file = _NO_FILE
         self._size_bytes = 0
@@ -51,10 +52,13 @@ class LogFile:
         """The first `size_bytes` of `data`. Raises OSError, after a part of it perhaps."""
         self.written_bytes = self.skipped_bytes = 0
         self.open()
-        if self.hole:
-            self.skipped_bytes = data.find(b"\n", 0, size_bytes) + 1
+        if self._hole:
+            self.skipped_bytes = data.find(b"\n", 0, size_bytes) + 1 if self._cut else 0
+            self._cut = False
+            if self.skipped_bytes == size_bytes:
+                return
             self._end_line()
-            self.hole = False
+            self._hole = False
         with memoryview(data) as view:
             at = self.skipped_bytes
             while at < size_bytes:
@@ -63,9 +67,13 @@ class LogFile:
                     at += count
                     self.written_bytes += count
                     self._size_bytes += count
-                    self._within_line = data[at - 1] != 0x0A
+                    self._within_line = data[at - 1] != NEWLINE
                 else:
                     self._rotate()
+
+    def lose(self, data: bytearray, size_bytes: int) -> None:
+        """The first `size_bytes` of `data` come next, and are not written, at least not to their end."""
+        self._hole, self._cut = True, data[size_bytes - 1] != NEWLINE
 
     def close(self) -> None:
         if self._file != _NO_FILE:

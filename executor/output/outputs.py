@@ -41,8 +41,11 @@ log = get_logger(__name__)
 FIFO_BYTES: Final = 256 << 10
 """What a container can write while the log writer is being replaced."""
 LOOK_S: Final = 1.0
-STUCK_LOOKS: Final = 2
-"""So many looks at output that nobody reads: the log writer is stuck."""
+STOPPED_LOOKS: Final = 2
+STUCK_LOOKS: Final = 15
+"""So many looks at output that nobody reads: the log writer is stopped, or stuck. One that only waits for a CPU, or for
+the start of its program, is neither.
+"""
 YOUNG_S: Final = 1.0
 """A log writer that ended before this age is replaced after a pause."""
 
@@ -143,8 +146,8 @@ class Outputs:
 
     def _say_open(self, stream: Stream) -> None:
         message = Open(stream.slot, str(stream.path), self._max_bytes, self._files)
-        if self._writer is not None and not self._writer.say(message, stream.fifo):
-            self._idle_looks = STUCK_LOOKS
+        if self._writer is not None:
+            self._writer.say(message, stream.fifo)
 
     async def written(self, containers: Iterable[ContainerId], timeout_s: float) -> bool:
         """Wait until everything that these containers wrote is in their logs; whether that was within the time. For
@@ -168,8 +171,8 @@ class Outputs:
 
     def _close(self, stream: Stream) -> None:
         stream.closing = True
-        if self._writer is not None and not self._writer.say(Close(stream.slot)):
-            self._idle_looks = STUCK_LOOKS
+        if self._writer is not None:
+            self._writer.say(Close(stream.slot))
 
     def _ended(self, slot: int) -> None:
         stream = self._streams.pop(slot, None)
@@ -237,8 +240,10 @@ class Outputs:
         read_bytes = sum(self._slots.get(slot, slots.READ) for slot in self._streams)
         idle = read_bytes == self._read_bytes and self._is_waited_for()
         self._read_bytes = read_bytes
-        self._idle_looks = self._idle_looks + 1 if idle or self._idle_looks >= STUCK_LOOKS else 0
-        return self._idle_looks >= STUCK_LOOKS
+        self._idle_looks = self._idle_looks + 1 if idle else 0
+        if self._idle_looks < STOPPED_LOOKS or self._writer is None:
+            return False
+        return self._idle_looks >= STUCK_LOOKS or self._writer.is_stopped
 
     def _is_waited_for(self) -> bool:
         poll = select.poll()

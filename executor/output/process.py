@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ _PROGRAM: Final = "import sys; sys.path.insert(0, {root!r}); from executor.outpu
 _NICE: Final = 5
 """Within the executor's cgroup: the executor's event loop goes first where containers write at full speed."""
 _END_S: Final = 2.0
+_REAP_S, _REAP_TRIES = 0.05, 100
 _ENDED_MAX_BYTES: Final = 64
 
 
@@ -32,6 +34,7 @@ class WriterProcess:
         self.began_s = time.monotonic()
         self._on_ended, self._on_death = on_ended, on_death
         self._loop = asyncio.get_running_loop()
+        self._unsaid: deque[tuple[bytes, list[int]]] = deque()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ends = f"{theirs.fileno()}, {memory}"
@@ -57,13 +60,32 @@ class WriterProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def say(self, message: Open | Close, *files: int) -> bool:
-        """Whether it was taken; a writer that takes nothing is stuck."""
+    @property
+    def is_stopped(self) -> bool:
+        """By a signal, or by a debugger."""
         try:
-            socket.send_fds(self._socket, [pack(message)], list(files))
+            status = Path(f"/proc/{self.pid}/stat").read_bytes()
         except OSError:
             return False
-        return True
+        return status.rpartition(b") ")[2][:1] in (b"T", b"t")
+
+    def say(self, message: Open | Close, *files: int) -> None:
+        """In order, and at once where the socket has room; the files must stay open until the stream has ended."""
+        self._unsaid.append((pack(message), list(files)))
+        if len(self._unsaid) == 1:
+            self._speak()
+
+    def _speak(self) -> None:
+        while self._unsaid:
+            try:
+                socket.send_fds(self._socket, [self._unsaid[0][0]], self._unsaid[0][1])
+            except BlockingIOError:
+                self._loop.add_writer(self._socket, self._speak)
+                return
+            except OSError:  # it has ended, which `_hear` notices
+                break
+            self._unsaid.popleft()
+        self._loop.remove_writer(self._socket)
 
     def kill(self) -> None:
         """At once, unless it hangs in a write to a disk that does not answer."""
@@ -73,12 +95,14 @@ class WriterProcess:
 
     async def end(self) -> bool:
         """Let it write what it has; whether it ended by itself within a limit, else it is killed."""
-        self._hang_up()
         deadline_s = self._loop.time() + _END_S
-        while self._process.poll() is None and self._loop.time() < deadline_s:  # noqa: ASYNC110 # no event tells of it
+        while self._process.poll() is None and self._loop.time() < deadline_s:
+            if not self._unsaid:
+                self._hang_up()
             await asyncio.sleep(0.01)
-        if ended := self._process.poll() is not None:
-            return ended
+        if self._process.poll() is not None:
+            self._hang_up()
+            return True
         self.kill()
         return False
 
@@ -98,8 +122,9 @@ class WriterProcess:
     def _hang_up(self) -> None:
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
             self._socket.close()
 
-    def _reap(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.1)
+    def _reap(self, tries: int = _REAP_TRIES) -> None:
+        if self._process.poll() is None and tries:
+            self._loop.call_later(_REAP_S, self._reap, tries - 1)

@@ -21,7 +21,7 @@ from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, socket
 from _thread import allocate_lock, start_new_thread
 
 from executor.output import slots
-from executor.output.flow import HANG_S, Log, Stream
+from executor.output.flow import Log, Stream
 from executor.output.logfile import LogFile
 from executor.output.slots import Slots
 from executor.output.wire import MESSAGE_MAX_BYTES, Open, pack_ended, unpack
@@ -217,18 +217,11 @@ class Writer:
         self._busy = False
         with self._lock:
             streams = list(self._streams.values())
-        hanging: set[Log] = set()
+        hanging = {stream.log for stream in streams if stream.log.hangs(now_s)}
         for stream in streams:
-            since_s = stream.log.since_s
-            if not since_s:
-                continue
-            self._busy = True
-            longest_s = max(longest_s, now_s - since_s)
-            if now_s - since_s > HANG_S and not stream.log.hung:
-                hanging.add(stream.log)
-        for log in hanging:
-            log.hung = True
-        for stream in streams:
+            if since_s := stream.log.since_s:
+                self._busy = True
+                longest_s = max(longest_s, now_s - since_s)
             if stream.log in hanging and (turn := stream.turn) is not None:
                 self._pass_on(stream, turn)
         if longest_s > CROWDED_S and not self._waiting and self._threads < len(streams) + THREADS:

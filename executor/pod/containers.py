@@ -41,7 +41,7 @@ STOP_AFTER_KILL_S = 5.0
 RESTART_S = 30.0
 """How long a removal waits for a containerd that restarts; what is left then is the next executor's to remove."""
 
-OUTPUT_S = 1.0
+OUTPUT_S = 2.0
 """How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
 
 

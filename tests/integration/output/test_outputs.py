@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +146,28 @@ async def test_the_writers_end_waits_for_what_is_on_its_way(tmp_path: Path) -> N
             await ended(process)
     assert (tmp_path / "log").read_bytes() == b"y\n" * (1 << 19) + b"end\n"
     assert not (tmp_path / "streams").exists()
+
+
+async def test_a_new_writer_goes_on_with_any_number_of_streams(
+    outputs: Outputs, told: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """More than its socket has room for at once, with what was written meanwhile."""
+    await until(lambda: psutil.Process().children())
+    with ExitStack() as stack:
+        both = []
+        for number in range(400):
+            fifos = stack.enter_context(
+                outputs.opened(ContainerId(f"c{number}"), {"out": tmp_path / f"c{number}"}, get_logger("test"))
+            )
+            both.append(os.open(fifos["out"], os.O_RDWR))
+            stack.callback(os.close, both[-1])
+        (old,) = (each for each in psutil.Process().children() if each.name() == "mpe-log-writer")
+        old.suspend()
+        for each in both:
+            os.write(each, b"one\n")
+        await until(lambda: not old.is_running())
+        for each in both:
+            os.write(each, b"two\n")
+        await until(lambda: all((tmp_path / f"c{number}").read_bytes() == b"one\ntwo\n" for number in range(400)))
+    (replaced,) = (each for each in told if each["code"] == "executor.log_writer_replaced")
+    assert replaced["size_bytes"] == 0

@@ -30,6 +30,10 @@ def append(log: LogFile, data: bytes) -> None:
     log.append(bytearray(data), len(data))
 
 
+def lose(log: LogFile, data: bytes) -> None:
+    log.lose(bytearray(data), len(data))
+
+
 def whole(path: Path) -> bytes:
     """All that is kept, the oldest first."""
     older = sorted(path.parent.glob("app.stdout.*"), reverse=True)
@@ -82,14 +86,30 @@ def test_what_somebody_does_to_the_file_is_noticed(path: Path, log: LogFile, emp
 
 def test_after_a_hole_a_whole_line_begins(path: Path, log: LogFile) -> None:
     append(log, b"one\ntw")
-    log.hole = True
+    lose(log, b"o\nthre")
     append(log, b"e rest of a lost line\nfour\n")
     assert path.read_bytes() == b"one\ntw\nfour\n"
     assert log.skipped_bytes == len(b"e rest of a lost line\n") and log.written_bytes == len(b"four\n")
 
 
+def test_after_a_hole_that_ends_with_a_line_nothing_more_is_lost(path: Path, log: LogFile) -> None:
+    append(log, b"one\n")
+    lose(log, b"two\n")
+    append(log, b"three\n")
+    assert path.read_bytes() == b"one\nthree\n" and log.skipped_bytes == 0
+
+
+def test_the_rest_of_a_lost_line_may_come_alone(path: Path, log: LogFile) -> None:
+    append(log, b"one\n")
+    lose(log, b"tw")
+    append(log, b"o\n")
+    assert (log.written_bytes, log.skipped_bytes) == (0, 2)
+    append(log, b"three\n")
+    assert path.read_bytes() == b"one\nthree\n"
+
+
 def test_after_a_hole_what_has_no_line_is_kept(path: Path, log: LogFile) -> None:
-    log.hole = True
+    lose(log, b"\0")
     append(log, b"\0\1\2")
     assert path.read_bytes() == b"\0\1\2"
 
