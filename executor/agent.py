@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logs.get_logger(__name__)
 
+OPEN_FILES = 65536
+"""File descriptors, where the hard limit allows them."""
 CONNECT_S = 45.0
 """How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
 
@@ -54,6 +57,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         logs.configure(judged.config.log)
         environment = Environment.take(os.environ)
         identity.clean(os.environ)
+        _allow_open_files()
         _watch_children_by_pidfd()
         sys.setswitchinterval(THREAD_TURN_S)
         asyncio.run(_serve(judged.config, environment, judged.ineffective))
@@ -78,6 +82,14 @@ def _failed(error: BaseException, whole: BaseException) -> int:
     if known is None:
         raise whole
     return 1
+
+
+def _allow_open_files() -> None:
+    """The executor and its log writer hold a few for each container."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _watch_children_by_pidfd() -> None:
@@ -139,6 +151,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
     from executor.cni import Cni
+    from executor.output.outputs import Outputs
     from executor.pod.classes import Classes
     from executor.pod.node import Node
     from executor.pod.ownnetwork import OwnNetwork
@@ -171,6 +184,12 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
     stack.push_async_callback(leaving.leave, containerd)
+    outputs = Outputs(
+        owners.streams_parent(config.node.run_dir) / environment.container_id,
+        max_bytes=config.pods.log_max_bytes,
+        files=config.pods.log_files,
+    )
+    await stack.enter_async_context(outputs)
     cni = Cni(
         Path(config.cni.config_dir),
         [Path(each) for each in config.cni.plugin_dirs],
@@ -190,6 +209,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         names=_names(config, environment, claim) if config.dns.enabled else None,
         shims=shims,
         regular_shims=regular_shims,
+        outputs=outputs,
         dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
         shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},

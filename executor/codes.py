@@ -83,6 +83,20 @@ CODES: Final = MappingProxyType(
             "The executor's event loop was held up for a second or more; told once a minute.",
             "Is the node out of CPU, or the executor's container throttled? Else report what it was asked to do.",
         ),
+        "executor.log_writer_replaced": _warning(
+            "The process that writes the containers' logs ended or was stuck, and was started anew; `size_bytes` of"
+            " output that it had read are lost.",
+            "See `reason`; who killed or stopped it?",
+        ),
+        "executor.log_writer_failed": _error(
+            "The process that writes the containers' logs cannot be started; tried again. Containers wait once"
+            " they have written some 256 KiB.",
+            "See `error`: is the node out of memory or processes?",
+        ),
+        "executor.log_writer_stuck": _warning(
+            "At the executor's end its log writer still hung in a write and was killed.",
+            "Look at the disk of the agent's work directory.",
+        ),
         "executor.stopping": _info("SHUTDOWN, a signal or the last pod's end: pods are being ended."),
         "executor.stopped": _info(
             "Every pod has ended and every update is acknowledged, or the grace is over: see `outcome`."
@@ -156,11 +170,18 @@ CODES: Final = MappingProxyType(
             "A container's log file reached [pods] log_max_bytes; `size_bytes` went to older files."
         ),
         "pod.log_dropped": _warning(
-            "A container wrote while its log was copied, and the file system can only truncate: that much is lost.",
-            "Put the agent's work directory on ext4 or XFS.",
+            "Output of a container was lost, `size_bytes` since the last such event: the disk refuses it or does not"
+            " answer. The container runs on; told again each minute while it lasts.",
+            "See `error`: is the disk of the agent's work directory full?",
         ),
-        "pod.log_not_rotated": _warning(
-            "A container's log file cannot be rotated and grows; tried again.", "See `error`: is the disk full?"
+        "pod.log_recovered": _info(
+            "Output of a container is written again, or the container has ended; `size_bytes` were lost in all."
+        ),
+        "pod.logs_removed": _info(
+            "The log files of a pod that has ended were removed; `reason` is the limit: age, count or space."
+        ),
+        "pod.logs_kept": _warning(
+            "The log files of a pod that has ended cannot be removed; tried again.", "See `error`."
         ),
         "pod.disk_limit": _warning(
             "The pod is over a limit of its disk; with [disk] enforce it ends: REASON_CONTAINER_LIMITATION_DISK.",

@@ -18,6 +18,7 @@ from typing import Any, Final, get_type_hints
 from executor.config_file import read_text
 from executor.config_values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
 from executor.disk.settings import DiskSection
+from executor.output.retention import RetentionSection
 from executor.pod.roles import RoleLimit
 
 DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
@@ -125,8 +126,7 @@ class PodsSection:
     pids_max: int = _key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
     log_max_bytes: int = _key(
         67108864,
-        "Size at which a container's log file is rotated, bytes; 0: never. It is looked at every 5 s, each 0.25 s where"
-        " much is written: what comes in between it may pass it by, the older files do not.",
+        "Size that no file of a container's log passes, bytes: it is rotated before; 0: no limit.",
         least=0,
     )
     log_files: int = _key(2, "How many older files of each log are kept.", least=0, most=100)
@@ -250,6 +250,7 @@ class Config:
     node: NodeSection = field(default_factory=NodeSection)
     cgroups: CgroupsSection = field(default_factory=CgroupsSection)
     pods: PodsSection = field(default_factory=PodsSection)
+    retention: RetentionSection = field(default_factory=RetentionSection)
     roles: RolesSection = field(default_factory=RolesSection)
     disk: DiskSection = field(default_factory=DiskSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)

@@ -27,8 +27,8 @@ from executor.looplag import LoopLag
 from executor.mesos import events
 from executor.mesos.status import Capabilities
 from executor.names import TaskId
+from executor.output.endedlogs import EndedLogs
 from executor.pod import roles
-from executor.pod.logfiles import rotate_all
 from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.spec import Policy
 from executor.pod.table import Pods
@@ -63,6 +63,7 @@ class Dispatcher:
         policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
         self.intake = Intake(policy, self._accept, self._refuse, self._end_if_idle)
         self.pods = Pods(node, self._report, self._ended, self.intake)
+        self._ended_logs = EndedLogs(node.config.retention)
         self.revoker = Revoker(
             node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop,
             self.intake.revoked,
@@ -85,9 +86,8 @@ class Dispatcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            rotation = rotate_all(self.node.config.pods, lambda: self.pods)
-            works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap(), rotation]
-            works += [self.node.cni.keep_rules(), self._disk.run()]
+            works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap()]
+            works += [self.node.cni.keep_rules(), self._disk.run(), self._ended_logs.run()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)
@@ -228,7 +228,8 @@ class Dispatcher:
             if self._farewell.pass_on(update):
                 self._driver.update(update)
 
-    def _ended(self, _: PodRunner) -> None:
+    def _ended(self, runner: PodRunner) -> None:
+        self._ended_logs.add(runner)
         if self.governor is not None:
             self.governor.pods_changed()
         self._end_if_idle()

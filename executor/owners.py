@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,11 @@ def netns_parent(run_dir: str) -> Path:
 def cni_parent(state_dir: str) -> Path:
     """Where each executor has a directory of its name, with the records of its attachments."""
     return Path(state_dir) / "cni"
+
+
+def streams_parent(run_dir: str) -> Path:
+    """Where each executor has a directory of its name, with FIFOs that shims are about to open."""
+    return Path(run_dir) / "streams"
 
 
 def own_root(configured: str, container: MesosContainerId) -> str:
@@ -174,6 +180,7 @@ def forget(owner: Owner) -> None:
     if owner.lock is None:
         return
     (owner.lock.parent / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
+    shutil.rmtree(streams_parent(str(owner.lock.parent)) / owner.container, ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):
         os.utime(owner.lock)
         owner.lock.rename(f"{owner.lock}{REAPED_SUFFIX}")

@@ -64,6 +64,8 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
     }
     if runner.sandbox.disk is not None:
         document["disk"] = runner.sandbox.disk.view()
+    if runner.sandbox.logs_removed:
+        document["logs_removed"] = runner.sandbox.logs_removed
     if runner.pod.stuck:
         document["stuck_pids"] = list(runner.pod.stuck)
     if runner.pod.outcome is not None:

@@ -6,12 +6,11 @@ of stderr, except for what arrives while following.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,8 +20,9 @@ import click
 from executor.cli import complete, output, pods
 from executor.cli.client import Client, segment
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import NotFound, reason
-from executor.pod.logfiles import moved_bytes, older
+from executor.errors import NotFound
+from executor.output.endedlogs import reading
+from executor.output.places import Reading, moved_bytes, older
 
 _POLL_S: Final = 0.2
 _CHECKS_EVERY: Final = 5  # polls between two questions whether the container still runs
@@ -52,11 +52,16 @@ def command(
     """Print what a pod's CONTAINER wrote; the name can be left out where there is one."""
     client, document = pods.find(session, pod)
     chosen = pods.container(document, container)
+    if reason := document.get("logs_removed"):
+        mend = "see [retention] in check-config"
+        message = f"its log files were removed after its end, by the limit on {reason}"
+        raise NotFound(message, subject=f"{document['pod']}/{chosen['name']}", mend=mend)
     wanted = [name for name in ("stdout", "stderr") if stream in ("all", name) and (chosen.get("log") or {}).get(name)]
     if not wanted:
         mend = f"see its state: mesos-pod-executor inspect {document['pod']}"
         raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}", mend=mend)
     with ExitStack() as stack:
+        stack.enter_context(reading(Path(chosen["log"][wanted[0]]).parent))
         files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
         for file in files:
             _print(file, file.begin(tail, everything=everything), as_json=as_json, last=not follow)
@@ -93,37 +98,28 @@ class LogFile:
         self.name = name
         self._path = path
         self._file: BinaryIO | None = None
-        self._at = 0
+        self._at = self._moved_bytes = 0
         self._missed_bytes = 0
         self._rest = b""
 
     def begin(self, tail: int | None = None, *, everything: bool = False) -> Iterator[bytes]:
         """From the beginning, the oldest file's or this one's, or the last `tail` lines; nothing if it is not there."""
-        try:
-            self._file = self._path.open("rb", buffering=0)
-        except FileNotFoundError:
-            return iter(())
-        except OSError as error:
-            raise NotFound(f"cannot be read: {reason(error)}", subject=str(self._path), mend="run as root") from error
-        with _shared(self._file):
-            self._at = moved_bytes(self._path)
-            if tail is not None:
+        with Reading(str(self._path)):
+            if not self._open():
+                return iter(())
+            self._at = self._moved_bytes = moved_bytes(str(self._path))
+            if tail is not None and self._file is not None:
                 self._at += _offset_of_last(self._file, tail)
             elif everything:
-                self._at -= sum(size_bytes for _, size_bytes in self._older())
+                self._at = 0  # what is gone of it is counted as missed
         return self.more()
 
     def more(self) -> Iterator[bytes]:
         """What was written since."""
         if self._file is None:
             yield from self.begin()
-            return
-        if self._renamed():
+        else:
             yield from self._blocks()
-            self.close()
-            yield from self.begin()
-            return
-        yield from self._blocks()
 
     def whole_lines(self, blocks: Iterator[bytes], *, last: bool) -> Iterator[bytes]:
         """The blocks with their lines whole; what has no end yet is kept for the next time, unless this is the last."""
@@ -144,8 +140,20 @@ class LogFile:
             self._file.close()
         self._file = None
 
+    def _open(self) -> bool:
+        """Whether there is a file. Raises NotFound if it cannot be read."""
+        try:
+            file = self._path.open("rb", buffering=0)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise NotFound(f"cannot be read: {error.strerror}", subject=str(self._path), mend="run as root") from error
+        self.close()
+        self._file = file
+        return True
+
     def _renamed(self) -> bool:
-        """Whether another file has its name now, as other programs rotate."""
+        """Whether another file has its name now."""
         now = _identity(self._path)
         return self._file is not None and now not in (0, os.fstat(self._file.fileno()).st_ino)
 
@@ -158,10 +166,18 @@ class LogFile:
     def _read(self) -> bytes:
         if self._file is None:
             return b""
-        with _shared(self._file):
-            moved = moved_bytes(self._path)
+        with Reading(str(self._path)):
+            moved = moved_bytes(str(self._path))
             if self._at < moved and (block := self._read_older(moved)):
                 return block
+            self._skip_to(moved)
+            if moved != self._moved_bytes or self._renamed():
+                if moved == self._moved_bytes and (block := _block(self._file, self._at - moved)):
+                    return block  # not our rotation: the rest of what another program has moved
+                self._at = moved
+                if not self._open():
+                    return b""
+            self._moved_bytes = moved
             if self._at > moved + os.fstat(self._file.fileno()).st_size:  # somebody else has emptied it
                 self._at = moved
             return _block(self._file, self._at - moved)
@@ -187,7 +203,7 @@ class LogFile:
     def _older(self) -> Iterator[tuple[Path, int]]:
         """The files that rotation has kept, the latest first, with their sizes."""
         for number in count(1):
-            path = older(self._path, number)
+            path = Path(older(str(self._path), number))
             try:
                 yield path, path.stat().st_size
             except FileNotFoundError:
@@ -200,16 +216,6 @@ def _identity(path: Path) -> int:
         return path.stat().st_ino
     except OSError:
         return 0
-
-
-@contextmanager
-def _shared(file: BinaryIO) -> Iterator[None]:
-    """The file is not rotated meanwhile."""
-    fcntl.flock(file, fcntl.LOCK_SH)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _block(file: BinaryIO, offset: int) -> bytes:
@@ -229,7 +235,7 @@ def _print(file: LogFile, blocks: Iterator[bytes], *, as_json: bool, last: bool)
             stream.write(block)
             stream.flush()
     if missed_bytes := file.missed():
-        click.echo(f"{missed_bytes} bytes of {file.name} were rotated away before they were read", err=True)
+        click.echo(f"{missed_bytes} bytes of {file.name} are not there any more: they were rotated away", err=True)
 
 
 def _print_lines(file: LogFile, block: bytes) -> None:

@@ -96,7 +96,10 @@ OOM_KILLS: Final = _counter(
     "oom_kills", "Processes of containers that the kernel killed for memory, by whose limit was met.", "class", "oom"
 )
 LEAKS: Final = _counter("leaks", "Objects that could not be removed when their pod ended.", "what")
-LOG_DROPPED: Final = _counter("log_dropped_bytes", "Output of containers that was lost while a log was rotated.")
+LOG_DROPPED: Final = _counter(
+    "log_dropped_bytes",
+    "Output of containers that was lost: the disk refused it, did not answer, or the log writer was killed.",
+)
 REVOCATIONS: Final = _counter("revocations", "Receipts of revocations, by the state they tell.", "state")
 REVOCATION: Final = Metric(
     "revocation_seconds",

@@ -63,14 +63,13 @@ class ContainerExits:
         if found is None:
             self._tell(container, kills)
         ended = ContainerExited(container, exit_code, found, runner.containers.ran_s(container), kills)
-        if killed and found is None:
-            self._spawn(self._doubt(ended, runner.containers.pid(container)))
-        else:
-            runner.post(ended)
+        doubt_s = DOUBT_S if killed and found is None else 0.0
+        self._spawn(self._report(ended, runner.containers.pid(container), doubt_s))
 
-    async def _doubt(self, ended: ContainerExited, pid: int | None) -> None:
-        """Believed once this executor has outlived it for a while (see endings.py)."""
-        await asyncio.sleep(DOUBT_S)
+    async def _report(self, ended: ContainerExited, pid: int | None, doubt_s: float) -> None:
+        """Believed once this executor has outlived it for a while (see endings.py), and its output is in the log."""
+        await asyncio.sleep(doubt_s)
+        await self._runner.containers.written(self._runner.pod.stop, [ended.container])
         if pid == self._runner.containers.pid(ended.container):  # told twice, it may have been started anew
             self._runner.post(ended)
 

@@ -22,16 +22,18 @@ from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotF
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.pod import creation, hooks, leaders, users
+from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.podrelease import PodRelease
 from executor.pod.release import Patience
 from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from executor.containerd.types import Image, Mount
     from executor.pod.leaks import Leak
+    from executor.pod.model import Stop
     from executor.pod.spec import ContainerSpec, PodSpec
     from executor.pod.users import UserIds
 
@@ -42,6 +44,9 @@ LEASE_S = 600.0
 KILL_S = 5.0
 """How long a kill through containerd may take: a shim that hangs must not hold up what comes after it."""
 PATIENCE = Patience()
+
+OUTPUT_S = 2.0
+"""How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
 
 
 @dataclass
@@ -121,10 +126,9 @@ class Containers:
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
         directory = self._node.directory(self._pod)
-        out, err = log_path(directory, name, "stdout"), log_path(directory, name, "stderr")
-        for path in (out, err):
-            path.touch(mode=0o644)
-        pid = await ctrd.tasks.create(identity, mounts, stdout=out, stderr=err)
+        paths = {stream: log_path(directory, name, stream) for stream in ("stdout", "stderr")}
+        with self._node.outputs.opened(identity, paths, log.bind(pod=self._pod, container=name)) as fifos:
+            pid = await ctrd.tasks.create(identity, mounts, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
@@ -246,6 +250,13 @@ class Containers:
         """The first process of each running container."""
         return [made.pid for made in self._made.values() if made.started_at is not None]
 
+    async def written(self, stop: Stop | None, names: Iterable[str] | None = None) -> None:
+        """Wait, not long, until the logs have everything that these containers, or all, wrote before their end. A
+        revocation waits for no log.
+        """
+        if stop is None or stop.cause is not StopCause.REVOKED:
+            await self._node.outputs.written(map(self.id, self._spec if names is None else names), OUTPUT_S)
+
     async def remove(self, name: str) -> list[Leak]:
         """One container; where the pod has others, they need its shim still."""
         return await self._remove((name,), with_shim=len(self._spec) == 1)
@@ -259,6 +270,7 @@ class Containers:
     ) -> list[Leak]:
         snapshots = {self.id(name): snapshot_key(self.id(name), self._attempts[name]) for name in names}
         leaks = await self._release.run(snapshots, with_shim=with_shim, pause=pause)
+        await asyncio.gather(*(self._node.outputs.close(identity, OUTPUT_S) for identity in snapshots))
         for name in names:
             made = self._made.pop(name, None)
             if made is not None and made.leader is not None:

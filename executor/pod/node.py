@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
+    from executor.output.outputs import Outputs
     from executor.pod.classes import Classes
     from executor.pod.ownnetwork import OwnNetwork
     from executor.pod.shimgroup import ShimGroup
@@ -51,6 +52,7 @@ class Node:
     names: Names | None
     """None: pods are not published."""
     shims: Shims
+    outputs: Outputs
     dying_urgency: Urgency
     """For revocable pods that do not die soon."""
     shims_urgency: Urgency

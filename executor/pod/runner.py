@@ -274,6 +274,7 @@ class PodRunner:
                 log=self.log,
             )
         self.dead.set()
+        await self.containers.written(self.pod.stop)
         self.post(Dead())
 
     def _shims_hurry(self, delay_s: float) -> AbstractContextManager[None]:

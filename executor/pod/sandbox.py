@@ -53,6 +53,8 @@ class Sandbox:
         """Then None: what did not end in that time is given the time that it needs."""
         self.disk: DiskUsage | None = None
         """As it was counted last (executor.disk.watch)."""
+        self.logs_removed = ""
+        """The limit for which the pod's logs were removed after its end: count, age or space."""
 
     @property
     def netns(self) -> Path | None:

@@ -24,6 +24,7 @@ from executor.dns.names import Zones
 from executor.errors import NetworkFailure
 from executor.mesos.resources import Resources
 from executor.names import AgentId, MesosContainerId, PodClass, PodId, Role, TaskId
+from executor.output.outputs import Outputs
 from executor.owners import Claim
 from executor.pod.classes import Classes
 from executor.pod.node import Node
@@ -66,7 +67,10 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
     for pod_class in PodClass:
         tree.subtree(pod_class).ensure()
     with PrivateContainerd() as containerd:
-        async with await Containerd.connect(containerd.address, "cycles") as client:
+        async with (
+            await Containerd.connect(containerd.address, "cycles") as client,
+            Outputs(lab.directory / "streams", max_bytes=1 << 20, files=1) as outputs,
+        ):
             yield Node(
                 config=config,
                 owner=OWNER,
@@ -78,6 +82,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 tree=tree,
                 classes=Classes(tree),
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),
+                outputs=outputs,
                 shims=Shims(tree.hierarchies, f"{tree.root_path}/shims/{OWNER}"),
                 dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),
                 shims_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from executor.cli.logs import LogFile
-from executor.pod.logfiles import rotate
+from executor.output.logfile import LogFile as Written
 
 PIECE_BYTES = 20_000
 
@@ -18,12 +18,6 @@ PIECE_BYTES = 20_000
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     path = tmp_path / "app.stdout"
-    path.write_bytes(bytes(3 * 65_536))
-    rotate(path, 0, 65_536)
-    if not path.stat().st_size:
-        pytest.skip("this file system can only truncate")
-    path.unlink()
-    (tmp_path / ".app.stdout.moved").unlink()
     path.touch()
     return path
 
@@ -34,31 +28,25 @@ def file(log: Path) -> Iterator[LogFile]:
         yield opened
 
 
-def write(log: Path, numbers: range) -> bytes:
-    data = b"".join(b"%d\n" % number for number in numbers)
-    with log.open("ab", buffering=0) as file:
-        file.write(data)
-    return data
+def write(log: Path, numbers: range, *, files: int) -> bytes:
+    """As the log writer does."""
+    data = bytearray(b"".join(b"%d\n" % number for number in numbers))
+    with closing(Written(str(log), PIECE_BYTES, files)) as written:
+        written.append(data, len(data))
+    return bytes(data)
 
 
 def test_it_is_followed_through_any_number_of_rotations(log: Path, file: LogFile) -> None:
     """At full speed, in threads: the reader meets every moment of a rotation."""
-    lines, ended = 300_000, threading.Event()
-
-    def rotating() -> None:
-        while not ended.is_set():
-            rotate(log, 200, PIECE_BYTES)
-
-    rotator = threading.Thread(target=rotating)
-    writer = threading.Thread(target=lambda: [write(log, range(at, at + 100)) for at in range(0, lines, 100)])
+    lines = 300_000
+    writer = threading.Thread(
+        target=lambda: [write(log, range(at, at + 100), files=200) for at in range(0, lines, 100)]
+    )
     found = [b"".join(file.begin())]
-    rotator.start()
     writer.start()
     while writer.is_alive():
         found.append(b"".join(file.more()))
     found.append(b"".join(file.more()))
-    ended.set()
-    rotator.join()
     assert b"".join(found) == b"".join(b"%d\n" % number for number in range(lines))
     assert file.missed() == 0
     assert len(list(log.parent.glob("app.stdout.*"))) > 1, "it was rotated meanwhile"
@@ -67,8 +55,7 @@ def test_it_is_followed_through_any_number_of_rotations(log: Path, file: LogFile
 def test_several_rotations_between_two_reads(log: Path, file: LogFile) -> None:
     seen, written = b"".join(file.begin()), b""
     for at in range(0, 40_000, 10_000):
-        written += write(log, range(at, at + 10_000))
-        rotate(log, 20, PIECE_BYTES)
+        written += write(log, range(at, at + 10_000), files=20)
         if at == 10_000:
             seen += b"".join(file.more())
     assert seen + b"".join(file.more()) == written
@@ -77,8 +64,7 @@ def test_several_rotations_between_two_reads(log: Path, file: LogFile) -> None:
 
 def test_what_was_rotated_away_is_counted(log: Path, file: LogFile) -> None:
     seen = b"".join(file.begin())
-    written = write(log, range(40_000))
-    rotate(log, 2, PIECE_BYTES)
+    written = write(log, range(40_000), files=2)
     seen += b"".join(file.more())
     assert 2 * PIECE_BYTES * 0.8 < len(seen) < 3 * PIECE_BYTES
     assert written.endswith(seen)
@@ -86,22 +72,21 @@ def test_what_was_rotated_away_is_counted(log: Path, file: LogFile) -> None:
     assert file.missed() == 0, "said once"
 
 
-def test_all_begins_with_the_oldest_that_is_kept(log: Path, file: LogFile) -> None:
-    written = write(log, range(40_000))
-    rotate(log, 3, PIECE_BYTES)
+def test_all_begins_with_the_oldest_that_is_kept_and_says_what_is_gone(log: Path, file: LogFile) -> None:
+    written = write(log, range(40_000), files=3)
     seen = b"".join(file.begin(everything=True))
     assert written.endswith(seen) and len(seen) == sum(path.stat().st_size for path in log.parent.glob("app.stdout*"))
+    assert file.missed() == len(written) - len(seen) > 0
 
 
 def test_lines_are_whole_where_each_is_a_document(log: Path, file: LogFile) -> None:
-    write(log, range(40_000))
-    rotate(log, 3, PIECE_BYTES)
+    write(log, range(40_000), files=3)
     with log.open("ab") as end:
         end.write(b"no end")
     found = list(file.whole_lines(file.begin(everything=True), last=False))
     assert all(block.endswith(b"\n") for block in found)
     lines = b"".join(found).split()
-    assert lines[1:] == [b"%d" % number for number in range(40_000 - len(lines) + 1, 40_000)]
+    assert lines == [b"%d" % number for number in range(40_000 - len(lines), 40_000)]
     assert list(file.whole_lines(file.more(), last=True)) == [b"no end"]
 
 
@@ -110,3 +95,13 @@ def test_a_file_that_somebody_emptied_is_read_from_its_beginning(log: Path, file
     assert b"".join(file.begin()) == b"a long first line\n"
     log.write_bytes(b"new\n")
     assert b"".join(file.more()) == b"new\n"
+
+
+def test_a_file_that_another_program_renamed_is_read_to_its_end_first(log: Path, file: LogFile) -> None:
+    log.write_bytes(b"one\n")
+    assert b"".join(file.begin()) == b"one\n"
+    with log.open("ab") as old:
+        old.write(b"two\n")
+    log.rename(log.with_name("app.stdout.old"))
+    log.write_bytes(b"three\n")
+    assert b"".join(file.more()) == b"two\nthree\n"

@@ -1,0 +1,141 @@
+"""One log on the disk: appended to within its exact size, rotated by renaming.
+
+`path` never passes `max_bytes`, whatever the pace: before a piece that does not fit it becomes `path.1`, and a new
+file takes its name. Cuts are made at a line's end where one is in sight. With `files` older ones the log's size is at
+most max_bytes * (files + 1).
+
+Where the disk refuses, output is lost. What is written after such a hole begins with a whole line if one begins within
+the data at hand, and on a line of its own.
+"""
+
+from __future__ import annotations
+
+import os
+
+from executor.output.places import Moving, moved, older
+
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NO_FILE = -1
+NEWLINE = 0x0A
+
+
+class LogFile:
+    """`written_bytes` and `skipped_bytes` count of the data of the last `append`, also of one that failed;
+    `rotated_bytes` counts what went to older files since the beginning.
+    """
+
+    def __init__(self, path: str, max_bytes: int, files: int) -> None:
+        self.path = path
+        self.written_bytes = self.skipped_bytes = self.rotated_bytes = 0
+        self._hole = self._cut = False
+        """Whether something before the next append is lost, and ended within a line."""
+        self._max_bytes, self._files = max_bytes, files
+        self._file = _NO_FILE
+        self._size_bytes = 0
+        self._within_line = False
+
+    def open(self) -> None:
+        """The file exists then, and is ours to append to. Raises OSError."""
+        if self._file != _NO_FILE:
+            status = os.fstat(self._file)
+            if status.st_nlink:
+                self._size_bytes = status.st_size  # somebody may have emptied it
+                return
+            self.close()
+        self._file = os.open(self.path, _FLAGS, 0o644)
+        self._size_bytes = os.fstat(self._file).st_size
+        self._within_line = bool(self._size_bytes) and os.pread(self._file, 1, self._size_bytes - 1) != b"\n"
+        if self._max_bytes:
+            _touch(moved(self.path))  # for readers to lock
+
+    def append(self, data: bytearray, size_bytes: int) -> None:
+        """The first `size_bytes` of `data`. Raises OSError, after a part of it perhaps."""
+        self.written_bytes = self.skipped_bytes = 0
+        self.open()
+        if self._hole:
+            self.skipped_bytes = data.find(b"\n", 0, size_bytes) + 1 if self._cut else 0
+            self._cut = False
+            if self.skipped_bytes == size_bytes:
+                return
+            self._end_line()
+            self._hole = False
+        with memoryview(data) as view:
+            at = self.skipped_bytes
+            while at < size_bytes:
+                if end := self._fitting(data, at, size_bytes):
+                    count = os.write(self._file, view[at:end])
+                    at += count
+                    self.written_bytes += count
+                    self._size_bytes += count
+                    self._within_line = data[at - 1] != NEWLINE
+                else:
+                    self._rotate()
+
+    def lose(self, data: bytearray, size_bytes: int) -> None:
+        """The first `size_bytes` of `data` come next, and are not written, at least not to their end."""
+        self._hole, self._cut = True, data[size_bytes - 1] != NEWLINE
+
+    def close(self) -> None:
+        if self._file != _NO_FILE:
+            os.close(self._file)
+        self._file = _NO_FILE
+
+    def _end_line(self) -> None:
+        if self._within_line:
+            if self._room_bytes():
+                self._size_bytes += os.write(self._file, b"\n")
+            self._within_line = False
+
+    def _room_bytes(self) -> int:
+        return max(0, self._max_bytes - self._size_bytes) if self._max_bytes else 1 << 62
+
+    def _fitting(self, data: bytearray, begin: int, end: int) -> int:
+        """Where the piece of data[begin:end] ends that this file still takes; 0: it is full."""
+        return fitting(data, begin, end, self._room_bytes(), fresh=not self._size_bytes, within_line=self._within_line)
+
+    def _rotate(self) -> None:
+        with Moving(self.path) as moving:
+            self._shift()
+            moving.count(self._size_bytes)
+            self.rotated_bytes += self._size_bytes
+            self.close()
+            self.open()
+
+    def _shift(self) -> None:
+        """Every file gets the next one's name; the oldest goes."""
+        for number in range(self._files, 1, -1):
+            _rename(older(self.path, number - 1), older(self.path, number))
+        if self._files:
+            _rename(self.path, older(self.path, 1))
+        else:
+            os.unlink(self.path)  # noqa: PTH108
+
+
+def fitting(data: bytearray, begin: int, end: int, room_bytes: int, *, fresh: bool, within_line: bool) -> int:
+    """Where the piece of data[begin:end] ends that goes into a file with `room_bytes` left; 0: none does. Pure.
+
+    At a line's end if the data has one there; a line is cut only if it began in this file, or is longer than a file.
+    """
+    if end - begin <= room_bytes:
+        return end
+    if not room_bytes:
+        return 0
+    line_end = data.rfind(b"\n", begin, begin + room_bytes) + 1
+    if line_end:
+        return line_end
+    return begin + room_bytes if fresh or within_line else 0
+
+
+def _touch(path: str) -> None:
+    """Without it readers may miss a rotation that comes while they open the log, and no more."""
+    try:
+        os.close(os.open(path, _FLAGS, 0o644))
+    except OSError:
+        return
+
+
+def _rename(source: str, target: str) -> None:
+    try:
+        os.rename(source, target)  # noqa: PTH104
+    except FileNotFoundError:
+        return

@@ -1,0 +1,92 @@
+"""The files of one log, and how its writer and its readers agree on them.
+
+A log is `<file>` and the older `<file>.1` (the latest), `.2`, ... Readers count bytes from the first one that was ever
+written. `.<file>.moved` holds how many of them are not in `<file>` any more; names, sizes and this number change
+together under the lock (flock(2)) of that file, which readers share.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+_NUMBER_BYTES = 20
+_LOCK_S = 0.5
+"""How long a reader that holds the lock is waited for: a log without a bound is worse than a reader's gap."""
+
+
+def older(path: str, number: int) -> str:
+    """The `number`-th file before this one."""
+    return f"{path}.{number}"
+
+
+def moved(path: str) -> str:
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}.moved")  # noqa: PTH118 # the log writer does not load pathlib
+
+
+def moved_bytes(path: str) -> int:
+    """How many bytes that were written to this log are not in `path` any more; exact while its lock is held."""
+    try:
+        file = os.open(moved(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return int(os.pread(file, _NUMBER_BYTES, 0))
+    except ValueError:  # empty: nothing was moved yet
+        return 0
+    finally:
+        os.close(file)
+
+
+class Reading:
+    """The block in which names, sizes and number belong together: no rotation comes meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = -1
+
+    def __enter__(self) -> None:
+        try:
+            self._file = os.open(moved(self._path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return  # never rotated
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def __exit__(self, *_: object) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+
+class Moving:
+    """The block in which a rotation renames files: readers wait, but the writer does not wait long for them.
+
+    Raises OSError where the file with the number cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = -1
+
+    def __enter__(self) -> Self:
+        self._file = os.open(moved(self._path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        deadline_s = time.monotonic() + _LOCK_S
+        while time.monotonic() < deadline_s:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.001)
+        return self
+
+    def count(self, size_bytes: int) -> None:
+        """So many more are in older files, or nowhere. Raises OSError."""
+        os.pwrite(self._file, b"%020d" % (moved_bytes(self._path) + size_bytes), 0)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
