@@ -65,28 +65,30 @@ class RuleKeeper:
                 known.pop(key, None)
 
     async def run(self) -> None:
-        """For ever."""
-        events: RuleEvents | None = None
+        """For ever; whatever goes wrong is told, and ends nothing else."""
+        await self._fresh.wait()
+        events = await _opened()
         try:
             while True:
                 if not self._watched:
                     await self._fresh.wait()
-                if events is None:
-                    events = await _opened()
                 await self._cause(events)
                 await asyncio.sleep(SETTLE_S)
-                try:
-                    self._again = True
-                    await self.look()
-                    self._again = False
-                except OSError as error:
-                    log.warning("cannot read the node's rules", code="network.rules_unread", error=str(error))
-                except Exception:  # a defect here must not end the executor
-                    log.exception("defect while looking at rules", code="executor.defect")
+                await self._look_and_tell()
                 await asyncio.sleep(PAUSE_S)
         finally:
             if events is not None:
                 events.close()
+
+    async def _look_and_tell(self) -> None:
+        self._again = True
+        try:
+            await self.look()
+            self._again = False
+        except OSError as error:
+            log.warning("cannot read the node's rules", code="network.rules_unread", error=str(error))
+        except Exception:  # a defect here must not end the executor
+            log.exception("defect while looking at rules", code="executor.defect")
 
     async def _cause(self, events: RuleEvents | None) -> None:
         """Until there is a reason to look."""
@@ -190,10 +192,8 @@ def _is_of_ports(line: str, key: Key) -> bool:
 
 async def _opened() -> RuleEvents | None:
     """None where the kernel does not tell of the rules: iptables' legacy variant has none of nf_tables."""
-    if await rules.is_legacy():
-        return None
     try:
-        return RuleEvents()
+        return None if await rules.is_legacy() else RuleEvents()
     except OSError:
         return None
 

@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 STORAGE, SUBNET = "storage", "10.95.0."
 DUAL = "dual"
 BARE = "bare"
+SERVE = ("sh", "-c", "echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp")
 LISTEN = """
 import socket, sys, time
 listener = socket.create_server(("", int(sys.argv[1])))
@@ -149,8 +150,7 @@ def test_a_network_that_gives_no_address(rig: HostRig, scheduler: Scheduler) -> 
     assert not [each for each in link["addr_info"] if each["scope"] == "global"]
     assert not any("bare" in each["names"] for each in rig.json("dns")["names"])
     rig.host.resolves(full_name("bare"))
-    (pod,) = [pod for pod in rig.pods() if pod["name"] == "bare"]
-    assert pod["ips"] == []
+    assert [pod["ips"] for pod in rig.pods() if pod["name"] == "bare"] == [[]]
     field = {"fieldRef": {"fieldPath": "status.podIP"}}
     asks = {"env": [{"name": "POD_IP", "valueFrom": field}]}
     refused = launch(rig, scheduler, "asks", metadata={"annotations": {KEY: BARE}}, container=asks)
@@ -186,8 +186,7 @@ def test_an_address_that_the_framework_wants(rig: HostRig, scheduler: Scheduler)
 
 def test_a_port_of_the_node_leads_into_the_pod(rig: HostRig, scheduler: Scheduler) -> None:
     port = {"containerPort": 8080, "hostPort": 31500}
-    serve = ("sh", "-c", "echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp")
-    task = rig.pod("web", command=serve, container={"ports": [port]})
+    task = rig.pod("web", command=SERVE, container={"ports": [port]})
     other = rig.pod("stolen", container={"ports": [port | {"hostPort": 31501}]})
     task["resources"].append(messages.ranges("ports", (31500, 31500)))
     other["resources"].append(messages.ranges("ports", (31502, 31502)))
@@ -204,8 +203,7 @@ def test_a_port_of_the_node_leads_into_the_pod(rig: HostRig, scheduler: Schedule
 
 
 def test_a_port_works_again_after_a_firewall_s_reload(rig: HostRig, scheduler: Scheduler) -> None:
-    serve = ("sh", "-c", "echo served > /tmp/index.html; exec httpd -f -p 8080 -h /tmp")
-    task = rig.pod("web", command=serve, container={"ports": [{"containerPort": 8080, "hostPort": 31520}]})
+    task = rig.pod("web", command=SERVE, container={"ports": [{"containerPort": 8080, "hostPort": 31520}]})
     task["resources"].append(messages.ranges("ports", (31520, 31520)))
     scheduler.launch([task], rig.executor(), agent_id=rig.agent.agent_id)
     scheduler.wait_status("web", "TASK_RUNNING", 60)
@@ -214,11 +212,12 @@ def test_a_port_works_again_after_a_firewall_s_reload(rig: HostRig, scheduler: S
     time.sleep(3)  # by then the executor has read what it will put back
     subprocess.run([*rig.host.prefix, "iptables", "-t", "nat", "-F"], check=True, capture_output=True)
     assert wait_for(lambda: answer(url), 30) == "served\n"
+    assert wait_for(lambda: "network.rules_restored" in codes(rig, scheduler) or None, 30), codes(rig, scheduler)
 
-    def restored() -> bool | None:
-        return any(event["code"] == "network.rules_restored" for event in rig.journal("mixed", scheduler)) or None
 
-    assert wait_for(restored, 30), rig.journal("mixed", scheduler)
+def codes(rig: HostRig, scheduler: Scheduler, pod: str = "") -> list[str]:
+    journal = rig.journal("mixed", scheduler)
+    return [event["code"] for event in journal if not pod or event.get("pod") == pod]
 
 
 def test_a_port_that_the_node_itself_listens_on_is_refused(rig: HostRig, scheduler: Scheduler) -> None:
@@ -283,12 +282,8 @@ def test_a_living_executor_releases_what_a_plugin_left(rig: HostRig, scheduler: 
     scheduler.wait_status("ends", TERMINAL, 20)
     assert wait_for(lambda: True if rig.leaks()["ips"] == 1 else None, 20), rig.leaks()
     assert faults.happened(fault, pod)
-
-    def codes() -> list[str]:
-        return [event["code"] for event in rig.journal("mixed", scheduler) if event.get("pod") == pod]
-
-    assert wait_for(lambda: codes()[-1] == "pod.released" or None, 20), codes()
-    assert "pod.leaked" in codes()
+    assert wait_for(lambda: codes(rig, scheduler, pod)[-1] == "pod.released" or None, 20), codes(rig, scheduler, pod)
+    assert "pod.leaked" in codes(rig, scheduler, pod)
     assert rig.pods()[0]["state"] == "running"
 
 

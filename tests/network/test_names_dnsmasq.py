@@ -263,15 +263,11 @@ def test_a_foreign_status_serves_no_line_of_its_choice(server: Service, hosts: H
     bank = {"dns_names": "db.prod.svc.cluster.local", "dns_namespace": "prod"}
     tasks = Tasks(Zones(), lambda _: False, hold_s=90.0, namespace_to_role={"prod": "bank"})
     synchroniser = Synchroniser(hosts, tasks)
-    synchroniser.take(
-        samples.state(
-            samples.task("inject", hostile, "10.0.0.9"),
-            samples.task("claim", "10.6.6.6", role="eng", **bank),
-            samples.task("db", "10.0.0.2", role="bank", **bank),
-        )
-    )
+    injecting = samples.task("inject", hostile, "10.0.0.9")
+    claims = [samples.task(name, ip, role=name, **bank) for name, ip in (("eng", "10.6.6.6"), ("bank", "10.0.0.2"))]
+    synchroniser.take(samples.state(injecting, *claims))
     resolves("inject.fw.mesos", "10.0.0.9")
-    resolves("claim.fw.mesos", "10.6.6.6")
+    resolves("eng.fw.mesos", "10.6.6.6")
     resolves("db.prod.svc.cluster.local", "10.0.0.2")
     synchroniser.take(samples.state())
     resolves("db.prod.svc.cluster.local")
