@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from executor.containerd import Containerd
@@ -37,6 +38,8 @@ NOT_OURS = ("proc", "sys", "dev", "tmp", "root", "var/log", "var/cache", "var/li
 
 class Installed(Rig):
     """Neither the executor nor the commands get anything by their environment."""
+
+    program_environment: Mapping[str, str] = MappingProxyType({})
 
     def environment(self) -> dict[str, str]:
         return {}

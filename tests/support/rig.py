@@ -52,6 +52,8 @@ SLEEP = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
 
 
 class Rig:
+    program_environment: Mapping[str, str] = PROGRAM_ENVIRONMENT
+
     def __init__(
         self,
         options: AgentOptions = OPTIONS,
@@ -177,7 +179,7 @@ class Rig:
         """
         resources = fields.pop("resources", [messages.scalar("mem", 128)])
         line = f"exec {shlex.join([*self.program, *self.options(fields.pop('config', {}))])}"
-        environment = PROGRAM_ENVIRONMENT | fields.pop("environment", {})
+        environment = {**self.program_environment, **fields.pop("environment", {})}
         return messages.executor_info(executor_id, line, resources, environment=environment, **fields)
 
     def options(self, config: Mapping[str, str]) -> list[str]:
