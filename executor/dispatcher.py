@@ -64,7 +64,7 @@ class Dispatcher:
         self.pods = Pods(node, self._report, self._ended, self.intake)
         self.revoker = Revoker(
             node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop,
-            self.intake.revoked,
+            self.intake.revoked, self.intake.flush,
         )  # fmt: skip
         self._correspondence = announcement.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
