@@ -205,6 +205,8 @@ class Dispatcher:
             self._end_if_idle()
             return
         runner = self.pods.by_task(task)
+        if runner is None and self.intake.has_ended(task):
+            return
         if runner is None:
             log.warning("KILL of a task that is not here", code="pod.unknown", task=task)
             self._send(Report((task,), self._capabilities.gone, None, "no such task in this executor"))

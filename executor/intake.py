@@ -38,7 +38,9 @@ SMALL_BYTES = 16 << 10
 """Of a launch as JSON, and of its data once it is inflated: what is read on the loop."""
 WAITING_MAX_BYTES = 64 << 20
 REST, REST_MAX_S, REST_ABOVE_S = 3.0, 0.2, 0.002
-FLUSH_S = 0.02
+FLUSH_S = 0.03
+"""Of CPU: some thirty launches of the usual size."""
+ENDED_MAX = 1000
 SLICE = 20
 """Statuses that are made without a pause."""
 
@@ -73,6 +75,7 @@ class Intake(Collection["TaskId"]):
         self._refuse = refuse
         self._settled = settled
         self._coming: dict[TaskId, Coming] = {}
+        self._ended: dict[TaskId, None] = {}
         self._waiting_bytes = 0
         self._small, self._large = _Lane(), _Lane()
         self._ending: set[asyncio.Task[None]] = set()
@@ -100,6 +103,7 @@ class Intake(Collection["TaskId"]):
         coming.dropped = True
         left = tuple(each for each in coming.tasks if self._coming.get(each) is coming)
         self._forget(coming)
+        self._remember(left)
         return left
 
     def drop_all(self) -> list[tuple[TaskId, ...]]:
@@ -109,6 +113,15 @@ class Intake(Collection["TaskId"]):
         """A revocation that is being carried out: pods that it names, and that come later, it takes as well."""
         for coming in set(self._coming.values()):
             coming.revocations.append(request)
+
+    def has_ended(self, task: TaskId) -> bool:
+        """Whether its framework was told of its end, lately, before it was a pod."""
+        return task in self._ended and task not in self._coming
+
+    def _remember(self, tasks: Sequence[TaskId]) -> None:
+        self._ended.update(dict.fromkeys(tasks))
+        while len(self._ended) > ENDED_MAX:
+            del self._ended[next(iter(self._ended))]
 
     def _forget(self, coming: Coming) -> None:
         self._waiting_bytes -= coming.waiting_bytes
@@ -120,8 +133,8 @@ class Intake(Collection["TaskId"]):
         """A revocation is about to choose: small launches that came before it become pods now, as far as FLUSH_S goes.
         What does not is taken once it is read (`revoked`).
         """
-        deadline_s = time.monotonic() + FLUSH_S
-        while len(self._small) and time.monotonic() < deadline_s:
+        deadline_s = time.thread_time() + FLUSH_S
+        while len(self._small) and time.thread_time() < deadline_s:
             coming = self._small.pop()
             if not coming.dropped:
                 ending = asyncio.ensure_future(self._end(coming, self._attempt(coming, partial(self._read, coming))))
@@ -132,19 +145,21 @@ class Intake(Collection["TaskId"]):
         """Until it is cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._work(self._small, self._read_here))
-                group.create_task(self._work(self._large, self._read_in_thread))
+                group.create_task(self._work(self._small, self._read_here, time.thread_time))
+                group.create_task(self._work(self._large, self._read_in_thread, time.monotonic))
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _work(self, lane: _Lane, read: Callable[[Coming], Awaitable[Result]]) -> None:
+    async def _work(
+        self, lane: _Lane, read: Callable[[Coming], Awaitable[Result]], clock_s: Callable[[], float]
+    ) -> None:
         while True:
             coming = await lane.get()
             if coming.dropped:
                 continue
-            begin = time.monotonic()
+            begin_s = clock_s()
             error = self._attempt(coming, await read(coming))
-            took_s = time.monotonic() - begin
+            took_s = clock_s() - begin_s
             await self._end(coming, error)
             await asyncio.sleep(min(REST * took_s, REST_MAX_S) if took_s > REST_ABOVE_S else 0)
 
@@ -178,6 +193,7 @@ class Intake(Collection["TaskId"]):
             self._refuse(coming.tasks[begin : begin + SLICE], error)
             for task in coming.tasks[begin : begin + SLICE]:
                 self._coming.pop(task, None)
+            self._remember(coming.tasks[begin : begin + SLICE])
             await asyncio.sleep(0)
 
     def _read(self, coming: Coming) -> PodSpec:
