@@ -7,16 +7,32 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CONFIG_OPTION = "--config"
 
 
 def main() -> int:
-    if len(sys.argv) == 1 and "MESOS_EXECUTOR_ID" in os.environ:
+    if "MESOS_EXECUTOR_ID" in os.environ and (options := executor_options(sys.argv[1:])) is not None:
         from executor.agent import run
 
-        return run(os.environ)
+        return run(os.environ, *options)
     from executor.cli.main import main as command
 
     return command()
+
+
+def executor_options(arguments: Sequence[str]) -> list[Path] | None:
+    """The executor's configuration file, if its command line names one; None where the line is a command's."""
+    match arguments:
+        case []:
+            return []
+        case [option, file] if option == CONFIG_OPTION and file:
+            return [Path(file)]
+        case [option] if option.startswith(f"{CONFIG_OPTION}=") and option != f"{CONFIG_OPTION}=":
+            return [Path(option.partition("=")[2])]
+    return None
 
 
 if __name__ == "__main__":

@@ -8,17 +8,19 @@ Mesos may end this process on those.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor import log as logs
 from executor import owners
-from executor.config import Config, read
+from executor.config import Config
+from executor.config_executor import Ineffective, read_for_executor
 from executor.errors import CgroupFailure, ExecutorError, Failure
 from executor.mesos.environment import Environment
 from executor.names import PodClass
@@ -41,17 +43,17 @@ with each write of its own, some hundred times in a revocation; Python's 5 ms wo
 """
 
 
-def run(environ: Mapping[str, str]) -> int:
-    """The executor, from its environment to its end. The process's exit status: 0, or 1 with one clear line in the
-    log.
+def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
+    """The executor, from its environment to its end; `config_path` is what its command line names. The process's exit
+    status: 0, or 1 with one clear line in the log.
     """
     try:
-        config = read(environ)
-        logs.configure(config.log)
+        judged = read_for_executor(environ, config_path)
+        logs.configure(judged.config.log)
         environment = Environment.take(os.environ)
         _watch_children_by_pidfd()
         sys.setswitchinterval(THREAD_TURN_S)
-        asyncio.run(_serve(config, environment))
+        asyncio.run(_serve(judged.config, environment, judged.ineffective))
     except ExecutorError as error:
         log.error("the executor cannot go on", code="executor.failed", error=error)
         return 1
@@ -69,7 +71,7 @@ def _watch_children_by_pidfd() -> None:
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
 
 
-async def _serve(config: Config, environment: Environment) -> None:
+async def _serve(config: Config, environment: Environment, ineffective: Sequence[Ineffective]) -> None:
     from executor.journal import Journal
     from executor.mesos.driver import Driver
     from executor.metrics.counters import Counters
@@ -87,6 +89,8 @@ async def _serve(config: Config, environment: Environment) -> None:
             executor=environment.executor_id,
             framework=environment.framework_id,
         )
+        for each in ineffective:
+            log.warning("a variable takes no effect", code="executor.variable_ineffective", **dataclasses.asdict(each))
         await outer.enter_async_context(driver)
         from executor.control import Server, socket_path
         from executor.dispatcher import Dispatcher

@@ -48,6 +48,10 @@ def _error(meaning: str, action: str) -> Code:
 CODES: Final = MappingProxyType(
     {
         "executor.started": _info("The process has read its configuration and environment."),
+        "executor.variable_ineffective": _warning(
+            "A variable of the executor's framework is not for a framework to set, or loosens what the operator set.",
+            "Nothing: `in_force` holds. See `mend` for the framework; `check-config --as-executor` judges beforehand.",
+        ),
         "executor.recovered": _info("What dead executors left on the node was reaped."),
         "executor.reap_failed": _warning(
             "Something of a dead executor could not be released.", "See `error`; run `gc`."

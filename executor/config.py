@@ -15,8 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
-from executor.config_values import PATH_VARIABLE, decode_file, decode_variables, default_file
-from executor.errors import InvalidConfig
+from executor.config_file import read_text
+from executor.config_values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
 from executor.pod.roles import RoleLimit
 
 DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
@@ -264,32 +264,29 @@ def sections() -> dict[str, type]:
 def load(text: str | None, environ: Mapping[str, str], *, source: str = "configuration") -> Config:
     """The configuration from a TOML file's text (None: no file) and the environment; `source` names the file in errors.
 
-    Raises InvalidConfig: an unknown name, a wrong type, or a value outside of its limits; the subject is file and
-    key, or the variable.
+    Raises InvalidConfig, for the first fault: an unknown name, a wrong type, or a value outside of its limits; the
+    subject is file and key, or the variable.
     """
-    values = decode_file(text or "", source, sections())
-    for section, keys in decode_variables(environ, sections()).items():
+    file, variables = decode_file(text or "", source, sections()), decode_variables(environ, sections())
+    for fault in (*file.faults, *variables.faults):
+        raise fault
+    return build(file.values, variables.values)
+
+
+def build(*layers: Values) -> Config:
+    """From checked values, a later layer over an earlier one."""
+    values: Values = {}
+    for section, keys in (item for layer in layers for item in layer.items()):
         values.setdefault(section, {}).update(keys)
     return Config(**{name: cls(**values.get(name, {})) for name, cls in sections().items()})
 
 
-def read(environ: Mapping[str, str]) -> Config:
-    """The configuration of this node. A missing file is an error only if MESOS_POD_EXECUTOR_CONFIG names it."""
-    path = Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        if environ.get(PATH_VARIABLE):
-            raise InvalidConfig(
-                "no such file", subject=str(path), mend=f"create it or unset {PATH_VARIABLE}"
-            ) from error
-        text = None
-    except (OSError, UnicodeDecodeError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise InvalidConfig(
-            f"cannot be read: {told}", subject=str(path), mend="make it a readable UTF-8 file"
-        ) from error
-    return load(text, environ, source=str(path))
+def read(environ: Mapping[str, str], path: Path | None = None) -> Config:
+    """The configuration of this node for a command: `path`, else what MESOS_POD_EXECUTOR_CONFIG names, else the default
+    file, overridden by variables. Raises InvalidConfig; only the default file may be missing.
+    """
+    path = path or Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH)
+    return load(read_text(path, required=path != DEFAULT_PATH), environ, source=str(path))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from executor.config_checks import CHECKS, WrongValueError
+from executor.config_trust import Trust, rule
 from executor.errors import InvalidConfig
 
 VARIABLE_PREFIX: Final = "MESOS_POD_EXECUTOR_"
@@ -30,41 +31,73 @@ class _Key(NamedTuple):
     field: Field[Any]
 
 
-class _WrongValueError(Exception):
-    """What a value should have been; becomes InvalidConfig where the subject is known."""
+class Decoded(NamedTuple):
+    """The values that are good, and what is wrong with the others."""
+
+    values: Values
+    faults: tuple[InvalidConfig, ...]
 
 
-def decode_file(text: str, source: str, sections: Sections) -> Values:
+def decode_file(text: str, source: str, sections: Sections) -> Decoded:
     """The checked values of a TOML text; `source` names it in errors."""
     if not text:
-        return {}
+        return Decoded({}, ())
     import tomllib  # its regular expressions cost 3 ms, and most nodes have no file
 
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidConfig(f"is not TOML: {error}", subject=source, mend="see the commented default file") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        mend = "see the commented default file"
+        return Decoded({}, (InvalidConfig(f"is not TOML: {told}", subject=source, mend=mend),))
     values: Values = {}
+    faults: list[InvalidConfig] = []
     for name, table in document.items():
-        keys = _keys(_known(name, sections, f"{source}: [{name}]", "section"))
-        if not isinstance(table, dict):
-            raise InvalidConfig("must be a table", subject=f"{source}: {name}", mend=f"write [{name}]")
+        try:
+            keys = _keys(_known(name, sections, f"{source}: [{name}]", "section"))
+            if not isinstance(table, dict):
+                raise InvalidConfig("must be a table", subject=f"{source}: {name}", mend=f"write [{name}]")
+        except InvalidConfig as fault:
+            faults.append(fault)
+            continue
         for key, value in table.items():
             subject = f"{source}: {name}.{key}"
-            values.setdefault(name, {})[key] = _checked(_known(key, keys, subject, "key"), value, subject)
-    return values
+            try:
+                values.setdefault(name, {})[key] = _checked(_known(key, keys, subject, "key"), value, subject)
+            except InvalidConfig as fault:
+                faults.append(fault)
+    return Decoded(values, tuple(faults))
 
 
-def decode_variables(environ: Mapping[str, str], sections: Sections) -> Values:
+def decode_variables(environ: Mapping[str, str], sections: Sections) -> Decoded:
     """The checked values of the variables with our prefix; other variables are not looked at."""
     values: Values = {}
-    variables = {variable(name, key): (name, key) for name, cls in sections.items() for key in _keys(cls)}
-    for each, text in environ.items():
-        if each.startswith(VARIABLE_PREFIX) and each != PATH_VARIABLE:
-            name, key = _known(each, variables, each, "variable")
-            known = _keys(sections[name])[key]
-            values.setdefault(name, {})[key] = _checked(known, _parsed(known.kind, text, each), each)
-    return values
+    faults: list[InvalidConfig] = []
+    for each in own_variables(environ):
+        try:
+            section, key = name_of(each, sections)
+            values.setdefault(section, {})[key] = decode_variable(each, environ[each], sections)
+        except InvalidConfig as fault:
+            faults.append(fault)
+    return Decoded(values, tuple(faults))
+
+
+def own_variables(environ: Mapping[str, str]) -> list[str]:
+    """The names of the variables that set keys."""
+    return [each for each in environ if each.startswith(VARIABLE_PREFIX) and each != PATH_VARIABLE]
+
+
+def name_of(variable_name: str, sections: Sections) -> tuple[str, str]:
+    """Section and key of a variable. Raises InvalidConfig with the nearest known name."""
+    names = {variable(section, key): (section, key) for section, cls in sections.items() for key in _keys(cls)}
+    return _known(variable_name, names, variable_name, "variable")
+
+
+def decode_variable(variable_name: str, text: str, sections: Sections) -> object:
+    """The checked value of one variable. Raises InvalidConfig."""
+    section, key = name_of(variable_name, sections)
+    known = _keys(sections[section])[key]
+    return _checked(known, _parsed(known.kind, text, variable_name), variable_name)
 
 
 def variable(section: str, key: str) -> str:
@@ -75,11 +108,13 @@ def variable(section: str, key: str) -> str:
 def default_file(sections: Sections) -> str:
     """A TOML file that documents every key and sets none."""
     parts = ["# Configuration of mesos-pod-executor: every key with its default.\n"]
-    parts.append(f"# A key is overridden by its variable, as in {variable('log', 'level')}=debug.\n")
+    parts.append(f"# A key is overridden by its variable, as in {variable('log', 'level')}=debug. A variable of an\n")
+    parts.append("# executor is its framework's: it takes effect only as [framework: ...] says, on other keys never.\n")
     for name, cls in sections.items():
         parts.append(f"\n# {(cls.__doc__ or '').strip()}\n[{name}]\n")
         parts += [
-            f"# {_documentation(key)}\n#{key.field.name} = {_toml(_default(key))}\n" for key in _keys(cls).values()
+            f"# {_documentation(key)}{_settable(name, key)}\n#{key.field.name} = {_toml(_default(key))}\n"
+            for key in _keys(cls).values()
         ]
     return "".join(parts)
 
@@ -129,11 +164,11 @@ def _pair(text: str) -> tuple[str, str]:
 def _checked(key: _Key, value: object, subject: str) -> object:
     try:
         typed = _typed(key.kind, value)
-        for limit, check in _CHECKS.items():
+        for limit, check in CHECKS.items():
             if limit in key.field.metadata:
                 check(typed, key.field.metadata[limit])
         return typed
-    except _WrongValueError as wrong:
+    except WrongValueError as wrong:
         raise InvalidConfig(
             f"{value!r} is not {wrong}", subject=subject, mend=str(key.field.metadata["doc"])
         ) from wrong
@@ -151,7 +186,7 @@ def _typed(kind: Any, value: object) -> object:
         return float(value)
     elif kind in (bool, int, str) and type(value) is kind:
         return value
-    raise _WrongValueError(_word(kind))
+    raise WrongValueError(_word(kind))
 
 
 def _item(item_of: Callable[[object], object], value: object) -> object:
@@ -159,79 +194,13 @@ def _item(item_of: Callable[[object], object], value: object) -> object:
     try:
         return item_of(value)
     except ValueError as error:
-        raise _WrongValueError(f"a table of which each value is {error}") from error
+        raise WrongValueError(f"a table of which each value is {error}") from error
 
 
 def _word(kind: Any) -> str:
     return _WORDS[get_origin(kind) or kind]
 
 
-def _least(value: Any, limit: Any) -> None:
-    if value < limit:
-        raise _WrongValueError(f"at least {limit}")
-
-
-def _most(value: Any, limit: Any) -> None:
-    if value > limit:
-        raise _WrongValueError(f"at most {limit}")
-
-
-def _choices(value: Any, limit: Any) -> None:
-    if value not in limit:
-        raise _WrongValueError(f"one of {', '.join(limit)}")
-
-
-def _absolute(value: Any, _: Any) -> None:
-    paths = (value,) if isinstance(value, str) else value
-    if not all(path.startswith("/") and "\0" not in path for path in paths):
-        raise _WrongValueError("an absolute path")
-
-
-def _roles(value: Any, _: Any) -> None:
-    """As Mesos has them (src/common/roles.cpp); another name would be a limit on nothing."""
-    for part in (part for role in value for part in role.split("/")):
-        if part in ("", ".", "..") or part.startswith("-") or any(each.isspace() for each in part):
-            raise _WrongValueError("a table of roles, such as eng and eng/dev")
-
-
-def _filled(value: Any, _: Any) -> None:
-    if not value:
-        raise _WrongValueError("a name")
-
-
-def _endpoints(value: Any, _: Any) -> None:
-    for each in value:
-        match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^][\s/:@]+):([0-9]{1,5})", each)
-        if match is None or not 0 < int(match[1]) < 1 << 16:
-            raise _WrongValueError("a list of HOST:PORT, such as 10.0.0.1:5050")
-
-
-def _addresses(value: Any, _: Any) -> None:
-    import ipaddress
-
-    try:
-        for each in value:
-            ipaddress.ip_address(each)
-    except ValueError as error:
-        raise _WrongValueError("a list of IP addresses") from error
-
-
-def _group(value: Any, _: Any) -> None:
-    if value and (not value.startswith("/") or ".." in value.split("/") or "\0" in value):
-        raise _WrongValueError("the path of a cgroup, such as /mesos-pod-executor")
-
-
-_CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
-    "least": _least,
-    "most": _most,
-    "choices": _choices,
-    "absolute": _absolute,
-    "filled": _filled,
-    "roles": _roles,
-    "endpoints": _endpoints,
-    "addresses": _addresses,
-    "group": _group,
-}
 _WORDS: Final[Mapping[Any, str]] = {
     bool: "true or false",
     int: "a whole number",
@@ -250,6 +219,12 @@ def _documentation(key: _Key) -> str:
     if "choices" in metadata:
         limits.append("one of " + ", ".join(metadata["choices"]))
     return f"{metadata['doc']} ({'; '.join(limits)})" if limits else str(metadata["doc"])
+
+
+def _settable(section: str, key: _Key) -> str:
+    """Nothing of the operator's own keys, which are most."""
+    held = rule(section, key.field.name)
+    return "" if held.trust is Trust.OPERATOR else f" [{held}]"
 
 
 def _default(key: _Key) -> object:

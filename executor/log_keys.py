@@ -66,6 +66,10 @@ KEYS: Final = MappingProxyType(
         "path": "a file or directory",
         "method": "an RPC's or HTTP request's method",
         "command": "an argv that can be pasted",
+        # configuration
+        "variable": "an environment variable's name",
+        "key": "a configuration key, as section.key",
+        "in_force": "the value that holds",
         # how much
         "attempt": "number of a try, from 1",
         "count": "how many of what the message speaks of",

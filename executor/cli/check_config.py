@@ -1,9 +1,9 @@
-"""`check-config`: reads the configuration as the executor would, and prints what is in force."""
+"""`check-config`: reads the configuration as the executor would, and prints what is in force and who may set it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,34 +11,88 @@ import click
 
 from executor import config
 from executor.cli import output
-from executor.cli.session import json_option
-from executor.config_values import PATH_VARIABLE, default_file
-from executor.errors import NotFound
+from executor.cli.session import Session, json_option, pass_session
+from executor.config_executor import Ineffective, judge
+from executor.config_file import read_text
+from executor.config_trust import rule
+from executor.config_values import PATH_VARIABLE, decode_file, decode_variables, default_file
+from executor.errors import InvalidConfig, NotFound
 
 
 @click.command("check-config")
 @click.argument("file", default="", type=click.Path(path_type=Path))
 @click.option("--default", is_flag=True, help="Print the commented default file instead.")
+@click.option(
+    "--as-executor", is_flag=True, help="Judge the environment's variables as those of an executor's framework."
+)
 @json_option
-def command(file: Path, *, default: bool, as_json: bool) -> None:
-    """Check the configuration (or FILE) with the environment's overrides, and print what is in force."""
+@pass_session
+def command(session: Session, file: Path, *, default: bool, as_executor: bool, as_json: bool) -> None:
+    """Check the configuration (or FILE) with the environment's overrides, and print what is in force.
+
+    Behind each key is who may set it by a variable of an executor: nobody (the operator's), the framework, or the
+    framework if that makes it stricter. All faults are told, not the first only.
+    """
     if default:
         output.line(default_file(config.sections()).rstrip())
         return
-    loaded = _load(file) if file != Path() else config.read(os.environ)
-    document = _plain(loaded)
+    path = _path(session, file, as_executor=as_executor)
+    loaded, ineffective = _read(path, as_executor=as_executor, as_json=as_json)
     if as_json:
-        output.json_document(document)
+        told = {each.variable: _named(each) for each in ineffective}
+        output.json_document(_plain(loaded) | {"set_by": _set_by()} | ({"ineffective": told} if as_executor else {}))
         return
-    for section, values in document.items():
-        for key, value in values.items():
-            output.line(f"{section}.{key} = {_text(value)}")
+    _show(loaded, ineffective)
 
 
-def _load(file: Path) -> config.Config:
-    if not file.exists():
+def _path(session: Session, file: Path, *, as_executor: bool) -> Path:
+    if file != Path() and not file.exists():
         raise NotFound("no such file", subject=str(file), mend="without FILE, what is in force is checked")
-    return config.read({**os.environ, PATH_VARIABLE: str(file)})
+    variable = "" if as_executor else os.environ.get(PATH_VARIABLE, "")
+    return file if file != Path() else Path(session.config_option or variable or config.DEFAULT_PATH)
+
+
+def _read(path: Path, *, as_executor: bool, as_json: bool) -> tuple[config.Config, Sequence[Ineffective]]:
+    """Raises InvalidConfig for the last fault, once the others are told."""
+    text, source = read_text(path, required=path != config.DEFAULT_PATH) or "", str(path)
+    _tell(decode_file(text, source, config.sections()).faults, as_json=as_json)
+    if not as_executor:
+        _tell(decode_variables(os.environ, config.sections()).faults, as_json=as_json)
+        return config.load(text, os.environ, source=source), ()
+    judged = judge(text, os.environ, source=source)
+    _tell(judged.faults, as_json=as_json)
+    return judged.config, judged.ineffective
+
+
+def _tell(faults: Sequence[InvalidConfig], *, as_json: bool) -> None:
+    for fault in faults[:-1]:
+        if as_json:
+            output.json_line({"error": {"message": fault.message, "subject": fault.subject, "mend": fault.mend}})
+        output.note(str(fault))
+    for fault in faults[-1:]:
+        raise fault
+
+
+def _show(loaded: config.Config, ineffective: Iterable[Ineffective]) -> None:
+    for section, values in _plain(loaded).items():
+        for key, value in values.items():
+            output.line(f"{section}.{key} = {_text(value)}  # {rule(section, key)}")
+    for each in ineffective:
+        output.note(
+            f"{each.variable} takes no effect: {each.reason}; in force is {each.key} = {each.in_force} ({each.mend})"
+        )
+
+
+def _set_by() -> dict[str, str]:
+    return {
+        f"{section}.{key.name}": str(rule(section, key.name))
+        for section, cls in config.sections().items()
+        for key in fields(cls)
+    }
+
+
+def _named(each: Ineffective) -> dict[str, str]:
+    return {"key": each.key, "in_force": each.in_force, "reason": each.reason, "mend": each.mend}
 
 
 def _plain(loaded: config.Config) -> dict[str, dict[str, object]]:

@@ -66,7 +66,7 @@ def _pods(context: click.Context) -> Iterator[dict[str, Any]]:
 def _session(context: click.Context) -> Session:
     """From the options on the line so far: no command has run that could have made one."""
     options = context.find_root().params
-    return Session(options.get("executor") or "", options.get("run_dir") or "")
+    return Session(options.get("executor") or "", options.get("run_dir") or "", options.get("config") or "")
 
 
 def _matching(items: Items, incomplete: str) -> Items:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from executor import config, owners
+from executor import owners
 from executor.cli import output
 from executor.cli.exits import Exit
-from executor.cli.session import json_option
+from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config
 from executor.dns.hostsdir import HostsDir
 from executor.dns.names import Zones, parse_hosts
@@ -25,19 +24,20 @@ from executor.errors import NotFound
 def command(context: click.Context, *, as_json: bool) -> None:
     """Names of pods and Mesos tasks: serve them, keep them, list them (which is done without a command)."""
     if context.invoked_subcommand is None:
-        _list(as_json=as_json)
+        context.invoke(listing, as_json=as_json)
 
 
 @command.command("run")
 @click.option("--print", "only_print", is_flag=True, help="Print the command line instead.")
-def run(*, only_print: bool) -> None:
+@pass_session
+def run(session: Session, *, only_print: bool) -> None:
     """Become the node's name server.
 
     That is a dnsmasq on the addresses of [dns] listen; mesos-pod-executor-dns.service runs this.
     """
     from executor.dns import dnsmasq
 
-    loaded = config.read(os.environ)
+    loaded = session.configuration()
     listen = _listen(loaded)
     if only_print:
         output.line(" ".join(dnsmasq.arguments(loaded.dns, listen)))
@@ -47,19 +47,21 @@ def run(*, only_print: bool) -> None:
 
 
 @command.command("config")
-def configuration() -> None:
+@pass_session
+def configuration(session: Session) -> None:
     """Print what another dnsmasq needs.
 
     For the configuration of one that runs on this node anyway.
     """
     from executor.dns import dnsmasq
 
-    output.line(dnsmasq.configuration(config.read(os.environ).dns).rstrip())
+    output.line(dnsmasq.configuration(session.configuration().dns).rstrip())
 
 
 @command.command("sync")
 @click.option("--once", is_flag=True, help="End as soon as the names are those of now.")
-def sync(*, once: bool) -> None:
+@pass_session
+def sync(session: Session, *, once: bool) -> None:
     """Keep the names of Mesos tasks.
 
     They are learnt from [dns] mesos; mesos-pod-executor-dns-sync.service runs this.
@@ -70,7 +72,7 @@ def sync(*, once: bool) -> None:
     from executor.dns.source import Source
     from executor.dns.tasks import Tasks
 
-    loaded = config.read(os.environ)
+    loaded = session.configuration()
     log.configure(loaded.log)
     section, hosts, run_dir = loaded.dns, _hosts(loaded), Path(loaded.node.run_dir)
     zones = Zones(section.domain, section.cluster_domain)
@@ -81,13 +83,10 @@ def sync(*, once: bool) -> None:
 
 @command.command("list")
 @json_option
-def listing(*, as_json: bool) -> None:
+@pass_session
+def listing(session: Session, *, as_json: bool) -> None:
     """List the names on this node, one file a line."""
-    _list(as_json=as_json)
-
-
-def _list(*, as_json: bool) -> None:
-    hosts = _hosts(config.read(os.environ))
+    hosts = _hosts(session.configuration())
     files = [_file(hosts, owner, name) for owner, name in hosts.files()]
     if as_json:
         output.json_document({"names": files})
@@ -97,14 +96,15 @@ def _list(*, as_json: bool) -> None:
 
 @command.command("check")
 @json_option
-def check(*, as_json: bool) -> int:
+@pass_session
+def check(session: Session, *, as_json: bool) -> int:
     """See whether names are answered.
 
     A name is published for a moment, and every address of this node's server is asked for it.
     """
     from executor.dns.probe import probe
 
-    loaded = config.read(os.environ)
+    loaded = session.configuration()
     listen = _listen(loaded)
     if not listen:
         raise NotFound("there is no address to ask", subject="[dns] listen", mend="see mesos-pod-executor dns run")

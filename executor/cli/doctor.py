@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from executor import config, log
+from executor import log
 from executor.cli import output
 from executor.cli.exits import Exit
-from executor.cli.session import json_option
+from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @click.option("--agent", metavar="HOST:PORT", help="The Mesos agent (default: MESOS_AGENT_ENDPOINT, then [dns] mesos).")
 @click.option("--quiet", is_flag=True, help="Print what is not in order only.")
 @json_option
-def command(*, agent: str | None, quiet: bool, as_json: bool) -> int:
+@pass_session
+def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) -> int:
     """Check that this node can run pods.
 
     Each check is pass, warn, fail or skip, with what mends it. The exit code is 1 if any check fails, else 0: a warning
@@ -33,7 +34,7 @@ def command(*, agent: str | None, quiet: bool, as_json: bool) -> int:
     from executor.doctor.examine import examine
     from executor.doctor.finding import Verdict, worst
 
-    loaded = config.read(os.environ)
+    loaded = session.configuration()
     log.configure(LogSection(level="error"))
     findings = asyncio.run(examine(loaded, _endpoints(loaded, agent), demanded=agent is not None))
     verdict = worst(findings)

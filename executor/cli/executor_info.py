@@ -27,22 +27,27 @@ _SHUTDOWN_GRACE_S: Final = 45  # the default pods.termination_grace_s, and time 
 @click.option("--name", default="mesos-pod-executor", show_default=True, help="The executor's name.")
 @click.option("--id", "identity", help="The ExecutorID (default: NAME, and the class unless it is mixed).")
 @click.option("--command", "path", default="/usr/bin/mesos-pod-executor", show_default=True)
+@click.option(
+    "--config", "file", default="", metavar="FILE", help="The configuration file that the executor is to read."
+)
 @click.option("--cpus", type=click.FloatRange(min=0.01), default=0.1, show_default=True)
 @click.option("--mem", type=click.FloatRange(min=32), default=96.0, show_default=True, help="MiB.")
 @click.option("--disk", type=click.FloatRange(min=1), default=32.0, show_default=True, help="MiB.")
 @json_option
-def command(
-    *, kind: str, name: str, identity: str | None, path: str, cpus: float, mem: float, disk: float, as_json: bool
-) -> None:
+def command(*, kind: str, name: str, identity: str | None, path: str, file: str, as_json: bool, **sizes: float) -> None:
     """Print an ExecutorInfo for this executor, as JSON."""
     identity = identity or (name if kind == "mixed" else f"{name}-{kind}")
-    output.json_document(executor_info(kind, name, identity, path, {"cpus": cpus, "mem": mem, "disk": disk}))
+    output.json_document(executor_info(kind, name, identity, path, sizes, file))
     if not as_json:
         output.note(_NOTES[kind])
 
 
-def executor_info(kind: str, name: str, identity: str, path: str, sizes: dict[str, float]) -> dict[str, Any]:
-    """`kind` is regular, revocable or mixed; `sizes` has cpus, mem (MiB) and disk (MiB)."""
+def executor_info(
+    kind: str, name: str, identity: str, path: str, sizes: dict[str, float], config: str = ""
+) -> dict[str, Any]:
+    """`kind` is regular, revocable or mixed; `sizes` has cpus, mem (MiB) and disk (MiB). `config` names the file that
+    the executor reads in the place of the default one.
+    """
     resources = [_scalar(resource, value) for resource, value in sizes.items()]
     if kind == "mixed":
         resources = resources[1:]
@@ -52,7 +57,7 @@ def executor_info(kind: str, name: str, identity: str, path: str, sizes: dict[st
         "type": "CUSTOM",
         "executor_id": {"value": identity},
         "name": name,
-        "command": {"shell": False, "value": path, "arguments": [path]},
+        "command": {"shell": False, "value": path, "arguments": [path, *(["--config", config] if config else [])]},
         "resources": resources,
         "shutdown_grace_period": {"nanoseconds": _SHUTDOWN_GRACE_S * 10**9},
     }

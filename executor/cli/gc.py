@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from executor import config, log
+from executor import log
 from executor.cli import output
 from executor.cli.exits import Exit
-from executor.cli.session import json_option
+from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
 
 if TYPE_CHECKING:
@@ -31,13 +30,14 @@ class _Outcome:
 @click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Print what would be released.")
 @json_option
-def command(*, dry_run: bool, as_json: bool) -> int:
+@pass_session
+def command(session: Session, *, dry_run: bool, as_json: bool) -> int:
     """Release what dead executors left on this node.
 
     That is processes, containers, snapshots, addresses and port rules, network namespaces, names and cgroups. Whatever
     does not carry a dead executor's id is not touched.
     """
-    loaded = config.read(os.environ)
+    loaded = session.configuration()
     log.configure(LogSection(level="error"))  # what could not be released is printed here
     outcome = asyncio.run(_collect(loaded, dry_run=dry_run))
     document = _document(outcome)

@@ -19,6 +19,7 @@ from executor import __version__
 from executor.cli.exits import MEANINGS, Exit, of
 from executor.cli.output import json_line, note
 from executor.cli.session import Session, as_json
+from executor.config import DEFAULT_PATH
 from executor.errors import ExecutorError, Failure
 
 PROGRAM: Final = "mesos-pod-executor"
@@ -121,10 +122,11 @@ def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete
     shell_complete=_executor_ids,
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.option("--config", default="", metavar="FILE", help=f"The configuration file (default: {DEFAULT_PATH}).")
 @click.option("--run-dir", default="", metavar="DIR", help="Where control sockets are (default: node.run_dir).")
 @click.pass_context
-def root(context: click.Context, executor: str, run_dir: str) -> None:
-    context.obj = Session(executor, run_dir)
+def root(context: click.Context, executor: str, run_dir: str, config: str) -> None:
+    context.obj = Session(executor, run_dir, config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

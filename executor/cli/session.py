@@ -26,10 +26,15 @@ class Session:
 
     executor: str
     run_dir_option: str
+    config_option: str = ""
 
     @property
     def run_dir(self) -> Path:
-        return Path(self.run_dir_option or config.read(os.environ).node.run_dir)
+        return Path(self.run_dir_option or self.configuration().node.run_dir)
+
+    def configuration(self) -> config.Config:
+        """What is in force for a command: --config, variables, the default file. Raises InvalidConfig."""
+        return config.read(os.environ, Path(self.config_option) if self.config_option else None)
 
     def all(self) -> list[Client]:
         """The executors that are alive. Raises NotFound if one was asked for and is not there."""

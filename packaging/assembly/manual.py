@@ -36,15 +36,20 @@ _AGENT: Final = (
     ),
 )
 _ENVIRONMENT: Final = (
-    Item(bold(PATH_VARIABLE), "The configuration file to read instead of the default one; it must exist."),
+    Item(
+        bold(PATH_VARIABLE),
+        "The configuration file that commands read instead of the default one; it must exist. An executor does not "
+        "read it: its file is named by --config on its command line.",
+    ),
     Item(
         bold("MESOS_POD_EXECUTOR_") + italic("SECTION") + bold("_") + italic("KEY"),
         "Overrides one key of the configuration: a list is written as a,b and a table as k=v,k2=v2. "
-        f"{bold(CONFIG_PAGE)}(5) names the variable of each key.",
+        f"{bold(CONFIG_PAGE)}(5) names the variable of each key. Of an executor only those take effect that the key "
+        "allows its framework.",
     ),
     Item(
         ", ".join(map(bold, ("MESOS_EXECUTOR_ID", "MESOS_FRAMEWORK_ID", "MESOS_DIRECTORY"))) + " and others",
-        "Set by the agent. With them and without arguments the program is the executor.",
+        "Set by the agent. With them, and without arguments or with --config FILE, the program is the executor.",
     ),
 )
 _FILES: Final = (
@@ -56,7 +61,9 @@ _FILES: Final = (
 _CONFIGURATION: Final = (
     Text(
         f"A TOML file. Every key has a default that works without the file, and an environment variable that overrides "
-        f"it. A key or a section that is not known is an error. `{PROGRAM} check-config` tells what is in force."
+        f"it for commands. For an executor a variable, which is its framework's, takes effect only as [framework: ...] "
+        f"says; without that mark it never does. A key or a section that is not known is an error. "
+        f"`{PROGRAM} check-config` tells what is in force."
     ),
     Text("The executor reads it once, when it starts; a change holds for executors that start later."),
 )
@@ -146,7 +153,9 @@ def _config_page() -> Page:
             sections.append(Section(f"[{name}]", tuple(blocks)))
     sections.append(Section(f"[{name}]", tuple(blocks)))
     sections.append(
-        Section("FILES", (Item(italic(str(config.DEFAULT_PATH)), "The file, unless a variable names another."),))
+        Section(
+            "FILES", (Item(italic(str(config.DEFAULT_PATH)), "The file, unless --config or a variable names another."),)
+        )
     )
     sections.append(Section("SEE ALSO", (Text(_references([f"{PROGRAM}(1)", f"{PROGRAM}-check-config(1)"])),)))
     return Page(CONFIG_PAGE, 5, f"configuration of {PROGRAM}", tuple(sections))

@@ -118,7 +118,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(_mesos_container(rig, owner))
-        node = await open_node(load(None, rig.environment()), environment, stack)
+        node = await open_node(load(rig.write_config().read_text(), {}), environment, stack)
         image = await node.containerd.images.lookup(IMAGE)
         pods = Pods(node, lambda runner, report: None, lambda runner: None)
         revoker = Revoker(node.config.revocation, node.tree, node.dying_urgency, lambda: pods, lambda receipt: None)

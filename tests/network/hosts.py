@@ -21,7 +21,7 @@ from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.names import Service, configuration
+from tests.support.names import Service
 
 NETWORK = "podnet"
 OPTIONS = AgentOptions(launcher="linux")
@@ -44,13 +44,19 @@ class Host(hosts.Host):
         """What /run/mesos-pod-executor is on a host of its own."""
         return Path(f"/run/{self.name}")
 
-    def environment(self, *mesos: str) -> dict[str, str]:
-        """The program's configuration on this host."""
-        listen = f"{self.gateway},{self.address}"
-        return configuration(self.hosts, LISTEN=listen, MESOS=",".join(mesos)) | {
-            "MESOS_POD_EXECUTOR_NODE_RUN_DIR": str(self.run_dir),
-            "MESOS_POD_EXECUTOR_CNI_CONFIG_DIR": str(self.cni_config),
+    def values(self, *mesos: str) -> dict[str, str]:
+        """The program's configuration on this host, as variables have it."""
+        return {
+            "DNS_HOSTS_DIR": str(self.hosts.path),
+            "DNS_LISTEN": f"{self.gateway},{self.address}",
+            "DNS_MESOS": ",".join(mesos),
+            "NODE_RUN_DIR": str(self.run_dir),
+            "CNI_CONFIG_DIR": str(self.cni_config),
         }
+
+    def environment(self, *mesos: str) -> dict[str, str]:
+        """For the program's commands on this host."""
+        return {f"MESOS_POD_EXECUTOR_{name}": value for name, value in self.values(*mesos).items()}
 
     def dnsmasq(self) -> Service:
         log = self.directory / f"{self.name}.dnsmasq.log"

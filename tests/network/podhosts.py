@@ -21,7 +21,7 @@ from typing import Any, Self
 from executor.containerd import Containerd
 from tests.network.hosts import NETWORK, Host, halt
 from tests.network.hosts import OPTIONS as TASKS
-from tests.support import rig
+from tests.support import config_file, rig
 from tests.support.containerd import PrivateContainerd
 from tests.support.hosts import HERE
 from tests.support.images import ImageSpec, write_archive
@@ -29,7 +29,6 @@ from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, MesosAgent
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.names import ROOT
 
 
 class PodHosts:
@@ -93,10 +92,11 @@ class PodHosts:
             "PODS_DEFAULT_IMAGE": rig.IMAGE,
             "CGROUPS_ROOT": "",
         }
-        environment = host.environment() | {f"MESOS_POD_EXECUTOR_{name}": value for name, value in values.items()}
-        environment["PYTHONPATH"] = str(ROOT)
-        line = f"exec {shlex.join(rig.PROGRAM)}"
-        return messages.executor_info(f"pods-{host.name}", line, [messages.scalar("mem", 128)], environment=environment)
+        file = config_file.write(self.directory, host.values() | values)
+        line = f"exec {shlex.join([*rig.PROGRAM, '--config', str(file)])}"
+        return messages.executor_info(
+            f"pods-{host.name}", line, [messages.scalar("mem", 128)], environment=rig.PROGRAM_ENVIRONMENT
+        )
 
     def launch(
         self,

@@ -46,7 +46,8 @@ kill -0 $pod && echo "pod: alive"
 kill -9 $pod
 
 for target in journald syslog; do  # an executor without its agent says so, and nothing on stderr
-    echo "$target on stderr: $(MESOS_EXECUTOR_ID=x MESOS_POD_EXECUTOR_LOG_TARGET=$target mesos-pod-executor 2>&1)"
+    printf '[log]\\ntarget = "%s"\\n' $target >/tmp/$target.toml
+    echo "$target on stderr: $(MESOS_EXECUTOR_ID=x mesos-pod-executor --config /tmp/$target.toml 2>&1)"
 done
 journalctl --sync
 echo "field: $(journalctl --output=json MPE_CODE=executor.failed | grep --only-matching '"PRIORITY":"3"')"

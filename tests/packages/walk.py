@@ -16,12 +16,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from executor.containerd import Containerd
-from tests.support import cgroupdirs, demo, leaks
+from tests.support import cgroupdirs, config_file, demo, leaks
 from tests.support.mesos.cluster import node_cgroup
 from tests.support.rig import NAMESPACE, OPTIONS, Rig, wait_for
 from tests.support.sources import ROOT
@@ -41,18 +41,18 @@ class Installed(Rig):
     def environment(self) -> dict[str, str]:
         return {}
 
+    def options(self, config: Mapping[str, str]) -> list[str]:
+        assert not config
+        return []
+
     @property
     def run_dir(self) -> Path:
         return Path("/run/mesos-pod-executor")
 
     def configure(self) -> None:
         """As an operator does, in the file that was installed."""
-        sections: dict[str, list[str]] = {}
-        for name in OWN:
-            section, _, key = name.lower().partition("_")
-            value = super().environment()[f"MESOS_POD_EXECUTOR_{name}"]
-            sections.setdefault(section, []).append(f"{key} = {json.dumps(value)}")
-        CONFIGURATION.write_text("".join(f"[{name}]\n" + "\n".join(keys) + "\n" for name, keys in sections.items()))
+        values = self.values()
+        CONFIGURATION.write_text(config_file.text({name: values[name] for name in OWN}))
 
 
 def main(install: str, remove: str) -> None:

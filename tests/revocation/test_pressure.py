@@ -46,12 +46,7 @@ class Story:
     def __init__(self, rig: Rig, scheduler: Scheduler, pressure: dict[str, str]) -> None:
         self._rig = rig
         self._scheduler = scheduler
-        self._info = rig.executor()
-        variables = self._info["command"]["environment"]["variables"]
-        variables += [
-            {"name": f"MESOS_POD_EXECUTOR_PRESSURE_{name}", "value": text, "type": "VALUE"}
-            for name, text in pressure.items()
-        ]
+        self._info = rig.executor(config={f"PRESSURE_{name}": text for name, text in pressure.items()})
 
     def run(self, *tasks: dict[str, Any]) -> None:
         self._scheduler.launch(list(tasks), self._info)

@@ -33,10 +33,7 @@ def rig() -> Iterator[Rig]:
 
 
 def executor(rig: Rig, name: str, *, guard: bool) -> dict[str, Any]:
-    info = rig.executor(name)
-    variable = {"name": "MESOS_POD_EXECUTOR_CGROUPS_GUARD_WEIGHT", "value": str(guard).lower()}
-    info["command"]["environment"]["variables"].append(variable)
-    return info
+    return rig.executor(name, config={"CGROUPS_GUARD_WEIGHT": str(guard).lower()})
 
 
 @contextmanager

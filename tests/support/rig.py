@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any, Self, TypeVar
 
 import psutil
 
-from tests.support import cgroupdirs
+from tests.support import cgroupdirs, config_file, podnet
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import ImageSpec, write_archive
 from tests.support.mesos import messages
@@ -38,6 +39,7 @@ NAMESPACE = "mesos-pods"
 T = TypeVar("T")
 NETWORK = "podnet"
 PROGRAM = (sys.executable, "-m", "executor")
+PROGRAM_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 OPTIONS = AgentOptions(
     launcher="linux",
     estimator=True,
@@ -115,21 +117,7 @@ class Rig:
     def _write_network(self) -> None:
         """As an operator writes it for the Mesos agent: one plain .conf of a version that the agent understands."""
         self.cni_config.mkdir()
-        configuration = {
-            "cniVersion": "0.2.0",
-            "name": NETWORK,
-            "type": "bridge",
-            "bridge": "mpe0",
-            "isGateway": True,
-            "ipMasq": False,
-            "hairpinMode": True,
-            "ipam": {
-                "type": "host-local",
-                "dataDir": str(self.directory / "ipam"),
-                "ranges": [[{"subnet": "10.89.0.0/16"}]],
-                "routes": [{"dst": "0.0.0.0/0"}],
-            },
-        }
+        configuration = podnet.bridge(NETWORK, self.directory / "ipam")
         (self.cni_config / "10-podnet.conf").write_text(json.dumps(configuration))
 
     async def _import(self) -> None:
@@ -153,9 +141,9 @@ class Rig:
         """In the private node's own /run, for the paths of sockets must be short, however long TMPDIR is."""
         return Path("/run", self.directory.name)
 
-    def environment(self) -> dict[str, str]:
-        """The executor's configuration, by variables."""
-        values = {
+    def values(self) -> dict[str, str]:
+        """The configuration of this node, as variables would have it: NODE_RUN_DIR is [node] run_dir."""
+        return {
             "CONTAINERD_ADDRESS": self.containerd.address,
             "CONTAINERD_NAMESPACE": NAMESPACE,
             "CNI_CONFIG_DIR": str(self.cni_config),
@@ -166,17 +154,30 @@ class Rig:
             "PODS_DEFAULT_IMAGE": IMAGE,
             **self._config,
         }
-        prefixed = {f"MESOS_POD_EXECUTOR_{name}": value for name, value in values.items()}
-        return prefixed | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+    def environment(self) -> dict[str, str]:
+        """For the program's commands: they read the same file as the executor."""
+        return {"MESOS_POD_EXECUTOR_CONFIG": str(self.write_config()), **PROGRAM_ENVIRONMENT}
+
+    def write_config(self, **values: str) -> Path:
+        """The operator's file, with these keys besides; another set of keys is another file."""
+        return config_file.write(self.directory, {**self.values(), **values})
 
     def scheduler(self, **options: Any) -> Scheduler:
         return Scheduler(self.cluster.endpoint, **options)
 
     def executor(self, executor_id: str = "mixed", **fields: Any) -> dict[str, Any]:
-        """An ExecutorInfo for both classes: it lists no cpus, so that its tasks may bring both kinds."""
+        """An ExecutorInfo for both classes: it lists no cpus, so that its tasks may bring both kinds. `config` are
+        keys of the operator's file besides the node's, `environment` the framework's variables.
+        """
         resources = fields.pop("resources", [messages.scalar("mem", 128)])
-        line = "exec " + " ".join(self.program)
-        return messages.executor_info(executor_id, line, resources, environment=self.environment(), **fields)
+        line = f"exec {shlex.join([*self.program, *self.options(fields.pop('config', {}))])}"
+        environment = PROGRAM_ENVIRONMENT | fields.pop("environment", {})
+        return messages.executor_info(executor_id, line, resources, environment=environment, **fields)
+
+    def options(self, config: Mapping[str, str]) -> list[str]:
+        """The executor's own: its configuration file."""
+        return ["--config", str(self.write_config(**config))]
 
     def pod(
         self,

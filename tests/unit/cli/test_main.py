@@ -86,8 +86,9 @@ def test_check_config_prints_what_is_in_force(run: Run, tmp_path: Path) -> None:
     limits = 'limits = {eng = {cpus = 4, mem = "1Ki"}}'
     file.write_text(f'[log]\nlevel = "debug"\n[roles]\nnamespace_to_role = {{a = "eng"}}\n{limits}\n')
     ran = run("check-config", str(file))
-    assert "log.level = debug\n" in ran.out
-    assert "roles.namespace_to_role = a=eng\n" in ran.out
+    assert "log.level = debug  # framework: any value\n" in ran.out
+    assert "roles.namespace_to_role = a=eng  # framework: more namespaces only\n" in ran.out
+    assert "node.run_dir = /run/mesos-pod-executor  # operator only\n" in ran.out
     roles = {"namespace_to_role": {"a": "eng"}, "limits": {"eng": "cpus:4;mem:1024"}}
     assert run("check-config", str(file), "--json").json["roles"] == roles
     file.write_text("[log]\nlevle = 1\n")
@@ -96,6 +97,51 @@ def test_check_config_prints_what_is_in_force(run: Run, tmp_path: Path) -> None:
     assert "did you mean level?" in ran.err
     assert run("check-config", str(tmp_path / "none")).code == Exit.NOT_FOUND
     assert run("check-config", "--default").out.startswith("# Configuration")
+
+
+def test_check_config_tells_all_faults(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[log]\nlevle = 1\nformat = 'x'\n[nothing]\na = 1\n[pods]\npids_max = -1\nlog_files = 1\n")
+    ran = run("check-config", str(file))
+    assert (ran.code, ran.out, ran.err.count("\n")) == (Exit.INVALID, "", 4)
+    assert [word for word in ("log.levle", "log.format", "[nothing]", "pods.pids_max") if word not in ran.err] == []
+    lines = run("check-config", str(file), "--json").out.splitlines()
+    assert [json.loads(line)["error"]["subject"].rpartition(": ")[2] for line in lines] == [
+        "log.levle", "log.format", "[nothing]", "pods.pids_max",
+    ]  # fmt: skip
+
+
+def test_check_config_judges_an_executors_environment(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[pods]\npids_max = 100\n")
+    asked = {f"MESOS_POD_EXECUTOR_{name}": text for name, text in (("PODS_PIDS_MAX", "0"), ("LOG_LEVEL", "debug"))}
+    ran = program("--config", str(file), "check-config", "--as-executor", **asked)
+    assert ran.returncode == Exit.OK
+    assert "pods.pids_max = 100  #" in ran.stdout and "log.level = debug  #" in ran.stdout
+    assert "MESOS_POD_EXECUTOR_PODS_PIDS_MAX takes no effect" in ran.stderr and "pods.pids_max = 100" in ran.stderr
+    document = json.loads(program("check-config", str(file), "--as-executor", "--json", **asked).stdout)
+    assert document["pods"]["pids_max"] == 100 and document["set_by"]["node.run_dir"] == "operator only"
+    assert document["ineffective"]["MESOS_POD_EXECUTOR_PODS_PIDS_MAX"]["in_force"] == "100"
+    assert "pods.pids_max = 0  #" in program("check-config", str(file), **asked).stdout, "an operator's shell"
+    wrong = {"MESOS_POD_EXECUTOR_LOG_LEVEL": "loud", "MESOS_POD_EXECUTOR_LOG_LEVLE": "info"}
+    ran = program("check-config", str(file), "--as-executor", **wrong)
+    assert (ran.returncode, ran.stderr.count("\n")) == (Exit.INVALID, 2)
+
+
+@pytest.mark.parametrize("form", [("--config", "{}"), ("--config={}",)])
+def test_the_executor_reads_the_file_of_its_command_line(tmp_path: Path, form: tuple[str, ...]) -> None:
+    options = [each.format(tmp_path / "own.toml") for each in form]
+    ran = program(*options, MESOS_EXECUTOR_ID="e")
+    assert ran.returncode == Exit.FAILURE and json.loads(ran.stderr)["error"] == "no such file"
+    (tmp_path / "own.toml").write_text("[log]\nformat = 'console'\n")
+    ran = program(*options, MESOS_EXECUTOR_ID="e")
+    assert ran.returncode == Exit.FAILURE and "MESOS_DIRECTORY" in ran.stderr and not ran.stderr.startswith("{")
+
+
+@pytest.mark.parametrize("line", [["--config"], ["--config="], ["--confg", "x"], ["--config", "x", "y"]])
+def test_a_wrong_line_of_an_executor_is_one_error(line: list[str]) -> None:
+    ran = program(*line, MESOS_EXECUTOR_ID="e")
+    assert (ran.returncode, ran.stderr.count("\n")) == (Exit.USAGE, 1), ran.stderr
 
 
 def test_the_socket_directory_comes_from_the_configuration(tmp_path: Path) -> None:
@@ -137,6 +183,11 @@ def test_executor_info_keeps_the_masters_rules(run: Run) -> None:
         "revocable": {"cpus": True, "mem": False, "disk": False},
     }
     assert "revocable_cpu_low_priority" in run("executor-info").err
+
+
+def test_executor_info_names_the_configuration(run: Run) -> None:
+    command = run("executor-info", "--config", "/etc/own.toml", "--json").json["command"]
+    assert command["arguments"] == [command["value"], "--config", "/etc/own.toml"]
 
 
 def test_the_executor_info_that_is_printed_is_valid(run: Run, tmp_path: Path) -> None:
