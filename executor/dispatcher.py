@@ -66,7 +66,7 @@ class Dispatcher:
         self._ended_logs = EndedLogs(node.config.retention)
         self.revoker = Revoker(
             node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop,
-            self.intake.revoked,
+            self.intake.revoked, self.intake.flush,
         )  # fmt: skip
         self._correspondence = announcement.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
@@ -209,6 +209,8 @@ class Dispatcher:
             self._end_if_idle()
             return
         runner = self.pods.by_task(task)
+        if runner is None and self.intake.has_ended(task):
+            return
         if runner is None:
             log.warning("KILL of a task that is not here", code="pod.unknown", task=task)
             self._send(Report((task,), self._capabilities.gone, None, "no such task in this executor"))

@@ -63,7 +63,8 @@ class Taken(NamedTuple):
 
 class Revoker:
     """`on_receipt` gets every receipt, also one that is still running; `shut_down` ends the executor, as the last step
-    that is configured for victims that do not die; `on_proven` hears of each that is about to be carried out.
+    that is configured for victims that do not die; `before` is called before
+    victims are chosen, and `on_proven` hears of each request that is about to be carried out.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Revoker:
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
         on_proven: Callable[[Request], None] = lambda _: None,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
         self._tree = tree
@@ -83,6 +85,7 @@ class Revoker:
         self._on_receipt = on_receipt
         self._shut_down = shut_down
         self._on_proven = on_proven
+        self._before = before
         self._runs: OrderedDict[RevocationId, _Run] = OrderedDict()
         self._followers: set[asyncio.Task[None]] = set()
 
@@ -136,6 +139,7 @@ class Revoker:
                 grace_s=request.grace_s,
             )
         try:
+            self._before()
             descent.prove()
         except Exception as error:
             refusal = _refusal(error)

@@ -1,6 +1,7 @@
 """The executor as it is, with a witness in its event loop: every 5 ms how late it is, in `lag.txt` in its sandbox.
 
-A line is the time, in seconds since the epoch, and the lateness in milliseconds.
+A line is the time, in seconds since the epoch, and the lateness in milliseconds, without the time in which the loop's
+thread was ready to run and got no CPU: that is the machine's load, and no doing of the executor.
 """
 
 from __future__ import annotations
@@ -33,13 +34,20 @@ tasks: list[asyncio.Task[None]] = []
 
 async def _witness() -> None:
     lines, file = list[str](), os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    waits = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
     while True:
-        begin = time.perf_counter()
+        begin_s, waited_s = time.perf_counter(), _waited_s(waits)
         await asyncio.sleep(INTERVAL_S)
-        lines.append(f"{time.time():.4f} {max(0.0, time.perf_counter() - begin - INTERVAL_S) * 1e3:.3f}\n")
+        late_s = time.perf_counter() - begin_s - INTERVAL_S - (_waited_s(waits) - waited_s)
+        lines.append(f"{time.time():.4f} {max(0.0, late_s) * 1e3:.3f}\n")
         if len(lines) >= _LINES:
             os.write(file, "".join(lines).encode())
             lines.clear()
+
+
+def _waited_s(file: int) -> float:
+    """How long this thread waited for a CPU so far (Documentation/scheduler/sched-stats.rst)."""
+    return int(os.pread(file, 100, 0).split()[1]) / 1e9
 
 
 def lags_ms(file: Path, begin_s: float, end_s: float) -> list[float]:

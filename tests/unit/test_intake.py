@@ -142,7 +142,7 @@ async def test_what_is_dropped_is_neither_accepted_nor_refused(listener: Listene
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # it is being read
     assert listener.intake.drop(TaskId("killed")) == ("killed",)
-    assert "killed" not in listener.intake
+    assert "killed" not in listener.intake and listener.intake.has_ended(TaskId("killed"))
     listener.intake.take(large("killed"))
     await listener.empty()
     assert sorted(listener.accepted) == ["killed", "next"], "the same id, launched anew"
@@ -231,3 +231,27 @@ async def test_lag_is_seen() -> None:
     running.cancel()
     assert lag.seconds.sum > 2 * INTERVAL_S
     assert sum(lag.seconds.counts) >= 2
+
+
+async def test_a_revocation_finds_what_came_before_it(listener: Listener) -> None:
+    for number in range(12):
+        listener.intake.take(launch(str(number)))
+    listener.intake.take(launch("typo", pod({"imagge": 1})))
+    listener.intake.take(slow("slow"))
+    listener.intake.flush()
+    assert len(listener.accepted) == 12, "at once"
+    listener.intake.revoked(REVOCATION)
+    await listener.empty()
+    assert listener.accepted[TaskId("3")] == [] and listener.accepted[TaskId("slow")] == [REVOCATION]
+    assert list(listener.refused) == ["typo"] and listener.settled == 14
+
+
+async def test_a_revocation_waits_for_launches_no_longer_than_it_must(listener: Listener) -> None:
+    for number in range(200):
+        listener.intake.take(launch(str(number), pod({"env": [{"name": "A", "value": "x"}] * 300})))
+    begin = time.thread_time()
+    listener.intake.flush()
+    assert time.thread_time() - begin < 0.1
+    assert 0 < len(listener.accepted) < 200
+    await listener.empty()
+    assert len(listener.accepted) == 200
