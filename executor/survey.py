@@ -67,6 +67,7 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
     attached = _attached(config)
     erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
+    lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
     recorded = _recorded(config, marks)  # after what is judged by it
     return Survey(
         living=tuple(sorted(judgement.living)),
@@ -76,7 +77,7 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
         unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
         others=tuple(entry for entry in entries if not entry.is_ours),
         damaged=_damaged(config),
-        erased_rules=erased,
+        erased_rules=tuple(each for each in erased if each in lasting),
         unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
     )
 

@@ -27,7 +27,7 @@ FAMILIES = ("iptables", "ip6tables")
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _SAVED_MAX_BYTES = 64 << 20
 _VERSION_S = 10.0
-_NO_CHAIN = re.compile(r"Chain '(CNI-[^']+)' does not exist")
+_NO_CHAIN = re.compile(r"(?:Chain '|load target `)(CNI-[^']+)'")  # the nft variant's words, and the legacy one's
 _TRIES = 3  # others write to the tables as well, and a removal is all or nothing
 
 
@@ -88,7 +88,7 @@ async def _sweep_family(family: str, network: str, container_id: str, limit: Lim
 
 def missing_chain(faults: Sequence[Fault], network: str, container_id: str) -> bool:
     """Whether a plugin fails because a chain of the attachment is gone, as after a firewall's reload. bridge and ptp
-    1.1.1 then fail for ever with iptables' nft variant, and the address is never released. Pure.
+    1.1.1 then fail for ever, and the address is never released. Pure.
     """
     gone = {name for fault in faults for name in _NO_CHAIN.findall(f"{fault.error.msg} {fault.error.details}")}
     return bool(gone & set(chain_names(network, container_id)))

@@ -82,6 +82,10 @@ def test_attachments_without_one_rule_are_found(plugin: dict[str, Any], expected
     [
         (f"exit status 2: iptables v1.8.9 (nf_tables): Chain '{MASQUERADE}' does not exist", True),
         ("exit status 2: iptables v1.8.9 (nf_tables): Chain 'CNI-0123456789' does not exist", False),
+        (
+            f"exit status 2: iptables v1.8.9 (legacy): Couldn't load target `{MASQUERADE}':No such file or directory",
+            True,
+        ),
         ("no such device", False),
     ],
 )
