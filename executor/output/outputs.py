@@ -75,6 +75,7 @@ class Outputs:
         self._writer: WriterProcess | None = None
         self._looks: asyncio.Task[None] | None = None
         self._idle_looks, self._read_bytes = 0, 0
+        self._failing = False
 
     async def __aenter__(self) -> Self:
         """Raises Failure."""
@@ -178,6 +179,7 @@ class Outputs:
         stream = self._streams.pop(slot, None)
         if stream is None:
             return
+        self._count_lost(slot)  # a write that hangs still
         stream.telling.look(self._slots, slot, last=True)
         os.close(stream.fifo)
         self._freed.append(slot)
@@ -190,8 +192,11 @@ class Outputs:
             self._writer = WriterProcess(self._memory, self._ended, self._died)
         except OSError as error:
             self._writer = None
-            log.error("the log writer cannot be started", code="executor.log_writer_failed", error=error)
+            if not self._failing:
+                log.error("the log writer cannot be started", code="executor.log_writer_failed", error=error)
+            self._failing = True
             return
+        self._failing = False
         self._idle_looks = 0
         for stream in self._streams.values():
             self._say_open(stream)

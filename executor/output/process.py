@@ -43,7 +43,7 @@ class WriterProcess:
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-S", "-c", program],
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,  # stderr is the executor's, for the traceback of a defect
                     pass_fds=(theirs.fileno(), memory),
                     start_new_session=True,
                     env={"MALLOC_ARENA_MAX": "1"},

@@ -154,7 +154,7 @@ class Writer:
         self._count(stream, (slots.READ, count))
         self._watch()
         written_bytes, rotated_bytes, number = stream.log.put(buffer, count)
-        self._slots.set(stream.slot, slots.ERRNO, number)
+        self._note_error(stream, number)
         dropped_bytes = count - written_bytes
         self._count(
             stream, (slots.WRITTEN, written_bytes), (slots.DROPPED, dropped_bytes), (slots.ROTATED, rotated_bytes)
@@ -162,8 +162,14 @@ class Writer:
 
     def _count(self, stream: Stream, *counts: tuple[int, int]) -> None:
         with self._lock:
-            for cell, count in counts:
-                self._slots.add(stream.slot, cell, count)
+            if self._by_slot.get(stream.slot) is stream:  # a write may hang for longer than its stream
+                for cell, count in counts:
+                    self._slots.add(stream.slot, cell, count)
+
+    def _note_error(self, stream: Stream, number: int) -> None:
+        with self._lock:
+            if self._by_slot.get(stream.slot) is stream:
+                self._slots.set(stream.slot, slots.ERRNO, number)
 
     def _pass_on(self, stream: Stream, turn: object) -> None:
         """The next turn is that of whoever finds something to read, if it was `turn` until now."""
@@ -238,9 +244,19 @@ class Writer:
 
     @staticmethod
     def _start(work: Callable[..., None], *arguments: object) -> bool:
-        """Whether a thread could be had for it."""
+        """Whether a thread could be had for it. A defect in it ends the process, which the executor replaces: a thread
+        that is missing would be noticed by nobody.
+        """
+
+        def to_the_end() -> None:
+            try:
+                work(*arguments)
+            except BaseException as defect:  # noqa: BLE001
+                sys.excepthook(type(defect), defect, defect.__traceback__)
+                os._exit(70)
+
         try:
-            start_new_thread(work, arguments)
+            start_new_thread(to_the_end, ())
         except RuntimeError:
             return False
         return True

@@ -67,6 +67,12 @@ async def ended(process: subprocess.Popen[bytes]) -> None:
     await until(lambda: process.poll() is not None)
 
 
+def stopped(process: psutil.Process) -> bool:
+    """Every thread of it."""
+    states = [path.read_bytes().rpartition(b") ")[2][:1] for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+    return set(states) == {b"T"}
+
+
 def flood(size_bytes: int = FLOOD_BYTES) -> str:
     return f"yes | head -c {size_bytes}"
 
@@ -163,6 +169,7 @@ async def test_a_new_writer_goes_on_with_any_number_of_streams(
             stack.callback(os.close, both[-1])
         (old,) = (each for each in psutil.Process().children() if each.name() == "mpe-log-writer")
         old.suspend()
+        await until(lambda: stopped(old))
         for each in both:
             os.write(each, b"one\n")
         await until(lambda: not old.is_running())
