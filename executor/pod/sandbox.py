@@ -208,11 +208,11 @@ class Sandbox:
     async def _remove_files(self, *, urgent: bool) -> None:
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
+        removal = Removal(self.directory / VOLUMES)
+        await self._node.removing.run(removal, urgent=urgent)
         if urgent:  # the pod used too much disk, perhaps by its logs
             names = [container.name for container in self._spec.containers]
             await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
-        removal = Removal(self.directory / VOLUMES)
-        await self._node.removing.run(removal, urgent=urgent)
         if removal.failures.count:
             raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
 
