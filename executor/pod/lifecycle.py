@@ -333,7 +333,7 @@ def _note_stuck(pod: Pod, event: Stuck) -> Step:
 
 def _dead(pod: Pod, _: Dead) -> Step:
     pod = replace(pod, state=State.TEARING_DOWN, starting=frozenset(), stuck=())
-    if pod.spec.host_ports or pod.over_disk:
+    if pod.told_late:
         return pod, (TearDown(),)
     pod, reports = _final_reports(pod)
     return pod, (*reports, TearDown())

@@ -287,7 +287,8 @@ class PodRunner:
         return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
 
     async def _do_tear_down(self) -> None:
-        begin, files = time.monotonic(), self.sandbox.begin_removal(urgent=self.pod.over_disk)
+        begin = time.monotonic()
+        files = self.sandbox.begin_removal(urgent=self.pod.told_late, cut_logs=self.pod.over_disk)
         async with self._node.releasing.turn(gently=self.pod.makes_room):
             with self._shims_hurry(LATE_S):
                 leaked = await self.containers.remove_all()

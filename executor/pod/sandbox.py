@@ -172,13 +172,15 @@ class Sandbox:
             ("names", self._withdraw), ("network", self._disconnect), ("cgroup", self._remove_cgroup)
         )
 
-    def begin_removal(self, *, urgent: bool = False) -> asyncio.Task[list[str]]:
+    def begin_removal(self, *, urgent: bool, cut_logs: bool) -> asyncio.Task[list[str]]:
         """`remove_files` beside the rest of the tear-down, which must not wait for a pod of a million files."""
-        return asyncio.create_task(self.remove_files(urgent=urgent))
+        return asyncio.create_task(self.remove_files(urgent=urgent, cut_logs=cut_logs))
 
-    async def remove_files(self, *, urgent: bool = False) -> list[str]:
-        """Volumes and generated files, not the logs; what could not be removed, in words. `urgent`: before others'."""
-        return await self._each(("files", lambda: self._remove_files(urgent=urgent)))
+    async def remove_files(self, *, urgent: bool = False, cut_logs: bool = False) -> list[str]:
+        """Volumes and generated files, not the logs; what could not be removed, in words. `urgent`: before others'.
+        `cut_logs`: only the ends of the logs stay.
+        """
+        return await self._each(("files", lambda: self._remove_files(urgent=urgent, cut_logs=cut_logs)))
 
     async def _each(self, *steps: tuple[str, Callable[[], Awaitable[None]]]) -> list[str]:
         leaked: list[str] = []
@@ -205,12 +207,12 @@ class Sandbox:
     async def _remove_cgroup(self) -> None:
         await self._node.classes.release(self._pod)
 
-    async def _remove_files(self, *, urgent: bool) -> None:
+    async def _remove_files(self, *, urgent: bool, cut_logs: bool) -> None:
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
         removal = Removal(self.directory / VOLUMES)
         await self._node.removing.run(removal, urgent=urgent)
-        if urgent:  # the pod used too much disk, perhaps by its logs
+        if cut_logs:  # the pod used too much disk, perhaps by them
             names = [container.name for container in self._spec.containers]
             await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
         if removal.failures.count:
