@@ -30,5 +30,5 @@ def test_ephemeral_storage_is_held_against_the_tasks_disk_only_if_it_has_one() -
 def test_a_limit_of_zero_is_none_as_in_kubernetes() -> None:
     (container,) = parse(pod({"resources": {"limits": {"ephemeral-storage": 0}}})).containers
     assert container.limits.ephemeral_bytes is None
-    volumes = {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "0"}}]}
-    assert parse(pod(**volumes)).empty_dirs == (EmptyDir("v"),)
+    listed = [{"name": "v", "emptyDir": {"sizeLimit": "0"}}]
+    assert parse(pod(volumes=listed)).empty_dirs == (EmptyDir("v"),)
