@@ -10,6 +10,7 @@ Read three files and the rest is where you would guess:
     pod/          specification (pure), life cycle (pure), OCI document (pure), and the runner that carries effects out
     revocation/   request, selection of victims (pure), the ladder, receipts, the proof that regular pods were spared
     containerd/   one file per containerd service
+    disk/         what pods use of the disk: counted, held to limits, removed
     cni/          CNI runtime, network namespaces, resolv.conf and hosts
     dns/          names of pods and Mesos tasks, served by a dnsmasq on the node
     cli/          one file a command; they talk to the executor's control socket

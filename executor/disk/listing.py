@@ -10,12 +10,15 @@ import ctypes
 import os
 import platform
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from executor.errors import Failure
 
 BUFFER_BYTES: Final = 32768
+FEW_BYTES: Final = 2048
+"""For a listing that goes on after a directory was entered: the next one may be the next entry."""
 _NUMBERS: Final = {"x86_64": 217, "aarch64": 61, "ppc64le": 202, "s390x": 220, "riscv64": 61}
 _HEAD: Final = struct.Struct("=QqHB")  # linux_dirent64: inode, offset of the next entry, length, type
 _DIRECTORY: Final = 4  # DT_DIR
@@ -28,7 +31,6 @@ _syscall.restype = ctypes.c_long
 @dataclass(frozen=True, slots=True)
 class Entry:
     name: bytes
-    inode: int
     next_offset: int
     """Where the listing goes on after this entry."""
     may_be_directory: bool
@@ -44,26 +46,20 @@ class Lister:
         self._number = number
         self._buffer = ctypes.create_string_buffer(BUFFER_BYTES)
 
-    def entries(self, fd: int, offset: int) -> list[Entry]:
-        """The next entries from `offset` on (0: the first), without . and ..; none at the end. Raises OSError."""
+    def entries(self, fd: int, offset: int, *, few: bool = False) -> Iterator[Entry]:
+        """The next entries from `offset` on (0: the first), . and .. among them; none at the end. Raises OSError."""
         os.lseek(fd, offset, os.SEEK_SET)
-        while True:
-            length: int = _syscall(self._number, fd, self._buffer, BUFFER_BYTES)
-            if length < 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number))
-            found = _entries(self._buffer.raw[:length])
-            if found or not length:
-                return found
+        length: int = _syscall(self._number, fd, self._buffer, FEW_BYTES if few else BUFFER_BYTES)
+        if length < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return _entries(ctypes.string_at(self._buffer, length))
 
 
-def _entries(data: bytes) -> list[Entry]:
-    found, at = [], 0
+def _entries(data: bytes) -> Iterator[Entry]:
+    at = 0
     while at < len(data):
-        inode, next_offset, length, kind = _HEAD.unpack_from(data, at)
+        _, next_offset, length, kind = _HEAD.unpack_from(data, at)
         begin = at + _HEAD.size
-        name = data[begin : data.index(0, begin)]
-        if name not in (b".", b".."):
-            found.append(Entry(name, inode, next_offset, kind in (_DIRECTORY, _UNKNOWN)))
+        yield Entry(data[begin : data.index(0, begin)], next_offset, kind in (_DIRECTORY, _UNKNOWN))
         at += length
-    return found

@@ -19,6 +19,8 @@ def cut(directory: Path, containers: Collection[str]) -> int:
     The newest file is replaced, not truncated: who still has it open writes to the removed one.
     """
     removed = 0
+    if not directory.is_dir():  # it ends before it was set up
+        return 0
     for path in list(directory.iterdir()):
         container, _, rest = path.name.partition(".")
         stream, _, older = rest.partition(".")

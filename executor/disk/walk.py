@@ -7,6 +7,7 @@ and a name, however many entries it has. `turn` does a bounded part.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -26,6 +27,7 @@ DEPTH_MAX: Final = 100_000
 LINKS_MAX: Final = 100_000
 """Files with several names that are told apart; of further ones each name counts with its part."""
 BLOCK_BYTES: Final = 512
+_SELF: Final = (b".", b"..")
 
 Part = Callable[[str, int, bytes], str | None]
 """Of an entry, by the part of its directory, its depth (0: in the root) and its name. None: it is not counted."""
@@ -38,6 +40,8 @@ class _Level:
     part: str
     offset: int = 0
     """Where its listing goes on."""
+    few: bool = False
+    """Whether its last entry was a directory, so that the next one may be too."""
 
 
 def one_part(part: str, _depth: int, _name: bytes) -> str:
@@ -107,19 +111,17 @@ class Walk:
     def _list(self, level: _Level) -> None:
         """On with the listing, until a directory in it is entered or it is through."""
         assert self._lister is not None  # noqa: S101 said for the type checker
-        try:
-            entries = self._lister.entries(self._fd, level.offset)
-        except FileNotFoundError:  # the directory was removed meanwhile
-            entries = []
-        if not entries:
+        through = True
+        with contextlib.suppress(FileNotFoundError):  # the directory was removed meanwhile
+            for entry in self._lister.entries(self._fd, level.offset, few=level.few):
+                through, level.offset = False, entry.next_offset
+                level.few = entry.name not in _SELF and self._take(level, entry.name, entry.may_be_directory)
+                if level.few:
+                    return
+        if through:
             self._leave()
-            return
-        for entry in entries:
-            level.offset = entry.next_offset
-            if self._take(level, entry.name, may_be_directory=entry.may_be_directory):
-                return
 
-    def _take(self, level: _Level, name: bytes, *, may_be_directory: bool) -> bool:
+    def _take(self, level: _Level, name: bytes, may_be_directory: bool) -> bool:  # noqa: FBT001 of one entry
         """Count one entry; whether it was entered."""
         part = self._part(level.part, len(self._levels) - 1, name)
         if part is None:

@@ -343,7 +343,7 @@ def _note_stuck(pod: Pod, event: Stuck) -> Step:
 
 def _dead(pod: Pod, _: Dead) -> Step:
     pod = replace(pod, state=State.TEARING_DOWN, starting=frozenset(), stuck=())
-    if pod.spec.host_ports or pod.over_disk:
+    if pod.told_late:
         return pod, (TearDown(),)
     pod, reports = _final_reports(pod)
     return pod, (*reports, TearDown())
@@ -355,7 +355,7 @@ def _network_released(pod: Pod, _: NetworkReleased) -> Step:
 
 def _torn_down(pod: Pod, event: TornDown) -> Step:
     pod = replace(pod, leaked=event.leaked)
-    if event.leaked and _open_tasks(pod) and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
+    if event.leaked and pod.spec.host_ports and _open_tasks(pod) and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
         again = After(TEAR_DOWN_AGAIN_S[pod.tear_downs], TearDownDue())
         return replace(pod, tear_downs=pod.tear_downs + 1), (again,)
     return _final_reports(replace(pod, state=State.ENDED))

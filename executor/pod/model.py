@@ -275,5 +275,10 @@ class Pod:
         return self.outcome is not None and self.outcome.reason == DISK_LIMIT
 
     @property
+    def told_late(self) -> bool:
+        """Whether its terminal status waits for the tear-down: on it Mesos gives ports and disk to others."""
+        return bool(self.spec.host_ports) or self.over_disk
+
+    @property
     def running(self) -> tuple[str, ...]:
         return tuple(name for name, status in self.containers.items() if status.phase is Phase.RUNNING)

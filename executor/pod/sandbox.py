@@ -174,9 +174,12 @@ class Sandbox:
         """Once the containers are removed; what could not be."""
         return await _removed(("cgroup", self.cgroup.path, self._remove_cgroup))
 
-    async def remove_files(self, *, urgent: bool = False) -> list[Leak]:
-        """Volumes and generated files, not the logs; what could not be removed. `urgent`: before others'."""
-        return await _removed(("files", str(self.directory), lambda: self._remove_files(urgent=urgent)))
+    async def remove_files(self, *, over_disk: bool = False) -> list[Leak]:
+        """Volumes and generated files, not the logs; what could not be removed. `over_disk`: the pod used too much disk;
+        its files go before others', and only the ends of its logs stay.
+        """
+        step = ("files", str(self.directory), lambda: self._remove_files(over_disk=over_disk))
+        return await _removed(step)
 
     async def _withdraw(self) -> None:
         """Before the addresses are another pod's."""
@@ -194,14 +197,14 @@ class Sandbox:
     async def _remove_cgroup(self) -> None:
         await self._node.classes.release(self._pod)
 
-    async def _remove_files(self, *, urgent: bool) -> None:
+    async def _remove_files(self, *, over_disk: bool) -> None:
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
-        if urgent:  # the pod used too much disk, perhaps by its logs
+        removal = Removal(self.directory / VOLUMES)
+        await self._node.removing.run(removal, urgent=over_disk)
+        if over_disk:  # perhaps by its logs
             names = [container.name for container in self._spec.containers]
             await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
-        removal = Removal(self.directory / VOLUMES)
-        await self._node.removing.run(removal, urgent=urgent)
         if removal.failures.count:
             raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
 

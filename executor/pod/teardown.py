@@ -48,7 +48,7 @@ class TearDown:
 
     async def run(self, *, gently: bool, over_disk: bool = False) -> tuple[str, ...]:
         """What is left, in words. The files of a pod that is `over_disk` are removed before those of others."""
-        files = asyncio.ensure_future(self._sandbox.remove_files(urgent=over_disk))  # there may be a million
+        files = asyncio.ensure_future(self._sandbox.remove_files(over_disk=over_disk))  # there may be a million
         try:
             async with self._releasing.turn(gently=gently) as turn:
                 found = await self._release(turn)

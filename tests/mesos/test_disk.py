@@ -54,7 +54,7 @@ def keeper(rig: Rig) -> Iterator[Scheduler]:
 @pytest.fixture(autouse=True)
 def kept(rig: Rig, keeper: Scheduler) -> Iterator[None]:
     """After each test, and after some more looks of the agent."""
-    (before,) = rig.pods()
+    (before,) = [pod for pod in rig.pods() if pod["name"] == "keeper"]
     yield
     time.sleep(3 * WATCH_S)
     assert keeper.states("keeper") == ["TASK_STARTING", "TASK_RUNNING"]
@@ -100,8 +100,8 @@ def test_a_pod_that_fills_its_volume_ends_alone(rig: Rig, keeper: Scheduler) -> 
 def test_a_pod_without_disk_of_its_own_does_not_get_the_executor_killed(rig: Rig, keeper: Scheduler) -> None:
     launch(rig, keeper, rig.pod("free", revocable=True))
     command = writing("/v/f", 2 * (DISK_MIB + KEEPER_MIB), "0.03")
-    launch(rig, keeper, rig.pod("hog", revocable=True, command=command, spec=VOLUME, container=MOUNT))
-    assert "has no disk resource" in ended(keeper, "hog").message
+    launch(rig, keeper, rig.pod("unlimited", revocable=True, command=command, spec=VOLUME, container=MOUNT))
+    assert "has no disk resource" in ended(keeper, "unlimited").message
     assert keeper.states("free")[-1] == "TASK_RUNNING", "only as many as suffice"
     keeper.kill("free", grace_s=0)
     keeper.wait_status("free", "TASK_KILLED", 30)

@@ -182,16 +182,6 @@ WRONG: list[tuple[str, str, Document]] = [
         pod({"resources": {"limits": {"cpu": 1}, "requests": {"cpu": 2}}}),
     ),
     ("spec.containers", "2.0 cores", pod({"resources": {"requests": {"cpu": 2}}})),
-    (
-        "spec.containers[0].resources.requests.ephemeral-storage",
-        "more than its limit",
-        pod({"resources": {"limits": {"ephemeral-storage": "1Gi"}, "requests": {"ephemeral-storage": "2Gi"}}}),
-    ),
-    (
-        "spec.containers[0].resources.limits.ephemeral-storage",
-        "quantity",
-        pod({"resources": {"limits": {"ephemeral-storage": "much"}}}),
-    ),
     ("spec.containers", "209715200", pod(containers=[{**TWO[0], **BIG}, {**TWO[0], **BIG, "name": "b"}])),
     ("spec.containers[0].volumeMounts[0].name", "no volume 'v'", pod(MOUNT)),
     ("spec.volumes[0]", "exactly one source", pod(volumes=[{"name": "v"}])),
@@ -307,21 +297,3 @@ def test_a_pre_stop_hook_is_a_command() -> None:
         with pytest.raises(InvalidTask) as caught:
             parse_launch([task(pod({"lifecycle": {"preStop": broken}}))], group=False)
         assert caught.value.subject == "spec.containers[0].lifecycle.preStop.exec.command"
-
-
-def test_ephemeral_storage_is_held_against_the_tasks_disk_only_if_it_has_one() -> None:
-    asking = pod({"resources": {"requests": {"ephemeral-storage": "2Gi"}, "limits": {"ephemeral-storage": "4Gi"}}})
-    without = [scalar("cpus", 1), scalar("mem", 128)]
-    (container,) = parse(asking, resources=without).containers
-    assert (container.requests.ephemeral_bytes, container.limits.ephemeral_bytes) == (2 << 30, 4 << 30)
-    error = refusal(asking, resources=[*without, scalar("disk", 1024)])
-    assert error.subject == "spec.containers" and "ephemeral-storage requests are 2147483648 bytes" in str(error)
-    enough = parse(asking, resources=[*without, scalar("disk", 3072)])
-    assert enough.resources.disk_bytes == 3 << 30, "a limit above it is no promise: the lower one counts"
-
-
-def test_a_limit_of_zero_is_none_as_in_kubernetes() -> None:
-    (container,) = parse(pod({"resources": {"limits": {"ephemeral-storage": 0}}})).containers
-    assert container.limits.ephemeral_bytes is None
-    volumes: list[dict[str, Any]] = [{"name": "v", "emptyDir": {"sizeLimit": "0"}}]
-    assert parse(pod(volumes=volumes)).empty_dirs == (EmptyDir("v"),)
