@@ -20,7 +20,7 @@ import click
 from executor.cli import complete, output, pods
 from executor.cli.client import Client, segment
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import NotFound
+from executor.errors import NotFound, reason
 from executor.output.endedlogs import reading
 from executor.output.places import Reading, moved_bytes, older
 
@@ -147,7 +147,7 @@ class LogFile:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise NotFound(f"cannot be read: {error.strerror}", subject=str(self._path), mend="run as root") from error
+            raise NotFound(f"cannot be read: {reason(error)}", subject=str(self._path), mend="run as root") from error
         self.close()
         self._file = file
         return True

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from executor.errors import reason
+
 SHOWN: Final = 5
 PATH_MAX: Final = 160
 """Characters of a path in a message."""
@@ -55,4 +57,4 @@ def _told(error: OSError) -> str:
     number = error.errno or 0
     name = errno.errorcode.get(number, str(number))
     hint = f", {_HINTS[number]}" if number in _HINTS else ""
-    return f"{error.strerror or error} ({name}{hint})"
+    return f"{reason(error)} ({name}{hint})"

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from executor.errors import reason
+
 REAPED_SUFFIX = ".reaped"
 """A reaped owner's file is kept under this name for a while: what containerd makes late is still proven to be dead."""
 CLAIM_S = 60.0
@@ -98,7 +100,7 @@ def _prove_by_lock(identity: LockIdentity, path: Path) -> Proof:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        return Proof(Verdict.UNKNOWN, f"{path} cannot be opened: {error.strerror}")
+        return Proof(Verdict.UNKNOWN, f"{path} cannot be opened: {reason(error)}")
     proof = _prove_open(identity, path, descriptor)
     if proof.descriptor < 0:
         os.close(descriptor)
@@ -114,7 +116,7 @@ def _prove_open(identity: LockIdentity, path: Path, descriptor: int) -> Proof:
     except BlockingIOError:
         return Proof(Verdict.LIVING)
     except OSError as error:
-        return Proof(Verdict.UNKNOWN, f"{path} cannot be locked: {error.strerror}")
+        return Proof(Verdict.UNKNOWN, f"{path} cannot be locked: {reason(error)}")
     if state.st_size == 0 and time.time() - state.st_mtime < CLAIM_S:
         return Proof(Verdict.LIVING)  # it has made its file and not yet written into it
     if not _stands_at(path, identity):  # a clean end, or another reaper, between the opening and the lock

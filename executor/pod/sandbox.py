@@ -175,8 +175,8 @@ class Sandbox:
         return await _removed(("cgroup", self.cgroup.path, self._remove_cgroup))
 
     async def remove_files(self, *, over_disk: bool = False) -> list[Leak]:
-        """Volumes and generated files, not the logs; what could not be removed. `over_disk`: the pod used too much disk;
-        its files go before others', and only the ends of its logs stay.
+        """Volumes and generated files, not the logs; what could not be removed. The files of a pod that is `over_disk`
+        go before others', and only the ends of its logs stay.
         """
         step = ("files", str(self.directory), lambda: self._remove_files(over_disk=over_disk))
         return await _removed(step)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from executor.errors import ExecutorError, Failure
+from executor.errors import ExecutorError, Failure, reason
 from executor.log import get_logger
 from executor.owners import Claim, cni_parent, netns_parent
 from executor.ownership import marks
@@ -46,7 +46,7 @@ class Leaving:
                 marks.put(directory, self.claim.identity)
             except OSError as error:
                 mend = "are [node] run_dir and state_dir writable?"
-                raise Failure(str(error.strerror), subject=str(directory), mend=mend) from error
+                raise Failure(reason(error), subject=str(directory), mend=mend) from error
 
     async def leave(self, containerd: Containerd) -> None:
         """Remove the marks, unless something is left that needs them."""

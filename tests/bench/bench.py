@@ -19,7 +19,7 @@ from typing import Any
 
 from cgroups import Cgroup, Hierarchies, Membership
 from executor import log as logs
-from executor.agent import open_node
+from executor.opening import open_node
 from executor.config import LogSection, load
 from executor.exits import ExitRouter
 from executor.mesos.environment import Environment

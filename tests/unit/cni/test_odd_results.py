@@ -65,7 +65,7 @@ def test_an_odd_result_is_told_by_its_path(raw: dict[str, Any], words: str) -> N
     [
         (json.dumps(ODD[0][0]), "cniVersion is '9.9.9'"),
         (json.dumps({"cniVersion": "1.0.0", "dns": {"nameservers": 5}}), "dns.nameservers is 5"),
-        ('{"a":' * 5000 + "1" + "}" * 5000, "nests deeper than"),
+        ('{"a":' * 500 + "1" + "}" * 500, "nests deeper than"),
         ("[" * 50_000, "has more than"),
         ('{"ips": [' + '{"address": "10.1.2.3/24"},' * 9_000 + "{}]}", "has more than"),
         ('{"ips": [' + '{"address": "10.1.2.3/24"},' * 900 + "{}]}", "ips has 901 entries"),
