@@ -25,7 +25,7 @@ log = get_logger(__name__)
 _ID_SHOWN = 128
 WAITING_MAX = 1000
 """MESSAGEs that wait to be read."""
-ANSWERS_MAX = 200
+ANSWERS_MAX = 1000
 """Requests whose receipts a framework waits for at a time."""
 
 
