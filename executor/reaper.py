@@ -145,19 +145,20 @@ async def _reap_one(owner: Owner, result: Reaped, config: Config, containerd: Co
     async def release_networks() -> None:
         result.take(owner, await networks.release(owner, config))
 
-    steps: tuple[Callable[[], Awaitable[None]], ...] = (
+    async def each(*steps: Callable[[], Awaitable[None]]) -> None:
+        for step in steps:
+            try:
+                await step()
+            except (ExecutorError, CgroupError, OSError) as error:
+                result.fail(owner, error)
+
+    await each(
         lambda: _agent_first(owner, config),
         lambda: _processes(owner, result),
         lambda: _names(owner, config, result),
-        release_containers,
-        release_networks,
-        lambda: _cgroups(owner, config, result),
     )
-    for step in steps:
-        try:
-            await step()
-        except (ExecutorError, CgroupError, OSError) as error:
-            result.fail(owner, error)
+    await asyncio.gather(each(release_containers), each(release_networks))  # neither waits for what hangs in the other
+    await each(lambda: _cgroups(owner, config, result))
 
 
 def root_of(owner: Owner) -> str:
