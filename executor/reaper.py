@@ -84,11 +84,19 @@ async def reap(config: Config, containerd: Containerd, *, only: str = "") -> Rea
     with judged(run_dir, marks, only=only) as judgement:
         result.living = judgement.living
         await reap_owners(list(judgement.dead), config, containerd, result)
-        if judgement.dead and (count := networks.release_unwritten(config)):
-            result.add("addresses", count)
+        if judgement.dead:
+            _unwritten(config, result)
         result.unknown = await still_there(judgement, config, containerd)
     _tell(result)
     return result
+
+
+def _unwritten(config: Config, result: Reaped) -> None:
+    try:
+        if count := networks.release_unwritten(config):
+            result.add("addresses", count)
+    except (ExecutorError, OSError) as error:
+        result.failed.append(f"addresses that were reserved for nobody: {error}")
 
 
 async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd, result: Reaped) -> None:
@@ -104,7 +112,10 @@ async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd,
         left = (await marks_on_node(config, containerd)).keys() if clean else ()
         for owner in clean:
             if owner.container not in left:
-                owners.forget(owner)
+                try:
+                    owners.forget(owner)
+                except OSError as error:
+                    result.fail(owner, error)
         dead = [owner for owner in clean if owner.container in left]
         if not dead:
             return
