@@ -150,7 +150,7 @@ async def _keep_clean(node: Node) -> None:
         try:
             result = await reap(node.config, node.containerd)
             return not result.failed and not result.owners
-        except ExecutorError as error:
+        except (ExecutorError, OSError) as error:
             log.warning("could not look for dead executors", code="executor.reap_failed", error=error)
             return False
 

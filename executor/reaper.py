@@ -84,11 +84,19 @@ async def reap(config: Config, containerd: Containerd, *, only: str = "") -> Rea
     with judged(run_dir, marks, only=only) as judgement:
         result.living = judgement.living
         await reap_owners(list(judgement.dead), config, containerd, result)
-        if judgement.dead and (count := networks.release_unwritten(config)):
-            result.add("addresses", count)
+        if judgement.dead:
+            _unwritten(config, result)
         result.unknown = await still_there(judgement, config, containerd)
     _tell(result)
     return result
+
+
+def _unwritten(config: Config, result: Reaped) -> None:
+    try:
+        if count := networks.release_unwritten(config):
+            result.add("addresses", count)
+    except (ExecutorError, OSError) as error:
+        result.failed.append(f"addresses that were reserved for nobody: {error}")
 
 
 async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd, result: Reaped) -> None:
@@ -104,7 +112,10 @@ async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd,
         left = (await marks_on_node(config, containerd)).keys() if clean else ()
         for owner in clean:
             if owner.container not in left:
-                owners.forget(owner)
+                try:
+                    owners.forget(owner)
+                except OSError as error:
+                    result.fail(owner, error)
         dead = [owner for owner in clean if owner.container in left]
         if not dead:
             return
@@ -145,19 +156,20 @@ async def _reap_one(owner: Owner, result: Reaped, config: Config, containerd: Co
     async def release_networks() -> None:
         result.take(owner, await networks.release(owner, config))
 
-    steps: tuple[Callable[[], Awaitable[None]], ...] = (
+    async def each(*steps: Callable[[], Awaitable[None]]) -> None:
+        for step in steps:
+            try:
+                await step()
+            except (ExecutorError, CgroupError, OSError) as error:
+                result.fail(owner, error)
+
+    await each(
         lambda: _agent_first(owner, config),
         lambda: _processes(owner, result),
         lambda: _names(owner, config, result),
-        release_containers,
-        release_networks,
-        lambda: _cgroups(owner, config, result),
     )
-    for step in steps:
-        try:
-            await step()
-        except (ExecutorError, CgroupError, OSError) as error:
-            result.fail(owner, error)
+    await asyncio.gather(each(release_containers), each(release_networks))  # neither waits for what hangs in the other
+    await each(lambda: _cgroups(owner, config, result))
 
 
 def root_of(owner: Owner) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 BUDGET_S = 5.0
 """For one object; a shim needs a fraction of a second, on a busy node a few."""
+PATIENT_S = 30.0
+"""For what was not released within the budget, once its shim is ended; everything else is released by then."""
 AT_ONCE = 8
 LINGER_S = 1.0
 """How long a shim may take to end after its last container was removed."""
@@ -67,7 +69,8 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     result = Released()
     held = await _held(owner, containerd)  # snapshots too: containerd collects those of deleted containers by itself
     strays = stray(shims.in_groups(list(groups)), held.ids)
-    failed = await _each(held.containers, lambda each: each.id, lambda each: _container(each.id, containerd))
+    failed = await _containers(held.containers, containerd, BUDGET_S)
+    lost = await _snapshots(held, containerd, without=failed)
     await _lingering(groups)
     # One that hangs, or whose start was interrupted before it had joined its group.
     others = shims.of_containers(containerd.namespace, held.ids)
@@ -77,20 +80,34 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     except (ExecutorError, OSError) as error:
         result.failed.append(str(error))
     if failed:
-        again = [each for each in held.containers if each.id in failed]
-        failed = await _each(again, lambda each: each.id, lambda each: _container(each.id, containerd))
-    kept = {each.snapshot_key for each in held.containers if each.id in failed}
-    free = [each.key for each in held.snapshots if each.key not in kept]
-    lost = await _each(free, lambda key: f"snapshot {key}", containerd.snapshots.remove)
+        failed = await _containers([each for each in held.containers if each.id in failed], containerd, PATIENT_S)
+        lost = await _snapshots(held, containerd, without=failed)
     leases = await _each(held.leases, lambda each: f"lease {each.id}", lambda each: containerd.leases.delete(each.id))
     if not failed:
         shims.remove_dead_sockets(containerd.address, containerd.namespace, held.pods)
     result.add("containers", len(held.containers) - len(failed))
-    result.add("snapshots", len(free) - len(lost))
+    result.add("snapshots", len(held.snapshots) - len(lost) - len(_kept(held, failed)))
     result.add("leases", len(held.leases) - len(leases))
     result.add("shims", len(strays))
     result.failed += [f"{what}: {why}" for part in (failed, lost, leases) for what, why in part.items()]
     return result
+
+
+async def _containers(records: Iterable[Container], containerd: Containerd, budget_s: float) -> dict[str, str]:
+    return await _each(records, lambda each: each.id, lambda each: _container(each.id, containerd), budget_s)
+
+
+async def _snapshots(held: _Held, containerd: Containerd, *, without: Collection[str]) -> dict[str, str]:
+    """But for those of the containers that are still there. Those that are gone are success."""
+    kept = _kept(held, without)
+    free = [each.key for each in held.snapshots if each.key not in kept]
+    return await _each(free, lambda key: f"snapshot {key}", containerd.snapshots.remove)
+
+
+def _kept(held: _Held, containers: Collection[str]) -> set[str]:
+    """The snapshots that records of these containers refer to."""
+    keys = {each.snapshot_key for each in held.containers if each.id in containers}
+    return keys & {each.key for each in held.snapshots}
 
 
 def stray(found: Iterable[shims.Shim], recorded: Collection[str]) -> list[shims.Shim]:
@@ -108,18 +125,21 @@ async def _held(owner: MesosContainerId, containerd: Containerd) -> _Held:
 
 
 async def _each(
-    things: Iterable[_T], name: Callable[[_T], str], action: Callable[[_T], Awaitable[None]]
+    things: Iterable[_T],
+    name: Callable[[_T], str],
+    action: Callable[[_T], Awaitable[None]],
+    budget_s: float = BUDGET_S,
 ) -> dict[str, str]:
-    """At most AT_ONCE at a time, each within BUDGET_S; what failed, by name, and why."""
+    """At most AT_ONCE at a time, each within `budget_s`; what failed, by name, and why."""
     turn, failed = asyncio.Semaphore(AT_ONCE), {}
 
     async def one(thing: _T) -> None:
         async with turn:
             try:
-                async with asyncio.timeout(BUDGET_S):
+                async with asyncio.timeout(budget_s):
                     await action(thing)
             except TimeoutError:
-                failed[name(thing)] = f"is not released within {BUDGET_S:g} s"
+                failed[name(thing)] = f"is not released within {budget_s:g} s"
             except ExecutorError as error:
                 failed[name(thing)] = str(error)
 
@@ -151,7 +171,7 @@ async def _lingering(groups: Collection[Cgroup]) -> None:
 
 async def _bundles_gone(bundles: list[Path]) -> None:
     """containerd removes them when it has seen the ends of their shims. Raises ContainerdFailure."""
-    for _ in range(round(BUDGET_S / LOOK_S)):
+    for _ in range(round(PATIENT_S / LOOK_S)):
         bundles = [path for path in bundles if path.exists()]
         if not bundles:
             return

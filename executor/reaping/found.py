@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -66,7 +67,11 @@ def _names(config: Config) -> Iterator[tuple[MesosContainerId, str]]:
 
 
 def _groups(config: Config) -> Iterator[tuple[MesosContainerId, str | None]]:
+    """A hierarchy that cannot be read names nobody."""
+    from cgroups import CgroupError
+
     for parent in owners.group_parents(config.cgroups.root):
-        for name, text in identities(parent):
-            if _CONTAINER_ID.fullmatch(name):
-                yield MesosContainerId(name), text
+        with contextlib.suppress(CgroupError):
+            for name, text in identities(parent):
+                if _CONTAINER_ID.fullmatch(name):
+                    yield MesosContainerId(name), text
