@@ -117,17 +117,14 @@ class Dispatcher:
 
     async def _listen(self) -> None:
         async for event in self._driver.events():
+            kind = type(event).__name__
             try:
                 self._handle(event)
             except ExecutorError as error:
-                log.warning(
-                    "could not handle an event",
-                    code="executor.event_refused",
-                    trigger=type(event).__name__,
-                    error=error,
-                )
-            except Exception:
-                log.exception("defect while handling an event", code="executor.defect", trigger=type(event).__name__)
+                log.warning("could not handle an event", code="executor.event_refused", trigger=kind, error=error)
+            except Exception as error:
+                if exhausted.tell(log, error) is None:
+                    log.exception("defect while handling an event", code="executor.defect", trigger=kind)
 
     def _handle(self, event: events.Event) -> None:
         match event:

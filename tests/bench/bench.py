@@ -19,11 +19,11 @@ from typing import Any
 
 from cgroups import Cgroup, Hierarchies, Membership
 from executor import log as logs
-from executor.opening import open_node
 from executor.config import LogSection, load
 from executor.exits import ExitRouter
 from executor.mesos.environment import Environment
 from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId, PodClass
+from executor.opening import open_node
 from executor.pod.model import State, Stop, StopCause
 from executor.pod.runner import PodRunner
 from executor.pod.spec import parse_launch
