@@ -20,6 +20,7 @@ from executor.names import PodClass
 
 Labels = tuple[str, ...]
 Record = Mapping[str, Any]
+OOM_LEVELS: Final = ("container", "pod", "role", "class", "executor", "node")
 REVOCATION_STATES: Final = ("done", "stuck", "refused", "dry-run")
 
 
@@ -63,6 +64,7 @@ class Counters:
             else:
                 self._numbers[metric] = {} if metric.labels else {(): 0.0}
         self._numbers[catalog.EVENTS] = {(code, entry.level.name.lower()): 0.0 for code, entry in CODES.items()}
+        self._numbers[catalog.OOM_KILLS] = {(str(each), level): 0.0 for each in PodClass for level in OOM_LEVELS}
         self._numbers[catalog.REVOCATIONS] = {(state,): 0.0 for state in REVOCATION_STATES}
         self._histograms[catalog.REVOCATION] = {(): Histogram(catalog.REVOCATION.buckets)}
         for pod_class in PodClass:

@@ -42,10 +42,10 @@ class Patience:
 
     restart_s: float = 30.0
     """For a containerd that restarts, and for a task that does not go."""
-    call_s: float = 5.0
-    """For a task to be deleted, which its shim answers."""
+    call_s: float = 6.0
+    """For a task to be deleted, which its shim answers. To give it up costs what was done of it."""
     shim_s: float = 9.0
-    """After this time without an answer about its tasks, from a containerd that answers, a shim is hung."""
+    """After this time without an answer about its tasks, and without any use of CPU, a shim is hung."""
     end_s: float = 5.0
     """For a shim to end after its last task was deleted, or after SIGKILL."""
     pause_s: float = 0.3
@@ -84,6 +84,8 @@ class Release:
         self._loop = asyncio.get_running_loop()
         self._pause = pause
         self._silent_since: float | None = None
+        self._used: dict[Shim, int] = {}
+        """CPU that the shims had used when the silence began: one that is only short of CPU goes on using some."""
 
     async def run(self) -> list[Leak]:
         """What could not be released. Raises nothing that belongs to the node; cancelled, it leaves the handles."""
@@ -148,10 +150,12 @@ class Release:
         if not await self._answers():
             self._silent_since = None
             return
-        self._silent_since = asked_at if self._silent_since is None else self._silent_since
+        if self._silent_since is None:
+            self._silent_since = asked_at
+            self._used = {shim: shim.cpu_ticks() for shim in self._shims()}
         if self._loop.time() - self._silent_since < self._patience.shim_s or self._living():
             return
-        for shim in self._shims():
+        for shim in [shim for shim in self._shims() if self._used.get(shim) == shim.cpu_ticks()]:
             log.warning("a shim does not answer", code="pod.shim_killed", container=identity, pid=shim.pid)
             shim.kill()
         self._silent_since = None

@@ -32,6 +32,11 @@ class Shim:
         fields = _stat(self.pid)
         return fields is not None and fields[0] not in _ENDED and int(fields[19]) == self.start_ticks
 
+    def cpu_ticks(self) -> int:
+        """CPU time that it and the children that it has waited for have used, in clock ticks."""
+        fields = _stat(self.pid)
+        return 0 if fields is None else sum(map(int, fields[11:15]))
+
     def kill(self) -> None:
         """SIGKILL, if it still is this process."""
         descriptor = _pidfd(self.pid)
