@@ -4,7 +4,7 @@ Read three files and the rest is where you would guess:
 
     executor/__init__.py         this map
     executor/pod/lifecycle.py    what happens to a pod, as a pure table
-    executor/agent.py            the composer: which part is given which
+    executor/composer.py            the composer: which part is given which
 
     mesos/        the driver (on pymesos), status updates, TaskInfo and its resources
     pod/          specification (pure), life cycle (pure), OCI document (pure), and the runner that carries effects out

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+
+from executor.errors import ContainerdUnavailable, ExecutorError
 
 T = TypeVar("T")
 
@@ -27,3 +29,38 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report it as lost
     raise cancelled
+
+
+async def patiently(work: Callable[[], Awaitable[T]], *, patience_s: float, pause_s: float = 0.3) -> T:
+    """`work` again while containerd restarts. Raises ContainerdUnavailable if it does not come back in time."""
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while True:
+        try:
+            return await work()
+        except ContainerdUnavailable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(pause_s)
+
+
+async def together(*work: Coroutine[Any, Any, Any]) -> None:
+    """Run all; when one fails, cancel the others, wait for them, and raise that first failure itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in work:
+                group.create_task(coroutine)
+    except BaseExceptionGroup as failures:
+        raise first_of(failures) from None
+
+
+def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The failure to tell: the first one raised on purpose, else the first."""
+    flat: list[BaseException] = []
+    stack: list[BaseException] = [failures]
+    while stack:
+        failure = stack.pop(0)
+        if isinstance(failure, BaseExceptionGroup):
+            stack[:0] = failure.exceptions
+        else:
+            flat.append(failure)
+    return next((failure for failure in flat if isinstance(failure, ExecutorError)), flat[0])

@@ -16,36 +16,39 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from executor import exhausted, statuses, usage, views
+from executor import exhausted
+from executor.control import documents as views
 from executor.disk.watch import Watch
 from executor.errors import ExecutorError
-from executor.exits import ExitRouter
-from executor.farewell import Farewell
-from executor.intake import Intake
 from executor.log import get_logger
-from executor.looplag import LoopLag
 from executor.mesos import events
 from executor.mesos.status import Capabilities
+from executor.metrics.loop_lag import LoopLag
 from executor.names import TaskId
 from executor.output.endedlogs import EndedLogs
-from executor.pod import roles
+from executor.pod import usage
+from executor.pod.exit_router import ExitRouter
+from executor.pod.intake import Intake
 from executor.pod.model import Report, State, Stop, StopCause
-from executor.pod.spec import Policy
 from executor.pod.table import Pods
-from executor.pod.weight import WeightGuard
-from executor.revocation import announcement
+from executor.pod.weight_guard import WeightGuard
+from executor.reporting import status_updates
+from executor.reporting.last_update import Farewell
+from executor.revocation import messages
 from executor.revocation.candidates import takes
 from executor.revocation.revoker import Revoker
+from executor.spec import roles
+from executor.spec.model import Policy
 
 if TYPE_CHECKING:
     from executor.mesos.driver import Driver
     from executor.mesos.environment import Environment
     from executor.pod.node import Node
     from executor.pod.runner import PodRunner
-    from executor.pod.spec import PodSpec
     from executor.revocation.governor import Governor
     from executor.revocation.receipt import Receipt
     from executor.revocation.request import Request
+    from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
 
@@ -68,7 +71,7 @@ class Dispatcher:
             node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop,
             self.intake.revoked, self.intake.flush,
         )  # fmt: skip
-        self._correspondence = announcement.Correspondence(self.revoker, driver.message)
+        self._correspondence = messages.Correspondence(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._farewell = Farewell()
@@ -193,16 +196,16 @@ class Dispatcher:
     def _turn_away(self, tasks: tuple[TaskId, ...]) -> None:
         """A launch that came too late for this executor. As Mesos itself answers one for an executor that ends."""
         log.warning("launch came while the executor ends", code="executor.launch_dropped", tasks=list(tasks))
-        self._send(statuses.dropped(tasks))
+        self._send(status_updates.dropped(tasks))
 
     def _refuse(self, tasks: Sequence[TaskId], error: ExecutorError) -> None:
         for task in tasks:
-            self._send(statuses.invalid(task, str(error), error.mesos_reason))
+            self._send(status_updates.invalid(task, str(error), error.mesos_reason))
 
     def _kill(self, event: events.Kill) -> None:
         task = TaskId(event.task_id)
         if task in self.intake:
-            self._send(statuses.killed_before_launch(self.intake.drop(task)))
+            self._send(status_updates.killed_before_launch(self.intake.drop(task)))
             self._end_if_idle()
             return
         runner = self.pods.by_task(task)
@@ -222,8 +225,8 @@ class Dispatcher:
             labels |= usage.revocation_labels(runner, report.revocation, reason)
         self._send(report, runner.sandbox.network_infos, labels)
 
-    def _send(self, report: Report, infos: Any = (), labels: statuses.Labels | None = None) -> None:
-        for update in statuses.updates(report, self._capabilities, network_infos=infos, labels=labels):
+    def _send(self, report: Report, infos: Any = (), labels: status_updates.Labels | None = None) -> None:
+        for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels):
             if self._farewell.pass_on(update):
                 self._driver.update(update)
 
@@ -238,7 +241,7 @@ class Dispatcher:
             self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
     def _on_receipt(self, receipt: Receipt) -> None:
-        announcement.log_receipt(receipt)
+        messages.log_receipt(receipt)
         self._correspondence.tell(receipt)
 
     # --- the end ---------------------------------------------------------------------------------------------

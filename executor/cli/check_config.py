@@ -12,10 +12,10 @@ import click
 from executor import config
 from executor.cli import output
 from executor.cli.session import Session, json_option, pass_session
-from executor.config_executor import Ineffective, judge
-from executor.config_file import read_text
-from executor.config_trust import rule
-from executor.config_values import PATH_VARIABLE, decode_file, decode_variables, default_file
+from executor.config.file import read_text
+from executor.config.for_executor import Ineffective, judge
+from executor.config.trust import rule
+from executor.config.values import PATH_VARIABLE, decode_file, decode_variables, default_file
 from executor.errors import InvalidConfig, NotFound
 
 

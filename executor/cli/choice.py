@@ -9,7 +9,7 @@ import click
 
 from executor.cli import complete
 from executor.errors import InvalidTask
-from executor.pod import quantity
+from executor.spec import quantity
 
 F = TypeVar("F", bound=Callable[..., Any])
 

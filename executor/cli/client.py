@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from executor.cli.exits import Unreachable
-from executor.control_socket import SUFFIX
+from executor.control.socket import SUFFIX
 from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
 
 TIMEOUT_S: Final = 10.0

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from executor import owners
 from executor.cli import output
 from executor.cli.exits import Exit
 from executor.cli.session import Session, json_option, pass_session
@@ -16,6 +15,7 @@ from executor.config import Config
 from executor.dns.hostsdir import HostsDir
 from executor.dns.names import Zones, parse_hosts
 from executor.errors import NotFound
+from executor.node import claims as owners
 
 
 @click.group("dns", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

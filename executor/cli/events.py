@@ -14,7 +14,7 @@ from executor.cli import output
 from executor.cli.client import Client
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
-from executor.codes import CODES
+from executor.log.codes import CODES
 
 _HEAD: Final = ("seq", "time", "level", "code", "message", "exception")
 Event = dict[str, Any]

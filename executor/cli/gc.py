@@ -17,8 +17,8 @@ from executor.config import Config, LogSection
 from executor.names import MesosContainerId
 
 if TYPE_CHECKING:
-    from executor.reaper import Reaped
-    from executor.survey import Survey
+    from executor.node.inventory import Survey
+    from executor.node.reaper import Reaped
 
 AGAIN_S = 0.25
 
@@ -69,8 +69,8 @@ def command(session: Session, *, dry_run: bool, only: str, wait: float, assume_d
 async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool, wait_s: float) -> _Outcome:
     """Another reaper may hold the lock, and release everything or fail."""
     from executor.containerd import Containerd
-    from executor.reaper import reap
-    from executor.survey import survey
+    from executor.node.inventory import survey
+    from executor.node.reaper import reap
 
     deadline = time.monotonic() + wait_s
     async with await Containerd.connect(loaded.containerd.address, loaded.containerd.namespace) as containerd:
@@ -85,9 +85,9 @@ async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool,
 
 async def _collect(loaded: Config, *, dry_run: bool, assume_dead: str) -> _Outcome:
     from executor.containerd import Containerd
-    from executor.reaper import reap
-    from executor.reaping.assumed import reap_assumed
-    from executor.survey import survey
+    from executor.node.inventory import survey
+    from executor.node.reaper import reap
+    from executor.node.reaping.assumed import reap_assumed
 
     async with await Containerd.connect(loaded.containerd.address, loaded.containerd.namespace) as containerd:
         before = await survey(loaded, containerd)

@@ -10,11 +10,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from executor import config, owners
+from executor import config
 from executor.cli.client import Client, executors, is_dead
 from executor.cli.exits import Unreachable
 from executor.cli.output import note
 from executor.errors import ExecutorError, NotFound
+from executor.node import claims as owners
 
 F = TypeVar("F", bound=Callable[..., Any])
 _AS_JSON: Final = f"{__name__}.as_json"

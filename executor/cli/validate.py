@@ -17,7 +17,7 @@ from executor.errors import InvalidTask, NotFound, reason
 from executor.mesos import master_rules
 
 if TYPE_CHECKING:
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 
 @click.command("validate")
@@ -42,7 +42,7 @@ def command(file: Path, *, as_json: bool) -> None:
 
 
 def _pod(document: Any) -> dict[str, Any]:
-    from executor.pod.spec import parse_launch
+    from executor.spec.model import parse_launch
 
     tasks, group = _launch(document)
     executor = document.get("executor") if isinstance(document, dict) else None
@@ -71,7 +71,7 @@ def _network(pod: PodSpec, executor: Mapping[str, Any] | None) -> str:
     """As far as the file tells: what the ExecutorInfo says of its own network, and what the node's default network is,
     decides. Raises InvalidTask for a network that cannot be had from where the executor is known to be.
     """
-    from executor.pod.ownnetwork import OwnNetwork, networks
+    from executor.pod.executor_network import OwnNetwork, networks
 
     own = networks(executor or {})
     if own:

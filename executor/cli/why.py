@@ -56,8 +56,8 @@ def _from_executors(session: Session, task: str) -> list[dict[str, Any]]:
 
 
 def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
-    from executor.journal import FILE, read
-    from executor.timeline import timeline
+    from executor.log.journal import FILE, read
+    from executor.log.timeline import timeline
 
     directory = path.parent if path.name.startswith(FILE) else path
     try:

@@ -10,8 +10,8 @@ from executor.cni.attachment import NetworkRequest
 from executor.cni.capability import capability_args, demanded
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import Network
+from executor.cni.demands import fitted
 from executor.cni.failure import INSTALL
-from executor.cni.fitting import fitted
 from executor.cni.plugin import Plugins
 from executor.errors import NetworkFailure
 

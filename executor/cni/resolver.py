@@ -20,7 +20,7 @@ from executor.errors import InvalidTask
 from executor.hostnames import address, ends_in_number, parse_address
 
 if TYPE_CHECKING:
-    from executor.pod.spec import DnsConfig, HostAlias
+    from executor.spec.model import DnsConfig, HostAlias
 
 POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 NAMESERVERS_MAX = 3  # glibc's MAXNS; it ignores the rest in silence

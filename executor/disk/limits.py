@@ -19,7 +19,7 @@ from typing import Final
 
 from executor.disk.usage import DiskUsage
 from executor.names import PodId
-from executor.pod.spec import PodSpec
+from executor.spec.model import PodSpec
 
 QUOTA_PART: Final = 0.9
 """Of the executor's quota: above it pods are ended that have no disk of their own."""

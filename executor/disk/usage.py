@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from executor.pod.mounts import VOLUMES
+from executor.oci.mounts import VOLUMES
 
 _STREAMS = (b"stdout", b"stderr")
 

@@ -18,7 +18,7 @@ from executor.errors import Failure
 from executor.hostnames import LABEL_MAX, NAME_MAX, address, is_label, is_name, unpublishable
 
 if TYPE_CHECKING:
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 __all__ = ["LABEL_MAX", "NAME_MAX", "address", "is_label", "is_name", "unpublishable"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from executor.dns.book import Book
 from executor.dns.hostsdir import HostsDir, remove_owner
+from executor.dns.name_owners import Book
 from executor.dns.names import PodNames, Zones, hosts_text, mesos_names, pod_names
 from executor.errors import Failure
 from executor.names import AgentId, MesosContainerId, PodId
 
 if TYPE_CHECKING:
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 
 class Names:

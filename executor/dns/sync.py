@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from executor.dns.book import Book
 from executor.dns.hostsdir import SYNCHRONISER, HostsDir
 from executor.dns.messages import Event, State
+from executor.dns.name_owners import Book
 from executor.dns.names import check_hosts_text, hosts_text, parse_hosts
 from executor.dns.refusals import Refusals
 from executor.dns.source import Source

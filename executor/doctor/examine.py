@@ -12,7 +12,7 @@ from executor.config import Config
 from executor.doctor import agent, groups, kernel, naming, network, node, portuse, resolving, runtime
 from executor.doctor.finding import Finding, failed, skipped
 from executor.errors import ExecutorError, MesosFailure
-from executor.survey import Survey, survey
+from executor.node.inventory import Survey, survey
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd

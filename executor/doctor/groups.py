@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cgroups import Cgroup, CgroupError, Hierarchies, Mode
 from executor.doctor.finding import Finding, failed, passed, warned
-from executor.owners import DEFAULT_ROOT
+from executor.node.claims import DEFAULT_ROOT
 
 _CORE_FILES = {
     "cgroup.kill": ("kernel.cgroup_kill", "killing a group takes one write", "Linux 5.14 or later"),

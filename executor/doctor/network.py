@@ -16,14 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from executor.cni import Cni
-from executor.cni.advice import advice, subnets
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import Network
 from executor.cni.ledger import Entry
+from executor.cni.lint import advice, subnets
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound
-from executor.survey import Survey
+from executor.node.inventory import Survey
 
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _ROUTES = Path("/proc/net/route")

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from executor.config import Config
-from executor.control_socket import SUFFIX
+from executor.control.socket import SUFFIX
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
 from executor.errors import reason
-from executor.survey import Survey
+from executor.node.inventory import Survey
 
 FREE_FAIL_BYTES, FREE_WARN_BYTES = 64 << 20, 1 << 30
 FREE_WARN_SHARE = 0.05

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from executor.cni.resolver import has_loopback_only, parse_resolv_conf
 from executor.doctor.finding import Finding, passed, warned
-from executor.pod import hostfiles
+from executor.pod import host_files
 
 _CHECK = "network.resolv_conf"
 
 
 def check() -> list[Finding]:
-    return [judge(hostfiles.read(hostfiles.RESOLV_CONF), hostfiles.resolv_conf(on_host=False))]
+    return [judge(host_files.read(host_files.RESOLV_CONF), host_files.resolv_conf(on_host=False))]
 
 
 def judge(own: str, for_pods: str) -> Finding:
@@ -18,10 +18,10 @@ def judge(own: str, for_pods: str) -> Finding:
     servers = ", ".join(parse_resolv_conf(for_pods).nameservers)
     if not servers:
         mend = "name a server there, or in `dns` of the networks' .conf"
-        return warned(_CHECK, f"{hostfiles.RESOLV_CONF} names no server: pods with dnsPolicy Default have none", mend)
+        return warned(_CHECK, f"{host_files.RESOLV_CONF} names no server: pods with dnsPolicy Default have none", mend)
     if has_loopback_only(for_pods):
         mend = "name a server that pods reach: in `dns` of the networks' .conf, or in systemd-resolved"
-        told = f"{hostfiles.RESOLV_CONF} has the node's loopback only ({servers}), which no pod reaches"
+        told = f"{host_files.RESOLV_CONF} has the node's loopback only ({servers}), which no pod reaches"
         return warned(_CHECK, f"{told}: pods with dnsPolicy Default have no name server", mend)
     if has_loopback_only(own):
         return passed(_CHECK, f"a stub on the node's loopback; pods get the servers behind it: {servers}")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from executor.config import DEFAULT_PATH, Config
-from executor.config_executor import judge_over
+from executor.config.for_executor import judge_over
 from executor.doctor.finding import Finding, passed, warned
 
 _CHECK = "agent.executor_environment_variables"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from executor.errors import MesosFailure
-from executor.mesos.eventjson import FAULT, SIZE
+from executor.mesos.event_json import FAULT, SIZE
 from executor.names import MesosContainerId, TaskId
 
 Json = dict[str, Any]

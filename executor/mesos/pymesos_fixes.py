@@ -26,7 +26,7 @@ from typing import Any
 
 from executor.errors import MesosFailure
 from executor.log import get_logger
-from executor.mesos import eventjson
+from executor.mesos import event_json
 from executor.mesos.connection import ANSWER_TIMEOUT_S, CallConnection, connect, failure
 from executor.mesos.environment import API_PATH, Environment
 from executor.mesos.outbox import Call, Outbox
@@ -118,7 +118,7 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
 
     def _process(self, body: bytes) -> None:
         for record in self._records.feed(body):
-            self._callback.process_event(eventjson.read(record))
+            self._callback.process_event(event_json.read(record))
 
 
 class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has no types

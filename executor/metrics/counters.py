@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from executor.codes import CODES
+from executor.log.codes import CODES
 from executor.metrics import catalog
 from executor.metrics.catalog import Kind, Metric
 from executor.names import PodClass

@@ -14,13 +14,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from executor import exhausted
-from executor.control_http import Connection, Limits, Request, Response, failure
-from executor.control_socket import Peer
+from executor.control.http import Connection, Limits, Request, Response, failure
+from executor.control.socket import Peer
 from executor.log import get_logger
 from executor.metrics import catalog
 
 if TYPE_CHECKING:
-    from executor.control import Handler
+    from executor.control.server import Handler
     from executor.dispatcher import Dispatcher
     from executor.metrics.counters import Counters
 

@@ -16,14 +16,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cgroups import UNLIMITED, CgroupBusy, Limits, qos
+from executor.concurrency import to_the_end
 from executor.log import get_logger
 from executor.names import PodClass, PodId
-from executor.pod import roles
-from executor.pod.tasks import to_the_end
+from executor.spec import roles
 
 if TYPE_CHECKING:
     from cgroups import Tree
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
 

@@ -17,25 +17,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cgroups.held import HeldProcess
+from executor.concurrency import patiently
 from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
-from executor.pod import creation, hooks, leaders, users
+from executor.oci import users
+from executor.pod import creation, first_processes, hooks
 from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
-from executor.pod.podrelease import PodRelease
+from executor.pod.pod_release import PodRelease
 from executor.pod.release import Patience
-from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from executor.containerd.types import Image, Mount
+    from executor.oci.users import UserIds
     from executor.pod.leaks import Leak
     from executor.pod.model import Stop
-    from executor.pod.spec import ContainerSpec, PodSpec
-    from executor.pod.users import UserIds
+    from executor.spec.model import ContainerSpec, PodSpec
 
 log = get_logger(__name__)
 
@@ -208,7 +209,7 @@ class Containers:
         """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and for
         as long as it likes where a tracer does not take note of the end of one that it traces.
         """
-        return [pid for pid in self.strays() if leaders.is_ending(pid)]
+        return [pid for pid in self.strays() if first_processes.is_ending(pid)]
 
     async def end(self, timeout_s: float) -> list[int]:
         """SIGKILL to the first processes, wherever they are, and with them to all that is in their pid namespaces.

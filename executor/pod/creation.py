@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from executor.concurrency import to_the_end
+from executor.concurrency import patiently, to_the_end
 from executor.errors import ContainerdFailure, ContainerdUnavailable
 from executor.log import get_logger
-from executor.pod.tasks import patiently
 
 if TYPE_CHECKING:
     from executor.containerd.tasks import Tasks

@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from executor.concurrency import to_the_end
 from executor.errors import ContainerdUnavailable, ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
 from executor.log import get_logger
 from executor.pod.model import Phase
-from executor.pod.tasks import to_the_end
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd

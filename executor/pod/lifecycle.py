@@ -32,7 +32,7 @@ from typing import Any
 from executor.errors import ExecutorError
 from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
 from executor.names import TaskId
-from executor.pod.endings import children_killed, out_of_memory
+from executor.pod.exit_causes import children_killed, out_of_memory
 from executor.pod.model import (
     Abort,
     After,
@@ -65,7 +65,7 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.spec import PodSpec, RestartPolicy
+from executor.spec.model import PodSpec, RestartPolicy
 
 Step = tuple[Pod, tuple[Effect, ...]]
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from executor.errors import ExecutorError
 from executor.mesos.status import DISK_LIMIT, TaskState
 from executor.names import RevocationId, TaskId
-from executor.pod.spec import PodSpec
+from executor.spec.model import PodSpec
 
 
 class State(StrEnum):

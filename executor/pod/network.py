@@ -14,7 +14,7 @@ from typing import Any
 
 from executor.cni.attachment import Attachment, Bandwidth, Dns, NetworkRequest, PortMapping
 from executor.dns.names import services
-from executor.pod.spec import NetworkWish, PodSpec
+from executor.spec.model import NetworkWish, PodSpec
 
 
 def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 from executor.config import Config
 from executor.disk.turns import Turns
 from executor.names import ContainerId, MesosContainerId, PodClass, PodId
-from executor.owners import Claim, netns_parent, own_root
-from executor.pod.imageusers import ImageUsers
-from executor.pod.releasing import Releasing
+from executor.node.claims import Claim, netns_parent, own_root
+from executor.oci.image_users import ImageUsers
+from executor.pod.release_pace import Releasing
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
+    from executor.node.shim_group import ShimGroup
+    from executor.node.shims import Shims
     from executor.output.outputs import Outputs
     from executor.pod.classes import Classes
-    from executor.pod.ownnetwork import OwnNetwork
-    from executor.pod.shimgroup import ShimGroup
-    from executor.pod.shims import Shims
-    from executor.pod.urgency import Urgency
+    from executor.pod.cpu_boost import Urgency
+    from executor.pod.executor_network import OwnNetwork
 
 OWNER_LABEL = "mesos-pod-executor/executor"
 LOCK_LABEL = "mesos-pod-executor/lock"

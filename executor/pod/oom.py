@@ -20,7 +20,7 @@ from executor.pod.model import Oom
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 NODE = "node"
 NEARLY = 0.98

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.containerd.types import LeaseId
     from executor.names import ContainerId
-    from executor.pod.shimprocesses import Shim
+    from executor.node.shim_processes import Shim
 
 log = get_logger(__name__)
 

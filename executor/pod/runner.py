@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError
 from executor import exhausted
+from executor.concurrency import together
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
+from executor.oci.placement import needs_address, runtime_spec
 from executor.pod import destroying, lifecycle, teardown
-from executor.pod.containerexits import ContainerExits
+from executor.pod.container_exits import ContainerExits
 from executor.pod.containers import Containers
+from executor.pod.cpu_boost import LATE_S, SOON_S
 from executor.pod.model import (
     Abort,
     After,
@@ -47,16 +50,13 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.notes import note_exit, note_state
-from executor.pod.placement import needs_address, runtime_spec
-from executor.pod.releasing import held
+from executor.pod.pod_events import note_exit, note_state
+from executor.pod.release_pace import held
 from executor.pod.sandbox import Sandbox
-from executor.pod.tasks import together
-from executor.pod.urgency import LATE_S, SOON_S
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 LAUNCHING_S = 10.0
 """How long the set-up of a regular pod keeps others waiting. It takes 0.1 s; what takes this long hangs somewhere. A

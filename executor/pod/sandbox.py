@@ -22,10 +22,11 @@ from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
-from executor.pod import hostfiles, hostpaths, hostports
+from executor.oci.mounts import NOTICE, VOLUMES, empty_dir_path
+from executor.pod import host_files, host_ports
 from executor.pod.leaks import Leak
-from executor.pod.mounts import NOTICE, VOLUMES, empty_dir_path
 from executor.pod.network import network_infos, requests
+from executor.volumes import host_path as hostpaths
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from executor.disk.usage import DiskUsage
     from executor.dns import PodNames
     from executor.pod.node import Node
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
 
@@ -123,17 +124,17 @@ class Sandbox:
         spec, on_host = self._spec, self.netns is None
         dns = next((self._searching(made.dns) for made in attachments if made.dns.nameservers), None)
         names = resolver.resolv_conf(
-            spec.dns_policy, spec.dns_config, dns, hostfiles.resolv_conf(on_host=on_host), host_network=on_host
+            spec.dns_policy, spec.dns_config, dns, host_files.resolv_conf(on_host=on_host), host_network=on_host
         )
         hosts = resolver.hosts_file(
             spec.hostname,
             self.ips,
             spec.host_aliases,
             domain=self._domain(),
-            host_text=hostfiles.hosts() if on_host else None,
+            host_text=host_files.hosts() if on_host else None,
         )
-        hostfiles.write(self.directory / "resolv.conf", names)
-        hostfiles.write(self.directory / "hosts", hosts)
+        host_files.write(self.directory / "resolv.conf", names)
+        host_files.write(self.directory / "hosts", hosts)
 
     def _searching(self, dns: Dns) -> Dns:
         """A plain name is looked for in the pod's namespace first, then where the network says."""
@@ -151,7 +152,7 @@ class Sandbox:
     async def connect(self) -> None:
         """Attach the networks, write and publish the names. Raises NetworkFailure, InvalidConfig."""
         if self.netns is not None:
-            await hostports.check([mapping for request in self.requests for mapping in request.port_mappings])
+            await host_ports.check([mapping for request in self.requests for mapping in request.port_mappings])
             self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
             self._write_names(self.attachments)
         self._publish()

@@ -17,7 +17,7 @@ from executor.pod.runner import PodRunner
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
-    from executor.pod.spec import PodSpec
+    from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
 

@@ -16,7 +16,7 @@ from executor.pod.leaks import Leak, Ledger
 if TYPE_CHECKING:
     from executor.log import Logger
     from executor.pod.containers import Containers
-    from executor.pod.releasing import Releasing, Turn
+    from executor.pod.release_pace import Releasing, Turn
     from executor.pod.sandbox import Sandbox
 
 ALONE_S = 1.0

@@ -11,8 +11,8 @@ from executor.revocation.selection import Candidate, matches
 
 if TYPE_CHECKING:
     from executor.pod.runner import PodRunner
-    from executor.pod.spec import PodSpec
     from executor.revocation.request import Request
+    from executor.spec.model import PodSpec
 
 
 def candidates(request: Request, living: Iterable[PodRunner]) -> list[Candidate]:

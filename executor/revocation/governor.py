@@ -24,9 +24,9 @@ from executor import exhausted
 from executor.errors import ExecutorError
 from executor.log import get_logger
 from executor.names import PodClass
-from executor.pod import roles
 from executor.revocation.pressure import Control, Phase, Policy, Release, Revoke, Squeeze, decide, look_again_s, pressed
 from executor.revocation.readings import Borrowed, Readings, Sample, between
+from executor.spec import roles
 
 if TYPE_CHECKING:
     from cgroups import Tree

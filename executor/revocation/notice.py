@@ -14,7 +14,7 @@ from pathlib import Path
 
 from executor import bounded_json
 from executor.log import timestamp
-from executor.pod.mounts import NOTICE
+from executor.oci.mounts import NOTICE
 from executor.revocation.request import Request
 
 FILE = "notice.json"

@@ -28,7 +28,7 @@ from executor.revocation.request import Request
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.config import RevocationSection
-    from executor.pod.urgency import Urgency
+    from executor.pod.cpu_boost import Urgency
 
 log = get_logger(__name__)
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from cgroups import Cgroup, CgroupError, Hierarchies, InvalidName, Resource, Tree
 from cgroups.files import flat_keyed
 from cgroups.pressure import parse_pressure
-from executor import owners
 from executor.errors import InvalidConfig
 from executor.names import PodClass
+from executor.node import claims as owners
 from executor.revocation.readings import Sample
 
 if TYPE_CHECKING:

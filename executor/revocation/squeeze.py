@@ -18,7 +18,7 @@ from executor.names import PodClass
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.pod.runner import PodRunner
-    from executor.pod.spec import ContainerSpec, PodSpec
+    from executor.spec.model import ContainerSpec, PodSpec
 
 Ceiling = Callable[[str], float | None]
 """The cpus that a role may use on this node; None: it has no limit."""

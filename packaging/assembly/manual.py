@@ -17,7 +17,7 @@ from assembly.roff import Block, Item, Literal, Page, Section, Text, bold, itali
 from executor import config
 from executor.cli.exits import MEANINGS
 from executor.cli.main import COMMANDS, PROGRAM, root
-from executor.config_values import PATH_VARIABLE, default_file, variable
+from executor.config.values import PATH_VARIABLE, default_file, variable
 from preparation.engine import ROOT
 
 EXAMPLES = ROOT / "packaging/man/examples.toml"

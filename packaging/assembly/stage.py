@@ -23,7 +23,7 @@ from assembly.distributions import Bundled, bundled, licences
 from assembly.roff import render
 from executor import __version__
 from executor.config import sections
-from executor.config_values import default_file
+from executor.config.values import default_file
 from preparation.engine import ROOT, SOURCE_DATE_EPOCH
 
 SOURCES = ROOT / "packaging"

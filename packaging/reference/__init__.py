@@ -10,11 +10,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from executor.codes import CODES
-from executor.log_keys import KEYS
+from executor.log.codes import CODES
+from executor.log.keys import KEYS
 from executor.metrics import catalog
 from executor.metrics.catalog import Kind, Metric
-from executor.pod import fields
+from executor.spec import fields
 
 DIRECTORY: Final = Path(__file__).resolve().parents[1] / "doc"
 

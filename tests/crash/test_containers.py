@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from executor.concurrency import patiently
 from executor.containerd import Containerd
 from executor.containerd.types import TaskStatus
 from executor.errors import ContainerdFailure, NotFound
 from executor.names import ContainerId
-from executor.pod import creation, shimprocesses
+from executor.node import shim_processes
+from executor.node.shim_processes import Shim
+from executor.pod import creation
 from executor.pod.leaks import Leak
 from executor.pod.release import Patience, Release, Subject
 from executor.pod.remains import remains
-from executor.pod.shimprocesses import Shim
-from executor.pod.tasks import patiently
 from executor.revocation.proof import processes
 from tests.integration.containerd.launching import Launcher, eventually, wait_dead
 from tests.support.containerd import PrivateContainerd
@@ -42,9 +43,9 @@ class Pod:
 
     async def start(self, launcher: Launcher) -> None:
         self.pids = [await launcher.run(name, "sleep 1000", shim_group="pod") for name in NAMES]
-        shim = shimprocesses.of_process(self.pids[0], self.client.namespace)
+        shim = shim_processes.of_process(self.pids[0], self.client.namespace)
         assert shim is not None and [shim.pid] == self._node.shims()
-        assert shimprocesses.of_containers(self.client.namespace, NAMES) == [shim]
+        assert shim_processes.of_containers(self.client.namespace, NAMES) == [shim]
         self.shims = [shim]
 
     async def end(self) -> None:

@@ -24,15 +24,15 @@ from executor.dns.names import Zones
 from executor.errors import NetworkFailure
 from executor.mesos.resources import Resources
 from executor.names import AgentId, MesosContainerId, PodClass, PodId, Role, TaskId
+from executor.node.claims import Claim
+from executor.node.shims import Shims
 from executor.output.outputs import Outputs
-from executor.owners import Claim
 from executor.pod.classes import Classes
+from executor.pod.cpu_boost import Urgency
+from executor.pod.executor_network import OwnNetwork
 from executor.pod.node import Node
-from executor.pod.ownnetwork import OwnNetwork
 from executor.pod.sandbox import Sandbox
-from executor.pod.shims import Shims
-from executor.pod.spec import PodSpec, PortMapping
-from executor.pod.urgency import Urgency
+from executor.spec.model import PodSpec, PortMapping
 from tests.integration.cni.faults import EVERY, Fault, Faults
 from tests.integration.cni.lab import Lab
 from tests.support import cgroupdirs

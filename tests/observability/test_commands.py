@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from executor.codes import CODES
+from executor.log.codes import CODES
 from tests.support.golden import expected
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from executor.config import load, sections
-from executor.config_values import VARIABLE_PREFIX, decode_variables
+from executor.config.values import VARIABLE_PREFIX, decode_variables
 
 
 def text(values: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from executor.control import Limits, Request, Response, Routes, Stream
+from executor.control.server import Limits, Request, Response, Routes, Stream
 from executor.errors import CgroupFailure, InvalidRequest, NotFound, Refused
 
 LIMITS = Limits(connections=4, header_bytes=2048, body_bytes=4096, receive_s=0.3, send_s=0.3)

@@ -10,9 +10,9 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from executor.control import Request, Response, Server, Stream, socket_path
+from executor.control.server import Request, Response, Server, Stream, socket_path
 from executor.errors import InvalidRequest, NotFound, Refused
-from executor.journal import Journal
+from executor.log.journal import Journal
 
 T = TypeVar("T")
 

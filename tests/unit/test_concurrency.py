@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from executor import concurrency
 from executor.cni.shielded import shielded
 from executor.concurrency import to_the_end
-from executor.pod import tasks
 
 
 class Work:
@@ -35,7 +35,7 @@ async def turn() -> None:
 
 
 def test_there_is_one_of_it() -> None:
-    assert tasks.to_the_end is to_the_end and shielded is to_the_end
+    assert concurrency.to_the_end is to_the_end and shielded is to_the_end
 
 
 @pytest.mark.parametrize("cancellations", [1, 2, 5])

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from executor import journal, owners
 from executor.cni import conflist
 from executor.cni.cache import Cache
 from executor.cni.plugin import read_outcome
 from executor.containerd import manifest
-from executor.control import Server, socket_path
+from executor.control.server import Server, socket_path
 from executor.dns.tasks import parse_note
 from executor.errors import ImageFailure, InvalidConfig, InvalidRequest, NetworkFailure
+from executor.log import journal
 from executor.names import MesosContainerId
-from executor.revocation import announcement
+from executor.node import claims as owners
+from executor.revocation import messages
 from tests.support.control import Handlers, ask
 
 DEEP = b"[" * 2_000 + b"]" * 2_000
@@ -70,7 +71,7 @@ def test_an_owner_file(tmp_path: Path) -> None:
 @BOTH
 def test_a_message(deep: bytes) -> None:
     with pytest.raises(InvalidRequest, match="nests deeper than 16"):
-        announcement.request(deep)
+        messages.request(deep)
 
 
 @BOTH

@@ -17,9 +17,9 @@ import pytest
 from executor.containerd import Containerd
 from executor.containerd.types import Mount
 from executor.errors import ImageFailure
-from executor.pod import rootfs
-from executor.pod.imageusers import ImageUsers
-from executor.pod.users import UserIds
+from executor.oci import image_files
+from executor.oci.image_users import ImageUsers
+from executor.oci.users import UserIds
 from tests.support import without_syscalls
 from tests.support.images import ImageSpec, write_archive
 from tests.support.rig import wait_for
@@ -66,7 +66,7 @@ async def test_links_lead_nowhere_out_of_the_image(client: Containerd, tmp_path:
     }
     mounts = await mounts_of(client, tmp_path, ImageSpec(NAME, files={"real/file": b"of the image"}, links=links))
     paths = ["etc/up", "etc/absolute", "etc/magic", "outside/secret", "/etc/inside", "bin/busybox/x"]
-    assert await rootfs.read(mounts, paths, image=NAME) == [None, None, None, None, b"of the image", None]
+    assert await image_files.read(mounts, paths, image=NAME) == [None, None, None, None, b"of the image", None]
 
 
 WITHOUT_OPENAT2 = """
@@ -113,7 +113,7 @@ async def test_the_uppermost_layer_is_what_counts(tmp_path: Path, layers: int) -
     os.mknod(names[0] / "etc/group", 0o600 | 0o020000, os.makedev(0, 0)) if layers > 1 else None
     (names[-1] / "etc/group").write_text("hidden by a whiteout") if layers > 1 else None
     options = (f"lowerdir={':'.join(map(str, names))}", "upperdir=/u", "workdir=/w", "index=off")
-    found = await rootfs.read([Mount("overlay", "overlay", options)], ["etc/passwd", "etc/group"], image=NAME)
+    found = await image_files.read([Mount("overlay", "overlay", options)], ["etc/passwd", "etc/group"], image=NAME)
     assert found == [b"0", None]
 
 
@@ -136,7 +136,7 @@ async def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: st
     count = descriptors()
     begin = time.monotonic()
     with pytest.raises(ImageFailure, match=r"its files cannot be read: .*\(etc/passwd\)") as caught:
-        await rootfs.read([Mount("bind", str(tmp_path), ("rbind",))], ["etc/passwd"], image=NAME)
+        await image_files.read([Mount("bind", str(tmp_path), ("rbind",))], ["etc/passwd"], image=NAME)
     assert caught.value.mend.startswith("mend the image")
     assert time.monotonic() - begin < 10 and descriptors() == count
 
@@ -161,7 +161,7 @@ async def test_nobody_sees_a_mount_and_none_is_left_whenever_it_is_given_up(clie
     before = own_mounts()
     cancelled = 0
     for step in range(60):
-        task = asyncio.create_task(rootfs.read(mounts, ["etc/passwd"], image=NAME))
+        task = asyncio.create_task(image_files.read(mounts, ["etc/passwd"], image=NAME))
         await asyncio.sleep(step * 0.0001)
         assert own_mounts() == before
         task.cancel()

@@ -18,7 +18,7 @@ from executor.mesos.resources import Resources
 from executor.names import PodClass, PodId, Role, TaskId
 from executor.pod import classes
 from executor.pod.classes import Classes
-from executor.pod.spec import PodSpec
+from executor.spec.model import PodSpec
 from tests.support import cgroupdirs
 
 pytestmark = pytest.mark.root

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from executor.cli.exits import Exit
-from executor.journal import Journal
+from executor.log.journal import Journal
 from tests.support.control_node import Node
 from tests.unit.cli.conftest import Run
 

@@ -10,7 +10,7 @@ from executor.cni.attachment import Dns
 from executor.cni.resolver import hosts_file, parse_resolv_conf, resolv_conf, resolver
 from executor.errors import InvalidTask
 from executor.hostnames import address
-from executor.pod.spec import DnsConfig, HostAlias
+from executor.spec.model import DnsConfig, HostAlias
 
 HOST = (
     "; made by hand\nnameserver 192.0.2.1\nnameserver 192.0.2.2 # two\nsearch example.org\noptions timeout:1 rotate\n"

@@ -17,7 +17,7 @@ from executor.pod.model import (
     TearDown,
     TornDown,
 )
-from executor.statuses import updates
+from executor.reporting.status_updates import updates
 from tests.unit.pod.lives import play, running, spec
 
 OVER = Stop(StopCause.DISK, 0.0, "the pod uses too much", limit_bytes=32 << 20)

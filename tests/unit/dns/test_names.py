@@ -29,7 +29,7 @@ from executor.dns.names import (
     services,
     to_labels,
 )
-from executor.pod.spec import PodSpec, parse_launch
+from executor.spec.model import PodSpec, parse_launch
 
 ZONES = Zones()
 HOSTS_LINE = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF))

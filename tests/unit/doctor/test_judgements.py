@@ -12,8 +12,8 @@ from executor.cni.ledger import Entry
 from executor.doctor import kernel, network, node, runtime
 from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, warned, worst
 from executor.names import MesosContainerId
-from executor.reaping.shims import Shim
-from executor.survey import Survey
+from executor.node.inventory import Survey
+from executor.node.reaping.shims import Shim
 
 ROUTES = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

@@ -14,9 +14,9 @@ import pytest
 from executor.cli.main import main
 from executor.mesos import master_rules
 from executor.mesos.status import TaskState
-from executor.pod.mounts import NOTICE
-from executor.pod.spec import parse_launch
+from executor.oci.mounts import NOTICE
 from executor.revocation import notice, request
+from executor.spec.model import parse_launch
 from reference import DIRECTORY
 from tests.support.schema import faults
 from tests.support.sources import ROOT

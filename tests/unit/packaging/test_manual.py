@@ -12,7 +12,7 @@ from assembly.roff import Item, Literal, Page, Section, Text, bold, italic, mark
 
 from executor import config
 from executor.cli.main import COMMANDS, PROGRAM, root
-from executor.config_values import variable
+from executor.config.values import variable
 
 PAGES = {page.name: page for page in pages()}
 

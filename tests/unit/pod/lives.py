@@ -19,7 +19,7 @@ from executor.pod.model import (
     StopCause,
     TornDown,
 )
-from executor.pod.spec import ContainerSpec, PodSpec, PortMapping, RestartPolicy
+from executor.spec.model import ContainerSpec, PodSpec, PortMapping, RestartPolicy
 
 TASK = TaskId("t1")
 TERMINAL = {TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED, TaskState.GONE}

@@ -11,8 +11,8 @@ import pytest
 from executor import duration
 from executor.dns.names import SERVICE_KEY
 from executor.errors import MESSAGE_MAX, NAME_MAX, ExecutorError, Failure, InvalidInput, InvalidTask
-from executor.pod.spec import parse_launch
-from executor.pod.wishes import NETWORKS_KEY
+from executor.spec.model import parse_launch
+from executor.spec.network_annotations import NETWORKS_KEY
 from tests.unit.pod.samples import pod, ports, scalar, task, with_image
 
 MANY = 1001

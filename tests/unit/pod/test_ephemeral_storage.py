@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from executor.pod.spec import EmptyDir
+from executor.spec.model import EmptyDir
 from tests.unit.pod.samples import pod, scalar
-from tests.unit.pod.test_kubepod import parse, refusal
+from tests.unit.spec.kubernetes.test_pod import parse, refusal
 
 
 def test_a_request_above_its_limit_and_what_is_no_quantity_are_refused() -> None:

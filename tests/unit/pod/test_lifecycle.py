@@ -40,7 +40,7 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.spec import RestartPolicy
+from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import KILL, REVOKE, finish, play, reports, running, spec
 
 

@@ -42,7 +42,7 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
-from executor.pod.spec import RestartPolicy
+from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import KILL, REVOKE, TERMINAL, spec
 
 EVENTS: list[Event] = [

@@ -12,9 +12,9 @@ import pytest
 from executor.cni import Attachment, Bandwidth, Dns
 from executor.cni import PortMapping as CniPort
 from executor.errors import InvalidTask
+from executor.pod.executor_network import OwnNetwork
 from executor.pod.network import network_infos, requests
-from executor.pod.ownnetwork import OwnNetwork
-from executor.pod.spec import PodSpec, PortMapping, parse_launch
+from executor.spec.model import PodSpec, PortMapping, parse_launch
 from tests.unit.pod.samples import Document, task
 
 NETWORKS = "mesos-pod-executor/networks"

@@ -6,10 +6,10 @@ import pytest
 
 from executor.mesos.status import Capabilities, TaskState
 from executor.names import TaskId
-from executor.pod.endings import out_of_memory
+from executor.pod.exit_causes import out_of_memory
 from executor.pod.model import Oom, Report
 from executor.pod.oom import level_in_log
-from executor.statuses import updates
+from executor.reporting.status_updates import updates
 
 ROOT = "/mesos/8a"
 LEAF = f"{ROOT}/pods/revocable/_/pod-1/app"

@@ -18,7 +18,7 @@ from executor.pod.model import (
     Stop,
     StopCause,
 )
-from executor.pod.spec import RestartPolicy
+from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import REVOKE, play, running, spec
 
 GRACES_S = st.one_of(st.none(), st.just(0.0), st.floats(0.1, 100))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from executor.concurrency import patiently
 from executor.errors import ContainerdFailure, ContainerdUnavailable
-from executor.pod.tasks import patiently
 
 
 class Flaky:

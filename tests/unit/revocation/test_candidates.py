@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from executor.names import PodClass, RevocationId
-from executor.pod.spec import Limits
 from executor.revocation.candidates import candidates
 from executor.revocation.request import Reclaim, Request, Select
+from executor.spec.model import Limits
 
 MIB = 1 << 20
 

@@ -16,9 +16,9 @@ from executor import log
 from executor.config import LogSection, RevocationSection
 from executor.errors import NotFound, Refused
 from executor.names import PodClass, PodId, RevocationId, TaskId
+from executor.pod.cpu_boost import Urgency
 from executor.pod.runner import PodRunner
-from executor.pod.urgency import Urgency
-from executor.revocation.announcement import Correspondence, log_receipt
+from executor.revocation.messages import Correspondence, log_receipt
 from executor.revocation.receipt import Outcome, Receipt, State, Victim
 from executor.revocation.revoker import REMEMBERED, Revoker
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cgroups import Hierarchies, Tree
-from executor import owners
 from executor.errors import InvalidConfig
 from executor.names import MesosContainerId
+from executor.node import claims as owners
 from executor.revocation.sensors import Sensors, busy_s
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from cgroups import Hierarchies, Tree
 from executor.names import PodClass
-from executor.pod.spec import Limits
 from executor.revocation.squeeze import SqueezedPods
+from executor.spec.model import Limits
 
 ROOT = "mesos/c1/pods/revocable"
 V1_FILES = {"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000", "memory.soft_limit_in_bytes": "-1"}

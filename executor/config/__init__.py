@@ -1,0 +1,35 @@
+"""The executor's configuration.
+
+sections.py      every section and key, with its default, its limits and its meaning; `load` and `read`
+values.py        decoding of TOML and of environment variables, and the commented default file
+checks.py        the limits that a key may name
+trust.py         which key a framework may set by a variable
+for_executor.py  the configuration of an executor that an agent started
+file.py          reading a configuration file
+"""
+
+from executor.config.sections import (
+    DEFAULT_PATH,
+    CgroupsSection,
+    CniSection,
+    Config,
+    ContainerdSection,
+    ControlSection,
+    DnsSection,
+    LogSection,
+    NodeSection,
+    PodsSection,
+    PressureSection,
+    RevocationSection,
+    RolesSection,
+    build,
+    load,
+    read,
+    sections,
+)
+
+__all__ = [
+    "DEFAULT_PATH", "CgroupsSection", "CniSection", "Config", "ContainerdSection", "ControlSection", "DnsSection",
+    "LogSection", "NodeSection", "PodsSection", "PressureSection", "RevocationSection", "RolesSection", "build", "load",
+    "read", "sections",
+]  # fmt: skip

@@ -1,0 +1,239 @@
+"""From TOML and environment variables to the values of configuration sections, and back to a documented file. Pure.
+
+A section is a dataclass whose fields carry `doc` and limits in their metadata (see `config`). Values are checked here
+once, so that no other part has to doubt them. Errors are InvalidConfig; their subject is the file and key, or the
+variable.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+from executor.config.checks import CHECKS, WrongValueError
+from executor.config.trust import Trust, rule
+from executor.errors import InvalidConfig
+
+VARIABLE_PREFIX: Final = "MESOS_POD_EXECUTOR_"
+PATH_VARIABLE: Final = "MESOS_POD_EXECUTOR_CONFIG"
+
+Sections = Mapping[str, type]
+Values = dict[str, dict[str, object]]
+T = TypeVar("T")
+
+
+class _Key(NamedTuple):
+    kind: Any
+    field: Field[Any]
+
+
+class Decoded(NamedTuple):
+    """The values that are good, and what is wrong with the others."""
+
+    values: Values
+    faults: tuple[InvalidConfig, ...]
+
+
+def decode_file(text: str, source: str, sections: Sections) -> Decoded:
+    """The checked values of a TOML text; `source` names it in errors."""
+    if not text:
+        return Decoded({}, ())
+    import tomllib  # its regular expressions cost 3 ms, and most nodes have no file
+
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        mend = "see the commented default file"
+        return Decoded({}, (InvalidConfig(f"is not TOML: {told}", subject=source, mend=mend),))
+    values: Values = {}
+    faults: list[InvalidConfig] = []
+    for name, table in document.items():
+        try:
+            keys = _keys(_known(name, sections, f"{source}: [{name}]", "section"))
+            if not isinstance(table, dict):
+                raise InvalidConfig("must be a table", subject=f"{source}: {name}", mend=f"write [{name}]")
+        except InvalidConfig as fault:
+            faults.append(fault)
+            continue
+        for key, value in table.items():
+            subject = f"{source}: {name}.{key}"
+            try:
+                values.setdefault(name, {})[key] = _checked(_known(key, keys, subject, "key"), value, subject)
+            except InvalidConfig as fault:
+                faults.append(fault)
+    return Decoded(values, tuple(faults))
+
+
+def decode_variables(environ: Mapping[str, str], sections: Sections) -> Decoded:
+    """The checked values of the variables with our prefix; other variables are not looked at."""
+    values: Values = {}
+    faults: list[InvalidConfig] = []
+    for each in own_variables(environ):
+        try:
+            section, key = name_of(each, sections)
+            values.setdefault(section, {})[key] = decode_variable(each, environ[each], sections)
+        except InvalidConfig as fault:
+            faults.append(fault)
+    return Decoded(values, tuple(faults))
+
+
+def own_variables(environ: Mapping[str, str]) -> list[str]:
+    """The names of the variables that set keys."""
+    return [each for each in environ if each.startswith(VARIABLE_PREFIX) and each != PATH_VARIABLE]
+
+
+def name_of(variable_name: str, sections: Sections) -> tuple[str, str]:
+    """Section and key of a variable. Raises InvalidConfig with the nearest known name."""
+    names = {variable(section, key): (section, key) for section, cls in sections.items() for key in _keys(cls)}
+    return _known(variable_name, names, variable_name, "variable")
+
+
+def decode_variable(variable_name: str, text: str, sections: Sections) -> object:
+    """The checked value of one variable. Raises InvalidConfig."""
+    section, key = name_of(variable_name, sections)
+    known = _keys(sections[section])[key]
+    return _checked(known, _parsed(known.kind, text, variable_name), variable_name)
+
+
+def variable(section: str, key: str) -> str:
+    """The environment variable that overrides a key."""
+    return f"{VARIABLE_PREFIX}{section}_{key}".upper()
+
+
+def default_file(sections: Sections) -> str:
+    """A TOML file that documents every key and sets none."""
+    parts = ["# Configuration of mesos-pod-executor: every key with its default.\n"]
+    parts.append(f"# A key is overridden by its variable, as in {variable('log', 'level')}=debug. A variable of an\n")
+    parts.append("# executor is its framework's: it takes effect only as [framework: ...] says, on other keys never.\n")
+    for name, cls in sections.items():
+        parts.append(f"\n# {(cls.__doc__ or '').strip()}\n[{name}]\n")
+        parts += [
+            f"# {_documentation(key)}{_settable(name, key)}\n#{key.field.name} = {_toml(_default(key))}\n"
+            for key in _keys(cls).values()
+        ]
+    return "".join(parts)
+
+
+def _keys(section: type) -> dict[str, _Key]:
+    hints = get_type_hints(section)
+    return {each.name: _Key(hints[each.name], each) for each in fields(section)}
+
+
+def _known(name: str, known: Mapping[str, T], subject: str, what: str) -> T:
+    if name in known:
+        return known[name]
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    raise InvalidConfig(f"is not a known {what}", subject=subject, mend=mend)
+
+
+def _parsed(kind: Any, text: str, subject: str) -> object:
+    """A variable's text as TOML would have given it."""
+    try:
+        return _parse(kind, text)
+    except ValueError as error:
+        raise InvalidConfig(f"{text!r} is not {_word(kind)}", subject=subject) from error
+
+
+def _parse(kind: Any, text: str) -> object:
+    if kind is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if kind in (int, float):
+        return kind(text)
+    if get_origin(kind) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if get_origin(kind) is Mapping:
+        return dict(_pair(item) for item in text.split(",") if item.strip())
+    return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(text)
+    return key.strip(), value.strip()
+
+
+def _checked(key: _Key, value: object, subject: str) -> object:
+    try:
+        typed = _typed(key.kind, value)
+        for limit, check in CHECKS.items():
+            if limit in key.field.metadata:
+                check(typed, key.field.metadata[limit])
+        return typed
+    except WrongValueError as wrong:
+        raise InvalidConfig(
+            f"{value!r} is not {wrong}", subject=subject, mend=str(key.field.metadata["doc"])
+        ) from wrong
+
+
+def _typed(kind: Any, value: object) -> object:
+    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if get_origin(kind) is Mapping and isinstance(value, dict):
+        if (item_of := getattr(get_args(kind)[1], "of", None)) is not None:
+            return MappingProxyType({key: _item(item_of, item) for key, item in value.items()})
+        if all(isinstance(item, str) for item in value.values()):
+            return MappingProxyType(dict(value))
+    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    elif kind in (bool, int, str) and type(value) is kind:
+        return value
+    raise WrongValueError(_word(kind))
+
+
+def _item(item_of: Callable[[object], object], value: object) -> object:
+    """A value of a table whose values are not texts: their type's `of` makes it, or raises ValueError saying how."""
+    try:
+        return item_of(value)
+    except ValueError as error:
+        raise WrongValueError(f"a table of which each value is {error}") from error
+
+
+def _word(kind: Any) -> str:
+    return _WORDS[get_origin(kind) or kind]
+
+
+_WORDS: Final[Mapping[Any, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list of texts",
+    Mapping: "a table of texts",
+}
+
+
+def _documentation(key: _Key) -> str:
+    metadata = key.field.metadata
+    limits = [
+        f"{word} {metadata[limit]}" for limit, word in (("least", "at least"), ("most", "at most")) if limit in metadata
+    ]
+    if "choices" in metadata:
+        limits.append("one of " + ", ".join(metadata["choices"]))
+    return f"{metadata['doc']} ({'; '.join(limits)})" if limits else str(metadata["doc"])
+
+
+def _settable(section: str, key: _Key) -> str:
+    """Nothing of the operator's own keys, which are most."""
+    held = rule(section, key.field.name)
+    return "" if held.trust is Trust.OPERATOR else f" [{held}]"
+
+
+def _default(key: _Key) -> object:
+    return key.field.default if key.field.default_factory is MISSING else key.field.default_factory()
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(json.dumps(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value)

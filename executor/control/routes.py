@@ -1,0 +1,147 @@
+"""What the control socket can be asked, and how the executor answers. The paths and documents are a contract with
+tools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from typing import TYPE_CHECKING
+
+from executor import log as logs
+from executor.control import documents as views
+from executor.control.server import Request, Response, Routes, Stream
+from executor.errors import InvalidRequest, NetworkFailure, NotFound
+from executor.log.journal import read
+from executor.log.timeline import timeline
+from executor.names import RevocationId
+from executor.pod import execs, usage
+from executor.revocation.rehearsal import rehearse
+
+if TYPE_CHECKING:
+    from executor.dispatcher import Dispatcher
+    from executor.log.journal import Journal
+    from executor.metrics.endpoint import Metrics
+    from executor.revocation.receipt import Receipt
+
+log = logs.get_logger(__name__)
+
+
+def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes:
+    answers = _Answers(dispatcher, journal)
+    return {
+        ("GET", "/v1/executor"): answers.executor,
+        ("GET", "/v1/pods"): answers.pods,
+        ("GET", "/v1/pods/{pod}"): answers.pod,
+        ("POST", "/v1/pods/{pod}/check"): answers.check,
+        ("POST", "/v1/revocations"): answers.revoke,
+        ("GET", "/v1/revocations"): answers.revocations,
+        ("GET", "/v1/revocations/{id}"): answers.revocation,
+        ("GET", "/v1/events"): answers.events,
+        ("GET", "/v1/log"): answers.log,
+        ("PUT", "/v1/log"): answers.set_log,
+        ("POST", "/v1/rehearsals"): answers.rehearse,
+        ("GET", "/v1/timelines/{task}"): answers.timeline,
+        ("GET", "/metrics"): metrics.answer,
+        ("GET", "/v1/usage"): answers.usage,
+        ("POST", "/v1/pods/{pod}/exec"): answers.exec,
+        ("PUT", "/v1/execs/{id}"): answers.change_exec,
+    }
+
+
+class _Answers:
+    def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._execs = execs.Execs(dispatcher.node.containerd)
+
+    async def executor(self, _: Request) -> Response:
+        return Response({**self._dispatcher.describe(), "pid": os.getpid(), "last_event": self._journal.last_seq})
+
+    async def pods(self, request: Request) -> Response:
+        runners = list(self._dispatcher.pods)
+        if request.query.get("all") == "1":
+            runners += self._dispatcher.pods.ended
+        return Response({"pods": [self._dispatcher.view(runner) for runner in runners]})
+
+    async def pod(self, request: Request) -> Response:
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        return Response(views.inspection(runner, self._dispatcher.environment.executor_id))
+
+    async def check(self, request: Request) -> Response:
+        """Whether the plugins find the pod's attachments as they made them."""
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        try:
+            await self._dispatcher.node.cni.check(runner.id)
+        except NetworkFailure as error:
+            return Response({"error": str(error)})
+        return Response({"error": ""})
+
+    async def usage(self, _: Request) -> Response:
+        document = await usage.usage(self._dispatcher.node.tree, list(self._dispatcher.pods))
+        return Response({"executor": self._dispatcher.environment.executor_id, **document})
+
+    async def exec(self, request: Request) -> Stream:
+        wanted = execs.parse(request.body)
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        return Stream(self._execs.run(runner, self._execs.check(runner, wanted), wanted))
+
+    async def change_exec(self, request: Request) -> Response:
+        await self._execs.change(request.parameters["id"], request.body)
+        return Response({})
+
+    async def revoke(self, request: Request) -> Response:
+        taken = self._dispatcher.revoker.take(request.body)
+        if request.query.get("wait") == "0":
+            taken.task.add_done_callback(_seen)
+            return Response({"id": taken.id, "state": "running"}, status=202)
+        receipt = await self._dispatcher.revoker.outcome(taken)
+        return Response(receipt.document())
+
+    async def revocations(self, _: Request) -> Response:
+        return Response({"revocations": [receipt.document() for receipt in self._dispatcher.revoker.receipts()]})
+
+    async def revocation(self, request: Request) -> Response:
+        return Response(self._dispatcher.revoker.receipt(RevocationId(request.parameters["id"])).document())
+
+    async def events(self, request: Request) -> Response | Stream:
+        since = _number(request.query.get("since", "0"))
+        if request.query.get("follow") == "1":
+            return Stream(self._journal.follow(since))
+        return Response({"events": self._journal.events(since)})
+
+    async def log(self, _: Request) -> Response:
+        return Response({"level": logs.level()})
+
+    async def set_log(self, request: Request) -> Response:
+        level = request.body.get("level") if isinstance(request.body, dict) else None
+        if level not in ("debug", "info", "warning", "error"):
+            raise InvalidRequest("must be debug, info, warning or error", subject="level")
+        logs.set_level(level)
+        log.info("log level changed", code="log.level", state=level)
+        return Response({"level": level})
+
+    async def rehearse(self, request: Request) -> Response:
+        return Response(await rehearse(self._dispatcher.revoker, request.body))
+
+    async def timeline(self, request: Request) -> Response:
+        """From the files, which reach further back than what is kept in memory."""
+        task = request.parameters["task"]
+        sandbox = self._dispatcher.environment.sandbox
+        events = await asyncio.to_thread(lambda: timeline(read(sandbox), task))
+        if not events:
+            raise NotFound("the journal knows no such task", subject=f"task {task}")
+        return Response({"task": task, "events": events})
+
+
+def _seen(task: asyncio.Task[Receipt]) -> None:
+    """Nobody waits for it; its failure is in the log and in `GET /v1/revocations/{id}`."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise InvalidRequest(f"{text[:40]!r} is not an event's number", subject="since")
+    return int(text)

@@ -1,0 +1,15 @@
+"""What executors own on this node: whose a thing is, whether its owner is dead, and the release of what dead ones left.
+
+opening.py         what this executor owns, opened at its start and given back at its end
+claims.py          the owner file and its lock
+lock_identity.py   the identity of an owner's lock file, as text, and its proof: living, dead or unknown
+marks.py           that text in directories: a symbolic link that names no file
+judgement.py       the owners of a set of marks, sorted into living, dead and unknown
+dead_executors.py  notices the death of another executor of this node
+reaper.py          releases what dead executors left; reaping/ has the steps, kind by kind
+inventory.py       what is on this node and whose it is, without changing anything
+shims.py, shim_group.py, shim_processes.py   containerd's shims: their cgroups and their processes
+
+An owner is dead only if exactly its lock file (same path, device and inode) was locked by this process, or if it was
+started before this boot of this machine. Everything else is unknown: it is reported and never touched.
+"""

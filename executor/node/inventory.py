@@ -1,0 +1,173 @@
+"""What is on this node, and whose: a look that changes nothing, for `gc --dry-run` and `doctor`.
+
+Of a dead executor everything is counted that the reaper would release. An address in a ledger whose container id is a
+pod's, but of which no executor has a record, is `unrecorded`: nothing proves what it belonged to, so it is named and
+never touched; so are rules of such a pod. What carries any other id is another runtime's (the Mesos agent's tasks).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from executor.config import Config
+from executor.errors import NetworkFailure
+from executor.names import MesosContainerId, is_pod_id
+from executor.node.claims import Owner, cni_parent, peek
+from executor.node.judgement import Judgement, judged
+from executor.node.lock_identity import parse
+from executor.node.marks import Marks
+from executor.node.reaping.found import marks_on_node
+from executor.pod.node import OWNER_LABEL
+
+if TYPE_CHECKING:
+    from executor.cni.cache import Record
+    from executor.cni.ledger import Entry
+    from executor.containerd import Containerd
+    from executor.node.reaping.shims import Shim
+
+
+@dataclass(frozen=True)
+class Survey:
+    living: tuple[MesosContainerId, ...] = ()
+    dead: dict[MesosContainerId, dict[str, int]] = field(default_factory=dict)
+    """What each dead executor left, by kind; empty where only its owner file is left."""
+    unknown: dict[MesosContainerId, str] = field(default_factory=dict)
+    """Owners of which something is there, but whose death nothing proves, and why: never touched."""
+    lost_shims: tuple[Shim, ...] = ()
+    """Processes of containerd that serve no record, and of no executor that is known here: never touched."""
+    unrecorded: tuple[Entry, ...] = ()
+    others: tuple[Entry, ...] = ()
+    """Addresses that other runtimes hold, the agent's first of all."""
+    damaged: tuple[NetworkFailure, ...] = ()
+    """Records of attachments that cannot be read."""
+    unrecorded_rules: tuple[str, ...] = ()
+    """Pods that have port or masquerade rules, but of which no executor has a record."""
+    erased_rules: tuple[str, ...] = ()
+    """Attachments whose port or masquerade rules are gone."""
+
+    def counts(self) -> dict[str, int]:
+        """What all dead executors left together."""
+        return dict(sorted(sum((Counter(counts) for counts in self.dead.values()), Counter[str]()).items()))
+
+
+async def survey(config: Config, containerd: Containerd | None) -> Survey:
+    """`containerd` None: its records are left out. Raises NetworkFailure, InvalidConfig, ContainerdFailure."""
+    from executor.cni import rules
+    from executor.node.reaper import still_there
+
+    marks = await marks_on_node(config, containerd)
+    with judged(Path(config.node.run_dir), marks) as judgement:
+        pass  # a look holds up no reaper
+    dead = {owner.container: await _of(owner, config, containerd) for owner in judgement.dead}
+    lost = await _lost_shims(judgement, config, containerd)
+    unknown = await still_there(judgement, config, containerd)
+    entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
+    attached = _attached(config)
+    erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
+    lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
+    recorded = _recorded(config, marks)  # after what is judged by it
+    return Survey(
+        living=tuple(sorted(judgement.living)),
+        dead=dead,
+        unknown=unknown,
+        lost_shims=lost,
+        unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
+        others=tuple(entry for entry in entries if not entry.is_ours),
+        damaged=_damaged(config),
+        erased_rules=tuple(each for each in erased if each in lasting),
+        unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
+    )
+
+
+async def _lost_shims(judgement: Judgement, config: Config, containerd: Containerd | None) -> tuple[Shim, ...]:
+    from executor.node.reaper import shim_groups
+    from executor.node.reaping.shims import lost
+
+    if containerd is None:
+        return ()
+    named = [Owner(each) for each in (*judgement.living, *judgement.unknown)]
+    groups = [group for owner in (*judgement.dead, *named) for group in shim_groups(owner, config)]
+    recorded = [each.id for each in await containerd.containers.list()]
+    return tuple(lost(containerd.namespace, recorded, groups))
+
+
+async def _of(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:
+    from executor.node.reaper import shim_groups
+    from executor.node.reaping.containers import stray
+    from executor.node.reaping.networks import pins_directory, state_directory, things
+    from executor.node.reaping.shims import in_groups
+
+    counts = {
+        "processes": _processes(owner),
+        "attachments": len(things(state_directory(owner, config))),
+        "namespaces": len(things(pins_directory(owner, config))),
+        "names": _names(config, owner),
+        "cgroup trees": _trees(owner),
+    }
+    if containerd is not None:
+        label = {OWNER_LABEL: owner.container}
+        recorded = [each.id for each in await containerd.containers.list(label)]
+        counts["containers"] = len(recorded)
+        counts["snapshots"] = len(await containerd.snapshots.list(label))
+        counts["leases"] = len(await containerd.leases.list(label))
+        counts["shims"] = len(stray(in_groups(shim_groups(owner, config)), recorded))
+    return {kind: count for kind, count in sorted(counts.items()) if count}
+
+
+def _processes(owner: Owner) -> int:
+    from cgroups import Cgroup, Hierarchies
+    from executor.node.reaper import root_of
+
+    root = root_of(owner)
+    return len(Cgroup(Hierarchies.discover(), f"{root}/pods").pids()) if root else 0
+
+
+def _trees(owner: Owner) -> int:
+    from cgroups import Cgroup, Hierarchies
+    from executor.node.reaper import root_of
+
+    root = root_of(owner)
+    return int(bool(root) and Cgroup(Hierarchies.discover(), root).exists())
+
+
+def _names(config: Config, owner: Owner) -> int:
+    from executor.dns import HostsDir
+
+    return len(HostsDir(Path(owner.hosts_dir or config.dns.hosts_dir)).names(owner.container))
+
+
+def _ledger(config: Config) -> list[Entry]:
+    from executor.cni.catalog import Catalog
+    from executor.cni.ledger import entries
+
+    return entries(Catalog(Path(config.cni.config_dir)).networks())
+
+
+def _recorded(config: Config, marks: Marks) -> set[str]:
+    """The pods of which some executor, dead or alive, has a record, also one with another state_dir."""
+    identities = [parse(text) for texts in marks.values() for text in texts]
+    others = {owner.state_dir for each in identities if each is not None and (owner := peek(Path(each.path)))}
+    parents = {config.node.state_dir, *filter(None, others)}
+    executors = [each for parent in sorted(parents) for each in _directories(cni_parent(parent))]
+    return {pod.name for executor in executors for pod in _directories(executor)}
+
+
+def _damaged(config: Config) -> tuple[NetworkFailure, ...]:
+    from executor.cni.cache import Cache
+
+    executors = _directories(cni_parent(config.node.state_dir))
+    return tuple(failure for executor in executors for failure in Cache(executor).readable()[1])
+
+
+def _attached(config: Config) -> list[Record]:
+    from executor.cni.cache import Cache
+
+    executors = _directories(cni_parent(config.node.state_dir))
+    return [record for executor in executors for record in Cache(executor).readable()[0]]
+
+
+def _directories(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []

@@ -1,0 +1,185 @@
+"""What this executor owns on its node, opened at its start and given back at its end: its claim, its cgroups, its
+connection to containerd, its log writer, and the adapters that work with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from executor import log as logs
+from executor.config import Config
+from executor.errors import CgroupFailure
+from executor.mesos.environment import Environment
+from executor.names import PodClass
+from executor.node import claims as owners
+
+if TYPE_CHECKING:
+    from cgroups import Membership, Tree
+    from executor.cni import Cni
+    from executor.containerd import Containerd
+    from executor.dns import Names
+    from executor.node.shim_group import ShimGroup
+    from executor.node.shims import Shims
+    from executor.output.outputs import Outputs
+    from executor.pod.node import Node
+
+log = logs.get_logger(__name__)
+
+CONNECT_S = 45.0
+"""How long containerd may take to come up; within the agent's 60 s for an executor's registration."""
+
+
+async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
+    """What this executor owns on the node; `stack` gives it back. Raises Failure."""
+    from executor.node.reaping import watcher
+    from executor.node.reaping.leaving import Leaving
+    from executor.node.shim_group import ShimGroup
+    from executor.node.shims import Shims
+    from executor.pod.classes import Classes
+    from executor.pod.cpu_boost import Urgency
+    from executor.pod.executor_network import OwnNetwork
+    from executor.pod.node import Node
+
+    root = _root(config, environment)
+    named = (config.cgroups.root, environment.container_id, root)
+    claim = stack.enter_context(
+        owners.claim(
+            Path(config.node.run_dir),
+            environment.container_id,
+            root,
+            state_dir=config.node.state_dir,
+            hosts_dir=config.dns.hosts_dir,
+            shim_groups=(owners.shims_group(*named), owners.regular_shims_group(*named)),
+        )
+    )
+    watcher.start(config, environment.container_id, claim, stack)
+    leaving = Leaving(config, environment.container_id, claim)
+    leaving.mark()
+    tree = _tree(root, claim, stack)
+    shims = Shims(tree.hierarchies, owners.shims_group(*named), claim.identity)
+    regular_shims = ShimGroup(tree.hierarchies, owners.regular_shims_group(*named), claim.identity)
+    for each in (shims, regular_shims):
+        stack.push_async_callback(_remove_shims, each, claim)
+    containerd = await _connect(config)
+    stack.push_async_callback(containerd.close)
+    stack.push_async_callback(leaving.leave, containerd)
+    outputs = await stack.enter_async_context(_outputs(config, environment))
+    return Node(
+        config=config,
+        owner=environment.container_id,
+        claim=claim,
+        mesos_sandbox=environment.sandbox,
+        network=OwnNetwork(environment.agent_endpoint.rpartition(":")[0], config.cni.default_network),
+        containerd=containerd,
+        cni=_cni(config, environment),
+        tree=tree,
+        classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
+        names=_names(config, environment, claim) if config.dns.enabled else None,
+        shims=shims,
+        regular_shims=regular_shims,
+        outputs=outputs,
+        dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
+        shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
+        launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
+    )
+
+
+def _root(config: Config, environment: Environment) -> str:
+    """The cgroup of this executor's Mesos container where the agent made one, else one of its own."""
+    from cgroups import Membership
+
+    for path in Membership.of(os.getpid()).paths.values():
+        if path.endswith(f"/{environment.container_id}"):
+            return path
+    return owners.own_root(config.cgroups.root, environment.container_id)
+
+
+def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
+    """The cgroups, with this process in its own leaf."""
+    from cgroups import CgroupError, Hierarchies, Membership, Tree, qos
+    from executor.node.reaping.groups import ensure_parents
+    from executor.node.shim_group import mark
+
+    try:
+        tree = Tree(Hierarchies.discover(), root)
+        stack.callback(_leave, tree, Membership.of(os.getpid()), claim)
+        ensure_parents(tree.hierarchies, root)
+        tree.executor.ensure(with_controllers=False)
+        mark(tree.root, claim.identity)
+        tree.executor.attach(os.getpid())
+        for pod_class in PodClass:
+            tree.subtree(pod_class).ensure()
+        tree.executor.apply(qos.EXECUTOR_CPU)
+    except CgroupError as error:
+        raise CgroupFailure(str(error), mend="run `mesos-pod-executor doctor` on this node") from error
+    return tree
+
+
+def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
+    """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
+    from cgroups import Cgroup, CgroupError
+    from executor.node.reaping.groups import remove_parents
+
+    try:
+        before.rejoin(tree.hierarchies)
+        for group in (tree.pods, tree.executor):
+            group.destroy()
+        elsewhere = before.elsewhere(tree.hierarchies, tree.root_path)
+        Cgroup(elsewhere, tree.root_path).destroy()
+        remove_parents(elsewhere, tree.root_path)
+    except CgroupError as error:
+        log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+        claim.keep()
+
+
+async def _remove_shims(shims: Shims | ShimGroup, claim: owners.Claim) -> None:
+    from cgroups import CgroupError
+
+    try:
+        await shims.remove()
+    except CgroupError as error:
+        log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+        claim.keep()
+
+
+async def _connect(config: Config) -> Containerd:
+    from executor.containerd import Containerd
+    from executor.errors import ContainerdUnavailable
+
+    deadline = asyncio.get_running_loop().time() + CONNECT_S
+    while True:
+        try:
+            return await Containerd.connect(config.containerd.address, config.containerd.namespace)
+        except ContainerdUnavailable as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("containerd does not answer yet", code="containerd.unavailable", error=error)
+            await asyncio.sleep(0.5)
+
+
+def _outputs(config: Config, environment: Environment) -> Outputs:
+    from executor.output.outputs import Outputs
+
+    directory = owners.streams_parent(config.node.run_dir) / environment.container_id
+    return Outputs(directory, max_bytes=config.pods.log_max_bytes, files=config.pods.log_files)
+
+
+def _cni(config: Config, environment: Environment) -> Cni:
+    from executor.cni import Cni
+
+    plugin_dirs = [Path(each) for each in config.cni.plugin_dirs]
+    records = owners.cni_parent(config.node.state_dir) / environment.container_id
+    return Cni(Path(config.cni.config_dir), plugin_dirs, records, config.cni.timeout_s)
+
+
+def _names(config: Config, environment: Environment, claim: owners.Claim) -> Names:
+    from executor.dns import HostsDir, Names
+    from executor.dns.names import Zones
+
+    zones = Zones(config.dns.domain, config.dns.cluster_domain)
+    hosts = HostsDir(Path(config.dns.hosts_dir))
+    return Names(hosts, environment.container_id, environment.agent_id, zones, claim.identity)

@@ -1,0 +1,7 @@
+"""The OCI document of a container, and what of an image it needs.
+
+document.py     the document; mounts.py, seccomp.py, command.py are parts of it
+users.py        which numbers a process runs as; image_users.py asks the image
+image_files.py  files of an image, read from a snapshot; beneath.py resolves paths inside of it
+placement.py    from the paths of a pod on this node to its document
+"""

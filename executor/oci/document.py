@@ -1,0 +1,150 @@
+"""The OCI document of one container: runtime-spec 1.0.2, as runc 1.1 reads it. Pure.
+
+What the pod decided (PodSpec), what the image says, and where the node puts it (Placement) become one document, and
+nothing else does: the same three give the same document. Limits here are the container's own; the pod's stand in the
+pod's cgroup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from executor.oci import command, mounts, seccomp, users
+from executor.oci.users import UserIds
+from executor.spec import capabilities
+from executor.spec.model import ContainerSpec, PodSpec
+
+if TYPE_CHECKING:
+    from executor.containerd.types import ImageConfig
+
+VERSION = "1.0.2-dev"
+CPU_PERIOD_USEC = 100_000
+_LEAST_QUOTA_USEC = 1_000  # the kernel's (Documentation/scheduler/sched-bwc.rst)
+_LEAST_SHARES = 2
+
+# Character devices that any program may expect: null, zero, full, random, urandom, tty, console, ptmx, pts/*
+_DEVICES: tuple[tuple[int, int | None], ...] = (
+    (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where and how the node runs one container. Paths are the node's.
+
+    `netns_path` is the network namespace to join; None stays in containerd's. `user` is what the image makes of
+    users.wanted, `downward` is needed where the environment has a RuntimeField.
+    """
+
+    cgroups_path: str
+    pod_dir: Path
+    hostname: str
+    user: UserIds
+    netns_path: Path | None = None
+    resolv_conf: Path | None = None
+    hosts: Path | None = None
+    hostname_file: Path | None = None
+    oom_score_adj: int | None = None
+    """Left as it is when None; without CAP_SYS_RESOURCE runc cannot lower it."""
+    nofile: int | None = None
+    """RLIMIT_NOFILE, soft and hard; None: as the shim has it."""
+    machine: str = ""
+    """uname(1)'s, for the seccomp profile's other ABIs."""
+    downward: Mapping[str, str] = field(default_factory=dict)
+
+
+def runtime_spec(pod: PodSpec, container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:
+    """The document, ready for json.dumps.
+
+    Raises ImageFailure (nothing to run) and InvalidTask (runAsNonRoot with a root
+    image, a downward API field without a value).
+    """
+    return {
+        "ociVersion": VERSION,
+        "process": _process(container, image, placement),
+        "root": {"path": "rootfs", "readonly": container.security.read_only_root},
+        "mounts": mounts.mounts(pod, container, placement),
+        "linux": _linux(pod, container, placement),
+        "hostname": placement.hostname,
+    }
+
+
+def _process(container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:
+    security = container.security
+    own = command.own_variables(container, placement.downward)
+    ids = users.effective(security, placement.user, subject=f"container {container.name}")
+    held = list(capabilities.granted(security.add_capabilities, security.drop_capabilities))
+    args, env = command.argv(container, image, own), command.environment(own, image, placement.hostname)
+    command.check_process(args, env, f"container {container.name}")
+    process: dict[str, Any] = {
+        "user": {"uid": ids.uid, "gid": ids.gid, "additionalGids": list(ids.groups)},
+        "args": args,
+        "env": env,
+        "cwd": container.working_dir or image.working_dir or "/",
+        # none is inheritable or ambient: a user other than root holds none after execve (capabilities(7))
+        "capabilities": {"bounding": held, "effective": held, "permitted": held},
+        "noNewPrivileges": security.no_new_privileges,
+    }
+    if placement.nofile is not None:
+        process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": placement.nofile, "hard": placement.nofile}]
+    if placement.oom_score_adj is not None:
+        process["oomScoreAdj"] = placement.oom_score_adj
+    return process
+
+
+def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict[str, Any]:
+    security = container.security
+    linux: dict[str, Any] = {
+        "cgroupsPath": placement.cgroups_path,
+        "namespaces": _namespaces(placement),
+        "resources": _resources(pod, container),
+        "maskedPaths": mounts.masked_paths(),
+        "readonlyPaths": mounts.read_only_paths(),
+    }
+    if security.seccomp == "RuntimeDefault":
+        held = capabilities.granted(security.add_capabilities, security.drop_capabilities)
+        linux["seccomp"] = seccomp.profile(held, placement.machine)
+    return linux
+
+
+def _namespaces(placement: Placement) -> list[dict[str, str]]:
+    found = [{"type": kind} for kind in ("pid", "mount", "cgroup", "ipc", "uts")]
+    if placement.netns_path is not None:
+        found.append({"type": "network", "path": str(placement.netns_path)})
+    return found
+
+
+def _resources(pod: PodSpec, container: ContainerSpec) -> dict[str, Any]:
+    found: dict[str, Any] = {"devices": _devices()}
+    if cpu := _cpu(pod, container):
+        found["cpu"] = cpu
+    if container.limits.memory_bytes is not None:
+        found["memory"] = {"limit": container.limits.memory_bytes}
+    return found
+
+
+def _cpu(pod: PodSpec, container: ContainerSpec) -> dict[str, int]:
+    """Shares weigh a container against its siblings only: where none asks for any, all keep the kernel's default."""
+    found: dict[str, int] = {}
+    if any(_asked_cpus(sibling) is not None for sibling in pod.containers):
+        found["shares"] = max(_LEAST_SHARES, int((_asked_cpus(container) or 0) * 1024))
+    if container.limits.cpus is not None:
+        found["quota"] = max(_LEAST_QUOTA_USEC, int(container.limits.cpus * CPU_PERIOD_USEC))
+        found["period"] = CPU_PERIOD_USEC
+    return found
+
+
+def _asked_cpus(container: ContainerSpec) -> float | None:
+    """A request that is missing equals the limit, as in Kubernetes."""
+    return container.limits.cpus if container.requests.cpus is None else container.requests.cpus
+
+
+def _devices() -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = [{"allow": False, "access": "rwm"}]
+    for major, minor in _DEVICES:
+        rule: dict[str, Any] = {"allow": True, "type": "c", "major": major, "access": "rwm"}
+        rules.append(rule if minor is None else rule | {"minor": minor})
+    return rules

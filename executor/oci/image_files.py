@@ -1,0 +1,201 @@
+"""Files of an image, read from the snapshot that a container is about to run on.
+
+A thread of its own enters a mount namespace of its own, mounts the snapshot's layers there, reads, and ends, and the
+namespace and the mount end with it, however it ends: nobody else sees the mount, and a process that is killed leaves
+none. The image is not trusted: its symbolic links lead nowhere outside of it, only regular files are opened, and only
+so much is read of them.
+Source: mount_namespaces(7), openat2(2), open(2) (O_PATH), Documentation/filesystems/overlayfs.rst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from executor.errors import ImageFailure, TimedOut, reason
+from executor.oci import beneath
+
+if TYPE_CHECKING:
+    from executor.containerd.types import Mount
+
+MOST_BYTES: Final = 1 << 20
+"""Of one file; one that is larger is refused."""
+PATIENCE_S: Final = 30.0
+"""It takes a millisecond; a disk that does not answer holds up the thread, not its pod's end."""
+
+_CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_SLAVE = 1, 2, 4, 8, 1 << 14, 1 << 19
+_OPENAT2 = 437  # on every architecture
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+_RACES_MAX = 64
+"""The kernel gives up on `..` in a link's target when anything is renamed or mounted anywhere meanwhile."""
+_UNUSABLE = 0  # no errno: a file that is there, and is not what it should be
+_IMAGES_FAULT = (_UNUSABLE, errno.ELOOP, errno.ENAMETOOLONG)
+_MEND_IMAGE = "mend the image, or run it as uid:gid, for which no file of it is read"
+_MEND_NODE = "an executor needs CAP_SYS_ADMIN and overlayfs, see mesos-pod-executor doctor"
+_NO_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # Linux before 5.6; a seccomp filter
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+T = TypeVar("T")
+
+
+class UnusableFile(ImageFailure):
+    """A file of the image is there, and cannot be used: the image's fault, on every node."""
+
+
+class _How(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+_HOW = _How(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+
+
+async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> list[bytes | None]:
+    """The contents of the files `paths` of an image, below what `mounts` (of a fresh snapshot of it) give; None for
+    one that is not there. Raises ImageFailure (UnusableFile), TimedOut.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await _in_own_thread(lambda: _read(layers(mounts), paths))
+    except TimeoutError as error:
+        mend = "look at the disk that holds containerd's snapshots"
+        raise TimedOut("its files cannot be read", subject=f"image {image}", mend=mend) from error
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        problem, subject = f"its files cannot be read: {reason(error)}{where}", f"image {image}"
+        if error.errno in _IMAGES_FAULT:
+            raise UnusableFile(problem, subject=subject, mend=_MEND_IMAGE) from error
+        raise ImageFailure(problem, subject=subject, mend=_MEND_NODE) from error
+
+
+def layers(mounts: Sequence[Mount]) -> tuple[list[str], list[str]]:
+    """The directories of a snapshot that nothing was written to yet, the uppermost first, and the other options of
+    their overlay. Pure.
+    """
+    (mount,) = mounts
+    if mount.type != "overlay":
+        return [mount.source], []
+    given = [option.partition("=") for option in mount.options]
+    (lower,) = [value for key, _, value in given if key == "lowerdir"]
+    own = ("lowerdir", "upperdir", "workdir", "rw", "ro")
+    return lower.split(":"), [f"{key}{equals}{value}" for key, equals, value in given if key not in own]
+
+
+async def _in_own_thread(work: Callable[[], T]) -> T:
+    """In a thread that is not used again. One that is given up ends by itself."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, failure: BaseException | None) -> None:
+        if done.done():
+            return
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed over, not judged
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, result, failure)
+
+    threading.Thread(target=run, name="rootfs", daemon=True).start()
+    return await done
+
+
+def _read(where: tuple[list[str], list[str]], paths: Sequence[str]) -> list[bytes | None]:
+    """In a thread that must not be used again."""
+    directories, options = where
+    _enter_own_mounts()
+    root = os.open(_mounted(directories, options), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return [_content(root, path) for path in paths]
+    finally:
+        os.close(root)
+
+
+def _enter_own_mounts() -> None:
+    """A copy of those that containerd has. What is mounted here stays here; what is unmounted there is unmounted here
+    too, should a disk hold this thread up.
+    """
+    _call(_libc.unshare(_CLONE_FS))
+    with contextlib.suppress(PermissionError):  # without CAP_SYS_PTRACE: then this process has them itself
+        _enter_host_mounts()
+    _call(_libc.unshare(_CLONE_NEWNS))
+    _call(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None))
+
+
+def _enter_host_mounts() -> None:
+    """Under the agent's filesystem/linux isolator this process has others."""
+    host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call(_libc.setns(host, _CLONE_NEWNS))
+    finally:
+        os.close(host)
+
+
+def _mounted(directories: list[str], options: list[str]) -> str:
+    """A single layer needs no overlay, and the kernel makes none. Names are relative, for the options must fit into
+    one page of memory, and an image may have more than a hundred layers.
+    """
+    if len(directories) == 1:
+        return directories[0]
+    parent = os.path.commonpath(directories)
+    os.chdir(parent)  # of this thread alone
+    lower = ":".join(str(Path(directory).relative_to(parent)) for directory in directories)
+    data = ",".join([*options, f"lowerdir={lower}"])
+    flags = ctypes.c_ulong(_MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _call(_libc.mount(b"overlay", os.fsencode(parent), b"overlay", flags, os.fsencode(data)))
+    return parent
+
+
+def _content(root: int, path: str) -> bytes | None:
+    """Looked at before it is opened: to open a device may already do something."""
+    try:
+        found = _open_below(root, path)
+    except _ABSENT:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise OSError(_UNUSABLE, "no regular file", path)
+        with open(f"/proc/self/fd/{found}", "rb", buffering=0) as file:  # noqa: PTH123 a descriptor, no path
+            data = bytearray()
+            while len(data) <= MOST_BYTES and (more := file.read(MOST_BYTES + 1 - len(data))):
+                data += more
+    finally:
+        os.close(found)
+    if len(data) > MOST_BYTES:
+        raise OSError(_UNUSABLE, f"larger than {MOST_BYTES >> 10} KiB", path)
+    return bytes(data)
+
+
+def _open_below(root: int, path: str) -> int:
+    how, size = ctypes.byref(_HOW), ctypes.c_size_t(ctypes.sizeof(_HOW))
+    for _ in range(_RACES_MAX):
+        found = _libc.syscall(_OPENAT2, root, os.fsencode(path), how, size)
+        if found >= 0 or ctypes.get_errno() != errno.EAGAIN:
+            break
+    if found < 0 and ctypes.get_errno() in _NO_OPENAT2:
+        return beneath.open_path(root, path)
+    return _call(found, path)
+
+
+def _call(returned: int, path: str | None = None) -> int:
+    if returned < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+    return returned

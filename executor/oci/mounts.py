@@ -1,0 +1,124 @@
+"""What a container finds mounted. Pure.
+
+Source: OCI runtime-spec config-linux.md ("Default Filesystems"), Kubernetes' volumes. The root file system itself is
+containerd's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from executor.spec.model import ContainerSpec, EmptyDir, HostPath, PodSpec
+
+if TYPE_CHECKING:
+    from executor.oci.document import Placement
+
+VOLUMES = "volumes"
+"""Directory of the emptyDir volumes, below the pod's."""
+NOTICE = "notice"
+"""Directory below the pod's in which the notice of a revocation appears (executor/revocation/notice.py)."""
+NOTICE_TARGET = "/run/mesos-pod-executor"
+"""Where containers find it."""
+
+_NO_EXECUTION = ["nosuid", "noexec", "nodev"]
+_MASKED = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def masked_paths() -> list[str]:
+    """Files of the kernel's that tell too much about the node."""
+    return list(_MASKED)
+
+
+def read_only_paths() -> list[str]:
+    """Files of the kernel's by which a container would change the node."""
+    return list(_READ_ONLY)
+
+
+def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
+    """Where a volume's directory is on the node; the runner makes it before the first container."""
+    return pod_dir / VOLUMES / volume.name
+
+
+def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    """In the order in which they are mounted: the kernel's and volumes from the root downwards, the pod's own files."""
+    volumes = _volumes(pod, container, placement)
+    taken = {mount["destination"] for mount in volumes}
+    kernel = [mount for mount in _kernel() if mount["destination"] not in taken]
+    files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
+    return (
+        sorted(kernel + volumes, key=lambda mount: mount["destination"].split("/"))
+        + files
+        + _notice(pod, container, placement)
+    )
+
+
+def _kernel() -> list[dict[str, Any]]:
+    shm = _tmpfs("/dev/shm", "shm", [*_NO_EXECUTION, "mode=1777", "size=65536k"])  # noqa: S108 - in the container
+    pts = [*_NO_EXECUTION[:2], "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
+    return [
+        {"destination": "/proc", "type": "proc", "source": "proc", "options": list(_NO_EXECUTION)},
+        _tmpfs("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": pts},
+        shm,
+        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": list(_NO_EXECUTION)},
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*_NO_EXECUTION, "ro"]},
+        {
+            "destination": "/sys/fs/cgroup",
+            "type": "cgroup",
+            "source": "cgroup",
+            "options": [*_NO_EXECUTION, "relatime", "ro"],
+        },
+    ]
+
+
+def _volumes(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    sources = {volume.name: _source(volume, placement) for volume in pod.volumes}
+    return [_bind(mount.path, sources[mount.volume], read_only=mount.read_only) for mount in container.mounts]
+
+
+def _source(volume: EmptyDir | HostPath, placement: Placement) -> Path:
+    return Path(volume.path) if isinstance(volume, HostPath) else empty_dir_path(placement.pod_dir, volume)
+
+
+def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    files = {
+        "/etc/resolv.conf": placement.resolv_conf,
+        "/etc/hosts": placement.hosts,
+        "/etc/hostname": placement.hostname_file,
+    }
+    read_only = container.security.read_only_root
+    return [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+
+
+def _notice(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    """None below a volume in which no mount point can be made, or none should (the node's own directories)."""
+    closed = {volume.name for volume in pod.host_paths}
+    for mount in container.mounts:
+        over = mount.path == NOTICE_TARGET or NOTICE_TARGET.startswith(f"{mount.path.rstrip('/')}/")
+        if over and (mount.read_only or mount.volume in closed):
+            return []
+    return [_bind(NOTICE_TARGET, placement.pod_dir / NOTICE, read_only=True)]
+
+
+def _bind(destination: str, source: Path, *, read_only: bool) -> dict[str, Any]:
+    options = ["rbind", "rprivate", "ro" if read_only else "rw"]
+    return {"destination": destination, "type": "bind", "source": str(source), "options": options}
+
+
+def _tmpfs(destination: str, source: str, options: list[str]) -> dict[str, Any]:
+    return {"destination": destination, "type": "tmpfs", "source": source, "options": options}

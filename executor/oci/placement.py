@@ -1,0 +1,88 @@
+"""Where on this node one container runs: the bridge from the sandbox's paths to the OCI document."""
+
+from __future__ import annotations
+
+import platform
+import socket
+from typing import TYPE_CHECKING
+
+from cgroups import qos
+from executor.errors import NetworkFailure
+from executor.oci import document as oci
+from executor.spec.model import RuntimeField
+
+if TYPE_CHECKING:
+    from executor.containerd.types import Image
+    from executor.names import PodId
+    from executor.oci.users import UserIds
+    from executor.pod.node import Node
+    from executor.pod.sandbox import Sandbox
+    from executor.spec.model import ContainerSpec, PodSpec
+
+CAP_SYS_RESOURCE = 24
+_POD_IPS = ("status.podIP", "status.podIPs")
+NOFILE = 1048576
+"""What container runtimes give; more than the own hard limit needs CAP_SYS_RESOURCE."""
+
+
+def may_raise_limits() -> bool:
+    """Whether this process has CAP_SYS_RESOURCE, which a negative oom_score_adj and higher rlimits need."""
+    with open("/proc/self/status") as status:  # noqa: PTH123 one line of a file of the kernel's
+        effective = next(line.split()[1] for line in status if line.startswith("CapEff:"))
+    return bool(int(effective, 16) >> CAP_SYS_RESOURCE & 1)
+
+
+def runtime_spec(
+    node: Node,
+    pod_id: PodId,
+    sandbox: Sandbox,
+    spec: PodSpec,
+    container: ContainerSpec,
+    image: Image,
+    user: UserIds,
+) -> dict[str, object]:
+    """The OCI document of one container of a pod whose sandbox is prepared. Raises ImageFailure, InvalidTask."""
+    allowed = may_raise_limits()
+    cgroup = node.tree.container(spec.pod_class, spec.role, pod_id, container.name)
+    placement = oci.Placement(
+        cgroups_path=cgroup.path,
+        pod_dir=sandbox.directory,
+        hostname=spec.hostname,
+        netns_path=sandbox.namespace,
+        resolv_conf=sandbox.directory / "resolv.conf",
+        hosts=sandbox.directory / "hosts",
+        hostname_file=sandbox.directory / "hostname",
+        oom_score_adj=qos.oom_score_adj(spec.pod_class, may_lower=allowed),
+        nofile=NOFILE if allowed else None,
+        machine=platform.machine(),
+        user=user,
+        downward=_downward(node, sandbox, container),
+    )
+    return oci.runtime_spec(spec, container, image.config, placement)
+
+
+def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[str, str]:
+    """Values of the downward API that only the node knows (downward.RUNTIME_FIELDS). Raises NetworkFailure for an
+    address that the pod does not have: a program would take an empty one for every address.
+    """
+    ips, node_ip = sandbox.addresses, node.network.node_address
+    wanted = [name for name, value in container.env if isinstance(value, RuntimeField) and value.path in _POD_IPS]
+    if wanted and not ips:
+        raise NetworkFailure(
+            f"the variable {wanted[0]} is to be the pod's address, but its networks gave it none",
+            subject=f"container {container.name}",
+            mend="give the network an ipam, or do not ask for status.podIP",
+        )
+    return {
+        "status.podIP": next(iter(ips), ""),
+        "status.podIPs": ",".join(ips),
+        "status.hostIP": node_ip,
+        "status.hostIPs": node_ip,
+        "spec.nodeName": socket.gethostname(),
+    }
+
+
+def needs_address(spec: PodSpec) -> bool:
+    """Whether a container's environment has the pod's address, so that the network must come first."""
+    values = (value for container in spec.containers for _, value in container.env)
+    return any(isinstance(value, RuntimeField) for value in values)

@@ -1,0 +1,10 @@
+"""The description of a pod: from what a framework sends to a checked PodSpec. Pure.
+
+model.py       PodSpec and its parts, which all other packages read
+launch.py      from a LAUNCH to a PodSpec
+document.py    from the bytes of TaskInfo.data to a document; yaml_document.py reads YAML
+marks.py       what happens to each field of a document; fields.py prints the table of them
+checks.py      what both forms of description are held to
+kubernetes/    a Kubernetes v1 Pod
+mesos/         a Mesos TaskInfo
+"""

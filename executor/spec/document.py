@@ -1,0 +1,134 @@
+"""From the bytes of `TaskInfo.data` to a document: base64, gzip, then JSON or YAML. Pure.
+
+The bytes are a framework's, so nothing in them may cost more than they are worth: what gzip inflates is bounded, YAML
+knows neither aliases nor tags, and nothing nests deeper or has more values than any pod does. A key that is written
+twice is an error, as in the API server's strict decoding. The document holds dict, list, str, int, float, bool and
+None only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections import Counter
+from typing import Any, NoReturn
+
+from executor import bounded_json
+from executor.bounded_json import Bounds, JsonBoundError
+from executor.errors import InvalidTask
+
+SUBJECT = "TaskInfo.data"
+MAX_JSON_BYTES = 1024 * 1024  # etcd takes no larger request by far (1.5 MiB), so no pod of Kubernetes is larger
+MAX_YAML_BYTES = 512 * 1024  # slower to read by a factor of 20
+MAX_DEPTH = 32
+MAX_VALUES = 10_000
+"""Values and keys of one document; pods have some hundreds."""
+_BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
+_GZIP = b"\x1f\x8b"
+_GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def document(data: Any) -> dict[str, Any]:
+    """The mapping that base64 text describes. Raises InvalidTask."""
+    raw = _inflated(_decoded(data))
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, mend=_MEND) from error
+    found = _json(text) if text.lstrip().startswith("{") else _yaml(text)
+    if not isinstance(found, dict):
+        raise InvalidTask("is no mapping", subject=SUBJECT, mend=_MEND)
+    vet(found)
+    return found
+
+
+def inflates_within(data: Any, most_bytes: int) -> bool:
+    """Whether the base64 text is no gzip, or one of so many bytes at most; of what is broken as much as can be read."""
+    if not isinstance(data, str) or not data.startswith(_GZIP_BASE64):
+        return True
+    try:
+        return (
+            len(zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(_decoded(data), most_bytes + 1)) <= most_bytes
+        )
+    except (InvalidTask, zlib.error):
+        return True
+
+
+_MEND = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
+
+
+def _decoded(data: Any) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise InvalidTask("is not base64", subject=SUBJECT, mend=_MEND) from error
+
+
+def _inflated(raw: bytes) -> bytes:
+    if not raw.startswith(_GZIP):
+        return _bounded(raw, MAX_JSON_BYTES)
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = stream.decompress(raw, MAX_JSON_BYTES + 1)
+    except zlib.error as error:
+        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, mend=_MEND) from error
+    _bounded(plain, MAX_JSON_BYTES)
+    if not stream.eof or stream.unused_data:
+        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, mend=_MEND)
+    return plain
+
+
+def _bounded(raw: bytes, most: int) -> bytes:
+    if len(raw) > most:
+        raise InvalidTask(
+            f"is larger than {most // 1024} KiB",
+            subject=SUBJECT,
+            mend="pods are small: move data to an image or a volume",
+        )
+    return raw
+
+
+def _json(text: str) -> Any:
+    try:
+        return bounded_json.loads(text, _BOUNDS, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except JsonBoundError as error:
+        raise InvalidTask(str(error), subject=SUBJECT) from error
+    except ValueError as error:
+        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, mend=_MEND) from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise InvalidTask(f"has the key {twice[:80]!r} twice", subject=SUBJECT)
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _yaml(text: str) -> Any:
+    _bounded(text.encode(), MAX_YAML_BYTES)
+    from executor.spec import yaml_document  # most frameworks send JSON: the library is loaded for those that do not
+
+    return yaml_document.load(text)
+
+
+def vet(value: Any, *, subject: str = SUBJECT, depth: int = 0) -> None:
+    """What no field of any pod may hold: deep nesting, a NUL, half a surrogate pair. Raises InvalidTask."""
+    if depth > MAX_DEPTH:
+        raise InvalidTask(f"nests deeper than {MAX_DEPTH}", subject=subject)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            vet(key, subject=subject, depth=depth + 1)
+            vet(item, subject=subject, depth=depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            vet(item, subject=subject, depth=depth + 1)
+    elif isinstance(value, str) and _UNUSABLE.search(value):
+        raise InvalidTask("holds a NUL or half a surrogate pair in a text", subject=subject)

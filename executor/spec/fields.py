@@ -1,0 +1,62 @@
+"""What happens to every field of a pod and of a task: packaging/doc/fields.md, from the marks in the code. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from executor.spec import marks
+from executor.spec.kubernetes import documents as kubernetes
+from executor.spec.marks import Kind, Status
+from executor.spec.mesos import taskinfo
+
+TASK = "TaskInfo"
+
+
+@dataclass(frozen=True)
+class Row:
+    """`path` as errors name it, with [] for any index: `spec.containers[].image`, `TaskInfo.command.value`."""
+
+    path: str
+    status: Status
+    note: str
+    only: tuple[object, ...] | None
+
+
+def pod_rows() -> tuple[Row, ...]:
+    """Of a Kubernetes v1 Pod in TaskInfo.data, in the order of the schema."""
+    return tuple(_rows(kubernetes.Pod, ""))
+
+
+def task_rows() -> tuple[Row, ...]:
+    return tuple(_rows(taskinfo.TaskInfo, TASK))
+
+
+def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
+    for name, rule in marks.rules(struct).items():
+        place = marks.join(path, name) + ("[]" if rule.shape.kind is Kind.LIST and rule.shape.struct else "")
+        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only)
+        if rule.shape.struct is not None:
+            yield from _rows(rule.shape.struct, place)
+
+
+def markdown() -> str:
+    """Two tables, each in three columns."""
+    pod, task = _table("Kubernetes v1 Pod in TaskInfo.data", pod_rows()), _table("Mesos TaskInfo", task_rows())
+    return "\n".join([*pod, "", *task, ""])
+
+
+def _table(title: str, rows: tuple[Row, ...]) -> list[str]:
+    lines = [f"| {title} | | |", "|---|---|---|"]
+    return lines + [f"| `{row.path}` | {row.status} | {_note(row)} |" for row in rows]
+
+
+def _note(row: Row) -> str:
+    """The note, and which values of a refused field pass because they ask for nothing."""
+    parts = [row.note] if row.note else []
+    if row.status is Status.REFUSED and row.only:
+        words = [str(value) for value in row.only if isinstance(value, str | bool) and value not in ("", False)]
+        parts += [f"{' and '.join(words)} passes"] if words else []
+    return "; ".join(parts).replace("|", "\\|")

@@ -1,0 +1,6 @@
+"""A pod that is described by a Kubernetes v1 Pod. Pure.
+
+documents.py, container_documents.py   the documents, each field with its mark
+pod.py, container.py                   from the documents to PodSpec and ContainerSpec
+downward.py                            the downward API
+"""

@@ -1,0 +1,137 @@
+"""One container of a Kubernetes v1 Pod as a ContainerSpec. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from executor.errors import InvalidTask
+from executor.mesos.resources import Resources
+from executor.names import TaskId
+from executor.spec import capabilities, quantity
+from executor.spec import checks as common
+from executor.spec.kubernetes import downward
+from executor.spec.kubernetes.container_documents import Container, Quantities, SecurityContext
+from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
+from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
+from executor.spec.kubernetes.documents import Pod, PodSecurityContext
+from executor.spec.model import ContainerPort, ContainerSpec, EnvValue, Limits, Security, VolumeMount
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a container's fields refer to."""
+
+    pod: Pod
+    identity: dict[str, str]
+    task_id: TaskId
+    resources: Resources
+    volumes: frozenset[str]
+
+
+def container(one: Container, context: Context, path: str) -> ContainerSpec:
+    """Raises InvalidTask with a subject that begins with `path`."""
+    limits = _limits(one.resources.limits, context.resources, f"{path}.resources.limits")
+    requests = _limits(one.resources.requests, context.resources, f"{path}.resources.requests", least=False)
+    common.at_most(limits, requests, f"{path}.resources")
+    return ContainerSpec(
+        name=common.dns_label(one.name, f"{path}.name"),
+        image=common.image(one.image, f"{path}.image"),
+        task_id=context.task_id,
+        command=one.command or None,
+        args=one.args or None,
+        env=_env(one, context, path),
+        working_dir=common.absolute(one.working_dir, f"{path}.workingDir") if one.working_dir else None,
+        limits=limits,
+        requests=requests,
+        ports=tuple(_port(port, context, f"{path}.ports[{index}]") for index, port in enumerate(one.ports)),
+        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts"),
+        pre_stop=_pre_stop(one, f"{path}.lifecycle.preStop"),
+        security=security(one.security_context, context.pod.spec.security_context, f"{path}.securityContext"),
+    )
+
+
+def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
+    hook = one.lifecycle.pre_stop
+    if hook is None:
+        return None
+    if hook.exec is None or not hook.exec.command:
+        raise InvalidTask("needs a command", subject=f"{path}.exec.command")
+    return hook.exec.command
+
+
+def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool = True) -> Limits:
+    """`least`: hold memory to the least that a container can live in, which a request need not be."""
+    cpus = None if amounts.cpu is None else quantity.cores(amounts.cpu, subject=f"{path}.cpu")
+    disk = amounts.ephemeral_storage
+    disk_bytes = None if disk is None else quantity.size(disk, subject=f"{path}.ephemeral-storage") or None
+    if amounts.memory is None:
+        return Limits(cpus=cpus, ephemeral_bytes=disk_bytes)
+    size_bytes = quantity.size(amounts.memory, subject=f"{path}.memory")
+    memory_bytes = common.memory(size_bytes, resources, f"{path}.memory") if least else size_bytes
+    return Limits(cpus=cpus, memory_bytes=memory_bytes, ephemeral_bytes=disk_bytes)
+
+
+def _env(one: Container, context: Context, path: str) -> tuple[tuple[str, EnvValue], ...]:
+    found: list[tuple[str, EnvValue]] = []
+    for index, entry in enumerate(one.env):
+        place = f"{path}.env[{index}]"
+        name = common.variable(entry.name, f"{place}.name")
+        if entry.value_from is None:
+            found.append((name, entry.value))
+            continue
+        if entry.value:
+            raise InvalidTask("has a value and a valueFrom", subject=place)
+        value = downward.value(
+            entry.value_from, context.pod, context.identity, one, context.resources, f"{place}.valueFrom"
+        )
+        # a text of the downward API is taken as it is: no variable is expanded in it
+        found.append((name, value.replace("$", "$$") if isinstance(value, str) else value))
+    return tuple(found)
+
+
+def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
+    host_port = port.host_port or None
+    if context.pod.spec.host_network:
+        if host_port not in (None, port.container_port):
+            raise InvalidTask("must equal containerPort on the node's network", subject=f"{path}.hostPort")
+        host_port = port.container_port
+    if host_port is not None:
+        common.offered(host_port, context.resources, f"{path}.{'hostPort' if port.host_port else 'containerPort'}")
+    host_ip = common.ip_address(port.host_ip, f"{path}.hostIP") if port.host_ip else ""
+    return ContainerPort(
+        container_port=port.container_port, host_port=host_port, protocol=port.protocol, name=port.name, host_ip=host_ip
+    )
+
+
+def _mounts(mounts: tuple[KubernetesMount, ...], context: Context, path: str) -> tuple[VolumeMount, ...]:
+    found = []
+    for index, mount in enumerate(mounts):
+        place = f"{path}[{index}]"
+        if mount.name not in context.volumes:
+            mend = "add it to spec.volumes"
+            raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{place}.name", mend=mend)
+        found.append(
+            VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{place}.mountPath"), mount.read_only)
+        )
+    common.unique((f"{path}[{index}].mountPath", mount.path) for index, mount in enumerate(found))
+    return tuple(found)
+
+
+def security(own: SecurityContext, shared: PodSecurityContext, path: str) -> Security:
+    """A container's own context wins over its pod's, field by field."""
+    profile = own.seccomp_profile or shared.seccomp_profile
+    run_as_user = shared.run_as_user if own.run_as_user is None else own.run_as_user
+    non_root = shared.run_as_non_root if own.run_as_non_root is None else own.run_as_non_root
+    if non_root and run_as_user == 0:
+        raise InvalidTask("runAsUser is 0, and that is root", subject=f"{path}.runAsNonRoot")
+    return Security(
+        run_as_user=run_as_user,
+        run_as_group=shared.run_as_group if own.run_as_group is None else own.run_as_group,
+        run_as_non_root=bool(non_root),
+        supplemental_groups=shared.supplemental_groups,
+        read_only_root=own.read_only_root_filesystem,
+        no_new_privileges=not own.allow_privilege_escalation,
+        add_capabilities=capabilities.named(own.capabilities.add, f"{path}.capabilities.add"),
+        drop_capabilities=capabilities.named(own.capabilities.drop, f"{path}.capabilities.drop"),
+        seccomp=profile.type if profile is not None else "",
+    )

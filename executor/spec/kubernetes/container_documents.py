@@ -1,0 +1,182 @@
+"""A container of a Kubernetes v1 Pod as documents write it, every field with what happens to it here. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from executor.spec.marks import accepted, refused, supported
+
+PortNumber = Annotated[int, Meta(ge=1, le=65535)]
+Id = Annotated[int, Meta(ge=0, le=2147483647)]
+Quantity = str | int | float
+Protocol = Literal["TCP", "UDP"]
+Text = tuple[str, ...]
+
+CONTAINERS_MAX = 100
+"""Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
+OTHER_SOURCES = "a pod describes itself completely here: no config maps, secrets or claims"
+
+
+class Document(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A JSON object with names in camelCase."""
+
+
+class Quantities(Document, frozen=True):
+    cpu: Annotated[Quantity | None, supported("cores, as in 250m or 2")] = None
+    memory: Annotated[Quantity | None, supported("bytes, as in 64Mi; at least 4Mi")] = None
+    ephemeral_storage: Annotated[
+        Quantity | None,
+        supported(
+            "bytes on the node's disk, as in 2Gi. A container's root file system and logs are held to its limit, the"
+            " pod with its emptyDir volumes to their sum; requests may not sum to more than the task's disk, if it has"
+            " one"
+        ),
+    ] = field(default=None, name="ephemeral-storage")
+
+
+class ResourceRequirements(Document, frozen=True):
+    limits: Annotated[Quantities, supported("memory limits may not sum to more than the task's mem")] = Quantities()
+    requests: Annotated[Quantities, supported("may not sum to more than the task's resources; cpu becomes shares")] = (
+        Quantities()
+    )
+    claims: Annotated[Any, refused(OTHER_SOURCES)] = None
+
+
+class ObjectFieldSelector(Document, frozen=True):
+    field_path: Annotated[
+        str,
+        supported(
+            "metadata.name, .namespace, .uid, .labels['x'], .annotations['x']; spec.nodeName, spec.serviceAccountName; "
+            "status.podIP(s), status.hostIP(s); a pod without an address that asks for podIP(s) is not started"
+        ),
+    ]
+    api_version: Annotated[Any, accepted("there is one version", only=("v1", ""))] = None
+
+
+class ResourceFieldSelector(Document, frozen=True):
+    resource: Annotated[
+        str,
+        supported("limits. and requests. of cpu, memory, ephemeral-storage; without one of its own, the task's"),
+    ]
+    container_name: Annotated[str, supported()] = ""
+    divisor: Annotated[Quantity, supported()] = "1"
+
+
+class EnvVarSource(Document, frozen=True):
+    field_ref: Annotated[ObjectFieldSelector | None, supported()] = None
+    resource_field_ref: Annotated[ResourceFieldSelector | None, supported()] = None
+    config_map_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
+    secret_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
+    file_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
+
+
+class EnvVar(Document, frozen=True):
+    name: Annotated[str, supported()]
+    value: Annotated[str, supported("$(NAME) means an earlier variable, $$ is a $")] = ""
+    value_from: Annotated[EnvVarSource | None, supported()] = None
+
+
+class ContainerPort(Document, frozen=True):
+    container_port: Annotated[PortNumber, supported()]
+    host_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)],
+        supported("must be one of the task's ports; nothing on the node may listen on it"),
+    ] = 0
+    protocol: Annotated[Protocol, supported("TCP or UDP")] = "TCP"
+    name: Annotated[str, supported()] = ""
+    host_ip: Annotated[str, supported("an address of the node")] = field(default="", name="hostIP")
+
+
+class VolumeMount(Document, frozen=True):
+    name: Annotated[str, supported()]
+    mount_path: Annotated[str, supported("absolute; not / and not below /proc")]
+    read_only: Annotated[bool, supported()] = False
+    sub_path: Annotated[Any, refused()] = None
+    sub_path_expr: Annotated[Any, refused()] = None
+    mount_propagation: Annotated[Any, refused(harmless=("None", ""))] = None
+    recursive_read_only: Annotated[Any, refused(harmless=("Disabled", ""))] = None
+
+
+class SeccompProfile(Document, frozen=True):
+    type: Annotated[
+        Literal["RuntimeDefault", "Unconfined"], supported("RuntimeDefault is the executor's own; no Localhost")
+    ]
+    localhost_profile: Annotated[Any, refused()] = None
+
+
+class Capabilities(Document, frozen=True):
+    add: Annotated[Text, supported("without CAP_; ALL for every one")] = ()
+    drop: Annotated[Text, supported("as in add")] = ()
+
+
+class Identity(Document, frozen=True):
+    """What a security context says for a pod and for a container alike."""
+
+    run_as_user: Annotated[Id | None, supported("its group and groups are those of the image's files")] = None
+    run_as_group: Annotated[Id | None, supported("else that of the image's /etc/passwd, or 0")] = None
+    run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
+    seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
+    se_linux_options: Annotated[Any, refused()] = None
+    app_armor_profile: Annotated[Any, refused()] = None
+    windows_options: Annotated[Any, refused("this is Linux")] = None
+
+
+class SecurityContext(Identity, frozen=True):
+    read_only_root_filesystem: Annotated[bool, supported()] = False
+    allow_privilege_escalation: Annotated[bool, supported("false sets no_new_privs")] = True
+    capabilities: Annotated[Capabilities, supported()] = Capabilities()
+    privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
+    proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
+
+
+class ExecAction(Document, frozen=True):
+    command: Annotated[Text, supported("argv, run in the container without a shell")] = ()
+
+
+class PreStop(Document, frozen=True):
+    exec: Annotated[ExecAction | None, supported("before the stop signal, within the grace of any stop")] = None
+    http_get: Annotated[Any, refused(harmless=())] = None
+    tcp_socket: Annotated[Any, refused(harmless=())] = None
+    sleep: Annotated[Any, refused(harmless=())] = None
+
+
+class Lifecycle(Document, frozen=True):
+    pre_stop: Annotated[PreStop | None, supported()] = None
+    post_start: Annotated[Any, refused(harmless=())] = None
+    stop_signal: Annotated[Any, refused("the image's STOPSIGNAL is sent")] = None
+
+
+class Container(Document, frozen=True):
+    name: Annotated[str, supported("a DNS label")]
+    image: Annotated[str, supported("a reference among the node's images")] = ""
+    command: Annotated[Text, supported("replaces ENTRYPOINT, and CMD with it")] = ()
+    args: Annotated[Text, supported("replaces CMD")] = ()
+    working_dir: Annotated[str, supported("absolute")] = ""
+    ports: Annotated[tuple[ContainerPort, ...], supported()] = ()
+    env: Annotated[tuple[EnvVar, ...], supported()] = ()
+    env_from: Annotated[Any, refused(OTHER_SOURCES)] = None
+    resources: Annotated[ResourceRequirements, supported()] = ResourceRequirements()
+    volume_mounts: Annotated[tuple[VolumeMount, ...], supported()] = ()
+    security_context: Annotated[SecurityContext, supported()] = SecurityContext()
+    image_pull_policy: Annotated[
+        Any,
+        accepted(
+            "images are those on the node, nothing is pulled, so Always cannot be kept",
+            only=("IfNotPresent", "Never", ""),
+        ),
+    ] = None
+    volume_devices: Annotated[Any, refused()] = None
+    liveness_probe: Annotated[Any, refused()] = None
+    readiness_probe: Annotated[Any, refused()] = None
+    startup_probe: Annotated[Any, refused()] = None
+    lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
+    restart_policy: Annotated[Any, refused()] = None
+    restart_policy_rules: Annotated[Any, refused()] = None
+    resize_policy: Annotated[Any, accepted("a running pod is not resized")] = None
+    termination_message_path: Annotated[Any, refused(harmless=("/dev/termination-log", ""))] = None
+    termination_message_policy: Annotated[Any, refused(harmless=("File", ""))] = None
+    stdin: Annotated[Any, refused()] = None
+    stdin_once: Annotated[Any, refused()] = None
+    tty: Annotated[Any, refused()] = None

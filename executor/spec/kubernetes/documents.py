@@ -1,0 +1,164 @@
+"""A Kubernetes v1 Pod as documents write it, every field with what happens to it here. Pure.
+
+Source of the fields: k8s.io/api/core/v1 types.go. A field that is missing here is refused like one that is marked so;
+it is listed so that the table of supported fields can say it. `executor.spec.kubernetes.pod` turns a Pod into a
+PodSpec.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
+
+from executor.spec.kubernetes.container_documents import (
+    CONTAINERS_MAX,
+    OTHER_SOURCES,
+    Container,
+    Document,
+    Id,
+    Identity,
+    Quantity,
+    Text,
+)
+from executor.spec.marks import accepted, refused, supported
+
+_PLACED = "placement is the framework's"
+_SERVER = "bookkeeping of an API server"
+_ANNOTATIONS = (
+    "mesos-pod-executor/networks names CNI networks, mesos-pod-executor/service the services that the pod stands"
+    " behind; kubernetes.io/ingress-bandwidth and egress-bandwidth limit the first network"
+)
+_NO_TOKENS = "there are no service accounts here"
+_TASK_PAYS = "the Mesos task's resources are the pod's"
+
+
+class PodSecurityContext(Identity, frozen=True):
+    supplemental_groups: Annotated[tuple[Id, ...], supported("beside those of the image's /etc/group")] = ()
+    supplemental_groups_policy: Annotated[Any, refused(harmless=("Merge", ""))] = None
+    fs_group: Annotated[Any, refused(harmless=())] = None
+    fs_group_change_policy: Annotated[Any, refused()] = None
+    se_linux_change_policy: Annotated[Any, refused()] = None
+    sysctls: Annotated[Any, refused()] = None
+
+
+class EmptyDirSource(Document, frozen=True):
+    medium: Annotated[Any, refused()] = None
+    size_limit: Annotated[Quantity | None, supported("a pod whose volume holds more is ended")] = None
+
+
+class HostPathSource(Document, frozen=True):
+    path: Annotated[str, supported("absolute")]
+    type: Annotated[
+        Literal["", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket", "CharDevice", "BlockDevice"],
+        supported(),
+    ] = ""
+
+
+class Volume(Document, frozen=True):
+    name: Annotated[str, supported("a DNS label")]
+    empty_dir: Annotated[EmptyDirSource | None, supported("on the node's disk, removed with the pod")] = None
+    host_path: Annotated[HostPathSource | None, supported()] = None
+    config_map: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
+    secret: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
+    projected: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
+    persistent_volume_claim: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
+    ephemeral: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
+    downward_api: Annotated[Any, refused(harmless=())] = field(default=None, name="downwardAPI")
+    image: Annotated[Any, refused(harmless=())] = None
+    nfs: Annotated[Any, refused(harmless=())] = None
+    csi: Annotated[Any, refused(harmless=())] = None
+
+
+class HostAlias(Document, frozen=True):
+    ip: Annotated[str, supported()]
+    hostnames: Annotated[Text, supported()] = ()
+
+
+class DnsOption(Document, frozen=True):
+    name: Annotated[str, supported()]
+    value: Annotated[str | None, supported()] = None
+
+
+class DnsConfig(Document, frozen=True):
+    nameservers: Annotated[Text, supported()] = ()
+    searches: Annotated[Text, supported()] = ()
+    options: Annotated[tuple[DnsOption, ...], supported()] = ()
+
+
+class PodSpec(Document, frozen=True):
+    containers: Annotated[tuple[Container, ...], supported("at most 100", most=CONTAINERS_MAX)]
+    restart_policy: Annotated[Literal["Always", "OnFailure", "Never"], supported()] = "Always"
+    termination_grace_period_seconds: Annotated[
+        Annotated[int, Meta(ge=0, le=86400)] | None, supported("the task's kill_policy wins; 30 without either")
+    ] = None
+    active_deadline_seconds: Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, supported()] = None
+    priority: Annotated[
+        Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)], supported("the lowest goes first when revocation chooses")
+    ] = 0
+    host_network: Annotated[bool, supported("every declared port must then be one of the task's")] = False
+    hostname: Annotated[str, supported("a DNS label; the pod's name without it")] = ""
+    host_aliases: Annotated[tuple[HostAlias, ...], supported()] = ()
+    dns_policy: Annotated[Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"], supported()] = (
+        "ClusterFirst"
+    )
+    dns_config: Annotated[DnsConfig, supported()] = DnsConfig()
+    security_context: Annotated[PodSecurityContext, supported()] = PodSecurityContext()
+    volumes: Annotated[tuple[Volume, ...], supported("emptyDir and hostPath")] = ()
+    init_containers: Annotated[Any, refused()] = None
+    ephemeral_containers: Annotated[Any, refused()] = None
+    subdomain: Annotated[str, supported("a DNS label; see `mesos-pod-executor dns`")] = ""
+    host_pid: Annotated[Any, refused()] = field(default=None, name="hostPID")
+    host_ipc: Annotated[Any, refused()] = field(default=None, name="hostIPC")
+    share_process_namespace: Annotated[Any, refused()] = None
+    host_users: Annotated[Any, refused(harmless=(True,))] = None
+    hostname_override: Annotated[Any, refused()] = None
+    set_hostname_as_fqdn: Annotated[Any, refused()] = field(default=None, name="setHostnameAsFQDN")
+    image_pull_secrets: Annotated[Any, refused("images are those on the node, nothing is pulled")] = None
+    service_account_name: Annotated[Any, refused(_NO_TOKENS, harmless=("default", ""))] = None
+    service_account: Annotated[Any, refused(_NO_TOKENS, harmless=("default", ""))] = None
+    automount_service_account_token: Annotated[Any, refused(_NO_TOKENS)] = None
+    runtime_class_name: Annotated[Any, refused()] = None
+    readiness_gates: Annotated[Any, refused()] = None
+    scheduling_gates: Annotated[Any, refused("a launched pod is past scheduling")] = None
+    resource_claims: Annotated[Any, refused(OTHER_SOURCES)] = None
+    resources: Annotated[Any, refused(_TASK_PAYS)] = None
+    overhead: Annotated[Any, refused(_TASK_PAYS)] = None
+    os: Annotated[Any, refused("this is Linux", harmless=({"name": "linux"}, {}))] = None
+    enable_service_links: Annotated[Any, accepted("there are no services here")] = None
+    node_name: Annotated[Any, accepted(_PLACED)] = None
+    node_selector: Annotated[Any, accepted(_PLACED)] = None
+    affinity: Annotated[Any, accepted(_PLACED)] = None
+    tolerations: Annotated[Any, accepted(_PLACED)] = None
+    topology_spread_constraints: Annotated[Any, accepted(_PLACED)] = None
+    scheduler_name: Annotated[Any, accepted(_PLACED)] = None
+    priority_class_name: Annotated[Any, accepted("an API server turns it into priority")] = None
+    preemption_policy: Annotated[Any, accepted(_PLACED)] = None
+
+
+class ObjectMeta(Document, frozen=True):
+    name: Annotated[str, supported("the task's name without it")] = ""
+    namespace: Annotated[str, supported("must be one that the task's role may use")] = "default"
+    uid: Annotated[str, supported("made from the task's id without it")] = ""
+    labels: Annotated[dict[str, str], supported("added to the task's labels; revocation selects by them")] = field(
+        default_factory=dict
+    )
+    annotations: Annotated[dict[str, str], supported(_ANNOTATIONS)] = field(default_factory=dict)
+    generate_name: Annotated[Any, accepted(_SERVER)] = None
+    creation_timestamp: Annotated[Any, accepted(_SERVER)] = None
+    deletion_timestamp: Annotated[Any, accepted(_SERVER)] = None
+    deletion_grace_period_seconds: Annotated[Any, accepted(_SERVER)] = None
+    resource_version: Annotated[Any, accepted(_SERVER)] = None
+    generation: Annotated[Any, accepted(_SERVER)] = None
+    self_link: Annotated[Any, accepted(_SERVER)] = None
+    owner_references: Annotated[Any, accepted(_SERVER)] = None
+    finalizers: Annotated[Any, accepted(_SERVER)] = None
+    managed_fields: Annotated[Any, accepted(_SERVER)] = None
+
+
+class Pod(Document, frozen=True):
+    api_version: Annotated[Literal["v1"], supported("v1")]
+    kind: Annotated[Literal["Pod"], supported("Pod")]
+    spec: Annotated[PodSpec, supported()]
+    metadata: Annotated[ObjectMeta, supported()] = ObjectMeta()
+    status: Annotated[Any, accepted(_SERVER)] = None

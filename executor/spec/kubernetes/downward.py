@@ -1,0 +1,72 @@
+"""Kubernetes' downward API: what a container's environment may ask about its own pod. Pure.
+
+What the manifest says is filled in here; what only the node knows stays a RuntimeField, to be filled in by whoever
+writes the OCI document (`executor.oci.document`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from executor.errors import InvalidTask
+from executor.mesos.resources import Resources
+from executor.spec import quantity
+from executor.spec.kubernetes.container_documents import Container, EnvVarSource, ResourceFieldSelector
+from executor.spec.kubernetes.documents import Pod
+from executor.spec.model import EnvValue, RuntimeField
+
+RUNTIME_FIELDS = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs", "spec.nodeName")
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^'\]]+)'\]")
+
+
+def value(
+    source: EnvVarSource, pod: Pod, identity: dict[str, str], own: Container, resources: Resources, subject: str
+) -> EnvValue:
+    """`identity` has metadata.name, .namespace and .uid as they were decided. Raises InvalidTask."""
+    field_ref, resource_ref = source.field_ref, source.resource_field_ref
+    if (field_ref is None) == (resource_ref is None):
+        raise InvalidTask("needs exactly one source: fieldRef or resourceFieldRef", subject=subject)
+    if field_ref is not None:
+        return _field(field_ref.field_path, pod, identity, f"{subject}.fieldRef.fieldPath")
+    assert resource_ref is not None  # noqa: S101 - what the first test leaves over, said for the type checker
+    return _resource(resource_ref, pod.spec.containers, own, resources, f"{subject}.resourceFieldRef")
+
+
+def _field(path: str, pod: Pod, identity: dict[str, str], subject: str) -> EnvValue:
+    if path in identity:
+        return identity[path]
+    if path in RUNTIME_FIELDS:
+        return RuntimeField(path)
+    if match := _SUBSCRIPT.fullmatch(path):
+        table, key = match.groups()
+        return (pod.metadata.labels if table == "labels" else pod.metadata.annotations).get(key, "")
+    mend = "the document fields.md lists those that are"
+    raise InvalidTask(f"{path[:80]!r} is not a field that a variable can have", subject=subject, mend=mend)
+
+
+def _resource(
+    ref: ResourceFieldSelector, containers: Sequence[Container], own: Container, task: Resources, subject: str
+) -> str:
+    container = own
+    if ref.container_name:
+        named = [container for container in containers if container.name == ref.container_name]
+        if not named:
+            raise InvalidTask(f"there is no container {ref.container_name[:80]!r}", subject=f"{subject}.containerName")
+        container = named[0]
+    limits, requests = container.resources.limits, container.resources.requests
+    table: dict[str, tuple[str | int | float | None, str | int | float]] = {
+        "limits.cpu": (limits.cpu, str(task.cpus)),
+        "limits.memory": (limits.memory, task.mem_bytes),
+        "requests.cpu": (requests.cpu or limits.cpu, 0),
+        "requests.memory": (requests.memory or limits.memory, 0),
+        "limits.ephemeral-storage": (limits.ephemeral_storage, task.disk_bytes),
+        "requests.ephemeral-storage": (requests.ephemeral_storage or limits.ephemeral_storage, 0),
+    }
+    if ref.resource not in table:
+        raise InvalidTask(f"{ref.resource[:80]!r} is none of {', '.join(table)}", subject=f"{subject}.resource")
+    own_amount, fallback = table[ref.resource]
+    amount = quantity.parse(fallback if own_amount is None else own_amount, subject=f"{subject}.resource")
+    divisor = quantity.parse(ref.divisor, subject=f"{subject}.divisor")
+    return str(math.ceil(amount / (divisor or 1)))  # Kubernetes reads a divisor of 0 as the default, 1

@@ -1,0 +1,189 @@
+"""The pod of tasks without data: one container for each task, from its command and its container. Pure.
+
+Meant as Mesos means it: a command line is the shell's (no `$(NAME)` is expanded here), nothing is restarted, the
+grace is 3 s without a kill_policy. In a group each container is limited to its own task's mem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from executor.errors import InvalidTask
+from executor.mesos.resources import Resources
+from executor.names import PodClass, TaskId
+from executor.spec import checks as common
+from executor.spec.mesos import fields as taskfields
+from executor.spec.mesos.taskinfo import CommandInfo, ContainerInfo, TaskInfo, Volume
+from executor.spec.model import (
+    DEFAULT_TASK_GRACE_S,
+    ContainerSpec,
+    HostPath,
+    Limits,
+    NetworkWish,
+    PodSpec,
+    Policy,
+    PortMapping,
+    RestartPolicy,
+    Security,
+    VolumeMount,
+)
+
+
+def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy) -> PodSpec:
+    """`paths` name the tasks in errors. Raises InvalidTask."""
+    names = common.without_twins([common.slug(info.name or info.task_id.value) for info in infos])
+    made = [
+        _container(info, name, path, policy, alone=len(infos) == 1)
+        for info, name, path in zip(infos, names, paths, strict=True)
+    ]
+    task_ids = tuple(TaskId(info.task_id.value) for info in infos)
+    host_network = _host_network(infos, paths)
+    deadlines = [deadline for info in infos if (deadline := taskfields.deadline_s(info)) is not None]
+    return PodSpec(
+        task_ids=task_ids,
+        name=names[0],
+        namespace="default",
+        uid=common.uid(task_ids),
+        pod_class=PodClass.REVOCABLE if resources.revocable else PodClass.REGULAR,
+        role=common.role(resources, "resources"),
+        containers=tuple(container for container, _ in made),
+        resources=resources,
+        restart_policy=RestartPolicy.NEVER,
+        termination_grace_s=max(_grace_s(info) for info in infos),
+        active_deadline_s=min(deadlines, default=None),
+        networks=_networks(infos, paths, host_network=host_network),
+        host_network=host_network,
+        host_ports=_host_ports(infos, paths, resources, host_network=host_network),
+        hostname=_hostname(infos, paths) or names[0],
+        volumes=tuple(volume for _, volumes in made for volume in volumes),
+        labels={key: value for info in infos for key, value in taskfields.labels(info).items()},
+    )
+
+
+def _grace_s(info: TaskInfo) -> float:
+    grace_s = taskfields.grace_s(info)
+    return DEFAULT_TASK_GRACE_S if grace_s is None else grace_s
+
+
+def _container(
+    info: TaskInfo, name: str, path: str, policy: Policy, *, alone: bool
+) -> tuple[ContainerSpec, tuple[HostPath, ...]]:
+    own = Resources.of(info.resources, subject=f"{path}.resources")
+    if not alone:
+        common.usable(own, f"{path}.resources")
+    command = info.command or CommandInfo(shell=False)
+    argv, args = _argv(command, path)
+    volumes = _volumes(info.container, name, f"{path}.container.volumes")
+    spec = ContainerSpec(
+        name=name,
+        image=_image(info, policy, path),
+        task_id=TaskId(info.task_id.value),
+        command=argv,
+        args=args,
+        env=_env(command, f"{path}.command.environment.variables"),
+        limits=Limits() if alone else Limits(memory_bytes=own.mem_bytes),
+        requests=Limits(cpus=own.cpus or None),
+        mounts=tuple(mount for _, mount in volumes),
+        security=Security(user=command.user),
+        expand_variables=False,
+    )
+    return spec, tuple(volume for volume, _ in volumes)
+
+
+def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Command and arguments as a pod has them; both None leave it to the image."""
+    if command.shell:
+        if command.value is None:
+            mend = "give it a value, or set shell to false to run the image's own"
+            raise InvalidTask("is missing, and shell is true", subject=f"{path}.command.value", mend=mend)
+        return ("/bin/sh", "-c", command.value), None
+    if command.value:
+        return (command.value, *command.arguments[1:]), None
+    return None, command.arguments or None
+
+
+def _env(command: CommandInfo, path: str) -> tuple[tuple[str, str], ...]:
+    variables = command.environment.variables
+    return tuple((common.variable(one.name, f"{path}[{index}].name"), one.value) for index, one in enumerate(variables))
+
+
+def _image(info: TaskInfo, policy: Policy, path: str) -> str:
+    container = info.container
+    if container is not None and container.docker is not None:
+        return common.image(container.docker.image, f"{path}.container.docker.image")
+    if container is not None and container.mesos is not None and (image := container.mesos.image) is not None:
+        if image.docker is None:
+            raise InvalidTask("is missing", subject=f"{path}.container.mesos.image.docker")
+        return common.image(image.docker.name, f"{path}.container.mesos.image.docker.name")
+    if policy.default_image:
+        return policy.default_image
+    mend = (
+        "name one, put a Kubernetes pod into TaskInfo.data, or set pods.default_image in the executor's configuration"
+    )
+    raise InvalidTask("names no image", subject=f"{path}.container", mend=mend)
+
+
+def _volumes(container: ContainerInfo | None, name: str, path: str) -> tuple[tuple[HostPath, VolumeMount], ...]:
+    found = []
+    for index, volume in enumerate(container.volumes if container is not None else ()):
+        place = f"{path}[{index}]"
+        source = HostPath(f"{name}-{index}", _host_path(volume, place))
+        target = common.mount_path(volume.container_path, f"{place}.container_path")
+        found.append((source, VolumeMount(source.name, target, volume.mode == "RO")))
+    common.unique((f"{path}[{index}].container_path", mount.path) for index, (_, mount) in enumerate(found))
+    return tuple(found)
+
+
+def _host_path(volume: Volume, path: str) -> str:
+    if volume.source is not None and volume.source.host_path is not None:
+        return common.absolute(volume.source.host_path.path, f"{path}.source.host_path.path")
+    if volume.host_path is None:
+        raise InvalidTask("has no source", subject=path, mend="give it a host_path")
+    return common.absolute(volume.host_path, f"{path}.host_path")
+
+
+def _host_network(infos: Sequence[TaskInfo], paths: Sequence[str]) -> bool:
+    """DockerInfo.network says so; the containers of a group share one network and so must agree."""
+    asked = {
+        f"{path}.container.docker.network": info.container.docker.network == "HOST"
+        for info, path in zip(infos, paths, strict=True)
+        if info.container is not None and info.container.docker is not None
+    }
+    if len(set(asked.values())) > 1:
+        raise InvalidTask("the containers of a pod share one network, and this is another", subject=list(asked)[-1])
+    return any(asked.values())
+
+
+def _networks(infos: Sequence[TaskInfo], paths: Sequence[str], *, host_network: bool) -> tuple[NetworkWish, ...]:
+    wishes = {
+        path: networks for info, path in zip(infos, paths, strict=True) if (networks := taskfields.networks(info, path))
+    }
+    first: tuple[NetworkWish, ...] = next(iter(wishes.values()), ())
+    for path, networks in wishes.items():
+        subject = f"{path}.container.network_infos"
+        if host_network:
+            raise InvalidTask("a container on the node's network joins no other", subject=subject)
+        if networks != first:
+            raise InvalidTask("the containers of a pod share their networks, and these differ", subject=subject)
+    return first
+
+
+def _host_ports(
+    infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, *, host_network: bool
+) -> tuple[PortMapping, ...]:
+    found: list[PortMapping] = []
+    for info, path in zip(infos, paths, strict=True):
+        found.extend(taskfields.network_ports(info, resources, path))
+        if info.container is not None and info.container.docker is not None:
+            mappings = info.container.docker.port_mappings
+            found.extend(taskfields.port_mappings(mappings, resources, f"{path}.container.docker.port_mappings"))
+    ports = taskfields.distinct(tuple(found), f"{paths[0]}.container")
+    return () if host_network else ports
+
+
+def _hostname(infos: Sequence[TaskInfo], paths: Sequence[str]) -> str:
+    """The first that names one; it is the pod's."""
+    for info, path in zip(infos, paths, strict=True):
+        if info.container is not None and info.container.hostname:
+            return common.dns_label(info.container.hostname, f"{path}.container.hostname")
+    return ""

@@ -1,0 +1,174 @@
+"""A Mesos TaskInfo as the agent hands it over, every field with what happens to it here. Pure.
+
+Source of the fields: include/mesos/v1/mesos.proto of 1.11. The master lets a task with an executor of its own carry
+no `command`; tasks of a group have one. `executor.spec.mesos.pod` turns tasks without `data` into a PodSpec.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from executor.spec.marks import accepted, refused, supported
+
+HostPort = Annotated[int, Meta(ge=1, le=65535)]
+Nanoseconds = Annotated[int, Meta(ge=0, le=2**62)]
+
+_NO_PULL = "images are those on the node, nothing is pulled"
+_SECRETS = "there is no secret store here"
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A protobuf message as JSON, with the names of the .proto."""
+
+
+class Identifier(Message, frozen=True):
+    value: Annotated[Annotated[str, Meta(min_length=1)], supported()]
+
+
+class DurationInfo(Message, frozen=True):
+    nanoseconds: Annotated[Nanoseconds, supported()]
+
+
+class KillPolicy(Message, frozen=True):
+    grace_period: Annotated[DurationInfo | None, supported("wins over a pod's; 3 s for a task without either")] = None
+
+
+class Label(Message, frozen=True):
+    key: Annotated[str, supported()]
+    value: Annotated[str, supported()] = ""
+
+
+class Labels(Message, frozen=True):
+    labels: Annotated[tuple[Label, ...], supported()] = ()
+
+
+class Variable(Message, frozen=True):
+    name: Annotated[str, supported()]
+    type: Annotated[
+        Literal["VALUE", "UNKNOWN", "SECRET"], supported("SECRET is refused", only=("VALUE", "UNKNOWN"))
+    ] = "VALUE"
+    value: Annotated[str, supported()] = ""
+    secret: Annotated[Any, refused(_SECRETS)] = None
+
+
+class Environment(Message, frozen=True):
+    variables: Annotated[tuple[Variable, ...], supported()] = ()
+
+
+class CommandInfo(Message, frozen=True):
+    value: Annotated[
+        str | None, supported("with shell a line for /bin/sh -c, else the program; without it the image's ENTRYPOINT")
+    ] = None
+    shell: Annotated[bool, supported()] = True
+    arguments: Annotated[tuple[str, ...], supported("with a value the first is argv[0], which becomes the value")] = ()
+    environment: Annotated[Environment, supported()] = Environment()
+    user: Annotated[str, supported("of the image's /etc/passwd, or a number; `user:group` too")] = ""
+    uris: Annotated[Any, refused()] = None
+
+
+class DockerImage(Message, frozen=True):
+    name: Annotated[str, supported("a reference among the node's images")]
+    credential: Annotated[Any, refused(_NO_PULL)] = None
+    config: Annotated[Any, refused(_NO_PULL)] = None
+
+
+class Image(Message, frozen=True):
+    type: Annotated[Literal["DOCKER"], supported("DOCKER", only=("DOCKER",))]
+    docker: Annotated[DockerImage | None, supported()] = None
+    appc: Annotated[Any, refused("containerd runs OCI and Docker images only", harmless=())] = None
+    cached: Annotated[Any, refused(_NO_PULL, harmless=(True,))] = None
+
+
+class MesosInfo(Message, frozen=True):
+    image: Annotated[Image | None, supported()] = None
+
+
+class PortMapping(Message, frozen=True):
+    host_port: Annotated[HostPort, supported("must be one of the task's ports")]
+    container_port: Annotated[HostPort, supported()]
+    protocol: Annotated[str, supported("tcp or udp")] = "tcp"
+
+
+class DockerInfo(Message, frozen=True):
+    image: Annotated[str, supported("a reference among the node's images")]
+    network: Annotated[
+        Literal["HOST", "BRIDGE", "USER"],
+        supported("BRIDGE is the node's default network", only=("HOST", "BRIDGE", "USER")),
+    ] = "HOST"
+    port_mappings: Annotated[tuple[PortMapping, ...], supported()] = ()
+    privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
+    parameters: Annotated[Any, refused("there is no docker command line here")] = None
+    force_pull_image: Annotated[Any, refused(_NO_PULL)] = None
+    volume_driver: Annotated[Any, refused()] = None
+
+
+class IpAddress(Message, frozen=True, omit_defaults=True):
+    protocol: Annotated[Literal["IPv4", "IPv6"] | None, supported("what a network gives is not changed by it")] = None
+    ip_address: Annotated[str, supported("is wanted; refused if the network's IPAM takes no wishes")] = ""
+
+
+class NetworkInfo(Message, frozen=True):
+    """Handed to the CNI plugins as it is, so what it may hold is theirs to say."""
+
+    name: Annotated[str, supported("a CNI network; the node's default without it")] = ""
+    port_mappings: Annotated[tuple[PortMapping, ...], supported()] = ()
+    labels: Annotated[Any, supported("handed to the CNI plugins")] = None
+    groups: Annotated[Any, supported("handed to the CNI plugins")] = None
+    ip_addresses: Annotated[tuple[IpAddress, ...], supported("handed to the CNI plugins, too")] = ()
+
+
+class HostPathSource(Message, frozen=True):
+    path: Annotated[str, supported("absolute")]
+    mount_propagation: Annotated[Any, refused()] = None
+
+
+class VolumeSource(Message, frozen=True):
+    type: Annotated[Literal["HOST_PATH"], supported("HOST_PATH", only=("HOST_PATH",))]
+    host_path: Annotated[HostPathSource | None, supported()] = None
+    docker_volume: Annotated[Any, refused(harmless=())] = None
+    sandbox_path: Annotated[Any, refused(harmless=())] = None
+    secret: Annotated[Any, refused(_SECRETS, harmless=())] = None
+    csi_volume: Annotated[Any, refused(harmless=())] = None
+
+
+class Volume(Message, frozen=True):
+    container_path: Annotated[str, supported("absolute")]
+    mode: Annotated[Literal["RW", "RO"], supported()]
+    host_path: Annotated[str | None, supported("absolute")] = None
+    source: Annotated[VolumeSource | None, supported()] = None
+    image: Annotated[Any, refused(harmless=())] = None
+
+
+class ContainerInfo(Message, frozen=True):
+    type: Annotated[Literal["MESOS", "DOCKER"], supported()]
+    mesos: Annotated[MesosInfo | None, supported()] = None
+    docker: Annotated[DockerInfo | None, supported()] = None
+    volumes: Annotated[tuple[Volume, ...], supported()] = ()
+    network_infos: Annotated[tuple[NetworkInfo, ...], supported("of a task with a pod in its data, too")] = ()
+    hostname: Annotated[str, supported("a DNS label")] = ""
+    linux_info: Annotated[Any, refused()] = None
+    rlimit_info: Annotated[Any, refused()] = None
+    tty_info: Annotated[Any, refused(harmless=())] = None
+
+
+class TaskInfo(Message, frozen=True):
+    task_id: Annotated[Identifier, supported()]
+    resources: Annotated[
+        tuple[dict[str, Any], ...],
+        supported("cpus, mem, disk, ports; no gpus, no persistent volumes; others are only counted"),
+    ]
+    name: Annotated[str, supported("names the pod and its container")] = ""
+    data: Annotated[str, supported("a Kubernetes v1 Pod as JSON or YAML, gzip allowed")] = ""
+    command: Annotated[CommandInfo | None, supported("of a task without data")] = None
+    container: Annotated[ContainerInfo | None, supported("beside data: type and network_infos only")] = None
+    labels: Annotated[Labels, supported("revocation selects by them")] = Labels()
+    kill_policy: Annotated[KillPolicy, supported()] = KillPolicy()
+    max_completion_time: Annotated[DurationInfo | None, supported("the earliest of a group ends the pod")] = None
+    health_check: Annotated[Any, refused(harmless=())] = None
+    check: Annotated[Any, refused(harmless=())] = None
+    limits: Annotated[Any, refused("the pod's limits are the task's resources")] = None
+    agent_id: Annotated[Any, accepted("it is this agent")] = None
+    executor: Annotated[Any, accepted("it is this executor")] = None
+    discovery: Annotated[Any, accepted("it is for those who read the master's state")] = None

@@ -1,0 +1,221 @@
+"""What a pod is to run as, after every check: the types that all other parts of the executor read. Pure.
+
+`parse_launch` is the only way from a Mesos launch to a PodSpec. Whatever it returns can be run on this node as far
+as that can be known without looking at the node; everything else is an InvalidTask that names a field. Nothing that a
+framework asked for is dropped in silence: `executor.spec.fields` lists what happens to each field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from executor.mesos.resources import Resources
+from executor.names import PodClass, Role, TaskId
+
+DEFAULT_GRACE_S = 30.0
+"""Kubernetes' terminationGracePeriodSeconds where a pod sets none."""
+DEFAULT_TASK_GRACE_S = 3.0
+"""Mesos' grace for a task without kill_policy (src/launcher/executor.cpp)."""
+
+
+class RestartPolicy(StrEnum):
+    ALWAYS = "Always"
+    ON_FAILURE = "OnFailure"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the node's configuration decides. `default_image` is for tasks that name none; empty: refuse them."""
+
+    default_image: str = ""
+    termination_grace_s: float = DEFAULT_GRACE_S
+
+
+@dataclass(frozen=True)
+class RuntimeField:
+    """A value of the downward API that is known only once the pod is placed, such as `status.podIP`."""
+
+    path: str
+
+
+EnvValue = str | RuntimeField
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one container; None is no limit (or request) of its own. `cpus` in cores, `ephemeral_bytes` on the disk."""
+
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    ephemeral_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class ContainerPort:
+    container_port: int
+    host_port: int | None = None
+    protocol: str = "TCP"
+    name: str = ""
+    host_ip: str = ""
+
+
+@dataclass(frozen=True)
+class PortMapping:
+    """The node's `host_port` leads to the pod's `container_port`; an empty `host_ip` is every address of the node."""
+
+    host_port: int
+    container_port: int
+    protocol: str = "TCP"
+    host_ip: str = ""
+
+
+@dataclass(frozen=True)
+class EmptyDir:
+    """A directory that lives as long as the pod, `volumes/<name>` in the pod's directory."""
+
+    name: str
+    size_limit_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class HostPath:
+    """`type` is Kubernetes' ("", Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice)."""
+
+    name: str
+    path: str
+    type: str = ""
+
+
+@dataclass(frozen=True)
+class VolumeMount:
+    volume: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Security:
+    """One container's, with what the pod sets for all of them merged in. Capabilities are written as CAP_KILL."""
+
+    user: str = ""
+    """User of the image's /etc/passwd or number that replaces the image's own user; `run_as_user` wins over it."""
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool = False
+    supplemental_groups: tuple[int, ...] = ()
+    read_only_root: bool = False
+    no_new_privileges: bool = False
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+    """CAP_ALL stands for every one, here and in `add_capabilities`."""
+    seccomp: str = ""
+    """RuntimeDefault, Unconfined, or empty: what the node's configuration says."""
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """`command` and `args` replace the image's ENTRYPOINT and CMD by Kubernetes' rules; None is: not given."""
+
+    name: str
+    image: str
+    task_id: TaskId
+    command: tuple[str, ...] | None = None
+    args: tuple[str, ...] | None = None
+    env: tuple[tuple[str, EnvValue], ...] = ()
+    working_dir: str | None = None
+    limits: Limits = Limits()
+    requests: Limits = Limits()
+    ports: tuple[ContainerPort, ...] = ()
+    mounts: tuple[VolumeMount, ...] = ()
+    pre_stop: tuple[str, ...] | None = None
+    """argv of a process that is run in the container before it gets its stop signal."""
+    security: Security = Security()
+    expand_variables: bool = True
+    """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
+
+
+@dataclass(frozen=True)
+class NetworkWish:
+    """A CNI network to join; an empty name is the node's default. `network_info` is the framework's NetworkInfo; `mac`
+    and `ips` are demanded of it, if there are any.
+    """
+
+    name: str
+    network_info: Mapping[str, Any] = field(default_factory=dict)
+    mac: str = ""
+    ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostAlias:
+    ip: str
+    hostnames: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DnsConfig:
+    """`options` as resolv.conf(5) writes them, `ndots:5`."""
+
+    nameservers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PodSpec:
+    """One launch. `resources` are the sums over its tasks and the limits of the whole pod."""
+
+    task_ids: tuple[TaskId, ...]
+    name: str
+    namespace: str
+    uid: str
+    pod_class: PodClass
+    role: Role
+    containers: tuple[ContainerSpec, ...]
+    resources: Resources
+    restart_policy: RestartPolicy = RestartPolicy.ALWAYS
+    termination_grace_s: float = DEFAULT_GRACE_S
+    active_deadline_s: float | None = None
+    priority: int = 0
+    networks: tuple[NetworkWish, ...] = ()
+    host_network: bool = False
+    host_ports: tuple[PortMapping, ...] = ()
+    """Ports of the node that must lead into the pod; empty with `host_network`, where they are the pod's already."""
+    ingress_bits_per_s: int = 0
+    egress_bits_per_s: int = 0
+    """Limits of the first network, seen from the pod; 0 is none."""
+    hostname: str = ""
+    subdomain: str = ""
+    task_names: tuple[str, ...] = ()
+    """What each of `task_ids` is called in Mesos' names: its discovery name, or else its name."""
+    host_aliases: tuple[HostAlias, ...] = ()
+    dns_policy: str = "ClusterFirst"
+    dns_config: DnsConfig = DnsConfig()
+    volumes: tuple[EmptyDir | HostPath, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def empty_dirs(self) -> tuple[EmptyDir, ...]:
+        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir))
+
+    @property
+    def host_paths(self) -> tuple[HostPath, ...]:
+        return tuple(volume for volume in self.volumes if isinstance(volume, HostPath))
+
+
+DEFAULT_POLICY = Policy()
+
+
+def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy = DEFAULT_POLICY) -> PodSpec:
+    """The pod of a LAUNCH (one TaskInfo) or a LAUNCH_GROUP, in Mesos v1 JSON.
+
+    Raises InvalidTask, and nothing else whatever the input; `subject` is the path of the first field that cannot work.
+    """
+    from executor.spec import launch  # the decoders are loaded with the first launch, not before SUBSCRIBED
+
+    return launch.parse(tasks, group=group, policy=policy)

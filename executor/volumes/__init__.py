@@ -1,0 +1,1 @@
+"""Volumes of pods, one file for each kind."""

@@ -1,0 +1,162 @@
+"""The OCI document, run by the real runc: what the pod asked for is what the process finds."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.containerd.types import ImageConfig
+from executor.mesos.resources import Resources
+from executor.names import PodClass, Role, TaskId
+from executor.oci.document import Placement, runtime_spec
+from executor.oci.mounts import NOTICE
+from executor.oci.users import UserIds
+from executor.spec.model import ContainerSpec, EmptyDir, HostPath, Limits, PodSpec, RuntimeField, Security, VolumeMount
+from tests.support import cgroupdirs
+from tests.support.images import busybox_layer
+
+pytestmark = pytest.mark.root
+
+IMAGE = ImageConfig(env=(("PATH", "/bin"),))
+Run = Callable[..., list[str]]
+
+
+def container(script: str, **fields: object) -> ContainerSpec:
+    # a script's $(...) is the shell's
+    values = {"name": "main", "image": "busybox", "task_id": TaskId("t"), "expand_variables": False, **fields}
+    return ContainerSpec(command=("/bin/sh", "-c", script), **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Run one container to its end; the lines of its output, of both streams."""
+    bundle = tmp_path / "bundle"
+    (bundle / "rootfs").mkdir(parents=True)
+    with tarfile.open(fileobj=io.BytesIO(busybox_layer()), mode="r:*") as layer:
+        layer.extractall(bundle / "rootfs")
+    (tmp_path / "pod" / NOTICE).mkdir(parents=True)  # as the sandbox makes it
+    root = f"/mpe-test-{os.getpid()}"
+
+    def act(
+        spec: ContainerSpec,
+        image: ImageConfig = IMAGE,
+        *,
+        volumes: tuple[EmptyDir | HostPath, ...] = (),
+        **placed: object,
+    ) -> list[str]:
+        where = {
+            "cgroups_path": f"{root}/main",
+            "pod_dir": tmp_path / "pod",
+            "hostname": "web-0",
+            "user": UserIds(0, 0),
+            **placed,
+        }
+        document = runtime_spec(pod_of(spec, volumes), spec, image, Placement(**where))  # type: ignore[arg-type]
+        (bundle / "config.json").write_text(json.dumps(document))
+        argv = ["runc", "--root", str(tmp_path / "state"), "run", "--bundle", str(bundle), f"mpe-{os.getpid()}"]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        return (done.stdout + done.stderr).splitlines()
+
+    yield act
+    for directory in cgroupdirs.below(root):
+        directory.rmdir()
+
+
+def pod_of(spec: ContainerSpec, volumes: tuple[EmptyDir | HostPath, ...]) -> PodSpec:
+    return PodSpec(
+        task_ids=(spec.task_id,),
+        name="pod",
+        namespace="default",
+        uid="u",
+        pod_class=PodClass.REGULAR,
+        role=Role("*"),
+        containers=(spec,),
+        resources=Resources(cpus=1, mem_bytes=2**26),
+        volumes=volumes,
+    )
+
+
+def test_arguments_environment_directory_and_hostname(run: Run) -> None:
+    env = (("IP", RuntimeField("status.podIP")), ("URL", "http://$(IP)/$$"))
+    spec = ContainerSpec(
+        name="main",
+        image="busybox",
+        task_id=TaskId("t"),
+        command=("/bin/sh", "-c", 'echo "$1 $URL $HOSTNAME $PWD"; hostname', "sh"),
+        args=("at $(IP)",),
+        env=env,
+        working_dir="/tmp",
+    )
+    assert run(spec, downward={"status.podIP": "10.1.2.3"}) == ["at 10.1.2.3 http://10.1.2.3/$ web-0 /tmp", "web-0"]
+
+
+def test_limits_reach_the_cgroup(run: Run) -> None:
+    files = ("memory/memory.limit_in_bytes", "cpu/cpu.cfs_quota_us", "cpu/cpu.shares")
+    if not all((Path("/sys/fs/cgroup") / file).parent.is_dir() for file in files):
+        pytest.skip("this node has not all of these cgroup v1 hierarchies")
+    script = "; ".join(f"cat /sys/fs/cgroup/{file}" for file in files)
+    spec = container(script, limits=Limits(cpus=0.25, memory_bytes=32 * 2**20))
+    assert run(spec) == ["33554432", "25000", "256"]
+
+
+def test_volumes_and_files(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pod/volumes/work").mkdir(parents=True)
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/file").write_text("from the node\n")
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
+    mounts = (VolumeMount("work", "/work/deep"), VolumeMount("host", "/work", read_only=True))
+    (tmp_path / "host/deep").mkdir()
+    spec = container(
+        "cat /work/file /etc/hosts; echo made > /work/deep/new; echo x 2>/dev/null > /work/no || echo read-only",
+        mounts=mounts,
+    )
+    volumes = (EmptyDir("work"), HostPath("host", str(tmp_path / "host")))
+    lines = run(spec, volumes=volumes, hosts=tmp_path / "hosts")
+    assert [lines[0], lines[1], lines[-1]] == ["from the node", "127.0.0.1 localhost", "read-only"]
+    assert (tmp_path / "pod/volumes/work/new").read_text() == "made\n"
+
+
+def test_users_groups_and_capabilities(run: Run) -> None:
+    script = "id -u; id -g; grep -E '^(Groups|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
+    security = Security(
+        supplemental_groups=(7,),
+        no_new_privileges=True,
+        drop_capabilities=("CAP_ALL",),
+        add_capabilities=("CAP_CHOWN", "CAP_KILL"),
+    )
+    user = UserIds(1000, 1001, (1002,))
+    lines = [line.split() for line in run(container(script, security=security), user=user)]
+    assert lines[:2] == [["1000"], ["1001"]]
+    assert {line[0]: line[1:] for line in lines[2:]} == {
+        "Groups:": ["7", "1001", "1002"],
+        "CapEff:": [f"{0:016x}"],
+        "CapBnd:": [f"{1 << 0 | 1 << 5:016x}"],
+        "NoNewPrivs:": ["1"],
+        "Seccomp:": ["0"],
+    }
+
+
+def test_the_default_profile_stops_what_it_names_and_nothing_else(run: Run) -> None:
+    script = (
+        "unshare -U true 2>&1 | grep -ci 'not permitted'; grep -c ^Seccomp:.2 /proc/self/status; sh -c 'echo forked'"
+    )
+    spec = container(script, security=Security(seccomp="RuntimeDefault"))
+    assert run(spec, machine=os.uname().machine) == ["1", "1", "forked"]
+
+
+def test_the_kernels_files_are_hidden_or_read_only(run: Run) -> None:
+    script = (
+        "cat /proc/interrupts | wc -c; (echo 1 > /proc/sys/vm/swappiness) 2>&1 | grep -ci read-only; ls /dev/pts/ptmx"
+    )
+    assert run(container(script)) == ["0", "1", "/dev/pts/ptmx"]
+
+
+def test_a_read_only_root(run: Run) -> None:
+    assert "Read-only" in run(container("touch /x", security=Security(read_only_root=True)))[0]

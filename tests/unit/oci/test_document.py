@@ -1,0 +1,201 @@
+"""The OCI document as a function of pod, container, image and placement. That runc takes it: tests/integration/pod."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.containerd.types import ImageConfig
+from executor.oci import seccomp
+from executor.oci.document import Placement, runtime_spec
+from executor.oci.mounts import NOTICE_TARGET
+from executor.oci.users import UserIds
+from executor.spec.model import ContainerSpec, Limits, PodSpec, Security, parse_launch
+from tests.unit.pod.samples import FULL_POD, pod, task
+
+IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
+PLACEMENT = Placement(
+    cgroups_path="/x/pods/regular/_/pod-1/app",
+    pod_dir=Path("/sandbox/pods/pod-1"),
+    hostname="web",
+    user=UserIds(5, 6),
+)
+
+
+def document(spec: PodSpec, at: int = 0, **placed: Any) -> dict[str, Any]:
+    return runtime_spec(spec, spec.containers[at], IMAGE, replace(PLACEMENT, **placed))
+
+
+def minimal(**container: Any) -> PodSpec:
+    return parse_launch([task(pod(container))], group=False)
+
+
+def with_container(**fields: Any) -> PodSpec:
+    spec = minimal()
+    changed: ContainerSpec = replace(spec.containers[0], **fields)
+    return replace(spec, containers=(changed,))
+
+
+def test_a_minimal_container() -> None:
+    found = document(minimal())
+    process, linux = found["process"], found["linux"]
+    assert (process["args"], process["cwd"], process["user"]) == (
+        ["/app"],
+        "/srv",
+        {"uid": 5, "gid": 6, "additionalGids": [6]},
+    )
+    assert process["env"] == ["PATH=/bin", "HOSTNAME=web"]
+    assert {"rlimits", "oomScoreAdj"}.isdisjoint(process)
+    assert (found["hostname"], found["root"], process["noNewPrivileges"]) == (
+        "web",
+        {"path": "rootfs", "readonly": False},
+        False,
+    )
+    assert {"inheritable", "ambient"}.isdisjoint(process["capabilities"])
+    assert linux["cgroupsPath"] == PLACEMENT.cgroups_path
+    assert set(linux["resources"]) == {"devices"}
+    assert linux["resources"]["devices"][0] == {"allow": False, "access": "rwm"}
+    assert "seccomp" not in linux
+    assert [space["type"] for space in linux["namespaces"]] == ["pid", "mount", "cgroup", "ipc", "uts"]
+    assert all("path" not in space for space in linux["namespaces"])
+
+
+def test_the_full_pods_documents_can_be_written() -> None:
+    spec = parse_launch([task(FULL_POD)], group=False)
+    for at in range(2):
+        found = document(spec, at, downward={"status.podIP": "10.0.0.7"})
+        assert json.loads(json.dumps(found)) == found
+    assert "MEM=16" in document(spec, downward={"status.podIP": "10.0.0.7"})["process"]["env"]
+
+
+def test_the_network_is_joined_and_all_else_is_the_containers_own() -> None:
+    found = document(minimal(), netns_path=Path("/n/net"))
+    paths = {space["type"]: space.get("path") for space in found["linux"]["namespaces"]}
+    assert paths == {"pid": None, "mount": None, "cgroup": None, "ipc": None, "uts": None, "network": "/n/net"}
+
+
+def test_what_the_node_gives() -> None:
+    found = document(minimal(), oom_score_adj=1000, nofile=4096)
+    assert found["process"]["oomScoreAdj"] == 1000
+    assert found["process"]["rlimits"] == [{"type": "RLIMIT_NOFILE", "soft": 4096, "hard": 4096}]
+
+
+LIMITS: list[tuple[Limits, Limits, dict[str, Any]]] = [
+    (
+        Limits(0.5, 2**26),
+        Limits(0.25),
+        {"cpu": {"shares": 256, "quota": 50_000, "period": 100_000}, "memory": {"limit": 2**26}},
+    ),
+    (Limits(0.001), Limits(), {"cpu": {"shares": 2, "quota": 1000, "period": 100_000}}),
+    (Limits(), Limits(2), {"cpu": {"shares": 2048}}),
+    (Limits(), Limits(None, 2**26), {}),
+]
+
+
+@pytest.mark.parametrize(("limits", "requests", "found"), LIMITS)
+def test_limits(limits: Limits, requests: Limits, found: dict[str, Any]) -> None:
+    resources = document(with_container(limits=limits, requests=requests))["linux"]["resources"]
+    del resources["devices"]
+    assert resources == found
+
+
+def test_a_container_without_a_request_weighs_least_beside_one_with() -> None:
+    spec = minimal()
+    asking = replace(spec.containers[0], name="b", requests=Limits(cpus=1))
+    both = replace(spec, containers=(spec.containers[0], asking))
+    assert [document(both, at)["linux"]["resources"]["cpu"]["shares"] for at in (0, 1)] == [2, 1024]
+
+
+def test_security() -> None:
+    security = Security(run_as_group=7, supplemental_groups=(9, 8), read_only_root=True, no_new_privileges=True)
+    found = document(
+        with_container(security=replace(security, add_capabilities=("CAP_KILL",), drop_capabilities=("CAP_ALL",)))
+    )
+    assert found["process"]["user"] == {"uid": 5, "gid": 7, "additionalGids": [7, 8, 9]}
+    assert found["process"]["capabilities"]["bounding"] == ["CAP_KILL"]
+    assert (found["root"]["readonly"], found["process"]["noNewPrivileges"]) == (True, True)
+
+
+@pytest.mark.parametrize(("wish", "filtered"), [("", False), ("RuntimeDefault", True), ("Unconfined", False)])
+def test_who_gets_the_seccomp_profile(wish: str, filtered: bool) -> None:
+    found = document(with_container(security=Security(seccomp=wish)))
+    assert ("seccomp" in found["linux"]) is filtered
+
+
+def test_the_profile_gives_back_what_a_capability_governs() -> None:
+    plain, admin = seccomp.profile((), "x86_64"), seccomp.profile(("CAP_SYS_ADMIN",), "x86_64")
+    names = [{name for call in profile["syscalls"] for name in call["names"]} for profile in (plain, admin)]
+    assert names[0] >= {"mount", "unshare", "bpf", "clone", "clone3", "keyctl", "kexec_load", "init_module"}
+    assert names[1].isdisjoint({"mount", "unshare", "bpf", "clone", "clone3"})
+    assert names[1] >= {"keyctl", "kexec_load", "init_module"}
+    assert names[0].isdisjoint({"read", "execve", "chroot", "ptrace", "mknod"})
+    assert len(plain["architectures"]) == 3
+    assert "architectures" not in seccomp.profile((), "")
+
+
+def mounts_of(spec: PodSpec, **placed: Any) -> dict[str, dict[str, Any]]:
+    return {mount["destination"]: mount for mount in document(spec, **placed)["mounts"]}
+
+
+def test_the_kernels_file_systems() -> None:
+    found = mounts_of(minimal())
+    assert set(found) == {
+        "/proc",
+        "/dev",
+        "/dev/pts",
+        "/dev/shm",
+        "/dev/mqueue",
+        "/sys",
+        "/sys/fs/cgroup",
+        NOTICE_TARGET,
+    }
+    assert all("ro" in found[path]["options"] for path in ("/sys", "/sys/fs/cgroup"))
+
+
+def test_volumes_go_from_the_root_downwards_and_the_pods_files_last() -> None:
+    paths = ["/etc", "/dev/shm", "/srv/a/b", "/srv", "/etc/hosts"]
+    container = {"volumeMounts": [{"name": "v", "mountPath": path, "readOnly": path == "/srv"} for path in paths]}
+    spec = parse_launch([task(pod(container, volumes=[{"name": "v", "emptyDir": {}}]))], group=False)
+    files: dict[str, Any] = {
+        "resolv_conf": Path("/p/resolv.conf"),
+        "hosts": Path("/p/hosts"),
+        "hostname_file": Path("/p/hostname"),
+    }
+    listed = document(spec, **files)["mounts"]
+    order = [mount["destination"] for mount in listed]
+    assert len(order) == len(set(order))
+    assert all(
+        order.index(parent) < order.index(child)
+        for parent in order
+        for child in order
+        if child.startswith(f"{parent}/")
+    )
+    assert order[-3:] == ["/etc/resolv.conf", "/etc/hostname", NOTICE_TARGET]
+    found = {mount["destination"]: mount for mount in listed}
+    assert found["/etc/hosts"]["source"] == found["/srv"]["source"] == "/sandbox/pods/pod-1/volumes/v"
+    assert found["/srv"]["options"] == ["rbind", "rprivate", "ro"]
+    assert found["/srv/a/b"]["options"] == ["rbind", "rprivate", "rw"]
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "read_only", "mounted"),
+    [
+        ("emptyDir", "/run", False, True),
+        ("emptyDir", "/run", True, False),
+        ("hostPath", "/run", False, False),
+        ("hostPath", "/run/other", True, True),
+        ("hostPath", NOTICE_TARGET, False, False),
+    ],
+)
+def test_the_notice_is_mounted_unless_a_volume_leaves_no_place_for_it(
+    source: str, path: str, *, read_only: bool, mounted: bool
+) -> None:
+    volume = {"name": "v", source: {"path": "/run"} if source == "hostPath" else {}}
+    container = {"volumeMounts": [{"name": "v", "mountPath": path, "readOnly": read_only}]}
+    spec = parse_launch([task(pod(container, volumes=[volume]))], group=False)
+    own = [mount for mount in document(spec)["mounts"] if mount["source"] == "/sandbox/pods/pod-1/notice"]
+    assert [mount["options"] for mount in own] == [["rbind", "rprivate", "ro"]] * mounted

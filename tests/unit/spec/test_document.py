@@ -1,0 +1,162 @@
+"""Bytes of TaskInfo.data: what is a document, and that nothing else gets through or costs much."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import json
+import time
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.errors import InvalidTask
+from executor.spec import document as manifest
+from tests.unit.pod.samples import encoded
+
+KEYS = {f"k{number}": 1 for number in range(30_000)}
+FEWER_KEYS = {f"k{number}": 1 for number in range(4_900)}
+WRONG = {
+    "not base64": ("a:1", "base64"),
+    "base64 with a line break": ("e30=\n", "base64"),
+    "no text at all": (7, "base64"),
+    "empty": (encoded(b""), "no mapping"),
+    "a list": (encoded([1]), "no mapping"),
+    "a word": (encoded(b"hello"), "no mapping"),
+    "other bytes": (encoded(b"hello\0\xff"), "UTF-8"),
+    "broken JSON": (encoded(b'{"a": 1'), "JSON"),
+    "two JSON documents": (encoded(b"{}{}"), "JSON"),
+    "NaN": (encoded(b'{"a": NaN}'), "NaN"),
+    "a number without end": (encoded(b'{"a": ' + b"9" * 5000 + b"}"), "JSON"),
+    "a key twice, JSON": (encoded(b'{"kind": 1, "kind": 2}'), "'kind' twice"),
+    "a key twice, YAML": (encoded(b"kind: 1\nkind: 2"), "'kind' is there twice (line 2)"),
+    "half a surrogate pair": (encoded(b'{"a": "\\ud800"}'), "surrogate"),
+    "a NUL": (encoded(b'a: "\\0"'), "NUL"),
+    "two YAML documents": (encoded(b"a: 1\n---\nb: 2"), "second document"),
+    "broken YAML": (encoded(b"a: 'x\n"), "not YAML"),
+    "an alias": (encoded(b"a: &x 1\nb: *x"), "aliases"),
+    "a tag": (encoded(b"a: !!python/object/apply:os.system [x]"), "tag"),
+    "a number as key": (encoded(b"1: 2"), "key is no text"),
+    "a mapping as key": (encoded(b"? {a: b}\n: c"), "key is no text"),
+    "deep JSON": (encoded(b'{"a":' * 2_000), "deeper"),
+    "deep but whole JSON": (encoded(b'{"a":' * 50 + b"1" + b"}" * 50), "deeper"),
+    "very deep JSON": (encoded(b'{"a":' * 100_000), "more than 10000 values"),
+    "many keys, one twice, JSON": (encoded(json.dumps(KEYS)[:-1].encode() + b', "k7": 1}'), "10000 values"),
+    "keys, one twice, JSON": (encoded(json.dumps(FEWER_KEYS)[:-1].encode() + b', "k7": 1}'), "'k7' twice"),
+    "keys, one twice, YAML": (encoded(yaml.safe_dump(FEWER_KEYS).encode() + b"k7: 1\n"), "'k7' is there twice"),
+    "many keys, YAML": (encoded(yaml.safe_dump(KEYS).encode()), "10000 values"),
+    "many values, JSON": (encoded(b'{"a": [' + b"1," * 400_000 + b"1]}"), "10000 values"),
+    "many lists, YAML": (encoded(b"a: [" + b"[], " * 40_000 + b"]"), "10000 values"),
+    "deep YAML": (encoded(b"[" * 100_000), "deeper"),
+    "deep block YAML": (encoded(b"- " * 100_000), "deeper"),
+    "gzip cut short": (encoded(gzip.compress(b"a: 1")[:-3]), "complete gzip"),
+    "gzip with a tail": (encoded(gzip.compress(b"a: 1") + b"x"), "complete gzip"),
+    "gzip of nonsense": (encoded(b"\x1f\x8b\x08" + b"x" * 20), "gzip"),
+    "a gzip bomb": (encoded(gzip.compress(b"\0" * 50_000_000)), "larger"),
+    "much YAML": (encoded(b"a: " + b"x" * manifest.MAX_YAML_BYTES), "larger"),
+    "much JSON": (encoded(b"{" + b" " * manifest.MAX_JSON_BYTES), "larger"),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), WRONG.values(), ids=WRONG)
+def test_what_is_refused_is_refused_with_a_reason_and_soon(data: Any, words: str) -> None:
+    start = time.process_time()
+    with pytest.raises(InvalidTask) as caught:
+        manifest.document(data)
+    assert caught.value.subject == "TaskInfo.data"
+    assert words in caught.value.message
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("write", [json.dumps, yaml.safe_dump, lambda value: f"---\n{yaml.safe_dump(value)}..."])
+def test_json_and_yaml_say_the_same(write: Any, compress: Any) -> None:
+    value = {"a": [1, 2.5, True, None, "x: y"], "b": {"c": "1", "d": "", "e": "multi\nline", "f": "true"}}
+    assert manifest.document(encoded(compress(write(value).encode()))) == value
+
+
+def test_yaml_scalars_are_those_of_the_core_schema() -> None:
+    text = b"""
+        on: yes
+        time: 12:30
+        day: 2026-01-02
+        hex: 0x10
+        quoted: "1"
+        block: |
+          1
+        tagged: !!str 1
+        none: ~
+        empty:
+        big: 18446744073709551616
+        float: -1.5e3
+    """
+    assert manifest.document(encoded(text)) == {
+        "on": "yes",
+        "time": "12:30",
+        "day": "2026-01-02",
+        "hex": "0x10",
+        "quoted": "1",
+        "block": "1\n",
+        "tagged": "1",
+        "none": None,
+        "empty": None,
+        "big": 18446744073709551616.0,
+        "float": -1500.0,
+    }
+
+
+def test_a_byte_order_mark_is_no_obstacle() -> None:
+    assert manifest.document(encoded("﻿a: 1".encode())) == {"a": 1}
+
+
+def test_a_long_manifest_does_not_hold_up_the_executor() -> None:
+    text = "a:\n" + "- {name: x, v: 1}\n" * 1_900
+    start = time.process_time()
+    assert len(manifest.document(encoded(text.encode()))["a"]) == 1_900
+    assert time.process_time() - start < 1
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_mapping_or_an_invalid_task(raw: bytes) -> None:
+    for data in (base64.b64encode(raw).decode(), base64.b64encode(gzip.compress(raw)).decode(), raw.decode("latin-1")):
+        try:
+            assert isinstance(manifest.document(data), dict)
+        except InvalidTask:
+            continue
+
+
+YAML_PIECES = [
+    "a",
+    ": ",
+    "- ",
+    "\n",
+    "  ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "&x ",
+    "*x",
+    "!t ",
+    "|",
+    ">",
+    "'",
+    '"',
+    "#",
+    "---\n",
+    "? ",
+    "<<",
+    "1",
+    ",",
+]
+
+
+@given(st.lists(st.sampled_from(YAML_PIECES), max_size=40).map("".join))
+def test_any_yaml_is_a_mapping_or_an_invalid_task(text: str) -> None:
+    with contextlib.suppress(InvalidTask):
+        assert isinstance(manifest.document(encoded(text.encode())), dict)

@@ -1,0 +1,92 @@
+"""What `$(NAME)` grows to: refused before it is put together, in time that is linear in what was written."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from executor.errors import InvalidTask
+from executor.oci import command
+from executor.spec import expansion
+from executor.spec.expansion import CONTAINER_MAX_BYTES, TEXT_MAX_BYTES
+from executor.spec.model import parse_launch
+from tests.unit.pod.samples import pod, scalar, task, with_image
+
+
+def doubled(levels: int, times: int = 10) -> list[dict[str, str]]:
+    """Each variable is ten times the one before."""
+    env = [{"name": "A0", "value": "x"}]
+    return env + [{"name": f"A{at + 1}", "value": f"$(A{at})" * times} for at in range(levels)]
+
+
+def launch(**container: Any) -> None:
+    parse_launch([task(pod(container))], group=False)
+
+
+GROWING = {
+    "ten times over twelve levels": ({"env": doubled(12)}, "container app, variable A6"),
+    "twice over sixty levels": ({"env": doubled(60, times=2)}, "container app, variable A17"),
+    "many large variables": (
+        {"env": [*doubled(5), *({"name": f"B{at}", "value": "$(A5)"} for at in range(20))]},
+        "container app, variable B9",
+    ),
+    "one argument": ({"env": doubled(5), "args": ["$(A5)$(A5)"]}, "container app, command and args"),
+    "many arguments": ({"env": doubled(5), "command": ["$(A5)"] * 11}, "container app, command and args"),
+    "a variable as it is": ({"env": [{"name": "A", "value": "x" * TEXT_MAX_BYTES}]}, "container app, variable A"),
+}
+
+
+@pytest.mark.parametrize(("container", "subject"), GROWING.values(), ids=GROWING)
+def test_what_grows_is_refused_before_it_is_there(container: dict[str, Any], subject: str) -> None:
+    launched = [task(pod(container))]
+    parse_launch([task(pod())], group=False)  # modules are loaded
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidTask) as caught:
+            parse_launch(launched, group=False)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.subject == subject
+    assert "larger than" in caught.value.message
+    assert peak_bytes < 4 * CONTAINER_MAX_BYTES
+
+
+def test_all_containers_of_a_pod_together() -> None:
+    one = {"image": "app:1", "env": doubled(5), "args": ["$(A5)"] * 8}
+    containers = [{"name": f"c{at}", **one} for at in range(3)]
+    with pytest.raises(InvalidTask, match="of all containers are larger") as caught:
+        parse_launch([task(pod(containers=containers))], group=False)
+    assert caught.value.subject == "container c2"
+
+
+def test_a_task_without_data_is_held_to_it_too() -> None:
+    words = {"shell": False, "value": "true", "arguments": ["true", "x" * (TEXT_MAX_BYTES + 1)]}
+    with pytest.raises(InvalidTask, match="cannot be executed"):
+        parse_launch([task(command=words, container=with_image(), resources=[scalar("mem", 64)])], group=False)
+
+
+def test_what_can_be_executed_passes() -> None:
+    launch(env=doubled(5), args=["$(A5)"], command=["x" * (TEXT_MAX_BYTES - 1)])
+
+
+def test_the_image_counts_too() -> None:
+    with pytest.raises(InvalidTask, match="larger than"):
+        command.check_process(["x"], ["A=" + "x" * 1000] * 1100, "container app")
+
+
+def took_s(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("unit", ["$(", "$", "$(A)", ")", "$$(", "$(A"], ids=repr)
+def test_the_time_is_linear(unit: str) -> None:
+    small, large = unit * 20_000, unit * 160_000
+    small_s = min(took_s(lambda: expansion.expand(small, {})) for _ in range(3))
+    assert min(took_s(lambda: expansion.expand(large, {})) for _ in range(2)) < 24 * small_s + 0.05

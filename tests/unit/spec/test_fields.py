@@ -1,0 +1,120 @@
+"""The table of fields is true: a supported field changes the pod, an accepted one does not, a refused one fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from executor.errors import InvalidTask
+from executor.spec import fields
+from executor.spec.fields import Row
+from executor.spec.marks import Status
+from executor.spec.model import PodSpec, parse_launch
+from tests.unit.pod.samples import (
+    FULL_DOCKER_TASK,
+    FULL_MESOS_TASK,
+    FULL_POD,
+    Document,
+    changed,
+    lookup,
+    steps,
+    task,
+    without,
+)
+
+POD_ROWS = {row.path: row for row in fields.pod_rows()}
+TASK_ROWS = {row.path: row for row in fields.task_rows()}
+ROWS = POD_ROWS | TASK_ROWS
+
+# Fields that only name a thing for its own document: nothing of a pod depends on them, and a wrong value is refused.
+CHECKED_ONLY = {
+    "apiVersion",
+    "kind",
+    "TaskInfo.container.type",
+    "TaskInfo.container.mesos.image.type",
+    "TaskInfo.container.volumes[].source.type",
+    "TaskInfo.command.environment.variables[].type",
+}
+# Supported beside data, where it is tested in test_kubepod.
+ELSEWHERE = {"TaskInfo.data"}
+SECOND = {"spec.volumes[].hostPath": 1, "TaskInfo.container.volumes[].source": 1}
+FIRST_ENV = {"valueFrom.fieldRef": 1, "valueFrom.resourceFieldRef": 2, "valueFrom": 1}
+
+
+def parsed(document: Document, row: Row) -> PodSpec:
+    return parse_launch([document if row.path.startswith("TaskInfo") else task(document)], group=False)
+
+
+def sample(row: Row) -> Document:
+    if row.path.startswith("spec.containers[].ports"):  # which on the node's network say only what is so anyway
+        return without(
+            changed(FULL_POD, steps("spec.containers[].ports[].containerPort"), 53), steps("spec.hostNetwork")
+        )
+    if not row.path.startswith("TaskInfo"):
+        return FULL_POD
+    return FULL_DOCKER_TASK if row.path.startswith("TaskInfo.container.docker") else FULL_MESOS_TASK
+
+
+def place(row: Row) -> list[str | int]:
+    """Where the sample has the field: lists whose entries differ have it further on."""
+    path = row.path.removesuffix("[]").removeprefix("TaskInfo.")
+    if ".env[]." in path:
+        rest = path.split(".env[].")[1]
+        index = next((index for prefix, index in FIRST_ENV.items() if rest.startswith(prefix)), 0)
+        path = path.replace(".env[]", f".env[{index}]")
+    for prefix, index in SECOND.items():
+        if row.path.startswith(prefix):
+            path = path.replace("volumes[]", f"volumes[{index}]")
+    return steps(path)
+
+
+def rows(status: Status) -> list[Any]:
+    return [
+        pytest.param(row, id=row.path) for row in ROWS.values() if row.status is status and row.path not in ELSEWHERE
+    ]
+
+
+@pytest.mark.parametrize("row", rows(Status.SUPPORTED))
+def test_a_supported_field_is_accepted_and_makes_a_difference(row: Row) -> None:
+    document = sample(row)
+    lookup(document, place(row))
+    whole = parsed(document, row)
+    if row.path in CHECKED_ONLY:
+        with pytest.raises(InvalidTask):
+            parsed(changed(document, place(row), "something else"), row)
+        return
+    try:
+        less = parsed(without(document, place(row)), row)
+    except InvalidTask:
+        return  # it is needed
+    assert less != whole
+
+
+@pytest.mark.parametrize("row", rows(Status.ACCEPTED))
+def test_an_accepted_field_changes_nothing(row: Row) -> None:
+    document = sample(row)
+    assert parsed(without(document, place(row)), row) == parsed(document, row)
+
+
+@pytest.mark.parametrize("row", rows(Status.REFUSED))
+def test_a_refused_field_is_refused_by_its_path(row: Row) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        parsed(changed(sample(row), place(row), "wanted"), row)
+    prefix = "TaskInfo." if row.path.startswith("TaskInfo") else ""
+    assert steps(caught.value.subject) == steps(prefix) + place(row)
+    assert row.note in caught.value.message
+
+
+@pytest.mark.parametrize("row", rows(Status.REFUSED))
+def test_a_refused_field_that_asks_for_nothing_passes(row: Row) -> None:
+    document = sample(row)
+    for value in (None, *(row.only or ())):
+        assert parsed(changed(document, place(row), value), row) == parsed(document, row)
+
+
+def test_the_markdown_has_every_row_once() -> None:
+    lines = fields.markdown().splitlines()
+    for path, row in ROWS.items():
+        assert len([line for line in lines if line.startswith(f"| `{path}` | {row.status} |")]) == 1, path
+    assert all(line.count("|") - line.count("\\|") == 4 for line in lines if line.startswith("|"))
