@@ -1,26 +1,40 @@
 """mesos-pod-executor: a Mesos executor that runs pods through containerd.
 
-Read three files and the rest is where you would guess:
+Read three files, and the rest is where you would guess: this map, `pod/lifecycle.py` (what happens to a pod, as a pure
+table), and `composer.py` (which part is given which). packaging/doc/architecture.md has the drawings.
 
-    executor/__init__.py         this map
-    executor/pod/lifecycle.py    what happens to a pod, as a pure table
-    executor/composer.py            the composer: which part is given which
+    __main__      the entry: the executor when a Mesos agent starts it, else a command
+    composer      starts the executor; opening opens what it owns on the node
+    dispatcher    Mesos events in, status updates out; intake reads launches beside the event loop
 
-    mesos/        the driver (on pymesos), status updates, TaskInfo and its resources
-    pod/          specification (pure), life cycle (pure), OCI document (pure), and the runner that carries effects out
-    revocation/   request, selection of victims (pure), the ladder, receipts, the proof that regular pods were spared
-    containerd/   one file per containerd service
-    disk/         what pods use of the disk: counted, held to limits, removed
-    cni/          CNI runtime, network namespaces, resolv.conf and hosts
-    dns/          names of pods and Mesos tasks, served by a dnsmasq on the node
-    cli/          one file a command; they talk to the executor's control socket
-    control.py    the control socket's server
-    concurrency.py    work that no cancellation cuts short
+    spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
+    pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
+    oci/          the OCI document of a container, and what of an image it needs
+    volumes/      volumes, one file a kind
+    output/       what containers write: the log writer, rotation, retention
+    disk/         counting and removing files of pods
+    revocation/   taking resources back: request, selection (pure), ladder, receipt, proof; pressure
+    reporting/    status updates to Mesos
+
+    mesos/        adapter: the driver on pymesos, events, resources, the agent's flags
+    containerd/   adapter: one file a containerd service
+    cni/          adapter: CNI runtime, network namespaces, resolv.conf and hosts
+    dns/          adapter: names of pods and Mesos tasks, served by a dnsmasq on the node
+
+    node/         what executors own on this node, proof of death, the reaper, the inventory
+    control/      the control socket
+    metrics/      Prometheus metrics
+    doctor/       checks of the node
+    cli/          the commands, one file each; they ask the control socket
+
+    config/       the configuration
+    log/          the log, the journal, the lists of codes and keys
+
+    errors, exhausted, names, hostnames, duration, quantity, bounded_json, concurrency   small things that all share
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.
-Pure modules import the standard library and each other. Adapters import errors, names, config and log, never each
-other.
-`cgroups` stands beside this package and imports the standard library only.
+Pure modules import the standard library and each other. Adapters never import each other. No package imports upwards:
+tests/unit/test_layers.py lists the floors. `cgroups` stands beside this package and imports the standard library only.
 """
 
 __version__ = "0.1.0"

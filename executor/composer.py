@@ -127,7 +127,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
         from executor.metrics import endpoint
 
         async with AsyncExitStack() as stack:
-            from executor.node.opening import open_node
+            from executor.opening import open_node
 
             node = await open_node(config, environment, stack)
             dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))

@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 from executor import exhausted
 from executor.control import documents as views
-from executor.disk.watch import Watch
 from executor.errors import ExecutorError
+from executor.intake import Intake
 from executor.log import get_logger
 from executor.mesos import events
 from executor.mesos.status import Capabilities
 from executor.metrics.loop_lag import LoopLag
 from executor.names import TaskId
 from executor.output.endedlogs import EndedLogs
-from executor.pod import usage
+from executor.pod.disk_watch import Watch
 from executor.pod.exit_router import ExitRouter
-from executor.pod.intake import Intake
 from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.table import Pods
 from executor.pod.weight_guard import WeightGuard
 from executor.reporting import status_updates
 from executor.reporting.last_update import Farewell
+from executor.reporting.revocation_labels import revocation_labels
 from executor.revocation import messages
 from executor.revocation.candidates import takes
 from executor.revocation.revoker import Revoker
@@ -78,7 +78,7 @@ class Dispatcher:
         self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
-        self._disk = Watch(node, environment.agent_endpoint, lambda: self.pods)
+        self._disk = Watch(node, lambda: self.pods)
         self._driver, self._reaper = driver, reaper
         self._capabilities = Capabilities()
         self._stopping: asyncio.Future[events.Shutdown] = asyncio.get_running_loop().create_future()
@@ -222,7 +222,7 @@ class Dispatcher:
         labels = runner.sandbox.labels
         if report.revocation is not None:
             reason = self.revoker.reason(report.revocation)
-            labels |= usage.revocation_labels(runner, report.revocation, reason)
+            labels |= revocation_labels(runner, report.revocation, reason)
         self._send(report, runner.sandbox.network_infos, labels)
 
     def _send(self, report: Report, infos: Any = (), labels: status_updates.Labels | None = None) -> None:

@@ -24,6 +24,13 @@ ContainerId = NewType("ContainerId", str)
 """containerd's id: the pod's id, `-`, the container's name."""
 RevocationId = NewType("RevocationId", str)
 
+OWNER_LABEL = "mesos-pod-executor/executor"
+LOCK_LABEL = "mesos-pod-executor/lock"
+"""Which lock is the owner's: see executor/ownership."""
+POD_LABEL = "mesos-pod-executor/pod"
+SERVICE_KEY = "mesos-pod-executor/service"
+"""Annotation, or label, of a pod: the services it stands behind, separated by commas."""
+
 POD_PREFIX = "pod-"
 _POD_ID = re.compile(r"pod-[0-9a-f]{12}")
 _CONTAINERD_ID_MAX = 76  # containerd's identifiers.Validate

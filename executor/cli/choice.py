@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from executor import quantity
 from executor.cli import complete
 from executor.errors import InvalidTask
-from executor.spec import quantity
 
 F = TypeVar("F", bound=Callable[..., Any])
 

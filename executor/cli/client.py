@@ -17,8 +17,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from executor.cli.exits import Unreachable
-from executor.control.socket import SUFFIX
 from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
+from executor.node.claims import SOCKET_SUFFIX
 
 TIMEOUT_S: Final = 10.0
 _ERRORS: Final[Mapping[int, type[ExecutorError]]] = {400: InvalidRequest, 404: NotFound, 409: Refused}
@@ -37,7 +37,7 @@ class Client:
 
     @property
     def id(self) -> str:
-        return self.socket.name.removesuffix(SUFFIX)
+        return self.socket.name.removesuffix(SOCKET_SUFFIX)
 
     def get(self, path: str, **query: object) -> Any:
         return self._json("GET", path, query, None, TIMEOUT_S)
@@ -119,9 +119,8 @@ def executors(run_dir: Path, prefix: str = "") -> list[Client]:
         return []
     except OSError as error:
         raise Failure(f"cannot be read: {reason(error)}", subject=str(run_dir), mend="run as root") from error
-    return [
-        Client(run_dir / name) for name in names if name.endswith(SUFFIX) and name.startswith(prefix) and name[0] != "."
-    ]
+    sockets = [name for name in names if name.endswith(SOCKET_SUFFIX) and not name.startswith(".")]
+    return [Client(run_dir / name) for name in sockets if name.startswith(prefix)]
 
 
 def is_dead(client: Client) -> bool:

@@ -42,7 +42,7 @@ def command(file: Path, *, as_json: bool) -> None:
 
 
 def _pod(document: Any) -> dict[str, Any]:
-    from executor.spec.model import parse_launch
+    from executor.spec.launch import parse_launch
 
     tasks, group = _launch(document)
     executor = document.get("executor") if isinstance(document, dict) else None

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
+from executor.config.disk import DiskSection
 from executor.config.file import read_text
+from executor.config.retention import RetentionSection
+from executor.config.role_limit import RoleLimit
 from executor.config.values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
-from executor.disk.settings import DiskSection
-from executor.output.retention import RetentionSection
-from executor.spec.roles import RoleLimit
 
 DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
 

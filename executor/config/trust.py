@@ -19,7 +19,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from executor.spec.roles import RoleLimit
+from executor.config.role_limit import RoleLimit
 
 T = TypeVar("T")
 

@@ -23,6 +23,7 @@ from executor.control import socket as control_socket
 from executor.control.http import Connection, Limits, Request, Response, Stream, failure
 from executor.errors import ExecutorError, Failure, InvalidInput, NotFound, Refused
 from executor.log import get_logger
+from executor.node.claims import SOCKET_SUFFIX
 
 __all__ = ["Handler", "Limits", "Request", "Response", "Routes", "Server", "Stream", "socket_path"]
 
@@ -35,7 +36,7 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 
 def socket_path(run_dir: str | Path, mesos_container_id: str) -> Path:
-    return Path(run_dir) / f"{mesos_container_id}{control_socket.SUFFIX}"
+    return Path(run_dir) / f"{mesos_container_id}{SOCKET_SUFFIX}"
 
 
 class Server:

@@ -15,7 +15,6 @@ from typing import Final
 
 from executor.errors import Failure, InvalidConfig, Refused
 
-SUFFIX: Final = ".sock"
 _PATH_MAX_BYTES: Final = 107  # sockaddr_un.sun_path without its final zero, unix(7)
 _UCRED: Final = struct.Struct("3i")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from executor.oci.mounts import VOLUMES
+from executor.volumes.empty_dir import VOLUMES
 
 _STREAMS = (b"stdout", b"stderr")
 

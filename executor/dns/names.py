@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 from executor.errors import Failure
 from executor.hostnames import LABEL_MAX, NAME_MAX, address, is_label, is_name, unpublishable
+from executor.names import SERVICE_KEY
 
 if TYPE_CHECKING:
     from executor.spec.model import PodSpec
 
 __all__ = ["LABEL_MAX", "NAME_MAX", "address", "is_label", "is_name", "unpublishable"]
 
-SERVICE_KEY = "mesos-pod-executor/service"
-"""Annotation, or label, of a pod: the services it stands behind, separated by commas."""
 NAMES_MAX = 64
 """How many names one pod or task may have beside its addresses' own."""
 

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import email.utils
-import http.client
-import json
 import re
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from executor.config import Config
 from executor.doctor import agentdisk, variables
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
-from executor.errors import MesosFailure, reason
+from executor.mesos.agent_flags import AgentFlags
 
-_TIMEOUT_S = 3.0
 _SKEW_S = 5.0
 _RETRY_S = 2.0
 _PORTS = "ports:[31000-32000]"
 
 
-@dataclass(frozen=True)
-class Answer:
-    flags: Mapping[str, str]
-    skew_s: float | None
-    """The agent's clock less this one's."""
-
-
-def ask(endpoint: str, authorization: str = "") -> Answer:
-    """GET /flags of `host:port`. Raises MesosFailure."""
-    connection = http.client.HTTPConnection(endpoint, timeout=_TIMEOUT_S)
-    try:
-        connection.request("GET", "/flags", headers={"Authorization": authorization} if authorization else {})
-        response = connection.getresponse()
-        text = response.read()
-        if response.status != 200:
-            mend = "[dns] credential_file" if response.status in (401, 403) else ""
-            raise MesosFailure(f"answers {response.status}", subject=f"{endpoint}/flags", mend=mend)
-        date = email.utils.parsedate_to_datetime(response.getheader("Date", "")) if response.getheader("Date") else None
-        skew_s = None if date is None else date.timestamp() - time.time()
-        return Answer({key: str(value) for key, value in json.loads(text)["flags"].items()}, skew_s)
-    except (OSError, http.client.HTTPException, ValueError, KeyError, AttributeError) as error:
-        told = reason(error)
-        raise MesosFailure(f"cannot be asked: {told}", subject=f"{endpoint}/flags") from error
-    finally:
-        connection.close()
-
-
-def judge(answer: Answer, config: Config, ephemeral: Mapping[str, str]) -> list[Finding]:
+def judge(answer: AgentFlags, config: Config, ephemeral: Mapping[str, str]) -> list[Finding]:
     """Pure. `ephemeral` is what the kernel says of local ports (node.ephemeral_ports)."""
     flags = answer.flags
     return [

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from executor.config.disk import DiskSection
 from executor.disk import agentquota
-from executor.disk.settings import DiskSection
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.duration import seconds
 

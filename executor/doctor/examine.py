@@ -12,6 +12,7 @@ from executor.config import Config
 from executor.doctor import agent, groups, kernel, naming, network, node, portuse, resolving, runtime
 from executor.doctor.finding import Finding, failed, skipped
 from executor.errors import ExecutorError, MesosFailure
+from executor.mesos import agent_flags
 from executor.node.inventory import Survey, survey
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple
     error = "no endpoint is known"
     for endpoint in endpoints:
         try:
-            answer = agent.ask(endpoint, operator.credential(Path(config.dns.credential_file)))
+            answer = agent_flags.read(endpoint, operator.credential(Path(config.dns.credential_file)))
         except MesosFailure as failure:
             error = str(failure)
             continue

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from executor.config import Config
-from executor.control.socket import SUFFIX
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
 from executor.errors import reason
+from executor.node.claims import SOCKET_SUFFIX
 from executor.node.inventory import Survey
 
 FREE_FAIL_BYTES, FREE_WARN_BYTES = 64 << 20, 1 << 30
@@ -76,7 +76,7 @@ def _synchronised() -> Finding:
 
 
 def _socket(run_dir: str) -> Finding:
-    length = len(run_dir) + 1 + _CONTAINER_ID_CHARS + len(SUFFIX)
+    length = len(run_dir) + 1 + _CONTAINER_ID_CHARS + len(SOCKET_SUFFIX)
     if length > _SOCKET_PATH_MAX:
         return failed("node.run_dir_length", f"control sockets below {run_dir} have too long a path", "[node] run_dir")
     return passed("node.run_dir_length", "control sockets have room for their path")

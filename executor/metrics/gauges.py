@@ -94,7 +94,7 @@ def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
 
 
 def _disk(pods: list[PodRunner]) -> Family:
-    """Nothing is counted for a scrape: these are the last numbers of executor.disk.watch."""
+    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk_watch."""
     parts = DiskUsage().parts()
     series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in parts}
     for runner in pods:

@@ -21,11 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executor import bounded_json
-from executor.control.socket import SUFFIX as SOCKET_SUFFIX
 from executor.errors import Failure, reason
 from executor.names import MesosContainerId
 from executor.node.lock_identity import REAPED_SUFFIX, LockIdentity, identity_of
 
+SOCKET_SUFFIX = ".sock"
+"""Of an executor's control socket, in the same directory as its owner file."""
 SUFFIX = ".owner"
 CLAIM_TRIES, CLAIM_PAUSE_S = 250, 0.02
 REAPED_S = 600.0

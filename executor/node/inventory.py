@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from executor.config import Config
 from executor.errors import NetworkFailure
-from executor.names import MesosContainerId, is_pod_id
+from executor.names import OWNER_LABEL, MesosContainerId, is_pod_id
 from executor.node.claims import Owner, cni_parent, peek
 from executor.node.judgement import Judgement, judged
 from executor.node.lock_identity import parse
 from executor.node.marks import Marks
 from executor.node.reaping.found import marks_on_node
-from executor.pod.node import OWNER_LABEL
 
 if TYPE_CHECKING:
     from executor.cni.cache import Record

@@ -7,18 +7,15 @@ pod's cgroup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executor.oci import command, mounts, seccomp, users
-from executor.oci.users import UserIds
-from executor.spec import capabilities
+from executor.oci import mounts, seccomp, users
+from executor.spec import capabilities, command
 from executor.spec.model import ContainerSpec, PodSpec
 
 if TYPE_CHECKING:
     from executor.containerd.types import ImageConfig
+    from executor.oci.place import Placement
 
 VERSION = "1.0.2-dev"
 CPU_PERIOD_USEC = 100_000
@@ -29,31 +26,6 @@ _LEAST_SHARES = 2
 _DEVICES: tuple[tuple[int, int | None], ...] = (
     (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where and how the node runs one container. Paths are the node's.
-
-    `netns_path` is the network namespace to join; None stays in containerd's. `user` is what the image makes of
-    users.wanted, `downward` is needed where the environment has a RuntimeField.
-    """
-
-    cgroups_path: str
-    pod_dir: Path
-    hostname: str
-    user: UserIds
-    netns_path: Path | None = None
-    resolv_conf: Path | None = None
-    hosts: Path | None = None
-    hostname_file: Path | None = None
-    oom_score_adj: int | None = None
-    """Left as it is when None; without CAP_SYS_RESOURCE runc cannot lower it."""
-    nofile: int | None = None
-    """RLIMIT_NOFILE, soft and hard; None: as the shim has it."""
-    machine: str = ""
-    """uname(1)'s, for the seccomp profile's other ABIs."""
-    downward: Mapping[str, str] = field(default_factory=dict)
 
 
 def runtime_spec(pod: PodSpec, container: ContainerSpec, image: ImageConfig, placement: Placement) -> dict[str, Any]:

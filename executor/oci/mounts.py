@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.spec.model import ContainerSpec, EmptyDir, HostPath, PodSpec
+from executor.volumes.empty_dir import empty_dir_path
 
 if TYPE_CHECKING:
-    from executor.oci.document import Placement
+    from executor.oci.place import Placement
 
-VOLUMES = "volumes"
-"""Directory of the emptyDir volumes, below the pod's."""
 NOTICE = "notice"
 """Directory below the pod's in which the notice of a revocation appears (executor/revocation/notice.py)."""
 NOTICE_TARGET = "/run/mesos-pod-executor"
@@ -47,11 +46,6 @@ def masked_paths() -> list[str]:
 def read_only_paths() -> list[str]:
     """Files of the kernel's by which a container would change the node."""
     return list(_READ_ONLY)
-
-
-def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
-    """Where a volume's directory is on the node; the runner makes it before the first container."""
-    return pod_dir / VOLUMES / volume.name
 
 
 def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:

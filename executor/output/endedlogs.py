@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from executor.config.retention import RetentionSection
 from executor.log import get_logger
-from executor.output.retention import Kept, RetentionSection, Space, to_remove
+from executor.output.retention import Kept, Space, to_remove
 
 if TYPE_CHECKING:
     from executor.pod.runner import PodRunner

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from executor.config.retention import RetentionSection
 
 
 @dataclass(frozen=True)
@@ -13,35 +15,6 @@ class Kept:
     pod: str
     ended_s: float
     size_bytes: int
-
-
-@dataclass(frozen=True)
-class RetentionSection:
-    """How long the logs of ended pods are kept; those that ended first go first."""
-
-    most_pods: int = field(
-        default=100, metadata={"doc": "The logs of how many ended pods are kept.", "least": 0, "most": 100000}
-    )
-    age_s: float = field(
-        default=86400.0,
-        metadata={"doc": "How long they are kept, seconds; 0: no limit.", "least": 0, "most": 31536000},
-    )
-    free_percent: float = field(
-        default=10.0,
-        metadata={
-            "doc": "They are removed while less than this part of the file system is free; 0: no limit.",
-            "least": 0,
-            "most": 99,
-        },
-    )
-    least_pods: int = field(
-        default=10,
-        metadata={
-            "doc": "So many pods that ended last keep theirs, whatever their age and the free space.",
-            "least": 0,
-            "most": 100000,
-        },
-    )
 
 
 @dataclass(frozen=True)

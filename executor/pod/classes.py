@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cgroups import UNLIMITED, CgroupBusy, Limits, qos
 from executor.concurrency import to_the_end
+from executor.config.role_limit import RoleLimit
 from executor.log import get_logger
 from executor.names import PodClass, PodId
 from executor.spec import roles
@@ -37,7 +38,7 @@ class Classes:
         tree: Tree,
         *,
         pids_max: int = 0,
-        role_limits: Mapping[str, roles.RoleLimit] = MappingProxyType({}),
+        role_limits: Mapping[str, RoleLimit] = MappingProxyType({}),
     ) -> None:
         """`pids_max`: how many processes and threads a pod may have, so that one that only forks harms itself; 0: no
         limit. `role_limits`: [roles] limits.

@@ -5,14 +5,14 @@ decisions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor.config import Config
 from executor.disk.turns import Turns
-from executor.names import ContainerId, MesosContainerId, PodClass, PodId
+from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
 from executor.node.claims import Claim, netns_parent, own_root
 from executor.oci.image_users import ImageUsers
 from executor.pod.release_pace import Releasing
@@ -22,17 +22,13 @@ if TYPE_CHECKING:
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
+    from executor.mesos.agent_flags import AgentFlags
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
     from executor.pod.classes import Classes
     from executor.pod.cpu_boost import Urgency
     from executor.pod.executor_network import OwnNetwork
-
-OWNER_LABEL = "mesos-pod-executor/executor"
-LOCK_LABEL = "mesos-pod-executor/lock"
-"""Which lock is the owner's: see executor/ownership."""
-POD_LABEL = "mesos-pod-executor/pod"
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,8 @@ class Node:
     """None: pods are not published."""
     shims: Shims
     outputs: Outputs
+    read_agent_flags: Callable[[], AgentFlags]
+    """Asks the agent. Blocking. Raises MesosFailure."""
     dying_urgency: Urgency
     """For revocable pods that do not die soon."""
     shims_urgency: Urgency

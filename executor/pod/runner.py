@@ -22,7 +22,6 @@ from executor.concurrency import together
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
-from executor.oci.placement import needs_address, runtime_spec
 from executor.pod import destroying, lifecycle, teardown
 from executor.pod.container_exits import ContainerExits
 from executor.pod.containers import Containers
@@ -50,6 +49,7 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
+from executor.pod.placement import needs_address, runtime_spec
 from executor.pod.pod_events import note_exit, note_state
 from executor.pod.release_pace import held
 from executor.pod.sandbox import Sandbox

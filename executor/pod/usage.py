@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cgroups import CgroupError, Resource
 from executor.names import PodClass
-from executor.reporting import status_updates
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
     from cgroups.pressure import Stall
-    from executor.names import RevocationId
     from executor.pod.runner import PodRunner
 
 _PODS_AT_ONCE: Final = 16
@@ -93,11 +91,3 @@ def freed_bytes(runner: PodRunner) -> int:
     except CgroupError:
         left_bytes = 0
     return max(0, runner.used_bytes - left_bytes)
-
-
-def revocation_labels(runner: PodRunner, revocation: RevocationId, reason: str) -> status_updates.Labels:
-    """What the terminal status of a revoked pod says beside its reason."""
-    stop = runner.pod.stop
-    grace_s = stop.grace_s if stop is not None and stop.grace_s is not None else 0.0
-    cpus = runner.spec.resources.cpus
-    return status_updates.revocation_labels(revocation, reason, grace_s, cpus, freed_bytes(runner))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState, status
-from executor.names import RevocationId, TaskId
+from executor.names import TaskId
 from executor.pod.model import Report
 
 Labels = dict[str, str]
@@ -44,19 +44,6 @@ def _limitation(report: Report) -> list[dict[str, Any]]:
         return []
     name = "disk" if report.reason == DISK_LIMIT else "mem"
     return [{"name": name, "type": "SCALAR", "scalar": {"value": report.limit_bytes / 2**20}}]
-
-
-def revocation_labels(
-    revocation: RevocationId, reason: str, grace_s: float, freed_cpus: float, freed_mem_bytes: int
-) -> Labels:
-    """What a revoked task's terminal status tells the framework beside its reason."""
-    return {
-        "revocation": revocation,
-        "revocation.reason": reason,
-        "revocation.grace_s": f"{grace_s:g}",
-        "revocation.freed.cpus": f"{freed_cpus:g}",
-        "revocation.freed.mem_bytes": str(freed_mem_bytes),
-    }
 
 
 def dropped(tasks: tuple[TaskId, ...]) -> Report:

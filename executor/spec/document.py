@@ -18,13 +18,8 @@ from typing import Any, NoReturn
 from executor import bounded_json
 from executor.bounded_json import Bounds, JsonBoundError
 from executor.errors import InvalidTask
+from executor.spec.bounds import MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
 
-SUBJECT = "TaskInfo.data"
-MAX_JSON_BYTES = 1024 * 1024  # etcd takes no larger request by far (1.5 MiB), so no pod of Kubernetes is larger
-MAX_YAML_BYTES = 512 * 1024  # slower to read by a factor of 20
-MAX_DEPTH = 32
-MAX_VALUES = 10_000
-"""Values and keys of one document; pods have some hundreds."""
 _BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
 _GZIP_BASE64 = "H4s"  # with deflate, the one method that there is

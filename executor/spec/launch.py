@@ -9,17 +9,21 @@ from typing import Any
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
-from executor.oci import command
 from executor.spec import checks as common
+from executor.spec import command, marks, network_annotations
 from executor.spec import document as manifest
-from executor.spec import marks, network_annotations
 from executor.spec.kubernetes.container_documents import CONTAINERS_MAX
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import PodSpec, Policy
 
+DEFAULT_POLICY = Policy()
 
-def parse(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy) -> PodSpec:
-    """See `executor.spec.model.parse_launch`."""
+
+def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy = DEFAULT_POLICY) -> PodSpec:
+    """The pod of a LAUNCH (one TaskInfo) or a LAUNCH_GROUP, in Mesos v1 JSON.
+
+    Raises InvalidTask, and nothing else whatever the input; `subject` is the path of the first field that cannot work.
+    """
     if not isinstance(tasks, list | tuple) or not tasks:
         raise InvalidTask("there is no task in the launch", subject="tasks")
     if not group and len(tasks) > 1:

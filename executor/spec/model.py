@@ -1,13 +1,13 @@
 """What a pod is to run as, after every check: the types that all other parts of the executor read. Pure.
 
-`parse_launch` is the only way from a Mesos launch to a PodSpec. Whatever it returns can be run on this node as far
-as that can be known without looking at the node; everything else is an InvalidTask that names a field. Nothing that a
-framework asked for is dropped in silence: `executor.spec.fields` lists what happens to each field.
+`executor.spec.launch` is the only way from a Mesos launch to a PodSpec. A PodSpec can be run on this node as far as
+that can be known without looking at the node; everything else is an InvalidTask that names a field.
+`executor.spec.fields` lists what happens to each field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -206,16 +206,3 @@ class PodSpec:
     @property
     def host_paths(self) -> tuple[HostPath, ...]:
         return tuple(volume for volume in self.volumes if isinstance(volume, HostPath))
-
-
-DEFAULT_POLICY = Policy()
-
-
-def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy = DEFAULT_POLICY) -> PodSpec:
-    """The pod of a LAUNCH (one TaskInfo) or a LAUNCH_GROUP, in Mesos v1 JSON.
-
-    Raises InvalidTask, and nothing else whatever the input; `subject` is the path of the first field that cannot work.
-    """
-    from executor.spec import launch  # the decoders are loaded with the first launch, not before SUBSCRIBED
-
-    return launch.parse(tasks, group=group, policy=policy)

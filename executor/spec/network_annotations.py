@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
-from executor.dns.names import SERVICE_KEY
+from executor import quantity
 from executor.errors import InvalidTask
-from executor.spec import quantity
+from executor.names import SERVICE_KEY
 from executor.spec.model import NetworkWish
 
 NETWORKS_KEY: Final = "mesos-pod-executor/networks"

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from executor.errors import InvalidTask
-from executor.spec.document import MAX_DEPTH, MAX_VALUES, SUBJECT
+from executor.spec.bounds import MAX_DEPTH, MAX_VALUES, SUBJECT
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {

@@ -22,13 +22,13 @@ from executor import log as logs
 from executor.config import LogSection, load
 from executor.mesos.environment import Environment
 from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId, PodClass
-from executor.node.opening import open_node
+from executor.opening import open_node
 from executor.pod.exit_router import ExitRouter
 from executor.pod.model import State, Stop, StopCause
 from executor.pod.runner import PodRunner
 from executor.pod.table import Pods
 from executor.revocation.revoker import Revoker
-from executor.spec.model import parse_launch
+from executor.spec.launch import parse_launch
 from tests.bench.bare import Bare
 from tests.support import cgroupdirs
 from tests.support.rig import IMAGE, NETWORK, Rig

@@ -22,6 +22,7 @@ from executor.containerd import Containerd
 from executor.dns import HostsDir, Names
 from executor.dns.names import Zones
 from executor.errors import NetworkFailure
+from executor.mesos import agent_flags
 from executor.mesos.resources import Resources
 from executor.names import AgentId, MesosContainerId, PodClass, PodId, Role, TaskId
 from executor.node.claims import Claim
@@ -83,6 +84,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 classes=Classes(tree),
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),
                 outputs=outputs,
+                read_agent_flags=lambda: agent_flags.read("127.0.0.1:1"),  # nothing of this test asks it
                 shims=Shims(tree.hierarchies, f"{tree.root_path}/shims/{OWNER}"),
                 dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),
                 shims_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),

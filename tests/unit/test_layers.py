@@ -1,5 +1,6 @@
 """Who may import whom, and how large things may get: the house's rules that no linter knows.
 
+packages         FLOORS below: a package imports packages of lower floors only, and nothing imports upwards
 cgroups          the standard library
 pure modules     the standard library without its I/O, and each other; a module says "Pure" in its docstring
 adapters         mesos, containerd, cni, dns: themselves, pure modules and what is common to all; never each other
@@ -18,7 +19,7 @@ from tests.support.sources import ROOT, Import, Source, all_files, functions, mo
 
 ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.dns")
 COMPOSERS = (
-    "executor.composer", "executor.node.opening", "executor.node.reaper", "executor.node.reaping",
+    "executor.composer", "executor.opening", "executor.node.reaper", "executor.node.reaping",
     "executor.node.inventory", "executor.doctor", "executor.cli", "executor.__main__",
 )  # fmt: skip
 COMMON = {
@@ -90,6 +91,28 @@ FOREIGN_WORDS = (
     "py" + "pi.org",
 )
 
+# Every package, and every module beside them, from the ground up. What stands on one floor does not know each other.
+FLOORS = (
+    ("errors", "names", "hostnames", "bounded_json"),
+    ("concurrency", "duration", "quantity"),
+    ("config",),
+    ("log",),
+    ("exhausted", "mesos", "containerd"),
+    ("spec",),
+    ("cni", "dns", "volumes"),
+    ("oci", "output", "disk"),
+    ("node",),
+    ("pod",),
+    ("reporting", "revocation"),
+    ("intake", "control", "doctor"),
+    ("metrics",),
+    ("dispatcher",),
+    ("opening",),
+    ("composer", "cli"),
+    ("__main__",),
+)
+FLOOR = {f"executor.{name}": number for number, floor in enumerate(FLOORS) for name in floor}
+
 EXECUTOR = modules("executor")
 CGROUPS = modules("cgroups")
 PURE = {name for name, source in EXECUTOR.items() if source.is_pure or name in MUST_BE_PURE or not source.imports}
@@ -114,6 +137,35 @@ def test_cgroups_import_the_standard_library_only(name: str) -> None:
     source = CGROUPS[name]
     wrong = [imported for imported in source.imports if not standard(imported) and imported.top != "cgroups"]
     report(source, wrong, "cgroups stands alone")
+
+
+def package(module: str) -> str:
+    """`executor.pod` of `executor.pod.runner`; of a module beside the packages, its own name."""
+    return ".".join(module.split(".")[:2])
+
+
+def test_every_package_has_a_floor() -> None:
+    assert {package(name) for name in EXECUTOR if name != "executor"} == set(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in EXECUTOR if name != "executor"))
+def test_nothing_imports_upwards(name: str) -> None:
+    """Also not for a type only where two packages would then need each other."""
+    source, own = EXECUTOR[name], FLOOR[package(name)]
+    loaded = [each for each in source.imports if each.top == "executor" and not each.typing_only]
+    others = [each for each in loaded if each.module != "executor" and package(each.module) != package(name)]
+    wrong = [each for each in others if FLOOR[package(each.module)] >= own]
+    report(source, wrong, f"{package(name)} is on floor {own} and imports lower floors only")
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    edges = {
+        name: {each.module for each in source.imports if each.module in EXECUTOR and not each.typing_only}
+        for name, source in EXECUTOR.items()
+    }
+    while leaves := {name for name, below in edges.items() if not below & edges.keys()}:
+        edges = {name: below for name, below in edges.items() if name not in leaves}
+    assert not edges, f"these import each other: {sorted(edges)}"
 
 
 def test_the_modules_that_decide_exist() -> None:
@@ -193,3 +245,15 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
 def test_packaging_stays_a_directory() -> None:
     """An `__init__.py` would make it hide the library of that name wherever the checkout is on the path."""
     assert not (ROOT / "packaging/__init__.py").exists()
+
+
+def test_the_map_names_every_package_and_no_other() -> None:
+    text = ast.get_docstring(EXECUTOR["executor"].tree) or ""
+    drawn = {word.rstrip("/,;") for line in text.splitlines() if line.startswith("    ") for word in line.split()}
+    missing = {name.removeprefix("executor.") for name in FLOOR} - drawn
+    assert not missing, f"executor/__init__.py does not name {sorted(missing)}"
+    packages = {word for line in text.splitlines() if line.startswith("    ") for word in line.split()[:1]}
+    gone = {word.rstrip("/") for word in packages if word.endswith("/")} - {
+        name.removeprefix("executor.") for name in FLOOR
+    }
+    assert not gone, f"executor/__init__.py names {sorted(gone)}, which are not there"

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor.errors import ContainerdFailure, ExecutorError, NotFound, Refused
-from executor.names import MesosContainerId
+from executor.names import OWNER_LABEL, MesosContainerId
 from executor.node import claims as owners
 from executor.node.claims import Owner
 from executor.node.judgement import judged
 from executor.node.reaper import Reaped, reap_owners
 from executor.node.reaping.found import marks_on_node
-from executor.pod.node import OWNER_LABEL
 
 if TYPE_CHECKING:
     from executor.config import Config

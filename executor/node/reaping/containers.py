@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from executor.errors import ContainerdFailure, ExecutorError, TimedOut
+from executor.names import OWNER_LABEL, POD_LABEL
 from executor.node.reaping import shims
-from executor.pod.node import OWNER_LABEL, POD_LABEL
 
 if TYPE_CHECKING:
     from cgroups import Cgroup

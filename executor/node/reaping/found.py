@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from executor.names import MesosContainerId
+from executor.names import LOCK_LABEL, OWNER_LABEL, MesosContainerId
 from executor.node import claims as owners
 from executor.node import marks
 from executor.node.claims import cni_parent, netns_parent
 from executor.node.marks import Marks
 from executor.node.reaping.groups import identities
-from executor.pod.node import LOCK_LABEL, OWNER_LABEL
 
 if TYPE_CHECKING:
     from executor.config import Config

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from executor.errors import ExecutorError, Failure, reason
 from executor.log import get_logger
+from executor.names import OWNER_LABEL
 from executor.node import marks
 from executor.node.claims import Claim, cni_parent, netns_parent
-from executor.pod.node import OWNER_LABEL
 
 if TYPE_CHECKING:
     from executor.config import Config

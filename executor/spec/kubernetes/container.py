@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
-from executor.spec import capabilities, quantity
+from executor.spec import capabilities
 from executor.spec import checks as common
 from executor.spec.kubernetes import downward
 from executor.spec.kubernetes.container_documents import Container, Quantities, SecurityContext

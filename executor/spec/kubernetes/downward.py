@@ -10,9 +10,9 @@ import math
 import re
 from collections.abc import Sequence
 
+from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
-from executor.spec import quantity
 from executor.spec.kubernetes.container_documents import Container, EnvVarSource, ResourceFieldSelector
 from executor.spec.kubernetes.documents import Pod
 from executor.spec.model import EnvValue, RuntimeField

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
 from executor.spec import document as manifest
-from executor.spec import marks, network_annotations, quantity
+from executor.spec import marks, network_annotations
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
 from executor.spec.kubernetes.documents import Pod, Volume

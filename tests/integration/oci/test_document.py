@@ -15,8 +15,9 @@ import pytest
 from executor.containerd.types import ImageConfig
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
-from executor.oci.document import Placement, runtime_spec
+from executor.oci.document import runtime_spec
 from executor.oci.mounts import NOTICE
+from executor.oci.place import Placement
 from executor.oci.users import UserIds
 from executor.spec.model import ContainerSpec, EmptyDir, HostPath, Limits, PodSpec, RuntimeField, Security, VolumeMount
 from tests.support import cgroupdirs

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from executor.dns.names import SERVICE_KEY, Zones
+from executor.dns.names import Zones
+from executor.names import SERVICE_KEY
 from tests.support.rig import IMAGE, Rig
 
 PORT = 8080

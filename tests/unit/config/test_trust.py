@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from executor.config import Config, load, sections
 from executor.config.for_executor import Judged, judge, read_for_executor
+from executor.config.role_limit import RoleLimit
 from executor.config.trust import KEYS, Trust, rule
 from executor.config.values import default_file, variable
 from executor.errors import InvalidConfig
-from executor.spec.roles import RoleLimit
 
 KEY_NAMES = [(name, each.name) for name, cls in sections().items() for each in fields(cls)]
 

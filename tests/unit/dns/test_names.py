@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from executor.dns.names import (
     NAME_MAX,
     NAMES_MAX,
-    SERVICE_KEY,
     PodNames,
     Zones,
     address,
@@ -29,7 +28,9 @@ from executor.dns.names import (
     services,
     to_labels,
 )
-from executor.spec.model import PodSpec, parse_launch
+from executor.names import SERVICE_KEY
+from executor.spec.launch import parse_launch
+from executor.spec.model import PodSpec
 
 ZONES = Zones()
 HOSTS_LINE = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF))

@@ -9,9 +9,10 @@ from types import MappingProxyType
 import pytest
 
 from executor.config import CgroupsSection, CniSection, Config, PodsSection
-from executor.disk.settings import DiskSection
+from executor.config.disk import DiskSection
 from executor.doctor import agent, variables
 from executor.doctor.finding import Verdict
+from executor.mesos.agent_flags import AgentFlags
 
 GOOD = {
     "launcher": "linux",
@@ -35,7 +36,7 @@ def bad(
     ephemeral: Mapping[str, str] = EPHEMERAL,
     skew_s: float | None = 0.0,
 ) -> dict[str, Verdict]:
-    answer = agent.Answer({**GOOD, **flags}, skew_s)
+    answer = AgentFlags({**GOOD, **flags}, skew_s)
     findings = agent.judge(answer, config or Config(), ephemeral)
     return {each.check: each.verdict for each in findings if each.verdict is not Verdict.PASS}
 
@@ -97,7 +98,7 @@ def test_an_agent_whose_clock_differs() -> None:
     "flags", [{}, {"resources": "cpus:1"}, {"isolation": ""}, {"executor_shutdown_grace_period": "?"}]
 )
 def test_flags_that_are_missing_or_strange_break_nothing(flags: dict[str, str]) -> None:
-    assert agent.judge(agent.Answer(flags, None), Config(), {})
+    assert agent.judge(AgentFlags(flags, None), Config(), {})
 
 
 @pytest.mark.parametrize(

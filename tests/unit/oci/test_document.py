@@ -11,10 +11,12 @@ import pytest
 
 from executor.containerd.types import ImageConfig
 from executor.oci import seccomp
-from executor.oci.document import Placement, runtime_spec
+from executor.oci.document import runtime_spec
 from executor.oci.mounts import NOTICE_TARGET
+from executor.oci.place import Placement
 from executor.oci.users import UserIds
-from executor.spec.model import ContainerSpec, Limits, PodSpec, Security, parse_launch
+from executor.spec.launch import parse_launch
+from executor.spec.model import ContainerSpec, Limits, PodSpec, Security
 from tests.unit.pod.samples import FULL_POD, pod, task
 
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")

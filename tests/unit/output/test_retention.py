@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from executor.output.retention import Kept, RetentionSection, Space, to_remove
+from executor.config.retention import RetentionSection
+from executor.output.retention import Kept, Space, to_remove
 
 PLENTY = Space(free_bytes=100, total_bytes=100)
 LIMITS = RetentionSection(most_pods=5, age_s=100, free_percent=10, least_pods=2)

@@ -16,7 +16,7 @@ from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
 from executor.revocation import notice, request
-from executor.spec.model import parse_launch
+from executor.spec.launch import parse_launch
 from reference import DIRECTORY
 from tests.support.schema import faults
 from tests.support.sources import ROOT

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from executor import duration
-from executor.dns.names import SERVICE_KEY
 from executor.errors import MESSAGE_MAX, NAME_MAX, ExecutorError, Failure, InvalidInput, InvalidTask
-from executor.spec.model import parse_launch
+from executor.names import SERVICE_KEY
+from executor.spec.launch import parse_launch
 from executor.spec.network_annotations import NETWORKS_KEY
 from tests.unit.pod.samples import pod, ports, scalar, task, with_image
 

@@ -14,7 +14,8 @@ from executor.cni import PortMapping as CniPort
 from executor.errors import InvalidTask
 from executor.pod.executor_network import OwnNetwork
 from executor.pod.network import network_infos, requests
-from executor.spec.model import PodSpec, PortMapping, parse_launch
+from executor.spec.launch import parse_launch
+from executor.spec.model import PodSpec, PortMapping
 from tests.unit.pod.samples import Document, task
 
 NETWORKS = "mesos-pod-executor/networks"

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InvalidTask
+from executor.spec import bounds
 from executor.spec import document as manifest
 from tests.unit.pod.samples import encoded
 
@@ -57,8 +58,8 @@ WRONG = {
     "gzip with a tail": (encoded(gzip.compress(b"a: 1") + b"x"), "complete gzip"),
     "gzip of nonsense": (encoded(b"\x1f\x8b\x08" + b"x" * 20), "gzip"),
     "a gzip bomb": (encoded(gzip.compress(b"\0" * 50_000_000)), "larger"),
-    "much YAML": (encoded(b"a: " + b"x" * manifest.MAX_YAML_BYTES), "larger"),
-    "much JSON": (encoded(b"{" + b" " * manifest.MAX_JSON_BYTES), "larger"),
+    "much YAML": (encoded(b"a: " + b"x" * bounds.MAX_YAML_BYTES), "larger"),
+    "much JSON": (encoded(b"{" + b" " * bounds.MAX_JSON_BYTES), "larger"),
 }
 
 

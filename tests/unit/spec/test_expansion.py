@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidTask
-from executor.oci import command
-from executor.spec import expansion
+from executor.spec import command, expansion
 from executor.spec.expansion import CONTAINER_MAX_BYTES, TEXT_MAX_BYTES
-from executor.spec.model import parse_launch
+from executor.spec.launch import parse_launch
 from tests.unit.pod.samples import pod, scalar, task, with_image
 
 

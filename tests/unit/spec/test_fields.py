@@ -9,8 +9,9 @@ import pytest
 from executor.errors import InvalidTask
 from executor.spec import fields
 from executor.spec.fields import Row
+from executor.spec.launch import parse_launch
 from executor.spec.marks import Status
-from executor.spec.model import PodSpec, parse_launch
+from executor.spec.model import PodSpec
 from tests.unit.pod.samples import (
     FULL_DOCKER_TASK,
     FULL_MESOS_TASK,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InvalidTask
-from executor.spec.model import PodSpec, parse_launch
+from executor.spec.launch import parse_launch
+from executor.spec.model import PodSpec
 from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, FULL_POD, lookup, pod, scalar, task
 
 JSON = st.recursive(

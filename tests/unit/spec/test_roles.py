@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from executor.config import load
+from executor.config.role_limit import RoleLimit
 from executor.errors import InvalidConfig, InvalidTask, Refused
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role
 from executor.spec import roles
 from executor.spec.model import ContainerSpec, Limits, PodSpec
-from executor.spec.roles import RoleLimit
 
 GIB = 1 << 30
 LIMITS = {"eng": RoleLimit(4.0, 8 * GIB), "eng/dev": RoleLimit(6.0, GIB), "ops": RoleLimit(mem_bytes=2 * GIB)}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidTask
-from executor.spec.model import RuntimeField, parse_launch
+from executor.spec.launch import parse_launch
+from executor.spec.model import RuntimeField
 from tests.unit.pod.samples import pod, task
 
 METADATA = {"name": "web", "namespace": "shop", "uid": "u-1", "labels": {"app/x": "a$b"}, "annotations": {"n": "1"}}

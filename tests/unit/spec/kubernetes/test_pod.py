@@ -10,6 +10,7 @@ import yaml
 
 from executor.errors import InvalidTask
 from executor.names import PodClass
+from executor.spec.launch import parse_launch
 from executor.spec.model import (
     ContainerPort,
     DnsConfig,
@@ -24,7 +25,6 @@ from executor.spec.model import (
     RestartPolicy,
     RuntimeField,
     VolumeMount,
-    parse_launch,
 )
 from tests.unit.pod.samples import FULL_POD, Document, changed, encoded, pod, ports, scalar, steps, task
 

@@ -8,6 +8,7 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.names import PodClass
+from executor.spec.launch import parse_launch
 from executor.spec.model import (
     HostPath,
     Limits,
@@ -17,7 +18,6 @@ from executor.spec.model import (
     PortMapping,
     RestartPolicy,
     VolumeMount,
-    parse_launch,
 )
 from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, Document, pod, scalar, task, with_image
 

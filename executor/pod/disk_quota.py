@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from executor.disk import agentquota, limits
@@ -15,9 +15,10 @@ from executor.mesos.resources import Resources
 from executor.names import PodClass
 
 if TYPE_CHECKING:
-    from executor.disk.counting import Counting
-    from executor.disk.settings import DiskSection
+    from executor.config.disk import DiskSection
+    from executor.mesos.agent_flags import AgentFlags
     from executor.names import PodId
+    from executor.pod.disk_counting import Counting
     from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)
@@ -28,8 +29,8 @@ OWN_MIN_S = 2.0
 
 
 class Quota:
-    def __init__(self, config: DiskSection, counting: Counting, agent_endpoint: str) -> None:
-        self._config, self._counting, self._endpoint = config, counting, agent_endpoint
+    def __init__(self, config: DiskSection, counting: Counting, read_flags: Callable[[], AgentFlags]) -> None:
+        self._config, self._counting, self._read_flags = config, counting, read_flags
         self._executor_bytes = 0
         self._enforced: bool | None = {"yes": True, "no": False}.get(config.agent_quota)
         self._own_bytes, self._own_at_s = 0, -OWN_S
@@ -54,7 +55,7 @@ class Quota:
         if not limit_bytes or not self._config.enforce:
             return None
         if self._enforced is None:
-            self._enforced = await asyncio.to_thread(_asked, self._endpoint)
+            self._enforced = await asyncio.to_thread(_asked, self._read_flags)
         if not self._enforced:
             return None
         living = frozenset(runner.id for runner in pods)
@@ -97,12 +98,10 @@ class Quota:
             )
 
 
-def _asked(endpoint: str) -> bool:
-    """What the agent at `endpoint` says; True also where it does not tell, for that is the safe answer."""
-    from executor.doctor.agent import ask  # once after each subscription
-
+def _asked(read_flags: Callable[[], AgentFlags]) -> bool:
+    """What the agent says; True also where it does not tell, for that is the safe answer."""
     try:
-        return agentquota.enforces(ask(endpoint).flags)
+        return agentquota.enforces(read_flags().flags)
     except MesosFailure:
         return True
 

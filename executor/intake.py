@@ -22,7 +22,7 @@ from executor import exhausted
 from executor.errors import ExecutorError, Failure, InvalidTask
 from executor.log import get_logger
 from executor.spec import document as manifest
-from executor.spec.model import Policy, parse_launch
+from executor.spec.model import Policy
 
 if TYPE_CHECKING:
     from executor.mesos.events import Launch
@@ -203,6 +203,8 @@ class Intake(Collection["TaskId"]):
         launch = coming.launch
         if launch.fault:
             raise InvalidTask(launch.fault, subject="tasks" if launch.group else "TaskInfo")
+        from executor.spec.launch import parse_launch  # the decoders are loaded with the first launch
+
         return parse_launch(launch.tasks, group=launch.group, policy=self._policy)
 
     async def _read_here(self, coming: Coming) -> Result:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from executor import intake
 from executor.errors import ExecutorError, Refused
+from executor.intake import Intake, is_small
 from executor.mesos.events import Launch
 from executor.metrics.loop_lag import INTERVAL_S, LoopLag
 from executor.names import RevocationId, TaskId
-from executor.pod import intake
-from executor.pod.intake import Intake, is_small
 from executor.revocation.request import Request, Select
 from executor.spec.model import PodSpec, Policy
 from tests.unit.pod.samples import pod, scalar, task, with_image

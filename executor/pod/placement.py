@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
+from executor.oci.place import Placement
 from executor.spec.model import RuntimeField
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def runtime_spec(
     """The OCI document of one container of a pod whose sandbox is prepared. Raises ImageFailure, InvalidTask."""
     allowed = may_raise_limits()
     cgroup = node.tree.container(spec.pod_class, spec.role, pod_id, container.name)
-    placement = oci.Placement(
+    placement = Placement(
         cgroups_path=cgroup.path,
         pod_dir=sandbox.directory,
         hostname=spec.hostname,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ CONNECT_S = 45.0
 
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
+    from executor.mesos import agent_flags
     from executor.node.reaping import watcher
     from executor.node.reaping.leaving import Leaving
     from executor.node.shim_group import ShimGroup
@@ -82,6 +84,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         shims=shims,
         regular_shims=regular_shims,
         outputs=outputs,
+        read_agent_flags=partial(agent_flags.read, environment.agent_endpoint),
         dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
         shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from executor.containerd.types import ImageConfig
 from executor.errors import ImageFailure, InvalidTask
 from executor.names import TaskId
-from executor.oci import command
-from executor.spec import expansion
+from executor.spec import command, expansion
 from executor.spec.model import ContainerSpec, RuntimeField
 
 

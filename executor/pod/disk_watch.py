@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from executor.disk import limits, pace
-from executor.disk.counting import Counting
 from executor.disk.pace import Seen
-from executor.disk.quota import Quota
 from executor.disk.space import Space
 from executor.disk.turns import Call
 from executor.errors import ExecutorError
 from executor.log import get_logger
+from executor.pod.disk_counting import Counting
+from executor.pod.disk_quota import Quota
 from executor.pod.model import State, Stop, StopCause
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ AT_ONCE = 4
 
 
 class Watch:
-    def __init__(self, node: Node, agent_endpoint: str, runners: Callable[[], Iterable[PodRunner]]) -> None:
+    def __init__(self, node: Node, runners: Callable[[], Iterable[PodRunner]]) -> None:
         self._node, self._runners = node, runners
         self._config = node.config.disk
         self._counting = Counting(node)
-        self._quota = Quota(self._config, self._counting, agent_endpoint)
+        self._quota = Quota(self._config, self._counting, node.read_agent_flags)
         self._space = Space()
         self._seen: dict[PodId, Seen] = {}
         self._ended: set[PodId] = set()

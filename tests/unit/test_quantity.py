@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor import quantity
 from executor.errors import InvalidTask
-from executor.spec import quantity
 
 # Kubernetes, "Resource Management for Pods and Containers" and apimachinery's quantity.go
 KNOWN = {

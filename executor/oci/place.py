@@ -1,0 +1,36 @@
+"""Where and how this node runs one container. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from executor.oci.users import UserIds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where and how the node runs one container. Paths are the node's.
+
+    `netns_path` is the network namespace to join; None stays in containerd's. `user` is what the image makes of
+    users.wanted, `downward` is needed where the environment has a RuntimeField.
+    """
+
+    cgroups_path: str
+    pod_dir: Path
+    hostname: str
+    user: UserIds
+    netns_path: Path | None = None
+    resolv_conf: Path | None = None
+    hosts: Path | None = None
+    hostname_file: Path | None = None
+    oom_score_adj: int | None = None
+    """Left as it is when None; without CAP_SYS_RESOURCE runc cannot lower it."""
+    nofile: int | None = None
+    """RLIMIT_NOFILE, soft and hard; None: as the shim has it."""
+    machine: str = ""
+    """uname(1)'s, for the seccomp profile's other ABIs."""
+    downward: Mapping[str, str] = field(default_factory=dict)
