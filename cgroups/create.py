@@ -122,7 +122,7 @@ def _enable(directory: Directory, controllers: Collection[str]) -> None:
             try:
                 directory.write("cgroup.subtree_control", f"+{controller}")
             except CgroupBusy as error:
-                error.mend, error.pids = _MOVE_AWAY, tuple(sorted(members(directory, recursive=False)))
+                error.hint, error.pids = _MOVE_AWAY, tuple(sorted(members(directory, recursive=False)))
                 raise
             except CgroupError as error:
                 if error.errno not in _NOT_OURS:

@@ -12,7 +12,7 @@ import errno
 import os
 from collections.abc import Iterable
 
-_MENDS = {
+_HINTS = {
     errno.ELOOP: "a symbolic link stands where a cgroup should be; nothing was followed",
     errno.ENOTDIR: "a file or symbolic link stands where a cgroup should be; nothing was followed",
     errno.EROFS: "mount the cgroup file system writable",
@@ -26,18 +26,18 @@ _MENDS = {
 
 
 class CgroupError(OSError):
-    """`path`: the file or directory. `data`: what was written, empty for a read. `mend`: what a person can do."""
+    """`path`: the file or directory. `data`: what was written, empty for a read. `hint`: what a person can do."""
 
-    def __init__(self, code: int, message: str, *, path: str, data: str = "", mend: str = "") -> None:
+    def __init__(self, code: int, message: str, *, path: str, data: str = "", hint: str = "") -> None:
         super().__init__(code, message, path)
         self.path = path
         self.data = data
-        self.mend = mend or _MENDS.get(code, "")
+        self.hint = hint or _HINTS.get(code, "")
 
     def __str__(self) -> str:
         wrote = f" (writing {self.data!r})" if self.data else ""
-        mend = f"; {self.mend}" if self.mend else ""
-        return f"{self.path}: {self.strerror}{wrote}{mend}"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{self.path}: {self.strerror}{wrote}{hint}"
 
 
 class CgroupNotFound(CgroupError):
@@ -48,9 +48,9 @@ class CgroupBusy(CgroupError):
     """`pids`: the processes seen in the group; empty if only child groups or dying state are in the way."""
 
     def __init__(
-        self, code: int, message: str, *, path: str, data: str = "", mend: str = "", pids: Iterable[int] = ()
+        self, code: int, message: str, *, path: str, data: str = "", hint: str = "", pids: Iterable[int] = ()
     ) -> None:
-        super().__init__(code, message, path=path, data=data, mend=mend)
+        super().__init__(code, message, path=path, data=data, hint=hint)
         self.pids = tuple(pids)
 
     def __str__(self) -> str:
@@ -61,12 +61,12 @@ class InvalidName(ValueError):
     """A role, pod, container or cgroup path that must not become a directory; nothing was created."""
 
 
-def translated(error: OSError, path: str, *, data: str = "", mend: str = "") -> CgroupError:
+def translated(error: OSError, path: str, *, data: str = "", hint: str = "") -> CgroupError:
     """The CgroupError for what the kernel answered about `path`."""
     code = error.errno or errno.EIO
     message = os.strerror(code)
     if code in (errno.ENOENT, errno.ENODEV):
-        return CgroupNotFound(code, message, path=path, data=data, mend=mend)
+        return CgroupNotFound(code, message, path=path, data=data, hint=hint)
     if code == errno.EBUSY:
-        return CgroupBusy(code, message, path=path, data=data, mend=mend)
-    return CgroupError(code, message, path=path, data=data, mend=mend)
+        return CgroupBusy(code, message, path=path, data=data, hint=hint)
+    return CgroupError(code, message, path=path, data=data, hint=hint)

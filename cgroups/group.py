@@ -37,7 +37,7 @@ class Cgroup:
     def __post_init__(self) -> None:
         if cgroup_path(self.path) == "/":
             raise CgroupError(
-                errno.EPERM, "the root group belongs to the machine", path="/", mend="name a group below it"
+                errno.EPERM, "the root group belongs to the machine", path="/", hint="name a group below it"
             )
 
     def child(self, name: str) -> Cgroup:

@@ -31,7 +31,7 @@ class Inotify:
     def __init__(self) -> None:
         self.fd: int = _libc.inotify_init1(_FLAGS)
         if self.fd < 0:
-            raise _error("inotify", mend="raise fs.inotify.max_user_instances")
+            raise _error("inotify", hint="raise fs.inotify.max_user_instances")
 
     def close(self) -> None:
         """Idempotent."""
@@ -44,7 +44,7 @@ class Inotify:
         path = f"/proc/self/fd/{directory.fd}/{name}"
         watch: int = _libc.inotify_add_watch(self.fd, os.fsencode(path), IN_MODIFY | _IN_DONT_FOLLOW)
         if watch < 0:
-            raise _error(f"{directory.path}/{name}", mend="raise fs.inotify.max_user_watches")
+            raise _error(f"{directory.path}/{name}", hint="raise fs.inotify.max_user_watches")
         return watch
 
     def remove(self, watch: int) -> None:
@@ -65,7 +65,7 @@ class Inotify:
                 yield watch, mask
 
 
-def _error(path: str, *, mend: str) -> OSError:
+def _error(path: str, *, hint: str) -> OSError:
     code = ctypes.get_errno()
     limits = (errno.EMFILE, errno.ENOSPC)
-    return translated(OSError(code, os.strerror(code)), path, mend=mend if code in limits else "")
+    return translated(OSError(code, os.strerror(code)), path, hint=hint if code in limits else "")

@@ -118,7 +118,7 @@ def parse_mountinfo(text: str) -> Hierarchies:
             errno.ENODEV,
             "no cgroup hierarchy is mounted here",
             path="/sys/fs/cgroup",
-            mend="mount -t cgroup2 none there",
+            hint="mount -t cgroup2 none there",
         )
     return Hierarchies(v1, unified)
 

@@ -118,7 +118,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
                 key=each.key,
                 in_force=each.in_force,
                 reason=each.reason,
-                mend=each.mend,
+                hint=each.hint,
             )
         await outer.enter_async_context(driver)
         from executor.control.routes import routes
@@ -158,4 +158,4 @@ async def _keep_clean(node: Node) -> None:
     try:
         await keep_clean(run_dir, node.owner, settled)
     except OSError as error:
-        raise Failure(f"cannot be watched: {error}", subject=str(run_dir), mend="see fs.inotify in sysctl") from error
+        raise Failure(f"cannot be watched: {error}", subject=str(run_dir), hint="see fs.inotify in sysctl") from error

@@ -36,8 +36,8 @@ def seconds(value: object, *, subject: str) -> float:
     else:
         total = math.nan
     if not math.isfinite(total) or total < 0:
-        mend = 'write seconds as a number, or a length such as "500ms", "5s" or "1m30s"'
-        raise InvalidInput(f"{repr(value)[:80]} is not a length of time", subject=subject, mend=mend)
+        hint = 'write seconds as a number, or a length such as "500ms", "5s" or "1m30s"'
+        raise InvalidInput(f"{repr(value)[:80]} is not a length of time", subject=subject, hint=hint)
     return total
 
 

@@ -35,19 +35,19 @@ def reason(error: BaseException) -> str:
 
 
 class ExecutorError(Exception):
-    """`message` says what went wrong; `subject` names the object or field; `mend` what a person can do about it."""
+    """`message` says what went wrong; `subject` names the object or field; `hint` what a person can do about it."""
 
     mesos_reason: ClassVar[str] = "REASON_CONTAINER_LAUNCH_FAILED"
 
-    def __init__(self, message: str, *, subject: str = "", mend: str = "") -> None:
+    def __init__(self, message: str, *, subject: str = "", hint: str = "") -> None:
         self.message = clipped(message, MESSAGE_MAX)
         self.subject = clipped(subject, NAME_MAX)
-        self.mend = clipped(mend, NAME_MAX)
+        self.hint = clipped(hint, NAME_MAX)
         super().__init__(self.message)
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.message}" if self.subject else self.message
-        return f"{text} ({self.mend})" if self.mend else text
+        return f"{text} ({self.hint})" if self.hint else text
 
 
 def clipped(text: str, most: int) -> str:

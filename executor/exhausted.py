@@ -24,7 +24,7 @@ class Exhausted(Failure):
 
 class _Words(NamedTuple):
     what: str
-    mend: str
+    hint: str
 
 
 _WORDS: Final[Mapping[int, _Words]] = MappingProxyType(
@@ -54,7 +54,7 @@ def translated(error: BaseException, *, subject: str = "") -> Exhausted | None:
     words = _WORDS[number]
     where = getattr(error, "filename", None)
     return Exhausted(
-        f"{words.what}: {reason(error)}", subject=subject if where is None else str(where), mend=words.mend
+        f"{words.what}: {reason(error)}", subject=subject if where is None else str(where), hint=words.hint
     )
 
 
@@ -81,4 +81,4 @@ def of_pod(log: Logger, error: Exception) -> Failure:
         return found
     log.exception("defect in the executor", code="pod.defect")  # noqa: LOG004 # called by an exception's handler
     told = f"a defect of the executor: {type(error).__name__}: {error}"
-    return Failure(told, mend="report it with the executor's log")
+    return Failure(told, hint="report it with the executor's log")

@@ -219,15 +219,15 @@ class Intake(Collection["TaskId"]):
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._thread, self._read, coming)
         except RuntimeError as error:
-            mend = "see the limits of threads: kernel.threads-max, pids.max of the executor's cgroup"
-            return _failing(f"cannot be read: {error}", mend)
+            hint = "see the limits of threads: kernel.threads-max, pids.max of the executor's cgroup"
+            return _failing(f"cannot be read: {error}", hint)
         await asyncio.wait({reading})
         return reading.result
 
 
-def _failing(message: str, mend: str) -> Result:
+def _failing(message: str, hint: str) -> Result:
     def fail() -> PodSpec:
-        raise Failure(message, mend=mend)
+        raise Failure(message, hint=hint)
 
     return fail
 

@@ -118,7 +118,7 @@ def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
             tree.subtree(pod_class).ensure()
         tree.executor.apply(qos.EXECUTOR_CPU)
     except CgroupError as error:
-        raise CgroupFailure(str(error), mend="run `mesos-pod-executor doctor` on this node") from error
+        raise CgroupFailure(str(error), hint="run `mesos-pod-executor doctor` on this node") from error
     return tree
 
 

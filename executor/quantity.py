@@ -24,8 +24,8 @@ def parse(value: str | float, *, subject: str) -> Fraction:
     text = repr(value) if isinstance(value, float) else str(value)
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        mend = "write a number with a suffix, such as 250m, 2, 64Mi or 1Gi"
-        raise InvalidTask(f"{text[:40]!r} is not a Kubernetes quantity", subject=subject, mend=mend)
+        hint = "write a number with a suffix, such as 250m, 2, 64Mi or 1Gi"
+        raise InvalidTask(f"{text[:40]!r} is not a Kubernetes quantity", subject=subject, hint=hint)
     number, exponent, suffix = match.groups(default="")
     result = Fraction(number + exponent)
     result *= 2 ** _BINARY[suffix] if suffix in _BINARY else Fraction(10) ** _DECIMAL[suffix]
@@ -38,7 +38,7 @@ def cores(value: str | float, *, subject: str) -> float:
     """CPUs in cores, above 0, rounded up to a thousandth. Raises InvalidTask."""
     thousandths = math.ceil(parse(value, subject=subject) * 1000)
     if thousandths == 0:
-        raise InvalidTask("must be above 0", subject=subject, mend="leave it out for no limit of its own")
+        raise InvalidTask("must be above 0", subject=subject, hint="leave it out for no limit of its own")
     return thousandths / 1000
 
 

@@ -47,7 +47,7 @@ def command(session: Session, file: Path, *, default: bool, as_executor: bool, a
 
 def _path(session: Session, file: Path, *, as_executor: bool) -> Path:
     if file != Path() and not file.exists():
-        raise NotFound("no such file", subject=str(file), mend="without FILE, what is in force is checked")
+        raise NotFound("no such file", subject=str(file), hint="without FILE, what is in force is checked")
     variable = "" if as_executor else os.environ.get(PATH_VARIABLE, "")
     return file if file != Path() else Path(session.config_option or variable or config.DEFAULT_PATH)
 
@@ -67,7 +67,7 @@ def _read(path: Path, *, as_executor: bool, as_json: bool) -> tuple[config.Confi
 def _tell(faults: Sequence[InvalidConfig], *, as_json: bool) -> None:
     for fault in faults[:-1]:
         if as_json:
-            output.json_line({"error": {"message": fault.message, "subject": fault.subject, "mend": fault.mend}})
+            output.json_line({"error": {"message": fault.message, "subject": fault.subject, "hint": fault.hint}})
         output.note(str(fault))
     for fault in faults[-1:]:
         raise fault
@@ -79,7 +79,7 @@ def _show(loaded: config.Config, ineffective: Iterable[Ineffective]) -> None:
             output.line(f"{section}.{key} = {_text(value)}  # {rule(section, key)}")
     for each in ineffective:
         output.note(
-            f"{each.variable} takes no effect: {each.reason}; in force is {each.key} = {each.in_force} ({each.mend})"
+            f"{each.variable} takes no effect: {each.reason}; in force is {each.key} = {each.in_force} ({each.hint})"
         )
 
 
@@ -92,7 +92,7 @@ def _set_by() -> dict[str, str]:
 
 
 def _named(each: Ineffective) -> dict[str, str]:
-    return {"key": each.key, "in_force": each.in_force, "reason": each.reason, "mend": each.mend}
+    return {"key": each.key, "in_force": each.in_force, "reason": each.reason, "hint": each.hint}
 
 
 def _plain(loaded: config.Config) -> dict[str, dict[str, object]]:

@@ -101,11 +101,11 @@ class Client:
         return connection.getresponse()
 
     def _unreachable(self, message: str, error: Exception) -> Unreachable:
-        mend = (
+        hint = (
             "run as root" if isinstance(error, PermissionError) else "is it alive? see its stderr in the Mesos sandbox"
         )
         text = f"{message}: {reason(error)}"
-        return Unreachable(text, subject=f"executor {self.id}", mend=mend)
+        return Unreachable(text, subject=f"executor {self.id}", hint=hint)
 
 
 def executors(run_dir: Path, prefix: str = "") -> list[Client]:
@@ -118,7 +118,7 @@ def executors(run_dir: Path, prefix: str = "") -> list[Client]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Failure(f"cannot be read: {reason(error)}", subject=str(run_dir), mend="run as root") from error
+        raise Failure(f"cannot be read: {reason(error)}", subject=str(run_dir), hint="run as root") from error
     sockets = [name for name in names if name.endswith(SOCKET_SUFFIX) and not name.startswith(".")]
     return [Client(run_dir / name) for name in sockets if name.startswith(prefix)]
 
@@ -155,4 +155,4 @@ def _raise_for_status(answer: http.client.HTTPResponse, path: str) -> None:
     error = json.loads(answer.read()).get("error", {})
     message = error.get("message") or f"{answer.status} {answer.reason}"
     kind = _ERRORS.get(answer.status, Failure)
-    raise kind(message, subject=error.get("subject", "") or path, mend=error.get("mend", ""))
+    raise kind(message, subject=error.get("subject", "") or path, hint=error.get("hint", ""))

@@ -112,7 +112,7 @@ def check(session: Session, *, as_json: bool) -> int:
     loaded = session.configuration()
     listen = _listen(loaded)
     if not listen:
-        raise NotFound("there is no address to ask", subject="[dns] listen", mend="see mesos-pod-executor dns run")
+        raise NotFound("there is no address to ask", subject="[dns] listen", hint="see mesos-pod-executor dns run")
     found = [probe(_hosts(loaded), server, loaded.dns.domain) for server in listen]
     if as_json:
         output.json_document({"servers": [asdict(each) for each in found]})

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) -> int:
     """Check that this node can run pods.
 
-    Each check is pass, warn, fail or skip, with what mends it. The exit code is 1 if any check fails, else 0: a warning
+    Each check is pass, warn, fail or skip, with a hint. The exit code is 1 if any check fails, else 0: a warning
     is about what works now and does harm later.
     """
     from executor.doctor.examine import examine
@@ -55,7 +55,7 @@ def _endpoints(loaded: Config, agent: str | None) -> list[str]:
 
 def _document(verdict: str, findings: Sequence[Finding]) -> dict[str, object]:
     checks = [
-        {"check": each.check, "verdict": each.verdict, "message": each.message, "mend": each.mend} for each in findings
+        {"check": each.check, "verdict": each.verdict, "message": each.message, "hint": each.hint} for each in findings
     ]
     return {"verdict": verdict, "counts": dict(Counter(each.verdict for each in findings)), "checks": checks}
 
@@ -63,6 +63,6 @@ def _document(verdict: str, findings: Sequence[Finding]) -> dict[str, object]:
 def _show(verdict: str, findings: Sequence[Finding], counts: Mapping[Verdict, int]) -> None:
     for each in findings:
         output.paragraph(f"{each.verdict:<4}  {each.check}: {output.clean(each.message)}", indent=6)
-        if each.mend and each.verdict != "pass":
-            output.paragraph(f"      mend: {output.clean(each.mend)}", indent=12)
+        if each.hint and each.verdict != "pass":
+            output.paragraph(f"      hint: {output.clean(each.hint)}", indent=12)
     output.line(f"this node: {verdict} ({', '.join(f'{count} {word}' for word, count in counts.items())})")

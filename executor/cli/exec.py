@@ -105,10 +105,10 @@ class _Conversation:
         try:
             line = next(self._news)
         except StopIteration:
-            mend = "is it alive? see mesos-pod-executor events"
-            raise Unreachable("ended the session", subject=f"executor {self._client.id}", mend=mend) from None
+            hint = "is it alive? see mesos-pod-executor events"
+            raise Unreachable("ended the session", subject=f"executor {self._client.id}", hint=hint) from None
         if "error" in line:
-            raise Failure(line["error"]["message"], subject=line["error"]["subject"], mend=line["error"]["mend"])
+            raise Failure(line["error"]["message"], subject=line["error"]["subject"], hint=line["error"]["hint"])
         return line
 
     def _reader(self, name: str, path: str) -> _Reader:

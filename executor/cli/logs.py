@@ -53,13 +53,13 @@ def command(
     client, document = pods.find(session, pod)
     chosen = pods.container(document, container)
     if reason := document.get("logs_removed"):
-        mend = "see [retention] in check-config"
+        hint = "see [retention] in check-config"
         message = f"its log files were removed after its end, by the limit on {reason}"
-        raise NotFound(message, subject=f"{document['pod']}/{chosen['name']}", mend=mend)
+        raise NotFound(message, subject=f"{document['pod']}/{chosen['name']}", hint=hint)
     wanted = [name for name in ("stdout", "stderr") if stream in ("all", name) and (chosen.get("log") or {}).get(name)]
     if not wanted:
-        mend = f"see its state: mesos-pod-executor inspect {document['pod']}"
-        raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}", mend=mend)
+        hint = f"see its state: mesos-pod-executor inspect {document['pod']}"
+        raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}", hint=hint)
     with ExitStack() as stack:
         stack.enter_context(reading(Path(chosen["log"][wanted[0]]).parent))
         files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
@@ -147,7 +147,7 @@ class LogFile:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise NotFound(f"cannot be read: {reason(error)}", subject=str(self._path), mend="run as root") from error
+            raise NotFound(f"cannot be read: {reason(error)}", subject=str(self._path), hint="run as root") from error
         self.close()
         self._file = file
         return True

@@ -78,11 +78,11 @@ class _Commands(click.Group):
             if error.errno not in _DISK:
                 raise
             _discard_output()
-            mend = "make room, or write somewhere else"
-            raise Failure(f"cannot be written: {reason(error)}", subject="standard output", mend=mend) from error
+            hint = "make room, or write somewhere else"
+            raise Failure(f"cannot be written: {reason(error)}", subject="standard output", hint=hint) from error
         except ExecutorError as error:
             if as_json(context):
-                json_line({"error": {"message": error.message, "subject": error.subject, "mend": error.mend}})
+                json_line({"error": {"message": error.message, "subject": error.subject, "hint": error.hint}})
             raise
         return result
 
@@ -144,10 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.OK
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        mend = f"see {context.command_path if context else PROGRAM} --help"
+        hint = f"see {context.command_path if context else PROGRAM} --help"
         if _wants_json(line):
-            json_line({"error": {"message": error.format_message(), "subject": "", "mend": mend}})
-        note(f"{error.format_message()} ({mend})")
+            json_line({"error": {"message": error.format_message(), "subject": "", "hint": hint}})
+        note(f"{error.format_message()} ({hint})")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED

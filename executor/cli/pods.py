@@ -26,7 +26,7 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
         except NotFound:
             continue
         except InvalidRequest as error:  # the text fits several
-            raise click.UsageError(f"{error.subject}: {error.message}; {error.mend}") from error
+            raise click.UsageError(f"{error.subject}: {error.message}; {error.hint}") from error
         except Unreachable as error:
             silent.append(error)
     if len(found) > 1:
@@ -35,7 +35,7 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
     if not found:
         if silent:
             raise silent[0]
-        raise NotFound("no such pod on this node", subject=name, mend="see mesos-pod-executor ps")
+        raise NotFound("no such pod on this node", subject=name, hint="see mesos-pod-executor ps")
     return found[0]
 
 
@@ -51,4 +51,4 @@ def container(document: dict[str, Any], name: str) -> dict[str, Any]:
     for each in containers:
         if name in ("", each["name"]):
             return each
-    raise NotFound("no such container", subject=f"{document['pod']}/{name}", mend=f"it has: {names or 'none'}")
+    raise NotFound("no such container", subject=f"{document['pod']}/{name}", hint=f"it has: {names or 'none'}")

@@ -23,7 +23,7 @@ def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None
         if text is not None:
             duration.seconds(text, subject="")
     except InvalidInput as error:
-        raise click.BadParameter(f"{error.message}: {error.mend}") from error
+        raise click.BadParameter(f"{error.message}: {error.hint}") from error
     return text
 
 

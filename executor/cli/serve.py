@@ -46,7 +46,7 @@ def command(session: Session, port: int, *, as_json: bool) -> None:
         server = _Server(session, port)
     except OSError as error:
         raise Failure(
-            f"cannot listen: {reason(error)}", subject=f"port {port}", mend="choose another --port"
+            f"cannot listen: {reason(error)}", subject=f"port {port}", hint="choose another --port"
         ) from error
     url = f"http://127.0.0.1:{server.server_port}/"
     with server, contextlib.suppress(KeyboardInterrupt):

@@ -48,10 +48,10 @@ class Session:
                 note(f"executor {client.id} {state} ({client.socket})")
         if self.executor and not found:
             known = _names(executors(self.run_dir)) or "none"
-            raise NotFound("no such executor", subject=self.executor, mend=f"{self.run_dir} has: {known}")
+            raise NotFound("no such executor", subject=self.executor, hint=f"{self.run_dir} has: {known}")
         if found and not alive:
-            mend = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
-            raise Unreachable("no executor on this node answers", subject=str(self.run_dir), mend=mend)
+            hint = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
+            raise Unreachable("no executor on this node answers", subject=str(self.run_dir), hint=hint)
         return alive
 
     def _named(self) -> list[Client]:
@@ -62,8 +62,8 @@ class Session:
         """The executors meant, of which there is one at least. Raises NotFound."""
         found = self.all()
         if not found:
-            mend = "Mesos starts one with the first launch; else check --run-dir"
-            raise NotFound("no executor runs on this node", subject=str(self.run_dir), mend=mend)
+            hint = "Mesos starts one with the first launch; else check --run-dir"
+            raise NotFound("no executor runs on this node", subject=str(self.run_dir), hint=hint)
         return found
 
     def one(self) -> Client:

@@ -51,7 +51,7 @@ def _pod(document: Any) -> dict[str, Any]:
     try:
         found = master_rules.faults(tasks, executor if group else None, group=group, complete=False)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # malformed: what follows names the field
-        found = [InvalidTask(f"cannot be read: {error!r}", mend="it must be Mesos v1 JSON")]
+        found = [InvalidTask(f"cannot be read: {error!r}", hint="it must be Mesos v1 JSON")]
         parse_launch(tasks, group=group)
     if found:
         raise found[0]
@@ -98,7 +98,7 @@ def _launch(document: Any) -> tuple[Sequence[dict[str, Any]], bool]:
     if isinstance(document, dict) and "task_id" in document:
         return [document], False
     raise InvalidTask(
-        "is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", mend="see mesos-pod-executor validate --help"
+        "is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", hint="see mesos-pod-executor validate --help"
     )
 
 
@@ -141,17 +141,17 @@ def _check_form(executor: Any, where: str) -> None:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         subject = (where + path.rstrip("`")).lstrip(".") or "ExecutorInfo"
-        raise InvalidTask(message.lower(), subject=subject, mend="see mesos-pod-executor executor-info") from error
+        raise InvalidTask(message.lower(), subject=subject, hint="see mesos-pod-executor executor-info") from error
 
 
 def _read(file: Path) -> Any:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise NotFound("no such file", subject=str(file), mend="name a file, or - for standard input") from error
+        raise NotFound("no such file", subject=str(file), hint="name a file, or - for standard input") from error
     except (OSError, UnicodeDecodeError) as error:
         told = reason(error)
-        raise InvalidTask(f"cannot be read: {told}", subject=str(file), mend="name a file of text") from error
+        raise InvalidTask(f"cannot be read: {told}", subject=str(file), hint="name a file of text") from error
     try:
         return json.loads(text)
     except ValueError:
@@ -167,7 +167,7 @@ def _yaml(text: str, file: Path) -> Any:
         raise InvalidTask(
             f"is neither JSON nor YAML: {getattr(error, 'problem', None) or error}",
             subject=f"{file}{_position(error)}",
-            mend="see mesos-pod-executor validate --help",
+            hint="see mesos-pod-executor validate --help",
         ) from error
 
 

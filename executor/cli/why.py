@@ -51,8 +51,8 @@ def _from_executors(session: Session, task: str) -> list[dict[str, Any]]:
             silent.append(error)
     if silent:
         raise silent[0]
-    mend = "its executor may have ended: give --journal its Mesos sandbox"
-    raise NotFound("no living executor of this node knows it", subject=f"task {task}", mend=mend)
+    hint = "its executor may have ended: give --journal its Mesos sandbox"
+    raise NotFound("no living executor of this node knows it", subject=f"task {task}", hint=hint)
 
 
 def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
@@ -63,11 +63,11 @@ def _from_file(path: Path, task: str) -> list[dict[str, Any]]:
     try:
         events = timeline(read(directory), task)
     except FileNotFoundError as error:
-        raise NotFound("no such file", subject=str(path), mend="name a journal.jsonl or a Mesos sandbox") from error
+        raise NotFound("no such file", subject=str(path), hint="name a journal.jsonl or a Mesos sandbox") from error
     except OSError as error:
         raise Failure(f"cannot be read: {reason(error)}", subject=str(path)) from error
     if not events:
-        raise NotFound("this journal knows no such task", subject=f"task {task}", mend=f"see {directory / FILE}")
+        raise NotFound("this journal knows no such task", subject=f"task {task}", hint=f"see {directory / FILE}")
     return events
 
 

@@ -115,8 +115,8 @@ def _read(path: Path) -> Record:
         if not isinstance(record.document["plugins"], list) or not record.version:
             raise ValueError("no configuration")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        mend = "undo the attachment by hand (host-local address, veth, port rules), then remove the file"
-        raise NetworkFailure(f"unreadable record of an attachment: {error}", subject=str(path), mend=mend) from error
+        hint = "undo the attachment by hand (host-local address, veth, port rules), then remove the file"
+        raise NetworkFailure(f"unreadable record of an attachment: {error}", subject=str(path), hint=hint) from error
     return record
 
 
@@ -145,7 +145,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = "look at the disk and the rights of the executor's state directory"
+        hint = "look at the disk and the rights of the executor's state directory"
         raise NetworkFailure(
-            f"cannot keep the record of an attachment: {reason(error)}", subject=str(path), mend=mend
+            f"cannot keep the record of an attachment: {reason(error)}", subject=str(path), hint=hint
         ) from error

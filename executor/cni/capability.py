@@ -72,7 +72,7 @@ def _check_ip(ip: str) -> None:
             raise ValueError("a zone")
         ipaddress.ip_interface(ip)
     except ValueError as error:
-        raise InvalidRequest("not an address", subject=f"ip {ip!r}", mend="as in 10.1.2.3/24") from error
+        raise InvalidRequest("not an address", subject=f"ip {ip!r}", hint="as in 10.1.2.3/24") from error
 
 
 def _check_port_mapping(mapping: PortMapping) -> None:

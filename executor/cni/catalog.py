@@ -60,10 +60,10 @@ class Catalog:
             raise InvalidConfig(
                 f"may be the configuration of network {name!r}, but {problem.message}",
                 subject=problem.subject,
-                mend=problem.mend,
+                hint=problem.hint,
             )
         known = ", ".join(sorted({file.name for file in files if file.network})) or "none"
-        raise NotFound("no such CNI network", subject=f"network {name!r}", mend=f"{self._directory} has: {known}")
+        raise NotFound("no such CNI network", subject=f"network {name!r}", hint=f"{self._directory} has: {known}")
 
     def _read(self) -> list[_File]:
         try:
@@ -72,7 +72,7 @@ class Catalog:
             return []
         except OSError as error:
             raise InvalidConfig(
-                f"cannot be read: {reason(error)}", subject=str(self._directory), mend="[cni] config_dir"
+                f"cannot be read: {reason(error)}", subject=str(self._directory), hint="[cni] config_dir"
             ) from error
         return [_load(path) for path in paths]
 
@@ -81,7 +81,7 @@ def _load(path: Path) -> _File:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        problem = InvalidConfig(f"cannot be read: {error}", subject=str(path), mend="mend the file or remove it")
+        problem = InvalidConfig(f"cannot be read: {error}", subject=str(path), hint="correct the file or remove it")
         return _File("", None, problem)
     try:
         network = parse(text, str(path))
@@ -104,5 +104,5 @@ def _chosen(name: str, files: list[_File]) -> Network | InvalidConfig | None:
     return InvalidConfig(
         f"network {name} is configured more than once and not alike, also in {networks[1].file}",
         subject=networks[0].file,
-        mend="keep one; a list beside the agent's single plugin must have the same type, bridge, master and ipam",
+        hint="keep one; a list beside the agent's single plugin must have the same type, bridge, master and ipam",
     )

@@ -77,9 +77,9 @@ class Cni:
         _check_requests(container_id, requests)
         async with self._lock(container_id):
             if self._cache.of(container_id):
-                raise NetworkFailure("is attached already", subject=container_id, mend="detach it first")
+                raise NetworkFailure("is attached already", subject=container_id, hint="detach it first")
             if not namespace.exists(netns):
-                raise NetworkFailure("no network namespace there", subject=str(netns), mend="make it before attaching")
+                raise NetworkFailure("no network namespace there", subject=str(netns), hint="make it before attaching")
             networks = [await plan(self._catalog, self._plugins, request) for request in requests]
             try:
                 return tuple(
@@ -92,7 +92,7 @@ class Cni:
                 left = await shielded(self._delete_all(container_id, netns, FIRST_RELEASE_S))
                 if left and isinstance(error, ExecutorError):
                     message = f"{error.message}; and it could not be undone: {'; '.join(left)}"
-                    raise NetworkFailure(message, subject=error.subject, mend=error.mend) from error
+                    raise NetworkFailure(message, subject=error.subject, hint=error.hint) from error
                 raise
 
     async def detach(self, container_id: str, netns: Path | None, *, limit_s: float | None = None) -> None:
@@ -106,7 +106,7 @@ class Cni:
             left = await self._delete_all(container_id, netns, limit_s)
         if left:
             raise NetworkFailure(
-                "; ".join(left), subject=container_id, mend="mend the cause; the next detach repeats it"
+                "; ".join(left), subject=container_id, hint="remove the cause; the next detach repeats it"
             )
 
     async def check(self, container_id: str) -> None:
@@ -226,9 +226,9 @@ def _record(container_id: str, netns: Path, request: NetworkRequest, network: Ne
 
 def _check_id(container_id: str) -> None:
     if not _CONTAINER_ID.fullmatch(container_id):
-        mend = f"only ids that begin with {POD_PREFIX} are this executor's"
+        hint = f"only ids that begin with {POD_PREFIX} are this executor's"
         raise Refused(
-            "not a pod's id, and attachments of others are not touched", subject=repr(container_id), mend=mend
+            "not a pod's id, and attachments of others are not touched", subject=repr(container_id), hint=hint
         )
 
 

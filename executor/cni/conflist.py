@@ -73,14 +73,14 @@ class Network:
 
 
 def parse(text: str, file: str) -> Network:
-    """Raises InvalidConfig that names the file, the key and the mend."""
+    """Raises InvalidConfig that names the file, the key and the hint."""
     conf = _object(text, file)
     name = conf.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidConfig(
             '"name" is missing or is not a network name',
             subject=file,
-            mend='give the network a "name" of [A-Za-z0-9_.-]',
+            hint='give the network a "name" of [A-Za-z0-9_.-]',
         )
     return _parse_list(conf, name, file) if "plugins" in conf else _derive(conf, name, file)
 
@@ -118,16 +118,16 @@ def _object(text: str, file: str) -> Json:
     try:
         conf = bounded_json.loads(text)
     except ValueError as error:
-        raise InvalidConfig(f"not JSON: {error}", subject=file, mend="mend the file or remove it") from error
+        raise InvalidConfig(f"not JSON: {error}", subject=file, hint="correct the file or remove it") from error
     if not isinstance(conf, dict):
-        raise InvalidConfig("not a JSON object", subject=file, mend="mend the file or remove it")
+        raise InvalidConfig("not a JSON object", subject=file, hint="correct the file or remove it")
     return conf
 
 
 def _parse_list(conf: Json, name: str, file: str) -> Network:
     plugins = conf["plugins"]
     if not isinstance(plugins, list) or not plugins:
-        raise InvalidConfig('"plugins" is not a list of plugins', subject=file, mend="name at least one plugin")
+        raise InvalidConfig('"plugins" is not a list of plugins', subject=file, hint="name at least one plugin")
     checked = tuple(_plugin(each, f"plugins[{number}]", file) for number, each in enumerate(plugins))
     declared = conf.get("cniVersion")
     versions = _list_versions(conf, file)
@@ -135,7 +135,7 @@ def _parse_list(conf: Json, name: str, file: str) -> Network:
         raise InvalidConfig(
             f"version {versions[-1]} knows no lists of plugins",
             subject=file,
-            mend=f'set "cniVersion" to {CHAINING} or later',
+            hint=f'set "cniVersion" to {CHAINING} or later',
         )
     disable_check = _flag(conf, "disableCheck", file)
     return Network(name, file, checked, versions, str(declared or ""), derived=False, disable_check=disable_check)
@@ -148,8 +148,8 @@ def _list_versions(conf: Json, file: str) -> tuple[str, ...]:
     claimed = declared + (listed if isinstance(listed, list) else [])
     known = newest_first(each for each in claimed if isinstance(each, str))
     if not known:
-        mend = f'set "cniVersion" to one of {", ".join(SPEC_VERSIONS)}'
-        raise InvalidConfig(f"no known CNI version in {claimed}", subject=file, mend=mend)
+        hint = f'set "cniVersion" to one of {", ".join(SPEC_VERSIONS)}'
+        raise InvalidConfig(f"no known CNI version in {claimed}", subject=file, hint=hint)
     return known
 
 
@@ -160,7 +160,7 @@ def _derive(conf: Json, name: str, file: str) -> Network:
         plugin, where = ({**inner, "args": conf.get("args")} if isinstance(inner, dict) else {}), "delegate"
     checked = {key: value for key, value in _plugin(plugin, where, file).items() if key not in _LIST_KEYS}
     if MESOS_ARGS in (args := plugin.get("args") or {}):
-        raise InvalidConfig(f'"args" holds "{MESOS_ARGS}" already', subject=file, mend="remove it: the runtime sets it")
+        raise InvalidConfig(f'"args" holds "{MESOS_ARGS}" already', subject=file, hint="remove it: the runtime sets it")
     if args:
         checked["args"] = args
     return Network(
@@ -173,18 +173,18 @@ def _plugin(value: Any, where: str, file: str) -> Json:
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str) or not kind or "/" in kind or kind in (".", ".."):
         raise InvalidConfig(
-            '"type" is missing or is not the name of a plugin', subject=subject, mend='name the executable in "type"'
+            '"type" is missing or is not the name of a plugin', subject=subject, hint='name the executable in "type"'
         )
     for key in ("ipam", "capabilities", "args"):
         if value.get(key) is not None and not isinstance(value[key], dict):
-            raise InvalidConfig(f'"{key}" is not a JSON object', subject=subject, mend="mend the file")
+            raise InvalidConfig(f'"{key}" is not a JSON object', subject=subject, hint="correct the file")
     return dict(value)
 
 
 def _flag(conf: Json, key: str, file: str) -> bool:
     value = conf.get(key, False)
     if str(value).lower() not in ("true", "false"):
-        raise InvalidConfig(f'"{key}" is neither true nor false', subject=file, mend="mend the file")
+        raise InvalidConfig(f'"{key}" is neither true nor false', subject=file, hint="correct the file")
     return str(value).lower() == "true"
 
 

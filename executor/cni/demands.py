@@ -34,7 +34,7 @@ def fitted(network: Network, wanted: Collection[str], installed: Callable[[str],
             raise InvalidConfig(
                 f"no plugin of network {network.name} declares the capability {capability}",
                 subject=network.file,
-                mend=f'add a plugin with "capabilities": {{"{capability}": true}}, or do not ask for it',
+                hint=f'add a plugin with "capabilities": {{"{capability}": true}}, or do not ask for it',
             )
         network = _extended(network, capability, installed)
     return network
@@ -47,15 +47,15 @@ def _extended(network: Network, capability: str, installed: Callable[[str], bool
             raise InvalidConfig(
                 f"network {network.name} needs the plugin {chained['type']} for {capability}, which is not installed",
                 subject=network.file,
-                mend=INSTALL,
+                hint=INSTALL,
             )
         # portmap 1.1.1 fails CHECK of a pod without IPv6 (containernetworking/plugins portmap's checkPorts).
         disable_check = network.disable_check or chained["type"] == "portmap"
         return replace(network, plugins=(*network.plugins, chained), disable_check=disable_check)
     main = network.plugins[0]
     if not _takes(capability, main):
-        mend = f'use a CNI list whose plugin declares "capabilities": {{"{capability}": true}}'
-        raise InvalidConfig(f"plugin {main['type']} cannot take a pod's {capability}", subject=network.file, mend=mend)
+        hint = f'use a CNI list whose plugin declares "capabilities": {{"{capability}": true}}'
+        raise InvalidConfig(f"plugin {main['type']} cannot take a pod's {capability}", subject=network.file, hint=hint)
     main = {**main, "capabilities": {**(main.get("capabilities") or {}), capability: True}}
     return replace(network, plugins=(main, *network.plugins[1:]))
 

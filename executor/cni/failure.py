@@ -19,8 +19,8 @@ _BY_CODE = {
     3: "the plugin does not know the container; detach and attach again",
     4: "the plugin does not accept its environment: see its documentation",
     5: "the plugin could not read or write: look at the disk of its state",
-    6: "the plugin cannot decode the configuration: mend it",
-    7: "mend the configuration of the network",
+    6: "the plugin cannot decode the configuration: correct it",
+    7: "correct the configuration of the network",
     TRY_AGAIN_LATER: "the plugin asked for patience and did not recover: look at what it depends on",
     50: "the plugin is not available: look at what it depends on",
     51: "the plugin is not available and running pods may be cut off: look at what it depends on",
@@ -74,10 +74,10 @@ class Fault:
 
 def network_failure(subject: str, fault: Fault) -> NetworkFailure:
     """`subject` names the network and its file."""
-    return NetworkFailure(str(fault), subject=subject, mend=_mend(fault))
+    return NetworkFailure(str(fault), subject=subject, hint=_hint(fault))
 
 
-def _mend(fault: Fault) -> str:
+def _hint(fault: Fault) -> str:
     text = str(fault.error)
     for words, advice in _BY_WORDS.items():
         if words in text:

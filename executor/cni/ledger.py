@@ -51,14 +51,14 @@ def _of(network: Network) -> Iterator[Entry]:
     try:
         paths = sorted(path for path in directory.iterdir() if is_address(path.name))
     except OSError as error:
-        raise NetworkFailure(f"cannot be read: {reason(error)}", subject=str(directory), mend="run as root") from error
+        raise NetworkFailure(f"cannot be read: {reason(error)}", subject=str(directory), hint="run as root") from error
     for path in paths:
         try:
             lines = path.read_text(errors="replace").split()
         except FileNotFoundError:
             continue  # released meanwhile
         except OSError as error:
-            raise NetworkFailure(f"cannot be read: {reason(error)}", subject=str(path), mend="run as root") from error
+            raise NetworkFailure(f"cannot be read: {reason(error)}", subject=str(path), hint="run as root") from error
         yield Entry(network.name, path.name, lines[0] if lines else "", lines[1] if len(lines) > 1 else "", path)
 
 

@@ -21,7 +21,7 @@ class Advice:
 
     files: tuple[str, ...]
     text: str
-    mend: str
+    hint: str
     grave: bool = False
 
     def __str__(self) -> str:

@@ -142,9 +142,9 @@ def _call(returned: int) -> None:
 
 
 def _translated(what: str, path: Path, error: OSError) -> NetworkFailure:
-    mend = (
+    hint = (
         "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to see the mounts of process 1, and a writable run_dir"
         if error.errno in (errno.EPERM, errno.EACCES, errno.EROFS)
         else ""
     )
-    return NetworkFailure(f"{what}: {reason(error)}", subject=str(path), mend=mend)
+    return NetworkFailure(f"{what}: {reason(error)}", subject=str(path), hint=hint)

@@ -28,7 +28,7 @@ async def plan(catalog: Catalog, plugins: Plugins, request: NetworkRequest) -> N
     for kind in network.types:
         if plugins.find(kind) is None:
             raise NetworkFailure(
-                f"plugin {kind} is not in {plugins.directories}", subject=network.subject, mend=INSTALL
+                f"plugin {kind} is not in {plugins.directories}", subject=network.subject, hint=INSTALL
             )
     return network if len(network.versions) == 1 else await _negotiated(plugins, network)
 
@@ -41,5 +41,5 @@ async def _negotiated(plugins: Plugins, network: Network) -> Network:
     if not usable:
         listed = "; ".join(f"{kind}: {', '.join(each)}" for kind, each in zip(network.types, spoken, strict=True))
         message = f"its plugins have no CNI version of {least} or later in common ({listed})"
-        raise NetworkFailure(message, subject=network.subject, mend="bring the plugins to one release")
+        raise NetworkFailure(message, subject=network.subject, hint="bring the plugins to one release")
     return replace(network, versions=usable)

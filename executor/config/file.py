@@ -14,11 +14,11 @@ def read_text(path: Path, *, required: bool) -> str | None:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         if required:
-            mend = "create it, or name another file: --config, " + PATH_VARIABLE
-            raise InvalidConfig("no such file", subject=str(path), mend=mend) from error
+            hint = "create it, or name another file: --config, " + PATH_VARIABLE
+            raise InvalidConfig("no such file", subject=str(path), hint=hint) from error
         return None
     except (OSError, UnicodeDecodeError) as error:
         told = reason(error)
         raise InvalidConfig(
-            f"cannot be read: {told}", subject=str(path), mend="make it a readable UTF-8 file"
+            f"cannot be read: {told}", subject=str(path), hint="make it a readable UTF-8 file"
         ) from error

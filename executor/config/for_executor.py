@@ -27,7 +27,7 @@ class Ineffective:
     key: str
     in_force: str
     reason: str
-    mend: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class _Judgement:
             self.values.setdefault(section, {})[key] = value
 
     def _refuse(self, variable: str, section: str, key: str, reason: str) -> None:
-        mend = f"remove the variable from the ExecutorInfo, or write [{section}] {key} in {self.source}"
+        hint = f"remove the variable from the ExecutorInfo, or write [{section}] {key} in {self.source}"
         in_force = _shown(getattr(getattr(self.own, section), key))
-        self.ineffective.append(Ineffective(variable, f"{section}.{key}", in_force, reason, mend))
+        self.ineffective.append(Ineffective(variable, f"{section}.{key}", in_force, reason, hint))
 
 
 def judge(text: str | None, environ: Mapping[str, str], *, source: str) -> Judged:
@@ -106,8 +106,8 @@ def read_for_executor(environ: Mapping[str, str], path: Path | None) -> Judged:
 def _other_file(environ: Mapping[str, str], source: str) -> Iterator[Ineffective]:
     if environ.get(PATH_VARIABLE, source) not in (source, ""):
         reason = "the file of an executor is named on its command line"
-        mend = "remove the variable, or give the executor's command --config FILE"
-        yield Ineffective(PATH_VARIABLE, "--config", source, reason, mend)
+        hint = "remove the variable, or give the executor's command --config FILE"
+        yield Ineffective(PATH_VARIABLE, "--config", source, reason, hint)
 
 
 def _over(own: Config, values: Values) -> Config:

@@ -48,15 +48,15 @@ def decode_file(text: str, source: str, sections: Sections) -> Decoded:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        mend = "see the commented default file"
-        return Decoded({}, (InvalidConfig(f"is not TOML: {told}", subject=source, mend=mend),))
+        hint = "see the commented default file"
+        return Decoded({}, (InvalidConfig(f"is not TOML: {told}", subject=source, hint=hint),))
     values: Values = {}
     faults: list[InvalidConfig] = []
     for name, table in document.items():
         try:
             keys = _keys(_known(name, sections, f"{source}: [{name}]", "section"))
             if not isinstance(table, dict):
-                raise InvalidConfig("must be a table", subject=f"{source}: {name}", mend=f"write [{name}]")
+                raise InvalidConfig("must be a table", subject=f"{source}: {name}", hint=f"write [{name}]")
         except InvalidConfig as fault:
             faults.append(fault)
             continue
@@ -130,8 +130,8 @@ def _known(name: str, known: Mapping[str, T], subject: str, what: str) -> T:
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    raise InvalidConfig(f"is not a known {what}", subject=subject, mend=mend)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    raise InvalidConfig(f"is not a known {what}", subject=subject, hint=hint)
 
 
 def _parsed(kind: Any, text: str, subject: str) -> object:
@@ -170,7 +170,7 @@ def _checked(key: _Key, value: object, subject: str) -> object:
         return typed
     except WrongValueError as wrong:
         raise InvalidConfig(
-            f"{value!r} is not {wrong}", subject=subject, mend=str(key.field.metadata["doc"])
+            f"{value!r} is not {wrong}", subject=subject, hint=str(key.field.metadata["doc"])
         ) from wrong
 
 

@@ -54,7 +54,7 @@ class Channel:
         self.closed = False
         if len(os.fsencode(self.socket)) > _SOCKET_PATH_MAX_BYTES:
             message = f"the socket's path is longer than {_SOCKET_PATH_MAX_BYTES} bytes"
-            raise ContainerdFailure(message, subject=self.socket, mend="use a shorter path or a symbolic link")
+            raise ContainerdFailure(message, subject=self.socket, hint="use a shorter path or a symbolic link")
         self._channel = grpc.aio.insecure_channel(f"unix:{self.socket}", options=_OPTIONS)
 
     async def close(self) -> None:

@@ -29,8 +29,8 @@ def translate(code: str, details: str, *, method: str, subject: str, socket: str
         text = text.removesuffix(suffix)
     if code == "DEADLINE_EXCEEDED":
         text = "containerd did not answer in time"
-    mend = f"is containerd running and listening on {socket}?" if kind is ContainerdUnavailable else ""
-    return kind(f"{method}: {text}", subject=subject or socket, mend=mend)
+    hint = f"is containerd running and listening on {socket}?" if kind is ContainerdUnavailable else ""
+    return kind(f"{method}: {text}", subject=subject or socket, hint=hint)
 
 
 def closed(method: str, *, subject: str, socket: str) -> ContainerdUnavailable:

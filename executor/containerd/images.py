@@ -97,8 +97,8 @@ class Images:
                 continue
             return _record(reply.image)
         namespace = self._channel.namespace
-        mend = f"import it with: ctr -a {self._channel.socket} -n {namespace} images import FILE"
-        raise NotFound(f"no such image in containerd's namespace {namespace}", subject=name, mend=mend)
+        hint = f"import it with: ctr -a {self._channel.socket} -n {namespace} images import FILE"
+        raise NotFound(f"no such image in containerd's namespace {namespace}", subject=name, hint=hint)
 
     async def _read(self, record: ImageRecord) -> _Content:
         manifest = await self._manifest(record.name, record.target)
@@ -128,7 +128,7 @@ class Images:
             return await self._content.read(digest)
         except NotFound as error:
             raise ImageFailure(
-                f"its content {digest} is not on this node", subject=name, mend="pull it again"
+                f"its content {digest} is not on this node", subject=name, hint="pull it again"
             ) from error
 
     async def _unpack(self, name: str, known: _Content, lease: LeaseId) -> None:
@@ -138,7 +138,7 @@ class Images:
 
     async def _import(self, archive: Archive, image: layouts.ArchivedImage, name: str, lease: LeaseId) -> str:
         if not name:
-            raise ImageFailure("the archive gives its image no name", subject=str(archive.path), mend="give one")
+            raise ImageFailure("the archive gives its image no name", subject=str(archive.path), hint="give one")
         record = ImageRecord(reference.normalise(name), image.target, {})
         try:
             for blob in image.blobs:

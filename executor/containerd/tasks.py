@@ -192,7 +192,7 @@ def _check_stream(path: Path) -> None:
         raise ContainerdFailure("standard streams need an absolute path", subject=str(path))
     if _BAD_ESCAPE.search(str(path)):
         message = "containerd's shim cannot open a path with a % that two hexadecimal digits do not follow"
-        raise ContainerdFailure(message, subject=str(path), mend="reach it by a symbolic link")
+        raise ContainerdFailure(message, subject=str(path), hint="reach it by a symbolic link")
 
 
 def _task(process: task_pb2.Process, container_id: str) -> Task:

@@ -69,8 +69,8 @@ Answer = Callable[[Request], Awaitable[Response | Stream]]
 """Never raises: errors are Responses."""
 
 
-def failure(status: int, message: str, *, subject: str = "", mend: str = "") -> Response:
-    return Response({"error": {"message": message, "subject": subject, "mend": mend}}, status=status)
+def failure(status: int, message: str, *, subject: str = "", hint: str = "") -> Response:
+    return Response({"error": {"message": message, "subject": subject, "hint": hint}}, status=status)
 
 
 class _UnacceptableError(Exception):

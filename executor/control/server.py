@@ -126,14 +126,14 @@ class Server:
             return await handler(replace(request, parameters=parameters))
         except ExecutorError as error:
             status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
-            return failure(status, error.message, subject=error.subject, mend=error.mend)
+            return failure(status, error.message, subject=error.subject, hint=error.hint)
         except Exception as error:  # noqa: BLE001 - the boundary of a handler: a defect in one harms no other
             if (found := exhausted.tell(_log, error)) is not None:
-                return failure(503, found.message, subject=found.subject, mend=found.mend)
+                return failure(503, found.message, subject=found.subject, hint=found.hint)
             _log.exception(
                 "a handler failed", code="control.bug", method=request.method, path=request.path, error=error
             )
-            return failure(500, f"a defect: {type(error).__name__}: {error}", mend="see the executor's log")
+            return failure(500, f"a defect: {type(error).__name__}: {error}", hint="see the executor's log")
 
     def _route(self, request: Request) -> tuple[Handler, Mapping[str, str]]:
         parts = request.path.split("/")
@@ -146,7 +146,7 @@ class Server:
                 others.append(method)
         if others:
             return _only(others), {}
-        raise NotFound("no such path", subject=request.path, mend="is the command of the executor's version?")
+        raise NotFound("no such path", subject=request.path, hint="is the command of the executor's version?")
 
 
 def _match(pattern: tuple[str, ...], parts: list[str]) -> Mapping[str, str] | None:
@@ -163,6 +163,6 @@ def _match(pattern: tuple[str, ...], parts: list[str]) -> Mapping[str, str] | No
 
 def _only(methods: list[str]) -> Handler:
     async def refuse(request: Request) -> Response:
-        return failure(405, f"{request.method} is not for this path", subject=request.path, mend=f"use {methods[0]}")
+        return failure(405, f"{request.method} is not for this path", subject=request.path, hint=f"use {methods[0]}")
 
     return refuse

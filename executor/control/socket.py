@@ -41,9 +41,9 @@ def listen(path: Path, *, backlog: int = 64) -> socket.socket:
     """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     if len(os.fsencode(new)) > _PATH_MAX_BYTES:
-        raise InvalidConfig("is too long for a unix socket", subject=str(path), mend="shorten node.run_dir")
+        raise InvalidConfig("is too long for a unix socket", subject=str(path), hint="shorten node.run_dir")
     if _is_alive(path):
-        raise Refused("another executor listens here", subject=str(path), mend="end it or use another node.run_dir")
+        raise Refused("another executor listens here", subject=str(path), hint="end it or use another node.run_dir")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def listen(path: Path, *, backlog: int = 64) -> socket.socket:
         new.replace(path)
     except OSError as error:
         listener.close()
-        raise Failure(f"cannot listen: {error}", subject=str(path), mend="check node.run_dir") from error
+        raise Failure(f"cannot listen: {error}", subject=str(path), hint="check node.run_dir") from error
     return listener
 
 

@@ -50,7 +50,7 @@ def settings(section: DnsSection, listen: Sequence[str]) -> list[Setting]:
         raise InvalidConfig(
             "there is no address to answer on",
             subject="[dns] listen",
-            mend="name the node's address as nameserver in the `dns` of the CNI network, or here",
+            hint="name the node's address as nameserver in the `dns` of the CNI network, or here",
         )
     for each in listen:
         if not _ADDRESS.fullmatch(each) or not address(each.partition("%")[0]):
@@ -97,7 +97,7 @@ def check_version(text: str) -> None:
     if version is None or version < VERSION_LEAST:
         least = ".".join(map(str, VERSION_LEAST))
         raise Failure(
-            f"is older than {least}: {text[:60]!r}", subject=PROGRAM, mend=f"install dnsmasq {least} or newer"
+            f"is older than {least}: {text[:60]!r}", subject=PROGRAM, hint=f"install dnsmasq {least} or newer"
         )
 
 
@@ -105,7 +105,7 @@ def find() -> str:
     """The program's path, its version checked. Raises Failure."""
     program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', '')}:{PATH}")
     if program is None:
-        raise Failure("is not installed", subject=PROGRAM, mend="install the package dnsmasq-base (or dnsmasq)")
+        raise Failure("is not installed", subject=PROGRAM, hint="install the package dnsmasq-base (or dnsmasq)")
     try:
         done = subprocess.run(
             [program, "--version"], capture_output=True, text=True, errors="replace", timeout=10, check=False

@@ -20,7 +20,7 @@ from executor.errors import Failure, NotFound, reason
 SYNCHRONISER = "mesos"
 """Owner of what the synchroniser writes; other owners are executors, by their Mesos container id."""
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_MEND = "see [dns] hosts_dir; is there room, and is it writable?"
+_HINT = "see [dns] hosts_dir; is there room, and is it writable?"
 
 
 @dataclass(frozen=True)
@@ -141,4 +141,4 @@ def _listed(directory: Path) -> list[str]:
 
 
 def _failure(error: OSError, path: Path) -> Failure:
-    return Failure(reason(error), subject=str(path), mend=_MEND)
+    return Failure(reason(error), subject=str(path), hint=_HINT)

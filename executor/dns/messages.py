@@ -219,8 +219,8 @@ def _decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return _lenient(decoder, data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        mend = "is this the address of a Mesos master or agent?"
-        raise MesosFailure(f"answered what is no operator API: {error}", subject="operator API", mend=mend) from error
+        hint = "is this the address of a Mesos master or agent?"
+        raise MesosFailure(f"answered what is no operator API: {error}", subject="operator API", hint=hint) from error
 
 
 def _lenient(decoder: msgspec.json.Decoder[T], data: bytes) -> T:

@@ -97,7 +97,7 @@ class Operator:
             if response.status not in (307, 308):
                 raise _refused(kind, endpoint, response.status, said)
             endpoint = _leader(endpoint, response.getheader("Location", ""))
-        raise MesosFailure("points from one master to the next", subject=self.endpoint, mend="is there a leader?")
+        raise MesosFailure("points from one master to the next", subject=self.endpoint, hint="is there a leader?")
 
 
 def records(buffer: bytearray) -> Iterator[bytes]:
@@ -125,9 +125,9 @@ def credential(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"cannot be read: {error}", subject=str(path), mend="[dns] credential_file") from error
+        raise Failure(f"cannot be read: {error}", subject=str(path), hint="[dns] credential_file") from error
     if len(words) != 2:
-        raise InvalidConfig("is not one line, principal and secret", subject=str(path), mend="[dns] credential_file")
+        raise InvalidConfig("is not one line, principal and secret", subject=str(path), hint="[dns] credential_file")
     return "Basic " + base64.b64encode(":".join(words).encode()).decode()
 
 
@@ -138,7 +138,7 @@ def _connection(endpoint: str) -> http.client.HTTPConnection:
     except ValueError:
         host, port = None, None
     if not host or not port or url.scheme not in ("http", "https"):
-        raise InvalidConfig("is no host:port", subject=f"[dns] mesos: {endpoint}", mend="as in 10.0.0.1:5050")
+        raise InvalidConfig("is no host:port", subject=f"[dns] mesos: {endpoint}", hint="as in 10.0.0.1:5050")
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     return kind(host, port, timeout=CONNECT_S)
 
@@ -148,16 +148,16 @@ def _leader(endpoint: str, location: str) -> str:
     url = urlsplit(location)
     scheme = url.scheme or ("https" if endpoint.startswith("https:") else "http")
     if not url.netloc:
-        raise MesosFailure("knows no leader", subject=endpoint, mend="is there a leading master?")
+        raise MesosFailure("knows no leader", subject=endpoint, hint="is there a leading master?")
     return f"{scheme}://{url.netloc}"
 
 
 def _refused(kind: str, endpoint: str, status: int, text: str) -> MesosFailure:
     if kind == "SUBSCRIBE" and status in (400, 404, 501):
         return NotAMaster("is no master", subject=endpoint)
-    mend = "give a principal that may view tasks in [dns] credential_file" if status in (401, 403) else ""
-    return MesosFailure(f"{kind} was answered with HTTP {status}: {text}", subject=endpoint, mend=mend)
+    hint = "give a principal that may view tasks in [dns] credential_file" if status in (401, 403) else ""
+    return MesosFailure(f"{kind} was answered with HTTP {status}: {text}", subject=endpoint, hint=hint)
 
 
 def _lost(endpoint: str, error: Exception) -> MesosFailure:
-    return MesosFailure(f"does not answer: {error or type(error).__name__}", subject=endpoint, mend="see [dns] mesos")
+    return MesosFailure(f"does not answer: {error or type(error).__name__}", subject=endpoint, hint="see [dns] mesos")

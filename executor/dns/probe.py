@@ -52,4 +52,4 @@ def _until(server: str, question: str, values: tuple[str, ...], timeout_s: float
             return round((time.monotonic() - begin_s) * 1000, 2)
         time.sleep(_STEP_S)
     verb = "does not answer" if values else "still answers"
-    raise TimedOut(f"{verb} {question} after {timeout_s} s", subject=server, mend="does it watch [dns] hosts_dir?")
+    raise TimedOut(f"{verb} {question} after {timeout_s} s", subject=server, hint="does it watch [dns] hosts_dir?")

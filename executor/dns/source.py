@@ -15,7 +15,7 @@ class Source:
 
     def __init__(self, endpoints: Sequence[str], authorization: str, interval_s: float) -> None:
         if not endpoints:
-            raise InvalidConfig("names nobody to ask", subject="[dns] mesos", mend="list the masters")
+            raise InvalidConfig("names nobody to ask", subject="[dns] mesos", hint="list the masters")
         self._operators = [Operator(endpoint, authorization) for endpoint in endpoints]
         self._interval_s = interval_s
 

@@ -181,11 +181,11 @@ def alone(hosts: HostsDir) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise Failure(reason(error), subject=str(path), mend="see [dns] hosts_dir") from error
+        raise Failure(reason(error), subject=str(path), hint="see [dns] hosts_dir") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
-        raise Refused("another synchroniser runs on this node", subject=str(path), mend="one is enough") from error
+        raise Refused("another synchroniser runs on this node", subject=str(path), hint="one is enough") from error
     finally:
         os.close(descriptor)

@@ -73,8 +73,8 @@ def _controller(flags: Mapping[str, str]) -> Finding:
     if not name:
         return passed("agent.qos_controller", "no QoS controller kills executors")
     text = f"{name} kills whole executors: one that serves both classes loses its regular pods too"
-    mend = "run revocable pods under an ExecutorID of their own (executor-info --class revocable)"
-    return warned("agent.qos_controller", text, mend)
+    hint = "run revocable pods under an ExecutorID of their own (executor-info --class revocable)"
+    return warned("agent.qos_controller", text, hint)
 
 
 def _estimator(flags: Mapping[str, str]) -> Finding:
@@ -89,8 +89,8 @@ def _time_out(flags: Mapping[str, str]) -> Finding:
     limit_s = _seconds(flags.get("executor_reregistration_timeout", "2secs"))
     if limit_s is not None and limit_s < _RETRY_S:
         text = f"executors have {limit_s:g} s to come back after a restart of the agent"
-        mend = "--executor_reregistration_timeout=2secs or more, at most 15secs"
-        return warned("agent.executor_reregistration_timeout", text, mend)
+        hint = "--executor_reregistration_timeout=2secs or more, at most 15secs"
+        return warned("agent.executor_reregistration_timeout", text, hint)
     return passed("agent.executor_reregistration_timeout", flags.get("executor_reregistration_timeout", "2secs"))
 
 
@@ -99,8 +99,8 @@ def _grace(flags: Mapping[str, str], config: Config) -> Finding:
     if limit_s is not None and limit_s < config.pods.termination_grace_s:
         wanted_s = config.pods.termination_grace_s
         text = f"pods want {wanted_s:g} s to end, an ExecutorInfo without shutdown_grace_period gives {limit_s:g} s"
-        mend = "set shutdown_grace_period in the ExecutorInfo (executor-info does)"
-        return warned("agent.executor_shutdown_grace_period", text, mend)
+        hint = "set shutdown_grace_period in the ExecutorInfo (executor-info does)"
+        return warned("agent.executor_shutdown_grace_period", text, hint)
     return passed("agent.executor_shutdown_grace_period", flags.get("executor_shutdown_grace_period", "5secs"))
 
 

@@ -57,7 +57,7 @@ async def _survey(config: Config, containerd: Containerd | None, endpoint: str) 
     try:
         found: Survey = await survey(config, containerd)
     except ExecutorError as error:
-        return [failed("node.left_overs", f"cannot be counted: {error}", error.mend)]
+        return [failed("node.left_overs", f"cannot be counted: {error}", error.hint)]
     containers = await asyncio.to_thread(_containers, config, endpoint)  # after the addresses that they hold
     return [*network.ledger(found, containers), node.left_overs(found)]
 
@@ -100,8 +100,8 @@ def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple
         if "launcher" in answer.flags:  # a master has flags as well
             return endpoint, dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
         error = f"{endpoint} is no agent"
-    mend = "name it: --agent HOST:PORT"
-    return "", {}, [(failed if demanded else skipped)("agent.flags", f"the agent's flags are unknown: {error}", mend)]
+    hint = "name it: --agent HOST:PORT"
+    return "", {}, [(failed if demanded else skipped)("agent.flags", f"the agent's flags are unknown: {error}", hint)]
 
 
 def _dns_path() -> str:

@@ -16,28 +16,28 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`check` is a stable name, `<area>.<what>`; `mend` what a person can do, empty where nothing is to be done."""
+    """`check` is a stable name, `<area>.<what>`; `hint` what a person can do, empty where nothing is to be done."""
 
     check: str
     verdict: Verdict
     message: str
-    mend: str = ""
+    hint: str = ""
 
 
 def passed(check: str, message: str) -> Finding:
     return Finding(check, Verdict.PASS, message)
 
 
-def warned(check: str, message: str, mend: str) -> Finding:
-    return Finding(check, Verdict.WARN, message, mend)
+def warned(check: str, message: str, hint: str) -> Finding:
+    return Finding(check, Verdict.WARN, message, hint)
 
 
-def failed(check: str, message: str, mend: str) -> Finding:
-    return Finding(check, Verdict.FAIL, message, mend)
+def failed(check: str, message: str, hint: str) -> Finding:
+    return Finding(check, Verdict.FAIL, message, hint)
 
 
-def skipped(check: str, message: str, mend: str = "") -> Finding:
-    return Finding(check, Verdict.SKIP, message, mend)
+def skipped(check: str, message: str, hint: str = "") -> Finding:
+    return Finding(check, Verdict.SKIP, message, hint)
 
 
 def worst(findings: Sequence[Finding]) -> Verdict:

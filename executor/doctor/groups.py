@@ -29,7 +29,7 @@ def check(configured_root: str) -> list[Finding]:
     try:
         hierarchies = Hierarchies.discover()
     except CgroupError as error:
-        return [failed("cgroups.mode", str(error), error.mend)]
+        return [failed("cgroups.mode", str(error), error.hint)]
     return [_mode(hierarchies), *_delegation(hierarchies, configured_root or DEFAULT_ROOT)]
 
 
@@ -51,8 +51,8 @@ def _delegation(hierarchies: Hierarchies, root: str) -> list[Finding]:
         found = _features(hierarchies, group.path) + _controllers(hierarchies, group.path)
         return [passed("cgroups.delegation", f"groups can be made below {root} in every hierarchy"), *found]
     except CgroupError as error:
-        mend = error.mend or "run as root; see [cgroups] root"
-        return [failed("cgroups.delegation", f"no group can be made below {root}: {error}", mend)]
+        hint = error.hint or "run as root; see [cgroups] root"
+        return [failed("cgroups.delegation", f"no group can be made below {root}: {error}", hint)]
     finally:
         _remove(hierarchies, group, root)
 
@@ -70,8 +70,8 @@ def _features(hierarchies: Hierarchies, path: str) -> list[Finding]:
         return []
     home = hierarchies.unified / path.lstrip("/")
     return [
-        passed(check, message) if (home / file).exists() else warned(check, f"no {file} here: slower, and by pid", mend)
-        for file, (check, message, mend) in _CORE_FILES.items()
+        passed(check, message) if (home / file).exists() else warned(check, f"no {file} here: slower, and by pid", hint)
+        for file, (check, message, hint) in _CORE_FILES.items()
     ]
 
 
@@ -81,8 +81,8 @@ def _controllers(hierarchies: Hierarchies, path: str) -> list[Finding]:
         if _has(hierarchies, path, name):
             found.append(passed(f"cgroups.{name}", f"the {name} controller is there"))
         else:
-            mend = f"mount it (v1: mount -t cgroup -o {name}), or have {name} in cgroup.subtree_control above (v2)"
-            found.append(verdict(f"cgroups.{name}", f"no {name} controller: {harm}", mend))
+            hint = f"mount it (v1: mount -t cgroup -o {name}), or have {name} in cgroup.subtree_control above (v2)"
+            found.append(verdict(f"cgroups.{name}", f"no {name} controller: {harm}", hint))
     return found
 
 

@@ -82,8 +82,8 @@ def judge_capabilities(effective: int) -> list[Finding]:
     has_admin, has_resource = (bool(effective >> bit & 1) for bit in (_CAP_SYS_ADMIN, _CAP_SYS_RESOURCE))
     admin = passed("kernel.cap_sys_admin", "CAP_SYS_ADMIN is held")
     if not has_admin:
-        mend = "run doctor, and the agent's executors, as root"
-        admin = failed("kernel.cap_sys_admin", "no CAP_SYS_ADMIN: neither mounts nor network namespaces", mend)
+        hint = "run doctor, and the agent's executors, as root"
+        admin = failed("kernel.cap_sys_admin", "no CAP_SYS_ADMIN: neither mounts nor network namespaces", hint)
     resource = passed("kernel.cap_sys_resource", "CAP_SYS_RESOURCE is held")
     if not has_resource:
         resource = warned(

@@ -16,16 +16,16 @@ def check(section: DnsSection, servers: Sequence[str], path: str) -> list[Findin
         return [skipped("dns.enabled", "names are not published ([dns] enabled)")]
     found = [_installed(path)]
     if not servers:
-        mend = "name a server in `dns` of a network's .conf, or in [dns] listen; see mesos-pod-executor dns run"
-        return [*found, warned("dns.servers", "no address serves names to pods and Mesos tasks", mend)]
+        hint = "name a server in `dns` of a network's .conf, or in [dns] listen; see mesos-pod-executor dns run"
+        return [*found, warned("dns.servers", "no address serves names to pods and Mesos tasks", hint)]
     return found + [_answers(section, server) for server in servers]
 
 
 def _installed(path: str) -> Finding:
     program = shutil.which("dnsmasq", path=path)
     if program is None:
-        mend = "install dnsmasq-base, or set [dns] enabled = false"
-        return warned("dns.dnsmasq", "dnsmasq is not installed: pods have no names", mend)
+        hint = "install dnsmasq-base, or set [dns] enabled = false"
+        return warned("dns.dnsmasq", "dnsmasq is not installed: pods have no names", hint)
     return passed("dns.dnsmasq", program)
 
 
@@ -35,6 +35,6 @@ def _answers(section: DnsSection, server: str) -> Finding:
 
     result = probe(HostsDir(Path(section.hosts_dir)), server, section.domain, timeout_s=1.5)
     if result.error:
-        mend = "start mesos-pod-executor-dns.service, or see `mesos-pod-executor dns config` for another dnsmasq"
-        return warned(f"dns.server.{server}", f"does not serve this node's names: {result.error}", mend)
+        hint = "start mesos-pod-executor-dns.service, or see `mesos-pod-executor dns config` for another dnsmasq"
+        return warned(f"dns.server.{server}", f"does not serve this node's names: {result.error}", hint)
     return passed(f"dns.server.{server}", f"a name is served {result.appeared_ms} ms after it is published")

@@ -36,7 +36,7 @@ def check(config: Config) -> list[Finding]:
     try:
         networks, problems = catalog.networks(), catalog.problems()
     except InvalidConfig as error:
-        return [failed("network.configuration", str(error), error.mend)]
+        return [failed("network.configuration", str(error), error.hint)]
     return [
         *_configurations(config, networks, problems),
         *_dangers(networks),
@@ -56,7 +56,7 @@ async def status(config: Config) -> list[Finding]:
             try:
                 await cni.status(name)
             except NetworkFailure as error:
-                found.append(failed("network.status", f"{error.subject}: {error.message}", error.mend))
+                found.append(failed("network.status", f"{error.subject}: {error.message}", error.hint))
             except (InvalidInput, NotFound):
                 continue
     return found or [passed("network.status", "no plugin says that it cannot attach pods")]
@@ -64,26 +64,26 @@ async def status(config: Config) -> list[Finding]:
 
 def _configurations(config: Config, networks: Sequence[Network], problems: Sequence[InvalidConfig]) -> list[Finding]:
     found = [
-        failed("network.configuration", f"{error.subject}: {error.message}", error.mend or "mend the file")
+        failed("network.configuration", f"{error.subject}: {error.message}", error.hint or "correct the file")
         for error in problems
     ]
     names = sorted(network.name for network in networks)
     wanted = config.cni.default_network
     if wanted and wanted not in names:
-        mend = "[cni] default_network, config_dir"
-        found.append(failed("network.default", f"{wanted} is not configured in {config.cni.config_dir}", mend))
+        hint = "[cni] default_network, config_dir"
+        found.append(failed("network.default", f"{wanted} is not configured in {config.cni.config_dir}", hint))
     if not names and not found:
-        mend = "[cni] config_dir is the agent's --network_cni_config_dir"
-        return [warned("network.configuration", f"{config.cni.config_dir} has no network", mend)]
+        hint = "[cni] config_dir is the agent's --network_cni_config_dir"
+        return [warned("network.configuration", f"{config.cni.config_dir} has no network", hint)]
     return found or [passed("network.configuration", f"networks: {', '.join(names)}")]
 
 
 def _dangers(networks: Sequence[Network]) -> list[Finding]:
     """A lost address is a failure: every Spark executor of the network dies of it."""
     found = [
-        failed("network.cni_version", str(each), each.mend)
+        failed("network.cni_version", str(each), each.hint)
         if each.grave
-        else warned("network.advice", str(each), each.mend)
+        else warned("network.advice", str(each), each.hint)
         for each in advice(networks)
     ]
     return found or [passed("network.advice", "pods and Mesos tasks can share every network")]
@@ -99,7 +99,7 @@ def plugins(
         missing = [kind for kind in network.types if not any(os.access(each / kind, os.X_OK) for each in directories)]
         if missing:
             text = f"{network.file} needs {', '.join(missing)}, not in {where}"
-            found.append(failed(check, text, f"install containernetworking-plugins, or mend {key}"))
+            found.append(failed(check, text, f"install containernetworking-plugins, or correct {key}"))
     return found or [passed(check, f"the plugins of every network are in {where}")]
 
 
@@ -111,8 +111,8 @@ def masquerade(networks: Sequence[Network], via: Sequence[_NET]) -> list[Finding
         peers = [str(route) for route in via for subnet in own if isinstance(subnet, _NET) and _is_peer(route, subnet)]
         if peers:
             text = f"{network.file}: ipMasq hides the pods' addresses from the pods behind {', '.join(peers)}"
-            mend = "set ipMasq false, and masquerade at the border only what leaves the cluster"
-            found.append(warned("network.masquerade", text, mend))
+            hint = "set ipMasq false, and masquerade at the border only what leaves the cluster"
+            found.append(warned("network.masquerade", text, hint))
     return found or [passed("network.masquerade", "no network hides its addresses from routed peers")]
 
 
@@ -155,15 +155,15 @@ def ledger(survey: Survey, containers: Collection[str] | None) -> list[Finding]:
         for entries, whom in ((survey.unrecorded, "no executor"), (lost, "neither the agent nor an executor"))
         for each in entries
     ]
-    found += [warned("network.records", f"{each.subject}: {each.message}", each.mend) for each in survey.damaged]
+    found += [warned("network.records", f"{each.subject}: {each.message}", each.hint) for each in survey.damaged]
     if survey.unrecorded_rules:
         names = ", ".join(survey.unrecorded_rules)
-        mend = "if no such pod runs: iptables-save -t nat | grep those ids, and delete these rules and their chains"
-        found.append(warned("network.rules", f"port or masquerade rules of pods without a record: {names}", mend))
+        hint = "if no such pod runs: iptables-save -t nat | grep those ids, and delete these rules and their chains"
+        found.append(warned("network.rules", f"port or masquerade rules of pods without a record: {names}", hint))
     if survey.erased_rules:
         names = ", ".join(survey.erased_rules)
-        mend = "its executor puts them back within seconds; if it does not, see network.rules_lost in its log"
-        found.append(warned("network.rules_erased", f"port or masquerade rules are gone: {names}", mend))
+        hint = "its executor puts them back within seconds; if it does not, see network.rules_lost in its log"
+        found.append(warned("network.rules_erased", f"port or masquerade rules are gone: {names}", hint))
     if found:
         return found
     held = f"{len(survey.others)} are of other runtimes"

@@ -88,7 +88,7 @@ def _writable(name: str, directory: Path) -> Finding:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        return failed(f"node.{name}", f"{place} cannot be written: {reason(error)}", f"mend it, or [node] {name}")
+        return failed(f"node.{name}", f"{place} cannot be written: {reason(error)}", f"correct it, or [node] {name}")
     return passed(f"node.{name}", f"{directory} can be written")
 
 

@@ -44,8 +44,8 @@ def judge(offered: Collection[Span], uses: Iterable[Use]) -> Finding:
         return passed("agent.ports_in_use", "no offered port is used by others")
     shown = ", ".join(f"{port} ({by})" for port, by in found[:_UNNAMED_MAX])
     more = f" and {len(found) - _UNNAMED_MAX} more" if len(found) > _UNNAMED_MAX else ""
-    mend = "take these ports out of the agent's --resources, or move what uses them"
-    return warned("agent.ports_in_use", f"offered ports are used by others: {shown}{more}", mend)
+    hint = "take these ports out of the agent's --resources, or move what uses them"
+    return warned("agent.ports_in_use", f"offered ports are used by others: {shown}{more}", hint)
 
 
 def listeners(connections: Iterable[object], is_of_mesos: Callable[[int], bool]) -> Iterator[Use]:

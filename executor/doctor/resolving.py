@@ -17,12 +17,12 @@ def judge(own: str, for_pods: str) -> Finding:
     """From the node's file and what pods with a network of their own get of it. Pure."""
     servers = ", ".join(parse_resolv_conf(for_pods).nameservers)
     if not servers:
-        mend = "name a server there, or in `dns` of the networks' .conf"
-        return warned(_CHECK, f"{host_files.RESOLV_CONF} names no server: pods with dnsPolicy Default have none", mend)
+        hint = "name a server there, or in `dns` of the networks' .conf"
+        return warned(_CHECK, f"{host_files.RESOLV_CONF} names no server: pods with dnsPolicy Default have none", hint)
     if has_loopback_only(for_pods):
-        mend = "name a server that pods reach: in `dns` of the networks' .conf, or in systemd-resolved"
+        hint = "name a server that pods reach: in `dns` of the networks' .conf, or in systemd-resolved"
         told = f"{host_files.RESOLV_CONF} has the node's loopback only ({servers}), which no pod reaches"
-        return warned(_CHECK, f"{told}: pods with dnsPolicy Default have no name server", mend)
+        return warned(_CHECK, f"{told}: pods with dnsPolicy Default have no name server", hint)
     if has_loopback_only(own):
         return passed(_CHECK, f"a stub on the node's loopback; pods get the servers behind it: {servers}")
     return passed(_CHECK, f"pods with dnsPolicy Default ask {servers}")

@@ -23,8 +23,8 @@ async def check(config: Config, containerd: Containerd | None, error: str) -> li
     """`containerd` None: it could not be reached, because of `error`."""
     programs = [program(name, _PATH) for name in _PROGRAMS]
     if containerd is None:
-        mend = "start containerd, or mend [containerd] address"
-        return [failed("containerd.reachable", f"does not answer: {error}", mend), *programs]
+        hint = "start containerd, or hint [containerd] address"
+        return [failed("containerd.reachable", f"does not answer: {error}", hint), *programs]
     address, namespace = config.containerd.address, config.containerd.namespace
     found = [passed("containerd.reachable", f"answers at {address}, namespace {namespace}")]
     found.append(version(await containerd.version()))
@@ -63,8 +63,8 @@ async def _snapshotter(containerd: Containerd) -> Finding:
     try:
         count = len(await containerd.snapshots.list())
     except ExecutorError as error:
-        mend = "see `ctr plugins ls`: the kernel's overlayfs, the file system below containerd's root"
-        return failed("containerd.snapshotter", f"{name} does not work: {error}", mend)
+        hint = "see `ctr plugins ls`: the kernel's overlayfs, the file system below containerd's root"
+        return failed("containerd.snapshotter", f"{name} does not work: {error}", hint)
     return passed("containerd.snapshotter", f"{name}, {count} snapshots")
 
 
@@ -74,6 +74,6 @@ async def _image(containerd: Containerd, image: str) -> Finding:
     try:
         await containerd.images.lookup(image)
     except ExecutorError as error:
-        mend = "pull it into the namespace, or change [pods] default_image"
-        return warned("containerd.default_image", f"{image} is not here: {error}", mend)
+        hint = "pull it into the namespace, or change [pods] default_image"
+        return warned("containerd.default_image", f"{image} is not here: {error}", hint)
     return passed("containerd.default_image", f"{image} is here")

@@ -22,8 +22,8 @@ def judge(flags: Mapping[str, str], config: Config) -> Finding:
     if not names:
         return passed(_CHECK, "no variable of the agent is without effect for an executor's configuration")
     told = f"without effect for executors, or not understood by them: {', '.join(sorted(names))}"
-    mend = f"write the keys in {DEFAULT_PATH}: variables of an executor are its framework's"
-    return warned(_CHECK, told, mend)
+    hint = f"write the keys in {DEFAULT_PATH}: variables of an executor are its framework's"
+    return warned(_CHECK, told, hint)
 
 
 def _variables(text: str) -> dict[str, str]:

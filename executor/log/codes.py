@@ -50,7 +50,7 @@ CODES: Final = MappingProxyType(
         "executor.started": _info("The process has read its configuration and environment."),
         "executor.variable_ineffective": _warning(
             "A variable of the executor's framework is not for a framework to set, or loosens what the operator set.",
-            "Nothing: `in_force` holds. See `mend` for the framework; `check-config --as-executor` judges beforehand.",
+            "Nothing: `in_force` holds. See `hint` for the framework; `check-config --as-executor` judges beforehand.",
         ),
         "executor.recovered": _info("What dead executors left on the node was reaped."),
         "executor.reap_failed": _warning(
@@ -74,7 +74,7 @@ CODES: Final = MappingProxyType(
             "Nothing: the framework launches it again.",
         ),
         "executor.message_refused": _warning(
-            "A framework's message was not understood.", "Mend the framework: `error`."
+            "A framework's message was not understood.", "Correct the framework: `error`."
         ),
         "executor.defect": _error(
             "A defect while handling an event; other pods are not affected.", "Report the traceback."
@@ -102,11 +102,11 @@ CODES: Final = MappingProxyType(
             "Every pod has ended and every update is acknowledged, or the grace is over: see `outcome`."
         ),
         "executor.failed": _error(
-            "The executor cannot go on.", "See `error` and `mend`; run `mesos-pod-executor doctor`."
+            "The executor cannot go on.", "See `error` and `hint`; run `mesos-pod-executor doctor`."
         ),
         "pod.accepted": _info("A launch was read and became a pod."),
         "pod.refused": _warning(
-            "A launch cannot work here: TASK_FAILED; the reason tells whose fault it is.", "Mend what `error` names."
+            "A launch cannot work here: TASK_FAILED; the reason tells whose fault it is.", "Correct what `error` names."
         ),
         "pod.duplicate": _warning("A launch of a task that is here already; ignored.", "Look at the framework."),
         "pod.unknown": _warning(
@@ -138,7 +138,7 @@ CODES: Final = MappingProxyType(
         "pod.ended": _info("Nothing of it is left, or what is left was named by `pod.leaked`."),
         "node.exhausted": _warning(
             "Threads, memory, descriptors or space on a disk are used up; what needed them failed, and nothing else.",
-            "See `mend`.",
+            "See `hint`.",
         ),
         "node.file_unreadable": _warning(
             "A file of the node from which pods get their names cannot be read: they start without it.",
@@ -147,7 +147,7 @@ CODES: Final = MappingProxyType(
         "pod.users_unknown": _warning(
             "An image's /etc/passwd or /etc/group cannot be used: its container runs as the given numbers, with "
             "group 0 where none is, and without additional groups.",
-            "Mend the image, or give runAsUser and runAsGroup.",
+            "Repair the image, or give runAsUser and runAsGroup.",
         ),
         "pod.leaked": _warning(
             "Something of the pod could not be removed; tried again while this executor lives.",
@@ -194,7 +194,7 @@ CODES: Final = MappingProxyType(
         ),
         "revocation.started": _info("A revocation was asked for and is being carried out."),
         "revocation.refused": _warning(
-            "A revocation was refused; nothing was changed.", "See `error`; mend the request."
+            "A revocation was refused; nothing was changed.", "See `error`; correct the request."
         ),
         "revocation.exercise": _info("A revocation was rehearsed: its victims were stopped for a moment."),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
@@ -309,7 +309,7 @@ CODES: Final = MappingProxyType(
         ),
         "dns.behind": _warning(
             "The synchroniser's source fails, or a file cannot be written; tried again. Names stay as they were.",
-            "See `error`, `mend` and [dns] mesos.",
+            "See `error`, `hint` and [dns] mesos.",
         ),
         "control.listening": _info("The control socket answers commands."),
         "control.request": _info("A command that changes something came over the control socket."),

@@ -147,7 +147,7 @@ class Journal:
         for path in (_older(self._path), self._path):
             with contextlib.suppress(OSError):
                 if path.is_file():
-                    self._ring.extend(_read_and_mend(path))
+                    self._ring.extend(_read_and_repair(path))
         self._seq = max((event["seq"] for event in self._ring), default=0)
 
 
@@ -164,7 +164,7 @@ def _older(path: Path) -> Path:
     return path.with_name(path.name + ".1")
 
 
-def _read_and_mend(path: Path) -> Iterator[Event]:
+def _read_and_repair(path: Path) -> Iterator[Event]:
     text = path.read_bytes()
     whole = text[: text.rfind(b"\n") + 1]
     if len(whole) < len(text):

@@ -93,7 +93,7 @@ KEYS: Final = MappingProxyType(
         "error": "the failure's message",
         "error_type": "the failure's class",
         "subject": "the object or field the failure is about",
-        "mend": "what a person can do about it",
+        "hint": "what a person can do about it",
         "exception": "a traceback: a defect",
         "text": "foreign words: a library's or a program's output",
         "extra": "keys outside of this list, kept in production",

@@ -91,7 +91,7 @@ class Logger(structlog.BoundLoggerBase):
         self._emit(Level.WARNING, message, code, keys)
 
     def error(self, message: str, *, code: str, **keys: object) -> None:
-        """`error=exception` in any of these methods also logs its subject and mend."""
+        """`error=exception` in any of these methods also logs its subject and hint."""
         self._emit(Level.ERROR, message, code, keys)
 
     def exception(self, message: str, *, code: str, **keys: object) -> None:
@@ -171,7 +171,7 @@ def _explain_error(_: object, __: str, record: Record) -> Record:
     error = record.get("error")
     if isinstance(error, ExecutorError):
         record["error"] = error.message
-        record.update({key: value for key in ("subject", "mend") if (value := getattr(error, key))})
+        record.update({key: value for key in ("subject", "hint") if (value := getattr(error, key))})
     elif isinstance(error, BaseException):
         record["error"] = str(error) or type(error).__name__
     if isinstance(error, BaseException):

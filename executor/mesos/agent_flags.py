@@ -30,8 +30,8 @@ def read(endpoint: str, authorization: str = "") -> AgentFlags:
         response = connection.getresponse()
         text = response.read()
         if response.status != 200:
-            mend = "[dns] credential_file" if response.status in (401, 403) else ""
-            raise MesosFailure(f"answers {response.status}", subject=f"{endpoint}/flags", mend=mend)
+            hint = "[dns] credential_file" if response.status in (401, 403) else ""
+            raise MesosFailure(f"answers {response.status}", subject=f"{endpoint}/flags", hint=hint)
         date = email.utils.parsedate_to_datetime(response.getheader("Date", "")) if response.getheader("Date") else None
         skew_s = None if date is None else date.timestamp() - time.time()
         return AgentFlags({key: str(value) for key, value in json.loads(text)["flags"].items()}, skew_s)

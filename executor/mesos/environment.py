@@ -71,7 +71,7 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
         raise InvalidConfig(
-            "the environment lacks this variable", subject=name, mend="only a Mesos agent starts this program so"
+            "the environment lacks this variable", subject=name, hint="only a Mesos agent starts this program so"
         )
     return value
 
@@ -92,7 +92,7 @@ def _duration(environ: Mapping[str, str], name: str, default_s: float) -> float:
     try:
         return seconds(text, subject=name)
     except InvalidInput as error:
-        raise InvalidConfig(error.message, subject=name, mend="write a length of time such as 15mins") from error
+        raise InvalidConfig(error.message, subject=name, hint="write a length of time such as 15mins") from error
 
 
 def _api_path(agent_pid: str) -> str:

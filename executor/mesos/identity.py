@@ -18,7 +18,7 @@ from executor.errors import InvalidConfig
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT: Final = re.compile(r"MESOS_.*|LANG|LC_[A-Z]+")
 _CONTAINER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_MEND: Final = "remove the variables MESOS_* from the environment in the ExecutorInfo: the agent sets them"
+_HINT: Final = "remove the variables MESOS_* from the environment in the ExecutorInfo: the agent sets them"
 
 
 def check(environ: Mapping[str, str]) -> None:
@@ -34,16 +34,16 @@ def check(environ: Mapping[str, str]) -> None:
     check_container(Path(directory).name, [where, *groups])
     if not any(_is_same(Path(sandbox), other) for other in (Path(directory), Path(where), *Path(where).parents[:-1])):
         told = f"{sandbox!r} is neither MESOS_DIRECTORY nor above the directory that this program was started in"
-        raise InvalidConfig(told, subject="MESOS_SANDBOX", mend=_MEND)
+        raise InvalidConfig(told, subject="MESOS_SANDBOX", hint=_HINT)
 
 
 def check_container(container: str, places: Iterable[str]) -> None:
     """`places` are paths that the kernel tells of this process. Pure. Raises InvalidConfig."""
     if _CONTAINER_ID.fullmatch(container) is None:
-        raise InvalidConfig(f"{container[:80]!r} is no id of a container", subject="MESOS_DIRECTORY", mend=_MEND)
+        raise InvalidConfig(f"{container[:80]!r} is no id of a container", subject="MESOS_DIRECTORY", hint=_HINT)
     if not any(container in place.split("/") for place in places):
         told = f"this process was started neither in the sandbox nor in a cgroup of the container {container}"
-        raise InvalidConfig(told, subject="MESOS_DIRECTORY", mend=_MEND)
+        raise InvalidConfig(told, subject="MESOS_DIRECTORY", hint=_HINT)
 
 
 def clean(environ: MutableMapping[str, str]) -> None:

@@ -73,8 +73,8 @@ def _alone(task: Json, executor: Json | None, *, complete: bool) -> list[Invalid
     has_executor = executor is not None or task.get("executor") is not None
     found = list(_container(task.get("container"), "container", group=False))
     if has_executor and task.get("command") is not None:
-        mend = "leave the command out: the executor runs what is in data or container"
-        found.append(InvalidTask("a task has a command or an executor, not both", subject="command", mend=mend))
+        hint = "leave the command out: the executor runs what is in data or container"
+        found.append(InvalidTask("a task has a command or an executor, not both", subject="command", hint=hint))
     elif complete and not has_executor and task.get("command") is None:
         found.append(InvalidTask("a task needs a command or an executor", subject="executor"))
     return found
@@ -83,15 +83,15 @@ def _alone(task: Json, executor: Json | None, *, complete: bool) -> list[Invalid
 def _in_group(task: Json, executor: Json | None, where: str) -> list[InvalidTask]:
     found = list(_container(task.get("container"), f"{where}container", group=True))
     if task.get("executor") not in (None, executor):
-        found.append(InvalidTask("differs from the group's", subject=f"{where}executor", mend="leave it out"))
+        found.append(InvalidTask("differs from the group's", subject=f"{where}executor", hint="leave it out"))
     return found
 
 
 def _twice(tasks: Sequence[Json]) -> list[InvalidTask]:
     ids = [str((task.get("task_id") or {}).get("value", "")) for task in tasks]
     doubled = sorted({each for each in ids if ids.count(each) > 1})
-    mend = "give each task an id of its own: this launch would end the Mesos master (a failed CHECK), not be refused"
-    return [InvalidTask(f"{each!r} is in the group more than once", subject="tasks", mend=mend) for each in doubled]
+    hint = "give each task an id of its own: this launch would end the Mesos master (a failed CHECK), not be refused"
+    return [InvalidTask(f"{each!r} is in the group more than once", subject="tasks", hint=hint) for each in doubled]
 
 
 def _id(value: Any, subject: str) -> Iterator[InvalidTask]:
@@ -110,14 +110,14 @@ def _id(value: Any, subject: str) -> Iterator[InvalidTask]:
 def _type(executor: Json, *, group: bool) -> Iterator[InvalidTask]:
     kind, command = executor.get("type"), executor.get("command")
     if kind is None and group:
-        yield InvalidTask("must be set for a task group", subject="executor.type", mend="CUSTOM")
+        yield InvalidTask("must be set for a task group", subject="executor.type", hint="CUSTOM")
     if kind in (None, "CUSTOM") and command is None:
-        mend = "see mesos-pod-executor executor-info"
-        yield InvalidTask("must be set for a CUSTOM executor", subject="executor.command", mend=mend)
+        hint = "see mesos-pod-executor executor-info"
+        yield InvalidTask("must be set for a CUSTOM executor", subject="executor.command", hint=hint)
     if kind == "DEFAULT" and command is not None:
         yield InvalidTask("must not be set for the DEFAULT executor", subject="executor.command")
     if kind == "DEFAULT" and not group:
-        yield InvalidTask("LAUNCH takes CUSTOM executors only", subject="executor.type", mend="CUSTOM, or a task group")
+        yield InvalidTask("LAUNCH takes CUSTOM executors only", subject="executor.type", hint="CUSTOM, or a task group")
 
 
 def _duration(value: Any, subject: str) -> Iterator[InvalidTask]:
@@ -135,7 +135,7 @@ def _container(value: Any, subject: str, *, group: bool) -> Iterator[InvalidTask
     if (value or {}).get("type") != "DOCKER":
         return
     if group:
-        yield InvalidTask("a DOCKER container cannot be in a task group", subject=subject, mend="type MESOS")
+        yield InvalidTask("a DOCKER container cannot be in a task group", subject=subject, hint="type MESOS")
     elif value.get("docker") is None:
         yield InvalidTask("must be set for a DOCKER container", subject=f"{subject}.docker")
 
@@ -151,7 +151,7 @@ def _resources(resources: Sequence[Json], subject: str) -> Iterator[InvalidTask]
     if len(roles) > 1:
         yield InvalidTask(f"are allocated to more than one role: {', '.join(roles)}", subject=subject)
     for name in _of_both_kinds(resources):
-        yield InvalidTask(f"{name} is both revocable and not", subject=subject, mend="take one kind of each resource")
+        yield InvalidTask(f"{name} is both revocable and not", subject=subject, hint="take one kind of each resource")
 
 
 def _mixture(tasks: Sequence[Json], executor: Json | None, *, group: bool) -> Iterator[InvalidTask]:
@@ -164,7 +164,7 @@ def _mixture(tasks: Sequence[Json], executor: Json | None, *, group: bool) -> It
     alone = {name for part in (*parts, own) for name in _of_both_kinds(part)}
     for name in sorted({name for whole in wholes for name in _of_both_kinds(whole)} - alone):
         message = f"{name} of a task and of its {'group or ' if group else ''}executor are revocable and not"
-        yield InvalidTask(message, subject="executor.resources", mend=_PAIR)
+        yield InvalidTask(message, subject="executor.resources", hint=_PAIR)
 
 
 def _of_both_kinds(resources: Sequence[Json]) -> list[str]:
@@ -186,5 +186,5 @@ def _group_minimum(resources: Sequence[Json]) -> list[InvalidTask]:
         found.append(f"of a task group's executor need mem of {GROUP_MEM_MIN_MIB} MiB at least")
     if "disk" not in sums:
         found.append("of a task group's executor need disk")
-    mend = "see mesos-pod-executor executor-info --class regular (or revocable)"
-    return [InvalidTask(text, subject="executor.resources", mend=mend) for text in found]
+    hint = "see mesos-pod-executor executor-info --class regular (or revocable)"
+    return [InvalidTask(text, subject="executor.resources", hint=hint) for text in found]

@@ -1,9 +1,9 @@
 """pymesos 0.3.15's executor driver, each of its defects overridden here. Import it late: it costs 15 to 20 ms.
 
 What stays pymesos': the thread and how it is started, woken and stopped; the SUBSCRIBE request; the HTTP answer as it
-is parsed. Each override names the defect that it is for. Two defects are mended elsewhere: no update is kept until it
-is acknowledged, and an acknowledgement forgets its whole task (updates); sendStatusUpdate blocks its caller (outbox,
-sender).
+is parsed. Each override names the defect that it is for. Two defects are corrected elsewhere: no update is kept until
+it is acknowledged, and an acknowledgement forgets its whole task (updates); sendStatusUpdate blocks its caller
+(outbox, sender).
 
 Invariants: nothing here touches the process (no signal handler, no killpg, no interrupt of the main thread); every
 failure of the connection is a MesosFailure; no lock is held while waiting. Must be imported in the main thread.

@@ -41,6 +41,6 @@ class Records:
             raise MesosFailure(f"the stream is no RecordIO at {head!r}", subject="event stream")
         if int(head) > RECORD_MAX_BYTES:
             message = f"an event has {int(head)} bytes, which is more than {RECORD_MAX_BYTES}"
-            raise MesosFailure(message, subject="event stream", mend="launch less at once, with less data")
+            raise MesosFailure(message, subject="event stream", hint="launch less at once, with less data")
         begin, end = newline + 1, newline + 1 + int(head)
         return (begin, end) if end <= len(self._buffer) else None

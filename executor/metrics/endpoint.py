@@ -100,7 +100,7 @@ class _Port:
             answer = await self._answer(request)
         except Exception as error:
             if (found := exhausted.tell(log, error)) is not None:
-                return failure(503, found.message, mend=found.mend)
+                return failure(503, found.message, hint=found.hint)
             log.exception("a scrape failed", code="control.bug", error=error)
             return failure(500, "a defect; see the executor's log")
         return answer if isinstance(answer, Response) else failure(500, "no document")

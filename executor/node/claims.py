@@ -121,14 +121,14 @@ def claim(
     that is configured otherwise. Raises Failure when another process owns it already.
     """
     path = run_dir / f"{container}{SUFFIX}"
-    mend = "is [node] run_dir writable, and is no second executor in this Mesos container?"
+    hint = "is [node] run_dir writable, and is no second executor in this Mesos container?"
     try:
         run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
         descriptor = _open_locked(path)
     except OSError as error:
-        raise Failure(reason(error), subject=str(path), mend=mend) from error
+        raise Failure(reason(error), subject=str(path), hint=hint) from error
     if descriptor is None:
-        raise Failure("is held by a living process", subject=str(path), mend=mend)
+        raise Failure("is held by a living process", subject=str(path), hint=hint)
     document = {
         "cgroup_root": cgroup_root,
         "pid": os.getpid(),

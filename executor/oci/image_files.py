@@ -39,8 +39,8 @@ _RACES_MAX = 64
 """The kernel gives up on `..` in a link's target when anything is renamed or mounted anywhere meanwhile."""
 _UNUSABLE = 0  # no errno: a file that is there, and is not what it should be
 _IMAGES_FAULT = (_UNUSABLE, errno.ELOOP, errno.ENAMETOOLONG)
-_MEND_IMAGE = "mend the image, or run it as uid:gid, for which no file of it is read"
-_MEND_NODE = "an executor needs CAP_SYS_ADMIN and overlayfs, see mesos-pod-executor doctor"
+_HINT_IMAGE = "repair the image, or run it as uid:gid, for which no file of it is read"
+_HINT_NODE = "an executor needs CAP_SYS_ADMIN and overlayfs, see mesos-pod-executor doctor"
 _NO_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # Linux before 5.6; a seccomp filter
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
@@ -68,14 +68,14 @@ async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> 
         async with asyncio.timeout(PATIENCE_S):
             return await _in_own_thread(lambda: _read(layers(mounts), paths))
     except TimeoutError as error:
-        mend = "look at the disk that holds containerd's snapshots"
-        raise TimedOut("its files cannot be read", subject=f"image {image}", mend=mend) from error
+        hint = "look at the disk that holds containerd's snapshots"
+        raise TimedOut("its files cannot be read", subject=f"image {image}", hint=hint) from error
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         problem, subject = f"its files cannot be read: {reason(error)}{where}", f"image {image}"
         if error.errno in _IMAGES_FAULT:
-            raise UnusableFile(problem, subject=subject, mend=_MEND_IMAGE) from error
-        raise ImageFailure(problem, subject=subject, mend=_MEND_NODE) from error
+            raise UnusableFile(problem, subject=subject, hint=_HINT_IMAGE) from error
+        raise ImageFailure(problem, subject=subject, hint=_HINT_NODE) from error
 
 
 def layers(mounts: Sequence[Mount]) -> tuple[list[str], list[str]]:

@@ -54,8 +54,8 @@ def effective(security: Security, ids: UserIds, *, subject: str) -> UserIds:
     program, and with it what a file's mode denies to that group.
     """
     if security.run_as_non_root and ids.uid == 0:
-        mend = "set runAsUser, or take an image with a user of its own"
-        raise InvalidTask("runAsNonRoot, but the image's user is root", subject=subject, mend=mend)
+        hint = "set runAsUser, or take an image with a user of its own"
+        raise InvalidTask("runAsNonRoot, but the image's user is root", subject=subject, hint=hint)
     gid = ids.gid if security.run_as_group is None else security.run_as_group
     return UserIds(ids.uid, gid, tuple(sorted({gid, *ids.groups, *security.supplemental_groups})))
 
@@ -113,8 +113,8 @@ def _unknown(kind: str, name: str, file: str, text: str | None, subject: str) ->
     problem = (
         f"is not in the image's /etc/{file}" if text is not None else f"is a name, and the image has no /etc/{file}"
     )
-    mend = "give numbers: runAsUser and runAsGroup, or the task's command.user as uid:gid"
-    return ImageFailure(f"the {kind} {name[:80]!r} {problem}", subject=subject, mend=mend)
+    hint = "give numbers: runAsUser and runAsGroup, or the task's command.user as uid:gid"
+    return ImageFailure(f"the {kind} {name[:80]!r} {problem}", subject=subject, hint=hint)
 
 
 def _lines(text: str, least: int) -> Iterator[list[str]]:

@@ -84,7 +84,7 @@ class Outputs:
             self._memory = slots.memory()
             self._slots = Slots(self._memory)
         except OSError as error:
-            raise Failure(reason(error), subject=str(self._directory), mend="is [node] run_dir writable?") from error
+            raise Failure(reason(error), subject=str(self._directory), hint="is [node] run_dir writable?") from error
         self._start()
         self._looks = asyncio.create_task(self._look_for_ever())
         return self
@@ -135,7 +135,7 @@ class Outputs:
             descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             self._freed.append(slot)
-            raise Failure(f"cannot be made: {reason(error)}", subject=str(fifo), mend="see [node] run_dir") from error
+            raise Failure(f"cannot be made: {reason(error)}", subject=str(fifo), hint="see [node] run_dir") from error
         with contextlib.suppress(OSError):  # the default size does as well
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, FIFO_BYTES)
         self._slots.clear(slot)

@@ -143,7 +143,7 @@ class Containers:
             raise ImageFailure(
                 "is not on this node",
                 subject=f"image {reference}",
-                mend="import or pull it into the executor's containerd namespace",
+                hint="import or pull it into the executor's containerd namespace",
             ) from error
 
     async def start(self, name: str) -> int:

@@ -84,5 +84,5 @@ async def _within(limit_s: float, work: Callable[[], Coroutine[Any, Any, None]],
         async with asyncio.timeout(limit_s):
             await work()
     except TimeoutError as error:
-        mend = "[pods] start_timeout_s; is containerd or the container's shim hung?"
-        raise ContainerdUnavailable(f"no answer within {limit_s:.3g} s", subject=container, mend=mend) from error
+        hint = "[pods] start_timeout_s; is containerd or the container's shim hung?"
+        raise ContainerdUnavailable(f"no answer within {limit_s:.3g} s", subject=container, hint=hint) from error

@@ -40,7 +40,7 @@ DELETE_S: Final = 5.0
 """How long output may still be copied after the process was killed."""
 _LOOK_AGAIN_S: Final = 0.2
 _SHOWN_COMMAND: Final = 200
-_MEND: Final = "the program must be in the container's image, and in its PATH unless it is named by its path"
+_HINT: Final = "the program must be in the container's image, and in its PATH unless it is named by its path"
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,13 @@ class Execs:
             raise InvalidRequest(f"the pod has several, name one: {', '.join(names)}", subject="container")
         name = request.container or names[0]
         if name not in names:
-            raise NotFound("no such container", subject=f"{runner.id}/{name}", mend=f"it has: {', '.join(names)}")
+            raise NotFound("no such container", subject=f"{runner.id}/{name}", hint=f"it has: {', '.join(names)}")
         if runner.pod.containers[name].phase is not Phase.RUNNING or runner.pod.stop is not None:
-            mend = f"see its state: mesos-pod-executor inspect {runner.id}"
-            raise Refused("does not run, or is being ended", subject=f"{runner.id}/{name}", mend=mend)
+            hint = f"see its state: mesos-pod-executor inspect {runner.id}"
+            raise Refused("does not run, or is being ended", subject=f"{runner.id}/{name}", hint=hint)
         if len(self._sessions) >= SESSIONS_MAX:
-            mend = "end one of them, or wait until one ends"
-            raise Refused(f"there are {SESSIONS_MAX} sessions already", subject="exec", mend=mend)
+            hint = "end one of them, or wait until one ends"
+            raise Refused(f"there are {SESSIONS_MAX} sessions already", subject="exec", hint=hint)
         return name
 
     async def change(self, identity: str, document: object) -> None:
@@ -158,7 +158,7 @@ class Execs:
             yield {"exit_code": await self._wait(session)}
             await asyncio.Event().wait()  # until the client has read everything, and hangs up
         except ExecutorError as error:
-            yield {"error": {"message": error.message, "subject": error.subject, "mend": error.mend}}
+            yield {"error": {"message": error.message, "subject": error.subject, "hint": error.hint}}
         finally:
             await to_the_end(self._end(session))
 
@@ -173,7 +173,7 @@ class Execs:
             return await to_the_end(self._containerd.tasks.start(session.container, exec_id=session.id))
         except ExecutorError as error:
             session.running = False
-            error.mend = error.mend or _MEND
+            error.hint = error.hint or _HINT
             raise
 
     async def _wait(self, session: _Session) -> int:

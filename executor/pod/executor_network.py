@@ -56,7 +56,7 @@ class OwnNetwork:
             raise InvalidTask(
                 f"the executor is on {', '.join(self.names)}, from where no pod can join {', '.join(wished)}",
                 subject="network_infos",
-                mend="name no network in the ExecutorInfo, or none for the pod, which shares the executor's then",
+                hint="name no network in the ExecutorInfo, or none for the pod, which shares the executor's then",
             )
         if not spec.host_network and not requests(spec, self.default):
             _check_shared(spec)
@@ -72,7 +72,7 @@ def _check_shared(spec: PodSpec) -> None:
     moved = [port for port in spec.host_ports if port.host_port != port.container_port]
     if moved:
         text = f"port {moved[0].container_port} cannot be had as port {moved[0].host_port}: the pod shares a network"
-        raise InvalidTask(text, subject="hostPort", mend="use one number for both, or name a CNI network")
+        raise InvalidTask(text, subject="hostPort", hint="use one number for both, or name a CNI network")
     if spec.ingress_bits_per_s or spec.egress_bits_per_s:
         raise InvalidTask("the pod shares a network, which is not limited for it", subject="bandwidth")
 

@@ -57,7 +57,7 @@ def _check(mappings: Sequence[PortMapping], proc_net: Path) -> None:
                 f"{_holder(taken)} listens on {shown}:{taken.port}/{taken.protocol} of the node, whose connections the"
                 " mapping would take",
                 subject=f"hostPort {mapping.host_port}/{mapping.protocol.lower()}",
-                mend="take another port, or end what listens; the agent should not offer this port in its --resources",
+                hint="take another port, or end what listens; the agent should not offer this port in its --resources",
             )
 
 

@@ -72,7 +72,7 @@ def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[st
         raise NetworkFailure(
             f"the variable {wanted[0]} is to be the pod's address, but its networks gave it none",
             subject=f"container {container.name}",
-            mend="give the network an ipam, or do not ask for status.podIP",
+            hint="give the network an ipam, or do not ask for status.podIP",
         )
     return {
         "status.podIP": next(iter(ips), ""),

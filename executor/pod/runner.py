@@ -217,7 +217,7 @@ class PodRunner:
                 raise TimedOut(
                     f"its set-up took longer than {limit_s:g} s",
                     subject=f"pod {self.id}",
-                    mend="[pods] start_timeout_s",
+                    hint="[pods] start_timeout_s",
                 ) from error
         self.post(SandboxReady(self.sandbox.ips))
 

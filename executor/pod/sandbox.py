@@ -103,8 +103,8 @@ class Sandbox:
         try:
             self._make_files()
         except OSError as error:
-            subject, mend = str(error.filename or self.directory), "look at the disk of the Mesos work directory"
-            raise Failure(reason(error), subject=subject, mend=mend) from error
+            subject, hint = str(error.filename or self.directory), "look at the disk of the Mesos work directory"
+            raise Failure(reason(error), subject=subject, hint=hint) from error
         if self.netns is not None:
             await self._node.cni.open_namespace(self.netns)
 

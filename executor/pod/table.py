@@ -116,11 +116,11 @@ class Pods:
             if len(found) > 1:
                 ids = ", ".join(runner.id for runner in found)
                 raise InvalidRequest(
-                    f"matches {len(found)} pods: {ids}", subject=f"pod {text}", mend="name one by its id"
+                    f"matches {len(found)} pods: {ids}", subject=f"pod {text}", hint="name one by its id"
                 )
             if found:
                 return found[0]
-        raise NotFound("no such pod in this executor", subject=f"pod {text}", mend="`mesos-pod-executor ps` lists them")
+        raise NotFound("no such pod in this executor", subject=f"pod {text}", hint="`mesos-pod-executor ps` lists them")
 
     async def wait_ended(self, timeout_s: float) -> bool:
         """Whether every pod ended in time."""

@@ -66,7 +66,7 @@ class Correspondence:
             document = request(data)
             identity = _id(document)
             if len(self._tasks) >= ANSWERS_MAX:
-                raise Failure(f"{ANSWERS_MAX} requests wait for their receipts", mend="ask again later")
+                raise Failure(f"{ANSWERS_MAX} requests wait for their receipts", hint="ask again later")
             taken = self._revoker.take(document)
         except ExecutorError as error:
             self._refuse(error, identity)
@@ -90,7 +90,7 @@ class Correspondence:
 
     def _refuse(self, error: ExecutorError, identity: str) -> None:
         log.warning("message refused", code="executor.message_refused", error=error)
-        refusal = {"message": error.message, "subject": error.subject, "mend": error.mend}
+        refusal = {"message": error.message, "subject": error.subject, "hint": error.hint}
         self._send(json.dumps({"error": refusal | ({"id": identity[:_ID_SHOWN]} if identity else {})}).encode())
 
     def _send_receipt(self, receipt: Receipt) -> None:
@@ -113,12 +113,12 @@ def request(data: bytes) -> object:
     try:
         document = bounded_json.loads(data, bounded_json.MESSAGE)
     except ValueError as error:
-        raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", mend='send {"revoke": {...}}') from error
+        raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", hint='send {"revoke": {...}}') from error
     if not isinstance(document, Mapping) or set(document) != {"revoke"}:
         raise InvalidRequest(
             'must be an object with the one key "revoke"',
             subject="MESSAGE",
-            mend='send {"revoke": {"select": {"all": true}}}',
+            hint='send {"revoke": {"select": {"all": true}}}',
         )
     return document["revoke"]
 

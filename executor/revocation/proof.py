@@ -54,7 +54,7 @@ def check_processes(pod: PodId, pids: Iterable[int], revocable: str) -> None:
             raise Refused(
                 f"is regular but its process {pid} is in the revocable subtree, so nothing there is killed",
                 subject=str(pod),
-                mend="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
+                hint="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
             )
 
 
@@ -73,7 +73,7 @@ def check_placement(
             raise Refused(
                 "is regular but its cgroup lies in the revocable subtree, so nothing there is killed",
                 subject=str(pod),
-                mend="look at `mesos-pod-executor inspect` and end the pods singly through their scheduler",
+                hint="look at `mesos-pod-executor inspect` and end the pods singly through their scheduler",
             )
 
 

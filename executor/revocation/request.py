@@ -83,7 +83,7 @@ def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request
         raise InvalidRequest(
             f"{repr(identity)[:80]} cannot identify a revocation",
             subject="revoke.id",
-            mend="use up to 128 letters, digits and _.:-, beginning with a letter or digit",
+            hint="use up to 128 letters, digits and _.:-, beginning with a letter or digit",
         )
     reason = fields.get("reason", "")
     if not isinstance(reason, str) or len(reason) > 1024 or any(map(_is_half_a_pair, reason)):
@@ -127,8 +127,8 @@ def _select(fields: Mapping[str, Any]) -> Select:
         return Select(tasks=tuple(map(TaskId, value)))
     for role in value:
         if role != "*" and not all(map(_can_be_named, role.split("/"))):
-            mend = 'write it as "eng/dev", or "*"'
-            raise InvalidRequest(f"{repr(role)[:80]} is no Mesos role", subject=subject, mend=mend)
+            hint = 'write it as "eng/dev", or "*"'
+            raise InvalidRequest(f"{repr(role)[:80]} is no Mesos role", subject=subject, hint=hint)
     return Select(roles=tuple(map(Role, value)))
 
 
@@ -152,8 +152,8 @@ def _reclaim(fields: Mapping[str, Any]) -> Reclaim:
     _known(fields, ("cpus", "mem"), "revoke.reclaim")
     for key, value in fields.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**62:
-            mend = "write bytes, as in 1073741824" if key == "mem" else "write cores, as in 1.5"
-            raise InvalidRequest("must be a number above 0", subject=f"revoke.reclaim.{key}", mend=mend)
+            hint = "write bytes, as in 1073741824" if key == "mem" else "write cores, as in 1.5"
+            raise InvalidRequest("must be a number above 0", subject=f"revoke.reclaim.{key}", hint=hint)
     if not fields:
         raise InvalidRequest("at least one of cpus and mem (bytes) must be there", subject="revoke.reclaim")
     return Reclaim(cpus=float(fields.get("cpus", 0.0)), mem_bytes=math.ceil(fields.get("mem", 0)))
@@ -169,7 +169,7 @@ def _known(fields: Mapping[str, Any], known: tuple[str, ...], subject: str) -> N
     for key in fields:
         if key not in known:
             raise InvalidRequest(
-                "is not a field of this request", subject=f"{subject}.{key[:80]}", mend=f"known: {', '.join(known)}"
+                "is not a field of this request", subject=f"{subject}.{key[:80]}", hint=f"known: {', '.join(known)}"
             )
 
 
@@ -177,7 +177,7 @@ def _seconds(value: object, subject: str) -> float:
     try:
         length_s = seconds(value, subject=subject)
     except InvalidInput as error:
-        raise InvalidRequest(error.message, subject=error.subject, mend=error.mend) from error
+        raise InvalidRequest(error.message, subject=error.subject, hint=error.hint) from error
     if length_s > GRACE_MAX_S:
         raise InvalidRequest(f"must be no more than {GRACE_MAX_S / 86400:g} days", subject=subject)
     return length_s

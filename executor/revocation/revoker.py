@@ -201,8 +201,8 @@ class Revoker:
         """Raises NotFound."""
         run = self._runs.get(identity)
         if run is None:
-            mend = "mesos-pod-executor events --code revocation lists them"
-            raise NotFound("no such revocation in this executor", subject=f"revocation {identity}", mend=mend)
+            hint = "mesos-pod-executor events --code revocation lists them"
+            raise NotFound("no such revocation in this executor", subject=f"revocation {identity}", hint=hint)
         return run.receipt or run.descent.receipt()
 
 
@@ -212,8 +212,8 @@ def _refusal(error: Exception) -> ExecutorError:
         return error
     if not isinstance(error, OSError):  # a CgroupError is one
         log.error("defect in a revocation", code="executor.defect", trigger="Descent", exc_info=error)
-    mend = "ask again when the node answers; single tasks can be killed through their scheduler"
-    return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", mend=mend)
+    hint = "ask again when the node answers; single tasks can be killed through their scheduler"
+    return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", hint=hint)
 
 
 def _check_same(request: Request, known: Request) -> None:
@@ -222,5 +222,5 @@ def _check_same(request: Request, known: Request) -> None:
         raise Refused(
             "is the id of another request, which asked for something else",
             subject=f"revocation {request.id}",
-            mend="give each request an id of its own; send the same one again to hear of it again",
+            hint="give each request an id of its own; send the same one again to hear of it again",
         )

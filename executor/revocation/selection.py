@@ -81,13 +81,13 @@ def _check_tasks(
             raise NotFound(
                 "no such task runs in this executor",
                 subject=f"task {task}",
-                mend="mesos-pod-executor ps lists what runs, mesos-pod-executor why TASK tells how one ended",
+                hint="mesos-pod-executor ps lists what runs, mesos-pod-executor why TASK tells how one ended",
             )
         if candidate.pod_class is not PodClass.REVOCABLE:
             raise Refused(
                 "is regular: its resources were not borrowed",
                 subject=f"task {task}",
-                mend="kill it through its scheduler instead",
+                hint="kill it through its scheduler instead",
             )
 
 
@@ -116,7 +116,7 @@ def _least(want: Reclaim, revocable: Sequence[Candidate]) -> tuple[Candidate, ..
         raise Refused(
             f"all revocable pods together hold {have}, which is less than asked",
             subject="revoke.reclaim",
-            mend="ask for no more than that, or select all",
+            hint="ask for no more than that, or select all",
         )
     for candidate in reversed(chosen.copy()):
         rest = [other for other in chosen if other is not candidate]

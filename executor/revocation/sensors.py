@@ -82,8 +82,8 @@ def _configured(hierarchies: Hierarchies, path: str) -> Cgroup:
     try:
         return Cgroup(hierarchies, path.rstrip("/") or "/")
     except (InvalidName, CgroupError) as error:
-        mend = "name cgroups below the root, such as /system.slice"
-        raise InvalidConfig(str(error), subject="pressure.protect", mend=mend) from error
+        hint = "name cgroups below the root, such as /system.slice"
+        raise InvalidConfig(str(error), subject="pressure.protect", hint=hint) from error
 
 
 def _by_path(groups: Sequence[Cgroup], read: Callable[[Cgroup], float | None]) -> Mapping[str, float]:

@@ -36,7 +36,7 @@ def named(names: Sequence[str], subject: str) -> tuple[str, ...]:
             raise InvalidTask(
                 f"{name[:80]!r} is no capability",
                 subject=f"{subject}[{index}]",
-                mend="see capabilities(7), without CAP_",
+                hint="see capabilities(7), without CAP_",
             )
         found.append(full)
     return tuple(found)

@@ -29,14 +29,14 @@ _VARIABLE = re.compile(r"[^\0=]+")
 
 def dns_label(text: str, subject: str) -> str:
     if not _LABEL.fullmatch(text):
-        mend = "use 1 to 63 small letters, digits and -, with a letter or digit at both ends"
-        raise InvalidTask(f"{text[:80]!r} is no DNS label", subject=subject, mend=mend)
+        hint = "use 1 to 63 small letters, digits and -, with a letter or digit at both ends"
+        raise InvalidTask(f"{text[:80]!r} is no DNS label", subject=subject, hint=hint)
     return text
 
 
 def dns_subdomain(text: str, subject: str) -> str:
     if len(text) > 253 or not _SUBDOMAIN.fullmatch(text):
-        raise InvalidTask(f"{text[:80]!r} is no DNS name", subject=subject, mend="use small letters, digits, - and .")
+        raise InvalidTask(f"{text[:80]!r} is no DNS name", subject=subject, hint="use small letters, digits, - and .")
     return text
 
 
@@ -65,14 +65,14 @@ def mount_path(path: str, subject: str) -> str:
 def ip_address(text: str, subject: str) -> str:
     """In its one form."""
     if "/" in text or not (known := hostnames.address(text)):
-        raise InvalidTask(f"{text[:80]!r} is no IP address", subject=subject, mend="write it without a zone or prefix")
+        raise InvalidTask(f"{text[:80]!r} is no IP address", subject=subject, hint="write it without a zone or prefix")
     return known
 
 
 def host_name(text: str, subject: str) -> str:
     """For a hosts file: a name that no program takes for an address."""
     if hostnames.ends_in_number(text):
-        raise InvalidTask(f"{text[:80]!r} looks like an IP address", subject=subject, mend="end it in a letter")
+        raise InvalidTask(f"{text[:80]!r} looks like an IP address", subject=subject, hint="end it in a letter")
     return dns_subdomain(text, subject)
 
 
@@ -92,7 +92,7 @@ def image(reference: str, subject: str) -> str:
     if len(reference) > IMAGE_MAX:
         raise InvalidTask(f"{reference[:80]!r}... is longer than {IMAGE_MAX} letters", subject=subject)
     if not reference or reference != reference.strip() or any(char.isspace() for char in reference):
-        raise InvalidTask("names no image", subject=subject, mend="name an image that is on the node")
+        raise InvalidTask("names no image", subject=subject, hint="name an image that is on the node")
     return reference
 
 
@@ -101,7 +101,7 @@ def unique(names: Iterable[tuple[str, str]]) -> None:
     seen: set[str] = set()
     for subject, name in names:
         if name in seen:
-            raise InvalidTask(f"{name!r} is there twice", subject=subject, mend="each may be there once")
+            raise InvalidTask(f"{name!r} is there twice", subject=subject, hint="each may be there once")
         seen.add(name)
 
 
@@ -111,7 +111,7 @@ def offered(port: int, resources: Resources, subject: str) -> int:
         raise InvalidTask(
             f"port {port} of the node is not among the task's ports resource: {resources.ports_text()}",
             subject=subject,
-            mend="take it from an offer's ports",
+            hint="take it from an offer's ports",
         )
     return port
 
@@ -125,28 +125,28 @@ def role(resources: Resources, subject: str) -> Role:
 def usable(resources: Resources, subject: str) -> None:
     """Raises if the resources are such as no pod can have here."""
     if resources.gpus:
-        raise InvalidTask("gpus are not supported yet", subject=subject, mend="launch it without")
+        raise InvalidTask("gpus are not supported yet", subject=subject, hint="launch it without")
     if resources.special_disks:
         raise InvalidTask(f"this disk is not supported yet: {', '.join(resources.special_disks)}", subject=subject)
     if resources.mem_bytes < MIN_MEMORY_BYTES:
-        mend = "a pod cannot run without memory: give the task mem"
+        hint = "a pod cannot run without memory: give the task mem"
         raise InvalidTask(
-            f"mem is {resources.mem_bytes} bytes, less than {MIN_MEMORY_BYTES}", subject=subject, mend=mend
+            f"mem is {resources.mem_bytes} bytes, less than {MIN_MEMORY_BYTES}", subject=subject, hint=hint
         )
 
 
 def memory(size_bytes: int, resources: Resources, subject: str) -> int:
     """One container's memory, in bytes."""
     if size_bytes < MIN_MEMORY_BYTES:
-        mend = "write 64Mi for 64 MiB; m means thousandths"
+        hint = "write 64Mi for 64 MiB; m means thousandths"
         raise InvalidTask(
             f"{size_bytes} bytes are less than the {MIN_MEMORY_BYTES} that a container needs",
             subject=subject,
-            mend=mend,
+            hint=hint,
         )
     if size_bytes > resources.mem_bytes:
         raise InvalidTask(
-            f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject, mend=_FIT
+            f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject, hint=_FIT
         )
     return size_bytes
 
@@ -175,7 +175,7 @@ def fits(containers: Sequence[ContainerSpec], resources: Resources, subject: str
     for what, total, most, name, unit in (*sums, disk) if resources.disk_bytes else sums:
         if total > most:
             raise InvalidTask(
-                f"{what} are {total} {unit} together, the task's {name} {most}", subject=subject, mend=_FIT
+                f"{what} are {total} {unit} together, the task's {name} {most}", subject=subject, hint=_FIT
             )
 
 

@@ -106,6 +106,6 @@ def check_process(args: list[str], env: list[str], subject: str) -> None:
 def _of_image(container: ContainerSpec, image: ImageConfig) -> list[str]:
     words = [*(image.entrypoint or ()), *(image.cmd or ())]
     if not words:
-        mend = "give the container a command"
-        raise ImageFailure("has neither ENTRYPOINT nor CMD", subject=f"image {container.image}", mend=mend)
+        hint = "give the container a command"
+        raise ImageFailure("has neither ENTRYPOINT nor CMD", subject=f"image {container.image}", hint=hint)
     return words

@@ -32,10 +32,10 @@ def document(data: Any) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, mend=_MEND) from error
+        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=_HINT) from error
     found = _json(text) if text.lstrip().startswith("{") else _yaml(text)
     if not isinstance(found, dict):
-        raise InvalidTask("is no mapping", subject=SUBJECT, mend=_MEND)
+        raise InvalidTask("is no mapping", subject=SUBJECT, hint=_HINT)
     vet(found)
     return found
 
@@ -52,14 +52,14 @@ def inflates_within(data: Any, most_bytes: int) -> bool:
         return True
 
 
-_MEND = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
+_HINT = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
 
 
 def _decoded(data: Any) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise InvalidTask("is not base64", subject=SUBJECT, mend=_MEND) from error
+        raise InvalidTask("is not base64", subject=SUBJECT, hint=_HINT) from error
 
 
 def _inflated(raw: bytes) -> bytes:
@@ -69,10 +69,10 @@ def _inflated(raw: bytes) -> bytes:
     try:
         plain = stream.decompress(raw, MAX_JSON_BYTES + 1)
     except zlib.error as error:
-        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, mend=_MEND) from error
+        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=_HINT) from error
     _bounded(plain, MAX_JSON_BYTES)
     if not stream.eof or stream.unused_data:
-        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, mend=_MEND)
+        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=_HINT)
     return plain
 
 
@@ -81,7 +81,7 @@ def _bounded(raw: bytes, most: int) -> bytes:
         raise InvalidTask(
             f"is larger than {most // 1024} KiB",
             subject=SUBJECT,
-            mend="pods are small: move data to an image or a volume",
+            hint="pods are small: move data to an image or a volume",
         )
     return raw
 
@@ -92,7 +92,7 @@ def _json(text: str) -> Any:
     except JsonBoundError as error:
         raise InvalidTask(str(error), subject=SUBJECT) from error
     except ValueError as error:
-        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, mend=_MEND) from error
+        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, hint=_HINT) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -35,14 +35,14 @@ class Budget:
             raise InvalidTask(
                 f"is larger than {TEXT_MAX_BYTES} bytes when its $(NAME) are filled in, which cannot be executed",
                 subject=subject,
-                mend=_SMALLER,
+                hint=_SMALLER,
             )
         if self.used_bytes > self._most_bytes:
             raise InvalidTask(
                 f"the container's command, args and env are larger than {self._most_bytes} bytes together when their "
                 "$(NAME) are filled in",
                 subject=subject,
-                mend=_SMALLER,
+                hint=_SMALLER,
             )
 
 

@@ -27,7 +27,7 @@ def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Pol
     if not isinstance(tasks, list | tuple) or not tasks:
         raise InvalidTask("there is no task in the launch", subject="tasks")
     if not group and len(tasks) > 1:
-        raise InvalidTask("a LAUNCH has one task", subject="tasks", mend="use LAUNCH_GROUP for several")
+        raise InvalidTask("a LAUNCH has one task", subject="tasks", hint="use LAUNCH_GROUP for several")
     if len(tasks) > CONTAINERS_MAX:
         raise InvalidTask(f"are {len(tasks)}, and a pod has at most {CONTAINERS_MAX} containers", subject="tasks")
     paths = [f"tasks[{index}]" if group else "TaskInfo" for index in range(len(tasks))]
@@ -51,8 +51,8 @@ def _described(
 
     for info, path in zip(infos, paths, strict=True):
         if info.data:
-            mend = "launch it alone with LAUNCH, or describe the containers by the group's tasks"
-            raise InvalidTask("a task of a group describes one container, not a pod", subject=f"{path}.data", mend=mend)
+            hint = "launch it alone with LAUNCH, or describe the containers by the group's tasks"
+            raise InvalidTask("a task of a group describes one container, not a pod", subject=f"{path}.data", hint=hint)
     return taskpod.pod(infos, paths, resources, policy)
 
 

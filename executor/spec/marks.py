@@ -91,13 +91,13 @@ class Offence:
 
     path: str
     message: str
-    mend: str = ""
+    hint: str = ""
     near: str = ""
     known: Mapping[str, FieldRule] = field(default_factory=dict, compare=False)
 
     def advice(self) -> str:
         close = difflib.get_close_matches(self.near[:_SHOWN], self.known, n=1) if self.near else []
-        return f"did you mean {close[0]}?" if close else self.mend
+        return f"did you mean {close[0]}?" if close else self.hint
 
 
 @functools.cache
@@ -146,8 +146,8 @@ def offences(document: Any, struct: type[msgspec.Struct], path: str = "") -> Ite
         elif rule.mark.only is not None and value not in rule.mark.only:
             yield _unwanted(place, value, rule.mark)
         elif rule.choices and value not in rule.choices:
-            mend = " or ".join(choice for choice in rule.choices if choice)
-            yield Offence(place, f"{str(value)[:_SHOWN]!r} is no value of this field", f"use {mend}")
+            hint = " or ".join(choice for choice in rule.choices if choice)
+            yield Offence(place, f"{str(value)[:_SHOWN]!r} is no value of this field", f"use {hint}")
         elif isinstance(value, list | tuple | Mapping) and len(value) > rule.mark.most:
             yield Offence(place, f"has {len(value)} items, which is more than {rule.mark.most}")
         elif rule.mark.status is Status.SUPPORTED:
@@ -188,7 +188,7 @@ def decode(document: Any, struct: type[Decoded], *, path: str = "") -> Decoded:
     wrong = offences(document, struct, path)
     if (first := next(wrong, None)) is not None:
         more = [offence.path for offence in itertools.islice(wrong, _COUNTED)]
-        raise InvalidTask(first.message + _more(more), subject=first.path, mend=first.advice())
+        raise InvalidTask(first.message + _more(more), subject=first.path, hint=first.advice())
     try:
         return msgspec.convert(_without_nulls(document), struct)
     except msgspec.ValidationError as error:
@@ -223,7 +223,7 @@ def _translated(error: msgspec.ValidationError, path: str) -> InvalidTask:
     message, inner = match.groups() if match else (str(error), "")
     subject = join(path, inner)
     if missing := _MISSING.fullmatch(message):
-        return InvalidTask("is missing", subject=join(subject, missing.group(1)), mend="it is required")
+        return InvalidTask("is missing", subject=join(subject, missing.group(1)), hint="it is required")
     return InvalidTask(message[0].lower() + message[1:].replace("`", ""), subject=subject)
 
 

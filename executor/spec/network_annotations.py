@@ -48,7 +48,7 @@ def networks(annotations: Mapping[str, str]) -> tuple[NetworkWish, ...]:
     subject = f"metadata.annotations['{NETWORKS_KEY}']"
     entries = _entries(text, subject)
     if not entries:
-        raise InvalidTask("names no network", subject=subject, mend="name one, or leave it out")
+        raise InvalidTask("names no network", subject=subject, hint="name one, or leave it out")
     few(len(entries), NETWORKS_MAX, "networks", subject)
     return tuple(_wish(entry, subject) for entry in entries)
 
@@ -65,7 +65,7 @@ def check(annotations: Mapping[str, str], labels: Mapping[str, str]) -> None:
         size_bytes = sum(len(text.encode()) for item in table.items() for text in item)
         if size_bytes > METADATA_MAX_BYTES:
             message = f"have {size_bytes} bytes together, which is more than {METADATA_MAX_BYTES}"
-            raise InvalidTask(message, subject=subject, mend="put the data into a file of the image or of a volume")
+            raise InvalidTask(message, subject=subject, hint="put the data into a file of the image or of a volume")
         services = table.get(SERVICE_KEY, "").count(",") + 1
         few(services, SERVICES_MAX, "services", f"{subject}['{SERVICE_KEY}']")
 
@@ -82,8 +82,8 @@ def _entries(text: str, subject: str) -> tuple[_Entry, ...]:
     try:
         return msgspec.json.decode(text, type=tuple[_Entry, ...])
     except (msgspec.DecodeError, RecursionError) as error:
-        mend = 'write names with commas between them, or [{"name": "podnet", "mac": "...", "ips": ["10.1.2.3"]}]'
-        raise InvalidTask(f"is no list of networks: {error}", subject=subject, mend=mend) from error
+        hint = 'write names with commas between them, or [{"name": "podnet", "mac": "...", "ips": ["10.1.2.3"]}]'
+        raise InvalidTask(f"is no list of networks: {error}", subject=subject, hint=hint) from error
 
 
 def _wish(entry: _Entry, subject: str) -> NetworkWish:
@@ -103,7 +103,7 @@ def _check_ip(ip: str, subject: str) -> None:
             raise ValueError("a zone")
         ipaddress.ip_interface(ip)
     except ValueError as error:
-        raise InvalidTask(f"{ip[:80]!r} is no IP address", subject=subject, mend="as in 10.1.2.3") from error
+        raise InvalidTask(f"{ip[:80]!r} is no IP address", subject=subject, hint="as in 10.1.2.3") from error
 
 
 def _rate(annotations: Mapping[str, str], key: str) -> int:
@@ -112,5 +112,5 @@ def _rate(annotations: Mapping[str, str], key: str) -> int:
     subject = f"metadata.annotations['{key}']"
     bits = math.ceil(quantity.parse(annotations[key], subject=subject))
     if not BANDWIDTH_LEAST <= bits <= BANDWIDTH_MOST:
-        raise InvalidTask(f"{bits} bits per second are out of range", subject=subject, mend="from 1k to 1P")
+        raise InvalidTask(f"{bits} bits per second are out of range", subject=subject, hint="from 1k to 1P")
     return bits

@@ -43,7 +43,7 @@ def check(namespace_to_role: Mapping[str, str], limits: Mapping[str, RoleLimit],
             f"pods of the namespace {spec.namespace} belong to the role {role}, but the task's resources are of"
             f" {spec.role}",
             subject="metadata.namespace",
-            mend="launch it with resources of that role, or change [roles] namespace_to_role",
+            hint="launch it with resources of that role, or change [roles] namespace_to_role",
         )
     _check_limits(limits, spec)
 
@@ -61,7 +61,7 @@ def _refuse(role: str, wanted: str, limit: str) -> None:
     raise Refused(
         f"asks for {wanted}, but on this node the role may use no more than {limit}",
         subject=f"role {role}",
-        mend="ask for less, or change [roles] limits",
+        hint="ask for less, or change [roles] limits",
     )
 
 

@@ -111,6 +111,6 @@ def _scalar(event: Any) -> Any:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def _refuse(event: Any, message: str, mend: str = "") -> NoReturn:
+def _refuse(event: Any, message: str, hint: str = "") -> NoReturn:
     mark = event.start_mark
-    raise InvalidTask(f"is YAML that cannot be used: {message} (line {mark.line + 1})", subject=SUBJECT, mend=mend)
+    raise InvalidTask(f"is YAML that cannot be used: {message} (line {mark.line + 1})", subject=SUBJECT, hint=hint)

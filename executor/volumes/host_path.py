@@ -46,5 +46,5 @@ def ensure(volume: HostPath) -> None:
 
 
 def _failure(volume: HostPath, problem: str) -> Failure:
-    mend = f"make it on the node, or change the volume's type {volume.type!r}"
-    return Failure(f"{problem}, for the volume {volume.name}", subject=volume.path, mend=mend)
+    hint = f"make it on the node, or change the volume's type {volume.type!r}"
+    return Failure(f"{problem}, for the volume {volume.name}", subject=volume.path, hint=hint)

@@ -29,8 +29,8 @@ def ensure_packages(chosen: Sequence[str], report: Report) -> None:
     began_s = time.monotonic()
     missing = missing_packages(wanted_packages(chosen))
     if missing:
-        mend = f"as root: apt-get update && apt-get install {' '.join(missing)}"
-        attempt("packages", mend, lambda run: install(run, missing), report)
+        hint = f"as root: apt-get update && apt-get install {' '.join(missing)}"
+        attempt("packages", hint, lambda run: install(run, missing), report)
     report.line("packages", f"{len(missing)} installed" if missing else "up to date", began_s)
 
 

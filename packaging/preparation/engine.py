@@ -36,11 +36,11 @@ _UNWANTED = {
 
 
 class StepFailed(Exception):
-    """`command` failed; `output` is what it printed; `mend`, where it is not the step's own, is what to do."""
+    """`command` failed; `output` is what it printed; `hint`, where it is not the step's own, is what to do."""
 
-    def __init__(self, command: Sequence[str], output: str, mend: str = "") -> None:
+    def __init__(self, command: Sequence[str], output: str, hint: str = "") -> None:
         self.output = output
-        self.mend = mend
+        self.hint = hint
         super().__init__(shlex.join(command))
 
 
@@ -87,14 +87,14 @@ def environment() -> dict[str, str]:
 class Step:
     """`run` makes `outputs`, and makes them again whenever `inputs` (files, directories, plain texts) change.
 
-    `after` names an earlier step; whenever that runs, this one does too. `mend` tells what to do about a failure.
+    `after` names an earlier step; whenever that runs, this one does too. `hint` tells what to do about a failure.
     """
 
     name: str
     inputs: Callable[[], Sequence[Path | str]]
     outputs: tuple[Path, ...]
     run: Callable[[Runner], None]
-    mend: str
+    hint: str
     after: str = ""
 
 
@@ -109,18 +109,18 @@ class Report:
             took_s = time.monotonic() - began_s
             print(f"prepare: {name:<12} {what:<16} {took_s:6.2f} s", file=sys.stderr, flush=True)
 
-    def failure(self, name: str, error: StepFailed, mend: str) -> None:
+    def failure(self, name: str, error: StepFailed, hint: str) -> None:
         tail = [f"    {line}" for line in error.output.rstrip().splitlines()[-TAIL_LINES:]]
-        closing = [f"What to do: {error.mend or mend}", f"The whole output: {LOGS / name}.log"]
+        closing = [f"What to do: {error.hint or hint}", f"The whole output: {LOGS / name}.log"]
         print("\n".join([f"prepare: {name} failed: {error}", *tail, *closing]), file=sys.stderr, flush=True)
 
 
-def attempt(name: str, mend: str, run: Callable[[Runner], None], report: Report) -> None:
+def attempt(name: str, hint: str, run: Callable[[Runner], None], report: Report) -> None:
     """Run a step, or report what failed and exit with 1."""
     try:
         run(Runner(LOGS / f"{name}.log"))
     except StepFailed as error:
-        report.failure(name, error, mend)
+        report.failure(name, error, hint)
         raise SystemExit(1) from None
 
 
@@ -136,7 +136,7 @@ def ensure(steps: Sequence[Step], report: Report, stamps: Path = STAMPS) -> None
             for other in steps:
                 if step.name in (other.name, other.after):
                     (stamps / other.name).unlink(missing_ok=True)
-            attempt(step.name, step.mend, step.run, report)
+            attempt(step.name, step.hint, step.run, report)
             stamp.write_text(state)
         report.line(step.name, "up to date" if current else "done", began_s)
 

@@ -146,7 +146,7 @@ PODS = {
     ),
     "no-network": Bad(
         r"^/.*/30-garbage.conf: may be the configuration of network 'nowhere', but not JSON: .*"
-        r" \(mend the file or remove it\)",
+        r" \(correct the file or remove it\)",
         task=network("nowhere"),
         reason=FAILED,
     ),

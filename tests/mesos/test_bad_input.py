@@ -1,7 +1,7 @@
 """Bad input of every kind under a real agent: one clear error for whoever sent it, and everybody else goes on.
 
 All bad tasks are sent at once, between pods that are in order, to one executor. A message says what is wrong, where,
-and how to mend it; it is judged to the letter, for people read it.
+and how to correct it; it is judged to the letter, for people read it.
 """
 
 from __future__ import annotations
@@ -150,13 +150,13 @@ MESSAGES = {
 def test_a_malformed_message_is_answered_and_harms_nothing(
     rig: Rig, scheduler: Scheduler, agent: str, name: str
 ) -> None:
-    data, subject, message, mend = MESSAGES[name]
+    data, subject, message, hint = MESSAGES[name]
     before, start = processes(rig), scheduler.mark()
     scheduler.message(agent, "mixed", data)
     error = json.loads(scheduler.wait_message(start=start))["error"]
     assert error["subject"] == subject
     assert re.fullmatch(message, error["message"]), error
-    assert re.fullmatch(mend if name == "an-odd-grace" else re.escape(mend), error["mend"]), error
+    assert re.fullmatch(hint if name == "an-odd-grace" else re.escape(hint), error["hint"]), error
     assert processes(rig) == before
 
 

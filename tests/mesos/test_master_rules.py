@@ -76,7 +76,7 @@ def test_the_table_has_both_kinds_of_answers(answers: dict[str, list[Status]]) -
 
 
 def test_a_group_that_names_a_task_twice_ends_the_master() -> None:
-    """Which is why `validate` refuses it. When this fails, Mesos has been mended: strike the warning."""
+    """Which is why `validate` refuses it. When this fails, Mesos has been corrected: strike the warning."""
     (case,) = [case for case in cases() if case.name == FATAL]
     assert master_rules.faults(case.tasks, case.executor, group=True)
     with Cluster(1, OPTIONS) as cluster, Scheduler(cluster.endpoint) as scheduler:

@@ -45,7 +45,7 @@ def test_variables_of_a_framework_do_not_loosen_the_operators_file(
     ineffective = {"NODE_RUN_DIR", "NODE_STATE_DIR", "CNI_PLUGIN_DIRS", "CGROUPS_ROOT", "PODS_PIDS_MAX", "CONFIG"}
     assert {event["variable"] for event in told} == {f"MESOS_POD_EXECUTOR_{name}" for name in ineffective}
     (pids,) = [event for event in told if event["key"] == "pods.pids_max"]
-    assert (pids["level"], pids["in_force"]) == ("warning", "100") and "lower only" in pids["reason"] and pids["mend"]
+    assert (pids["level"], pids["in_force"]) == ("warning", "100") and "lower only" in pids["reason"] and pids["hint"]
     stderr = rig.agent.sandbox(scheduler.framework_id, "mixed") / "stderr"
     assert '"level": "debug"' in stderr.read_text(), "the level of the log is the framework's own"
     scheduler.kill("web", grace_s=0)

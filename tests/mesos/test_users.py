@@ -23,7 +23,7 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/:\n2000:x:0:0::/:\n"
 GROUP = b"root:x:0:\napp:x:1001:\nextra:x:1002:other,app\nwheel:x:10:root\nstaff:x:50:\n"
 FILES = {"etc/passwd": PASSWD, "etc/group": GROUP}
 WHO = ["sh", "-c", "echo $(id -u) $(id -g) $(grep ^Groups: /proc/self/status)"]
-MEND = "give numbers: runAsUser and runAsGroup, or the task's command.user as uid:gid"
+HINT = "give numbers: runAsUser and runAsGroup, or the task's command.user as uid:gid"
 FAR = "../" * 40  # to the node's root, for whoever follows it there
 
 
@@ -59,9 +59,9 @@ UNKNOWN = {
     "no-file": ImageSpec("docker.io/library/no-file:test", user="app", links={"etc/passwd": f"{FAR}proc/1/status"}),
 }
 PROBLEMS = {
-    "an-unknown-user": f"container app: the user 'nobody' is not in the image's /etc/passwd ({MEND})",
-    "an-unknown-group": f"container app: the group 'nobody' is not in the image's /etc/group ({MEND})",
-    "no-file": f"container app: the user 'app' is a name, and the image has no /etc/passwd ({MEND})",
+    "an-unknown-user": f"container app: the user 'nobody' is not in the image's /etc/passwd ({HINT})",
+    "an-unknown-group": f"container app: the group 'nobody' is not in the image's /etc/group ({HINT})",
+    "no-file": f"container app: the user 'app' is a name, and the image has no /etc/passwd ({HINT})",
 }
 
 

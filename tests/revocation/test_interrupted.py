@@ -142,7 +142,7 @@ def test_a_proof_that_cannot_be_made_is_refused_and_asked_for_again(rig: Rig, sc
         scheduler.message(agent, "mixed", json.dumps(request).encode())
         time.sleep(1)
     refused = json.loads(scheduler.wait_message(timeout_s=20))["error"]
-    assert refused["id"] == "poor" and "the proof cannot be made" in refused["message"] and refused["mend"]
+    assert refused["id"] == "poor" and "the proof cannot be made" in refused["message"] and refused["hint"]
     assert "batch" in {pod["name"] for pod in rig.pods()} and regular(rig) == before
     assert rig.json("revoke", "--all", "--id", "poor")["state"] == "done" and regular(rig) == before
 

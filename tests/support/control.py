@@ -38,7 +38,7 @@ class Handlers:
 
     async def fail(self, request: Request) -> Response:
         raise {
-            "invalid": InvalidRequest("bad", subject="grace", mend="mend it"),
+            "invalid": InvalidRequest("bad", subject="grace", hint="correct it"),
             "missing": NotFound("not here"),
             "refused": Refused("no"),
             "failure": CgroupFailure("busy"),

@@ -87,7 +87,7 @@ class Executor:
         name = request.parameters["pod"]
         fits = [each for each in self.pods if each["pod"].startswith(name) or name in (each["name"], *each["tasks"])]
         if len(fits) > 1:
-            raise InvalidRequest(f"matches {len(fits)} pods", subject=f"pod {name}", mend="name one by its id")
+            raise InvalidRequest(f"matches {len(fits)} pods", subject=f"pod {name}", hint="name one by its id")
         if not fits:
             raise NotFound("no such pod", subject=name)
         return Response(fits[0])
@@ -95,7 +95,7 @@ class Executor:
     async def revoke(self, request: Request) -> Response:
         self.requests.append(request)
         if self.refusal:
-            raise Refused(self.refusal, mend="choose revocable pods")
+            raise Refused(self.refusal, hint="choose revocable pods")
         return (
             Response({"state": "running"}, status=202) if request.query.get("wait") == "0" else Response(self.receipt)
         )

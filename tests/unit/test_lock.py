@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ENTRY = re.compile(
     r"(?P<name>[a-z0-9.-]+)==(?P<version>[^ ]+)(?: ; [^\\]+?)? \\(?:\n +--hash=sha256:[0-9a-f]{64}(?: \\)?)+"
 )
-MEND = "packaging/lock writes it anew"
+HINT = "packaging/lock writes it anew"
 
 
 def locked(name: str) -> dict[str, str]:
@@ -22,7 +22,7 @@ def locked(name: str) -> dict[str, str]:
     text = "".join(
         line for line in (REQUIREMENTS / name).read_text().splitlines(keepends=True) if not line.startswith("#")
     )
-    assert ENTRY.sub("", text).split() == [], f"{name} has lines that bind nothing; {MEND}"
+    assert ENTRY.sub("", text).split() == [], f"{name} has lines that bind nothing; {HINT}"
     return {match["name"]: match["version"] for match in ENTRY.finditer(text)}
 
 
@@ -36,13 +36,13 @@ def normal(name: str) -> str:
 
 def test_every_dependency_is_locked() -> None:
     missing = asked(PROJECT["project"]["dependencies"]) - set(locked("runtime.txt"))
-    assert not missing, f"{missing} not locked; {MEND}"
+    assert not missing, f"{missing} not locked; {HINT}"
 
 
 def test_every_tool_is_locked() -> None:
     lines = [line for line in (REQUIREMENTS / "dev.in").read_text().splitlines() if line and not line.startswith("#")]
     missing = asked(lines) - set(locked("dev.txt"))
-    assert not missing, f"{missing} not locked; {MEND}"
+    assert not missing, f"{missing} not locked; {HINT}"
 
 
 def test_the_build_uses_the_locked_builder() -> None:

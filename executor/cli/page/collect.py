@@ -27,8 +27,8 @@ def revocation(session: Session, identity: str) -> dict[str, Any]:
         except NotFound:
             continue
         return {"receipt": receipt, "events": related(receipt, client.get("/v1/events")["events"])}
-    mend = "mesos-pod-executor events --code revocation lists those that living executors know"
-    raise NotFound("no executor of this node knows it", subject=f"revocation {identity}", mend=mend)
+    hint = "mesos-pod-executor events --code revocation lists those that living executors know"
+    raise NotFound("no executor of this node knows it", subject=f"revocation {identity}", hint=hint)
 
 
 def related(receipt: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from executor.containerd.types import Container
 
 ANSWER_S = 5.0
-_MEND = "look for the executor's process; end its pods first"
+_HINT = "look for the executor's process; end its pods first"
 
 
 async def reap_assumed(container: MesosContainerId, config: Config, containerd: Containerd) -> Reaped:
@@ -35,13 +35,13 @@ async def reap_assumed(container: MesosContainerId, config: Config, containerd: 
     with judged(Path(config.node.run_dir), marks, only=container) as judgement:
         proven = {owner.container: owner for owner in judgement.dead}
         if container in judgement.living:
-            raise Refused("lives: its lock is held", subject=f"executor {container}", mend=_MEND)
+            raise Refused("lives: its lock is held", subject=f"executor {container}", hint=_HINT)
         if container not in proven and container not in judgement.unknown:
             raise NotFound("nothing on this node carries this id", subject=f"executor {container}")
         records = await containerd.containers.list({OWNER_LABEL: container})
         owner = proven.get(container, Owner(container, cgroup_root=_root(container, config, records)))
         if container not in proven and (running := await _running(owner, records, containerd)):
-            raise Refused(f"lives: {running}", subject=f"executor {container}", mend=_MEND)
+            raise Refused(f"lives: {running}", subject=f"executor {container}", hint=_HINT)
         result = Reaped()
         await reap_owners([owner], config, containerd, result)
     return result

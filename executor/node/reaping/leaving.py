@@ -45,8 +45,8 @@ class Leaving:
             try:
                 marks.put(directory, self.claim.identity)
             except OSError as error:
-                mend = "are [node] run_dir and state_dir writable?"
-                raise Failure(reason(error), subject=str(directory), mend=mend) from error
+                hint = "are [node] run_dir and state_dir writable?"
+                raise Failure(reason(error), subject=str(directory), hint=hint) from error
 
     async def leave(self, containerd: Containerd) -> None:
         """Remove the marks, unless something is left that needs them."""

@@ -109,8 +109,8 @@ def _mounts(mounts: tuple[KubernetesMount, ...], context: Context, path: str) ->
     for index, mount in enumerate(mounts):
         place = f"{path}[{index}]"
         if mount.name not in context.volumes:
-            mend = "add it to spec.volumes"
-            raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{place}.name", mend=mend)
+            hint = "add it to spec.volumes"
+            raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{place}.name", hint=hint)
         found.append(
             VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{place}.mountPath"), mount.read_only)
         )

@@ -42,8 +42,8 @@ def _field(path: str, pod: Pod, identity: dict[str, str], subject: str) -> EnvVa
     if match := _SUBSCRIPT.fullmatch(path):
         table, key = match.groups()
         return (pod.metadata.labels if table == "labels" else pod.metadata.annotations).get(key, "")
-    mend = "the document fields.md lists those that are"
-    raise InvalidTask(f"{path[:80]!r} is not a field that a variable can have", subject=subject, mend=mend)
+    hint = "the document fields.md lists those that are"
+    raise InvalidTask(f"{path[:80]!r} is not a field that a variable can have", subject=subject, hint=hint)
 
 
 def _resource(

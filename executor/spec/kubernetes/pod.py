@@ -81,14 +81,14 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
 
 
 def _only_one_description(info: TaskInfo) -> None:
-    mend = "the pod in TaskInfo.data describes the containers: leave this out"
+    hint = "the pod in TaskInfo.data describes the containers: leave this out"
     if info.command is not None:
-        raise InvalidTask("a task with a pod in its data has no command", subject="TaskInfo.command", mend=mend)
+        raise InvalidTask("a task with a pod in its data has no command", subject="TaskInfo.command", hint=hint)
     container = info.container
     for name in ("mesos", "docker", "volumes", "hostname") if container is not None else ():
         if getattr(container, name):
             raise InvalidTask(
-                "is not for a task with a pod in its data", subject=f"TaskInfo.container.{name}", mend=mend
+                "is not for a task with a pod in its data", subject=f"TaskInfo.container.{name}", hint=hint
             )
 
 
@@ -138,8 +138,8 @@ def _networks(info: TaskInfo, listed: Mapping[str, str], *, host_network: bool) 
     if (of_task or of_pod) and host_network:
         raise InvalidTask("a pod on the node's network joins no other", subject=subject)
     if of_task and of_pod:
-        mend = "ask for networks in TaskInfo.container.network_infos or here"
-        raise InvalidTask("the task asks for networks too", subject=subject, mend=mend)
+        hint = "ask for networks in TaskInfo.container.network_infos or here"
+        raise InvalidTask("the task asks for networks too", subject=subject, hint=hint)
     return of_task or of_pod
 
 

@@ -58,7 +58,7 @@ def _as_sent(network: NetworkInfo, path: str) -> dict[str, Any]:
     text = msgspec.json.encode(network)
     if len(text) > NETWORK_INFO_MAX_BYTES:
         message = f"has {len(text)} bytes, which is more than {NETWORK_INFO_MAX_BYTES}"
-        raise InvalidTask(message, subject=path, mend="it is handed to every plugin: keep it short")
+        raise InvalidTask(message, subject=path, hint="it is handed to every plugin: keep it short")
     sent: dict[str, Any] = msgspec.json.decode(text)
     return {key: value for key, value in sent.items() if value}
 

@@ -94,8 +94,8 @@ def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tupl
     """Command and arguments as a pod has them; both None leave it to the image."""
     if command.shell:
         if command.value is None:
-            mend = "give it a value, or set shell to false to run the image's own"
-            raise InvalidTask("is missing, and shell is true", subject=f"{path}.command.value", mend=mend)
+            hint = "give it a value, or set shell to false to run the image's own"
+            raise InvalidTask("is missing, and shell is true", subject=f"{path}.command.value", hint=hint)
         return ("/bin/sh", "-c", command.value), None
     if command.value:
         return (command.value, *command.arguments[1:]), None
@@ -117,10 +117,10 @@ def _image(info: TaskInfo, policy: Policy, path: str) -> str:
         return common.image(image.docker.name, f"{path}.container.mesos.image.docker.name")
     if policy.default_image:
         return policy.default_image
-    mend = (
+    hint = (
         "name one, put a Kubernetes pod into TaskInfo.data, or set pods.default_image in the executor's configuration"
     )
-    raise InvalidTask("names no image", subject=f"{path}.container", mend=mend)
+    raise InvalidTask("names no image", subject=f"{path}.container", hint=hint)
 
 
 def _volumes(container: ContainerInfo | None, name: str, path: str) -> tuple[tuple[HostPath, VolumeMount], ...]:
@@ -138,7 +138,7 @@ def _host_path(volume: Volume, path: str) -> str:
     if volume.source is not None and volume.source.host_path is not None:
         return common.absolute(volume.source.host_path.path, f"{path}.source.host_path.path")
     if volume.host_path is None:
-        raise InvalidTask("has no source", subject=path, mend="give it a host_path")
+        raise InvalidTask("has no source", subject=path, hint="give it a host_path")
     return common.absolute(volume.host_path, f"{path}.host_path")
 
 

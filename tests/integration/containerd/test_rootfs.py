@@ -137,7 +137,7 @@ async def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: st
     begin = time.monotonic()
     with pytest.raises(ImageFailure, match=r"its files cannot be read: .*\(etc/passwd\)") as caught:
         await image_files.read([Mount("bind", str(tmp_path), ("rbind",))], ["etc/passwd"], image=NAME)
-    assert caught.value.mend.startswith("mend the image")
+    assert caught.value.hint.startswith("repair the image")
     assert time.monotonic() - begin < 10 and descriptors() == count
 
 

@@ -29,7 +29,7 @@ def examine(rig: Rig, *arguments: str, within: str = "", **config: str) -> tuple
 def complaints(document: dict[str, Any]) -> dict[str, Check]:
     """What is neither in order nor the machine's own."""
     bad = [check for check in document["checks"] if check["verdict"] in ("warn", "fail")]
-    assert all(check["mend"] for check in bad), "a complaint says what to do"
+    assert all(check["hint"] for check in bad), "a complaint says what to do"
     bad.sort(key=lambda check: check["verdict"] == "fail")
     found: dict[str, Check] = {}
     for check in bad:

@@ -48,7 +48,7 @@ def test_it_reads_well(rig: Rig) -> None:
     assert re.fullmatch(r"this node: (pass|warn) \((\d+ (pass|warn|skip)(, |\))){2,3}", lines[-1]), lines[-1]
     assert not [line for line in lines if line.startswith("pass")]
     whole = rig.command("doctor", "--agent", rig.agent.endpoint).stdout.splitlines()[:-1]
-    form = r"(pass|warn|skip)  (kernel|cgroups|containerd|network|dns|agent|node)\.[\w.]+: \S.*|      mend: \S.*"
+    form = r"(pass|warn|skip)  (kernel|cgroups|containerd|network|dns|agent|node)\.[\w.]+: \S.*|      hint: \S.*"
     assert [line for line in whole if not re.fullmatch(form, line)] == []
 
 
@@ -146,6 +146,6 @@ def test_left_overs_of_a_dead_executor(rig: Rig) -> None:
     rig.run_dir.mkdir(exist_ok=True)
     owner = rig.run_dir / "11111111-2222-3333-4444-555555555555.owner"
     owner.write_text('{"cgroup_root": "", "pid": 0}')
-    assert complaints(examine(rig)[1])["node.left_overs"]["mend"] == "mesos-pod-executor gc"
+    assert complaints(examine(rig)[1])["node.left_overs"]["hint"] == "mesos-pod-executor gc"
     rig.command("gc")
     assert complaints(examine(rig)[1]) == {}

@@ -97,7 +97,7 @@ def test_octal_escapes() -> None:
 def test_nothing_is_mounted() -> None:
     with pytest.raises(CgroupError) as caught:
         parse_mountinfo(SYS)
-    assert "mount -t cgroup2" in caught.value.mend
+    assert "mount -t cgroup2" in caught.value.hint
 
 
 def test_membership() -> None:

@@ -164,8 +164,8 @@ def errors(lines: Iterable[Sequence[str]], run: Run) -> Iterable[Ran]:
         assert faults("error", ran.json) == []
         assert ran.err.count("\n") == ran.out.count("\n") == 1
         assert ran.json["error"]["message"] in ran.err
-        assert ran.json["error"]["mend"]
-        assert ran.json["error"]["mend"] in ran.err
+        assert ran.json["error"]["hint"]
+        assert ran.json["error"]["hint"] in ran.err
         yield ran
 
 

@@ -111,11 +111,11 @@ def test_a_list_is_not_extended_behind_the_operators_back() -> None:
         ({"name": "n", "cniVersion": "1.0.0", "disableCheck": "maybe", "plugins": [{"type": "x"}]}, "disableCheck"),
     ],
 )
-def test_a_faulty_configuration_names_file_and_mend(conf: object, words: str) -> None:
+def test_a_faulty_configuration_names_file_and_hint(conf: object, words: str) -> None:
     with pytest.raises(InvalidConfig, match=words) as caught:
         network(conf, "/etc/cni/net.d/x.conf")
     assert caught.value.subject.startswith("/etc/cni/net.d/x.conf")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 json_values = st.recursive(
@@ -170,7 +170,7 @@ def test_dnsname_wants_aliases_by_network() -> None:
     assert [config["runtimeConfig"]["aliases"] for config in configs] == [["a"], {"n": ["a"]}]
 
 
-def test_what_is_dangerous_is_said_with_its_file_and_a_mend() -> None:
+def test_what_is_dangerous_is_said_with_its_file_and_a_hint() -> None:
     safe = network(AGENT)
     assert advice([safe]) == ()
     new = network({**AGENT, "cniVersion": "0.3.1"})
@@ -183,7 +183,7 @@ def test_what_is_dangerous_is_said_with_its_file_and_a_mend() -> None:
     ):
         (one,) = advice([found])
         assert words in str(one) and one.files == (found.file,) and found.file in str(one)
-        assert one.mend and one.grave is grave
+        assert one.hint and one.grave is grave
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ async def test_the_error_says_what_the_plugin_said(bench: Bench) -> None:
     expected = "plugin one failed on ADD: bad subnet (code 7): 10.0.0.0/99; trace"
     assert caught.value.message == expected
     assert caught.value.subject == f"network net ({path}), eth0 of {POD}"
-    assert caught.value.mend == "mend the configuration of the network"
+    assert caught.value.hint == "correct the configuration of the network"
 
 
 async def test_the_first_network_is_undone_if_the_second_fails(bench: Bench) -> None:

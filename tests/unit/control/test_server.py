@@ -40,10 +40,10 @@ async def test_a_request_reaches_its_handler_with_all_its_parts(path: Path) -> N
 @pytest.mark.parametrize(
     ("kind", "expected", "error"),
     [
-        ("invalid", 400, {"message": "bad", "subject": "grace", "mend": "mend it"}),
-        ("missing", 404, {"message": "not here", "subject": "", "mend": ""}),
-        ("refused", 409, {"message": "no", "subject": "", "mend": ""}),
-        ("failure", 503, {"message": "busy", "subject": "", "mend": ""}),
+        ("invalid", 400, {"message": "bad", "subject": "grace", "hint": "correct it"}),
+        ("missing", 404, {"message": "not here", "subject": "", "hint": ""}),
+        ("refused", 409, {"message": "no", "subject": "", "hint": ""}),
+        ("failure", 503, {"message": "busy", "subject": "", "hint": ""}),
     ],
 )
 async def test_errors_become_statuses(path: Path, kind: str, expected: int, error: dict[str, str]) -> None:

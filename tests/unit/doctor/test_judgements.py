@@ -89,7 +89,7 @@ def test_left_overs() -> None:
     assert node.left_overs(Survey(dead={dead: {}})).verdict is Verdict.WARN
     unknown = node.left_overs(Survey(unknown={dead: "no file"}))
     assert unknown.verdict is Verdict.WARN and f"{dead} (no file)" in unknown.message
-    assert "gc --assume-dead" in unknown.mend
+    assert "gc --assume-dead" in unknown.hint
     lost = node.left_overs(Survey(lost_shims=(Shim(77, "mesos-pods", "pod-1-app", (), None),)))
     assert lost.verdict is Verdict.WARN and "77" in lost.message
 
@@ -108,7 +108,7 @@ def test_addresses_and_rules_that_nobody_has_are_named_with_what_to_remove() -> 
         ("network.rules_erased", Verdict.WARN),
     ]
     for each, entry in zip(found, (pod, task), strict=False):
-        assert entry.address in each.message and str(entry.path) in each.message and str(entry.path) in each.mend
+        assert entry.address in each.message and str(entry.path) in each.message and str(entry.path) in each.hint
     for containers in (None, frozenset({task.container_id})):
         (known,) = network.ledger(Survey(others=(task,)), containers)
         assert known.verdict is Verdict.PASS and "1 are of other runtimes" in known.message

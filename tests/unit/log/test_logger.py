@@ -84,10 +84,10 @@ def test_production_keeps_an_unknown_key() -> None:
 
 def test_an_error_of_ours_says_what_to_do() -> None:
     stream = json_log()
-    error = NotFound("is not here", subject="image a", mend="import it")
+    error = NotFound("is not here", subject="image a", hint="import it")
     get_logger("x").error("failed", code="executor.failed", error=error)
     line = lines(stream)[0]
-    assert (line["error"], line["subject"], line["mend"]) == ("is not here", "image a", "import it")
+    assert (line["error"], line["subject"], line["hint"]) == ("is not here", "image a", "import it")
     assert line["error_type"] == "NotFound"
 
 

@@ -16,9 +16,9 @@ def task(*resources: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"task_id": {"value": "t"}, "resources": list(resources), **fields}
 
 
-def test_a_mixture_is_named_once_with_its_mend() -> None:
+def test_a_mixture_is_named_once_with_its_hint() -> None:
     (fault,) = faults([task(LENT)], EXECUTOR | {"resources": [CPUS, MEM]}, group=False)
-    assert fault.subject == "executor.resources" and "cpus" in fault.message and "ExecutorID" in fault.mend
+    assert fault.subject == "executor.resources" and "cpus" in fault.message and "ExecutorID" in fault.hint
     (fault,) = faults([task(LENT, CPUS)], EXECUTOR | {"resources": [CPUS]}, group=False)
     assert fault.subject == "resources"
 

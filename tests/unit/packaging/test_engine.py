@@ -26,9 +26,9 @@ class Workshop:
 
     def ensure(self) -> list[str]:
         self.ran = []
-        first = Step("first", self.inputs, (self.product,), self.make("first"), "mend it")
-        second = Step("second", lambda: ("fixed",), (), self.make("second"), "mend it", after="first")
-        other = Step("other", lambda: ("fixed",), (), self.make("other"), "mend it")
+        first = Step("first", self.inputs, (self.product,), self.make("first"), "correct it")
+        second = Step("second", lambda: ("fixed",), (), self.make("second"), "correct it", after="first")
+        other = Step("other", lambda: ("fixed",), (), self.make("other"), "correct it")
         engine.ensure((first, second, other), Report(quiet=True), self.stamps)
         return self.ran
 
@@ -74,7 +74,7 @@ def test_after_a_failure_it_goes_on_from_there(shop: Workshop, broken: str, caps
     with pytest.raises(SystemExit):
         shop.ensure()
     told = capsys.readouterr().err
-    assert all(part in told for part in (f"{broken} failed: false", "no luck", "What to do: mend it"))
+    assert all(part in told for part in (f"{broken} failed: false", "no luck", "What to do: correct it"))
     shop.broken = ""
     assert shop.ensure() == (["first", "second"] if broken == "first" else ["second"])
 

@@ -68,7 +68,7 @@ def test_many_unknown_fields_near_known_ones() -> None:
     with pytest.raises(InvalidTask) as caught:
         parse_launch([task(pod(typos))], group=False)
     assert time.process_time() - begin < 0.5
-    assert caught.value.mend == "did you mean imagePullPolicy?"
+    assert caught.value.hint == "did you mean imagePullPolicy?"
     assert "; at least 1000 more fields are refused too: " in caught.value.message
     assert len(str(caught.value)) < 1000
 
@@ -122,11 +122,11 @@ def test_lengths_of_time_are_short_texts(text: str) -> None:
 
 
 def test_what_an_error_says_has_an_end() -> None:
-    error = Failure("x" * 10_000_000 + "end", subject="s" * 100_000, mend="m" * 100_000)
+    error = Failure("x" * 10_000_000 + "end", subject="s" * 100_000, hint="m" * 100_000)
     assert len(error.message) < MESSAGE_MAX + 50
     assert error.message.endswith("end")
     assert "[... 9998003 letters ...]" in error.message
-    assert max(len(error.subject), len(error.mend)) < NAME_MAX + 50
+    assert max(len(error.subject), len(error.hint)) < NAME_MAX + 50
     assert ExecutorError("short").message == "short"
 
 

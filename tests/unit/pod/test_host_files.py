@@ -70,4 +70,4 @@ def test_loopback_only(text: str, *, alone: bool) -> None:
 )
 def test_what_doctor_says_of_it(own: str, for_pods: str, verdict: str, words: str) -> None:
     found = resolving.judge(own, for_pods)
-    assert found.verdict == verdict and words in found.message and bool(found.mend) == (verdict == "warn")
+    assert found.verdict == verdict and words in found.message and bool(found.hint) == (verdict == "warn")

@@ -57,9 +57,9 @@ async def test_it_is_not_tried_for_ever_and_stays_known() -> None:
 
 
 async def test_the_end_is_one_more_try_without_a_pause() -> None:
-    left, mended, broken = leftovers(60.0), Pod(0), Pod(100)
-    take(left, mended)
+    left, corrected, broken = leftovers(60.0), Pod(0), Pod(100)
+    take(left, corrected)
     take(left, broken)
     async with asyncio.timeout(30):
         assert not await left.settle(60)
-    assert (mended.tries, broken.tries, len(left)) == (1, 1, 1)
+    assert (corrected.tries, broken.tries, len(left)) == (1, 1, 1)

@@ -61,7 +61,7 @@ def test_a_pod_that_ends_by_itself_is_told_step_by_step() -> None:
 
 
 def test_a_pod_that_cannot_be_set_up_fails_with_the_errors_reason_and_message() -> None:
-    error = NetworkFailure("plugin bridge failed", subject="network podnet", mend="look at the bridge")
+    error = NetworkFailure("plugin bridge failed", subject="network podnet", hint="look at the bridge")
     pod, effects = play(begin(spec()), Launch(), SetUpFailed(error))
     assert effects[-1] == Destroy(), "what was made is killed and torn down as on every other way out"
     _, last = finish(pod)

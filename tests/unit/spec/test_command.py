@@ -42,7 +42,7 @@ def test_what_runs(entrypoint: Any, cmd: Any, own: Any, args: Any, found: list[s
 def test_nothing_to_run() -> None:
     with pytest.raises(ImageFailure) as caught:
         command.argv(container(), ImageConfig(), {})
-    assert (caught.value.subject, caught.value.mend) == ("image app:1", "give the container a command")
+    assert (caught.value.subject, caught.value.hint) == ("image app:1", "give the container a command")
 
 
 def test_only_the_containers_own_words_and_variables_are_expanded() -> None:

@@ -242,7 +242,7 @@ def test_the_first_of_several_in_the_documents_order_and_how_many_more() -> None
 
 
 def test_a_slip_of_the_pen_is_guessed() -> None:
-    assert refusal(pod({"imagePulPolicy": "Never"})).mend == "did you mean imagePullPolicy?"
+    assert refusal(pod({"imagePulPolicy": "Never"})).hint == "did you mean imagePullPolicy?"
 
 
 def test_a_field_name_cannot_fill_or_break_the_message() -> None:
