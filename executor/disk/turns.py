@@ -80,17 +80,19 @@ class Turns:
         self._thread: threading.Thread | None = None
 
     async def run(self, job: Job, *, urgent: bool = False) -> None:
-        """All of the job's turns; an urgent job takes every turn until it is through. Raises what a turn raises.
+        """All of the job's turns; an urgent job takes every turn until it is through. Raises what a turn raises, and
+        RuntimeError where no thread can be started: then the job has not begun.
 
         When the caller is cancelled, the job is closed after its turn.
         """
         loop = asyncio.get_running_loop()
         queued = _Queued(job, loop, loop.create_future(), urgent)
         with self._changed:
-            self._put(queued)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                thread.start()
+                self._thread = thread
+            self._put(queued)
             self._changed.notify()
         await queued.future
 

@@ -63,7 +63,7 @@ def test_pods_start_and_have_the_servers_that_they_can_reach(rig: Rig, scheduler
         assert ended.state == "TASK_FINISHED", ended.raw
         shown[name] = logged(rig, scheduler, name)
     assert b"nameserver 192.0.2.53\n" in shown["own"] and b"127.0.0.53" not in shown["own"]
-    assert b"search caf\xe9.example\n" in shown["own"]
+    assert b"caf?.example: not a domain\n" in shown["own"], "it is left out, and told"
     assert b"nameserver 127.0.0.53\n" in shown["host"] and b"10.1.2.3 caf\xe9\n" in shown["host"]
 
 

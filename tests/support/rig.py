@@ -157,6 +157,7 @@ class Rig:
             "CNI_DEFAULT_NETWORK": NETWORK,
             "NODE_STATE_DIR": str(self.directory / "state"),
             "NODE_RUN_DIR": str(self.run_dir),
+            "DNS_HOSTS_DIR": str(self.run_dir / "names"),
             "CGROUPS_ROOT": self.cgroup,
             "PODS_DEFAULT_IMAGE": IMAGE,
             **self._config,
