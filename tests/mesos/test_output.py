@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,10 @@ def is_writer(process: psutil.Process) -> bool:
         return False
 
 
+def is_replaced(rig: Rig, old: psutil.Process) -> bool | None:
+    return True if writer(rig).pid != old.pid and not old.is_running() else None
+
+
 @contextmanager
 def immutable(path: Path) -> Iterator[None]:
     subprocess.run(["chattr", "+i", str(path)], check=True)
@@ -197,7 +202,7 @@ def test_a_log_writer_that_is_killed_or_stopped_is_replaced(rig: Rig, scheduler:
         old = writer(rig)
         old.send_signal(number)
         wait_on(log)
-        assert wait_for(lambda: True if writer(rig).pid != old.pid and not old.is_running() else None, 30)
+        assert wait_for(partial(is_replaced, rig, old), 30)
     replaced = events(rig, scheduler, "executor.log_writer_replaced")
     assert len(replaced) == 2
     found = numbers(log)
