@@ -21,7 +21,7 @@ from reference import DIRECTORY
 from tests.support.schema import faults
 from tests.support.sources import ROOT
 
-README = (ROOT / "README.md").read_text()
+RUNBOOK = (ROOT / "packaging/doc/runbook.md").read_text()
 TEXT = (DIRECTORY / "framework-authors.md").read_text()
 BLOCKS: list[tuple[str, Any]] = [
     (kind, json.loads(text)) for kind, text in re.findall(r"```json (\S+)\n(.*?)```", TEXT, re.DOTALL)
@@ -107,7 +107,7 @@ def test_validate_takes_what_is_shown(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_runbooks_request_and_receipt_are_of_the_published_form() -> None:
-    asked, told = (json.loads(text) for text in re.findall(r'^\{"revo[^`]*?(?=^mesos|^```)', README, re.M | re.S))
+    asked, told = (json.loads(text) for text in re.findall(r'^\{"revo[^`]*?(?=^mesos|^```)', RUNBOOK, re.M | re.S))
     assert faults("revoke", asked["revoke"]) == []
     assert faults("message", told) == []
 
@@ -116,7 +116,7 @@ def test_every_reason_is_in_the_tables() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "executor").rglob("*.py") if "api" not in path.parts)
     reasons = set(re.findall(r'"(REASON_[A-Z_]+[A-Z])"', sources))
     assert "REASON_CONTAINER_PREEMPTED" in reasons
-    assert [reason for reason in sorted(reasons) if f" {reason} |" not in README and f"{reason})" not in README] == []
+    assert [reason for reason in sorted(reasons) if f" {reason} |" not in RUNBOOK and f"{reason})" not in RUNBOOK] == []
 
 
 @pytest.mark.parametrize("number", [0, 1])
