@@ -16,8 +16,9 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import select
 import shutil
+import struct
+import termios
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from executor import exhausted
 from executor.errors import Failure, reason
 from executor.log import get_logger
 from executor.output import slots
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+_INT: Final = struct.Struct("i")
 FIFO_BYTES: Final = 256 << 10
 """What a container can write while the log writer is being replaced."""
 LOOK_S: Final = 1.0
@@ -227,8 +230,9 @@ class Outputs:
             await asyncio.sleep(LOOK_S)
             try:
                 self._look()
-            except Exception:  # the output of every container hangs on it
-                log.exception("defect while looking after the log writer", code="executor.defect")
+            except Exception as error:  # the output of every container depends on it
+                if exhausted.tell(log, error) is None:
+                    log.exception("defect while looking after the log writer", code="executor.defect")
 
     def _look(self) -> None:
         for slot, stream in list(self._streams.items()):
@@ -249,7 +253,10 @@ class Outputs:
         return self._idle_looks >= STUCK_LOOKS or self._writer.is_stopped
 
     def _is_waited_for(self) -> bool:
-        poll = select.poll()
-        for stream in self._streams.values():
-            poll.register(stream.fifo, select.POLLIN)
-        return any(events & select.POLLIN for _, events in poll.poll(0))
+        return any(_unread_bytes(stream.fifo) for stream in self._streams.values())
+
+
+def _unread_bytes(fifo: int) -> int:
+    """What a FIFO holds. poll(2) would fail where the limit of open files is lower than the number of FIFOs."""
+    (unread,) = _INT.unpack(fcntl.ioctl(fifo, termios.FIONREAD, _INT.pack(0)))
+    return int(unread)
