@@ -2,8 +2,8 @@
 
 `load` is pure: the text of a TOML file, overridden by MESOS_POD_EXECUTOR_<SECTION>_<KEY> variables (a list as `a,b`,
 a table as `k=v,k2=v2`). Whatever is not known is an error that names it and the nearest known name, for a misspelled
-key that is ignored is a limit that is not set. Every default works without a file. `python -m executor.config` prints
-the commented default file.
+key that is ignored is a limit that is not set. Every default works without a file. `python -m executor.config.sections`
+prints the commented default file.
 """
 
 from __future__ import annotations

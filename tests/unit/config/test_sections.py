@@ -135,7 +135,9 @@ def test_the_default_file_is_toml_that_sets_nothing() -> None:
 
 
 def test_the_module_prints_the_default_file() -> None:
-    printed = subprocess.run([sys.executable, "-m", "executor.config"], capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, "-m", "executor.config.sections"], capture_output=True, text=True, check=True
+    )
     assert printed.stdout == default_file(sections())
 
 

@@ -12,7 +12,7 @@ from executor.log.codes import CODES, Level
 from executor.log.keys import KEYS
 from executor.pod.model import State
 
-EXECUTOR = Path(__file__).parents[2] / "executor"
+EXECUTOR = Path(__file__).parents[3] / "executor"
 LEVELS = {
     "debug": Level.DEBUG,
     "info": Level.INFO,

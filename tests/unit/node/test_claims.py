@@ -45,7 +45,7 @@ def test_an_owner_that_died_is_found_with_its_cgroups(tmp_path: Path) -> None:
 KEPT = """
 import sys
 from pathlib import Path
-from executor import owners
+from executor.node import claims as owners
 with owners.claim(Path(sys.argv[1]), "11111111-aaaa", "/mesos/1111") as claim:
     claim.keep()
 assert owners.living(Path(sys.argv[1])) == {"11111111-aaaa"}, "until the process has ended"

@@ -21,7 +21,7 @@ from executor.node.judgement import judged
 HOLD = """
 import sys, time
 from pathlib import Path
-from executor import owners
+from executor.node import claims as owners
 with owners.claim(Path(sys.argv[1]), sys.argv[2], "/x"):
     print("held", flush=True)
     sys.stdin.read()
@@ -148,7 +148,7 @@ async def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
 WITHOUT_PIDFD_OPEN = """
 import asyncio, ctypes, os, struct, sys
 from pathlib import Path
-from executor import owners
+from executor.node import claims as owners
 from executor.node.dead_executors import keep_clean
 from executor.node.judgement import judged
 

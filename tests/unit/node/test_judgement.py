@@ -22,7 +22,7 @@ ME = MesosContainerId("11111111-aaaa-bbbb-cccc-222222222222")
 HOLD = """
 import sys
 from pathlib import Path
-from executor import owners
+from executor.node import claims as owners
 with owners.claim(Path(sys.argv[1]), sys.argv[2], "/mesos/" + sys.argv[2], state_dir="/its/state") as claim:
     print(claim.identity, flush=True)
     sys.stdin.read()
