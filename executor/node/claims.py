@@ -181,7 +181,10 @@ def forget(owner: Owner) -> None:
     if owner.lock is None:
         return
     (owner.lock.parent / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
-    shutil.rmtree(streams_parent(str(owner.lock.parent)) / owner.container, ignore_errors=True)
+    streams = streams_parent(str(owner.lock.parent))
+    shutil.rmtree(streams / owner.container, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other executors have theirs there
+        streams.rmdir()
     with contextlib.suppress(FileNotFoundError):
         os.utime(owner.lock)
         owner.lock.rename(f"{owner.lock}{REAPED_SUFFIX}")

@@ -83,7 +83,7 @@ class Outputs:
     async def __aenter__(self) -> Self:
         """Raises Failure."""
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(self._directory)
             self._memory = slots.memory()
             self._slots = Slots(self._memory)
         except OSError as error:
@@ -106,6 +106,8 @@ class Outputs:
         self._slots.close()
         os.close(self._memory)
         shutil.rmtree(self._directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # other executors have theirs beside it
+            self._directory.parent.rmdir()
 
     # --- streams ---------------------------------------------------------------------------------------------
 
@@ -254,6 +256,13 @@ class Outputs:
 
     def _is_waited_for(self) -> bool:
         return any(_unread_bytes(stream.fifo) for stream in self._streams.values())
+
+
+def _make(directory: Path) -> None:
+    """Again where another executor that ends has just removed the empty directory above it. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _unread_bytes(fifo: int) -> int:
