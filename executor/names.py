@@ -52,9 +52,17 @@ def is_pod_id(text: str) -> bool:
     return _POD_ID.fullmatch(text) is not None
 
 
-def container_id(pod: PodId, container: str) -> ContainerId:
-    """containerd's id of a pod's container: at most 76 characters, a long name ends in a digest of itself."""
-    room = _CONTAINERD_ID_MAX - len(pod) - 1
+def container_id(pod: PodId, container: str, incarnation: int = 1) -> ContainerId:
+    """containerd's id of a pod's container: at most 76 characters, a long name ends in a digest of itself. A later
+    `incarnation` has an id of its own, for containerd may be unable to use an earlier one again.
+    """
+    suffix = "" if incarnation == 1 else f".{incarnation}"
+    room = _CONTAINERD_ID_MAX - len(pod) - 1 - len(suffix)
     if len(container) > room:
         container = f"{container[: room - 9].rstrip('-')}-{hashlib.sha256(container.encode()).hexdigest()[:8]}"
-    return ContainerId(f"{pod}-{container}")
+    return ContainerId(f"{pod}-{container}{suffix}")
+
+
+def pod_of(container: ContainerId) -> PodId:
+    """The pod in a container's id."""
+    return PodId(container[: len(POD_PREFIX) + 12])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ from executor.config import Config, LogSection
 from executor.names import MesosContainerId
 
 if TYPE_CHECKING:
+    from executor.containerd import Containerd
     from executor.node.inventory import Survey
     from executor.node.reaper import Reaped
 
@@ -34,7 +36,7 @@ class _Outcome:
 @click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Print what would be released.")
 @click.option("--only", default="", metavar="ID", help="Release only what the executor of this Mesos container left.")
-@click.option("--wait", default=0.0, metavar="SECONDS", help="With --only: how long to wait for a lock that is held.")
+@click.option("--wait", default=0.0, metavar="SECONDS", help="How long to wait for what another gc is releasing.")
 @click.option(
     "--assume-dead",
     default="",
@@ -57,7 +59,7 @@ def command(session: Session, *, dry_run: bool, only: str, wait: float, assume_d
     if only:
         outcome = asyncio.run(_collect_one(loaded, MesosContainerId(only), dry_run=dry_run, wait_s=wait))
     else:
-        outcome = asyncio.run(_collect(loaded, dry_run=dry_run, assume_dead=assume_dead))
+        outcome = asyncio.run(_collect(loaded, dry_run=dry_run, assume_dead=assume_dead, wait_s=wait))
     document = _document(outcome)
     if as_json:
         output.json_document(document)
@@ -83,17 +85,32 @@ async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool,
             await asyncio.sleep(AGAIN_S)
 
 
-async def _collect(loaded: Config, *, dry_run: bool, assume_dead: str) -> _Outcome:
+async def _collect(loaded: Config, *, dry_run: bool, assume_dead: str, wait_s: float) -> _Outcome:
     from executor.containerd import Containerd
     from executor.node.inventory import survey
-    from executor.node.reaper import reap
     from executor.node.reaping.assumed import reap_assumed
 
     async with await Containerd.connect(loaded.containerd.address, loaded.containerd.namespace) as containerd:
         before = await survey(loaded, containerd)
         if assume_dead:
             return _Outcome(before, await reap_assumed(MesosContainerId(assume_dead), loaded, containerd))
-        return _Outcome(before, None if dry_run else await reap(loaded, containerd))
+        return _Outcome(before, None if dry_run else await _reaped(loaded, containerd, wait_s))
+
+
+async def _reaped(loaded: Config, containerd: Containerd, wait_s: float) -> Reaped:
+    """A lock that is held although its owner's process has ended is another reaper's."""
+    import psutil
+
+    from executor.node.claims import listed
+    from executor.node.reaper import reap
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        reaped = await reap(loaded, containerd)
+        ended = {owner.container for owner in listed(Path(loaded.node.run_dir)) if not psutil.pid_exists(owner.pid)}
+        if not ended & reaped.living or time.monotonic() > deadline:
+            return reaped
+        await asyncio.sleep(AGAIN_S)
 
 
 def _document(outcome: _Outcome) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.pod_release import PodRelease
 from executor.pod.release import Patience
+from executor.pod.stop_signal import stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -81,11 +82,17 @@ class Containers:
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
+        self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
         self._release = PodRelease(node.containerd, groups, patience)
 
     def id(self, name: str) -> ContainerId:
-        return container_id(self._pod, name)
+        """As containerd has it now."""
+        return container_id(self._pod, name, self._incarnations[name])
+
+    def name(self, container: ContainerId) -> str | None:
+        """The name of the container with this id; None of an id that is not used any more."""
+        return next((name for name in self._spec if self.id(name) == container), None)
 
     def ran_s(self, name: str) -> float:
         made = self._made.get(name)
@@ -99,10 +106,16 @@ class Containers:
         left_s = limit_s - (time.monotonic() - begin)
         try:
             make, undo = partial(self._make, name, image), partial(self.remove, name)
-            await creation.made(self.id(name), make, undo, limit_s=left_s)
+            await creation.made(self.id(name), make, undo, partial(self._rename, name), limit_s=left_s)
         finally:  # cancelled, it may have been made all the same
             if name in self._made:
                 self._release.created(self.id(name), self._made[name].pid)
+
+    def _rename(self, name: str) -> None:
+        """containerd cannot use the id again."""
+        before = self.id(name)
+        self._incarnations[name] += 1
+        self._release.renamed(before, self.id(name))
 
     @property
     def _limit_s(self) -> float:
@@ -171,7 +184,7 @@ class Containers:
         made = self._made.get(name)
         if made is None or made.leader is None or made.started_at is None:
             return False
-        return made.leader.send(_stop_signal(made.image.config.stop_signal))
+        return made.leader.send(stop_signal(made.image.config.stop_signal))
 
     async def terminate(self, names: tuple[str, ...]) -> None:
         """The stop signal to all of these, to one with a preStop hook after it."""
@@ -277,15 +290,3 @@ class Containers:
             if made is not None and made.leader is not None:
                 made.leader.close()
         return leaks
-
-
-def _stop_signal(name: str | None) -> signal.Signals:
-    """An image's STOPSIGNAL is a number or a name with or without SIG."""
-    if name:
-        with contextlib.suppress(ValueError, KeyError):
-            return (
-                signal.Signals(int(name))
-                if name.isdigit()
-                else signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]
-            )
-    return signal.SIGTERM

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 PAUSE_S = 0.3
+_BUNDLE_IN_THE_WAY = "file exists"
+"""containerd's word for it (os.Mkdir in runtime/v2/bundle.go); gRPC's code for it is UNKNOWN."""
 _STARTED = ("running", "stopped", "paused", "pausing")
 
 
@@ -29,25 +31,34 @@ async def made(
     container: ContainerId,
     make: Callable[[], Coroutine[Any, Any, None]],
     undo: Callable[[], Awaitable[list[Leak]]],
+    rename: Callable[[], None],
     *,
     limit_s: float,
 ) -> None:
     """`make` the container, and after a cut-off `undo` what may be there and make it again. One try is not cut short by
     a cancellation; between two tries one ends it. Raises what `make` raises, ContainerdUnavailable at the limit, and
     ContainerdFailure for a try that cannot be undone.
+
+    A containerd that is killed between making a bundle and starting its shim keeps that directory for ever, and makes
+    no task with that id again: then `rename` gives the container another one.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s
+    cut_off = False
     while True:
         try:
             return await to_the_end(_within(deadline - loop.time(), make, container))
-        except ContainerdUnavailable as error:
-            if loop.time() >= deadline:
+        except ContainerdFailure as error:
+            in_the_way = cut_off and _BUNDLE_IN_THE_WAY in error.message
+            if loop.time() >= deadline or not (isinstance(error, ContainerdUnavailable) or in_the_way):
                 raise
+            cut_off = True
             log.warning("a container is made again", code="pod.make_again", container=container, error=error)
         await asyncio.sleep(PAUSE_S)
         if leaks := await undo():
             raise ContainerdFailure(f"its creation was cut off, and left {leaks[0]}", subject=f"container {container}")
+        if in_the_way:
+            rename()
 
 
 async def started(tasks: Tasks, container: ContainerId, *, limit_s: float) -> None:

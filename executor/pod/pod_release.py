@@ -27,7 +27,7 @@ class PodRelease:
 
     def __init__(self, containerd: Containerd, groups: Mapping[ContainerId, Cgroup], patience: Patience) -> None:
         self._containerd = containerd
-        self._groups = groups
+        self._groups = dict(groups)
         self._patience = patience
         self._shims: set[Shim] = set()
         self._unsure: set[ContainerId] = set()
@@ -42,6 +42,11 @@ class PodRelease:
         if shim is not None:
             self._shims.add(shim)
             self._unsure.discard(container)
+
+    def renamed(self, before: ContainerId, now: ContainerId) -> None:
+        """The container is made again with another id."""
+        self._groups[now] = self._groups[before]
+        self.creating(now)
 
     async def clear(self, container: ContainerId) -> None:
         """End what is left in the cgroup of a container whose end was told. That it is empty `run` proves."""

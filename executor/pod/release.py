@@ -44,6 +44,8 @@ class Patience:
     """For a containerd that restarts, and for a task that does not go."""
     call_s: float = 6.0
     """For a task to be deleted, which its shim answers. To give it up costs what was done of it."""
+    answer_s: float = 1.0
+    """For containerd itself to answer. One that takes longer is the cause of the silence, and no shim is blamed."""
     shim_s: float = 9.0
     """After this time without an answer about its tasks, and without any use of CPU, a shim is hung."""
     end_s: float = 5.0
@@ -166,7 +168,7 @@ class Release:
 
     async def _answers(self) -> bool:
         try:
-            async with asyncio.timeout(self._patience.call_s):
+            async with asyncio.timeout(self._patience.answer_s):
                 await self._containerd.version()
         except (ContainerdFailure, TimeoutError):
             return False

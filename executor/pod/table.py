@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from executor.errors import InvalidRequest, NotFound
 from executor.log import get_logger
-from executor.names import ContainerId, PodId, TaskId, pod_id
+from executor.names import ContainerId, PodId, TaskId, pod_id, pod_of
 from executor.pod.leftovers import Leftovers
 from executor.pod.model import Report
 from executor.pod.runner import PodRunner
@@ -42,7 +42,6 @@ class Pods:
         self._on_ended = on_ended
         self._living: dict[PodId, PodRunner] = {}
         self._by_task: dict[TaskId, PodRunner] = {}
-        self._by_container: dict[ContainerId, tuple[PodRunner, str]] = {}
         self._ended: deque[PodRunner] = deque()
         self._remembered = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,8 +61,6 @@ class Pods:
         runner = PodRunner(self._node, pod_id(os.urandom(6)), spec, self._report)
         self._living[runner.id] = runner
         self._by_task |= dict.fromkeys(spec.task_ids, runner)
-        for container in spec.containers:
-            self._by_container[runner.containers.id(container.name)] = (runner, container.name)
         task = asyncio.create_task(self._live(runner))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -72,8 +69,6 @@ class Pods:
     async def _live(self, runner: PodRunner) -> None:
         await runner.run()
         self._living.pop(runner.id, None)
-        for container in runner.spec.containers:
-            self._by_container.pop(runner.containers.id(container.name), None)
         self._remember(runner)
         if runner.pod.leaked:
             self.leftovers.take(runner)
@@ -95,7 +90,9 @@ class Pods:
 
     def by_container(self, container: ContainerId) -> tuple[PodRunner, str] | None:
         """The pod and the container's name."""
-        return self._by_container.get(container)
+        runner = self._living.get(pod_of(container))
+        name = None if runner is None else runner.containers.name(container)
+        return None if runner is None or name is None else (runner, name)
 
     def started(self) -> list[ContainerId]:
         """The containers that run, as far as is known."""
