@@ -16,7 +16,7 @@ from cgroups import cpu, create, freezer, memory, pids
 from cgroups.controller import Home
 from cgroups.errors import CgroupError, CgroupNotFound
 from cgroups.files import Directory, flat_keyed
-from cgroups.kill import KillResult, kill, strike
+from cgroups.kill import KillResult, kill, write_kill_file
 from cgroups.limits import Controller, Limits, Stat, stat_of
 from cgroups.mounts import Hierarchies, Mode
 from cgroups.names import cgroup_path
@@ -137,13 +137,13 @@ class Cgroup:
         v1 = [self.hierarchies.v1["freezer"]] if "freezer" in self.hierarchies.v1 else []
         return any(freezer.is_frozen_v1(directory) for directory in self._opened(v1))
 
-    def strike(self) -> bool:
+    def write_kill_file(self) -> bool:
         """The first blow alone: one write to `cgroup.kill`, no look before or after. False where there is no such file.
 
         Quick because it misses what a v1 freezer holds and what is in a v1 hierarchy only: see afterwards whether it is
         `populated`, and `kill` then. Raises CgroupError (EDEADLK) if this very process is in the group.
         """
-        return strike(self)
+        return write_kill_file(self)
 
     def kill(self, timeout_s: float = 5.0, *, everywhere: bool = False) -> KillResult:
         """SIGKILL to everything here and below (see kill.py). Returns while they die: `wait_unpopulated` comes next.

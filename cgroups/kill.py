@@ -84,7 +84,7 @@ def kill(group: Cgroup, timeout_s: float, *, everywhere: bool = False) -> KillRe
     )
 
 
-def strike(group: Cgroup) -> bool:
+def write_kill_file(group: Cgroup) -> bool:
     """See Cgroup.strike."""
     _refuse_suicide(group)
     return _write_kill_file(group)

@@ -14,7 +14,7 @@ from cgroups.cpu import WEIGHT_MAX, WEIGHT_MIN
 from cgroups.limits import UNLIMITED, Limits
 
 WEIGHT_PER_CPU = 100
-LENT_CPU = Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True)
+IDLE_CPU = Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True)
 """What nobody else wants: the revocable class, and whatever is done for it."""
 EXECUTOR_CPU = Limits(cpu_weight=25)
 """The executor's own work, CNI plugins included: a pod that wants the CPU gets it first, and the executor a fifth of it
@@ -43,7 +43,7 @@ def class_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
     """From the sums over the pods of the class."""
     if pod_class == "regular":
         return Limits(cpu_weight=weight(cpus), memory_min_bytes=mem_bytes)
-    return replace(LENT_CPU, memory_max_bytes=mem_bytes or UNLIMITED)
+    return replace(IDLE_CPU, memory_max_bytes=mem_bytes or UNLIMITED)
 
 
 def guarded_weight(found: int | None, regular_cpus: float) -> int | None:

@@ -137,7 +137,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             await stack.enter_async_context(Server(socket, routes(dispatcher, journal, metrics)))
             gc.freeze()  # what is loaded by now stays: each full collection would look at all of it again
             await dispatcher.run()
-        await dispatcher.last_word()
+        await dispatcher.send_last_updates()
 
 
 async def _keep_clean(node: Node) -> None:

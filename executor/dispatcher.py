@@ -32,7 +32,7 @@ from executor.pod.model import Report, State, Stop, StopCause
 from executor.pod.table import Pods
 from executor.pod.weight_guard import WeightGuard
 from executor.reporting import status_updates
-from executor.reporting.last_update import Farewell
+from executor.reporting.last_update import LastUpdate
 from executor.reporting.revocation_labels import revocation_labels
 from executor.revocation import messages
 from executor.revocation.candidates import takes
@@ -68,13 +68,13 @@ class Dispatcher:
         self.pods = Pods(node, self._report, self._ended, self.intake)
         self._ended_logs = EndedLogs(node.config.retention)
         self.revoker = Revoker(
-            node.config.revocation, node.tree, node.dying_urgency, lambda: self.pods, self._on_receipt, self.stop,
+            node.config.revocation, node.tree, node.victims_boost, lambda: self.pods, self._on_receipt, self.stop,
             self.intake.revoked, self.intake.flush,
         )  # fmt: skip
-        self._correspondence = messages.Correspondence(self.revoker, driver.message)
+        self._messages = messages.FrameworkMessages(self.revoker, driver.message)
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
-        self._farewell = Farewell()
+        self._last_update = LastUpdate()
         self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
@@ -133,7 +133,7 @@ class Dispatcher:
         match event:
             case events.Subscribed():
                 self.subscribed = event
-                self._farewell.subscribed(event.executor_info)
+                self._last_update.subscribed(event.executor_info)
                 self._guard.subscribed(event.executor_info)
                 self._disk.subscribed(event.executor_info)
                 self.node.network.subscribed(event.executor_info)
@@ -147,7 +147,7 @@ class Dispatcher:
             case events.Kill():
                 self._kill(event)
             case events.Message():
-                self._correspondence.take(event.data)
+                self._messages.take(event.data)
             case events.Shutdown():
                 if not self._stopping.done():
                     self._stopping.set_result(event)
@@ -165,9 +165,9 @@ class Dispatcher:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
             return
         if self._stopping.done():
-            self._turn_away(tasks)
+            self._drop_late_launch(tasks)
             return
-        for update in self._farewell.launched(tasks):
+        for update in self._last_update.launched(tasks):
             self._driver.update(update)
         self.intake.take(event)
 
@@ -193,7 +193,7 @@ class Dispatcher:
         roles.check(configured.namespace_to_role, configured.limits, spec)
         self.node.network.check(spec)
 
-    def _turn_away(self, tasks: tuple[TaskId, ...]) -> None:
+    def _drop_late_launch(self, tasks: tuple[TaskId, ...]) -> None:
         """A launch that came too late for this executor. As Mesos itself answers one for an executor that ends."""
         log.warning("launch came while the executor ends", code="executor.launch_dropped", tasks=list(tasks))
         self._send(status_updates.dropped(tasks))
@@ -227,7 +227,7 @@ class Dispatcher:
 
     def _send(self, report: Report, infos: Any = (), labels: status_updates.Labels | None = None) -> None:
         for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels):
-            if self._farewell.pass_on(update):
+            if self._last_update.pass_on(update):
                 self._driver.update(update)
 
     def _ended(self, runner: PodRunner) -> None:
@@ -237,12 +237,12 @@ class Dispatcher:
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if self._farewell.held and not len(self.pods) and not len(self.intake):
+        if self._last_update.held and not len(self.pods) and not len(self.intake):
             self.stop("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
     def _on_receipt(self, receipt: Receipt) -> None:
         messages.log_receipt(receipt)
-        self._correspondence.tell(receipt)
+        self._messages.tell(receipt)
 
     # --- the end ---------------------------------------------------------------------------------------------
 
@@ -256,9 +256,9 @@ class Dispatcher:
             count=len(self.pods),
         )
         for tasks in self.intake.drop_all():
-            self._turn_away(tasks)
+            self._drop_late_launch(tasks)
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
-        self.node.releasing.hurry()
+        self.node.release_pace.hurry()
         for runner in self.pods:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
         begin = time.monotonic()
@@ -267,12 +267,12 @@ class Dispatcher:
         if not self._clean:
             self.node.claim.keep()
 
-    async def last_word(self) -> None:
+    async def send_last_updates(self) -> None:
         """After everything was released: the updates that were held back, and the last acknowledgements.
 
         Mesos may end this process any moment from here on.
         """
-        held = self._farewell.release()
+        held = self._last_update.release()
         late = asyncio.create_task(self._answer_late())
         outcome = "everything is released" if self._clean else "something is left"
         log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=len(held))
@@ -286,7 +286,7 @@ class Dispatcher:
         """The events that come when nothing can be run any more."""
         async for event in self._driver.events():
             if isinstance(event, events.Launch):
-                self._turn_away(event.task_ids)
+                self._drop_late_launch(event.task_ids)
 
     # --- what the control socket shows -----------------------------------------------------------------------
 

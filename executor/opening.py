@@ -42,7 +42,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.pod.classes import Classes
-    from executor.pod.cpu_boost import Urgency
+    from executor.pod.cpu_boost import CpuBoost
     from executor.pod.executor_network import OwnNetwork
     from executor.pod.node import Node
 
@@ -85,8 +85,8 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         regular_shims=regular_shims,
         outputs=outputs,
         read_agent_flags=partial(agent_flags.read, environment.agent_endpoint),
-        dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
-        shims_urgency=Urgency(shims, tree.subtree(PodClass.REGULAR)),
+        victims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
+        shims_boost=CpuBoost(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
 

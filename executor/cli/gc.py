@@ -19,7 +19,7 @@ from executor.names import MesosContainerId
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
-    from executor.node.inventory import Survey
+    from executor.node.inventory import Inventory
     from executor.node.reaper import Reaped
 
 AGAIN_S = 0.25
@@ -29,7 +29,7 @@ AGAIN_S = 0.25
 class _Outcome:
     """`before` is what there was; `reaped` is None at a dry run."""
 
-    before: Survey
+    before: Inventory
     reaped: Reaped | None
 
 
@@ -71,7 +71,7 @@ def command(session: Session, *, dry_run: bool, only: str, wait: float, assume_d
 async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool, wait_s: float) -> _Outcome:
     """Another reaper may hold the lock, and release everything or fail."""
     from executor.containerd import Containerd
-    from executor.node.inventory import survey
+    from executor.node.inventory import inventory
     from executor.node.reaper import reap
 
     deadline = time.monotonic() + wait_s
@@ -79,7 +79,7 @@ async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool,
         while True:
             reaped = None if dry_run else await reap(loaded, containerd, only=only)
             if reaped is None or only not in reaped.living or time.monotonic() > deadline:
-                before = await survey(loaded, containerd)
+                before = await inventory(loaded, containerd)
                 dead = {container: counts for container, counts in before.dead.items() if container == only}
                 return _Outcome(replace(before, dead=dead), reaped)
             await asyncio.sleep(AGAIN_S)
@@ -87,11 +87,11 @@ async def _collect_one(loaded: Config, only: MesosContainerId, *, dry_run: bool,
 
 async def _collect(loaded: Config, *, dry_run: bool, assume_dead: str, wait_s: float) -> _Outcome:
     from executor.containerd import Containerd
-    from executor.node.inventory import survey
+    from executor.node.inventory import inventory
     from executor.node.reaping.assumed import reap_assumed
 
     async with await Containerd.connect(loaded.containerd.address, loaded.containerd.namespace) as containerd:
-        before = await survey(loaded, containerd)
+        before = await inventory(loaded, containerd)
         if assume_dead:
             return _Outcome(before, await reap_assumed(MesosContainerId(assume_dead), loaded, containerd))
         return _Outcome(before, None if dry_run else await _reaped(loaded, containerd, wait_s))

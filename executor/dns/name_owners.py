@@ -19,7 +19,7 @@ from executor.dns.names import Pair
 K = TypeVar("K")
 
 
-class Book(Generic[K]):
+class NameTable(Generic[K]):
     """Claims of pairs by keys (pods, tasks). Every change returns whose files must be written, in that order: what a
     file gives up must be gone before the next one brings it.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from executor.dns.hostsdir import HostsDir, remove_owner
-from executor.dns.name_owners import Book
+from executor.dns.name_owners import NameTable
 from executor.dns.names import PodNames, Zones, hosts_text, mesos_names, pod_names
 from executor.errors import Failure
 from executor.names import AgentId, MesosContainerId, PodId
@@ -27,7 +27,7 @@ class Names:
         self._agent = agent
         self._hosts = hosts
         self._owner = owner
-        self._book: Book[PodId] = Book()
+        self._book: NameTable[PodId] = NameTable()
 
     def of(self, spec: PodSpec, ips: Sequence[str]) -> PodNames:
         """What a pod is called that has these addresses: its own names, then those of its tasks."""

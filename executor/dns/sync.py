@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from executor.dns.hostsdir import SYNCHRONISER, HostsDir
 from executor.dns.messages import Event, State
-from executor.dns.name_owners import Book
+from executor.dns.name_owners import NameTable
 from executor.dns.names import check_hosts_text, hosts_text, parse_hosts
 from executor.dns.refusals import Refusals
 from executor.dns.source import Source
@@ -36,7 +36,7 @@ class Synchroniser:
         self._hosts = hosts
         self._tasks = tasks
         self._clock = clock
-        self._book: Book[Key] = Book()
+        self._book: NameTable[Key] = NameTable()
         self._notes: dict[Key, str] = {}
         self._refusals = Refusals()
         self._doubtful: set[Key] = set()

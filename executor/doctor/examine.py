@@ -13,7 +13,7 @@ from executor.doctor import agent, groups, kernel, naming, network, node, portus
 from executor.doctor.finding import Finding, failed, skipped
 from executor.errors import ExecutorError, MesosFailure
 from executor.mesos import agent_flags
-from executor.node.inventory import Survey, survey
+from executor.node.inventory import Inventory, inventory
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
@@ -55,7 +55,7 @@ async def _connect(config: Config, stack: AsyncExitStack) -> tuple[Containerd | 
 
 async def _survey(config: Config, containerd: Containerd | None, endpoint: str) -> list[Finding]:
     try:
-        found: Survey = await survey(config, containerd)
+        found: Inventory = await inventory(config, containerd)
     except ExecutorError as error:
         return [failed("node.left_overs", f"cannot be counted: {error}", error.hint)]
     containers = await asyncio.to_thread(_containers, config, endpoint)  # after the addresses that they hold

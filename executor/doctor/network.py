@@ -23,7 +23,7 @@ from executor.cni.lint import advice, subnets
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound
-from executor.node.inventory import Survey
+from executor.node.inventory import Inventory
 
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _ROUTES = Path("/proc/net/route")
@@ -147,27 +147,27 @@ def _rules(networks: Sequence[Network]) -> Finding:
     return warned("network.iptables", text, "install iptables")
 
 
-def ledger(survey: Survey, containers: Collection[str] | None) -> list[Finding]:
+def ledger(inventory: Inventory, containers: Collection[str] | None) -> list[Finding]:
     """Pure. `containers` are the agent's, None if they are not known: then only pods' addresses can be judged."""
-    lost = [each for each in survey.others if containers is not None and each.container_id not in containers]
+    lost = [each for each in inventory.others if containers is not None and each.container_id not in containers]
     found = [
         warned("network.ledger", f"{_entry(each)}, of which {whom} knows", _release(each))
-        for entries, whom in ((survey.unrecorded, "no executor"), (lost, "neither the agent nor an executor"))
+        for entries, whom in ((inventory.unrecorded, "no executor"), (lost, "neither the agent nor an executor"))
         for each in entries
     ]
-    found += [warned("network.records", f"{each.subject}: {each.message}", each.hint) for each in survey.damaged]
-    if survey.unrecorded_rules:
-        names = ", ".join(survey.unrecorded_rules)
+    found += [warned("network.records", f"{each.subject}: {each.message}", each.hint) for each in inventory.damaged]
+    if inventory.unrecorded_rules:
+        names = ", ".join(inventory.unrecorded_rules)
         hint = "if no such pod runs: iptables-save -t nat | grep those ids, and delete these rules and their chains"
         found.append(warned("network.rules", f"port or masquerade rules of pods without a record: {names}", hint))
-    if survey.erased_rules:
-        names = ", ".join(survey.erased_rules)
+    if inventory.erased_rules:
+        names = ", ".join(inventory.erased_rules)
         hint = "its executor puts them back within seconds; if it does not, see network.rules_lost in its log"
         found.append(warned("network.rules_erased", f"port or masquerade rules are gone: {names}", hint))
     if found:
         return found
-    held = f"{len(survey.others)} are of other runtimes"
-    held += ", which the agent was not asked about" if containers is None and survey.others else ""
+    held = f"{len(inventory.others)} are of other runtimes"
+    held += ", which the agent was not asked about" if containers is None and inventory.others else ""
     return [passed("network.ledger", f"every pod's address has a record; {held}")]
 
 

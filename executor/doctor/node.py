@@ -14,7 +14,7 @@ from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, skipped, warned
 from executor.errors import reason
 from executor.node.claims import SOCKET_SUFFIX
-from executor.node.inventory import Survey
+from executor.node.inventory import Inventory
 
 FREE_FAIL_BYTES, FREE_WARN_BYTES = 64 << 20, 1 << 30
 FREE_WARN_SHARE = 0.05
@@ -33,20 +33,22 @@ def check(config: Config, work_dir: str) -> list[Finding]:
     return found + [_space(name, Path(path)) for name, path in places.items()]
 
 
-def left_overs(survey: Survey) -> Finding:
+def left_overs(inventory: Inventory) -> Finding:
     """Pure."""
-    if survey.unknown:
-        names = ", ".join(f"{container} ({why})" for container, why in sorted(survey.unknown.items())[:UNKNOWN_SHOWN])
-        text = f"{len(survey.unknown)} executors left something, and nothing proves them dead: {names}"
+    if inventory.unknown:
+        names = ", ".join(
+            f"{container} ({why})" for container, why in sorted(inventory.unknown.items())[:UNKNOWN_SHOWN]
+        )
+        text = f"{len(inventory.unknown)} executors left something, and nothing proves them dead: {names}"
         return warned("node.left_overs", text, "look for each; mesos-pod-executor gc --assume-dead ID")
-    if survey.lost_shims:
-        pids = ", ".join(str(shim.pid) for shim in survey.lost_shims)
+    if inventory.lost_shims:
+        pids = ", ".join(str(shim.pid) for shim in inventory.lost_shims)
         text = f"shims of containers without a record: processes {pids}"
         return warned("node.left_overs", text, "if nothing needs them, kill these processes")
-    if not survey.dead:
-        return passed("node.left_overs", f"none of dead executors; {len(survey.living)} live")
-    counts = ", ".join(f"{count} {kind}" for kind, count in survey.counts().items()) or "their owner files only"
-    return warned("node.left_overs", f"{len(survey.dead)} dead executors left {counts}", "mesos-pod-executor gc")
+    if not inventory.dead:
+        return passed("node.left_overs", f"none of dead executors; {len(inventory.living)} live")
+    counts = ", ".join(f"{count} {kind}" for kind, count in inventory.counts().items()) or "their owner files only"
+    return warned("node.left_overs", f"{len(inventory.dead)} dead executors left {counts}", "mesos-pod-executor gc")
 
 
 def _clock() -> Finding:

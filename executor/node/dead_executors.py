@@ -40,14 +40,14 @@ async def keep_clean(run_dir: Path, own: MesosContainerId, reap: Callable[[], Co
 
     What is under way at a cancellation is given FINISH_S, for an executor may live for a moment only.
     """
-    with Neighbours(run_dir, own) as neighbours:
+    with OtherExecutors(run_dir, own) as others:
         failures = 0
         while True:
-            died = neighbours.take_dead()
+            died = others.take_dead()
             settled = await _finished(reap()) and not died & owners.living(run_dir)
             failures = 0 if settled else failures + 1
             pause_s = None if settled else AGAIN_S[min(failures, len(AGAIN_S)) - 1]
-            await neighbours.wait(pause_s)
+            await others.wait(pause_s)
 
 
 async def _finished(reaping: Coroutine[Any, Any, bool]) -> bool:
@@ -60,7 +60,7 @@ async def _finished(reaping: Coroutine[Any, Any, bool]) -> bool:
         raise
 
 
-class Neighbours:
+class OtherExecutors:
     """Every other executor with an owner file in `run_dir`. A context manager, in the event loop."""
 
     def __init__(self, run_dir: Path, own: MesosContainerId) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Inventory:
     living: tuple[MesosContainerId, ...] = ()
     dead: dict[MesosContainerId, dict[str, int]] = field(default_factory=dict)
     """What each dead executor left, by kind; empty where only its owner file is left."""
@@ -52,7 +52,7 @@ class Survey:
         return dict(sorted(sum((Counter(counts) for counts in self.dead.values()), Counter[str]()).items()))
 
 
-async def survey(config: Config, containerd: Containerd | None) -> Survey:
+async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     """`containerd` None: its records are left out. Raises NetworkFailure, InvalidConfig, ContainerdFailure."""
     from executor.cni import rules
     from executor.node.reaper import still_there
@@ -68,7 +68,7 @@ async def survey(config: Config, containerd: Containerd | None) -> Survey:
     erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
     lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
     recorded = _recorded(config, marks)  # after what is judged by it
-    return Survey(
+    return Inventory(
         living=tuple(sorted(judgement.living)),
         dead=dead,
         unknown=unknown,

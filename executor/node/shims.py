@@ -46,7 +46,7 @@ class Shims:
             if not self.group.exists():
                 self.group.ensure()
                 mark(self.group, self._lock)
-                self.apply(qos.LENT_CPU)
+                self.apply(qos.IDLE_CPU)
         except CgroupError as error:
             log.warning("shims run beside containerd", code="cgroup.no_shims", cgroup=self.group.path, error=str(error))
             return ""
@@ -67,7 +67,7 @@ class Shims:
 
     def _due(self) -> Limits:
         weights = [self._all.child(name).cpu_weight() or 0 for name in self._all.children()]
-        return qos.LENT_CPU if max(weights, default=0) <= WEIGHT_MIN else _LIKE_ANY
+        return qos.IDLE_CPU if max(weights, default=0) <= WEIGHT_MIN else _LIKE_ANY
 
     async def remove(self) -> None:
         """The group, and the one above it if nothing else is there. Raises CgroupError while a shim lives."""

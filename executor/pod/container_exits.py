@@ -55,7 +55,7 @@ class ContainerExits:
         runner = self._runner
         if pid is not None and pid != runner.containers.pid(container):
             return
-        alone = runner.struck is None and runner.pod.stop is None
+        alone = runner.kill_result is None and runner.pod.stop is None
         killed = exit_code == lifecycle.KILLED_CODE and alone
         first = runner.pod.containers[container].pid
         found = oom.of_container(self._tree, runner.spec, runner.id, container, first) if killed else None

@@ -31,7 +31,7 @@ LATE_S = 1.0
 """The removal of a pod's containers takes some 50 ms; one that takes this long is short of CPU, or waits for a disk."""
 
 
-class Lent(Protocol):
+class IdleGroup(Protocol):
     """What has only CPU that nobody else wants."""
 
     @property
@@ -41,10 +41,10 @@ class Lent(Protocol):
         """Raises CgroupError."""
 
 
-class Urgency:
+class CpuBoost:
     """`group` weighs as much as `regular` while somebody is within `after`, or `WEIGHT_DEFAULT` if that is more."""
 
-    def __init__(self, group: Lent, regular: Cgroup) -> None:
+    def __init__(self, group: IdleGroup, regular: Cgroup) -> None:
         self._group = group
         self._regular = regular
         self._asking = 0
@@ -69,7 +69,7 @@ class Urgency:
             if asked:
                 self._asking -= 1
                 if self._asking == 0:
-                    self._apply(qos.LENT_CPU)
+                    self._apply(qos.IDLE_CPU)
 
     def _weight(self) -> int:
         try:

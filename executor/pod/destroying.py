@@ -16,11 +16,11 @@ AGAIN_S = 0.5
 """How often it is killed: a process may be in the kernel (D) when the kill comes, or be moved here after it."""
 
 
-async def blow_over(struck: asyncio.Event) -> None:
+async def wait_for_kill_result(kill_result: asyncio.Event) -> None:
     """Until it is known how a revocation's kill of all went, or it is time to look after this pod all the same."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(AGAIN_S):
-            await struck.wait()
+            await kill_result.wait()
 
 
 async def until_dead(
@@ -42,7 +42,7 @@ async def until_dead(
     strays: Collection[int] = ()
     while True:
         starts = under_way()
-        empty = await _strike(cgroup, everywhere=told, log=log)
+        empty = await _kill_once(cgroup, everywhere=told, log=log)
         if starts:
             await asyncio.wait(starts, timeout=AGAIN_S)
         elif empty and not (strays := await end(AGAIN_S)):
@@ -61,7 +61,7 @@ def _survivors(cgroup: Cgroup) -> tuple[int, ...]:
         return ()
 
 
-async def _strike(cgroup: Cgroup, *, everywhere: bool, log: Logger) -> bool:
+async def _kill_once(cgroup: Cgroup, *, everywhere: bool, log: Logger) -> bool:
     """Kill once if there is something to kill; whether nothing lives there soon after."""
     try:
         if not cgroup.populated():

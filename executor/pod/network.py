@@ -14,7 +14,7 @@ from typing import Any
 
 from executor.cni.attachment import Attachment, Bandwidth, Dns, NetworkRequest, PortMapping
 from executor.dns.names import services
-from executor.spec.model import NetworkWish, PodSpec
+from executor.spec.model import PodSpec, WantedNetwork
 
 
 def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:
@@ -23,15 +23,15 @@ def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:
     """
     if spec.host_network:
         return ()
-    named = [(wish.name or default_network, wish) for wish in spec.networks or (NetworkWish(""),)]
+    named = [(wish.name or default_network, wish) for wish in spec.networks or (WantedNetwork(""),)]
     return tuple(_request(spec, number, name, wish) for number, (name, wish) in enumerate(filter(_named, named)))
 
 
-def _named(wish: tuple[str, NetworkWish]) -> bool:
+def _named(wish: tuple[str, WantedNetwork]) -> bool:
     return bool(wish[0])
 
 
-def _request(spec: PodSpec, number: int, name: str, wish: NetworkWish) -> NetworkRequest:
+def _request(spec: PodSpec, number: int, name: str, wish: WantedNetwork) -> NetworkRequest:
     first = number == 0
     limits = Bandwidth(spec.ingress_bits_per_s, spec.egress_bits_per_s)
     return NetworkRequest(

@@ -15,7 +15,7 @@ from executor.disk.turns import Turns
 from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
 from executor.node.claims import Claim, netns_parent, own_root
 from executor.oci.image_users import ImageUsers
-from executor.pod.release_pace import Releasing
+from executor.pod.release_pace import ReleasePace
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
     from executor.pod.classes import Classes
-    from executor.pod.cpu_boost import Urgency
+    from executor.pod.cpu_boost import CpuBoost
     from executor.pod.executor_network import OwnNetwork
 
 
@@ -51,15 +51,15 @@ class Node:
     outputs: Outputs
     read_agent_flags: Callable[[], AgentFlags]
     """Asks the agent. Blocking. Raises MesosFailure."""
-    dying_urgency: Urgency
+    victims_boost: CpuBoost
     """For revocable pods that do not die soon."""
-    shims_urgency: Urgency
+    shims_boost: CpuBoost
     """For their shims, when a start that has to end, or a clean-up, takes long."""
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
     regular_shims: ShimGroup | None = None
     """None: those of regular pods run beside containerd."""
-    releasing: Releasing = field(default_factory=Releasing)
+    release_pace: ReleasePace = field(default_factory=ReleasePace)
     users: ImageUsers = field(default_factory=ImageUsers)
     removing: Turns = field(default_factory=lambda: Turns("removing"))
     """Removes the files of pods, of whatever number."""

@@ -78,7 +78,7 @@ async def held(place: asyncio.Semaphore, hold_s: float) -> AsyncIterator[None]:
         turn.leave()
 
 
-class Releasing:
+class ReleasePace:
     """Two for each of `cpus`, but of those that make room for others no more than keep half of the CPUs busy."""
 
     def __init__(self, cpus: int | None = None, *, hold_s: float = HOLD_S) -> None:
@@ -91,7 +91,7 @@ class Releasing:
         self._pause_s = PAUSE_S
         self._next_s = 0.0
 
-    async def breath(self) -> None:
+    async def pause_between_pods(self) -> None:
         """One after the other, with pauses in which a regular pod gets the CPU."""
         now_s = asyncio.get_running_loop().time()
         begin_s = max(now_s, self._next_s)

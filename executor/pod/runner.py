@@ -75,9 +75,9 @@ class PodRunner:
         """How long each phase of the launch took, for the log and the metrics."""
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""
-        self.struck: asyncio.Event | None = None
+        self.kill_result: asyncio.Event | None = None
         """Set once a revocation knows how its kill of this pod went; the inbox waits: who dies needs the CPU."""
-        self._breathed = False
+        self._has_waited = False
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
         self._report = report
@@ -91,9 +91,9 @@ class PodRunner:
             pod=pod, task=spec.task_ids[0], **{"class": spec.pod_class, "role": spec.role}
         )
         self.container_exits = ContainerExits(self, node.tree)
-        urgently = partial(self._shims_hurry, LATE_S)
+        urgently = partial(self._shims_boosted, LATE_S)
         self.tear_down = teardown.TearDown(
-            self.containers, self.sandbox, node.releasing, urgently, self._network_released, self.log
+            self.containers, self.sandbox, node.release_pace, urgently, self._network_released, self.log
         )
 
     @property
@@ -127,7 +127,7 @@ class PodRunner:
         try:
             while self.pod.state is not State.ENDED:
                 event = await self._inbox.get()
-                await self._blow_over()
+                await self._wait_for_kill_result()
                 self._take(event)
         finally:
             for timer in self._timers:
@@ -136,11 +136,11 @@ class PodRunner:
                 task.cancel()
             self.container_exits.close()
 
-    async def _blow_over(self) -> None:
-        if self.struck is not None and not self._breathed:
-            await destroying.blow_over(self.struck)
-            await self._node.releasing.breath()
-            self._breathed = True
+    async def _wait_for_kill_result(self) -> None:
+        if self.kill_result is not None and not self._has_waited:
+            await destroying.wait_for_kill_result(self.kill_result)
+            await self._node.release_pace.pause_between_pods()
+            self._has_waited = True
 
     def _take(self, event: Event) -> None:
         before = self.pod.state
@@ -264,7 +264,7 @@ class PodRunner:
 
     async def _do_destroy(self) -> None:
         """Kill, and go on killing, until no start is under way and nothing lives in the pod's cgroup."""
-        with self._shims_hurry(SOON_S) if self.launching else contextlib.nullcontext():
+        with self._shims_boosted(SOON_S) if self.launching else contextlib.nullcontext():
             await destroying.until_dead(
                 self.sandbox.cgroup,
                 self._under_way,
@@ -277,10 +277,10 @@ class PodRunner:
         await self.containers.written(self.pod.stop)
         self.post(Dead())
 
-    def _shims_hurry(self, delay_s: float) -> AbstractContextManager[None]:
+    def _shims_boosted(self, delay_s: float) -> AbstractContextManager[None]:
         """Urgency for them in the block, from `delay_s` on. A regular pod's shims are not in that group."""
         lent = self.spec.pod_class is PodClass.REVOCABLE
-        return self._node.shims_urgency.after(delay_s) if lent else contextlib.nullcontext()
+        return self._node.shims_boost.after(delay_s) if lent else contextlib.nullcontext()
 
     def _network_released(self) -> None:
         if self.pod.state is State.TEARING_DOWN:

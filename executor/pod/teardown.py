@@ -16,7 +16,7 @@ from executor.pod.leaks import Leak, Ledger
 if TYPE_CHECKING:
     from executor.log import Logger
     from executor.pod.containers import Containers
-    from executor.pod.release_pace import Releasing, Turn
+    from executor.pod.release_pace import ReleasePace, Turn
     from executor.pod.sandbox import Sandbox
 
 ALONE_S = 1.0
@@ -32,14 +32,14 @@ class TearDown:
         self,
         containers: Containers,
         sandbox: Sandbox,
-        releasing: Releasing,
+        release_pace: ReleasePace,
         urgently: Callable[[], AbstractContextManager[None]],
         network_released: Callable[[], None],
         log: Logger,
     ) -> None:
         self._containers = containers
         self._sandbox = sandbox
-        self._releasing = releasing
+        self._releasing = release_pace
         self._urgently = urgently
         self._network_released = network_released
         self._log = log

@@ -18,7 +18,7 @@ from executor.names import TaskId
 Json = dict[str, Any]
 
 
-class Farewell:
+class LastUpdate:
     """`open`: the tasks whose end Mesos has not heard of; `held`: the updates that would end this executor."""
 
     def __init__(self) -> None:

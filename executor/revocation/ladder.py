@@ -41,7 +41,7 @@ from executor.revocation.selection import select
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
-    from executor.pod.cpu_boost import Urgency
+    from executor.pod.cpu_boost import CpuBoost
     from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)
@@ -62,23 +62,23 @@ class Table(Protocol):
 Pods = Callable[[], Table]
 
 _OVER = (model.State.TEARING_DOWN, model.State.ENDED)
-BLOW_S = 0.5
+KILL_RESULT_S = 0.5
 """How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
 LATE_S = 1.0
 """When some victims still live this long after the kill, what is known of the others is told."""
 
 
-class Descent:
+class Ladder:
     """One request on its way down the ladder: `prove`, `descend`, and for those that do not die `insist`."""
 
-    def __init__(self, request: Request, pods: Pods, tree: Tree, urgency: Urgency, *, stuck_after_s: float) -> None:
+    def __init__(self, request: Request, pods: Pods, tree: Tree, boost: CpuBoost, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
         self.regular: list[PodRunner] = []
         """The regular pods that were there when the victims were chosen."""
         self._pods = pods
         self._tree = tree
-        self._urgency = urgency
+        self._boost = boost
         self._stuck_after_s = stuck_after_s
         self._begin = time.monotonic()
         self._steps: list[Step] = []
@@ -124,9 +124,9 @@ class Descent:
         self._waits = {asyncio.ensure_future(self._await_end(account)) for account in self.accounts}
         stop = self.request.stop
         if self.request.grace_s > 0 and self._waits:
-            await self._be_gentle(stop)
+            await self._terminate(stop)
         if self.alive:
-            with self._urgency.after(SOON_S):
+            with self._boost.after(SOON_S):
                 await self._kill(stop)
                 late_s = min(LATE_S, self._stuck_after_s)
                 if not await self._ended(late_s) and len(self.alive) < len(self.accounts):
@@ -135,7 +135,7 @@ class Descent:
         await self._finish()
         return self.receipt()
 
-    async def _be_gentle(self, stop: Stop) -> None:
+    async def _terminate(self, stop: Stop) -> None:
         """Tell them, take their CPU, ask them to end, and wait for that as long as the grace is."""
         self._give_notice()
         self._take_cpu()
@@ -178,10 +178,10 @@ class Descent:
         methods = [_kill(cgroup) for cgroup in targets]
         self._living = Outcome.DYING
         for runner in alive:
-            runner.struck = None if runner.launching else emptied
+            runner.kill_result = None if runner.launching else emptied
             runner.post(stop)
         self._step("kill", begin, f"{_pods(alive)}: {', '.join(sorted(set(methods)))}")
-        wait_s = min(BLOW_S, self._stuck_after_s)
+        wait_s = min(KILL_RESULT_S, self._stuck_after_s)
         try:
             waits = (cgroup.wait_unpopulated(wait_s) for cgroup in targets)
             empty = all(done is True for done in await asyncio.gather(*waits, return_exceptions=True))
@@ -206,7 +206,7 @@ class Descent:
             return tops
         return [runner.sandbox.cgroup for runner in alive]
 
-    async def insist(self) -> bool:
+    async def kill_by_containerd(self) -> bool:
         """The last step for the victims alone: containerd is told to kill them too. Whether all ended in time."""
         begin = self.ms
         await asyncio.gather(*(runner.containers.kill_all() for runner in self.alive))
@@ -289,7 +289,7 @@ def _has_ended(runner: PodRunner, *, emptied: bool) -> bool:
 def _kill(cgroup: Cgroup) -> str:
     """One write; who lives on in a v1 hierarchy only, or is frozen there, is the pods' own life cycles' to find."""
     try:
-        return KillMethod.KILL_FILE if cgroup.strike() else cgroup.kill().method
+        return KillMethod.KILL_FILE if cgroup.write_kill_file() else cgroup.kill().method
     except OSError as error:  # a CgroupError is one; the pods' own life cycles go on killing
         log.warning("could not kill a subtree", code="revocation.kill_failed", cgroup=cgroup.path, error=str(error))
         return "failed"

@@ -29,7 +29,7 @@ ANSWERS_MAX = 1000
 """Requests whose receipts a framework waits for at a time."""
 
 
-class Correspondence:
+class FrameworkMessages:
     """With the framework: `send` takes one MESSAGE's bytes. MESSAGEs are read one after the other, with a turn for
     everybody else between two of them. Owns the task that reads, and those that wait for receipts.
     """

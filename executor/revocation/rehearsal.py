@@ -21,7 +21,7 @@ from executor.revocation import history
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.pod.runner import PodRunner
-    from executor.revocation.ladder import Descent
+    from executor.revocation.ladder import Ladder
     from executor.revocation.revoker import Revoker
 
 log = get_logger(__name__)
@@ -35,11 +35,11 @@ async def rehearse(revoker: Revoker, document: object) -> dict[str, Any]:
     anything.
     """
     wanted, exercise = _split(document)
-    descent = revoker.rehearsed(wanted)
-    descent.prove()
-    found = {"would": descent.receipt().document(), "history": history.summary(revoker.receipts())}
+    ladder = revoker.rehearsed(wanted)
+    ladder.prove()
+    found = {"would": ladder.receipt().document(), "history": history.summary(revoker.receipts())}
     if exercise:
-        found["exercise"] = await _exercise(descent)
+        found["exercise"] = await _exercise(ladder)
     return found
 
 
@@ -52,10 +52,10 @@ def _split(document: object) -> tuple[object, bool]:
     return {key: value for key, value in document.items() if key != "exercise"}, exercise
 
 
-async def _exercise(descent: Descent) -> dict[str, Any]:
-    victims = descent.alive
-    targets = descent.targets(victims)
-    found = await asyncio.to_thread(_stop_and_go, targets, descent.regular)
+async def _exercise(ladder: Ladder) -> dict[str, Any]:
+    victims = ladder.alive
+    targets = ladder.targets(victims)
+    found = await asyncio.to_thread(_stop_and_go, targets, ladder.regular)
     log.info(
         "a revocation was rehearsed",
         code="revocation.exercise",

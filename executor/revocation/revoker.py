@@ -21,14 +21,14 @@ from executor.log import get_logger
 from executor.names import RevocationId
 from executor.pod.model import Stop, StopCause
 from executor.revocation import request as requests
-from executor.revocation.ladder import Descent, Pods
+from executor.revocation.ladder import Ladder, Pods
 from executor.revocation.receipt import Receipt, State
 from executor.revocation.request import Request
 
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.config import RevocationSection
-    from executor.pod.cpu_boost import Urgency
+    from executor.pod.cpu_boost import CpuBoost
 
 log = get_logger(__name__)
 
@@ -40,7 +40,7 @@ REMEMBERED = 100
 class _Run:
     """`receipt` is the last one given; until there is one, `descent` knows how far it is."""
 
-    descent: Descent
+    ladder: Ladder
     task: asyncio.Task[Receipt]
     receipt: Receipt | None = None
 
@@ -48,7 +48,7 @@ class _Run:
     def harmless(self) -> bool:
         """Nothing was touched, or will be: the same id may be used for the real thing, or tried again."""
         refused = self.receipt is not None and self.receipt.state is State.REFUSED
-        return self.descent.request.dry_run or refused
+        return self.ladder.request.dry_run or refused
 
 
 class Taken(NamedTuple):
@@ -71,7 +71,7 @@ class Revoker:
         self,
         config: RevocationSection,
         tree: Tree,
-        urgency: Urgency,
+        boost: CpuBoost,
         pods: Pods,
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
@@ -80,7 +80,7 @@ class Revoker:
     ) -> None:
         self._config = config
         self._tree = tree
-        self._urgency = urgency
+        self._boost = boost
         self._pods = pods
         self._on_receipt = on_receipt
         self._shut_down = shut_down
@@ -97,10 +97,10 @@ class Revoker:
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
         known = self._runs.get(request.id)
         if known is not None and not known.harmless:
-            _check_same(request, known.descent.request)
+            _check_same(request, known.ladder.request)
             return Taken(request.id, known.task, repeated=True)
-        descent = Descent(request, self._pods, self._tree, self._urgency, stuck_after_s=self._config.stuck_after_s)
-        self._runs[request.id] = _Run(descent, asyncio.ensure_future(self._carry_out(descent)))
+        ladder = Ladder(request, self._pods, self._tree, self._boost, stuck_after_s=self._config.stuck_after_s)
+        self._runs[request.id] = _Run(ladder, asyncio.ensure_future(self._carry_out(ladder)))
         self._forget_oldest()
         return Taken(request.id, self._runs[request.id].task, repeated=False)
 
@@ -123,13 +123,13 @@ class Revoker:
                 return
             del self._runs[identity]
 
-    def rehearsed(self, document: object) -> Descent:
+    def rehearsed(self, document: object) -> Ladder:
         """What `document` asks for, as a dry run that has not begun. Raises InvalidRequest."""
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id="rehearsal")
-        return Descent(replace(request, dry_run=True), self._pods, self._tree, self._urgency, stuck_after_s=0)
+        return Ladder(replace(request, dry_run=True), self._pods, self._tree, self._boost, stuck_after_s=0)
 
-    async def _carry_out(self, descent: Descent) -> Receipt:
-        request = descent.request
+    async def _carry_out(self, ladder: Ladder) -> Receipt:
+        request = ladder.request
         if not request.dry_run:
             log.info(
                 "revocation taken",
@@ -140,58 +140,58 @@ class Revoker:
             )
         try:
             self._before()
-            descent.prove()
+            ladder.prove()
         except Exception as error:
             refusal = _refusal(error)
             log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(refusal))
-            self._give(descent, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
+            self._give(ladder, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
             raise refusal from error
         if not request.dry_run:
             self._on_proven(request)
-        receipt = await self._descend(descent)
-        self._give(descent, receipt)
+        receipt = await self._descend(ladder)
+        self._give(ladder, receipt)
         if receipt.state is State.STUCK:
-            follower = asyncio.ensure_future(self._follow(descent))
+            follower = asyncio.ensure_future(self._follow(ladder))
             self._followers.add(follower)
             follower.add_done_callback(self._followers.discard)
         return receipt
 
-    async def _descend(self, descent: Descent) -> Receipt:
+    async def _descend(self, ladder: Ladder) -> Receipt:
         """Always a receipt. Whatever fails on the way down, what was borrowed does not stay with the victims: the
         life cycle of each ends it.
         """
         try:
-            return await descent.descend(self._on_receipt)
+            return await ladder.descend(self._on_receipt)
         except Exception as error:
-            identity = descent.request.id
+            identity = ladder.request.id
             if exhausted.tell(log, error) is None:
                 log.exception("defect in a revocation", code="executor.defect", trigger="Descent", revocation=identity)
-            for runner in descent.alive:
+            for runner in ladder.alive:
                 runner.post(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.stuck_after_s):
-                    await descent.all_ended()
-            state = State.STUCK if descent.alive else State.DONE
-            return replace(descent.receipt(), state=state, error=f"is not proven: {type(error).__name__}: {error}")
+                    await ladder.all_ended()
+            state = State.STUCK if ladder.alive else State.DONE
+            return replace(ladder.receipt(), state=state, error=f"is not proven: {type(error).__name__}: {error}")
 
-    async def _follow(self, descent: Descent) -> None:
+    async def _follow(self, ladder: Ladder) -> None:
         """After the receipt of a revocation with stuck victims: the last step, and word of their end."""
-        if self._config.last_step == "shutdown" and not await descent.insist():
-            self._shut_down(f"revocation {descent.request.id} has victims that do not die")
-        await descent.all_ended()
-        log.info("victims that were stuck have ended", code="revocation.unstuck", revocation=descent.request.id)
-        self._give(descent, descent.receipt())
+        if self._config.last_step == "shutdown" and not await ladder.kill_by_containerd():
+            self._shut_down(f"revocation {ladder.request.id} has victims that do not die")
+        await ladder.all_ended()
+        log.info("victims that were stuck have ended", code="revocation.unstuck", revocation=ladder.request.id)
+        self._give(ladder, ladder.receipt())
 
-    def _give(self, descent: Descent, receipt: Receipt) -> None:
+    def _give(self, ladder: Ladder, receipt: Receipt) -> None:
         run = self._runs.get(receipt.id)
-        if run is not None and run.descent is descent:
+        if run is not None and run.ladder is ladder:
             run.receipt = receipt
         self._on_receipt(receipt)
 
     def reason(self, identity: RevocationId) -> str:
         """What its request gave as the reason; empty if it is not known."""
         run = self._runs.get(identity)
-        return run.descent.request.reason if run is not None else ""
+        return run.ladder.request.reason if run is not None else ""
 
     def receipts(self) -> list[Receipt]:
         """Oldest first; one that is still running is in the state `running`."""
@@ -203,7 +203,7 @@ class Revoker:
         if run is None:
             hint = "mesos-pod-executor events --code revocation lists them"
             raise NotFound("no such revocation in this executor", subject=f"revocation {identity}", hint=hint)
-        return run.receipt or run.descent.receipt()
+        return run.receipt or run.ladder.receipt()
 
 
 def _refusal(error: Exception) -> ExecutorError:

@@ -139,7 +139,7 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True)
-class NetworkWish:
+class WantedNetwork:
     """A CNI network to join; an empty name is the node's default. `network_info` is the framework's NetworkInfo; `mac`
     and `ips` are demanded of it, if there are any.
     """
@@ -181,7 +181,7 @@ class PodSpec:
     termination_grace_s: float = DEFAULT_GRACE_S
     active_deadline_s: float | None = None
     priority: int = 0
-    networks: tuple[NetworkWish, ...] = ()
+    networks: tuple[WantedNetwork, ...] = ()
     host_network: bool = False
     host_ports: tuple[PortMapping, ...] = ()
     """Ports of the node that must lead into the pod; empty with `host_network`, where they are the pod's already."""

@@ -19,7 +19,7 @@ import msgspec
 from executor import quantity
 from executor.errors import InvalidTask
 from executor.names import SERVICE_KEY
-from executor.spec.model import NetworkWish
+from executor.spec.model import WantedNetwork
 
 NETWORKS_KEY: Final = "mesos-pod-executor/networks"
 INGRESS_KEY: Final = "kubernetes.io/ingress-bandwidth"
@@ -40,7 +40,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ips: tuple[str, ...] = ()
 
 
-def networks(annotations: Mapping[str, str]) -> tuple[NetworkWish, ...]:
+def networks(annotations: Mapping[str, str]) -> tuple[WantedNetwork, ...]:
     """Raises InvalidTask."""
     text = annotations.get(NETWORKS_KEY)
     if text is None:
@@ -86,7 +86,7 @@ def _entries(text: str, subject: str) -> tuple[_Entry, ...]:
         raise InvalidTask(f"is no list of networks: {error}", subject=subject, hint=hint) from error
 
 
-def _wish(entry: _Entry, subject: str) -> NetworkWish:
+def _wish(entry: _Entry, subject: str) -> WantedNetwork:
     if not _NAME.fullmatch(entry.name):
         raise InvalidTask(f"{entry.name[:80]!r} is no name of a network", subject=subject)
     if entry.mac and not _MAC.fullmatch(entry.mac):
@@ -94,7 +94,7 @@ def _wish(entry: _Entry, subject: str) -> NetworkWish:
     for ip in entry.ips:
         _check_ip(ip, subject)
     info: dict[str, Any] = {"name": entry.name}
-    return NetworkWish(entry.name, info, mac=entry.mac, ips=entry.ips)
+    return WantedNetwork(entry.name, info, mac=entry.mac, ips=entry.ips)
 
 
 def _check_ip(ip: str, subject: str) -> None:

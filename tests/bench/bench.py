@@ -121,7 +121,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
         node = await open_node(load(rig.write_config().read_text(), {}), environment, stack)
         image = await node.containerd.images.lookup(IMAGE)
         pods = Pods(node, lambda runner, report: None, lambda runner: None)
-        revoker = Revoker(node.config.revocation, node.tree, node.dying_urgency, lambda: pods, lambda receipt: None)
+        revoker = Revoker(node.config.revocation, node.tree, node.victims_boost, lambda: pods, lambda receipt: None)
         router = asyncio.create_task(ExitRouter(node.containerd, pods).run())
         await asyncio.sleep(0.2)
         harness = Harness(rig, pods, revoker, node.tree.subtree(PodClass.REVOCABLE), image.chain_id)

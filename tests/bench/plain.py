@@ -35,7 +35,7 @@ class Plain:
 
     def _start(self) -> None:
         self.group.ensure()
-        self.group.apply(qos.LENT_CPU)
+        self.group.apply(qos.IDLE_CPU)
         arguments = ["sh", "-c", _ALL, "sh", str(self._pods)]
         self._parent = subprocess.Popen(arguments, stdin=subprocess.PIPE, text=True)
         self.group.attach(self._parent.pid)

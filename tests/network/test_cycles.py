@@ -29,7 +29,7 @@ from executor.node.claims import Claim
 from executor.node.shims import Shims
 from executor.output.outputs import Outputs
 from executor.pod.classes import Classes
-from executor.pod.cpu_boost import Urgency
+from executor.pod.cpu_boost import CpuBoost
 from executor.pod.executor_network import OwnNetwork
 from executor.pod.node import Node
 from executor.pod.sandbox import Sandbox
@@ -86,8 +86,8 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 outputs=outputs,
                 read_agent_flags=lambda: agent_flags.read("127.0.0.1:1"),  # nothing of this test asks it
                 shims=Shims(tree.hierarchies, f"{tree.root_path}/shims/{OWNER}"),
-                dying_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),
-                shims_urgency=Urgency(tree.subtree(PodClass.REVOCABLE), tree.root),
+                victims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root),
+                shims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root),
                 launching={pod_class: asyncio.Semaphore(AT_A_TIME) for pod_class in PodClass},
             )
     lab.close()

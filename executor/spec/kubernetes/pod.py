@@ -27,11 +27,11 @@ from executor.spec.model import (
     EmptyDir,
     HostAlias,
     HostPath,
-    NetworkWish,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
+    WantedNetwork,
 )
 
 
@@ -130,7 +130,7 @@ def _volume(volume: Volume, path: str) -> EmptyDir | HostPath:
     return HostPath(name, common.absolute(volume.host_path.path, f"{path}.hostPath.path"), volume.host_path.type)
 
 
-def _networks(info: TaskInfo, listed: Mapping[str, str], *, host_network: bool) -> tuple[NetworkWish, ...]:
+def _networks(info: TaskInfo, listed: Mapping[str, str], *, host_network: bool) -> tuple[WantedNetwork, ...]:
     """As the framework asks for them in the task, or the pod in its annotation."""
     of_task, of_pod = taskfields.networks(info, "TaskInfo"), network_annotations.networks(listed)
     annotation = f"metadata.annotations['{network_annotations.NETWORKS_KEY}']"

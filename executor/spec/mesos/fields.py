@@ -12,7 +12,7 @@ from executor.mesos.resources import Resources
 from executor.spec import checks as common
 from executor.spec.mesos.taskinfo import NetworkInfo, TaskInfo
 from executor.spec.mesos.taskinfo import PortMapping as MesosPortMapping
-from executor.spec.model import NetworkWish, PortMapping
+from executor.spec.model import PortMapping, WantedNetwork
 from executor.spec.network_annotations import NETWORKS_MAX, few
 
 _NANO = 1e9
@@ -34,12 +34,12 @@ def deadline_s(info: TaskInfo) -> float | None:
     return None if longest is None else longest.nanoseconds / _NANO
 
 
-def networks(info: TaskInfo, path: str) -> tuple[NetworkWish, ...]:
+def networks(info: TaskInfo, path: str) -> tuple[WantedNetwork, ...]:
     """In order: the first is eth0. Raises InvalidTask."""
     infos = info.container.network_infos if info.container is not None else ()
     few(len(infos), NETWORKS_MAX, "networks", f"{path}.container.network_infos")
     return tuple(
-        NetworkWish(
+        WantedNetwork(
             name=network.name,
             network_info=_as_sent(network, f"{path}.container.network_infos[{index}]"),
             ips=_wanted_ips(network, f"{path}.container.network_infos[{index}].ip_addresses"),

@@ -19,13 +19,13 @@ from executor.spec.model import (
     ContainerSpec,
     HostPath,
     Limits,
-    NetworkWish,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     Security,
     VolumeMount,
+    WantedNetwork,
 )
 
 
@@ -154,11 +154,11 @@ def _host_network(infos: Sequence[TaskInfo], paths: Sequence[str]) -> bool:
     return any(asked.values())
 
 
-def _networks(infos: Sequence[TaskInfo], paths: Sequence[str], *, host_network: bool) -> tuple[NetworkWish, ...]:
+def _networks(infos: Sequence[TaskInfo], paths: Sequence[str], *, host_network: bool) -> tuple[WantedNetwork, ...]:
     wishes = {
         path: networks for info, path in zip(infos, paths, strict=True) if (networks := taskfields.networks(info, path))
     }
-    first: tuple[NetworkWish, ...] = next(iter(wishes.values()), ())
+    first: tuple[WantedNetwork, ...] = next(iter(wishes.values()), ())
     for path, networks in wishes.items():
         subject = f"{path}.container.network_infos"
         if host_network:

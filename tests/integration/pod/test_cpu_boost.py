@@ -11,7 +11,7 @@ import pytest
 
 from cgroups import Cgroup, Hierarchies, Limits, qos
 from executor.node.shims import Shims
-from executor.pod.cpu_boost import Urgency
+from executor.pod.cpu_boost import CpuBoost
 from tests.support import cgroupdirs
 
 pytestmark = pytest.mark.root
@@ -42,16 +42,16 @@ def weights(*groups: Cgroup) -> list[int | None]:
 
 async def test_whoever_waits_long_gets_as_much_as_the_regular_pods(parent: Cgroup) -> None:
     regular = make(parent, "regular", Limits(cpu_weight=300))
-    lent, other = (make(parent, name, qos.LENT_CPU) for name in ("revocable", "shims"))
+    lent, other = (make(parent, name, qos.IDLE_CPU) for name in ("revocable", "shims"))
     least = weights(lent)
-    urgency = Urgency(lent, regular)
-    with urgency.after(60.0):
+    boost = CpuBoost(lent, regular)
+    with boost.after(60.0):
         await asyncio.sleep(0.01)
         assert weights(lent) == least, "not yet"
-    with urgency.after(0.0):
+    with boost.after(0.0):
         await asyncio.sleep(0.05)
         assert weights(lent, other) == [300, *least], "the one that is waited for"
-        with urgency.after(0.0):
+        with boost.after(0.0):
             await asyncio.sleep(0.05)
         assert weights(lent) == [300], "one of two still waits"
     assert weights(lent) == least
@@ -59,8 +59,8 @@ async def test_whoever_waits_long_gets_as_much_as_the_regular_pods(parent: Cgrou
 
 async def test_a_group_that_is_gone_ends_nothing(parent: Cgroup) -> None:
     gone = parent.child("gone")
-    lent = make(parent, "revocable", qos.LENT_CPU)
-    with Urgency(gone, gone).after(0.0), Urgency(lent, gone).after(0.0):
+    lent = make(parent, "revocable", qos.IDLE_CPU)
+    with CpuBoost(gone, gone).after(0.0), CpuBoost(lent, gone).after(0.0):
         await asyncio.sleep(0.05)
         assert weights(lent) == [100], "the default where nobody knows what the regular pods have"
 
@@ -72,8 +72,8 @@ async def test_the_shims_of_all_executors_weigh_little_until_one_executor_asks(p
     assert one.ensure() and other.ensure()
     least = weights(all_shims)
     assert least < [100]
-    with Urgency(one, regular).after(0.0):
-        with Urgency(other, regular).after(0.0):
+    with CpuBoost(one, regular).after(0.0):
+        with CpuBoost(other, regular).after(0.0):
             await asyncio.sleep(0.05)
             assert weights(all_shims, one.group, other.group) == [100, 300, 300]
         assert weights(all_shims, one.group, other.group) == [100, 300, *least], "one of two still asks"

@@ -134,7 +134,7 @@ def test_a_kill_without_a_descriptor_left_is_a_cgroup_error(point: Path) -> None
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
         with pytest.raises(CgroupError) as caught:
-            group.strike()
+            group.write_kill_file()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert caught.value.errno == errno.EMFILE

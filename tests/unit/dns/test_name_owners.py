@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.dns.name_owners import Book
+from executor.dns.name_owners import NameTable
 from executor.dns.names import Pair
 
 KEYS = st.sampled_from("abcd")
@@ -30,7 +30,7 @@ class Dnsmasq:
 
 @given(STEPS)
 def test_what_is_claimed_is_answered_after_every_step(steps: list[tuple[str, tuple[Pair, ...] | None]]) -> None:
-    book: Book[str] = Book()
+    book: NameTable[str] = NameTable()
     server = Dnsmasq()
     claimed: dict[str, tuple[Pair, ...]] = {}
     for key, pairs in steps:
@@ -49,7 +49,7 @@ def test_what_is_claimed_is_answered_after_every_step(steps: list[tuple[str, tup
 
 
 def test_nothing_changes_when_nothing_is_new() -> None:
-    book: Book[str] = Book()
+    book: NameTable[str] = NameTable()
     assert book.put("a", (("10.0.0.1", "x"),)) == ["a"]
     assert book.put("a", (("10.0.0.1", "x"),)) == []
     assert book.put("b", (("10.0.0.1", "x"),)) == ["b"]
@@ -68,7 +68,7 @@ MIXED = st.lists(
 @given(st.lists(st.tuples(KEYS, st.none() | MIXED)))
 def test_a_name_belongs_to_its_first_owner(steps: list[tuple[str, tuple[Pair, ...] | None]]) -> None:
     """The server answers what the owner of each name claims, whatever the others claim, and theirs once it has gone."""
-    book: Book[str] = Book()
+    book: NameTable[str] = NameTable()
     server = Dnsmasq()
     claimed: dict[str, tuple[Pair, ...]] = {}
     owner: dict[str, str] = {}
@@ -98,7 +98,7 @@ def test_a_name_belongs_to_its_first_owner(steps: list[tuple[str, tuple[Pair, ..
 
 def test_an_unknown_owner_shares_until_it_is_known() -> None:
     pair = (("10.0.0.1", "x"),)
-    book: Book[str] = Book()
+    book: NameTable[str] = NameTable()
     book.put("old", pair)
     book.put("new", (("10.0.0.2", "x"),), "eng")
     assert book.carried("old") == pair and book.refused("new") == {}

@@ -12,7 +12,7 @@ from executor.cni.ledger import Entry
 from executor.doctor import kernel, network, node, runtime
 from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, warned, worst
 from executor.names import MesosContainerId
-from executor.node.inventory import Survey
+from executor.node.inventory import Inventory
 from executor.node.reaping.shims import Shim
 
 ROUTES = """\
@@ -84,23 +84,23 @@ def test_a_clock_that_is_behind_the_program() -> None:
 
 def test_left_overs() -> None:
     dead = MesosContainerId("d")
-    assert node.left_overs(Survey()).verdict is Verdict.PASS
-    assert "2 snapshots" in node.left_overs(Survey(dead={dead: {"snapshots": 2}})).message
-    assert node.left_overs(Survey(dead={dead: {}})).verdict is Verdict.WARN
-    unknown = node.left_overs(Survey(unknown={dead: "no file"}))
+    assert node.left_overs(Inventory()).verdict is Verdict.PASS
+    assert "2 snapshots" in node.left_overs(Inventory(dead={dead: {"snapshots": 2}})).message
+    assert node.left_overs(Inventory(dead={dead: {}})).verdict is Verdict.WARN
+    unknown = node.left_overs(Inventory(unknown={dead: "no file"}))
     assert unknown.verdict is Verdict.WARN and f"{dead} (no file)" in unknown.message
     assert "gc --assume-dead" in unknown.hint
-    lost = node.left_overs(Survey(lost_shims=(Shim(77, "mesos-pods", "pod-1-app", (), None),)))
+    lost = node.left_overs(Inventory(lost_shims=(Shim(77, "mesos-pods", "pod-1-app", (), None),)))
     assert lost.verdict is Verdict.WARN and "77" in lost.message
 
 
 def test_addresses_and_rules_that_nobody_has_are_named_with_what_to_remove() -> None:
     pod = Entry("n", "10.0.0.2", "pod-0123456789ab", "eth0", Path("/x"))
     task = Entry("n", "10.0.0.3", "f3b1c0de-1111-2222-3333-444455556666", "eth0", Path("/y"))
-    survey = Survey(
+    inventory = Inventory(
         unrecorded=(pod,), others=(task,), unrecorded_rules=("pod-000000000000",), erased_rules=("n, eth0 of pod-1",)
     )
-    found = network.ledger(survey, frozenset())
+    found = network.ledger(inventory, frozenset())
     assert [(each.check, each.verdict) for each in found] == [
         ("network.ledger", Verdict.WARN),
         ("network.ledger", Verdict.WARN),
@@ -110,7 +110,7 @@ def test_addresses_and_rules_that_nobody_has_are_named_with_what_to_remove() -> 
     for each, entry in zip(found, (pod, task), strict=False):
         assert entry.address in each.message and str(entry.path) in each.message and str(entry.path) in each.hint
     for containers in (None, frozenset({task.container_id})):
-        (known,) = network.ledger(Survey(others=(task,)), containers)
+        (known,) = network.ledger(Inventory(others=(task,)), containers)
         assert known.verdict is Verdict.PASS and "1 are of other runtimes" in known.message
         assert ("not asked" in known.message) is (containers is None)
 

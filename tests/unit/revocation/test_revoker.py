@@ -16,9 +16,9 @@ from executor import log
 from executor.config import LogSection, RevocationSection
 from executor.errors import NotFound, Refused
 from executor.names import PodClass, PodId, RevocationId, TaskId
-from executor.pod.cpu_boost import Urgency
+from executor.pod.cpu_boost import CpuBoost
 from executor.pod.runner import PodRunner
-from executor.revocation.messages import Correspondence, log_receipt
+from executor.revocation.messages import FrameworkMessages, log_receipt
 from executor.revocation.receipt import Outcome, Receipt, State, Victim
 from executor.revocation.revoker import REMEMBERED, Revoker
 
@@ -36,9 +36,9 @@ class Node:
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        dying = Urgency(tree.subtree(PodClass.REVOCABLE), tree.root)
+        dying = CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root)
         self.revoker = Revoker(RevocationSection(), tree, dying, pods, self._on_receipt)
-        self.framework = Correspondence(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
+        self.framework = FrameworkMessages(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self.given.append(receipt)

@@ -18,13 +18,13 @@ from executor.spec.model import (
     HostAlias,
     HostPath,
     Limits,
-    NetworkWish,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     RuntimeField,
     VolumeMount,
+    WantedNetwork,
 )
 from tests.unit.pod.samples import FULL_POD, Document, changed, encoded, pod, ports, scalar, steps, task
 
@@ -102,7 +102,7 @@ def test_the_tasks_fields_win_or_add() -> None:
     found = parse(changed(FULL_POD, steps("spec.hostNetwork"), value=False), **fields)
     assert (found.termination_grace_s, found.active_deadline_s) == (1.5, 20)
     assert found.labels == {"app": "full", "tier": "front"}
-    assert found.networks == (NetworkWish("spark", {"name": "spark", "labels": {"labels": [{"key": "a"}]}}),)
+    assert found.networks == (WantedNetwork("spark", {"name": "spark", "labels": {"labels": [{"key": "a"}]}}),)
 
 
 def test_the_node_decides_the_grace_of_a_pod_that_sets_none() -> None:

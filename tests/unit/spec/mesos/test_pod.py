@@ -12,12 +12,12 @@ from executor.spec.launch import parse_launch
 from executor.spec.model import (
     HostPath,
     Limits,
-    NetworkWish,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     VolumeMount,
+    WantedNetwork,
 )
 from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, Document, pod, scalar, task, with_image
 
@@ -201,4 +201,4 @@ def test_a_nodes_network_and_a_named_one_exclude_each_other() -> None:
     container = {"type": "DOCKER", "docker": {"image": "x"}, "network_infos": [{"name": "n"}]}
     assert refusal(task(command=LS, container=container)).subject == "TaskInfo.container.network_infos"
     container["docker"] = {"image": "x", "network": "USER"}
-    assert parse(task(command=LS, container=container)).networks == (NetworkWish("n", {"name": "n"}),)
+    assert parse(task(command=LS, container=container)).networks == (WantedNetwork("n", {"name": "n"}),)
