@@ -4,7 +4,7 @@ Its own limit (the container's or its pod's) is the task's affair: it failed, an
 limit that it shares with others is not: what was borrowed has been taken back, as by a revocation, and a regular task
 has failed without having done wrong.
 
-A SIGKILL from nobody knows whom may be the agent's, which ends a Mesos container through its cgroups one after the
+An unexplained SIGKILL may be the agent's, which ends a Mesos container through its cgroups one after the
 other: on a busy node it reached pods well before the executor, which told of tasks that had failed. So it is kept
 for a while: what is true of an executor that lives on is told, and of one that does not the agent tells.
 """

@@ -76,7 +76,7 @@ class PodRunner:
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""
         self.kill_result: asyncio.Event | None = None
-        """Set once a revocation knows how its kill of this pod went; the inbox waits: who dies needs the CPU."""
+        """Set once a revocation knows how its kill of this pod went; the inbox waits, for the victims need the CPU."""
         self._has_waited = False
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
@@ -279,8 +279,8 @@ class PodRunner:
 
     def _shims_boosted(self, delay_s: float) -> AbstractContextManager[None]:
         """Urgency for them in the block, from `delay_s` on. A regular pod's shims are not in that group."""
-        lent = self.spec.pod_class is PodClass.REVOCABLE
-        return self._node.shims_boost.after(delay_s) if lent else contextlib.nullcontext()
+        revocable = self.spec.pod_class is PodClass.REVOCABLE
+        return self._node.shims_boost.after(delay_s) if revocable else contextlib.nullcontext()
 
     def _network_released(self) -> None:
         if self.pod.state is State.TEARING_DOWN:

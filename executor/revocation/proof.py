@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WORD_S = 2.0
 """How long it is waited for containerd's word of a regular container that ended meanwhile: 10 ms as a rule, a second
-for a SIGKILL from nobody knows whom.
+for an unexplained SIGKILL.
 """
 _AGAIN_S = 0.01
 

@@ -79,7 +79,8 @@ def _replaced(text: str) -> str:
 def _documents(stage: Path, distributions: list[Bundled], digest: str) -> None:
     timestamp = datetime.fromtimestamp(EPOCH_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     shutil.copytree(SOURCES / "doc", stage / "doc")
-    shutil.copyfile(ROOT / "README.md", stage / "doc/README.md")
+    readme = (ROOT / "README.md").read_text()
+    (stage / "doc/README.md").write_text(readme.replace("](packaging/doc/", "]("))  # its documents are beside it there
     for name in EXAMPLES:
         shutil.copytree(SOURCES / name, stage / "doc" / name)
     bill = sbom.document(distributions, version=VERSION, tree_digest=digest, timestamp=timestamp)
