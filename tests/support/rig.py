@@ -102,6 +102,8 @@ class Rig:
         self.containerd.close()
         for top in (self.cgroup, *self._shim_tops):
             cgroupdirs.sweep(top)
+        for pin in self.run_dir.glob("netns/*/pod-*"):  # of executors that died with the agent
+            subprocess.run(["umount", "--lazy", str(pin)], check=False, capture_output=True)
         for directory in (self.directory, self.run_dir):
             shutil.rmtree(directory, ignore_errors=True)
 

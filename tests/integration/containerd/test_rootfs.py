@@ -72,7 +72,7 @@ async def test_links_lead_nowhere_out_of_the_image(client: Containerd, tmp_path:
 WITHOUT_OPENAT2 = """
 import asyncio, json, sys
 from executor.containerd.types import Mount
-from executor.pod import rootfs
+from executor.oci import image_files as rootfs
 mounts, paths = json.loads(sys.argv[1])
 found = asyncio.run(rootfs.read([Mount(*mount) for mount in mounts], paths, image="x"))
 print(json.dumps([text and text.decode() for text in found]))
