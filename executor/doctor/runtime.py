@@ -23,7 +23,7 @@ async def check(config: Config, containerd: Containerd | None, error: str) -> li
     """`containerd` None: it could not be reached, because of `error`."""
     programs = [program(name, _PATH) for name in _PROGRAMS]
     if containerd is None:
-        hint = "start containerd, or hint [containerd] address"
+        hint = "start containerd, or correct [containerd] address"
         return [failed("containerd.reachable", f"does not answer: {error}", hint), *programs]
     address, namespace = config.containerd.address, config.containerd.namespace
     found = [passed("containerd.reachable", f"answers at {address}, namespace {namespace}")]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cgroups import CgroupError
 from executor.pod import lifecycle, oom
 from executor.pod.exit_causes import DOUBT_S
+from executor.pod.first_processes import is_dying
 from executor.pod.model import ContainerExited
 from executor.pod.pod_events import note_child_oom
 
@@ -58,8 +59,9 @@ class ContainerExits:
         alone = runner.kill_result is None and runner.pod.stop is None
         killed = exit_code == lifecycle.KILLED_CODE and alone
         first = runner.pod.containers[container].pid
-        found = oom.of_container(self._tree, runner.spec, runner.id, container, first) if killed else None
         kills = self._kills(container) if alone else 0
+        fresh = kills > self._told.get(container, 0)  # a child that was killed long ago explains no end now
+        found = oom.of_container(self._tree, runner.spec, runner.id, container, first) if killed and fresh else None
         if found is None:
             self._tell(container, kills)
         ended = ContainerExited(container, exit_code, found, runner.containers.ran_s(container), kills)
@@ -83,7 +85,10 @@ class ContainerExits:
         try:
             for delay_s in LOOKS_S:
                 await asyncio.sleep(delay_s)
-                if self._runner.containers.lives(container):  # else its exit tells
+                pid = self._runner.containers.pid(container)
+                if (
+                    pid is not None and self._runner.containers.lives(container) and not is_dying(pid)
+                ):  # else its exit tells
                     self._tell(container, self._kills(container))
         finally:
             self._looks.discard(container)

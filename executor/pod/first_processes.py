@@ -7,12 +7,14 @@ by moving them.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from cgroups.held import stat_fields
 
 _EXITING = 0x4
 """PF_EXITING (include/linux/sched.h)."""
+_SIGKILL = 1 << (signal.SIGKILL - 1)
 
 
 def is_ending(pid: int) -> bool:
@@ -22,6 +24,20 @@ def is_ending(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return True
     return bool(flags(stat) & _EXITING)
+
+
+def is_dying(pid: int) -> bool:
+    """Whether it is ending, or a SIGKILL waits for it: what the kernel chose for memory has that before it ends."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return is_ending(pid) or bool(pending(status) & _SIGKILL)
+
+
+def pending(status: bytes) -> int:
+    """The signals that wait for a process, from the content of /proc/<pid>/status (proc_pid_status(5), ShdPnd)."""
+    return next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith(b"ShdPnd:")), 0)
 
 
 def flags(stat: bytes) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from typing import Any
 
 import pytest
@@ -54,6 +56,16 @@ def test_a_container_that_exits_after_it(rig: Rig, scheduler: Scheduler, code: i
         assert "exited with status 1" in status.message and words in status.message
     else:
         assert status.state == "TASK_FINISHED" and words not in status.message
+
+
+def test_a_sigkill_long_after_it_is_not_blamed_on_memory(rig: Rig, scheduler: Scheduler) -> None:
+    run(rig, scheduler, rig.pod("web"), hog(rig, "later", f"{HOG}; sleep 1000"))
+    assert wait_for(lambda: told(rig, "later") or None, 20)
+    (first,) = (pod["containers"][0]["pid"] for pod in rig.pods() if pod["name"] == "later")
+    os.kill(first, signal.SIGKILL)
+    status = scheduler.wait_status("later", "TASK_FAILED", 20)
+    assert "terminated by SIGKILL" in status.message and "LIMITATION" not in status.reason, status
+    assert not any(event["task"] == "later" for event in events(rig, "pod.oom"))
 
 
 def test_a_container_that_is_started_again_begins_anew(rig: Rig, scheduler: Scheduler) -> None:
