@@ -156,6 +156,8 @@ def _read(file: Path) -> Any:
         return json.loads(text)
     except ValueError:
         return _yaml(text, file)
+    except RecursionError as error:
+        raise InvalidTask("nests too deeply", subject=str(file)) from error
 
 
 def _yaml(text: str, file: Path) -> Any:
@@ -163,6 +165,8 @@ def _yaml(text: str, file: Path) -> Any:
 
     try:
         return yaml.safe_load(text)
+    except RecursionError as error:
+        raise InvalidTask("nests too deeply", subject=str(file)) from error
     except yaml.YAMLError as error:
         raise InvalidTask(
             f"is neither JSON nor YAML: {getattr(error, 'problem', None) or error}",

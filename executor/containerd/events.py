@@ -135,6 +135,8 @@ class Subscription:
                 if not reading.done():
                     reading.cancel()
                     await asyncio.wait({reading})
+                if not reading.cancelled():
+                    reading.exception()  # where Publish failed too, asyncio would complain that nobody took it
             try:
                 envelope = reading.result()
             except StopAsyncIteration as error:

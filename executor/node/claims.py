@@ -180,14 +180,19 @@ def forget(owner: Owner) -> None:
     """
     if owner.lock is None:
         return
-    (owner.lock.parent / f"{owner.container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
-    streams = streams_parent(str(owner.lock.parent))
-    shutil.rmtree(streams / owner.container, ignore_errors=True)
-    with contextlib.suppress(OSError):  # other executors have theirs there
-        streams.rmdir()
+    forget_files(owner.lock.parent, owner.container)
     with contextlib.suppress(FileNotFoundError):
         os.utime(owner.lock)
         owner.lock.rename(f"{owner.lock}{REAPED_SUFFIX}")
+
+
+def forget_files(run_dir: Path, container: MesosContainerId) -> None:
+    """Removes a dead executor's socket and streams."""
+    (run_dir / f"{container}{SOCKET_SUFFIX}").unlink(missing_ok=True)
+    streams = streams_parent(str(run_dir))
+    shutil.rmtree(streams / container, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other executors have theirs there
+        streams.rmdir()
 
 
 def forget_reaped(run_dir: Path, named: Collection[MesosContainerId]) -> None:
@@ -278,5 +283,5 @@ def _read(container: MesosContainerId, descriptor: int) -> Owner:
             hosts_dir=str(document.get("hosts_dir", "")),
             shim_groups=tuple(str(each) for each in document.get("shim_groups", ())),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Owner(container)

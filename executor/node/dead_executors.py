@@ -124,7 +124,7 @@ class OtherExecutors:
     def _follow(self, container: MesosContainerId, pid: int) -> None:
         try:
             descriptor = open_pidfd(pid)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             log.debug("polls the lock of another executor", mesos_container=container, pid=pid, error=str(error))
             self._polled.add(container)
             self._poll = self._poll or self._loop.call_later(POLL_S, self._look_at_locks)

@@ -80,7 +80,7 @@ def parse(text: str) -> LockIdentity | None:
             inode=int(values["inode"]),
             path=str(values["path"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     return found if found.path.startswith("/") and "\0" not in found.path else None
 

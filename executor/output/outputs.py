@@ -135,6 +135,7 @@ class Outputs:
         if slot is None:
             raise Failure(f"there are {SLOTS} already", subject="open streams of containers")
         try:
+            _make(self._directory)  # somebody may have removed it
             fifo.unlink(missing_ok=True)
             os.mkfifo(fifo, 0o600)
             descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

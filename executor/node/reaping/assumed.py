@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from executor.errors import ContainerdFailure, ExecutorError, NotFound, Refused
 from executor.names import OWNER_LABEL, MesosContainerId
-from executor.node import claims as owners
+from executor.node import claims
 from executor.node.claims import Owner
 from executor.node.judgement import judged
 from executor.node.reaper import Reaped, reap_owners
@@ -44,6 +44,8 @@ async def reap_assumed(container: MesosContainerId, config: Config, containerd: 
             raise Refused(f"lives: {running}", subject=f"executor {container}", hint=_HINT)
         result = Reaped()
         await reap_owners([owner], config, containerd, result)
+        if not result.failed:
+            claims.forget_files(Path(config.node.run_dir), container)
     return result
 
 
@@ -55,7 +57,7 @@ def _root(container: MesosContainerId, config: Config, records: Sequence[Contain
             root, pods, _ = path.partition("/pods/")
             if pods and root.rpartition("/")[2] == container:
                 return root
-    return owners.own_root(config.cgroups.root, container)
+    return claims.own_root(config.cgroups.root, container)
 
 
 async def _running(owner: Owner, records: Sequence[Container], containerd: Containerd) -> str:

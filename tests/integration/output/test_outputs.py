@@ -135,6 +135,14 @@ async def test_what_nobody_opened_is_closed_and_used_again(outputs: Outputs, tmp
     assert psutil.Process().num_fds() < 100
 
 
+async def test_the_directory_of_streams_is_made_again(outputs: Outputs, tmp_path: Path) -> None:
+    """As after a cleaner of temporary files."""
+    (tmp_path / "streams").rmdir()
+    with container(outputs, "web", tmp_path / "log", "echo one") as process:
+        await ended(process)
+        await until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text().endswith("one\n"))
+
+
 async def test_a_stream_whose_writer_stays_is_read_to_its_present_end(outputs: Outputs, tmp_path: Path) -> None:
     """As of a container whose process has moved out of its cgroup and lives on."""
     with container(outputs, "web", tmp_path / "log", f"{flood(300_000)}; echo end; sleep 1000"):

@@ -42,6 +42,23 @@ def test_an_owner_that_died_is_found_with_its_cgroups(tmp_path: Path) -> None:
     assert owners.names(tmp_path) == frozenset() and dead(tmp_path) == []
 
 
+@pytest.mark.parametrize("pid", ["1e999", "NaN", "9" * 30, '"x"', "[]"])
+def test_a_lock_with_an_odd_pid_is_that_of_a_dead_owner_and_stops_nobody(tmp_path: Path, pid: str) -> None:
+    with pytest.raises(RuntimeError), owners.claim(tmp_path, ME, "/mesos/1111"):
+        raise RuntimeError("an unclean end")
+    (lock,) = tmp_path.glob("*.owner")
+    lock.write_text(f'{{"cgroup_root": "/mesos/1111", "pid": {pid}}}')
+    assert [owner.container for owner in dead(tmp_path)] == [ME]
+
+
+def test_what_an_owner_assumed_dead_leaves_in_the_run_dir_goes(tmp_path: Path) -> None:
+    (tmp_path / f"{ME}{owners.SOCKET_SUFFIX}").touch()
+    (tmp_path / "other.sock").touch()
+    owners.forget_files(tmp_path, ME)
+    owners.forget_files(tmp_path, ME)
+    assert [path.name for path in tmp_path.iterdir()] == ["other.sock"]
+
+
 KEPT = """
 import sys
 from pathlib import Path
