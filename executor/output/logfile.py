@@ -95,8 +95,8 @@ class LogFile:
 
     def _rotate(self) -> None:
         with Moving(self.path) as moving:
+            moving.count(self._size_bytes)  # first: on a full disk it fails, and every file keeps its name
             self._shift()
-            moving.count(self._size_bytes)
             self.rotated_bytes += self._size_bytes
             self.close()
             self.open()
