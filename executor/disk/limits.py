@@ -57,7 +57,8 @@ def over(spec: PodSpec, usage: DiskUsage) -> Over | None:
     checks = list(_checks(spec, usage))
     if checks and not usage.complete:
         limit_bytes, used_bytes, _, source = checks[-1]
-        text = f"its directories are nested too deeply to be counted, and {source} is {size(limit_bytes)}"
+        why = "its directories are nested too deeply, or moved too often, to be counted"
+        text = f"{why}, and {source} is {size(limit_bytes)}"
         return Over(text, limit_bytes, used_bytes)
     for limit_bytes, used_bytes, what, source in checks:
         if used_bytes > limit_bytes:

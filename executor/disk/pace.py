@@ -17,7 +17,9 @@ YOUNG_S: Final = 5.0
 ROOM_PART: Final = 0.5
 """Of a pod's room: once as much is written, it is counted."""
 COST: Final = 40.0
-"""Between two rounds over all pods at least this many times what a round costs in CPU: 2.5 % of a core."""
+"""Between two counts of a pod at least this many times what one costs in CPU, times the number of pods: all counts
+together take at most 2.5 % of a core, and a pod that is expensive to count delays only itself.
+"""
 SLOW_COST: Final = 800.0
 """The same for counts that are only due by time: 0.125 %."""
 GROWING_PART: Final = 0.01
@@ -37,19 +39,24 @@ class Seen:
     times: int = 0
 
 
-def due(seen: Seen | None, now_s: float, written_bytes: int, round_cost_s: float) -> bool:
-    """Whether the pod is to be counted now. `round_cost_s`: of all pods together."""
+def due(seen: Seen | None, now_s: float, written_bytes: int, pods: int) -> bool:
+    """Whether the pod is to be counted now. `pods`: how many there are."""
     if seen is None:
         return True
     age_s, written = now_s - seen.at_s, written_bytes - seen.written_bytes
     if written <= 0:
         return age_s >= 10 * SLOW_S
     slow_s = min(SLOW_S, YOUNG_S * 2 ** min(seen.times, 10))
-    if age_s >= max(slow_s, SLOW_COST * round_cost_s):
+    if age_s >= max(slow_s, SLOW_COST * seen.cost_s * pods):
         return True
     if seen.room_bytes is None or written < ROOM_PART * seen.room_bytes:
         return False
-    return age_s >= max(LOOK_MIN_S, COST * (seen.cost_s if seen.growing else round_cost_s))
+    return age_s >= (max(LOOK_MIN_S, COST * seen.cost_s) if seen.growing else pause_s(seen, pods))
+
+
+def pause_s(seen: Seen, pods: int) -> float:
+    """The least time between two counts of a pod that does not grow."""
+    return max(LOOK_MIN_S, COST * seen.cost_s * pods)
 
 
 def grows(before_bytes: int, now_bytes: int, room_bytes: int | None) -> bool:

@@ -24,6 +24,8 @@ from executor.disk.listing import Lister
 ENTRIES_A_TURN: Final = 2000
 DEPTH_MAX: Final = 100_000
 """Levels that are counted; what lies deeper makes the count incomplete."""
+LOST_MAX: Final = 1000
+"""How often the directory that is being counted may be moved or removed; after that the count is incomplete."""
 LINKS_MAX: Final = 100_000
 """Files with several names that are told apart; of further ones each name counts with its part."""
 BLOCK_BYTES: Final = 512
@@ -50,7 +52,7 @@ def one_part(part: str, _depth: int, _name: bytes) -> str:
 
 @dataclass
 class Count:
-    """`bytes` by part. `complete`: nothing was too deep to be counted."""
+    """`bytes` by part. `complete`: nothing was too deep to be counted, or moved too often."""
 
     bytes: Counter[str] = field(default_factory=Counter)
     entries: int = 0
@@ -69,6 +71,7 @@ class Walk:
         self._levels: list[_Level] = []
         self._links: set[Identity] = set()
         self._lister: Lister | None = None
+        self._lost = 0
         self._done = False
 
     def turn(self) -> bool:
@@ -173,6 +176,11 @@ class Walk:
 
     def _find_way(self) -> None:
         """By names from the root, as far as they lead: somebody has moved or removed the directory."""
+        self._lost += 1
+        if self._lost > LOST_MAX:
+            self.count.complete = False
+            self._levels.clear()
+            return
         self._go(os.dup(self._root))
         for depth, level in enumerate(self._levels[1:], 1):
             try:

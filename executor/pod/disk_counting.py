@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from executor.disk import usage
 from executor.disk.usage import DiskUsage
-from executor.disk.walk import Walk
-from executor.errors import ContainerdUnavailable, ExecutorError
+from executor.disk.walk import Count, Walk
+from executor.errors import ContainerdUnavailable, ExecutorError, NotFound
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
@@ -23,6 +24,8 @@ AGAIN_S: Final = 30.0
 """Until containerd is asked again after it did not answer."""
 CALL_COST_S: Final = 0.001
 """CPU time of one such call, here and in containerd."""
+AT_ONCE: Final = 4
+"""Root file systems that containerd counts at the same time."""
 PODS: Final = "pods"
 
 
@@ -31,6 +34,7 @@ class Counting:
         self._node = node
         self._layers: list[Path] = []
         self._silent_until_s = 0.0
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._slow: dict[str, float] = {}
         """Snapshots that took too long to count, and when they are counted again."""
 
@@ -41,27 +45,49 @@ class Counting:
         await self._node.counting.run(walk)
         before = runner.sandbox.disk
         rootfs = dict(before.rootfs) if before is not None else {}
+        complete, cost_s = walk.count.complete, walk.count.cpu_s + CALL_COST_S * len(containers)
         for name in containers:
-            if (size_bytes := await self._rootfs(runner, name)) is not None:
-                rootfs[name] = size_bytes
-        cost_s = walk.count.cpu_s + CALL_COST_S * len(containers)
-        return usage.of_parts(walk.count.bytes, rootfs, complete=walk.count.complete), cost_s
+            if (count := await self._rootfs(runner, name)) is not None:
+                rootfs[name] = count.bytes.total()
+                complete, cost_s = complete and count.complete, cost_s + count.cpu_s
+        return usage.of_parts(walk.count.bytes, rootfs, complete=complete), cost_s
 
-    async def _rootfs(self, runner: PodRunner, container: str) -> int | None:
-        """The writable layer's bytes; None if containerd does not tell now."""
+    async def _rootfs(self, runner: PodRunner, container: str) -> Count | None:
+        """Of the writable layer; None if containerd does not tell now. Raises OSError."""
         snapshot, now_s = runner.containers.snapshot(container), time.monotonic()
         if snapshot is None or now_s < max(self._silent_until_s, self._slow.get(snapshot, 0.0)):
             return None
         try:
-            async with asyncio.timeout(USAGE_S):
-                return await self._node.containerd.snapshots.usage(snapshot)
+            async with self._turn, asyncio.timeout(USAGE_S):
+                return Count(Counter({"": await self._node.containerd.snapshots.usage(snapshot)}))
         except ContainerdUnavailable:
             self._silent_until_s = now_s + AGAIN_S
         except TimeoutError:
             self._slow = {key: at_s for key, at_s in self._slow.items() if at_s > now_s} | {snapshot: now_s + AGAIN_S}
-        except ExecutorError:  # it is being made or removed
+        except NotFound:  # it is being made or removed
             return None
+        except ExecutorError:  # files that are renamed meanwhile make containerd's own count fail
+            return await self._layer(snapshot)
         return None
+
+    async def _layer(self, snapshot: str) -> Count | None:
+        """Counted here; None for a snapshotter without a directory on this node. Raises OSError."""
+        upper = await self._upper(snapshot)
+        if upper is None or not await asyncio.to_thread(upper.is_dir):
+            return None
+        walk = Walk(upper)
+        await self._node.counting.run(walk)
+        return walk.count
+
+    async def _upper(self, snapshot: str) -> Path | None:
+        """The directory of overlayfs that the snapshot's container writes to."""
+        try:
+            async with asyncio.timeout(USAGE_S):
+                mounts = await self._node.containerd.snapshots.mounts(snapshot)
+        except (ExecutorError, TimeoutError):
+            return None
+        found = [option for mount in mounts for option in mount.options if option.startswith("upperdir=")]
+        return Path(found[0].removeprefix("upperdir=")) if found else None
 
     async def of_sandbox(self, living: Collection[str]) -> int:
         """Bytes in the Mesos sandbox beside the directories of the living pods: logs of ended pods, the journal, the
@@ -84,11 +110,6 @@ class Counting:
         """
         snapshots = [runner.containers.snapshot(container.name) for container in runner.spec.containers]
         if not self._layers and (snapshot := next(filter(None, snapshots), None)) is not None:
-            try:
-                async with asyncio.timeout(USAGE_S):
-                    mounts = await self._node.containerd.snapshots.mounts(snapshot)
-            except (ExecutorError, TimeoutError):
-                return []
-            upper = [option for mount in mounts for option in mount.options if option.startswith("upperdir=")]
-            self._layers = [Path(option.removeprefix("upperdir=")).parent.parent for option in upper[:1]]
+            upper = await self._upper(snapshot)
+            self._layers = [upper.parent.parent] if upper is not None else []
         return self._layers

@@ -4,12 +4,13 @@
                                          sum near the executor's quota   ──▶ the fewest pods without disk of their own
 
 Owns the task that looks. Counting is done in a thread of its own (Node.counting); what was counted last is in
-`Sandbox.disk`. A pod that cannot be counted is told of once and does not keep others from being counted.
+`Sandbox.disk`. Pods are counted side by side: one that is large, or cannot be counted, delays no other one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 WATCHED = frozenset({State.SETTING_UP, State.STARTING, State.RUNNING, State.STOPPING})
-AT_ONCE = 4
-"""Pods whose root file systems containerd counts at the same time."""
 
 
 class Watch:
@@ -44,6 +43,7 @@ class Watch:
         self._quota = Quota(self._config, self._counting, node.read_agent_flags)
         self._space = Space()
         self._seen: dict[PodId, Seen] = {}
+        self._counts: dict[PodId, asyncio.Task[None]] = {}
         self._ended: set[PodId] = set()
         self._uncounted: set[PodId] = set()
         self._before = (time.monotonic(), 0)
@@ -55,13 +55,16 @@ class Watch:
     async def run(self) -> None:
         """Until cancelled."""
         pause_s = self._config.interval_s
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                pause_s = await self._look()
-            except Exception:  # what pods use must not end the executor
-                log.exception("defect while counting what pods use of the disk", code="disk.defect")
-                pause_s = 10.0
+        try:
+            while True:
+                await asyncio.sleep(pause_s)
+                try:
+                    pause_s = await self._look()
+                except Exception:  # what pods use must not end the executor
+                    log.exception("defect while counting what pods use of the disk", code="disk.defect")
+                    pause_s = 10.0
+        finally:
+            self._forget(set())
 
     async def _look(self) -> float:
         """Seconds until the next look."""
@@ -71,10 +74,9 @@ class Watch:
             return self._config.interval_s
         written = await self._written(pods)
         now_s = time.monotonic()
-        round_cost_s = sum(seen.cost_s for seen in self._seen.values())
-        due = [each for each in pods if pace.due(self._seen.get(each.id), now_s, written, round_cost_s)]
+        due = [each for each in pods if pace.due(self._seen.get(each.id), now_s, written, len(pods))]
         await self._count(due, written)
-        room = await self._watch_quota(pods, written, round_cost_s)
+        room = await self._watch_quota(pods, written)
         rooms = [seen.room_bytes for seen in self._seen.values() if seen.room_bytes is not None]
         least = min([*rooms, *([max(0, room)] if room is not None else [])], default=None)
         before_s, before = self._before
@@ -84,6 +86,8 @@ class Watch:
     def _forget(self, living: set[PodId]) -> None:
         for pod in set(self._seen) - living:
             del self._seen[pod]
+        for pod in set(self._counts) - living:
+            self._counts[pod].cancel()
         self._ended &= living
         self._uncounted &= living
 
@@ -94,13 +98,26 @@ class Watch:
         return look.result
 
     async def _count(self, pods: Iterable[PodRunner], written: int) -> None:
-        turn = asyncio.Semaphore(AT_ONCE)
+        """Begins the counts that are not under way, and waits for a short time only."""
+        started = []
+        for runner in pods:
+            if runner.id not in self._counts:
+                task = asyncio.create_task(self._counted(runner, written))
+                self._counts[runner.id] = task
+                task.add_done_callback(functools.partial(self._has_counted, runner.id))
+                started.append(task)
+        if started:
+            await asyncio.wait(started, timeout=pace.LOOK_MIN_S)
 
-        async def count(runner: PodRunner) -> None:
-            async with turn:
-                await self._count_one(runner, written)
+    def _has_counted(self, pod: PodId, _: asyncio.Task[None]) -> None:
+        del self._counts[pod]
 
-        await asyncio.gather(*map(count, pods))
+    async def _counted(self, runner: PodRunner, written: int) -> None:
+        try:
+            await self._count_one(runner, written)
+        except Exception:
+            log.exception("defect while counting what pods use of the disk", code="disk.defect")
+            self._seen[runner.id] = Seen(time.monotonic(), written, 1.0, None)
 
     async def _count_one(self, runner: PodRunner, written: int) -> None:
         try:
@@ -119,20 +136,23 @@ class Watch:
         if (passed := limits.over(runner.spec, usage)) is not None:
             self._end(runner, passed.message, passed.limit_bytes, passed.used_bytes)
 
-    async def _watch_quota(self, pods: list[PodRunner], written: int, round_cost_s: float) -> int | None:
+    async def _watch_quota(self, pods: list[PodRunner], written: int) -> int | None:
         """The room in the executor's quota; None: the agent enforces none."""
         room = await self._quota.room_bytes(pods)
         if room is None:
             return None
         if self._quota_may_be_met(pods, written, room):
-            oldest_s = time.monotonic() - max(pace.LOOK_MIN_S, pace.COST * round_cost_s)
-            old = [each for each in pods if (seen := self._seen.get(each.id)) is None or seen.at_s <= oldest_s]
-            await self._count(old, written)
+            now_s = time.monotonic()
+            await self._count((each for each in pods if self._is_old(each, now_s, len(pods))), written)
             room = await self._quota.room_bytes(pods)
         if room is not None and room < 0:
             for runner, message, used_bytes in await self._quota.victims(pods):
                 self._end(runner, message, self._quota.limit_bytes(pods), used_bytes)
         return room
+
+    def _is_old(self, runner: PodRunner, now_s: float, pods: int) -> bool:
+        seen = self._seen.get(runner.id)
+        return seen is None or now_s - seen.at_s >= pace.pause_s(seen, pods)
 
     def _quota_may_be_met(self, pods: list[PodRunner], written: int, room: int) -> bool:
         """Whether as much has been written since the pods were counted."""

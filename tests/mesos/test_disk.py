@@ -107,6 +107,34 @@ def test_a_pod_without_disk_of_its_own_does_not_get_the_executor_killed(rig: Rig
     keeper.wait_status("free", "TASK_KILLED", 30)
 
 
+def test_a_pod_of_many_files_does_not_delay_the_counts_of_others(rig: Rig, keeper: Scheduler) -> None:
+    """100,000 files, which take longer to count than another pod needs to fill the executor's quota."""
+    make = "cd /v; for d in $(seq 20); do mkdir d$d; cd d$d; seq 5000 | xargs touch; cd ..; done; echo made; sleep 1000"
+    files = ("sh", "-c", make)
+    many = rig.pod("many", revocable=True, command=files, spec=VOLUME, container=MOUNT, mem=512)
+    launch(rig, keeper, with_disk(many, DISK_MIB))
+    keeper.wait_status("many", "TASK_RUNNING", 30)
+    made = wait_for(lambda: "made" in rig.command("logs", "many", check=False).stdout or None, 60, 1.0)
+    assert made, keeper.states("many")
+    time.sleep(8)  # it is counted once
+    command = writing("/v/f", 4 * (DISK_MIB + KEEPER_MIB), "0.015")
+    launch(rig, keeper, rig.pod("filler", revocable=True, command=command, spec=VOLUME, container=MOUNT))
+    assert "has no disk resource" in ended(keeper, "filler").message
+    assert keeper.states("many")[-1] == "TASK_RUNNING"
+    keeper.kill("many", grace_s=0)
+    keeper.wait_status("many", "TASK_KILLED", 60)
+
+
+def test_renaming_files_does_not_evade_a_limit(rig: Rig, keeper: Scheduler) -> None:
+    """containerd cannot count a root file system whose directories are renamed meanwhile."""
+    rename = "for i in $(seq 20000); do mv $i a$i; done; for i in $(seq 20000); do mv a$i $i; done"
+    churn = f"mkdir /t; cd /t; mkdir $(seq 20000); (while :; do {rename}; done) & "
+    command = writing("/f", 300, "0.05")
+    limited: dict[str, Any] = {"resources": {"limits": {"ephemeral-storage": "120Mi"}}}
+    launch(rig, keeper, rig.pod("churn", command=("sh", "-c", churn + command[2]), container=limited))
+    assert limit_mib(ended(keeper, "churn")) == 120
+
+
 def test_ephemeral_storage_and_size_limits(rig: Rig, keeper: Scheduler) -> None:
     limited: dict[str, Any] = {"resources": {"limits": {"ephemeral-storage": "20Mi"}}}
     small: dict[str, Any] = {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "10Mi"}}]}

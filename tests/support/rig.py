@@ -233,7 +233,7 @@ class Rig:
         line = [*self.program, *arguments]
         done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
         if check and done.returncode:
-            raise AssertionError(f"{line} exited with {done.returncode}: {done.stderr}")
+            raise AssertionError(f"{line} exited with {done.returncode}: {done.stderr}{done.stdout[-2000:]}")
         return done
 
     def json(self, *arguments: str) -> Any:

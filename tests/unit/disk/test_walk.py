@@ -116,6 +116,32 @@ def test_a_tree_that_is_moved_and_removed_meanwhile_comes_to_an_end(tmp_path: Pa
     assert len(descriptors()) == before
 
 
+def exchange(one: Path, other: Path) -> None:
+    between = one.parent / "between"
+    one.rename(between)
+    other.rename(one)
+    between.rename(other)
+
+
+@pytest.mark.parametrize("lost_max", [0, 1000])
+def test_a_directory_that_is_moved_at_every_turn_ends_the_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost_max: int
+) -> None:
+    """Incomplete, and in bounded time: without a bound the names below it are counted for ever."""
+    monkeypatch.setattr(walk, "LOST_MAX", lost_max)
+    monkeypatch.setattr(walk, "ENTRIES_A_TURN", 1)
+    for name in ("a", "b"):
+        (tmp_path / "v" / name / "in").mkdir(parents=True)
+    work, turns = Walk(tmp_path / "v"), 0
+    while not work.turn():
+        turns += 1
+        assert turns < 2 * lost_max + 50, "it does not end"
+        if turns > 1:  # it is in `in` now
+            exchange(tmp_path / "v" / "a" / "in", tmp_path / "v" / "b" / "in")
+            exchange(tmp_path / "v" / "a", tmp_path / "v" / "b")
+    assert not work.count.complete and turns >= lost_max
+
+
 def test_a_root_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     assert total(count(tmp_path / "nothing")) == 0
 
