@@ -7,5 +7,11 @@ turns.py         threads of low priority for such work, so that no launch, kill 
 usage.py         what a pod uses, by part (pure)
 limits.py        which limits a pod has, and which pod is over one (pure)
 pace.py          when a pod is counted again (pure)
-watch.py         looks at free space, counts the pods that may be over a limit, and ends those that are
+space.py         how much has been written to the file systems
+agentquota.py    whether the agent limits the sandbox of the whole executor (pure)
+logs.py          cuts the logs of a pod that used too much disk
+listing.py       the entries of a directory, with the offset at which the listing continues
+failures.py      what could not be removed or read (pure)
+
+executor.pod.disk_watch looks at free space, counts pods with these modules, and ends those that are over a limit.
 """

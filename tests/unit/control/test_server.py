@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.control.server import Server, socket_path
-from tests.support.control import LIMITS, Handlers, ask, client, read_all
-
-
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
-
-
-@pytest.fixture
-async def path(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Path]:
-    path = socket_path(tmp_path / "run", "c0ffee")
-    async with Server(path, handlers.routes(), limits=LIMITS):
-        yield path
+from tests.support.control import Handlers, ask, client, read_all
 
 
 async def test_a_request_reaches_its_handler_with_all_its_parts(path: Path) -> None:

@@ -7,27 +7,15 @@ import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.control.server import Limits, Server, socket_path
+from executor.control.server import Limits, Server
 from executor.errors import InvalidConfig, Refused
 from tests.support.control import LIMITS, Handlers, ask, client, read_all
-
-
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
-
-
-@pytest.fixture
-async def path(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Path]:
-    path = socket_path(tmp_path / "run", "c0ffee")
-    async with Server(path, handlers.routes(), limits=LIMITS):
-        yield path
 
 
 async def test_a_stream_ends_when_its_source_does(path: Path, handlers: Handlers) -> None:
