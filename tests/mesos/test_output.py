@@ -192,6 +192,9 @@ def test_a_flood_stays_within_its_exact_size_and_harms_no_other(rig: Rig, schedu
     assert sorted(late_s)[len(late_s) // 2] < 0.5, sorted(late_s)
     rotated = wait_for(lambda: events(rig, scheduler, "pod.log_rotated") or None, 30)
     assert rotated and events(rig, scheduler, "pod.log_dropped") == []
+    for task in logs.keys() - {"web"}:
+        scheduler.kill(task, grace_s=0)
+        scheduler.wait_status(task, "TASK_KILLED", 30)  # no file changes its name while it is read
     assert all(path.read_bytes() == b"y\n" * (path.stat().st_size // 2) for log in floods for path in kept(log)[:-1])
 
 
