@@ -54,6 +54,7 @@ log = get_logger(__name__)
 
 EXIT_MARGIN_S = 1.0
 """Of the shutdown grace: kept for the last acknowledgements, before Mesos kills the container."""
+FIELDS_TOLD_MAX = 100
 
 
 class Dispatcher:
@@ -183,6 +184,8 @@ class Dispatcher:
             self.governor.pods_changed()
         tasks = list(spec.task_ids)
         runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)
+        if paths := list(spec.without_effect):
+            runner.log.info("fields without effect here", code="pod.without_effect", fields=paths[:FIELDS_TOLD_MAX])
         self._guard.check()
         for request in filter(lambda each: takes(each, runner), revocations):
             runner.post(request.stop)
