@@ -102,7 +102,7 @@ FLOORS = (
     ("exhausted", "mesos", "containerd"),
     ("spec",),
     ("cni", "dns", "volumes"),
-    ("oci", "output", "disk"),
+    ("oci", "output", "disk", "exec"),
     ("node",),
     ("pod",),
     ("reporting", "revocation"),
