@@ -34,7 +34,8 @@ from executor.pod.stop_signal import stop_signal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from executor.containerd.types import Image, Mount
+    from executor.containerd.types import Mount
+    from executor.images.model import Image
     from executor.oci.users import UserIds
     from executor.pod.leaks import Leak
     from executor.pod.model import Stop
@@ -152,7 +153,7 @@ class Containers:
 
     async def _image(self, reference: str) -> Image:
         try:
-            return await self._node.containerd.images.lookup(reference)
+            return await self._node.images.lookup(reference)
         except NotFound as error:
             raise ImageFailure(
                 "is not on this node",

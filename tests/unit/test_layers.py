@@ -100,6 +100,7 @@ FLOORS = (
     ("config",),
     ("log",),
     ("exhausted", "mesos", "containerd"),
+    ("images",),
     ("spec",),
     ("cni", "dns", "volumes"),
     ("oci", "output", "disk", "exec"),
