@@ -61,7 +61,12 @@ class Faults:
     def end(self) -> None:
         """Raises InvalidTask if there is any fault."""
         if found := [*self._known, *self._found]:
-            raise together(found)
+            raise together(_distinct(found))
+
+
+def _distinct(faults: Iterable[InvalidTask]) -> list[InvalidTask]:
+    """A field of the pod that every container inherits is judged with each of them."""
+    return list({(fault.subject, fault.message): fault for fault in faults}.values())
 
 
 def _ancestors(path: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from executor.errors import InvalidTask
+from executor.errors import InvalidTask, together
 from executor.spec import marks
 from executor.spec.marks import FieldRule, Kind, Mark, Shape, Status, join, shown
 
@@ -39,6 +39,7 @@ class _Found:
     faults: list[InvalidTask] = field(default_factory=list)
     without_effect: list[str] = field(default_factory=list)
     guesses: int = 0
+    paths: set[str] = field(default_factory=set)
 
     def effectless(self, path: str) -> None:
         """What is below such a field is not listed again."""
@@ -47,7 +48,10 @@ class _Found:
             self.without_effect.append(path)
 
     def fault(self, path: str, message: str, hint: str = "") -> None:
-        self.faults.append(InvalidTask(message, subject=path, hint=hint))
+        """The first of a path: a required field whose value was refused is not missing too."""
+        if path not in self.paths:
+            self.paths.add(path)
+            self.faults.append(InvalidTask(message, subject=path, hint=hint))
 
 
 def read(document: Any, struct: type[Decoded], path: str = "") -> Reading[Decoded]:
@@ -61,6 +65,14 @@ def read(document: Any, struct: type[Decoded], path: str = "") -> Reading[Decode
     except msgspec.ValidationError:
         value = msgspec.convert(_typed(kept, struct, path, found), struct)
     return Reading(value, tuple(found.faults), tuple(sorted(found.without_effect)))
+
+
+def decode(document: Any, struct: type[Decoded], path: str = "") -> Decoded:
+    """The document as its Struct. Raises InvalidTask, or FaultyTask for several faults."""
+    reading = read(document, struct, path)
+    if reading.faults:
+        raise together(reading.faults)
+    return reading.value
 
 
 def _fields(document: Mapping[str, Any], struct: type[msgspec.Struct], path: str, found: _Found) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
-from executor.spec import document as manifest
 from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
+from executor.spec.kubernetes import companions
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
 from executor.spec.kubernetes.documents import Pod, Volume
@@ -38,7 +38,7 @@ from executor.spec.model import (
 
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     """Raises InvalidTask, or FaultyTask for several faults: with paths in the TaskInfo, or in the Pod."""
-    reading = form.read(manifest.document(info.data), Pod)
+    reading = form.read(companions.read(info.data).pod, Pod)
     decoded, faults = reading.value, Faults(reading.faults)
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     faults.check(_only_one_description, info)
