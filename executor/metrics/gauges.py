@@ -38,7 +38,7 @@ def families(dispatcher: Dispatcher) -> Iterator[Family]:
     yield Family(catalog.INFO, {identity: 1.0})
     yield _one(catalog.SUBSCRIBED, float(facts["subscribed"]))
     yield _one(catalog.UNACKNOWLEDGED, facts["unacknowledged"])
-    yield _one(catalog.LEAKED, len(dispatcher.pods.leftovers))
+    yield _one(catalog.LEAKED, len(dispatcher.pods.retries))
     yield from _pods(pods)
     yield from _classes(dispatcher)
     yield Family(catalog.LOOP_LAG, {(): dispatcher.lag.seconds.copy()})
