@@ -17,15 +17,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from executor import exhausted
-from executor.control import documents as views
 from executor.errors import ExecutorError
 from executor.intake import Intake
 from executor.log import get_logger
 from executor.mesos import events
 from executor.mesos.status import Capabilities
-from executor.metrics.loop_lag import LoopLag
 from executor.names import TaskId
-from executor.output.endedlogs import EndedLogs
+from executor.output.endedlogs import EndedLogs, EndedPod
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
 from executor.pod.model import Report, State, Stop, StopCause
@@ -75,7 +73,6 @@ class Dispatcher:
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._last_update = LastUpdate()
-        self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
         self._disk = Watch(node, lambda: self.pods)
@@ -89,7 +86,7 @@ class Dispatcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap()]
+            works = [self.exits.run(), self.intake.run(), self._listen(), self._reap()]
             works += [self.node.cni.keep_rules(), self._disk.run(), self._ended_logs.run()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
@@ -231,7 +228,8 @@ class Dispatcher:
                 self._driver.update(update)
 
     def _ended(self, runner: PodRunner) -> None:
-        self._ended_logs.add(runner)
+        sandbox = runner.sandbox
+        self._ended_logs.add(EndedPod(runner.id, sandbox.directory, runner.log, sandbox.note_removed_logs))
         if self.governor is not None:
             self.governor.pods_changed()
         self._end_if_idle()
@@ -288,18 +286,7 @@ class Dispatcher:
             if isinstance(event, events.Launch):
                 self._drop_late_launch(event.task_ids)
 
-    # --- what the control socket shows -----------------------------------------------------------------------
-
-    def describe(self) -> dict[str, Any]:
-        """This executor, as `GET /v1/executor`."""
-        return views.executor(
-            self.environment,
-            self.node,
-            self.pods,
-            subscribed=self.subscribed is not None,
-            unacknowledged=self._driver.unacknowledged,
-            pressure=None if self.governor is None else self.governor.view(),
-        )
-
-    def view(self, runner: PodRunner) -> dict[str, Any]:
-        return views.pod(runner, self.environment.executor_id)
+    @property
+    def unacknowledged(self) -> int:
+        """How many status updates the agent has not acknowledged yet."""
+        return self._driver.unacknowledged

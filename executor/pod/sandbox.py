@@ -58,6 +58,10 @@ class Sandbox:
         self.logs_removed = ""
         """The limit for which the pod's logs were removed after its end: count, age or space."""
 
+    def note_removed_logs(self, reason: str) -> None:
+        """After the pod's end its logs were removed for `reason`, which is a limit: count, age or space."""
+        self.logs_removed = reason
+
     @property
     def netns(self) -> Path | None:
         """The pod's own network namespace; None: it shares the executor's or the node's."""

@@ -14,8 +14,8 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
-from executor.spec import document as manifest
 from executor.spec import marks, network_annotations
+from executor.spec.kubernetes import companions
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
 from executor.spec.kubernetes.documents import Pod, Volume
@@ -38,7 +38,7 @@ from executor.spec.model import (
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     """Raises InvalidTask: with a path in the TaskInfo, or in the Pod."""
     _only_one_description(info)
-    decoded = marks.decode(manifest.document(info.data), Pod)
+    decoded = marks.decode(companions.read(info.data).pod, Pod)
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     identity = _identity(decoded, info, task_id)
     network_annotations.check(metadata.annotations, metadata.labels)
