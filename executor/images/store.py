@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,9 +50,9 @@ class ImageStore:
         self._known: dict[str, _Content] = {}
 
     @property
-    def known(self) -> Set[str]:
+    def known(self) -> tuple[str, ...]:
         """Digests of the images whose documents are remembered."""
-        return self._known.keys()
+        return tuple(self._known)
 
     async def lookup(self, name: str) -> Image:
         """An image of this node, by its stored or its familiar name or by its digest, unpacked if it was not.

@@ -119,6 +119,9 @@ async def test_what_is_remembered_of_images_is_bounded(client: Containerd, tmp_p
     store = ImageStore(client)
     await store.import_archive(write_archive(tmp_path / "many.tar", *images))
 
+    for image in images:
+        await store.lookup(image.name)
+
     assert len(store.known) == KNOWN_MAX
     assert images[-1].cmd == (await store.lookup(images[-1].name)).config.cmd
     assert images[0].cmd == (await store.lookup(images[0].name)).config.cmd
