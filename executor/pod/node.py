@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from executor.pod.cpu_boost import CpuBoost
     from executor.pod.executor_network import OwnNetwork
 
+PODS = "pods"
+"""Directory of the pods' directories, in the Mesos sandbox."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -74,7 +77,7 @@ class Node:
 
     def directory(self, pod: PodId) -> Path:
         """Logs, volumes and files of one pod, in the Mesos sandbox."""
-        return self.mesos_sandbox / "pods" / pod
+        return self.mesos_sandbox / PODS / pod
 
     def netns(self, pod: PodId) -> Path:
         return netns_parent(self.config.node.run_dir) / self.owner / pod

@@ -7,6 +7,8 @@ when nothing is in it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +25,14 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.oci.mounts import NOTICE
+from executor.own_directory import OwnDirectory, make_directory
 from executor.pod import host_files, host_ports
 from executor.pod.leaks import Leak
 from executor.pod.network import network_infos, requests
+from executor.pod.node import PODS
+from executor.volumes import empty_dir
 from executor.volumes import host_path as hostpaths
-from executor.volumes.empty_dir import VOLUMES, empty_dir_path
+from executor.volumes.empty_dir import VOLUMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -48,6 +53,9 @@ class Sandbox:
         self._spec = spec
         self.requests = requests(spec, node.network.default)
         self.directory = node.directory(pod)
+        """For messages, and for who reads."""
+        self.files = OwnDirectory(str(node.mesos_sandbox), PODS, pod)
+        """The same, for every use."""
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
@@ -109,14 +117,13 @@ class Sandbox:
             await self._node.cni.open_namespace(self.netns)
 
     def _make_files(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / NOTICE).mkdir(exist_ok=True)
-        (self.directory / "hostname").write_text(f"{self._spec.hostname}\n")
+        self.files.make()
+        with self.files.opened() as directory:
+            make_directory(directory, NOTICE)
+            for volume in self._spec.empty_dirs:
+                empty_dir.make(directory, volume)
+        host_files.write(self.files, "hostname", f"{self._spec.hostname}\n")
         self._write_names(())
-        for volume in self._spec.empty_dirs:
-            path = empty_dir_path(self.directory, volume)
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o777)
         for host_path in self._spec.host_paths:
             hostpaths.ensure(host_path)
 
@@ -134,8 +141,8 @@ class Sandbox:
             domain=self._domain(),
             host_text=host_files.hosts() if on_host else None,
         )
-        host_files.write(self.directory / "resolv.conf", names)
-        host_files.write(self.directory / "hosts", hosts)
+        host_files.write(self.files, "resolv.conf", names)
+        host_files.write(self.files, "hosts", hosts)
 
     def _searching(self, dns: Dns) -> Dns:
         """A plain name is looked for in the pod's namespace first, then where the network says."""
@@ -200,15 +207,24 @@ class Sandbox:
         await self._node.classes.release(self._pod)
 
     async def _remove_files(self, *, over_disk: bool) -> None:
-        for name in ("resolv.conf", "hosts", "hostname"):
-            (self.directory / name).unlink(missing_ok=True)
-        removal = Removal(self.directory / VOLUMES)
+        self._remove_generated()
+        removal = Removal(self.files, VOLUMES)
         await self._node.removing.run(removal, urgent=over_disk)
         if over_disk:  # perhaps by its logs
             names = [container.name for container in self._spec.containers]
-            await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
+            await self._node.removing.run(Call(lambda: cut(self.files, names)), urgent=True)
         if removal.failures.count:
             raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
+
+
+    def _remove_generated(self) -> None:
+        try:
+            with self.files.opened() as directory:
+                for name in ("resolv.conf", "hosts", "hostname"):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:  # it ends before it was set up, or its logs are removed already
+            return
 
 
 async def _removed(*steps: tuple[str, str, Callable[[], Awaitable[None]]]) -> list[Leak]:
