@@ -136,6 +136,18 @@ def make_directory(above: int, name: str, mode: int = 0o755) -> None:
         return
 
 
+def ensure_below(above: int, *names: str) -> int:
+    """The directories `names`, each in the one before it and made if it is missing; a descriptor of the last one, for
+    the caller to close. Raises OSError, also for a symbolic link.
+    """
+    directory = os.dup(above)
+    for name in names:
+        with Opened(directory) as parent:
+            make_directory(parent, name)
+            directory = open_directory(parent, name)
+    return directory
+
+
 def open_directory(above: int, name: str) -> int:
     """The directory `name` in the directory `above`. Raises OSError, also for a symbolic link."""
     return os.open(name, DIRECTORY, dir_fd=above)
@@ -145,7 +157,8 @@ def open_file(directory: int, name: str, flags: int, mode: int = 0o644) -> int:
     """A regular file in a directory. `flags` as of open(2); O_TRUNC is not among them. Raises OSError: ELOOP for a
     symbolic link, EPERM for what is no regular file.
     """
-    _refuse(name, lambda: os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)  # to open a device may do much
+    # Before it is opened, for to open a device may do much; and afterwards, for it may be another one by then.
+    _refuse(name, lambda: os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     file = os.open(name, flags | _FILE, mode, dir_fd=directory)
     try:
         _refuse(name, lambda: os.fstat(file).st_mode)

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from cgroups import openat2
-from executor.own_directory import DIRECTORY, Identity, identity
+from executor.own_directory import DIRECTORY, Identity, OwnDirectory, identity
 
 _REFUSED: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EINVAL})
 """What a kernel or a seccomp profile answers to a call that it does not know. Root is refused no directory."""
 
 
-def open_root(path: Path) -> int:
+def open_root(path: Path | OwnDirectory) -> int:
     """The directory at `path`, whose last name is no symbolic link. Raises OSError."""
-    return os.open(path, DIRECTORY)
+    return path.open() if isinstance(path, OwnDirectory) else os.open(path, DIRECTORY)
 
 
 def open_child(parent: int, name: bytes) -> int:

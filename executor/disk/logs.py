@@ -25,7 +25,7 @@ def cut(directory: OwnDirectory, containers: Collection[str]) -> int:
     except FileNotFoundError:  # it ends before it was set up
         return 0
     with opened as descriptor:
-        names = [name for name in os.listdir(descriptor) if _is_log(name, containers)]
+        names = [name for name in os.listdir(descriptor) if _is_log(name, containers)]  # noqa: PTH208
         return sum(_cut_one(descriptor, name) for name in names)
 
 

@@ -102,7 +102,7 @@ class Walk:
     def _begin(self) -> None:
         self._lister = Lister()
         try:
-            self._root = self._path.open() if isinstance(self._path, OwnDirectory) else descriptors.open_root(self._path)
+            self._root = descriptors.open_root(self._path)
         except FileNotFoundError:
             self._done = True
             return

@@ -18,7 +18,9 @@ _LOOK_S = 0.02
 
 
 class Log:
-    """`path` tells logs apart; `since_s` is when its present write began, 0 for none; `users` counts the streams that lead there."""
+    """`path` tells logs apart; `since_s` is when its present write began, 0 for none; `users` counts the streams that
+    lead there.
+    """
 
     __slots__ = ("_error", "_lock", "_thread", "_waits", "file", "hung", "path", "since_s", "users")
 

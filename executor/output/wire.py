@@ -1,4 +1,4 @@
-"""What the executor and its log writer say to each other: one datagram a message. Pure.
+"""What the executor and its log writer say to each other: one datagram a message.
 
     executor -> writer   Open (with the FIFO's reading end beside it), Close
     writer -> executor   the number of a slot whose stream has ended and is written

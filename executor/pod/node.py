@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 PODS = "pods"
 """Directory of the pods' directories, in the Mesos sandbox."""
 
+STREAMS = ("stdout", "stderr")
+
 
 @dataclass(frozen=True)
 class Node:
@@ -96,9 +98,9 @@ class Node:
         return "" if self.regular_shims is None else self.regular_shims.ensure()
 
 
-def log_path(directory: Path, container: str, stream: str) -> Path:
-    """`stream` is stdout or stderr."""
-    return directory / f"{container}.{stream}"
+def log_name(container: str, stream: str) -> str:
+    """Of the file in the pod's directory; `stream` is one of STREAMS."""
+    return f"{container}.{stream}"
 
 
 def snapshot_key(container: ContainerId, attempt: int) -> str:

@@ -69,7 +69,7 @@ class PodRunner:
         self.id = pod
         self.pod, self._node = lifecycle.begin(spec), node
         self.sandbox = Sandbox(node, pod, spec)
-        self.containers = Containers(node, pod, spec, self._runtime_spec)
+        self.containers = Containers(node, pod, spec, self.sandbox.files, self._runtime_spec)
         self.started_at = time.time()
         self.phases_ms: dict[str, float] = {}
         """How long each phase of the launch took, for the log and the metrics."""
@@ -240,6 +240,7 @@ class PodRunner:
         self.phases_ms[phase] = round((time.monotonic() - begin) * 1e3, 1)
 
     def _runtime_spec(self, container: Any, image: Any, user: Any) -> dict[str, object]:
+        self.sandbox.check_files()
         return runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image, user)
 
     def _start(self, effect: Start) -> None:

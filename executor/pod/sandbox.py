@@ -11,7 +11,7 @@ import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cgroups import CgroupError
 from executor.cni import resolver
@@ -25,12 +25,11 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.oci.mounts import NOTICE
-from executor.own_directory import OwnDirectory, make_directory
+from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
 from executor.pod import host_files, host_ports
 from executor.pod.leaks import Leak
 from executor.pod.network import network_infos, requests
 from executor.pod.node import PODS
-from executor.volumes import empty_dir
 from executor.volumes import host_path as hostpaths
 from executor.volumes.empty_dir import VOLUMES
 
@@ -44,6 +43,9 @@ if TYPE_CHECKING:
     from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
+
+GENERATED: Final = ("resolv.conf", "hosts", "hostname")
+_HINT: Final = "somebody has removed or replaced a file of the pod: look at who may write in the Mesos sandbox"
 
 
 class Sandbox:
@@ -121,11 +123,25 @@ class Sandbox:
         with self.files.opened() as directory:
             make_directory(directory, NOTICE)
             for volume in self._spec.empty_dirs:
-                empty_dir.make(directory, volume)
+                with Opened(ensure_below(directory, VOLUMES, volume.name)) as made:
+                    os.fchmod(made, 0o777)  # as in Kubernetes
         host_files.write(self.files, "hostname", f"{self._spec.hostname}\n")
         self._write_names(())
         for host_path in self._spec.host_paths:
             hostpaths.ensure(host_path)
+
+    def check_files(self) -> None:
+        """That what a container is about to have mounted is what was made here, and no link. Raises Failure."""
+        try:
+            with self.files.opened() as directory:
+                for name in GENERATED:
+                    os.close(open_file(directory, name, os.O_RDONLY))
+                os.close(open_directory(directory, NOTICE))
+                for volume in self._spec.empty_dirs:
+                    with Opened(open_directory(directory, VOLUMES)) as volumes:
+                        os.close(open_directory(volumes, volume.name))
+        except OSError as error:
+            raise Failure(reason(error), subject=str(error.filename or self.directory), hint=_HINT) from error
 
     def _write_names(self, attachments: Sequence[Attachment]) -> None:
         """resolv.conf and hosts, in place: the containers may have them mounted already."""
@@ -216,11 +232,10 @@ class Sandbox:
         if removal.failures.count:
             raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
 
-
     def _remove_generated(self) -> None:
         try:
             with self.files.opened() as directory:
-                for name in ("resolv.conf", "hosts", "hostname"):
+                for name in GENERATED:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=directory)
         except FileNotFoundError:  # it ends before it was set up, or its logs are removed already

@@ -1,7 +1,9 @@
-"""Somebody with rights on the Mesos sandbox puts a symbolic link where a pod's directory was: nothing outside changes."""
+"""Somebody who may write in the Mesos sandbox puts a link where a pod's directory was: nothing outside changes."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,12 @@ END = {"pod.logs_removed", "pod.logs_kept"}
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    config = {"PODS_LOG_MAX_BYTES": "2000", "PODS_LOG_FILES": "2", "RETENTION_MOST_PODS": "0", "RETENTION_LEAST_PODS": "0"}
+    config = {
+        "PODS_LOG_MAX_BYTES": "2000",
+        "PODS_LOG_FILES": "2",
+        "RETENTION_MOST_PODS": "0",
+        "RETENTION_LEAST_PODS": "0",
+    }
     with Rig(config=config) as node:
         yield node
 
@@ -56,10 +63,10 @@ def replaced(pod: Path, which: str, outside: Path) -> None:
 def test_a_link_in_place_of_a_directory_leads_nowhere(
     rig: Rig, scheduler: Scheduler, tmp_path: Path, which: str
 ) -> None:
+    mounts = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
     pod_task: dict[str, Any] = rig.pod(
-        which, revocable=True, command=("sh", "-c", SCRIPT), container={"volumeMounts": [{"name": "data", "mountPath": "/data"}]},
-        spec={"volumes": [VOLUME]},
-    )  # fmt: skip
+        which, revocable=True, command=("sh", "-c", SCRIPT), container=mounts, spec={"volumes": [VOLUME]}
+    )
     scheduler.launch([pod_task, rig.pod(f"{which}-keeper")], rig.executor(which))
     scheduler.wait_status(which, "TASK_RUNNING", 30)
     (log,) = [Path(each["containers"][0]["log"]["stdout"]) for each in rig.pods() if each["name"] == which]
@@ -76,6 +83,22 @@ def test_a_link_in_place_of_a_directory_leads_nowhere(
     assert "pod.defect" not in codes(rig, which, scheduler)
     scheduler.kill(f"{which}-keeper", grace_s=0)
     scheduler.wait_status(f"{which}-keeper", "TASK_KILLED", 30)
+
+
+def test_a_container_is_not_started_again_with_a_link_among_its_files(
+    rig: Rig, scheduler: Scheduler, tmp_path: Path
+) -> None:
+    task = rig.pod("again", command=("sh", "-c", "sleep 1000"), spec={"restartPolicy": "Always"})
+    scheduler.launch([task], rig.executor("again"))
+    scheduler.wait_status("again", "TASK_RUNNING", 30)
+    (container,) = [each["containers"][0] for each in rig.pods() if each["name"] == "again"]
+    hosts = Path(container["log"]["stdout"]).with_name("hosts")
+    hosts.unlink()
+    hosts.symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_text("the node's")
+    os.kill(container["pid"], signal.SIGKILL)
+    status = scheduler.wait_status("again", "TASK_FAILED", 30)
+    assert "hosts" in status.raw["message"] and "symbolic links" in status.raw["message"], status.raw
 
 
 def codes(rig: Rig, executor: str, scheduler: Scheduler) -> set[str]:
