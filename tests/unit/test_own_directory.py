@@ -14,7 +14,7 @@ from executor.disk.walk import Walk
 from executor.output.endedlogs import remove
 from executor.output.logfile import LogFile
 from executor.own_directory import OwnDirectory, ensure_below
-from executor.pod import host_files
+from executor.pod.network import host_files
 
 Change = Callable[[OwnDirectory, Path], None]
 
