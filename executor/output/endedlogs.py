@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from executor.config.retention import RetentionSection
@@ -76,7 +77,7 @@ class EndedLogs:
             except OSError as error:
                 if kept.pod not in self._told:
                     self._told.add(kept.pod)
-                    path = str(error.filename)
+                    path = str(Path(pod.directory.path, error.filename or ""))
                     pod.log.warning("logs cannot be removed", code="pod.logs_kept", path=path, error=error)
                 continue
             if removed:

@@ -28,7 +28,6 @@ from executor.pod.exits.container_exits import ContainerExits
 from executor.pod.model import (
     Abort,
     After,
-    ContainerExited,
     ContainerStarted,
     Dead,
     Destroy,
@@ -49,7 +48,7 @@ from executor.pod.model import (
     TornDown,
 )
 from executor.pod.placement import needs_address, runtime_spec
-from executor.pod.pod_events import note_exit, note_state
+from executor.pod.pod_events import note_container, note_state
 from executor.pod.release import teardown
 from executor.pod.release.pace import held
 from executor.pod.resources.cpu_boost import LATE_S, SOON_S
@@ -145,8 +144,7 @@ class PodRunner:
 
     def _take(self, event: Event) -> None:
         before = self.pod.state
-        if isinstance(event, ContainerExited):
-            note_exit(self.log, event.container, event.exit_code, event.oom)
+        note_container(self.log, event)
         try:
             self.pod, effects = lifecycle.step(self.pod, event)
         except lifecycle.IllegalTransition as error:

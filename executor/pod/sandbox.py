@@ -145,7 +145,7 @@ class Sandbox:
                     with Opened(open_directory(directory, VOLUMES)) as volumes:
                         os.close(open_directory(volumes, volume.name))
         except OSError as error:
-            raise Failure(reason(error), subject=str(error.filename or self.directory), hint=_HINT) from error
+            raise Failure(reason(error), subject=str(self.directory / (error.filename or "")), hint=_HINT) from error
 
     def _write_names(self, attachments: Sequence[Attachment]) -> None:
         """resolv.conf and hosts, in place: the containers may have them mounted already."""

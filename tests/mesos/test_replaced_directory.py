@@ -97,8 +97,11 @@ def test_a_container_is_not_started_again_with_a_link_among_its_files(
     hosts.symlink_to(tmp_path / "secret")
     (tmp_path / "secret").write_text("the node's")
     os.kill(container["pid"], signal.SIGKILL)
-    status = scheduler.wait_status("again", "TASK_FAILED", 30)
-    assert "hosts" in status.raw["message"] and "symbolic links" in status.raw["message"], status.raw
+    assert wait_for(lambda: "pod.start_failed" in codes(rig, "again", scheduler) or None, 30)
+    (failed, *_) = [each for each in rig.journal("again", scheduler) if each["code"] == "pod.start_failed"]
+    assert failed["subject"] == str(hosts) and "symbolic links" in failed["error"], failed
+    scheduler.kill("again", grace_s=0)
+    scheduler.wait_status("again", "TASK_KILLED", 30)
 
 
 def codes(rig: Rig, executor: str, scheduler: Scheduler) -> set[str]:
