@@ -70,7 +70,8 @@ class OwnDirectory:
         try:
             os.rmdir(self.names[-1], dir_fd=above)
         except OSError as error:
-            raise _at(error, self.path) from error
+            error.filename = self.path
+            raise
         finally:
             os.close(above)
 
@@ -92,7 +93,8 @@ class OwnDirectory:
         try:
             return open_file(directory, name, flags, mode)
         except OSError as error:
-            raise _at(error, f"{self.path}/{name}") from error
+            error.filename = f"{self.path}/{name}"
+            raise
         finally:
             os.close(directory)
 
@@ -109,7 +111,8 @@ class OwnDirectory:
                 finally:
                     os.close(above)
         except OSError as error:
-            raise _at(error, path) from error
+            error.filename = path
+            raise
         return directory
 
 
@@ -183,7 +186,3 @@ def identity(file: int) -> Identity:
     """Of an open file or directory."""
     status = os.fstat(file)
     return status.st_dev, status.st_ino
-
-
-def _at(error: OSError, path: str) -> OSError:
-    return OSError(error.errno, error.strerror, path)
