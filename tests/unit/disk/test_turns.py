@@ -77,7 +77,8 @@ async def test_a_job_that_nobody_waits_for_is_closed() -> None:
     task.cancel()
     gate.set()
     await asyncio.gather(task, return_exceptions=True)
-    await turns.run(Call(lambda: 0))
+    for _ in range(2):  # the first may take its turn before the job's next one
+        await turns.run(Call(lambda: 0))
     assert job.closed == 1 and job.turns > 0
 
 
