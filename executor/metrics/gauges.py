@@ -41,7 +41,7 @@ def families(dispatcher: Dispatcher, lag: LoopLag, traffic: Mapping[PodClass, Tr
     yield Family(catalog.INFO, {identity: 1.0})
     yield _one(catalog.SUBSCRIBED, float(facts["subscribed"]))
     yield _one(catalog.UNACKNOWLEDGED, facts["unacknowledged"])
-    yield _one(catalog.LEAKED, len(dispatcher.pods.leftovers))
+    yield _one(catalog.LEAKED, len(dispatcher.pods.retries))
     yield from _pods(pods)
     yield from _classes(dispatcher)
     yield from _networks(traffic)
@@ -109,7 +109,7 @@ def _networks(traffic: Mapping[PodClass, Traffic]) -> Iterator[Family]:
 
 
 def _disk(pods: list[PodRunner]) -> Family:
-    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk_watch."""
+    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk.watch."""
     parts = DiskUsage().parts()
     series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in parts}
     for runner in pods:

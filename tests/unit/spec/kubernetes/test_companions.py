@@ -86,7 +86,7 @@ WRONG = {
         "ConfigMap settings.data['a']",
         "in data and in binaryData",
     ),
-    "a number as value": ([config_map(data={"a": 1})], "ConfigMap settings.data[...]", "expected str"),
+    "a number as value": ([config_map(data={"a": 1})], "ConfigMap settings.data['a']", "expected str"),
     "a block device": ([claim(volumeMode="Block")], "PersistentVolumeClaim data.spec.volumeMode", "Block"),
     "a field of nothing": ([config_map(datas={})], "ConfigMap settings.datas", "not a field"),
 }
