@@ -232,7 +232,7 @@ class Dispatcher:
 
     def _ended(self, runner: PodRunner) -> None:
         sandbox = runner.sandbox
-        self._ended_logs.add(EndedPod(runner.id, sandbox.directory, runner.log, sandbox.note_removed_logs))
+        self._ended_logs.add(EndedPod(runner.id, sandbox.files, runner.log, sandbox.note_removed_logs))
         if self.governor is not None:
             self.governor.pods_changed()
         self._end_if_idle()

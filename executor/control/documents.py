@@ -10,7 +10,7 @@ from executor.disk import limits
 from executor.log import timestamp
 from executor.names import PodClass, PodId
 from executor.pod.model import Phase
-from executor.pod.node import log_path
+from executor.pod.node import STREAMS, log_name
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
@@ -77,7 +77,7 @@ def _container(runner: PodRunner, name: str, image: str) -> dict[str, Any]:
         "image": image,
         "exit_code": status.exit_code,
         "restarts": status.restarts,
-        "log": {stream: str(log_path(directory, name, stream)) for stream in ("stdout", "stderr")},
+        "log": {stream: str(directory / log_name(name, stream)) for stream in STREAMS},
     }
 
 

@@ -55,7 +55,7 @@ class _Answers:
     def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
         self._dispatcher = dispatcher
         self._journal = journal
-        self._execs = execs.Execs(dispatcher.node.containerd)
+        self._execs = execs.Execs(dispatcher.node.containerd, dispatcher.node.outputs.directory)
 
     async def executor(self, _: Request) -> Response:
         return Response({**views.executor(self._dispatcher), "pid": os.getpid(), "last_event": self._journal.last_seq})

@@ -150,6 +150,10 @@ CODES: Final = MappingProxyType(
             "group 0 where none is, and without additional groups.",
             "Repair the image, or give runAsUser and runAsGroup.",
         ),
+        "pod.start_failed": _warning(
+            "A container could not be started, or not again after its end; restartPolicy says what follows.",
+            "See `error`.",
+        ),
         "pod.leaked": _warning(
             "Something of the pod could not be removed; tried again while this executor lives.",
             "See `error`. After the executor's end the next one or `gc` removes it.",

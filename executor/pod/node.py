@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from executor.pod.resources.classes import Classes
     from executor.pod.resources.cpu_boost import CpuBoost
 
+PODS = "pods"
+"""Directory of the pods' directories, in the Mesos sandbox."""
+
+STREAMS = ("stdout", "stderr")
+
 
 @dataclass(frozen=True)
 class Node:
@@ -78,7 +83,7 @@ class Node:
 
     def directory(self, pod: PodId) -> Path:
         """Logs, volumes and files of one pod, in the Mesos sandbox."""
-        return self.mesos_sandbox / "pods" / pod
+        return self.mesos_sandbox / PODS / pod
 
     def netns(self, pod: PodId) -> Path:
         return netns_parent(self.config.node.run_dir) / self.owner / pod
@@ -95,9 +100,9 @@ class Node:
         return "" if self.regular_shims is None else self.regular_shims.ensure()
 
 
-def log_path(directory: Path, container: str, stream: str) -> Path:
-    """`stream` is stdout or stderr."""
-    return directory / f"{container}.{stream}"
+def log_name(container: str, stream: str) -> str:
+    """Of the file in the pod's directory; `stream` is one of STREAMS."""
+    return f"{container}.{stream}"
 
 
 def snapshot_key(container: ContainerId, attempt: int) -> str:
