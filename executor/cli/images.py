@@ -205,7 +205,8 @@ async def _removed(containerd: Containerd, names: tuple[str, ...]) -> list[str]:
 
 def _pulled(session: Session, name: str, credentials: tuple[Credential, ...], *, as_json: bool) -> dict[str, Any]:
     from executor.images.pulling.puller import pull as pull_image
-    from executor.images.pulling.wire import Request, settings_of
+    from executor.images.pulling.settings import settings_of
+    from executor.images.pulling.wire import Request
     from executor.images.store import ImageStore
 
     show = _Line(name, quiet=as_json)
@@ -240,8 +241,8 @@ class _Line:
         if self._quiet or progress.phase == "done":
             return
         if sys.stderr.isatty():
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
-            text = f"{self._name}: {describe(progress)}"[: max(20, width - 1)]
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+            text = f"{self._name}: {describe(progress)}"[: width - 1]
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
             self._is_open = True

@@ -42,9 +42,10 @@ class _Content:
 
 
 class ImageStore:
-    """For one connection to containerd and its namespace."""
+    """For one connection to containerd and its namespace. `known_max`: of how many images the documents are remembered."""
 
-    def __init__(self, containerd: Containerd) -> None:
+    def __init__(self, containerd: Containerd, *, known_max: int = KNOWN_MAX) -> None:
+        self._known_max = known_max
         self._containerd = containerd
         self._unpacker = Unpacker(containerd)
         self._known: dict[str, _Content] = {}
@@ -94,7 +95,7 @@ class ImageStore:
         digest = record.target.digest
         found = self._known.pop(digest, None) or await self._read(record)
         self._known[digest] = found
-        while len(self._known) > KNOWN_MAX:
+        while len(self._known) > self._known_max:
             del self._known[next(iter(self._known))]
         return found
 

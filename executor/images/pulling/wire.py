@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from executor import bounded_json
-from executor.config import Config
 from executor.errors import ContainerdUnavailable, ExecutorError, Failure, ImageFailure
 from executor.images.failures import PullFailure
 from executor.images.registry.credentials import Credential
@@ -60,21 +59,6 @@ class Progress:
     total_bytes: int = 0
     fetched_bytes: int = 0
     """By this pull, over the network."""
-
-
-def settings_of(config: Config) -> Settings:
-    section = config.images
-    return Settings(
-        address=config.containerd.address,
-        namespace=config.containerd.namespace,
-        run_dir=config.node.run_dir,
-        hosts_dir=section.hosts_dir,
-        docker_config=section.docker_config,
-        plain_http=section.plain_http,
-        parallel_layers=section.parallel_layers,
-        verifier=section.verifier,
-        verifier_timeout_s=section.verifier_timeout_s,
-    )
 
 
 def encode_request(request: Request) -> bytes:

@@ -3,105 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from executor.containerd import Containerd
-from executor.errors import ImageFailure, InvalidConfig
+from executor.errors import InvalidConfig
 from executor.images.failures import PullFailure
-from executor.images.pulling.puller import pull
 from executor.images.pulling.verifier import VerificationRefused
-from executor.images.pulling.wire import Progress, Request, Settings
-from executor.images.registry.credentials import parse_docker_config
 from executor.images.store import ImageStore
-from tests.support.images import ImageSpec, digest_of, gzipped
+from tests.integration.images.pulls import SIZE, Node, fresh, layer
+from tests.support.images import ImageSpec
 from tests.support.registry import USER, Registry, docker_config
 from tests.support.registry_front import Fault, Front
 
 pytestmark = pytest.mark.root
-SIZE = 3 << 20
-
-
-def fresh(base: str = "busybox") -> ImageSpec:
-    """With a layer of its own: containerd shares what it has between the namespaces of the tests."""
-    return ImageSpec("unused", cmd=("/bin/app",), files={"big": os.urandom(SIZE)}, base=base)
-
-
-def layer(image: ImageSpec, number: int = 1) -> str:
-    """The digest of a layer, as it is pushed."""
-    return digest_of(gzipped(image.layers()[number]))
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("plain"), tls=False) as registry:
-        yield registry
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with Registry(tmp_path_factory.mktemp("secure"), password=True) as registry:
-        yield registry
-
-
-@pytest.fixture
-def app(plain: Registry) -> ImageSpec:
-    """What team/app:1 of `plain` is."""
-    image = fresh()
-    plain.push("team/app", "1", image)
-    return image
-
-
-@pytest.fixture
-def front(plain: Registry) -> Iterator[Front]:
-    with Front(plain) as front:
-        yield front
-
-
-@dataclass
-class Node:
-    """One node: its containerd and its operator's files."""
-
-    client: Containerd
-    store: ImageStore
-    settings: Settings
-    told: list[Progress]
-
-    async def pull(self, name: str, **changes: object) -> Progress:
-        """`credentials`: a config.json; other changes are of the settings."""
-        credentials = parse_docker_config(str(changes.pop("credentials", "{}")), subject="test")
-        settings = replace(self.settings, **changes)  # type: ignore[arg-type]
-        return await pull(self.client, self.store, Request(name, settings, credentials), self.told.append)
-
-    def hosts(self, host: str, text: str) -> None:
-        directory = Path(self.settings.hosts_dir) / host
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "hosts.toml").write_text(text)
-
-    def log_in(self, text: str) -> None:
-        Path(self.settings.docker_config).write_text(text)
-
-    def trust(self, registry: Registry) -> None:
-        self.hosts(registry.host, f'ca = "{registry.ca}"\n')
-
-
-@pytest.fixture
-async def here(client: Containerd, tmp_path: Path, plain: Registry) -> Node:
-    settings = Settings(
-        client.address,
-        client.namespace,
-        str(tmp_path / "run"),
-        str(tmp_path / "certs.d"),
-        str(tmp_path / "config.json"),
-        plain_http=(plain.host,),
-    )
-    return Node(client, ImageStore(client), settings, [])
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd", ""])
@@ -235,100 +153,6 @@ async def test_an_expired_token_is_renewed(here: Node, app: ImageSpec, plain: Re
         done = await here.pull(f"{front.host}/team/app:1", credentials=credentials, plain_http=(front.host,))
     assert done.phase == "done"
     assert len(front.tokens) == 2
-
-
-async def test_a_cut_connection_goes_on_where_it_ended(here: Node, app: ImageSpec, front: Front) -> None:
-    big = layer(app)
-    front.faults = [Fault(f"/blobs/{big}", cut_after=2_000_000)]
-
-    done = await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))
-
-    asked = [text for _, path, text in front.seen if big in path]
-    assert asked[0] == "" and asked[1].startswith("bytes=") and int(asked[1][6:-1]) > 1_000_000
-    assert SIZE <= done.fetched_bytes <= done.total_bytes
-
-
-async def test_a_failed_pull_leaves_what_it_has_to_the_next(here: Node, app: ImageSpec, front: Front) -> None:
-    name, big = f"{front.host}/team/app:1", layer(app)
-    front.faults = [Fault(f"/blobs/{big}", cut_after=2_000_000), Fault(f"/blobs/{big}", status=404)]
-    with pytest.raises(PullFailure, match="404"):
-        await here.pull(name, plain_http=(front.host,))
-
-    front.faults, front.seen = [], []
-    done = await here.pull(name, plain_http=(front.host,))
-    assert next(text for _, path, text in front.seen if big in path).startswith("bytes=")
-    assert done.fetched_bytes < done.total_bytes / 2
-    assert done.phase == "done"
-
-
-async def test_a_registry_without_ranges_starts_again(here: Node, app: ImageSpec, front: Front) -> None:
-    big = layer(app)
-    front.faults = [
-        Fault(f"/blobs/{big}", cut_after=2_000_000),
-        Fault(f"/blobs/{big}", ignores_range=True),
-    ]
-    assert (await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))).phase == "done"
-
-
-async def test_other_content_is_refused_and_not_kept(here: Node, app: ImageSpec, front: Front) -> None:
-    name, data = f"{front.host}/team/app:1", gzipped(app.layers()[1])
-    other = bytes([data[0] ^ 1]) + data[1:]
-    front.faults = [Fault(f"/blobs/{digest_of(data)}", body=other)]
-
-    with pytest.raises(PullFailure, match="came with other content"):
-        await here.pull(name, plain_http=(front.host,))
-    assert (await here.pull(name, plain_http=(front.host,))).phase == "done"
-
-
-async def test_another_manifest_than_the_digest_is_refused(here: Node, app: ImageSpec, front: Front) -> None:
-    front.faults = [Fault("/manifests/", times=100, body=b"{}")]
-    with pytest.raises(PullFailure, match="another document"):
-        await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))
-
-
-async def test_a_huge_manifest_is_not_read(here: Node, app: ImageSpec, front: Front) -> None:
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    front.faults = [
-        Fault("/manifests/", status=405),
-        Fault("/manifests/", times=9, status=200, headers={"content-type": kind}, body=b"[" * (5 << 20)),
-    ]
-    with pytest.raises(PullFailure, match="more than 4194304"):
-        await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))
-
-
-async def test_a_deep_manifest_is_refused(here: Node, app: ImageSpec, front: Front) -> None:
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    data = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
-    answer = Fault("/manifests/", times=9, status=200, headers={"content-type": kind}, body=data)
-    front.faults = [Fault("/manifests/", status=405), answer]
-    with pytest.raises(ImageFailure, match="nests deeper"):
-        await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))
-
-
-async def test_schema_1_is_named(here: Node, app: ImageSpec, front: Front) -> None:
-    kind = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-    data = json.dumps({"schemaVersion": 1, "name": "team/app", "fsLayers": []}).encode()
-    answer = Fault("/manifests/", times=9, status=200, headers={"content-type": kind}, body=data)
-    front.faults = [Fault("/manifests/", status=405), answer]
-    with pytest.raises(ImageFailure, match="schema 1") as caught:
-        await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))
-    assert not isinstance(caught.value, PullFailure)
-
-
-async def test_a_registry_that_limits_its_clients_is_waited_for(here: Node, app: ImageSpec, front: Front) -> None:
-    front.faults = [Fault("/blobs/", status=429, headers={"retry-after": "1"})]
-    assert (await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))).phase == "done"
-
-    front.faults = [Fault("/manifests/", times=9, status=429, headers={"retry-after": "90"})]
-    with pytest.raises(PullFailure, match="limits how often") as caught:
-        await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))
-    assert caught.value.retry_after_s == 90 and not caught.value.is_lasting
-
-
-async def test_a_slow_registry_is_waited_for(here: Node, app: ImageSpec, front: Front, plain: Registry) -> None:
-    plain.push("slow/app", "1", ImageSpec("unused", base=secrets.token_hex(4)))
-    front.faults = [Fault("/blobs/", pause_s=0.001)]
-    assert (await here.pull(f"{front.host}/slow/app:1", plain_http=(front.host,))).phase == "done"
 
 
 async def test_many_pulls_of_one_image_are_one(here: Node, app: ImageSpec, front: Front, tmp_path: Path) -> None:
