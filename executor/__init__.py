@@ -9,8 +9,10 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
     pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
+    images/       images: names, documents, import, unpacking
     oci/          the OCI document of a container, and what of an image it needs
     volumes/      volumes, one file a kind
+    exec/         the one way to run a further process in a container: hooks, probes, `exec`
     output/       what containers write: the log writer, rotation, retention
     disk/         counting and removing files of pods
     revocation/   taking resources back: request, selection (pure), ladder, receipt, proof; pressure

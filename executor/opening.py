@@ -36,6 +36,7 @@ CONNECT_S = 45.0
 
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
+    from executor.images.store import ImageStore
     from executor.mesos import agent_flags
     from executor.node.reaping import watcher
     from executor.node.reaping.leaving import Leaving
@@ -77,6 +78,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         mesos_sandbox=environment.sandbox,
         network=OwnNetwork(environment.agent_endpoint.rpartition(":")[0], config.cni.default_network),
         containerd=containerd,
+        images=ImageStore(containerd),
         cni=_cni(config, environment),
         tree=tree,
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),

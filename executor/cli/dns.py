@@ -67,10 +67,9 @@ def sync(session: Session, *, once: bool) -> None:
     They are learnt from [dns] mesos; mesos-pod-executor-dns-sync.service runs this.
     """
     from executor import log
-    from executor.dns import operator
     from executor.dns import sync as synchroniser
-    from executor.dns.source import Source
     from executor.dns.tasks import Tasks
+    from executor.mesos import operator
 
     loaded = session.configuration()
     log.configure(loaded.log)
@@ -82,8 +81,8 @@ def sync(session: Session, *, once: bool) -> None:
         hold_s=section.hold_s,
         namespace_to_role=loaded.roles.namespace_to_role,
     )
-    source = Source(section.mesos, operator.credential(Path(section.credential_file)), section.interval_s)
-    synchroniser.run(hosts, tasks, source, pause_s=section.interval_s, once=once)
+    source = operator.Source(section.mesos, operator.credential(Path(section.credential_file)), section.interval_s)
+    synchroniser.run(hosts, tasks, source.follow, endpoints=source.endpoints, pause_s=section.interval_s, once=once)
 
 
 @command.command("list")

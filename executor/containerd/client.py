@@ -11,6 +11,7 @@ from executor.containerd.api import namespaces_pb2, version_pb2
 from executor.containerd.channel import Channel
 from executor.containerd.containers import Containers
 from executor.containerd.content import Content
+from executor.containerd.diff import Diff
 from executor.containerd.errors import AlreadyExists
 from executor.containerd.events import Events
 from executor.containerd.images import Images
@@ -30,7 +31,8 @@ class Containerd:
         self.content = Content(channel)
         self.leases = Leases(channel)
         self.snapshots = Snapshots(channel)
-        self.images = Images(channel, self.content, self.snapshots, self.leases)
+        self.images = Images(channel)
+        self.diff = Diff(channel)
         self.containers = Containers(channel)
         self.tasks = Tasks(channel)
         self.events = Events(channel)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from executor.containerd.api import mount_pb2
-from executor.containerd.types import Mount
+from executor.containerd.api import descriptor_pb2, mount_pb2
+from executor.containerd.types import Descriptor, Mount
 
 _OCI = "types.containerd.io/opencontainers/runtime-spec/1"
 SPEC_TYPE = f"{_OCI}/Spec"
@@ -35,6 +35,10 @@ def mounts(messages: Iterable[mount_pb2.Mount]) -> list[Mount]:
 
 def mount_messages(values: Iterable[Mount]) -> list[mount_pb2.Mount]:
     return [mount_pb2.Mount(type=m.type, source=m.source, options=m.options) for m in values]
+
+
+def descriptor_message(value: Descriptor) -> descriptor_pb2.Descriptor:
+    return descriptor_pb2.Descriptor(media_type=value.media_type, digest=value.digest, size=value.size_bytes)
 
 
 def quoted(value: str) -> str:

@@ -1,4 +1,4 @@
-"""gRPC's errors become the executor's here and nowhere else."""
+"""gRPC's errors become the executor's here and nowhere else. Pure."""
 
 from __future__ import annotations
 

@@ -1,16 +1,13 @@
 """Names of pods and Mesos tasks: a directory with one hosts file each, which a dnsmasq on the node watches.
 
 names.py      what a pod or task is called (pure)
-book.py       which file carries a name that several claim (pure)
+name_owners.py which file carries a name that several claim (pure)
 hostsdir.py   the directory, written atomically
 publisher.py  the executor's side: publish and withdraw a pod
-messages.py   Mesos' operator API, as far as needed (pure)
 claims.py     what a status of others may publish (pure)
 refusals.py   what it may not, told once
 tasks.py      the tasks that have names, from state and events (pure)
-operator.py   the operator API over HTTP
-source.py     a master's events, or an agent's state again and again
-sync.py       the synchroniser: from a source to files
+sync.py       the synchroniser: from what Mesos tells (executor/mesos/operator) to files
 dnsmasq.py    the server's settings, version and process
 query.py      one DNS question                probe.py      whether what is published is answered
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from executor.dns.messages import Status
 from executor.dns.names import (
     NAMES_LABEL,
     NAMESPACE_LABEL,
@@ -23,6 +22,7 @@ from executor.dns.names import (
     mesos_names,
     unpublishable,
 )
+from executor.mesos.operator.messages import Status
 
 _SHOWN_MAX = 80
 SOURCE_EXECUTOR = "SOURCE_EXECUTOR"

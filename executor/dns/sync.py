@@ -16,14 +16,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from executor.dns.hostsdir import SYNCHRONISER, HostsDir
-from executor.dns.messages import Event, State
 from executor.dns.name_owners import NameTable
 from executor.dns.names import check_hosts_text, hosts_text, parse_hosts
 from executor.dns.refusals import Refusals
-from executor.dns.source import Source
 from executor.dns.tasks import Entry, Key, Tasks, note, parse_note
 from executor.errors import ExecutorError, Failure, Refused, reason
 from executor.log import get_logger
+from executor.mesos.operator.messages import Event, State
 
 log = get_logger(__name__)
 
@@ -138,9 +137,19 @@ def file_name(key: Key) -> str:
     return hashlib.sha256("\0".join(key).encode()).hexdigest()[:24]
 
 
-def run(hosts: HostsDir, tasks: Tasks, source: Source, *, pause_s: float, once: bool = False) -> None:
-    """For ever, or until the first state was written. Raises Refused if another synchroniser runs on this node; with
-    `once` also what else went wrong, which is tried again otherwise.
+def run(
+    hosts: HostsDir,
+    tasks: Tasks,
+    follow: Callable[[], Iterator[State | Event]],
+    *,
+    endpoints: str,
+    pause_s: float,
+    once: bool = False,
+) -> None:
+    """Until the process ends; with `once`, until the first state was written. `follow` gives the whole state, then each
+    change, and raises ExecutorError when it has to be called again, which is done after `pause_s` seconds or more.
+    `endpoints` names its source in the log. Raises Refused if another synchroniser runs on this node; with `once` also
+    what `follow` raises.
     """
     hosts.ensure()
     with alone(hosts):
@@ -149,13 +158,13 @@ def run(hosts: HostsDir, tasks: Tasks, source: Source, *, pause_s: float, once: 
         attempt = 0
         while True:
             try:
-                for number, item in enumerate(source.follow()):
+                for number, item in enumerate(follow()):
                     synchroniser.take(item)
                     if once:
                         return
                     if number == 0:
                         attempt = 0
-                        _following(source, len(synchroniser))
+                        _following(endpoints, len(synchroniser))
             except ExecutorError as error:
                 if once:
                     raise
@@ -163,8 +172,8 @@ def run(hosts: HostsDir, tasks: Tasks, source: Source, *, pause_s: float, once: 
                 _pause(error, pause_s, attempt)
 
 
-def _following(source: Source, count: int) -> None:
-    log.info("names follow Mesos", code="dns.following", address=source.endpoints, count=count)
+def _following(endpoints: str, count: int) -> None:
+    log.info("names follow Mesos", code="dns.following", address=endpoints, count=count)
 
 
 def _pause(error: ExecutorError, pause_s: float, attempt: int) -> None:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from executor import bounded_json
 from executor.dns.claims import Origin, claims
-from executor.dns.messages import Event, Framework, State, Status, Task, TaskUpdated
 from executor.dns.names import NAMES_LABEL, Pair, Zones
+from executor.mesos.operator.messages import Event, Framework, State, Status, Task, TaskUpdated
 
 RUNNING = "TASK_RUNNING"
 NAMED = (RUNNING, "TASK_KILLING")

@@ -64,7 +64,7 @@ async def _survey(config: Config, containerd: Containerd | None, endpoint: str) 
 
 def _containers(config: Config, endpoint: str) -> frozenset[str] | None:
     """The agent's; None if it does not tell."""
-    from executor.dns import operator
+    from executor.mesos import operator
 
     try:
         authorization = operator.credential(Path(config.dns.credential_file))
@@ -88,7 +88,7 @@ def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> li
 
 def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple[str, dict[str, str], list[Finding]]:
     """Where it is, its flags, and what is to be said of them."""
-    from executor.dns import operator
+    from executor.mesos import operator
 
     error = "no endpoint is known"
     for endpoint in endpoints:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import ExecutorError
+from executor.images.store import ImageStore
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
@@ -72,7 +73,7 @@ async def _image(containerd: Containerd, image: str) -> Finding:
     if not image:
         return passed("containerd.default_image", "none is configured: a task must name its image")
     try:
-        await containerd.images.lookup(image)
+        await ImageStore(containerd).lookup(image)
     except ExecutorError as error:
         hint = "pull it into the namespace, or change [pods] default_image"
         return warned("containerd.default_image", f"{image} is not here: {error}", hint)

@@ -18,8 +18,12 @@ that was cut off no second time, and tells its framework so (src/slave/slave.cpp
 
 
 class Records:
-    def __init__(self) -> None:
+    """`max_bytes` bounds one record; `hint` says what a person can do about a longer one."""
+
+    def __init__(self, max_bytes: int = RECORD_MAX_BYTES, hint: str = "launch less at once, with less data") -> None:
         self._buffer = bytearray()
+        self._max_bytes = max_bytes
+        self._hint = hint
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The records that `data` completes, to be taken to the end. Raises MesosFailure at anything that is no
@@ -39,8 +43,8 @@ class Records:
             return None
         if newline < 0 or not head.isdigit():
             raise MesosFailure(f"the stream is no RecordIO at {head!r}", subject="event stream")
-        if int(head) > RECORD_MAX_BYTES:
-            message = f"an event has {int(head)} bytes, which is more than {RECORD_MAX_BYTES}"
-            raise MesosFailure(message, subject="event stream", hint="launch less at once, with less data")
+        if int(head) > self._max_bytes:
+            message = f"an event has {int(head)} bytes, which is more than {self._max_bytes}"
+            raise MesosFailure(message, subject="event stream", hint=self._hint)
         begin, end = newline + 1, newline + 1 + int(head)
         return (begin, end) if end <= len(self._buffer) else None

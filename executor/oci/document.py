@@ -14,7 +14,7 @@ from executor.spec import capabilities, command
 from executor.spec.model import ContainerSpec, PodSpec
 
 if TYPE_CHECKING:
-    from executor.containerd.types import ImageConfig
+    from executor.images.model import ImageConfig
     from executor.oci.place import Placement
 
 VERSION = "1.0.2-dev"

@@ -11,7 +11,8 @@ from executor.oci import image_files
 from executor.oci.users import Accounts, UserIds, needs_accounts, needs_name, user_ids
 
 if TYPE_CHECKING:
-    from executor.containerd.types import Image, Mount
+    from executor.containerd.types import Mount
+    from executor.images.model import Image
 
 log = get_logger(__name__)
 

@@ -70,7 +70,8 @@ class Outputs:
     """
 
     def __init__(self, directory: Path, *, max_bytes: int, files: int) -> None:
-        self._directory = directory
+        self.directory = directory
+        """Also for the FIFOs of other processes of containers, which whoever makes them removes."""
         self._max_bytes, self._files = max_bytes, files
         self._streams: dict[int, Stream] = {}
         self._free = iter(range(SLOTS))
@@ -83,11 +84,11 @@ class Outputs:
     async def __aenter__(self) -> Self:
         """Raises Failure."""
         try:
-            _make(self._directory)
+            _make(self.directory)
             self._memory = slots.memory()
             self._slots = Slots(self._memory)
         except OSError as error:
-            raise Failure(reason(error), subject=str(self._directory), hint="is [node] run_dir writable?") from error
+            raise Failure(reason(error), subject=str(self.directory), hint="is [node] run_dir writable?") from error
         self._start()
         self._looks = asyncio.create_task(self._look_for_ever())
         return self
@@ -105,9 +106,9 @@ class Outputs:
             self._ended(stream.slot)
         self._slots.close()
         os.close(self._memory)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
         with contextlib.suppress(OSError):  # other executors have theirs beside it
-            self._directory.parent.rmdir()
+            self.directory.parent.rmdir()
 
     # --- streams ---------------------------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ class Outputs:
         """FIFOs for a container's streams, by name, which the shim must have opened when the block ends; their
         output goes to `paths`, and `told` is the log that says what of it is lost. Raises Failure.
         """
-        fifos = {name: self._directory / f"{container}.{name}" for name in paths}
+        fifos = {name: self.directory / f"{container}.{name}" for name in paths}
         made: list[Stream] = []
         try:
             for name, path in paths.items():
@@ -135,7 +136,7 @@ class Outputs:
         if slot is None:
             raise Failure(f"there are {SLOTS} already", subject="open streams of containers")
         try:
-            _make(self._directory)  # somebody may have removed it
+            _make(self.directory)  # somebody may have removed it
             fifo.unlink(missing_ok=True)
             os.mkfifo(fifo, 0o600)
             descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -20,6 +20,7 @@ from cgroups.held import HeldProcess
 from executor.concurrency import patiently
 from executor.containerd.types import RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
+from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
@@ -33,7 +34,8 @@ from executor.pod.stop_signal import stop_signal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from executor.containerd.types import Image, Mount
+    from executor.containerd.types import Mount
+    from executor.images.model import Image
     from executor.oci.users import UserIds
     from executor.pod.leaks import Leak
     from executor.pod.model import Stop
@@ -146,12 +148,12 @@ class Containers:
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
-        wanted = users.wanted(self._spec[name].security, image.config.user)
-        return await self._node.users.ids(image, mounts, wanted, subject=f"container {name}")
+        user = users.wanted(self._spec[name].security, image.config.user)
+        return await self._node.users.ids(image, mounts, user, subject=f"container {name}")
 
     async def _image(self, reference: str) -> Image:
         try:
-            return await self._node.containerd.images.lookup(reference)
+            return await self._node.images.lookup(reference)
         except NotFound as error:
             raise ImageFailure(
                 "is not on this node",
@@ -195,10 +197,17 @@ class Containers:
         await asyncio.gather(*(self._terminate_after_hook(name) for name in hooked))
 
     async def _terminate_after_hook(self, name: str) -> None:
-        made, command = self._made.get(name), self._spec[name].pre_stop
-        if made is not None and made.started_at is not None and command is not None:
-            await hooks.pre_stop(self._node.containerd.tasks, made.id, made.process, command, log)
+        target, command = self.target(name), self._spec[name].pre_stop
+        if target is not None and command is not None:
+            await hooks.pre_stop(target, command, log)
             self.signal(name)
+
+    def target(self, name: str) -> Target | None:
+        """Where `executor.exec.run` runs a command in this container; None while it does not run."""
+        made = self._made.get(name)
+        if made is None or made.started_at is None:
+            return None
+        return Target(self._node.containerd.tasks, made.id, made.process, self._node.outputs.directory)
 
     async def kill_all(self) -> None:
         """SIGKILL through containerd, for processes that outlive the kill of their cgroup. Its failures are logged."""
@@ -249,13 +258,11 @@ class Containers:
 
     def pid(self, name: str) -> int | None:
         """Of the first process of the container as it is now; None while there is none."""
-        made = self._made.get(name)
-        return None if made is None else made.pid
+        return made.pid if (made := self._made.get(name)) else None
 
     def snapshot(self, name: str) -> str | None:
         """Key of the container's writable layer; None before it was made."""
-        made = self._made.get(name)
-        return None if made is None else made.snapshot
+        return made.snapshot if (made := self._made.get(name)) else None
 
     def started(self) -> list[ContainerId]:
         return [made.id for made in self._made.values() if made.started_at is not None]

@@ -11,25 +11,23 @@ Owns: the sessions, and the directories `exec-*` in the pods' directories.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import shlex
-import signal
-import uuid
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.concurrency import to_the_end
-from executor.errors import ContainerdUnavailable, ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
+from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
+from executor.exec import process as processes
+from executor.exec.fifos import Fifos
+from executor.exec.process import ContainerProcess
 from executor.log import get_logger
 from executor.pod.model import Phase
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
-    from executor.names import ContainerId
     from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)
@@ -38,9 +36,7 @@ SESSIONS_MAX: Final = 64
 ARGUMENTS_MAX_BYTES: Final = 256 << 10
 DELETE_S: Final = 5.0
 """How long output may still be copied after the process was killed."""
-_LOOK_AGAIN_S: Final = 0.2
 _SHOWN_COMMAND: Final = 200
-_HINT: Final = "the program must be in the container's image, and in its PATH unless it is named by its path"
 
 
 @dataclass(frozen=True)
@@ -55,21 +51,29 @@ class Request:
     """Of the terminal at its start: columns, rows."""
 
 
-@dataclass
 class _Session:
-    id: str
-    container: ContainerId
-    directory: Path
-    request: Request
-    held: list[int] = field(default_factory=list)
-    made: bool = False
-    running: bool = False
+    def __init__(self, process: ContainerProcess, directory: Path, request: Request) -> None:
+        self.process, self.directory, self.request = process, directory, request
+        names = ["stdout"] if request.terminal else ["stdout", "stderr"]
+        names = [*(["stdin"] if request.stdin else []), *names]
+        self.fifos = Fifos({name: directory / name for name in names})
 
-    @property
-    def streams(self) -> dict[str, Path]:
-        """Those that the client is to open."""
-        names = ["stdout"] if self.request.terminal else ["stdout", "stderr"]
-        return {name: self.directory / name for name in (["stdin"] if self.request.stdin else []) + names}
+    def make_fifos(self) -> None:
+        """Raises Failure."""
+        try:
+            self.directory.mkdir(mode=0o700)
+        except OSError as error:
+            raise Failure(f"cannot be made: {reason(error)}", subject=str(self.directory)) from error
+        self.fifos.make()
+
+    def remove_fifos(self) -> None:
+        self.fifos.remove()
+        try:
+            self.directory.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.warning("could not remove", code="pod.leaked", what="files", path=str(self.directory), error=str(error))
 
 
 def parse(document: object) -> Request:
@@ -127,24 +131,24 @@ class Execs:
         Raises NotFound, InvalidRequest, ContainerdFailure.
         """
         session = self._sessions.get(identity)
-        if session is None or not session.running:
+        if session is None or not session.process.running:
             raise NotFound("no such session, or it has ended", subject=f"exec {identity}")
+        tasks, process = self._containerd.tasks, session.process
         match document:
             case {"stdin": "closed"}:
-                await self._containerd.tasks.close_stdin(session.container, exec_id=session.id)
+                await tasks.close_stdin(process.container, exec_id=process.id)
             case {"columns": _, "rows": _}:
                 width, height = _size(document)
-                await self._containerd.tasks.resize(session.container, exec_id=session.id, width=width, height=height)
+                await tasks.resize(process.container, exec_id=process.id, width=width, height=height)
             case _:
                 raise InvalidRequest('must be {"columns": N, "rows": N} or {"stdin": "closed"}', subject="exec")
 
     async def run(self, runner: PodRunner, name: str, request: Request) -> AsyncGenerator[Mapping[str, Any], None]:
         """The session's news, until its process has ended; closing it early kills the process."""
-        session = _Session(
-            f"exec-{uuid.uuid4().hex[:12]}", runner.containers.id(name), runner.sandbox.directory, request
-        )
-        session.directory = runner.sandbox.directory / session.id
-        self._sessions[session.id] = session
+        container, identity = runner.containers.id(name), processes.new_id("exec")
+        process = ContainerProcess(self._containerd.tasks, container, identity)
+        session = _Session(process, runner.sandbox.directory / identity, request)
+        self._sessions[identity] = session
         runner.log.info(
             "a command is executed in a container",
             code="pod.exec",
@@ -152,10 +156,10 @@ class Execs:
             command=shlex.join(request.command)[:_SHOWN_COMMAND],
         )
         try:
-            _make_streams(session)
-            yield {"id": session.id, **{key: str(path) for key, path in session.streams.items()}}
+            session.make_fifos()
+            yield {"id": identity, **{key: str(path) for key, path in session.fifos.paths.items()}}
             yield {"pid": await self._start(session)}
-            yield {"exit_code": await self._wait(session)}
+            yield {"exit_code": await process.wait()}
             await asyncio.Event().wait()  # until the client has read everything, and hangs up
         except ExecutorError as error:
             yield {"error": {"message": error.message, "subject": error.subject, "hint": error.hint}}
@@ -163,84 +167,28 @@ class Execs:
             await to_the_end(self._end(session))
 
     async def _start(self, session: _Session) -> int:
-        record = await self._containerd.containers.get(session.container)
+        record = await self._containerd.containers.get(session.process.container)
         process = process_spec(json.loads(record.spec), session.request)
-        await self._containerd.tasks.exec(
-            session.container, session.id, process, terminal=session.request.terminal, **session.streams
-        )
-        session.made = session.running = True  # also where the client hangs up meanwhile
-        try:
-            return await to_the_end(self._containerd.tasks.start(session.container, exec_id=session.id))
-        except ExecutorError as error:
-            session.running = False
-            error.hint = error.hint or _HINT
-            raise
-
-    async def _wait(self, session: _Session) -> int:
-        """The exit code, whatever becomes of containerd meanwhile."""
-        while True:
-            try:
-                status = await self._containerd.tasks.wait(session.container, exec_id=session.id)
-            except ContainerdUnavailable:
-                await asyncio.sleep(_LOOK_AGAIN_S)
-                continue
-            session.running = False
-            return status.exit_status
+        return await session.process.start(process, session.fifos.paths, terminal=session.request.terminal)
 
     async def _end(self, session: _Session) -> None:
-        """Kill, and read what is still in the FIFOs: the shim lets go of a process only when its output is copied."""
-        loop = asyncio.get_running_loop()
-        for descriptor in session.held:
-            loop.add_reader(descriptor, _drain, loop, descriptor)
+        """What the client has not read is dropped: the shim removes a process only when its output is copied."""
+        session.fifos.read(_drop)
         try:
-            async with asyncio.timeout(DELETE_S):
-                if session.running:
-                    await self._containerd.tasks.kill(session.container, signal.SIGKILL, exec_id=session.id)
-                    await self._wait(session)
-                if session.made:
-                    await self._containerd.tasks.delete(session.container, exec_id=session.id)
-        except (ExecutorError, TimeoutError) as error:
-            log.debug("an exec's record could not be removed; it goes with its container", error=error)
+            await session.process.end(DELETE_S)
         finally:
-            for descriptor in session.held:
-                loop.remove_reader(descriptor)
-                os.close(descriptor)
-            _remove_streams(session)
-            del self._sessions[session.id]
+            session.remove_fifos()
+            del self._sessions[session.process.id]
 
 
 def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]:
     """The OCI process of a further command: as the container's first one, less what belongs to its own start. Pure."""
-    process = {key: value for key, value in spec["process"].items() if key not in ("terminal", "consoleSize")}
-    env = [each for each in process.get("env", []) if not each.startswith("TERM=")]
+    process = processes.process_spec(spec["process"], request.command)
+    env = [each for each in spec["process"].get("env", []) if not each.startswith("TERM=")]
     if request.size is not None:
         process["consoleSize"] = {"width": request.size[0], "height": request.size[1]}
-    return {**process, "args": list(request.command), "env": [*env, "TERM=xterm"] if request.terminal else env}
+    return {**process, "env": [*env, "TERM=xterm"] if request.terminal else env}
 
 
-def _make_streams(session: _Session) -> None:
-    try:
-        session.directory.mkdir(mode=0o700)
-        for name, path in session.streams.items():
-            os.mkfifo(path, 0o600)
-            if name != "stdin":
-                session.held.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError as error:
-        raise Failure(f"cannot be made: {reason(error)}", subject=str(session.directory)) from error
-
-
-def _remove_streams(session: _Session) -> None:
-    try:
-        for path in session.streams.values():
-            path.unlink(missing_ok=True)
-        session.directory.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        log.warning("could not remove", code="pod.leaked", what="files", path=str(session.directory), error=str(error))
-
-
-def _drain(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
-    with contextlib.suppress(BlockingIOError):
-        if not os.read(descriptor, 1 << 16):
-            loop.remove_reader(descriptor)  # no writer is left; the end would be readable for ever
+def _drop(_: bytes) -> None:
+    """Output that nobody reads."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
+    from executor.images.store import ImageStore
     from executor.mesos.agent_flags import AgentFlags
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
@@ -42,6 +43,7 @@ class Node:
     network: OwnNetwork
     """That of the executor itself."""
     containerd: Containerd
+    images: ImageStore
     cni: Cni
     tree: Tree
     classes: Classes

@@ -13,7 +13,7 @@ from executor.oci.place import Placement
 from executor.spec.model import RuntimeField
 
 if TYPE_CHECKING:
-    from executor.containerd.types import Image
+    from executor.images.model import Image
     from executor.names import PodId
     from executor.oci.users import UserIds
     from executor.pod.node import Node

@@ -14,7 +14,7 @@ from executor.spec.expansion import POD_MAX_BYTES, Budget, expanded, size_bytes
 from executor.spec.model import ContainerSpec, PodSpec, RuntimeField
 
 if TYPE_CHECKING:
-    from executor.containerd.types import ImageConfig
+    from executor.images.model import ImageConfig
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

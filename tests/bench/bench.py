@@ -20,6 +20,7 @@ from typing import Any
 from cgroups import Cgroup, Hierarchies, Membership
 from executor import log as logs
 from executor.config import LogSection, load
+from executor.images.store import ImageStore
 from executor.mesos.environment import Environment
 from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId, PodClass
 from executor.opening import open_node
@@ -119,7 +120,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
     async with AsyncExitStack() as stack:
         stack.enter_context(_mesos_container(rig, owner))
         node = await open_node(load(rig.write_config().read_text(), {}), environment, stack)
-        image = await node.containerd.images.lookup(IMAGE)
+        image = await ImageStore(node.containerd).lookup(IMAGE)
         pods = Pods(node, lambda runner, report: None, lambda runner: None)
         revoker = Revoker(node.config.revocation, node.tree, node.victims_boost, lambda: pods, lambda receipt: None)
         router = asyncio.create_task(ExitRouter(node.containerd, pods).run())
@@ -237,8 +238,8 @@ async def _share_image(rig: Rig) -> None:
     from executor.containerd import Containerd
 
     async with await Containerd.connect(rig.containerd.address, "bare") as client:
-        await client.images.import_archive(rig.directory / "image.tar")
-        await client.images.lookup(IMAGE)
+        await ImageStore(client).import_archive(rig.directory / "image.tar")
+        await ImageStore(client).lookup(IMAGE)
 
 
 def _document(name: str, netns: Path, cgroup: str, command: tuple[str, ...]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from executor.containerd import Containerd
+from executor.images.store import ImageStore
 from executor.names import PodClass
 from executor.pod.runner import PodRunner
 from tests.bench.bare import Bare
@@ -103,8 +104,8 @@ async def _image(harness: Harness) -> str:
     image = ImageSpec("docker.io/library/web:bench", base="web")
     archive = write_archive(harness.rig.directory / "web.tar", image)
     async with await Containerd.connect(harness.rig.containerd.address, NAMESPACE) as client:
-        await client.images.import_archive(archive)
-        await client.images.lookup(image.name)
+        await ImageStore(client).import_archive(archive)
+        await ImageStore(client).lookup(image.name)
     return image.name
 
 

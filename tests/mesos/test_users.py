@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from executor.containerd import Containerd
+from executor.images.store import ImageStore
 from tests.support.images import ImageSpec, write_archive
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
@@ -76,7 +77,7 @@ def images(rig: Rig) -> None:
 
     async def act() -> None:
         async with await Containerd.connect(rig.containerd.address, NAMESPACE) as client:
-            await client.images.import_archive(archive)
+            await ImageStore(client).import_archive(archive)
 
     asyncio.run(act())
 

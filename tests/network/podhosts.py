@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from executor.containerd import Containerd
+from executor.images.store import ImageStore
 from tests.network.hosts import NETWORK, Host, halt
 from tests.network.hosts import OPTIONS as TASKS
 from tests.support import config_file, rig
@@ -80,8 +81,8 @@ class PodHosts:
         archive = write_archive(self.directory / "image.tar", ImageSpec(rig.IMAGE))
         for host in self.hosts.values():
             async with await Containerd.connect(self.containerd.address, host.name) as client:
-                await client.images.import_archive(archive)
-                await client.images.lookup(rig.IMAGE)
+                await ImageStore(client).import_archive(archive)
+                await ImageStore(client).lookup(rig.IMAGE)
 
     def executor(self, host: Host) -> dict[str, Any]:
         values = {

@@ -25,6 +25,7 @@ from typing import Any, Self, TypeVar
 
 import psutil
 
+from executor.images.store import ImageStore
 from tests.support import cgroupdirs, config_file, podnet
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import ImageSpec, write_archive
@@ -135,9 +136,9 @@ class Rig:
         hello = ImageSpec(IMAGE_HELLO, cmd=("/bin/echo", "hello from the image"))
         archive = write_archive(self.directory / "image.tar", ImageSpec(IMAGE), hello)
         async with await Containerd.connect(self.containerd.address, NAMESPACE) as client:
-            await client.images.import_archive(archive)
+            await ImageStore(client).import_archive(archive)
             for image in (IMAGE, IMAGE_HELLO):
-                await client.images.lookup(image)
+                await ImageStore(client).lookup(image)
 
     # --- what Mesos is told ----------------------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ import pytest
 from executor.cni import conflist
 from executor.cni.cache import Cache
 from executor.cni.plugin import read_outcome
-from executor.containerd import manifest
 from executor.control.server import Server, socket_path
 from executor.dns.tasks import parse_note
 from executor.errors import ImageFailure, InvalidConfig, InvalidRequest, NetworkFailure
+from executor.images import manifest
 from executor.log import journal
 from executor.names import MesosContainerId
 from executor.node import claims as owners

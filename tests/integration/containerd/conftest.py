@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from executor.containerd import Containerd
+from executor.images.store import ImageStore
 from tests.integration.containerd.launching import Launcher
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import ImageSpec, write_archive
@@ -36,7 +37,7 @@ async def launcher(
     node: PrivateContainerd, client: Containerd, busybox: Path, tmp_path: Path
 ) -> AsyncIterator[Launcher]:
     """Launches containers of the busybox image, and takes down what the test leaves."""
-    await client.images.import_archive(busybox)
+    await ImageStore(client).import_archive(busybox)
     found = Launcher(client, node.cgroup, tmp_path)
     yield found
     await found.remove_all()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from executor.containerd import Containerd
+from executor.images.store import ImageStore
 from tests.support.images import ImageSpec
 
 IMAGE = ImageSpec().name
@@ -29,7 +30,7 @@ class Launcher:
     async def create(self, name: str, script: str, *, shim_group: str = "") -> int:
         """A container whose process waits to be started; its pid."""
         client = self.client
-        image = await client.images.lookup(IMAGE)
+        image = await ImageStore(client).lookup(IMAGE)
         for path in (self.out(name), self.err(name)):
             path.touch()
         async with client.leases.hold("launch", expire_s=60) as lease:

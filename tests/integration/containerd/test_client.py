@@ -17,6 +17,7 @@ from executor.containerd import Containerd
 from executor.containerd.api.tasks_pb2 import ListTasksRequest, ListTasksResponse
 from executor.containerd.channel import Channel
 from executor.errors import ContainerdFailure, ContainerdUnavailable
+from executor.images.store import ImageStore
 from tests.integration.containerd.launching import Launcher, alive, wait_dead
 from tests.support import cgroupdirs
 from tests.support.containerd import PrivateContainerd
@@ -104,7 +105,7 @@ async def test_a_private_containerd_leaves_nothing(tmp_path: Path) -> None:
     before = _shim_sockets()
     with PrivateContainerd() as node:
         async with await Containerd.connect(node.address, "leaks") as client:
-            await client.images.import_archive(write_archive(tmp_path / "busybox.tar", ImageSpec()))
+            await ImageStore(client).import_archive(write_archive(tmp_path / "busybox.tar", ImageSpec()))
             launcher = Launcher(client, node.cgroup, tmp_path)
             pids = [await launcher.run(name, "sleep 1000") for name in ("one", "two")]
             shims = node.shims()

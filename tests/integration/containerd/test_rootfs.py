@@ -17,6 +17,7 @@ import pytest
 from executor.containerd import Containerd
 from executor.containerd.types import Mount
 from executor.errors import ImageFailure
+from executor.images.store import ImageStore
 from executor.oci import image_files
 from executor.oci.image_users import ImageUsers
 from executor.oci.users import UserIds
@@ -32,8 +33,8 @@ NAME = "docker.io/library/odd:test"
 
 
 async def mounts_of(client: Containerd, directory: Path, image: ImageSpec) -> list[Mount]:
-    await client.images.import_archive(write_archive(directory / "odd.tar", image))
-    found = await client.images.lookup(image.name)
+    await ImageStore(client).import_archive(write_archive(directory / "odd.tar", image))
+    found = await ImageStore(client).lookup(image.name)
     return await client.snapshots.prepare(f"odd-{time.monotonic_ns()}", found.chain_id)
 
 
@@ -96,7 +97,7 @@ async def test_a_number_needs_no_file_that_can_be_used(client: Containerd, tmp_p
     mounts = await mounts_of(
         client, tmp_path, ImageSpec(NAME, files={"etc/group": b"a:x:3:root\n"}, links={"etc/passwd": "passwd"})
     )
-    image, users = await client.images.lookup(NAME), ImageUsers()
+    image, users = await ImageStore(client).lookup(NAME), ImageUsers()
     assert await users.ids(image, mounts, "", subject="x") == UserIds(0, 0)
     assert await users.ids(image, mounts, "101", subject="x") == UserIds(101, 0)
     with pytest.raises(ImageFailure, match="Too many levels of symbolic links"):
@@ -144,7 +145,7 @@ async def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: st
 async def test_a_user_is_looked_up_once(client: Containerd, tmp_path: Path) -> None:
     files = {"etc/passwd": b"app:x:1:2:\xff::\n", "etc/group": b"a:x:3:app\n"}
     mounts = await mounts_of(client, tmp_path, ImageSpec(NAME, files=files))
-    image, users = await client.images.lookup(NAME), ImageUsers()
+    image, users = await ImageStore(client).lookup(NAME), ImageUsers()
     first = await users.ids(image, mounts, "app", subject="x")
     assert first == UserIds(1, 2, (3,))
     assert await users.ids(image, [], "app", subject="x") is first

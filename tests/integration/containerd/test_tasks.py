@@ -14,6 +14,7 @@ from executor.containerd import Containerd
 from executor.containerd.errors import AlreadyExists
 from executor.containerd.types import TaskStatus
 from executor.errors import ContainerdFailure, ContainerdUnavailable, NotFound
+from executor.images.store import ImageStore
 from tests.integration.containerd.launching import OWNER, Launcher, alive, eventually, oci_spec, process
 from tests.support.cgroupdirs import roots
 from tests.support.containerd import PrivateContainerd
@@ -110,7 +111,7 @@ async def test_a_running_task_cannot_be_deleted(client: Containerd, launcher: La
 
 
 async def test_a_program_that_is_not_there_is_named(client: Containerd, launcher: Launcher) -> None:
-    image = await client.images.lookup("busybox:test")
+    image = await ImageStore(client).lookup("busybox:test")
     async with client.leases.hold("launch", expire_s=60) as lease:
         mounts = await client.snapshots.prepare("typo", image.chain_id, lease=lease)
         spec = oci_spec(["/bin/no-such-program"], "/mpe-test-typo")
@@ -207,7 +208,7 @@ async def test_twenty_launches_at_once(client: Containerd, launcher: Launcher) -
 async def test_a_prepared_snapshot_under_a_lease_survives_garbage_collection(
     client: Containerd, launcher: Launcher
 ) -> None:
-    image = await client.images.lookup("busybox:test")
+    image = await ImageStore(client).lookup("busybox:test")
     other = await client.leases.create("other", expire_s=60)
     lease = await client.leases.create("held", {"mpe/why": "test"}, expire_s=60)
     await client.snapshots.prepare("held", image.chain_id, lease=lease)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.containerd.types import ImageConfig
+from executor.images.model import ImageConfig
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.oci.document import runtime_spec

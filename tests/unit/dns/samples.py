@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from executor.dns import messages
+from executor.mesos.operator import messages
 
 Json = dict[str, Any]
 FRAMEWORK = "f-0000"

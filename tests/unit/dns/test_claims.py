@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from executor.dns.messages import State
 from executor.dns.names import Zones
 from executor.dns.tasks import Entry, Tasks
+from executor.mesos.operator.messages import State
 from tests.unit.dns.samples import added, state, status, task, updated
 
 DB: dict[str, Any] = {"dns_names": "db.prod.svc.cluster.local", "dns_namespace": "prod"}

@@ -11,11 +11,11 @@ import pytest
 
 from executor import log
 from executor.dns.hostsdir import HostsDir
-from executor.dns.messages import Event, State
 from executor.dns.names import Zones, parse_hosts
 from executor.dns.sync import HEARTBEAT, Synchroniser, alone, file_name
 from executor.dns.tasks import Key, Tasks
 from executor.errors import Failure, Refused
+from executor.mesos.operator.messages import Event, State
 from tests.unit.dns.samples import FRAMEWORK, added, event, state, status, task, updated
 
 

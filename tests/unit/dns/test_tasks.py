@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.dns import messages
-from executor.dns.messages import Event, State
 from executor.dns.names import Zones
 from executor.dns.tasks import SETTLE_S, Entry, Key, Tasks, note, parse_note
 from executor.errors import MesosFailure
+from executor.mesos.operator import messages
+from executor.mesos.operator.messages import Event, State
 from tests.unit.dns.samples import FRAMEWORK, added, agent_added, event, state, state_json, status, task, updated, value
 
 HOLD_S = 90.0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from executor.containerd.types import ImageConfig
+from executor.images.model import ImageConfig
 from executor.oci import seccomp
 from executor.oci.document import runtime_spec
 from executor.oci.mounts import NOTICE_TARGET

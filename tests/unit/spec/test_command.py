@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.containerd.types import ImageConfig
 from executor.errors import ImageFailure, InvalidTask
+from executor.images.model import ImageConfig
 from executor.names import TaskId
 from executor.spec import command, expansion
 from executor.spec.model import ContainerSpec, RuntimeField

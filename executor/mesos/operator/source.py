@@ -1,30 +1,33 @@
-"""Where tasks are learnt from: a master's stream of events, or an agent that is asked again and again. Blocking."""
+"""The tasks that Mesos knows: a master's stream of events, or an agent that is asked in an interval. Blocking."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 
-from executor.dns.messages import Event, State
-from executor.dns.operator import NotAMaster, Operator
 from executor.errors import InvalidConfig, MesosFailure
+from executor.mesos.operator.client import NotAMaster, Operator
+from executor.mesos.operator.messages import Event, State
 
 
 class Source:
-    """The first of `endpoints` that answers. `interval_s` is how often an agent is asked."""
+    """The first of `endpoints` that answers. `interval_s` is how often an agent is asked. Raises InvalidConfig for an
+    endpoint that is none, and for no endpoint at all.
+    """
 
     def __init__(self, endpoints: Sequence[str], authorization: str, interval_s: float) -> None:
         if not endpoints:
-            raise InvalidConfig("names nobody to ask", subject="[dns] mesos", hint="list the masters")
+            raise InvalidConfig("has no endpoint", subject="[dns] mesos", hint="list the masters")
         self._operators = [Operator(endpoint, authorization) for endpoint in endpoints]
         self._interval_s = interval_s
 
     @property
     def endpoints(self) -> str:
+        """All of them, for messages."""
         return ", ".join(each.endpoint for each in self._operators)
 
     def follow(self) -> Iterator[State | Event]:
-        """First the whole state, then what changes; ends in MesosFailure, after which it is to be called again."""
+        """The whole state, then each change. Ends in MesosFailure; the caller then calls it again."""
         silent: list[str] = []
         for operator in self._operators:
             spoke = False

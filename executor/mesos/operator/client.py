@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from executor.dns import messages
 from executor.errors import Failure, InvalidConfig, MesosFailure
+from executor.mesos.operator import messages
+from executor.mesos.recordio import Records
 
 CONNECT_S = 5.0
 SILENCE_S = 45.0
@@ -25,7 +26,7 @@ PATH = "/api/v1"
 
 
 class NotAMaster(MesosFailure):
-    """It speaks the operator API, but has no stream of events: an agent."""
+    """The endpoint speaks the operator API, but has no stream of events: it is an agent's."""
 
 
 class Operator:
@@ -68,11 +69,10 @@ class Operator:
         try:
             if connection.sock is not None:
                 connection.sock.settimeout(SILENCE_S)
-            buffer = bytearray()
+            records = Records(RECORD_MAX_BYTES, hint="use an agent as [dns] mesos")
             while data := response.read1(1 << 16):
-                buffer += data
-                yield from map(messages.event, records(buffer))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+                yield from map(messages.event, records.feed(data))
+        except (OSError, http.client.HTTPException) as error:
             raise _lost(self.endpoint, error) from error
         finally:
             response.close()
@@ -98,22 +98,6 @@ class Operator:
                 raise _refused(kind, endpoint, response.status, said)
             endpoint = _leader(endpoint, response.getheader("Location", ""))
         raise MesosFailure("points from one master to the next", subject=self.endpoint, hint="is there a leader?")
-
-
-def records(buffer: bytearray) -> Iterator[bytes]:
-    """The whole records at the head of a RecordIO buffer, which are taken out of it. Raises ValueError."""
-    while (newline := buffer.find(b"\n")) >= 0:
-        size = int(buffer[:newline])
-        if not 0 <= size <= RECORD_MAX_BYTES:
-            raise ValueError(f"a record of {size} bytes")
-        end = newline + 1 + size
-        if len(buffer) < end:
-            return
-        record = bytes(buffer[newline + 1 : end])
-        del buffer[:end]
-        yield record
-    if len(buffer) > 20:
-        raise ValueError("no RecordIO")
 
 
 def credential(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.containerd import reference
+from executor.images import reference
 
 
 @pytest.mark.parametrize(

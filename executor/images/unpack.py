@@ -9,26 +9,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from executor.containerd import convert
-from executor.containerd import manifest as documents
-from executor.containerd.api import descriptor_pb2
-from executor.containerd.api import diff_pb2 as pb
-from executor.containerd.channel import Channel
 from executor.containerd.errors import AlreadyExists
-from executor.containerd.leases import Leases
-from executor.containerd.snapshots import Snapshots
-from executor.containerd.types import Descriptor, LeaseId
 from executor.errors import ImageFailure
+from executor.images import manifest as documents
 
-_APPLY_TIMEOUT_S = 600.0
+if TYPE_CHECKING:
+    from executor.containerd import Containerd
+    from executor.containerd.types import Descriptor, LeaseId
 
 
 class Unpacker:
-    def __init__(self, channel: Channel, snapshots: Snapshots, leases: Leases) -> None:
-        self._channel = channel
-        self._snapshots = snapshots
-        self._leases = leases
+    def __init__(self, containerd: Containerd) -> None:
+        self._diff = containerd.diff
+        self._snapshots = containerd.snapshots
+        self._leases = containerd.leases
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def ensure(self, image: str, layers: Sequence[Descriptor], diff_ids: Sequence[str], lease: LeaseId) -> None:
@@ -48,13 +44,9 @@ class Unpacker:
         key = f"extract-{secrets.token_hex(6)} {name}"
         mounts = await self._snapshots.prepare(key, parent, lease=lease)
         try:
-            target = descriptor_pb2.Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size_bytes)
-            request = pb.ApplyRequest(diff=target, mounts=convert.mount_messages(mounts))
-            reply = await self._channel.call(
-                "diff.v1.Diff/Apply", request, pb.ApplyResponse, subject=image, timeout_s=_APPLY_TIMEOUT_S, lease=lease
-            )
-            if reply.applied.digest != diff_id:
-                message = f"layer {layer.digest} unpacks to {reply.applied.digest}, the configuration says {diff_id}"
+            applied = await self._diff.apply(layer, mounts, subject=image, lease=lease)
+            if applied != diff_id:
+                message = f"layer {layer.digest} unpacks to {applied}, the configuration says {diff_id}"
                 raise ImageFailure(message, subject=image)
             await self._snapshots.commit(name, key, lease=lease)
         except AlreadyExists:

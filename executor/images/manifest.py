@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor import bounded_json
-from executor.containerd.types import Descriptor, ImageConfig
+from executor.containerd.types import Descriptor
 from executor.errors import ImageFailure
+from executor.images.model import ImageConfig
 
 INDEX_TYPES = frozenset(
     {

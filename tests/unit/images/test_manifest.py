@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.containerd import manifest
-from executor.containerd.types import Descriptor, ImageConfig
+from executor.containerd.types import Descriptor
 from executor.errors import ImageFailure
+from executor.images import manifest
+from executor.images.model import ImageConfig
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 LAYER = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": A, "size": 1}

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from executor.dns.messages import Event, State
-from executor.dns.operator import NotAMaster, Operator, credential, records
-from executor.dns.source import Source
 from executor.errors import Failure, InvalidConfig, MesosFailure
+from executor.mesos.operator import NotAMaster, Operator, Source, credential
+from executor.mesos.operator.messages import Event, State
 from tests.unit.dns.samples import state_json, task
 
 Answer = Callable[["Handler", str], None]
@@ -186,17 +183,6 @@ def test_endpoints(endpoint: str) -> None:
 def test_somebody_must_be_asked() -> None:
     with pytest.raises(InvalidConfig):
         Source([], "", 1.0)
-
-
-@given(st.lists(st.binary(max_size=40)), st.integers(1, 9))
-def test_records_come_out_as_they_went_in(parts: list[bytes], step: int) -> None:
-    data = b"".join(f"{len(part)}\n".encode() + part for part in parts)
-    buffer, found = bytearray(), list[bytes]()
-    for at in range(0, len(data), step):
-        buffer += data[at : at + step]
-        found += records(buffer)
-    assert found == parts
-    assert not buffer
 
 
 def test_containers_of_an_agent() -> None:

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from executor import bounded_json
-from executor.containerd import manifest as documents
-from executor.containerd import reference
-from executor.containerd.archive import Archive
 from executor.containerd.types import SNAPSHOTTER, Descriptor
 from executor.errors import ImageFailure
+from executor.images import manifest as documents
+from executor.images import reference
+from executor.images.archive import Archive
 
 _CHUNK_BYTES = 1 << 20
 _GC = "containerd.io/gc.ref"

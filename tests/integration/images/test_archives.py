@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from executor.containerd import Containerd
-from executor.containerd.types import ImageConfig, SnapshotKind
+from executor.containerd.types import SnapshotKind
 from executor.errors import ImageFailure, NotFound
+from executor.images.model import ImageConfig
+from executor.images.store import ImageStore
 from tests.integration.containerd.launching import Launcher
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import Form, ImageSpec, digest_of, write_archive
@@ -48,8 +50,8 @@ CONFIG = ImageConfig(
 async def test_import_and_lookup(client: Containerd, tmp_path: Path, form: Form) -> None:
     archive = write_archive(tmp_path / "full.tar", FULL, form=form)
 
-    assert await client.images.import_archive(archive) == [FULL.name]
-    image = await client.images.lookup("mine/full:1")
+    assert await ImageStore(client).import_archive(archive) == [FULL.name]
+    image = await ImageStore(client).lookup("mine/full:1")
 
     assert (image.name, image.config) == (FULL.name, CONFIG)
     assert await client.snapshots.exists(image.chain_id)
@@ -61,12 +63,12 @@ async def test_import_and_lookup(client: Containerd, tmp_path: Path, form: Form)
 
 
 async def test_an_imported_image_outlives_garbage_collection(client: Containerd, tmp_path: Path) -> None:
-    await client.images.import_archive(write_archive(tmp_path / "full.tar", FULL))
+    await ImageStore(client).import_archive(write_archive(tmp_path / "full.tar", FULL))
     lease = await client.leases.create("collect", expire_s=60)
 
     await client.leases.delete(lease, sync=True)
 
-    image = await client.images.lookup(FULL.name)
+    image = await ImageStore(client).lookup(FULL.name)
     assert await client.content.read(image.digest)
     kinds = [snapshot.kind for snapshot in await client.snapshots.list()]
     assert kinds == [SnapshotKind.COMMITTED] * 2
@@ -74,8 +76,8 @@ async def test_an_imported_image_outlives_garbage_collection(client: Containerd,
 
 
 async def test_a_deleted_image_leaves_nothing(client: Containerd, tmp_path: Path) -> None:
-    await client.images.import_archive(write_archive(tmp_path / "full.tar", FULL))
-    image = await client.images.lookup(FULL.name)
+    await ImageStore(client).import_archive(write_archive(tmp_path / "full.tar", FULL))
+    image = await ImageStore(client).lookup(FULL.name)
     assert [record.name for record in await client.images.list()] == [FULL.name]
 
     await client.images.delete(FULL.name)
@@ -86,12 +88,12 @@ async def test_a_deleted_image_leaves_nothing(client: Containerd, tmp_path: Path
     with pytest.raises(NotFound):
         await client.content.read(image.digest)
     with pytest.raises(NotFound):
-        await client.images.lookup(FULL.name)
+        await ImageStore(client).lookup(FULL.name)
 
 
 async def test_an_unknown_image_says_what_to_do(node: PrivateContainerd, client: Containerd) -> None:
     with pytest.raises(NotFound) as caught:
-        await client.images.lookup("no/such:image")
+        await ImageStore(client).lookup("no/such:image")
 
     assert str(caught.value) == (
         f"no/such:image: no such image in containerd's namespace {client.namespace} "
@@ -100,14 +102,14 @@ async def test_an_unknown_image_says_what_to_do(node: PrivateContainerd, client:
 
 
 async def test_an_image_that_is_not_unpacked_is_unpacked_once_for_many(client: Containerd, tmp_path: Path) -> None:
-    await client.images.import_archive(write_archive(tmp_path / "full.tar", FULL))
+    await ImageStore(client).import_archive(write_archive(tmp_path / "full.tar", FULL))
     for _ in range(2):  # the second layer's snapshot is the first one's child
         for snapshot in await client.snapshots.list():
             if all(other.parent != snapshot.key for other in await client.snapshots.list()):
                 await client.snapshots.remove(snapshot.key)
     assert await client.snapshots.list() == ()
 
-    images = await asyncio.gather(*(client.images.lookup(FULL.name) for _ in range(8)))
+    images = await asyncio.gather(*(ImageStore(client).lookup(FULL.name) for _ in range(8)))
 
     assert len({image.chain_id for image in images}) == 1
     assert [snapshot.kind for snapshot in await client.snapshots.list()] == [SnapshotKind.COMMITTED] * 2
@@ -121,20 +123,20 @@ async def test_two_processes_may_import_the_same_archive_at_once(
     archive = write_archive(tmp_path / "full.tar", FULL)
     others = [await Containerd.connect(node.address, client.namespace) for _ in range(4)]
 
-    names = await asyncio.gather(*(other.images.import_archive(archive) for other in others))
+    names = await asyncio.gather(*(ImageStore(other).import_archive(archive) for other in others))
 
     assert names == [[FULL.name]] * 4
-    assert (await client.images.lookup(FULL.name)).config == CONFIG
+    assert (await ImageStore(client).lookup(FULL.name)).config == CONFIG
     assert [snapshot.kind for snapshot in await client.snapshots.list()] == [SnapshotKind.COMMITTED] * 2
     for other in others:
         await other.close()
 
 
 async def test_a_second_import_moves_the_name(client: Containerd, tmp_path: Path) -> None:
-    await client.images.import_archive(write_archive(tmp_path / "one.tar", ImageSpec(cmd=("/one",))))
-    await client.images.import_archive(write_archive(tmp_path / "two.tar", ImageSpec(cmd=("/two",))))
+    await ImageStore(client).import_archive(write_archive(tmp_path / "one.tar", ImageSpec(cmd=("/one",))))
+    await ImageStore(client).import_archive(write_archive(tmp_path / "two.tar", ImageSpec(cmd=("/two",))))
 
-    assert (await client.images.lookup("busybox:test")).config.cmd == ("/two",)
+    assert (await ImageStore(client).lookup("busybox:test")).config.cmd == ("/two",)
 
 
 async def test_an_archive_of_several_images_and_a_compressed_one(client: Containerd, tmp_path: Path) -> None:
@@ -143,22 +145,22 @@ async def test_an_archive_of_several_images_and_a_compressed_one(client: Contain
     packed = tmp_path / "both.tar.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1))
 
-    assert await client.images.import_archive(packed) == [FULL.name, second.name]
+    assert await ImageStore(client).import_archive(packed) == [FULL.name, second.name]
 
 
 async def test_an_archive_without_a_name_takes_the_caller_s(client: Containerd, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "nameless.tar", ImageSpec(name=""))
 
     with pytest.raises(ImageFailure, match=r"nameless\.tar.*no name"):
-        await client.images.import_archive(archive)
-    assert await client.images.import_archive(archive, name="given") == ["docker.io/library/given:latest"]
+        await ImageStore(client).import_archive(archive)
+    assert await ImageStore(client).import_archive(archive, name="given") == ["docker.io/library/given:latest"]
 
 
 async def test_an_image_for_another_machine_is_refused(client: Containerd, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "arm.tar", ImageSpec(architecture="s390x"), form="oci-index")
 
     with pytest.raises(ImageFailure, match=r"arm\.tar.*no variant for linux/amd64, only linux/mips, linux/s390x"):
-        await client.images.import_archive(archive)
+        await ImageStore(client).import_archive(archive)
     assert await client.images.list() == ()
 
 
@@ -199,7 +201,7 @@ async def test_a_file_that_is_no_archive_is_named(client: Containerd, tmp_path: 
         ),
     ):
         with pytest.raises(ImageFailure, match=words) as caught:
-            await client.images.import_archive(path)
+            await ImageStore(client).import_archive(path)
         assert str(path) in str(caught.value)
 
 
@@ -221,10 +223,10 @@ async def test_damaged_archives_are_refused_and_leave_nothing(client: Containerd
         ("other-config.tar", {**whole, config: whole[config] + b" "}, "size|digest"),
     ):
         with pytest.raises(ImageFailure, match=words) as caught:
-            await client.images.import_archive(_write(tmp_path / name, members))
+            await ImageStore(client).import_archive(_write(tmp_path / name, members))
         assert name in str(caught.value)
     with pytest.raises(ImageFailure, match=r"truncated\.tar"):
-        await client.images.import_archive(tmp_path / "truncated.tar")
+        await ImageStore(client).import_archive(tmp_path / "truncated.tar")
 
     assert await client.images.list() == ()
     assert await client.leases.list() == ()
@@ -240,7 +242,7 @@ async def test_a_layer_that_is_not_what_the_configuration_says_is_refused(client
     whole[entry["Config"]] = json.dumps(config).encode()
 
     with pytest.raises(ImageFailure, match=r"lying\.tar.*unpacks to"):
-        await client.images.import_archive(_write(tmp_path / "lying.tar", whole))
+        await ImageStore(client).import_archive(_write(tmp_path / "lying.tar", whole))
     assert await client.snapshots.list() == ()
 
 
@@ -248,10 +250,10 @@ async def test_the_same_blob_in_another_namespace_is_not_sent_again(
     node: PrivateContainerd, client: Containerd, tmp_path: Path, launcher: Launcher
 ) -> None:
     archive = write_archive(tmp_path / "full.tar", FULL)
-    await client.images.import_archive(archive)
+    await ImageStore(client).import_archive(archive)
     async with await Containerd.connect(node.address, f"{client.namespace}-two") as other:
-        await other.images.import_archive(archive)
-        assert (await other.images.lookup(FULL.name)).config == CONFIG
+        await ImageStore(other).import_archive(archive)
+        assert (await ImageStore(other).lookup(FULL.name)).config == CONFIG
 
 
 def _blob(digest: str) -> str:

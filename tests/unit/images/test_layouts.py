@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from executor.containerd import layouts
-from executor.containerd.archive import Archive
-from executor.containerd.manifest import chain_ids
 from executor.errors import ImageFailure
+from executor.images import layouts
+from executor.images.archive import Archive
+from executor.images.manifest import chain_ids
 from tests.support.images import Form, ImageSpec, digest_of, write_archive
 
 IMAGE = ImageSpec(name="docker.io/mine/app:1", files={"x": b"y"})

@@ -1,0 +1,28 @@
+"""What an image is to the rest of the program. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """What an image says about running it (OCI image-spec, config.md). Absent lists are None, which is not empty."""
+
+    env: tuple[tuple[str, str], ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    working_dir: str = ""
+    user: str = ""
+    stop_signal: str = ""
+    volumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that is unpacked: `chain_id` is the committed snapshot to prepare containers from ("" for no layers)."""
+
+    name: str
+    digest: str
+    chain_id: str
+    config: ImageConfig

@@ -1,0 +1,153 @@
+"""The images of this node in containerd: looked up, imported, unpacked. Owns what was read of their documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from executor.containerd.types import Descriptor, ImageRecord, LeaseId
+from executor.errors import ContainerdFailure, ContainerdUnavailable, ImageFailure, NotFound
+from executor.images import layouts, reference
+from executor.images import manifest as documents
+from executor.images.archive import Archive
+from executor.images.model import Image, ImageConfig
+from executor.images.unpack import Unpacker
+
+if TYPE_CHECKING:
+    from executor.containerd import Containerd
+
+KNOWN_MAX: Final = 256
+"""Images whose documents are remembered; those that were used last."""
+_CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 64 << 10
+_LEASE_S: Final = 3600.0  # longer than any import takes; only a process that died leaves a lease behind
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What the documents behind a digest say: immutable, so it is read once."""
+
+    config_digest: str
+    config: ImageConfig
+    layers: tuple[Descriptor, ...]
+    diff_ids: tuple[str, ...]
+    chain_id: str
+
+
+class ImageStore:
+    """For one connection to containerd and its namespace."""
+
+    def __init__(self, containerd: Containerd) -> None:
+        self._containerd = containerd
+        self._unpacker = Unpacker(containerd)
+        self._known: dict[str, _Content] = {}
+
+    async def lookup(self, name: str) -> Image:
+        """An image of this node, by its stored or its familiar name, unpacked if it was not.
+
+        NotFound if there is none of that name, ImageFailure if its content cannot be used.
+        """
+        record = await self._get(name)
+        known = await self._content(record)
+        if known.chain_id and not await self._containerd.snapshots.exists(known.chain_id):
+            async with self._containerd.leases.hold("unpack", expire_s=_LEASE_S) as lease:
+                await self._unpack(record.name, known, lease)
+        return Image(record.name, record.target.digest, known.chain_id, known.config)
+
+    async def import_archive(self, path: Path | str, *, name: str = "") -> list[str]:
+        """Store and unpack every image of an OCI or docker archive; the names they have now.
+
+        `name` is for the image of an archive that names none. ImageFailure names the file.
+        """
+        with await asyncio.to_thread(Archive, Path(path)) as archive:
+            found = await asyncio.to_thread(layouts.images, archive)
+            async with self._containerd.leases.hold("import", expire_s=_LEASE_S) as lease:
+                return [await self._import(archive, image, image.name or name, lease) for image in found]
+
+    async def _get(self, name: str) -> ImageRecord:
+        for candidate in reference.candidates(name):
+            try:
+                return await self._containerd.images.get(candidate)
+            except NotFound:
+                continue
+        namespace = self._containerd.namespace
+        hint = f"import it with: ctr -a {self._containerd.address} -n {namespace} images import FILE"
+        raise NotFound(f"no such image in containerd's namespace {namespace}", subject=name, hint=hint)
+
+    async def _content(self, record: ImageRecord) -> _Content:
+        digest = record.target.digest
+        found = self._known.pop(digest, None) or await self._read(record)
+        self._known[digest] = found
+        while len(self._known) > KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        return found
+
+    async def _read(self, record: ImageRecord) -> _Content:
+        manifest = await self._manifest(record.name, record.target)
+        value = await _document(await self._blob(record.name, manifest.config.digest), record.name)
+        diff_ids = documents.diff_ids(value, subject=record.name)
+        if len(diff_ids) != len(manifest.layers):
+            raise ImageFailure("its manifest and its configuration have not the same layers", subject=record.name)
+        chain = documents.chain_ids(diff_ids)
+        return _Content(
+            manifest.config.digest,
+            documents.image_config(value),
+            manifest.layers,
+            diff_ids,
+            chain[-1] if chain else "",
+        )
+
+    async def _manifest(self, name: str, target: Descriptor) -> documents.Manifest:
+        data = await self._blob(name, target.digest)
+        value = await _document(data, name)
+        if documents.is_index(target.media_type, value):
+            chosen = documents.choose(value, documents.node_architecture(), subject=name)
+            value = await _document(await self._blob(name, chosen.digest), name)
+        return documents.manifest_of(value, subject=name)
+
+    async def _blob(self, name: str, digest: str) -> bytes:
+        try:
+            return await self._containerd.content.read(digest)
+        except NotFound as error:
+            raise ImageFailure(
+                f"its content {digest} is not on this node", subject=name, hint="pull it again"
+            ) from error
+
+    async def _unpack(self, name: str, known: _Content, lease: LeaseId) -> None:
+        # The label comes first: from the moment that the last snapshot exists, the image keeps it.
+        await self._containerd.content.set_labels(known.config_digest, layouts.config_labels(known.diff_ids))
+        await self._unpacker.ensure(name, known.layers, known.diff_ids, lease)
+
+    async def _import(self, archive: Archive, image: layouts.ArchivedImage, name: str, lease: LeaseId) -> str:
+        if not name:
+            raise ImageFailure("the archive gives its image no name", subject=str(archive.path), hint="give one")
+        record = ImageRecord(reference.normalise(name), image.target, {})
+        try:
+            for blob in image.blobs:
+                await self._containerd.content.ensure(blob.target, _chunks(archive, blob), blob.labels, lease=lease)
+            await self._unpack(record.name, await self._read(record), lease)
+            await self._containerd.images.put(record.name, record.target, lease=lease)
+        except ContainerdUnavailable:
+            raise
+        except (ContainerdFailure, ImageFailure) as error:
+            raise ImageFailure(f"cannot import {record.name}: {error}", subject=str(archive.path)) from error
+        return record.name
+
+
+async def _document(data: bytes, name: str) -> Mapping[str, object]:
+    """A large one is not read on the event loop."""
+    if len(data) <= _SMALL_BYTES:
+        return documents.document(data, subject=name)
+    return await asyncio.to_thread(documents.document, data, subject=name)
+
+
+async def _chunks(archive: Archive, blob: layouts.Blob) -> AsyncIterator[bytes]:
+    if not blob.member:
+        yield blob.data
+        return
+    with archive.open(blob.member) as stream:
+        while chunk := await asyncio.to_thread(stream.read, _CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,67 @@
+"""One command in a container that runs: how it ends, what it wrote, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from executor.containerd import Containerd
+from executor.errors import ContainerdFailure, TimedOut
+from executor.exec.run import Target, run
+from executor.names import ContainerId
+from tests.integration.containerd.launching import Launcher, process
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+async def target(client: Containerd, launcher: Launcher, tmp_path: Path) -> AsyncIterator[Target]:
+    await launcher.run("app", "sleep 1000")
+    streams = tmp_path / "streams"
+    streams.mkdir()
+    yield Target(client.tasks, ContainerId("app"), process(["/bin/sh"]), streams)
+    assert not list(streams.iterdir()), "its FIFOs are removed"
+    assert len(await client.tasks.pids("app")) == 1, "only the first process is left"
+
+
+def shell(script: str) -> tuple[str, ...]:
+    return ("/bin/sh", "-c", script)
+
+
+async def test_its_exit_code_and_both_outputs(target: Target) -> None:
+    result = await run(target, shell("echo out; echo err >&2; exit 3"), timeout_s=30)
+    assert result.exit_code == 3
+    assert sorted(result.output.split()) == ["err", "out"]
+
+
+async def test_the_end_of_a_long_output_is_kept(target: Target) -> None:
+    script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done"
+    result = await run(target, shell(script), timeout_s=60, limit_bytes=100)
+    assert result.exit_code == 0
+    assert len(result.output) == 100 and result.output.endswith("line 19999\n")
+
+
+async def test_a_command_that_takes_too_long_is_killed(target: Target) -> None:
+    with pytest.raises(TimedOut, match=r"app: /bin/sh took longer than 1 s; it wrote: begun"):
+        await run(target, shell("echo begun; sleep 1000"), timeout_s=1)
+
+
+async def test_a_program_that_is_not_there(target: Target) -> None:
+    with pytest.raises(ContainerdFailure, match="the program must be in the container's image"):
+        await run(target, ("/no/such/program",), timeout_s=30)
+
+
+async def test_a_caller_that_is_cancelled_leaves_nothing(target: Target) -> None:
+    task = asyncio.create_task(run(target, shell("sleep 1000"), timeout_s=None))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_commands_run_beside_each_other(target: Target) -> None:
+    results = await asyncio.gather(*(run(target, shell(f"exit {code}"), timeout_s=60) for code in range(4)))
+    assert [result.exit_code for result in results] == [0, 1, 2, 3]
