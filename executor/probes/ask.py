@@ -6,25 +6,20 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from executor.errors import TimedOut, clipped, reason
+from executor.errors import TimedOut, clipped
 from executor.probes import http, tcp
-from executor.probes.sockets import Place, Sockets
+from executor.probes.sockets import Place, Sockets, why
 from executor.probes.state import Result
 from executor.probes.turns import COMMAND_GAP_S, GAP_S, Turns
 from executor.spec.probes import Action, Exec, Grpc, HttpGet, TcpSocket
 
+if TYPE_CHECKING:
+    from executor.exec.run import Result as Ended
+
 LOOPBACK: Final = "127.0.0.1"
 _SHOWN: Final = 200
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that ran in a container. `output` is the beginning of what it wrote."""
-
-    exit_code: int
-    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ async def ask(action: Action, timeout_s: float | None, reach: Reach, means: Mean
     except (TimeoutError, TimedOut):
         return Result(ok=False, message=f"no answer within {timeout_s:g} s")
     except OSError as error:  # of the namespace: it goes with the container
-        return Result(ok=False, message=f"its network cannot be entered: {reason(error)}")
+        return Result(ok=False, message=f"its network cannot be entered: {why(error)}")
 
 
 async def _through_network(action: HttpGet | TcpSocket | Grpc, reach: Reach, sockets: Sockets) -> Result:

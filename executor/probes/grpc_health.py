@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from executor.errors import reason
+from executor.probes.sockets import why
 from executor.probes.state import Result
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def probe(place: Place, request: Grpc, sockets: Sockets) -> Result:
         async with _target(place, sockets) as target, grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
             state = await channel.unary_unary(METHOD, _encoded, _decoded)(request.service)
     except OSError as error:
-        return Result(ok=False, message=f"cannot connect to {place.text}: {reason(error)}")
+        return Result(ok=False, message=f"cannot connect to {place.text}: {why(error)}")
     except grpc.aio.AioRpcError as error:
         return Result(ok=False, message=f"gRPC health of {place.text}: {error.code().name}: {error.details()}"[:300])
     ok = state == SERVING

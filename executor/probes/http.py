@@ -17,8 +17,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import h11
 
 from executor import __version__
-from executor.errors import clipped, reason
-from executor.probes.sockets import Place
+from executor.errors import clipped
+from executor.probes.sockets import Place, why
 from executor.probes.state import Result
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def get(place: Place, request: HttpGet, sockets: Sockets) -> Result:
     try:
         status = await _followed_status(url, _headers(request), place, sockets)
     except OSError as error:
-        return Result(ok=False, message=f"GET {_shown(url)}: {reason(error)}")
+        return Result(ok=False, message=f"GET {_shown(url)}: {why(error)}")
     except (h11.RemoteProtocolError, h11.LocalProtocolError, ValueError) as error:
         return Result(ok=False, message=f"GET {_shown(url)}: {clipped(str(error), _SHOWN)}")
     ok = 200 <= status < 400

@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from executor.errors import reason
+
 _CLONE_NEWNET = 0x40000000
 _OWN = Path("/proc/self/ns/net")
 
@@ -36,6 +38,11 @@ class Place:
     @property
     def text(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def why(error: OSError) -> str:
+    """In the system's words, which asyncio replaces by its own."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else reason(error)
 
 
 class Sockets:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from executor.errors import reason
+from executor.probes.sockets import why
 from executor.probes.state import Result
 
 if TYPE_CHECKING:
@@ -26,5 +26,5 @@ async def probe(place: Place, sockets: Sockets) -> Result:
             transport, _ = await loop.create_connection(asyncio.Protocol, place.host, place.port)
             transport.abort()  # nothing was written, so this is an ordinary end of the connection
     except OSError as error:
-        return Result(ok=False, message=f"cannot connect to {place.text}: {reason(error)}", value=False)
+        return Result(ok=False, message=f"cannot connect to {place.text}: {why(error)}", value=False)
     return Result(ok=True, value=True)
