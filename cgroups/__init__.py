@@ -1,6 +1,7 @@
 """Linux control groups, v1, hybrid and v2, behind one small interface. Imports the standard library only.
 
 group.py      Cgroup: one path in every hierarchy; everything that can be done with it. Start here
+population.py a group's path and processes, which kill.py and watch.py need
 tree.py       Tree: the executor's layout of groups, by class, role and pod
 qos.py        what the classes may use, from the tasks they hold (pure)
 mounts.py     which hierarchies this machine has (pure)

@@ -7,38 +7,26 @@ All calls are synchronous and short, but for `wait_unpopulated`; `freeze` and `k
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from cgroups import cpu, create, freezer, memory, pids
 from cgroups.controller import Home
 from cgroups.errors import CgroupError, CgroupNotFound
-from cgroups.files import Directory, flat_keyed
+from cgroups.files import Directory
 from cgroups.kill import KillResult, kill, write_kill_file
 from cgroups.limits import Controller, Limits, Stat, stat_of
-from cgroups.mounts import Hierarchies, Mode
-from cgroups.names import cgroup_path
+from cgroups.mounts import Mode
+from cgroups.population import Population
 from cgroups.pressure import Pressure, Resource, parse_pressure
-from cgroups.processes import members
 from cgroups.watch import wait_unpopulated
 
 _CONTROLLERS = ("cpu", "memory", "pids")
 
 
 @dataclass(frozen=True)
-class Cgroup:
-    """`path` is absolute and below the root. Raises InvalidName for anything else."""
-
-    hierarchies: Hierarchies = field(compare=False, repr=False)
-    path: str
-
-    def __post_init__(self) -> None:
-        if cgroup_path(self.path) == "/":
-            raise CgroupError(
-                errno.EPERM, "the root group belongs to the machine", path="/", hint="name a group below it"
-            )
+class Cgroup(Population):
+    """`path` is absolute and below the root. Raises InvalidName for anything else, CgroupError (EPERM) for the root."""
 
     def child(self, name: str) -> Cgroup:
         """The group `name` below this one; `name` is a directory name (see names.escape)."""
@@ -57,7 +45,7 @@ class Cgroup:
 
     def exists(self) -> bool:
         """Whether any hierarchy has it."""
-        return any(True for _ in self._opened(self.hierarchies.points))
+        return any(True for _ in self.opened(self.hierarchies.points))
 
     def destroy(self) -> None:
         """Removes it and everything below it from every hierarchy. What is not there is success.
@@ -75,32 +63,13 @@ class Cgroup:
 
     def children(self) -> list[str]:
         """The names of the groups right below, in any hierarchy, sorted; none if the group does not exist."""
-        return sorted({name for group in self._opened(self.hierarchies.points) for name in group.subdirectories()})
+        return sorted({name for group in self.opened(self.hierarchies.points) for name in group.subdirectories()})
 
     def attach(self, pid: int) -> None:
         """Moves a process, with all its threads, here in every hierarchy. Raises CgroupError (ESRCH if it is gone)."""
         for point in self.hierarchies.points:
             with Directory.open(point, self.path) as directory:
                 directory.write("cgroup.procs", str(pid))
-
-    def pids(self, *, recursive: bool = True) -> set[int]:
-        """The processes that any hierarchy has here: empty if the group does not exist."""
-        return self._members(self.hierarchies.points, recursive=recursive)
-
-    def outsiders(self, listed: set[int] | None = None) -> set[int]:
-        """Processes that v1 has here (see Hierarchies.witnesses) but the unified hierarchy has not, so that
-        `cgroup.kill` misses them. Right even while processes die: then they leave all hierarchies at once.
-
-        `listed` is what v1 has here, if it was read a moment ago.
-        """
-        found = self.witnessed() if listed is None else listed
-        if found:
-            found = found - self._members(self._unified, recursive=True)
-        return found and found & self.witnessed()
-
-    def witnessed(self) -> set[int]:
-        """The processes here and below that v1's witness has (see Hierarchies.witnesses)."""
-        return self._members(self.hierarchies.witnesses, recursive=True)
 
     def apply(self, limits: Limits) -> list[str]:
         """Writes the settings that are not None; returns the files that the kernel here does not have, in order.
@@ -132,13 +101,13 @@ class Cgroup:
 
     def is_frozen(self) -> bool:
         """Whether either freezer holds the processes here, by this group's own or a group above's doing."""
-        if any(freezer.is_frozen_v2(directory) for directory in self._opened(self._unified)):
+        if any(freezer.is_frozen_v2(directory) for directory in self.opened(self.unified)):
             return True
         v1 = [self.hierarchies.v1["freezer"]] if "freezer" in self.hierarchies.v1 else []
-        return any(freezer.is_frozen_v1(directory) for directory in self._opened(v1))
+        return any(freezer.is_frozen_v1(directory) for directory in self.opened(v1))
 
     def write_kill_file(self) -> bool:
-        """The first blow alone: one write to `cgroup.kill`, no look before or after. False where there is no such file.
+        """One write to `cgroup.kill`, with no look before or after. False where there is no such file.
 
         Quick because it misses what a v1 freezer holds and what is in a v1 hierarchy only: see afterwards whether it is
         `populated`, and `kill` then. Raises CgroupError (EDEADLK) if this very process is in the group.
@@ -152,13 +121,6 @@ class Cgroup:
         second attempt, or after `destroy` has met one.
         """
         return kill(self, timeout_s, everywhere=everywhere)
-
-    def populated(self) -> bool:
-        """Whether a process is here or below, by the unified hierarchy and v1's witness (see Hierarchies.witnesses)."""
-        for directory in self._opened(self._unified):
-            if flat_keyed(directory.read_optional("cgroup.events")).get("populated"):
-                return True
-        return bool(self.witnessed())
 
     async def wait_unpopulated(self, timeout_s: float) -> bool:
         """True once `populated` is False (at once if the group is gone), False after `timeout_s`.
@@ -195,7 +157,7 @@ class Cgroup:
 
     def pressure(self, resource: Resource) -> Pressure | None:
         """PSI of the group; None without a unified hierarchy, on a kernel without PSI, and where the group is gone."""
-        for directory in self._opened(self._unified):
+        for directory in self.opened(self.unified):
             try:
                 text = directory.read_optional(f"{resource}.pressure")
             except CgroupError as error:
@@ -204,22 +166,6 @@ class Cgroup:
                 text = None
             return None if text is None else parse_pressure(text)
         return None
-
-    @property
-    def _unified(self) -> tuple[Path, ...]:
-        return () if self.hierarchies.unified is None else (self.hierarchies.unified,)
-
-    def _opened(self, points: Iterable[Path]) -> Iterator[Directory]:
-        for point in points:
-            try:
-                directory = Directory.open(point, self.path)
-            except CgroupNotFound:
-                continue
-            with directory:
-                yield directory
-
-    def _members(self, points: Iterable[Path], *, recursive: bool) -> set[int]:
-        return set().union(*(members(directory, recursive=recursive) for directory in self._opened(points)))
 
     def _home(self, controller: str, held: ExitStack) -> Home | None:
         home = self.hierarchies.home(controller)

@@ -20,17 +20,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cgroups import freezer
 from cgroups.descent import walk
 from cgroups.errors import CgroupError, CgroupNotFound, translated
 from cgroups.files import Directory
 from cgroups.mounts import parse_membership
+from cgroups.population import Population
 from cgroups.processes import members, signal_members
-
-if TYPE_CHECKING:
-    from cgroups.group import Cgroup
 
 _FREEZE_S = 0.2
 _PAUSE_S = 0.001
@@ -59,7 +56,7 @@ class KillResult:
     elapsed_s: float
 
 
-def kill(group: Cgroup, timeout_s: float, *, everywhere: bool = False) -> KillResult:
+def kill(group: Population, timeout_s: float, *, everywhere: bool = False) -> KillResult:
     """Carries the steps above out. A group that is not there is success. May block up to `timeout_s`.
 
     Raises CgroupError (EDEADLK) if this very process is in the group, and PermissionError if a signal is not allowed.
@@ -84,8 +81,8 @@ def kill(group: Cgroup, timeout_s: float, *, everywhere: bool = False) -> KillRe
     )
 
 
-def write_kill_file(group: Cgroup) -> bool:
-    """See Cgroup.strike."""
+def write_kill_file(group: Population) -> bool:
+    """See Cgroup.write_kill_file."""
     _refuse_suicide(group)
     return _write_kill_file(group)
 
@@ -93,7 +90,7 @@ def write_kill_file(group: Cgroup) -> bool:
 class _Sweep:
     """The fallback: signal each process, until a look finds nobody new or the time is over."""
 
-    def __init__(self, group: Cgroup, deadline: float) -> None:
+    def __init__(self, group: Population, deadline: float) -> None:
         self._group = group
         self._deadline = deadline
         self._freezer = group.hierarchies.v1.get("freezer")
@@ -135,7 +132,7 @@ class _Sweep:
         self.signalled |= signal_members(read, signal.SIGKILL)
 
 
-def _write_kill_file(group: Cgroup) -> bool:
+def _write_kill_file(group: Population) -> bool:
     if group.hierarchies.unified is None:
         return False
     try:
@@ -146,7 +143,7 @@ def _write_kill_file(group: Cgroup) -> bool:
     return True
 
 
-def _look(group: Cgroup) -> tuple[set[int], bool]:
+def _look(group: Population) -> tuple[set[int], bool]:
     """What v1's witness has here, and whether a v1 freezer holds any of it."""
     point = group.hierarchies.v1.get("freezer")
     if point is None:
@@ -168,7 +165,7 @@ def _look_below(directory: Directory) -> tuple[set[int], bool]:
     return listed, frozen
 
 
-def _thaw(group: Cgroup) -> tuple[int, bool]:
+def _thaw(group: Population) -> tuple[int, bool]:
     point = group.hierarchies.v1["freezer"]
     try:
         return freezer.thaw_v1(point, group.path, recursive=True), freezer.frozen_above_v1(point, group.path)
@@ -176,7 +173,7 @@ def _thaw(group: Cgroup) -> tuple[int, bool]:
         return 0, False
 
 
-def _refuse_suicide(group: Cgroup) -> None:
+def _refuse_suicide(group: Population) -> None:
     try:
         own = parse_membership(Path("/proc/self/cgroup").read_bytes())
     except OSError as error:  # no descriptor is left

@@ -17,15 +17,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from cgroups.errors import CgroupNotFound, translated
 from cgroups.files import Directory, flat_keyed
 from cgroups.held import HeldProcess
 from cgroups.inotify import IN_IGNORED, IN_Q_OVERFLOW, Inotify
-
-if TYPE_CHECKING:
-    from cgroups.group import Cgroup
+from cgroups.population import Population
 
 EVENTS = "cgroup.events"
 _PAUSE_S = 0.01  # exited processes that are still listed
@@ -69,14 +67,14 @@ class Watch:
             self._ready.clear()
             self._readable.set()
 
-    def add(self, group: Cgroup, file: str = EVENTS) -> None:
+    def add(self, group: Population, file: str = EVENTS) -> None:
         """Changes from now on are reported: read the file after this. Raises CgroupNotFound if there is none."""
         if group.hierarchies.unified is None:
             raise CgroupNotFound(2, "no unified hierarchy is mounted, so nothing reports changes", path=group.path)
         with Directory.open(group.hierarchies.unified, group.path) as directory:
             self._files[self._inotify.add(directory, file)] = Change(group.path, file)
 
-    def remove(self, group: Cgroup) -> None:
+    def remove(self, group: Population) -> None:
         """No further changes of this group's files. One that is not watched is success."""
         for watch in [watch for watch, change in self._files.items() if change.path == group.path]:
             change = self._files.pop(watch)
@@ -103,7 +101,7 @@ class Watch:
         self._readable.set()
 
 
-async def wait_unpopulated(group: Cgroup, timeout_s: float) -> bool:
+async def wait_unpopulated(group: Population, timeout_s: float) -> bool:
     """See Cgroup.wait_unpopulated."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -115,7 +113,7 @@ async def wait_unpopulated(group: Cgroup, timeout_s: float) -> bool:
     return True
 
 
-async def _unified_empties(group: Cgroup, point: Path) -> None:
+async def _unified_empties(group: Population, point: Path) -> None:
     """Asleep in poll(2): kernfs reports each change of `cgroup.events` as POLLPRI until the file is read again.
 
     For one file this is cheaper than inotify, whose last close waits for the whole kernel (some 15 ms). asyncio's own
@@ -148,7 +146,7 @@ def _populated(events: io.FileIO) -> bool:
         raise translated(error, EVENTS) from error
 
 
-async def _v1_empties(group: Cgroup) -> None:
+async def _v1_empties(group: Population) -> None:
     """A process that is still listed after its end (before Linux 5.2 a zombie is) is looked at again after a pause."""
     waited: set[int] = set()
     while left := group.outsiders():

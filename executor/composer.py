@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor import log as logs
+from executor.concurrency import beside
 from executor.config import Config
 from executor.config.for_executor import Ineffective, read_for_executor
 from executor.errors import ExecutorError, Failure
@@ -125,6 +126,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
         from executor.control.server import Server, socket_path
         from executor.dispatcher import Dispatcher
         from executor.metrics import endpoint
+        from executor.metrics.loop_lag import LoopLag
 
         async with AsyncExitStack() as stack:
             from executor.opening import open_node
@@ -132,9 +134,11 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             node = await open_node(config, environment, stack)
             dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))
             socket = socket_path(config.node.run_dir, environment.container_id)
-            metrics = endpoint.Metrics(dispatcher, counters)
+            lag = LoopLag()
+            await stack.enter_async_context(beside(lag.run()))
+            metrics = endpoint.Metrics(dispatcher, counters, lag)
             await stack.enter_async_context(endpoint.port(config.control.metrics_port, metrics.answer))
-            await stack.enter_async_context(Server(socket, routes(dispatcher, journal, metrics)))
+            await stack.enter_async_context(Server(socket, routes(dispatcher, journal, metrics.answer)))
             gc.freeze()  # what is loaded by now stays: each full collection would look at all of it again
             await dispatcher.run()
         await dispatcher.send_last_updates()

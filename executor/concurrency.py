@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from executor.errors import ContainerdUnavailable, ExecutorError
@@ -51,6 +52,15 @@ async def together(*work: Coroutine[Any, Any, Any]) -> None:
                 group.create_task(coroutine)
     except BaseExceptionGroup as failures:
         raise first_of(failures) from None
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work`, which has no end of its own, while the block runs; what it raises ends the block."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        yield
+        task.cancel()
 
 
 def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -17,20 +17,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from executor import exhausted
-from executor.control import documents as views
 from executor.errors import ExecutorError
 from executor.intake import Intake
 from executor.log import get_logger
 from executor.mesos import events
 from executor.mesos.status import Capabilities
-from executor.metrics.loop_lag import LoopLag
 from executor.names import TaskId
-from executor.output.endedlogs import EndedLogs
-from executor.pod.disk_watch import Watch
-from executor.pod.exit_router import ExitRouter
+from executor.output.endedlogs import EndedLogs, EndedPod
+from executor.pod.disk.watch import Watch
+from executor.pod.exits.router import ExitRouter
 from executor.pod.model import Report, State, Stop, StopCause
+from executor.pod.resources.weight_guard import WeightGuard
 from executor.pod.table import Pods
-from executor.pod.weight_guard import WeightGuard
 from executor.reporting import status_updates
 from executor.reporting.last_update import LastUpdate
 from executor.reporting.revocation_labels import revocation_labels
@@ -54,6 +52,7 @@ log = get_logger(__name__)
 
 EXIT_MARGIN_S = 1.0
 """Of the shutdown grace: kept for the last acknowledgements, before Mesos kills the container."""
+FIELDS_TOLD_MAX = 100
 
 
 class Dispatcher:
@@ -75,7 +74,6 @@ class Dispatcher:
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._last_update = LastUpdate()
-        self.lag = LoopLag()
         self.governor = self._govern() if node.config.pressure.enabled else None
         self._guard = WeightGuard(node.guarded, lambda: [runner.spec for runner in self.pods])
         self._disk = Watch(node, lambda: self.pods)
@@ -89,7 +87,7 @@ class Dispatcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            works = [self.exits.run(), self.intake.run(), self.lag.run(), self._listen(), self._reap()]
+            works = [self.exits.run(), self.intake.run(), self._listen(), self._reap()]
             works += [self.node.cni.keep_rules(), self._disk.run(), self._ended_logs.run()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
@@ -183,6 +181,8 @@ class Dispatcher:
             self.governor.pods_changed()
         tasks = list(spec.task_ids)
         runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)
+        if paths := list(spec.without_effect):
+            runner.log.info("fields without effect here", code="pod.without_effect", fields=paths[:FIELDS_TOLD_MAX])
         self._guard.check()
         for request in filter(lambda each: takes(each, runner), revocations):
             runner.post(request.stop)
@@ -231,7 +231,8 @@ class Dispatcher:
                 self._driver.update(update)
 
     def _ended(self, runner: PodRunner) -> None:
-        self._ended_logs.add(runner)
+        sandbox = runner.sandbox
+        self._ended_logs.add(EndedPod(runner.id, sandbox.directory, runner.log, sandbox.note_removed_logs))
         if self.governor is not None:
             self.governor.pods_changed()
         self._end_if_idle()
@@ -263,7 +264,7 @@ class Dispatcher:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
         begin = time.monotonic()
         ended = await self.pods.wait_ended(room_s)
-        self._clean = await self.pods.leftovers.settle(max(0.0, room_s - time.monotonic() + begin)) and ended
+        self._clean = await self.pods.retries.settle(max(0.0, room_s - time.monotonic() + begin)) and ended
         if not self._clean:
             self.node.claim.keep()
 
@@ -288,18 +289,7 @@ class Dispatcher:
             if isinstance(event, events.Launch):
                 self._drop_late_launch(event.task_ids)
 
-    # --- what the control socket shows -----------------------------------------------------------------------
-
-    def describe(self) -> dict[str, Any]:
-        """This executor, as `GET /v1/executor`."""
-        return views.executor(
-            self.environment,
-            self.node,
-            self.pods,
-            subscribed=self.subscribed is not None,
-            unacknowledged=self._driver.unacknowledged,
-            pressure=None if self.governor is None else self.governor.view(),
-        )
-
-    def view(self, runner: PodRunner) -> dict[str, Any]:
-        return views.pod(runner, self.environment.executor_id)
+    @property
+    def unacknowledged(self) -> int:
+        """How many status updates the agent has not acknowledged yet."""
+        return self._driver.unacknowledged

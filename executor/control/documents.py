@@ -13,35 +13,26 @@ from executor.pod.model import Phase
 from executor.pod.node import log_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from executor.mesos.environment import Environment
-    from executor.pod.node import Node
+    from executor.dispatcher import Dispatcher
     from executor.pod.runner import PodRunner
 
 
-def executor(
-    environment: Environment,
-    node: Node,
-    pods: Iterable[PodRunner],
-    *,
-    subscribed: bool,
-    unacknowledged: int,
-    pressure: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """`pressure`: where the governor stands; None without one."""
-    counts = Counter(runner.spec.pod_class for runner in pods)
+def executor(dispatcher: Dispatcher) -> dict[str, Any]:
+    """This executor, as `GET /v1/executor`. `pressure` is there with a governor only."""
+    environment = dispatcher.environment
+    counts = Counter(runner.spec.pod_class for runner in dispatcher.pods)
     document: dict[str, Any] = {
         "executor": environment.executor_id,
         "framework": environment.framework_id,
         "agent": environment.agent_id,
         "mesos_container": environment.container_id,
-        "subscribed": subscribed,
-        "unacknowledged": unacknowledged,
-        "cgroup": node.tree.root.path,
+        "subscribed": dispatcher.subscribed is not None,
+        "unacknowledged": dispatcher.unacknowledged,
+        "cgroup": dispatcher.node.tree.root.path,
         "pods": {str(kind): counts[kind] for kind in PodClass},
     }
-    return document if pressure is None else {**document, "pressure": pressure}
+    governor = dispatcher.governor
+    return document if governor is None else {**document, "pressure": governor.view()}
 
 
 def pod(runner: PodRunner, executor: str) -> dict[str, Any]:

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING
 
 from executor import log as logs
 from executor.control import documents as views
-from executor.control.server import Request, Response, Routes, Stream
+from executor.control.server import Handler, Request, Response, Routes, Stream
 from executor.errors import InvalidRequest, NetworkFailure, NotFound
 from executor.log.journal import read
 from executor.log.timeline import timeline
 from executor.names import RevocationId
-from executor.pod import execs, usage
+from executor.pod import execs
+from executor.pod.resources import usage
 from executor.revocation.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
     from executor.log.journal import Journal
-    from executor.metrics.endpoint import Metrics
     from executor.revocation.receipt import Receipt
 
 log = logs.get_logger(__name__)
 
 
-def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes:
+def routes(dispatcher: Dispatcher, journal: Journal, metrics: Handler) -> Routes:
+    """`metrics` answers `GET /metrics`."""
     answers = _Answers(dispatcher, journal)
     return {
         ("GET", "/v1/executor"): answers.executor,
@@ -43,7 +44,7 @@ def routes(dispatcher: Dispatcher, journal: Journal, metrics: Metrics) -> Routes
         ("PUT", "/v1/log"): answers.set_log,
         ("POST", "/v1/rehearsals"): answers.rehearse,
         ("GET", "/v1/timelines/{task}"): answers.timeline,
-        ("GET", "/metrics"): metrics.answer,
+        ("GET", "/metrics"): metrics,
         ("GET", "/v1/usage"): answers.usage,
         ("POST", "/v1/pods/{pod}/exec"): answers.exec,
         ("PUT", "/v1/execs/{id}"): answers.change_exec,
@@ -57,13 +58,13 @@ class _Answers:
         self._execs = execs.Execs(dispatcher.node.containerd)
 
     async def executor(self, _: Request) -> Response:
-        return Response({**self._dispatcher.describe(), "pid": os.getpid(), "last_event": self._journal.last_seq})
+        return Response({**views.executor(self._dispatcher), "pid": os.getpid(), "last_event": self._journal.last_seq})
 
     async def pods(self, request: Request) -> Response:
         runners = list(self._dispatcher.pods)
         if request.query.get("all") == "1":
             runners += self._dispatcher.pods.ended
-        return Response({"pods": [self._dispatcher.view(runner) for runner in runners]})
+        return Response({"pods": [views.pod(runner, self._dispatcher.environment.executor_id) for runner in runners]})
 
     async def pod(self, request: Request) -> Response:
         runner = self._dispatcher.pods.find(request.parameters["pod"])

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from executor import exhausted
+from executor.control import documents as views
 from executor.control.http import Connection, Limits, Request, Response, failure
 from executor.control.socket import Peer
 from executor.log import get_logger
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from executor.control.server import Handler
     from executor.dispatcher import Dispatcher
     from executor.metrics.counters import Counters
+    from executor.metrics.loop_lag import LoopLag
 
 log = get_logger(__name__)
 
@@ -31,9 +33,10 @@ _LIMITS: Final = Limits(connections=8, header_bytes=8 << 10, body_bytes=0, recei
 
 
 class Metrics:
-    def __init__(self, dispatcher: Dispatcher, counters: Counters) -> None:
+    def __init__(self, dispatcher: Dispatcher, counters: Counters, lag: LoopLag) -> None:
         self._dispatcher = dispatcher
         self._counters = counters
+        self._lag = lag
 
     async def answer(self, request: Request) -> Response:
         """`?identity=1` puts framework and executor on every sample."""
@@ -41,9 +44,9 @@ class Metrics:
         from executor.metrics import gauges
 
         wanted = request.query.get("identity") == "1"
-        facts = self._dispatcher.describe()
+        facts = views.executor(self._dispatcher)
         identity = {name: str(facts[name]) for name in catalog.IDENTITY} if wanted else {}
-        families = [*self._counters.families(), *gauges.families(self._dispatcher)]
+        families = [*self._counters.families(), *gauges.families(self._dispatcher, self._lag)]
         return Response(exposition.text(families, identity), content_type=exposition.CONTENT_TYPE)
 
 

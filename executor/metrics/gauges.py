@@ -16,6 +16,7 @@ import psutil
 
 from cgroups import CgroupError, Resource, qos
 from executor import __version__
+from executor.control import documents as views
 from executor.disk.usage import DiskUsage
 from executor.metrics import catalog
 from executor.metrics.counters import Family, Labels
@@ -25,23 +26,24 @@ from executor.pod.model import State
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.dispatcher import Dispatcher
+    from executor.metrics.loop_lag import LoopLag
     from executor.pod.runner import PodRunner
 
 _SHOWN_STATES: Final = tuple(state for state in State if state not in (State.NEW, State.ENDED))
 
 
-def families(dispatcher: Dispatcher) -> Iterator[Family]:
+def families(dispatcher: Dispatcher, lag: LoopLag) -> Iterator[Family]:
     """In the catalogue's order, what cannot be read now left out."""
     pods = list(dispatcher.pods)
-    facts = dispatcher.describe()
+    facts = views.executor(dispatcher)
     identity = (__version__, str(facts["framework"]), str(facts["executor"]), str(facts["agent"]))
     yield Family(catalog.INFO, {identity: 1.0})
     yield _one(catalog.SUBSCRIBED, float(facts["subscribed"]))
     yield _one(catalog.UNACKNOWLEDGED, facts["unacknowledged"])
-    yield _one(catalog.LEAKED, len(dispatcher.pods.leftovers))
+    yield _one(catalog.LEAKED, len(dispatcher.pods.retries))
     yield from _pods(pods)
     yield from _classes(dispatcher)
-    yield Family(catalog.LOOP_LAG, {(): dispatcher.lag.seconds.copy()})
+    yield Family(catalog.LOOP_LAG, {(): lag.seconds.copy()})
     yield from _process()
 
 
@@ -94,7 +96,7 @@ def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
 
 
 def _disk(pods: list[PodRunner]) -> Family:
-    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk_watch."""
+    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk.watch."""
     parts = DiskUsage().parts()
     series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in parts}
     for runner in pods:

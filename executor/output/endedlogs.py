@@ -13,17 +13,15 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from executor.config.retention import RetentionSection
-from executor.log import get_logger
+from executor.log import Logger, get_logger
 from executor.output.retention import Kept, Space, to_remove
-
-if TYPE_CHECKING:
-    from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)
 
@@ -31,17 +29,27 @@ LOOK_S: Final = 30.0
 _FOLDERS: Final = ("notice",)
 
 
+@dataclass(frozen=True)
+class EndedPod:
+    """`log` is the pod's own logger; `removed` takes the reason why the logs went."""
+
+    id: str
+    directory: Path
+    log: Logger
+    removed: Callable[[str], None]
+
+
 class EndedLogs:
     def __init__(self, limits: RetentionSection) -> None:
         self._limits = limits
-        self._ended: dict[str, tuple[PodRunner, Kept]] = {}
+        self._ended: dict[str, tuple[EndedPod, Kept]] = {}
         self._told = set[str]()
         """Pods whose logs could not be removed: said once."""
         self._fresh = asyncio.Event()
 
-    def add(self, runner: PodRunner) -> None:
-        """A pod that has ended."""
-        self._ended[runner.id] = (runner, Kept(runner.id, time.monotonic(), -1))
+    def add(self, pod: EndedPod) -> None:
+        """The pod has ended now."""
+        self._ended[pod.id] = (pod, Kept(pod.id, time.monotonic(), -1))
         self._fresh.set()
 
     async def run(self) -> None:
@@ -61,31 +69,31 @@ class EndedLogs:
             log.debug("the logs of ended pods cannot be looked at", error=error)
             return
         for kept, reason in removable:
-            runner = self._ended[kept.pod][0]
+            pod = self._ended[kept.pod][0]
             try:
-                removed = await asyncio.to_thread(remove, runner.sandbox.directory)
+                removed = await asyncio.to_thread(remove, pod.directory)
             except OSError as error:
                 if kept.pod not in self._told:
                     self._told.add(kept.pod)
                     path = str(error.filename)
-                    runner.log.warning("logs cannot be removed", code="pod.logs_kept", path=path, error=error)
+                    pod.log.warning("logs cannot be removed", code="pod.logs_kept", path=path, error=error)
                 continue
             if removed:
                 del self._ended[kept.pod]
                 self._told.discard(kept.pod)
-                runner.sandbox.logs_removed = reason
-                runner.log.info(
+                pod.removed(reason)
+                pod.log.info(
                     "its logs were removed", code="pod.logs_removed", reason=reason, size_bytes=kept.size_bytes
                 )
 
     def _measure(self) -> list[tuple[Kept, str]]:
         """Those that have to go now."""
-        for pod, (runner, kept) in list(self._ended.items()):
+        for name, (pod, kept) in list(self._ended.items()):
             if kept.size_bytes < 0:
-                size_bytes = sum(path.stat().st_size for path in _files(runner.sandbox.directory))
-                self._ended[pod] = (runner, Kept(pod, kept.ended_s, size_bytes))
+                size_bytes = sum(path.stat().st_size for path in _files(pod.directory))
+                self._ended[name] = (pod, Kept(name, kept.ended_s, size_bytes))
         ended = list(self._ended.values())
-        disk = os.statvfs(ended[0][0].sandbox.directory.parent)
+        disk = os.statvfs(ended[0][0].directory.parent)
         space = Space(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
         return list(to_remove([kept for _, kept in ended], self._limits, time.monotonic(), space))
 

@@ -15,7 +15,7 @@ from executor.disk.turns import Turns
 from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
 from executor.node.claims import Claim, netns_parent, own_root
 from executor.oci.image_users import ImageUsers
-from executor.pod.release_pace import ReleasePace
+from executor.pod.release.pace import ReleasePace
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
-    from executor.pod.classes import Classes
-    from executor.pod.cpu_boost import CpuBoost
-    from executor.pod.executor_network import OwnNetwork
+    from executor.pod.network.executor_network import OwnNetwork
+    from executor.pod.resources.classes import Classes
+    from executor.pod.resources.cpu_boost import CpuBoost
 
 
 @dataclass(frozen=True)

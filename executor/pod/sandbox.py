@@ -23,9 +23,9 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.oci.mounts import NOTICE
-from executor.pod import host_files, host_ports
-from executor.pod.leaks import Leak
-from executor.pod.network import network_infos, requests
+from executor.pod.network import host_files, host_ports
+from executor.pod.network.requests import network_infos, requests
+from executor.pod.release.leaks import Leak
 from executor.volumes import host_path as hostpaths
 from executor.volumes.empty_dir import VOLUMES, empty_dir_path
 
@@ -54,9 +54,13 @@ class Sandbox:
         self._release_limit_s: float | None = FIRST_RELEASE_S
         """Then None: what did not end in that time is given the time that it needs."""
         self.disk: DiskUsage | None = None
-        """As it was counted last (executor.pod.disk_watch)."""
+        """As it was counted last (executor.pod.disk.watch)."""
         self.logs_removed = ""
         """The limit for which the pod's logs were removed after its end: count, age or space."""
+
+    def note_removed_logs(self, reason: str) -> None:
+        """After the pod's end its logs were removed for `reason`, which is a limit: count, age or space."""
+        self.logs_removed = reason
 
     @property
     def netns(self) -> Path | None:

@@ -1,8 +1,9 @@
 """The description of a pod: from what a framework sends to a checked PodSpec. Pure.
 
 model.py       PodSpec and its parts, which all other packages read
+objects.py     config maps, secrets and claims that a pod names
 launch.py      from a LAUNCH to a PodSpec
-document.py    from the bytes of TaskInfo.data to a document; yaml_document.py reads YAML
+document.py    from the bytes of TaskInfo.data to documents; yaml_document.py reads YAML
 marks.py       what happens to each field of a document; fields.py prints the table of them
 checks.py      what both forms of description are held to
 kubernetes/    a Kubernetes v1 Pod

@@ -1,4 +1,4 @@
-"""How large and how deep the document in TaskInfo.data may be. Pure."""
+"""How large and how deep the documents in TaskInfo.data may be. Pure."""
 
 from __future__ import annotations
 
@@ -11,4 +11,5 @@ MAX_YAML_BYTES: Final = 512 * 1024
 """Reading YAML takes 20 times as long as reading JSON."""
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 10_000
-"""Values and keys of one document; pods have some hundreds."""
+"""Values and keys of all documents together; pods have some hundreds."""
+DOCUMENTS_MAX: Final = 100

@@ -1,8 +1,8 @@
-"""From the bytes of `TaskInfo.data` to a document: base64, gzip, then JSON or YAML. Pure.
+"""From the bytes of `TaskInfo.data` to documents: base64, gzip, then JSON or YAML. Pure.
 
 The bytes are a framework's, so nothing in them may cost more than they are worth: what gzip inflates is bounded, YAML
 knows neither aliases nor tags, and nothing nests deeper or has more values than any pod does. A key that is written
-twice is an error, as in the API server's strict decoding. The document holds dict, list, str, int, float, bool and
+twice is an error, as in the API server's strict decoding. A document holds dict, list, str, int, float, bool and
 None only.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from executor import bounded_json
 from executor.bounded_json import Bounds, JsonBoundError
 from executor.errors import InvalidTask
-from executor.spec.bounds import MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
+from executor.spec.bounds import DOCUMENTS_MAX, MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
 
 _BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
@@ -26,18 +26,34 @@ _GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def document(data: Any) -> dict[str, Any]:
-    """The mapping that base64 text describes. Raises InvalidTask."""
+def documents(data: Any) -> list[dict[str, Any]]:
+    """The mappings that base64 text describes: one, several in YAML, or the items of a List. Raises InvalidTask."""
     raw = _inflated(_decoded(data))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=_HINT) from error
-    found = _json(text) if text.lstrip().startswith("{") else _yaml(text)
-    if not isinstance(found, dict):
+    found = [item for one in _texts(text) for item in _items(one)]
+    if len(found) > DOCUMENTS_MAX:
+        raise InvalidTask(f"has {len(found)} documents, which is more than {DOCUMENTS_MAX}", subject=SUBJECT)
+    if not found or not all(isinstance(one, dict) for one in found):
         raise InvalidTask("is no mapping", subject=SUBJECT, hint=_HINT)
     vet(found)
     return found
+
+
+def _texts(text: str) -> list[Any]:
+    return [_json(text)] if text.lstrip().startswith("{") else _yaml(text)
+
+
+def _items(document: Any) -> list[Any]:
+    """Of a List as `kubectl get -o json` prints it; any other document is one item."""
+    if not isinstance(document, dict) or document.get("kind") != "List":
+        return [document]
+    items = document.get("items")
+    if not isinstance(items, list):
+        raise InvalidTask("is a List with no list of items", subject=SUBJECT, hint=_HINT)
+    return items
 
 
 def inflates_within(data: Any, most_bytes: int) -> bool:
@@ -107,11 +123,11 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str) -> list[Any]:
     _bounded(text.encode(), MAX_YAML_BYTES)
     from executor.spec import yaml_document  # most frameworks send JSON: the library is loaded for those that do not
 
-    return yaml_document.load(text)
+    return yaml_document.load_all(text)
 
 
 def vet(value: Any, *, subject: str = SUBJECT, depth: int = 0) -> None:

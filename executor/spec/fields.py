@@ -17,12 +17,15 @@ TASK = "TaskInfo"
 
 @dataclass(frozen=True)
 class Row:
-    """`path` as errors name it, with [] for any index: `spec.containers[].image`, `TaskInfo.command.value`."""
+    """`path` as errors name it, with [] for any index: `spec.containers[].image`, `TaskInfo.command.value`. An accepted
+    field that is `told` is among those without effect.
+    """
 
     path: str
     status: Status
     note: str
     only: tuple[object, ...] | None
+    told: bool
 
 
 def pod_rows() -> tuple[Row, ...]:
@@ -37,7 +40,7 @@ def task_rows() -> tuple[Row, ...]:
 def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
     for name, rule in marks.rules(struct).items():
         place = marks.join(path, name) + ("[]" if rule.shape.kind is Kind.LIST and rule.shape.struct else "")
-        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only)
+        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only, rule.mark.told)
         if rule.shape.struct is not None:
             yield from _rows(rule.shape.struct, place)
 

@@ -198,6 +198,8 @@ class PodSpec:
     volumes: tuple[EmptyDir | HostPath, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    without_effect: tuple[str, ...] = ()
+    """Paths of fields that were accepted and change nothing here."""
 
     @property
     def empty_dirs(self) -> tuple[EmptyDir, ...]:

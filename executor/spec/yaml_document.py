@@ -29,13 +29,13 @@ _DIRECTIVE = re.compile("(?m)^%")
 _STRING = "tag:yaml.org,2002:str"
 
 
-def load(text: str) -> Any:
-    """The one document in the text; None if there is none. Raises InvalidTask."""
+def load_all(text: str) -> list[Any]:
+    """The documents in the text but for empty ones. Raises InvalidTask."""
     if directive := _DIRECTIVE.search(text):  # libyaml compares each %TAG with all before it, and reads them at once
         line = text.count("\n", 0, directive.start()) + 1
         raise InvalidTask(f"is YAML that cannot be used: directives are not accepted (line {line})", subject=SUBJECT)
     try:
-        return _document(yaml.parse(text, Loader=_Parser))
+        return _documents(yaml.parse(text, Loader=_Parser))
     except yaml.YAMLError as error:
         raise InvalidTask(f"is not YAML: {_oneline(error)}", subject=SUBJECT) from error
 
@@ -46,15 +46,10 @@ def _oneline(error: yaml.YAMLError) -> str:
     return f"{problem}{where}" if problem else " ".join(str(error).split())[:200]
 
 
-def _document(parsed: Iterator[Any]) -> Any:
-    found: list[Any] = []
+def _documents(parsed: Iterator[Any]) -> list[Any]:
     events = _counted(parsed)
-    for event in events:
-        if isinstance(event, yaml.DocumentStartEvent):
-            if found:
-                _refuse(event, "a second document begins", "send one pod in one task")
-            found.append(_value(next(events), events, 0))
-    return found[0] if found else None
+    found = [_value(next(events), events, 0) for event in events if isinstance(event, yaml.DocumentStartEvent)]
+    return [value for value in found if value is not None]
 
 
 def _counted(events: Iterator[Any]) -> Iterator[Any]:

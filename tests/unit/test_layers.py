@@ -74,6 +74,9 @@ LIBRARY_OWNERS = {
     "prometheus_client": ("executor.metrics",),
 }
 
+# For a type only, until the runner is divided.
+CIRCLES = {("executor.pod.exits.container_exits", "executor.pod.runner")}
+
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 # path: why it is better as one
@@ -109,9 +112,10 @@ FLOORS = (
     ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),
-    ("intake", "control", "doctor"),
-    ("metrics",),
+    ("intake", "doctor"),
     ("dispatcher",),
+    ("control",),
+    ("metrics",),
     ("opening",),
     ("composer", "cli"),
     ("__main__",),
@@ -155,18 +159,20 @@ def test_every_package_has_a_floor() -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in EXECUTOR if name != "executor"))
 def test_nothing_imports_upwards(name: str) -> None:
-    """Also not for a type only where two packages would then need each other."""
+    """Nor for a type only: two packages that know each other are one."""
     source, own = EXECUTOR[name], FLOOR[package(name)]
-    loaded = [each for each in source.imports if each.top == "executor" and not each.typing_only]
-    others = [each for each in loaded if each.module != "executor" and package(each.module) != package(name)]
+    ours = [each for each in source.imports if each.top == "executor"]
+    others = [each for each in ours if each.module != "executor" and package(each.module) != package(name)]
     wrong = [each for each in others if FLOOR[package(each.module)] >= own]
     report(source, wrong, f"{package(name)} is on floor {own} and imports lower floors only")
 
 
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
+@pytest.mark.parametrize("house", [EXECUTOR, CGROUPS], ids=["executor", "cgroups"])
+def test_modules_do_not_import_each_other_in_a_circle(house: dict[str, Source]) -> None:
+    """Nor for a type only."""
     edges = {
-        name: {each.module for each in source.imports if each.module in EXECUTOR and not each.typing_only}
-        for name, source in EXECUTOR.items()
+        name: {each.module for each in source.imports if each.module in house and (name, each.module) not in CIRCLES}
+        for name, source in house.items()
     }
     while leaves := {name for name, below in edges.items() if not below & edges.keys()}:
         edges = {name: below for name, below in edges.items() if name not in leaves}
@@ -220,7 +226,7 @@ def is_test(source: Source) -> bool:
 
 def test_no_file_is_too_long() -> None:
     long = {source.path: lines for source in FILES if (lines := source.text.count("\n")) > MAX_FILE_LINES}
-    assert set(long) == set(LONG_FILES), f"longer than {MAX_FILE_LINES} lines: {long}; allowed: {LONG_FILES}"
+    assert set(long) <= set(LONG_FILES), f"longer than {MAX_FILE_LINES} lines: {long}; allowed: {LONG_FILES}"
 
 
 def test_no_function_is_too_long() -> None:

@@ -10,8 +10,9 @@ from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import capabilities
 from executor.spec import checks as common
+from executor.spec.faults import Faults
 from executor.spec.kubernetes import downward
-from executor.spec.kubernetes.container_documents import Container, Quantities, SecurityContext
+from executor.spec.kubernetes.container_documents import Container, EnvVar, Quantities, SecurityContext
 from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
@@ -30,25 +31,32 @@ class Context:
 
 
 def container(one: Container, context: Context, path: str) -> ContainerSpec:
-    """Raises InvalidTask with a subject that begins with `path`."""
-    limits = _limits(one.resources.limits, context.resources, f"{path}.resources.limits")
-    requests = _limits(one.resources.requests, context.resources, f"{path}.resources.requests", least=False)
-    common.at_most(limits, requests, f"{path}.resources")
-    return ContainerSpec(
-        name=common.dns_label(one.name, f"{path}.name"),
-        image=common.image(one.image, f"{path}.image"),
+    """Raises InvalidTask, or FaultyTask for several faults; every subject begins with `path`."""
+    faults = Faults()
+    limits = faults.of(Limits(), _limits, one.resources.limits, context.resources, f"{path}.resources.limits")
+    requests = faults.of(
+        Limits(), _limits, one.resources.requests, context.resources, f"{path}.resources.requests", least=False
+    )
+    faults.check(common.at_most, limits, requests, f"{path}.resources")
+    made = ContainerSpec(
+        name=faults.of("", common.dns_label, one.name, f"{path}.name"),
+        image=faults.of("", common.image, one.image, f"{path}.image"),
         task_id=context.task_id,
         command=one.command or None,
         args=one.args or None,
-        env=_env(one, context, path),
-        working_dir=common.absolute(one.working_dir, f"{path}.workingDir") if one.working_dir else None,
+        env=_env(one, context, path, faults),
+        working_dir=faults.of("", common.absolute, one.working_dir, f"{path}.workingDir") if one.working_dir else None,
         limits=limits,
         requests=requests,
-        ports=tuple(_port(port, context, f"{path}.ports[{index}]") for index, port in enumerate(one.ports)),
-        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts"),
-        pre_stop=_pre_stop(one, f"{path}.lifecycle.preStop"),
-        security=security(one.security_context, context.pod.spec.security_context, f"{path}.securityContext"),
+        ports=faults.items(lambda port, at: _port(port, context, at), one.ports, f"{path}.ports"),
+        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
+        pre_stop=faults.of(None, _pre_stop, one, f"{path}.lifecycle.preStop"),
+        security=faults.of(
+            Security(), security, one.security_context, context.pod.spec.security_context, f"{path}.securityContext"
+        ),
     )
+    faults.end()
+    return made
 
 
 def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
@@ -72,22 +80,19 @@ def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool
     return Limits(cpus=cpus, memory_bytes=memory_bytes, ephemeral_bytes=disk_bytes)
 
 
-def _env(one: Container, context: Context, path: str) -> tuple[tuple[str, EnvValue], ...]:
-    found: list[tuple[str, EnvValue]] = []
-    for index, entry in enumerate(one.env):
-        place = f"{path}.env[{index}]"
-        name = common.variable(entry.name, f"{place}.name")
-        if entry.value_from is None:
-            found.append((name, entry.value))
-            continue
-        if entry.value:
-            raise InvalidTask("has a value and a valueFrom", subject=place)
-        value = downward.value(
-            entry.value_from, context.pod, context.identity, one, context.resources, f"{place}.valueFrom"
-        )
-        # a text of the downward API is taken as it is: no variable is expanded in it
-        found.append((name, value.replace("$", "$$") if isinstance(value, str) else value))
-    return tuple(found)
+def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[tuple[str, EnvValue], ...]:
+    return faults.items(lambda entry, at: _variable(entry, one, context, at), one.env, f"{path}.env")
+
+
+def _variable(entry: EnvVar, one: Container, context: Context, path: str) -> tuple[str, EnvValue]:
+    name = common.variable(entry.name, f"{path}.name")
+    if entry.value_from is None:
+        return name, entry.value
+    if entry.value:
+        raise InvalidTask("has a value and a valueFrom", subject=path)
+    value = downward.value(entry.value_from, context.pod, context.identity, one, context.resources, f"{path}.valueFrom")
+    # a text of the downward API is taken as it is: no variable is expanded in it
+    return name, value.replace("$", "$$") if isinstance(value, str) else value
 
 
 def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
@@ -104,18 +109,20 @@ def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
     )
 
 
-def _mounts(mounts: tuple[KubernetesMount, ...], context: Context, path: str) -> tuple[VolumeMount, ...]:
-    found = []
-    for index, mount in enumerate(mounts):
-        place = f"{path}[{index}]"
-        if mount.name not in context.volumes:
-            hint = "add it to spec.volumes"
-            raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{place}.name", hint=hint)
-        found.append(
-            VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{place}.mountPath"), mount.read_only)
-        )
-    common.unique((f"{path}[{index}].mountPath", mount.path) for index, mount in enumerate(found))
-    return tuple(found)
+def _mounts(
+    mounts: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+) -> tuple[VolumeMount, ...]:
+    found = faults.items(lambda mount, at: _mount(mount, context, at), mounts, path)
+    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(mounts))
+    faults.check(common.unique, paths)
+    return found
+
+
+def _mount(mount: KubernetesMount, context: Context, path: str) -> VolumeMount:
+    if mount.name not in context.volumes:
+        hint = "add it to spec.volumes"
+        raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{path}.name", hint=hint)
+    return VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{path}.mountPath"), mount.read_only)
 
 
 def security(own: SecurityContext, shared: PodSecurityContext, path: str) -> Security:

@@ -37,7 +37,9 @@ WRONG = {
     "a key twice, YAML": (encoded(b"kind: 1\nkind: 2"), "'kind' is there twice (line 2)"),
     "half a surrogate pair": (encoded(b'{"a": "\\ud800"}'), "surrogate"),
     "a NUL": (encoded(b'a: "\\0"'), "NUL"),
-    "two YAML documents": (encoded(b"a: 1\n---\nb: 2"), "second document"),
+    "many YAML documents": (encoded(b"a: 1\n---\n" * 101), "101 documents"),
+    "a list that is none": (encoded(b'{"kind": "List", "items": {}}'), "no list of items"),
+    "a list of words": (encoded(b'{"kind": "List", "items": ["a"]}'), "no mapping"),
     "broken YAML": (encoded(b"a: 'x\n"), "not YAML"),
     "an alias": (encoded(b"a: &x 1\nb: *x"), "aliases"),
     "a tag": (encoded(b"a: !!python/object/apply:os.system [x]"), "tag"),
@@ -63,11 +65,26 @@ WRONG = {
 }
 
 
+def one(data: Any) -> dict[str, Any]:
+    """The only document."""
+    found = manifest.documents(data)
+    if len(found) != 1:
+        raise InvalidTask("is not one document")
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "text", [b"a: 1\n---\n---\nb: 2\n---\n", b'{"kind": "List", "apiVersion": "v1", "items": [{"a": 1}, {"b": 2}]}']
+)
+def test_several_documents_come_one_after_the_other_or_in_a_list(text: bytes) -> None:
+    assert manifest.documents(encoded(text)) == [{"a": 1}, {"b": 2}]
+
+
 @pytest.mark.parametrize(("data", "words"), WRONG.values(), ids=WRONG)
 def test_what_is_refused_is_refused_with_a_reason_and_soon(data: Any, words: str) -> None:
     start = time.process_time()
     with pytest.raises(InvalidTask) as caught:
-        manifest.document(data)
+        one(data)
     assert caught.value.subject == "TaskInfo.data"
     assert words in caught.value.message
     assert len(str(caught.value)) < 500
@@ -78,7 +95,7 @@ def test_what_is_refused_is_refused_with_a_reason_and_soon(data: Any, words: str
 @pytest.mark.parametrize("write", [json.dumps, yaml.safe_dump, lambda value: f"---\n{yaml.safe_dump(value)}..."])
 def test_json_and_yaml_say_the_same(write: Any, compress: Any) -> None:
     value = {"a": [1, 2.5, True, None, "x: y"], "b": {"c": "1", "d": "", "e": "multi\nline", "f": "true"}}
-    assert manifest.document(encoded(compress(write(value).encode()))) == value
+    assert one(encoded(compress(write(value).encode()))) == value
 
 
 def test_yaml_scalars_are_those_of_the_core_schema() -> None:
@@ -96,7 +113,7 @@ def test_yaml_scalars_are_those_of_the_core_schema() -> None:
         big: 18446744073709551616
         float: -1.5e3
     """
-    assert manifest.document(encoded(text)) == {
+    assert one(encoded(text)) == {
         "on": "yes",
         "time": "12:30",
         "day": "2026-01-02",
@@ -112,13 +129,13 @@ def test_yaml_scalars_are_those_of_the_core_schema() -> None:
 
 
 def test_a_byte_order_mark_is_no_obstacle() -> None:
-    assert manifest.document(encoded("﻿a: 1".encode())) == {"a": 1}
+    assert one(encoded("﻿a: 1".encode())) == {"a": 1}
 
 
 def test_a_long_manifest_does_not_hold_up_the_executor() -> None:
     text = "a:\n" + "- {name: x, v: 1}\n" * 1_900
     start = time.process_time()
-    assert len(manifest.document(encoded(text.encode()))["a"]) == 1_900
+    assert len(one(encoded(text.encode()))["a"]) == 1_900
     assert time.process_time() - start < 1
 
 
@@ -126,7 +143,7 @@ def test_a_long_manifest_does_not_hold_up_the_executor() -> None:
 def test_any_bytes_are_a_mapping_or_an_invalid_task(raw: bytes) -> None:
     for data in (base64.b64encode(raw).decode(), base64.b64encode(gzip.compress(raw)).decode(), raw.decode("latin-1")):
         try:
-            assert isinstance(manifest.document(data), dict)
+            assert isinstance(one(data), dict)
         except InvalidTask:
             continue
 
@@ -160,4 +177,4 @@ YAML_PIECES = [
 @given(st.lists(st.sampled_from(YAML_PIECES), max_size=40).map("".join))
 def test_any_yaml_is_a_mapping_or_an_invalid_task(text: str) -> None:
     with contextlib.suppress(InvalidTask):
-        assert isinstance(manifest.document(encoded(text.encode())), dict)
+        assert isinstance(one(encoded(text.encode())), dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,7 +97,15 @@ def test_a_supported_field_is_accepted_and_makes_a_difference(row: Row) -> None:
 @pytest.mark.parametrize("row", rows(Status.ACCEPTED))
 def test_an_accepted_field_changes_nothing(row: Row) -> None:
     document = sample(row)
-    assert parsed(without(document, place(row)), row) == parsed(document, row)
+    whole = parsed(document, row)
+    assert replace(parsed(without(document, place(row)), row), without_effect=whole.without_effect) == whole
+
+
+@pytest.mark.parametrize("row", rows(Status.ACCEPTED))
+def test_an_accepted_field_is_told(row: Row) -> None:
+    """A field of the agent's own that is always there is not; nor what is below such a field."""
+    told = [re.sub(r"\[\d+\]", "[]", path) for path in parsed(sample(row), row).without_effect]
+    assert told.count(row.path.removesuffix("[]")) == row.told
 
 
 @pytest.mark.parametrize("row", rows(Status.REFUSED))

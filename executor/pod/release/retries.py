@@ -22,7 +22,7 @@ PAUSES_S = (1.0, 5.0, 30.0, 120.0, *(300.0 for _ in range(10)))
 """About an hour together."""
 
 
-class Leftovers:
+class Retries:
     """`pauses_s` are those before each try."""
 
     def __init__(self, pauses_s: Sequence[float] = PAUSES_S) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from executor.pod.release_pace import PAUSE_S, ReleasePace, held
+from executor.pod.release.pace import PAUSE_S, ReleasePace, held
 
 CPUS = 4
 

@@ -11,7 +11,7 @@ import pytest
 
 from executor.cni.attachment import PortMapping
 from executor.errors import NetworkFailure
-from executor.pod.host_ports import Listener, check, conflict, parse_sctp
+from executor.pod.network.host_ports import Listener, check, conflict, parse_sctp
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from cgroups import CgroupError
 from executor.containerd.types import LeaseId
 from executor.node import shim_processes
-from executor.pod.release import Patience, Release, Subject
+from executor.pod.release.containerd_records import Patience, Release, Subject
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.containerd import Containerd
     from executor.names import ContainerId
     from executor.node.shim_processes import Shim
-    from executor.pod.leaks import Leak
+    from executor.pod.release.leaks import Leak
 
 CLEAR_S = 5.0
 

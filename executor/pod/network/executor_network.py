@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.errors import InvalidTask
-from executor.pod.network import requests
+from executor.pod.network.requests import requests
 
 if TYPE_CHECKING:
     from executor.spec.model import PodSpec

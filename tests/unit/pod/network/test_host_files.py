@@ -8,7 +8,7 @@ import pytest
 
 from executor.cni.resolver import has_loopback_only
 from executor.doctor import resolving
-from executor.pod import host_files
+from executor.pod.network import host_files
 
 STUB = "nameserver 127.0.0.53\noptions edns0 trust-ad\n"
 BEHIND = "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch example.org\n"

@@ -21,7 +21,7 @@ LOOK_S = 5.0
 _STATES = (State.STARTING, State.RUNNING, State.STOPPING)
 
 
-class Untold:
+class UnreportedExits:
     """Remembers from one look to the next which first processes had ended."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ from executor.disk.space import Space
 from executor.disk.turns import Call
 from executor.errors import ExecutorError
 from executor.log import get_logger
-from executor.pod.disk_counting import Counting
-from executor.pod.disk_quota import Quota
+from executor.pod.disk.counting import Counting
+from executor.pod.disk.quota import Quota
 from executor.pod.model import State, Stop, StopCause
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from executor import exhausted
 from executor.errors import ExecutorError, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId
-from executor.pod.untold import LOOK_S, Untold
+from executor.pod.exits.unreported import LOOK_S, UnreportedExits
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
@@ -33,7 +33,7 @@ class ExitRouter:
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong, it subscribes again: without it no pod would ever end."""
-        untold = asyncio.create_task(self._look_for_untold())
+        unreported = asyncio.create_task(self._look_for_unreported())
         try:
             while True:
                 try:
@@ -46,16 +46,16 @@ class ExitRouter:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 self._look_up_all()
         finally:
-            for task in (*self._look_ups, untold):
+            for task in (*self._look_ups, unreported):
                 task.cancel()
 
-    async def _look_for_untold(self) -> None:
+    async def _look_for_unreported(self) -> None:
         """The ends that a shim which hangs keeps to itself."""
-        untold = Untold()
+        unreported = UnreportedExits()
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                untold.look(self._pods)
+                unreported.look(self._pods)
             except Exception:
                 log.exception("defect while looking for ends", code="executor.defect")
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from executor.log import get_logger
-from executor.pod.leftovers import Leftovers
+from executor.pod.release.retries import Retries
 
 
 class Pod:
@@ -27,16 +27,16 @@ class Pod:
         return ["network: busy"] if self.tries <= self._failures else []
 
 
-def leftovers(*pauses_s: float) -> Leftovers:
-    return Leftovers(pauses_s)
+def retries(*pauses_s: float) -> Retries:
+    return Retries(pauses_s)
 
 
-def take(into: Leftovers, pod: Any) -> None:
+def take(into: Retries, pod: Any) -> None:
     into.take(pod)
 
 
 async def test_it_is_tried_until_nothing_is_left() -> None:
-    left, pods = leftovers(0, 0, 0, 0, 0), [Pod(0), Pod(3), Pod(2, RuntimeError("a defect"))]
+    left, pods = retries(0, 0, 0, 0, 0), [Pod(0), Pod(3), Pod(2, RuntimeError("a defect"))]
     for pod in pods:
         take(left, pod)
     assert len(left) == 3
@@ -49,7 +49,7 @@ async def test_it_is_tried_until_nothing_is_left() -> None:
 
 
 async def test_it_is_not_tried_for_ever_and_stays_known() -> None:
-    left, pod = leftovers(0, 0), Pod(100)
+    left, pod = retries(0, 0), Pod(100)
     take(left, pod)
     await asyncio.sleep(0.05)
     assert (pod.tries, len(left)) == (2, 1)
@@ -57,7 +57,7 @@ async def test_it_is_not_tried_for_ever_and_stays_known() -> None:
 
 
 async def test_the_end_is_one_more_try_without_a_pause() -> None:
-    left, corrected, broken = leftovers(60.0), Pod(0), Pod(100)
+    left, corrected, broken = retries(60.0), Pod(0), Pod(100)
     take(left, corrected)
     take(left, broken)
     async with asyncio.timeout(30):

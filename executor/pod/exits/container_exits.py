@@ -12,9 +12,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
-from executor.pod import lifecycle, oom
-from executor.pod.exit_causes import DOUBT_S
-from executor.pod.first_processes import is_dying
+from executor.pod import lifecycle
+from executor.pod.exits import oom
+from executor.pod.exits.causes import DOUBT_S
+from executor.pod.exits.process_state import is_dying
 from executor.pod.model import ContainerExited
 from executor.pod.pod_events import note_child_oom
 

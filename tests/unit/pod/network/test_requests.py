@@ -12,8 +12,8 @@ import pytest
 from executor.cni import Attachment, Bandwidth, Dns
 from executor.cni import PortMapping as CniPort
 from executor.errors import InvalidTask
-from executor.pod.executor_network import OwnNetwork
-from executor.pod.network import network_infos, requests
+from executor.pod.network.executor_network import OwnNetwork
+from executor.pod.network.requests import network_infos, requests
 from executor.spec.launch import parse_launch
 from executor.spec.model import PodSpec, PortMapping
 from tests.unit.pod.samples import Document, task

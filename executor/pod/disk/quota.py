@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from executor.config.disk import DiskSection
     from executor.mesos.agent_flags import AgentFlags
     from executor.names import PodId
-    from executor.pod.disk_counting import Counting
+    from executor.pod.disk.counting import Counting
     from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from executor.pod.untold import zombie_exit_code
+from executor.pod.exits.unreported import zombie_exit_code
 
 
 @pytest.mark.parametrize(

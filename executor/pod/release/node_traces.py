@@ -15,7 +15,7 @@ _RUNC = Path("/run/containerd/runc")
 _SHOWN = 5
 
 
-def remains(namespace: str, container: str, processes: Collection[int]) -> str:
+def traces(namespace: str, container: str, processes: Collection[int]) -> str:
     """What is left of a container, in words; empty if nothing is. `processes` are those in its cgroup."""
     found = []
     if processes:

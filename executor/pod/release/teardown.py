@@ -11,12 +11,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from executor.pod.leaks import Leak, Ledger
+from executor.pod.release.leaks import Leak, Ledger
 
 if TYPE_CHECKING:
     from executor.log import Logger
     from executor.pod.containers import Containers
-    from executor.pod.release_pace import ReleasePace, Turn
+    from executor.pod.release.pace import ReleasePace, Turn
     from executor.pod.sandbox import Sandbox
 
 ALONE_S = 1.0

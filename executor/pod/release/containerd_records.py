@@ -1,8 +1,8 @@
 """The release of what containerd holds of one pod's containers: every task, then the shim, then records and snapshots.
 
-Invariants. No record goes before its task and its shim: the record is the handle by which whoever reaps finds them.
-containerd's NotFound about a task is no proof, so the node itself is asked (remains.py). What is not proven to be gone
-is a leak. Every call is bounded in time, containers are released in parallel, and every step can be repeated.
+Invariants. No record goes before its task and its shim: a reaper finds them by the record. containerd's NotFound about
+a task is no proof, so the node itself is asked (node_traces.py). What is not proven to be gone is a leak. Every call
+is bounded in time, containers are released in parallel, and every step can be repeated.
 
 A shim that does not answer is ended with SIGKILL when no process of its containers is left: containerd then removes
 the task, the mount and the bundle by itself. That it is ours is proven by its pid and start time, which were taken
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from executor.errors import ContainerdFailure, ContainerdUnavailable, ExecutorError
 from executor.log import get_logger
-from executor.pod.leaks import Leak
-from executor.pod.remains import remains
+from executor.pod.release.leaks import Leak
+from executor.pod.release.node_traces import traces
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -106,7 +106,7 @@ class Release:
             asked_at = self._loop.time()
             try:
                 await self._delete_task(identity)
-                why = remains(self._containerd.namespace, identity, self._processes(identity))
+                why = traces(self._containerd.namespace, identity, self._processes(identity))
                 if not why:
                     return None
                 why = f"containerd has no task, but the node has {why}"
