@@ -11,16 +11,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from executor.spec.kubernetes.container_documents import (
-    CONTAINERS_MAX,
-    OTHER_SOURCES,
-    Container,
-    Document,
-    Id,
-    Identity,
-    Quantity,
-    Text,
-)
+from executor.spec.kubernetes.container_documents import CONTAINERS_MAX, OTHER_SOURCES, Container, Identity
+from executor.spec.kubernetes.document import Document, Id, Quantity, Text
 from executor.spec.marks import accepted, refused, supported
 
 _PLACED = "placement is the framework's"

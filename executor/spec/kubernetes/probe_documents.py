@@ -6,12 +6,12 @@ for its default, as in every document that left an API server.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from executor.spec.kubernetes.document import Document, PortNumber, Text
-from executor.spec.marks import accepted, supported
+from executor.spec.marks import supported
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _PORT = "a number, or the name of one of the container's ports"
@@ -75,7 +75,9 @@ class Lifecycle(Document, frozen=True):
     post_start: Annotated[
         LifecycleHandler | None, supported("the container is not started before its end; one that fails ends it")
     ] = None
-    pre_stop: Annotated[LifecycleHandler | None, supported("before the stop signal, within the grace of any stop")] = None
-    stop_signal: Annotated[
-        str | None, supported("SIGUSR1, SIGRTMIN+3, a number; wins over the image's STOPSIGNAL; needs spec.os.name")
-    ] = None
+    pre_stop: Annotated[LifecycleHandler | None, supported("before the stop signal, within the grace of any stop")] = (
+        None
+    )
+    stop_signal: Annotated[str | None, supported("SIGUSR1, SIGRTMIN+3, a number; wins over the image's STOPSIGNAL")] = (
+        None
+    )
