@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
+from executor.spec.kubernetes.probe_documents import Lifecycle, Probe
 from executor.spec.marks import accepted, refused, supported
 
 CONTAINERS_MAX = 100
@@ -122,23 +123,6 @@ class SecurityContext(Identity, frozen=True):
     proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
 
 
-class ExecAction(Document, frozen=True):
-    command: Annotated[Text, supported("argv, run in the container without a shell")] = ()
-
-
-class PreStop(Document, frozen=True):
-    exec: Annotated[ExecAction | None, supported("before the stop signal, within the grace of any stop")] = None
-    http_get: Annotated[Any, refused(harmless=())] = None
-    tcp_socket: Annotated[Any, refused(harmless=())] = None
-    sleep: Annotated[Any, refused(harmless=())] = None
-
-
-class Lifecycle(Document, frozen=True):
-    pre_stop: Annotated[PreStop | None, supported()] = None
-    post_start: Annotated[Any, refused(harmless=())] = None
-    stop_signal: Annotated[Any, refused("the image's STOPSIGNAL is sent")] = None
-
-
 class Container(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
     image: Annotated[str, supported("a reference among the node's images")] = ""
@@ -159,15 +143,17 @@ class Container(Document, frozen=True):
         ),
     ] = None
     volume_devices: Annotated[Any, refused()] = None
-    liveness_probe: Annotated[Any, refused()] = None
-    readiness_probe: Annotated[Any, refused()] = None
-    startup_probe: Annotated[Any, refused()] = None
+    liveness_probe: Annotated[Probe | None, supported("enough failures end the container")] = None
+    readiness_probe: Annotated[Probe | None, supported("ready in `ps`, healthy in statuses; names are kept")] = None
+    startup_probe: Annotated[Probe | None, supported("the others wait until it has passed")] = None
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused()] = None
     restart_policy_rules: Annotated[Any, refused()] = None
     resize_policy: Annotated[Any, accepted("a running pod is not resized")] = None
-    termination_message_path: Annotated[Any, refused(harmless=("/dev/termination-log", ""))] = None
-    termination_message_policy: Annotated[Any, refused(harmless=("File", ""))] = None
+    termination_message_path: Annotated[str, supported("its last 4096 bytes are in the status")] = ""
+    termination_message_policy: Annotated[
+        Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, else of stdout")
+    ] = ""
     stdin: Annotated[Any, refused()] = None
     stdin_once: Annotated[Any, refused()] = None
     tty: Annotated[Any, refused()] = None

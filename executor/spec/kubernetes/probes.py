@@ -6,6 +6,7 @@ Sources: pkg/apis/core/validation (validateProbe, validateHandler, validateLifec
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from executor.errors import InvalidTask
@@ -118,7 +119,7 @@ def _hook(document: LifecycleHandler | None, one: Container, grace_s: float, pat
     return TcpSocket(_port(document.tcp_socket.port, one, f"{place}.port"), _host(document.tcp_socket.host, place))
 
 
-def _exactly_one(given: list[object], path: str, kinds: str) -> None:
+def _exactly_one(given: Sequence[object], path: str, kinds: str) -> None:
     count = sum(each is not None for each in given)
     if count != 1:
         raise InvalidTask(f"has {count} ways to ask, and needs exactly one: {kinds}", subject=path)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from executor.spec.marks import accepted, refused, supported
-from executor.spec.mesos.taskinfo import Environment, HostPort, Message
+from executor.spec.mesos.message import Environment, HostPort, Message
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 _PROTOCOL = "IPv6 asks [::1] instead of 127.0.0.1"
