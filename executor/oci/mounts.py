@@ -20,6 +20,9 @@ NOTICE = "notice"
 NOTICE_TARGET = "/run/mesos-pod-executor"
 """Where containers find it."""
 
+TERMINATION = "termination"
+"""Directory below the pod's with the termination messages, one file a container."""
+
 _NO_EXECUTION = ["nosuid", "noexec", "nodev"]
 _MASKED = (
     "/proc/acpi",
@@ -36,6 +39,11 @@ _MASKED = (
     "/sys/firmware",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def termination_file(pod_dir: Path, container: str) -> Path:
+    """Where the node has what the container finds at its terminationMessagePath."""
+    return pod_dir / TERMINATION / container
 
 
 def masked_paths() -> list[str]:
@@ -96,7 +104,11 @@ def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any
         "/etc/hostname": placement.hostname_file,
     }
     read_only = container.security.read_only_root
-    return [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+    found = [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+    if container.termination is not None:
+        source = termination_file(placement.pod_dir, container.name)
+        found.append(_bind(container.termination.path, source, read_only=False))
+    return found
 
 
 def _notice(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:

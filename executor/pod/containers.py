@@ -24,22 +24,24 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, hooks
+from executor.pod import creation, hooks, termination
 from executor.pod.exits import process_state
 from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
+from executor.pod.reach import reach
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
 from executor.pod.stop_signal import stop_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.oci.users import UserIds
     from executor.pod.model import Stop
     from executor.pod.release.leaks import Leak
+    from executor.probes.ask import Reach
     from executor.spec.model import ContainerSpec, PodSpec
 
 log = get_logger(__name__)
@@ -75,14 +77,17 @@ class Containers:
         pod: PodId,
         spec: PodSpec,
         runtime_spec: Callable[[ContainerSpec, Image, UserIds], dict[str, object]],
+        addresses: Callable[[], Sequence[str]],
         *,
         patience: Patience = PATIENCE,
     ):
+        """`addresses` are the pod's, once it has them."""
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
         self._pod_class = spec.pod_class
         self._runtime_spec = runtime_spec
+        self._addresses = addresses
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
@@ -143,6 +148,7 @@ class Containers:
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
         directory = self._node.directory(self._pod)
+        termination.renew(directory, name)
         paths = {stream: log_path(directory, name, stream) for stream in ("stdout", "stderr")}
         with self._node.outputs.opened(identity, paths, log.bind(pod=self._pod, container=name)) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, **fifos)
@@ -181,27 +187,30 @@ class Containers:
         await self.create(name)
 
     def signal(self, name: str) -> bool:
-        """The image's stop signal, else SIGTERM, to the first process, which is held, so that it can reach no other.
-        Whether it was there.
-        """
+        """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
         made = self._made.get(name)
         if made is None or made.leader is None or made.started_at is None:
             return False
-        return made.leader.send(stop_signal(made.image.config.stop_signal))
+        return made.leader.send(stop_signal(self._spec[name], made.image.config.stop_signal))
 
     async def terminate(self, names: tuple[str, ...]) -> None:
         """The stop signal to all of these, to one with a preStop hook after it."""
-        hooked = [name for name in names if self._spec[name].pre_stop is not None]
+        hooked = [name for name in names if self._spec[name].hooks.pre_stop is not None]
         for name in names:
             if name not in hooked:
                 self.signal(name)
         await asyncio.gather(*(self._terminate_after_hook(name) for name in hooked))
 
     async def _terminate_after_hook(self, name: str) -> None:
-        target, command = self.target(name), self._spec[name].pre_stop
-        if target is not None and command is not None:
-            await hooks.pre_stop(target, command, log)
+        hook = self._spec[name].hooks.pre_stop
+        if hook is not None and self.target(name) is not None:
+            hook_log = log.bind(pod=self._pod, container=name)
+            await hooks.run(hooks.PRE_STOP, hook, self.reach(name, "pre-stop"), self._node.probing, hook_log)
             self.signal(name)
+
+    def reach(self, name: str, purpose: str) -> Reach:
+        """The container, whichever run of it is there then."""
+        return reach(purpose, lambda: self.target(name), lambda: self.pid(name), self._addresses)
 
     def target(self, name: str) -> Target | None:
         """Where `executor.exec.run` runs a command in this container; None while it does not run."""

@@ -23,6 +23,7 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.oci.mounts import NOTICE
+from executor.pod import termination
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import network_infos, requests
 from executor.pod.release.leaks import Leak
@@ -206,6 +207,7 @@ class Sandbox:
     async def _remove_files(self, *, over_disk: bool) -> None:
         for name in ("resolv.conf", "hosts", "hostname"):
             (self.directory / name).unlink(missing_ok=True)
+        termination.remove(self.directory)
         removal = Removal(self.directory / VOLUMES)
         await self._node.removing.run(removal, urgent=over_disk)
         if over_disk:  # perhaps by its logs

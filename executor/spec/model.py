@@ -14,7 +14,7 @@ from typing import Any
 
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
-from executor.spec.probes import Hooks, Probes
+from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 
 TERMINATION_PATH = "/dev/termination-log"
 """Kubernetes' terminationMessagePath where a container sets none."""
@@ -144,8 +144,8 @@ class ContainerSpec:
     requests: Limits = Limits()
     ports: tuple[ContainerPort, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
-    probes: Probes = Probes()
-    hooks: Hooks = Hooks()
+    probes: Probes = NO_PROBES
+    hooks: Hooks = NO_HOOKS
     stop_signal: int | None = None
     """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
     termination: TerminationMessage | None = None

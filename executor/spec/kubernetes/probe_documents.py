@@ -6,12 +6,12 @@ for its default, as in every document that left an API server.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from executor.spec.kubernetes.document import Document, PortNumber, Text
-from executor.spec.marks import supported
+from executor.spec.marks import refused, supported
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _PORT = "a number, or the name of one of the container's ports"
@@ -49,19 +49,29 @@ class SleepAction(Document, frozen=True):
     seconds: Annotated[Count, supported()]
 
 
-class Probe(Document, frozen=True):
+class AnyProbe(Document, frozen=True):
     exec: Annotated[ExecAction | None, supported("costs a process of runc each time; killed at its timeout")] = None
     http_get: Annotated[HttpGetAction | None, supported("200 to 399 passes; 10 KiB of the answer are read")] = None
-    tcp_socket: Annotated[TcpSocketAction | None, supported()] = None
-    grpc: Annotated[GrpcAction | None, supported()] = None
+    tcp_socket: Annotated[TcpSocketAction | None, supported("a connection passes")] = None
+    grpc: Annotated[GrpcAction | None, supported("SERVING passes")] = None
     initial_delay_seconds: Annotated[Count, supported("the first probe comes at its end")] = 0
     timeout_seconds: Annotated[Count, supported("1 without it")] = 0
     period_seconds: Annotated[Count, supported("10 without it")] = 0
-    success_threshold: Annotated[Count, supported("1 without it; more is for readiness only")] = 0
     failure_threshold: Annotated[Count, supported("3 without it")] = 0
+
+
+class EndingProbe(AnyProbe, frozen=True):
+    """Of liveness, or of startup."""
+
+    success_threshold: Annotated[Count, supported("1", only=(0, 1))] = 0
     termination_grace_period_seconds: Annotated[
-        Annotated[int, Meta(ge=1)] | None, supported("of the stop after a failed liveness or startup probe")
+        Annotated[int, Meta(ge=1)] | None, supported("of the stop after the last failure; else the pod's")
     ] = None
+
+
+class ReadinessProbe(AnyProbe, frozen=True):
+    success_threshold: Annotated[Count, supported("1 without it")] = 0
+    termination_grace_period_seconds: Annotated[Any, refused("a readiness probe ends no container", harmless=())] = None
 
 
 class LifecycleHandler(Document, frozen=True):
@@ -72,9 +82,7 @@ class LifecycleHandler(Document, frozen=True):
 
 
 class Lifecycle(Document, frozen=True):
-    post_start: Annotated[
-        LifecycleHandler | None, supported("the container is not started before its end; one that fails ends it")
-    ] = None
+    post_start: Annotated[Any, refused(harmless=())] = None
     pre_stop: Annotated[LifecycleHandler | None, supported("before the stop signal, within the grace of any stop")] = (
         None
     )

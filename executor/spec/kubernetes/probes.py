@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING
 from executor.errors import InvalidTask
 from executor.spec import expansion, signals
 from executor.spec.faults import Faults
+from executor.spec.kubernetes.probe_documents import EndingProbe
 from executor.spec.probes import Action, Exec, Grpc, Hook, Hooks, HttpGet, Probe, Probes, Sleep, TcpSocket
 
 if TYPE_CHECKING:
     from executor.spec.kubernetes.container_documents import Container
-    from executor.spec.kubernetes.probe_documents import ExecAction, HttpGetAction, LifecycleHandler
-    from executor.spec.kubernetes.probe_documents import Probe as ProbeDocument
+    from executor.spec.kubernetes.probe_documents import (
+        AnyProbe,
+        ExecAction,
+        HttpGetAction,
+        LifecycleHandler,
+        ReadinessProbe,
+    )
 
 PERIOD_S, TIMEOUT_S, SUCCESSES, FAILURES = 10, 1, 1, 3
 HEADERS_MAX_BYTES = 16 << 10
@@ -32,9 +38,9 @@ def probes(one: Container, path: str) -> Probes:
     """Raises InvalidTask, or FaultyTask for several faults."""
     faults = Faults()
     made = Probes(
-        startup=faults.of(None, _probe, one.startup_probe, one, f"{path}.startupProbe", ends=True),
-        liveness=faults.of(None, _probe, one.liveness_probe, one, f"{path}.livenessProbe", ends=True),
-        readiness=faults.of(None, _probe, one.readiness_probe, one, f"{path}.readinessProbe", ends=False),
+        startup=faults.of(None, _probe, one.startup_probe, one, f"{path}.startupProbe"),
+        liveness=faults.of(None, _probe, one.liveness_probe, one, f"{path}.livenessProbe"),
+        readiness=faults.of(None, _probe, one.readiness_probe, one, f"{path}.readinessProbe"),
     )
     faults.end()
     return made
@@ -63,22 +69,14 @@ def stop_signal(one: Container, path: str) -> int | None:
         raise InvalidTask(str(error), subject=path, hint="as SIGUSR1, SIGRTMIN+3 or a number") from error
 
 
-def _probe(document: ProbeDocument | None, one: Container, path: str, *, ends: bool) -> Probe | None:
-    """`ends`: enough failures end the container."""
+def _probe(document: EndingProbe | ReadinessProbe | None, one: Container, path: str) -> Probe | None:
     if document is None:
         return None
-    faults = Faults()
-    if ends and document.success_threshold > 1:
-        faults.add(InvalidTask("must be 1 for this probe", subject=f"{path}.successThreshold"))
-    if not ends and document.termination_grace_period_seconds is not None:
-        hint = "a readiness probe ends no container: remove it"
-        faults.add(InvalidTask("is not for this probe", subject=f"{path}.terminationGracePeriodSeconds", hint=hint))
-    action = faults.of(Exec(()), _action, document, one, path)
-    faults.end()
+    ends = isinstance(document, EndingProbe)
+    grace = document.termination_grace_period_seconds if ends else None
     failures = document.failure_threshold or FAILURES
-    grace = document.termination_grace_period_seconds
     return Probe(
-        action=action,
+        action=_action(document, one, path),
         initial_delay_s=float(document.initial_delay_seconds),
         period_s=float(document.period_seconds or PERIOD_S),
         timeout_s=float(document.timeout_seconds or TIMEOUT_S),
@@ -89,7 +87,7 @@ def _probe(document: ProbeDocument | None, one: Container, path: str, *, ends: b
     )
 
 
-def _action(document: ProbeDocument, one: Container, path: str) -> Action:
+def _action(document: AnyProbe, one: Container, path: str) -> Action:
     given = [document.exec, document.http_get, document.tcp_socket, document.grpc]
     _exactly_one(given, path, _KINDS)
     if document.exec is not None:
