@@ -12,9 +12,8 @@ import asyncio
 import contextlib
 import signal
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
 from executor.concurrency import patiently
@@ -26,6 +25,7 @@ from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
 from executor.pod import creation, hooks, termination
 from executor.pod.exits import process_state
+from executor.pod.made import Made
 from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
 from executor.pod.reach import reach
@@ -54,20 +54,6 @@ PATIENCE = Patience()
 
 OUTPUT_S = 2.0
 """How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
-
-
-@dataclass
-class Made:
-    """One container record with its task, created and perhaps started."""
-
-    id: ContainerId
-    snapshot: str
-    image: Image
-    pid: int
-    leader: HeldProcess | None
-    process: Any
-    """What its first process is, as in the OCI document."""
-    started_at: float | None = None  # monotonic
 
 
 class Containers:
