@@ -13,12 +13,9 @@ from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
-SERVER = (
-    "sh",
-    "-c",
-    "trap 'echo told; exit 0' TERM; mkdir /tmp/www; touch /tmp/www/drain; httpd -vv -f -p 8080 -h /tmp/www 2>&1 &"
-    " until grep -q :1F90 /proc/net/tcp6; do sleep 0.05; done; echo listens; while :; do wait; done",
-)
+HTTPD = "mkdir /tmp/www; touch /tmp/www/drain; httpd -vv -f -p 8080 -h /tmp/www 2>&1 &"
+LISTENS = "until grep -q :1F90 /proc/net/tcp6; do sleep 0.05; done; echo listens"
+SERVER = ("sh", "-c", f"trap 'echo told; exit 0' TERM; {HTTPD} {LISTENS}; while :; do wait; done")
 
 
 @pytest.fixture(scope="module")
