@@ -20,9 +20,6 @@ NOTICE = "notice"
 NOTICE_TARGET = "/run/mesos-pod-executor"
 """Where containers find it."""
 
-TERMINATION = "termination"
-"""Directory below the pod's with the termination messages, one file a container."""
-
 _NO_EXECUTION = ["nosuid", "noexec", "nodev"]
 _MASKED = (
     "/proc/acpi",
@@ -41,9 +38,9 @@ _MASKED = (
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
-def termination_file(pod_dir: Path, container: str) -> Path:
-    """Where the node has what the container finds at its terminationMessagePath."""
-    return pod_dir / TERMINATION / container
+def termination_name(container: str) -> str:
+    """Of the file in the pod's directory that the container finds at its terminationMessagePath."""
+    return f"{container}.termination"
 
 
 def masked_paths() -> list[str]:
@@ -106,7 +103,7 @@ def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any
     read_only = container.security.read_only_root
     found = [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
     if container.termination is not None:
-        source = termination_file(placement.pod_dir, container.name)
+        source = placement.pod_dir / termination_name(container.name)
         found.append(_bind(container.termination.path, source, read_only=False))
     return found
 

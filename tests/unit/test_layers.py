@@ -3,8 +3,8 @@
 packages         FLOORS below: a package imports packages of lower floors only, and nothing imports upwards
 cgroups          the standard library
 pure modules     the standard library without its I/O, and each other; a module says "Pure" in its docstring
-adapters         mesos, containerd, cni, dns: themselves, pure modules (also of other adapters, for their data), and
-                 what is common to all; never the I/O of each other
+adapters         mesos, containerd, cni, netlink, dns: themselves, pure modules (also of other adapters, for their
+                 data), and what is common to all; never the I/O of each other
 composers        import across
 everything else  gets its adapters as arguments; it may import them for their types
 """
@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.sources import ROOT, Import, Source, all_files, functions, modules, python_files
 
-ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.dns")
+ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.netlink", "executor.dns")
 COMPOSERS = (
     "executor.composer", "executor.opening", "executor.node.reaper", "executor.node.reaping",
     "executor.node.inventory", "executor.doctor", "executor.cli", "executor.__main__",
@@ -44,6 +44,8 @@ MUST_BE_PURE = {
     "executor.spec.model",
     "executor.cni.conflist",
     "executor.cni.resolver",
+    "executor.netlink.comparison",
+    "executor.netlink.state",
     "executor.dns.names",
     "executor.dns.tasks",
     "executor.revocation.pressure",
@@ -67,7 +69,7 @@ LIBRARY_OWNERS = {
     "google": ("executor.containerd",),
     "pymesos": ("executor.mesos",),
     "http_parser": ("executor.mesos",),
-    "pyroute2": ("executor.cni",),
+    "pyroute2": ("executor.netlink",),
     "click": ("executor.cli",),
     "rich": ("executor.cli",),
     "structlog": ("executor.log",),
@@ -100,7 +102,7 @@ FOREIGN_WORDS = (
 
 # Every package, and every module beside them, from the ground up. What stands on one floor does not know each other.
 FLOORS = (
-    ("errors", "names", "hostnames", "bounded_json"),
+    ("errors", "names", "hostnames", "bounded_json", "own_directory"),
     ("concurrency", "duration", "quantity"),
     ("config",),
     ("log",),
@@ -108,7 +110,7 @@ FLOORS = (
     ("images",),
     ("spec",),
     ("cni", "dns", "volumes"),
-    ("oci", "output", "disk", "exec"),
+    ("netlink", "oci", "output", "disk", "exec"),
     ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),
