@@ -23,7 +23,7 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, hooks
+from executor.pod import creation, hooks, termination
 from executor.pod.exits import process_state
 from executor.pod.made import Made
 from executor.pod.model import StopCause
@@ -120,6 +120,7 @@ class Containers:
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
+        termination.renew(self._files, self._spec[name])
         snapshot = snapshot_key(identity, self._attempts[name])
         shim_cgroup = self._node.shim_cgroup(self._pod_class)
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
@@ -134,7 +135,6 @@ class Containers:
                 shim_group=self._pod,
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
-        termination.renew(self._files, self._spec[name])
         logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
         with self._node.outputs.opened(identity, self._files, logs, told) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, **fifos)
