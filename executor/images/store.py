@@ -42,7 +42,7 @@ class _Content:
 
 
 class ImageStore:
-    """For one connection to containerd and its namespace. `known_max`: of how many images the documents are remembered."""
+    """For one connection to containerd and its namespace; `known_max` images have their documents remembered."""
 
     def __init__(self, containerd: Containerd, *, known_max: int = KNOWN_MAX) -> None:
         self._known_max = known_max
