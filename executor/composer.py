@@ -135,6 +135,8 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             from executor.opening import open_node
 
             node = await open_node(config, environment, stack)
+            for turns in (node.removing, node.counting):
+                turns.start()
             dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))
             socket = socket_path(config.node.run_dir, environment.container_id)
             lag = LoopLag()

@@ -72,7 +72,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     stack.push_async_callback(containerd.close)
     stack.push_async_callback(leaving.leave, containerd)
     outputs = await stack.enter_async_context(_outputs(config, environment))
-    node = Node(
+    return Node(
         config=config,
         owner=environment.container_id,
         claim=claim,
@@ -93,9 +93,6 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         shims_boost=CpuBoost(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
-    for turns in (node.removing, node.counting):
-        turns.start()
-    return node
 
 
 def _root(config: Config, environment: Environment) -> str:
