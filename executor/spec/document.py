@@ -13,6 +13,7 @@ import binascii
 import re
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from executor import bounded_json
@@ -20,32 +21,36 @@ from executor.bounded_json import Bounds, JsonBoundError
 from executor.errors import InvalidTask
 from executor.spec.bounds import DOCUMENTS_MAX, MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
 
-_BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
 _GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
-_JSON = re.compile(r'\s*\{\s*(["}]|\Z)')
+_JSON = re.compile(r'\s*(\[\s*)?\{\s*(["}]|\Z)')
+"""A mapping whose first key is quoted, or a list of such; one in braces without quotes is YAML."""
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def documents(data: Any) -> list[dict[str, Any]]:
     """The mappings that base64 text describes: one, several in YAML, or the items of a List. Raises InvalidTask."""
-    raw = _inflated(_decoded(data))
+    return mappings(values(_decoded(data)))
+
+
+def values(raw: bytes, *, most_bytes: int = MAX_JSON_BYTES) -> list[Any]:
+    """What the text of a manifest has on its top level: one value, or several in YAML. Raises InvalidTask."""
     try:
-        text = raw.decode("utf-8-sig")
+        text = _inflated(raw, most_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=_HINT) from error
-    found = [item for one in _texts(text) for item in _items(one)]
+    return [_json(text, most_bytes)] if _JSON.match(text) else _yaml(text)
+
+
+def mappings(found: Sequence[Any]) -> list[dict[str, Any]]:
+    """These, with the items of a List in its place. Raises InvalidTask for anything but mappings."""
+    found = [item for one in found for item in _items(one)]
     if len(found) > DOCUMENTS_MAX:
         raise InvalidTask(f"has {len(found)} documents, which is more than {DOCUMENTS_MAX}", subject=SUBJECT)
     if not found or not all(isinstance(one, dict) for one in found):
         raise InvalidTask("is no mapping", subject=SUBJECT, hint=_HINT)
     vet(found)
     return found
-
-
-def _texts(text: str) -> list[Any]:
-    """A mapping in braces whose first key is not quoted is YAML."""
-    return [_json(text)] if _JSON.match(text) else _yaml(text)
 
 
 def _items(document: Any) -> list[Any]:
@@ -80,15 +85,15 @@ def _decoded(data: Any) -> bytes:
         raise InvalidTask("is not base64", subject=SUBJECT, hint=_HINT) from error
 
 
-def _inflated(raw: bytes) -> bytes:
+def _inflated(raw: bytes, most_bytes: int) -> bytes:
     if not raw.startswith(_GZIP):
-        return _bounded(raw, MAX_JSON_BYTES)
+        return _bounded(raw, most_bytes)
     stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        plain = stream.decompress(raw, MAX_JSON_BYTES + 1)
+        plain = stream.decompress(raw, most_bytes + 1)
     except zlib.error as error:
         raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=_HINT) from error
-    _bounded(plain, MAX_JSON_BYTES)
+    _bounded(plain, most_bytes)
     if not stream.eof or stream.unused_data:
         raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=_HINT)
     return plain
@@ -104,9 +109,10 @@ def _bounded(raw: bytes, most: int) -> bytes:
     return raw
 
 
-def _json(text: str) -> Any:
+def _json(text: str, most_bytes: int) -> Any:
+    bounds = Bounds(most_bytes, depth=MAX_DEPTH, values=MAX_VALUES)
     try:
-        return bounded_json.loads(text, _BOUNDS, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return bounded_json.loads(text, bounds, object_pairs_hook=_unique, parse_constant=_no_constant)
     except JsonBoundError as error:
         raise InvalidTask(str(error), subject=SUBJECT) from error
     except ValueError as error:
