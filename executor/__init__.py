@@ -21,6 +21,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     mesos/        adapter: the driver on pymesos, events, resources, the agent's flags
     containerd/   adapter: one file a containerd service
     cni/          adapter: CNI runtime, network namespaces, resolv.conf and hosts
+    netlink/      adapter: what the kernel has in the network namespaces of pods, by pyroute2's messages
     dns/          adapter: names of pods and Mesos tasks, served by a dnsmasq on the node
 
     node/         what executors own on this node, proof of death, the reaper, the inventory

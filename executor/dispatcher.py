@@ -88,7 +88,7 @@ class Dispatcher:
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
             works = [self.exits.run(), self.intake.run(), self._listen(), self._reap()]
-            works += [self.node.cni.keep_rules(), self._disk.run(), self._ended_logs.run()]
+            works += [self.node.cni.keep_rules(), self.node.networks.run(), self._disk.run(), self._ended_logs.run()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)

@@ -289,6 +289,18 @@ CODES: Final = MappingProxyType(
             "The node's port and masquerade rules cannot be read; whether they are erased is not seen.",
             "See `error`; is iptables there?",
         ),
+        "network.mismatch": _warning(
+            "The kernel does not have what a pod's CNI plugins said they made; the pod runs as it is.",
+            "See `text`; look at the plugins of the network, and at `kernel_network` of `inspect POD`.",
+        ),
+        "network.changed": _warning(
+            "Somebody changed the network of a running pod: its link, address, route, or the bridge.",
+            "See `text`. Find what else configures links on this node; launch the pod again if it stays so.",
+        ),
+        "network.restored": _info("A pod's network is again as its CNI plugins made it."),
+        "network.unobserved": _warning(
+            "A pod's network cannot be compared with the kernel; it runs all the same.", "See `error`."
+        ),
         "disk.defect": _error(
             "A defect while counting what pods use of the disk; it goes on after a pause.", "Report the traceback."
         ),

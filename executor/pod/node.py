@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from executor.dns import Names
     from executor.images.store import ImageStore
     from executor.mesos.agent_flags import AgentFlags
+    from executor.netlink import NetworkWatch
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
@@ -50,6 +51,7 @@ class Node:
     containerd: Containerd
     images: ImageStore
     cni: Cni
+    networks: NetworkWatch
     tree: Tree
     classes: Classes
     names: Names | None

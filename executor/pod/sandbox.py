@@ -182,6 +182,7 @@ class Sandbox:
         if self.netns is not None:
             await host_ports.check([mapping for request in self.requests for mapping in request.port_mappings])
             self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
+            self._node.networks.attached(self._pod, self._spec.pod_class, self.netns, self.attachments)
             self._write_names(self.attachments)
         self._publish()
 
@@ -219,6 +220,7 @@ class Sandbox:
     async def _disconnect(self) -> None:
         if self.netns is None:
             return
+        await self._node.networks.detaching(self._pod)
         limit_s, self._release_limit_s = self._release_limit_s, None
         await self._node.cni.detach(self._pod, self.netns, limit_s=limit_s)
         await self._node.cni.close_namespace(self.netns)
