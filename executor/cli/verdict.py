@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import InvalidTask
 from executor.mesos import master_rules
+from executor.spec import document as manifest
 from executor.spec.bounds import SUBJECT as DATA
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ class Verdict:
 
 def of(raw: bytes) -> Verdict:
     """Of the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data."""
-    from executor.spec import document as manifest
-
     try:
         found = manifest.values(raw, most_bytes=FILE_MAX_BYTES)
         if len(found) == 1 and (judge := _mesos(found[0])) is not None:
@@ -50,7 +49,9 @@ def of(raw: bytes) -> Verdict:
 
 def _of_file(fault: InvalidTask) -> InvalidTask:
     """The file is no TaskInfo's data yet."""
-    return InvalidTask(fault.message, hint=_HELP) if fault.subject == DATA else fault
+    if fault.subject != DATA:
+        return fault
+    return InvalidTask(fault.message, hint=_HELP if fault.hint in ("", manifest.HINT) else fault.hint)
 
 
 def _mesos(document: Any) -> Callable[[Any], Verdict] | None:

@@ -38,7 +38,7 @@ def values(raw: bytes, *, most_bytes: int = MAX_JSON_BYTES) -> list[Any]:
     try:
         text = _inflated(raw, most_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=_HINT) from error
+        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=HINT) from error
     return [_json(text, most_bytes)] if _JSON.match(text) else _yaml(text)
 
 
@@ -48,7 +48,7 @@ def mappings(found: Sequence[Any]) -> list[dict[str, Any]]:
     if len(found) > DOCUMENTS_MAX:
         raise InvalidTask(f"has {len(found)} documents, which is more than {DOCUMENTS_MAX}", subject=SUBJECT)
     if not found or not all(isinstance(one, dict) for one in found):
-        raise InvalidTask("is no mapping", subject=SUBJECT, hint=_HINT)
+        raise InvalidTask("is no mapping", subject=SUBJECT, hint=HINT)
     vet(found)
     return found
 
@@ -59,7 +59,7 @@ def _items(document: Any) -> list[Any]:
         return [document]
     items = document.get("items")
     if not isinstance(items, list):
-        raise InvalidTask("is a List with no list of items", subject=SUBJECT, hint=_HINT)
+        raise InvalidTask("is a List with no list of items", subject=SUBJECT, hint=HINT)
     return items
 
 
@@ -75,14 +75,14 @@ def inflates_within(data: Any, most_bytes: int) -> bool:
         return True
 
 
-_HINT = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
+HINT = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
 
 
 def _decoded(data: Any) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise InvalidTask("is not base64", subject=SUBJECT, hint=_HINT) from error
+        raise InvalidTask("is not base64", subject=SUBJECT, hint=HINT) from error
 
 
 def _inflated(raw: bytes, most_bytes: int) -> bytes:
@@ -92,10 +92,10 @@ def _inflated(raw: bytes, most_bytes: int) -> bytes:
     try:
         plain = stream.decompress(raw, most_bytes + 1)
     except zlib.error as error:
-        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=_HINT) from error
+        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=HINT) from error
     _bounded(plain, most_bytes)
     if not stream.eof or stream.unused_data:
-        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=_HINT)
+        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=HINT)
     return plain
 
 
@@ -116,7 +116,7 @@ def _json(text: str, most_bytes: int) -> Any:
     except JsonBoundError as error:
         raise InvalidTask(str(error), subject=SUBJECT) from error
     except ValueError as error:
-        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, hint=_HINT) from error
+        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, hint=HINT) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
