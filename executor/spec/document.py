@@ -114,7 +114,7 @@ def _json(text: str, most_bytes: int) -> Any:
     try:
         return bounded_json.loads(text, bounds, object_pairs_hook=_unique, parse_constant=_no_constant)
     except JsonBoundError as error:
-        raise InvalidTask(str(error), subject=SUBJECT) from error
+        raise InvalidTask(error.message, subject=error.path or SUBJECT) from error
     except ValueError as error:
         raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, hint=HINT) from error
 
