@@ -10,12 +10,13 @@ from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import capabilities
 from executor.spec import checks as common
-from executor.spec.kubernetes import downward
+from executor.spec.kubernetes import environment, mounts
 from executor.spec.kubernetes.container_documents import Container, Quantities, SecurityContext
 from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
 from executor.spec.model import ContainerPort, ContainerSpec, EnvValue, Limits, Security, VolumeMount
+from executor.spec.objects import Objects
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Context:
     task_id: TaskId
     resources: Resources
     volumes: frozenset[str]
+    objects: Objects
 
 
 def container(one: Container, context: Context, path: str) -> ContainerSpec:
@@ -74,19 +76,12 @@ def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool
 
 def _env(one: Container, context: Context, path: str) -> tuple[tuple[str, EnvValue], ...]:
     found: list[tuple[str, EnvValue]] = []
+    for index, source in enumerate(one.env_from):
+        found += environment.from_object(source, context.objects, f"{path}.envFrom[{index}]")
     for index, entry in enumerate(one.env):
-        place = f"{path}.env[{index}]"
-        name = common.variable(entry.name, f"{place}.name")
-        if entry.value_from is None:
-            found.append((name, entry.value))
-            continue
-        if entry.value:
-            raise InvalidTask("has a value and a valueFrom", subject=place)
-        value = downward.value(
-            entry.value_from, context.pod, context.identity, one, context.resources, f"{place}.valueFrom"
+        found += environment.variable(
+            entry, one, context.pod, context.identity, context.resources, context.objects, f"{path}.env[{index}]"
         )
-        # a text of the downward API is taken as it is: no variable is expanded in it
-        found.append((name, value.replace("$", "$$") if isinstance(value, str) else value))
     return tuple(found)
 
 
@@ -104,18 +99,17 @@ def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
     )
 
 
-def _mounts(mounts: tuple[KubernetesMount, ...], context: Context, path: str) -> tuple[VolumeMount, ...]:
-    found = []
-    for index, mount in enumerate(mounts):
-        place = f"{path}[{index}]"
-        if mount.name not in context.volumes:
-            hint = "add it to spec.volumes"
-            raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{place}.name", hint=hint)
-        found.append(
-            VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{place}.mountPath"), mount.read_only)
-        )
+def _mounts(listed: tuple[KubernetesMount, ...], context: Context, path: str) -> tuple[VolumeMount, ...]:
+    found = [
+        mounts.mount(one, context.volumes, f"{path}[{index}]", privileged=False) for index, one in enumerate(listed)
+    ]
     common.unique((f"{path}[{index}].mountPath", mount.path) for index, mount in enumerate(found))
     return tuple(found)
+
+
+def _groups(shared: PodSecurityContext) -> tuple[int, ...]:
+    """The group of the pod's volumes is one of each process."""
+    return shared.supplemental_groups + (() if shared.fs_group is None else (shared.fs_group,))
 
 
 def security(own: SecurityContext, shared: PodSecurityContext, path: str) -> Security:
@@ -129,7 +123,7 @@ def security(own: SecurityContext, shared: PodSecurityContext, path: str) -> Sec
         run_as_user=run_as_user,
         run_as_group=shared.run_as_group if own.run_as_group is None else own.run_as_group,
         run_as_non_root=bool(non_root),
-        supplemental_groups=shared.supplemental_groups,
+        supplemental_groups=_groups(shared),
         read_only_root=own.read_only_root_filesystem,
         no_new_privileges=not own.allow_privilege_escalation,
         add_capabilities=capabilities.named(own.capabilities.add, f"{path}.capabilities.add"),

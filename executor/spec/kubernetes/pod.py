@@ -9,28 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
-from executor.spec import marks, network_annotations
+from executor.spec import marks, network_annotations, volume_files
 from executor.spec.kubernetes import companions
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
-from executor.spec.kubernetes.documents import Pod, Volume
+from executor.spec.kubernetes.documents import Pod, PodSecurityContext
+from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
+from executor.spec.kubernetes.volumes import VolumeContext, volume
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
     ContainerSpec,
     DnsConfig,
-    EmptyDir,
+    FilesVolume,
+    FsGroup,
     HostAlias,
-    HostPath,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
+    Volume,
     WantedNetwork,
 )
 
@@ -38,12 +40,14 @@ from executor.spec.model import (
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     """Raises InvalidTask: with a path in the TaskInfo, or in the Pod."""
     _only_one_description(info)
-    decoded = marks.decode(companions.read(info.data).pod, Pod)
+    documents = companions.read(info.data)
+    decoded = marks.decode(documents.pod, Pod)
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     identity = _identity(decoded, info, task_id)
     network_annotations.check(metadata.annotations, metadata.labels)
-    volumes = _volumes(spec.volumes)
-    context = Context(decoded, identity, task_id, resources, frozenset(volume.name for volume in volumes))
+    volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects))
+    names = frozenset(volume.name for volume in volumes)
+    context = Context(decoded, identity, task_id, resources, names, documents.objects)
     containers = _containers(context)
     networks = _networks(info, metadata.annotations, host_network=spec.host_network)
     ingress, egress = _bandwidth(metadata.annotations, host_network=spec.host_network)
@@ -75,6 +79,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         dns_policy=spec.dns_policy,
         dns_config=_dns_config(spec.dns_config, spec.dns_policy),
         volumes=volumes,
+        fs_group=_fs_group(spec.security_context),
+        objects=documents.objects,
         labels=taskfields.labels(info) | metadata.labels,
         annotations=metadata.annotations,
     )
@@ -114,20 +120,17 @@ def _containers(context: Context) -> tuple[ContainerSpec, ...]:
     return containers
 
 
-def _volumes(listed: tuple[Volume, ...]) -> tuple[EmptyDir | HostPath, ...]:
+def _volumes(listed: tuple[KubernetesVolume, ...], context: VolumeContext) -> tuple[Volume, ...]:
     common.unique((f"spec.volumes[{index}].name", volume.name) for index, volume in enumerate(listed))
-    return tuple(_volume(volume, f"spec.volumes[{index}]") for index, volume in enumerate(listed))
+    found = tuple(volume(one, context, f"spec.volumes[{index}]") for index, one in enumerate(listed))
+    volume_files.check_size([each for each in found if isinstance(each, FilesVolume)], context.objects)
+    return found
 
 
-def _volume(volume: Volume, path: str) -> EmptyDir | HostPath:
-    name = common.dns_label(volume.name, f"{path}.name")
-    if (volume.empty_dir is None) == (volume.host_path is None):
-        raise InvalidTask("needs exactly one source: emptyDir or hostPath", subject=path)
-    if volume.host_path is None:
-        limit = volume.empty_dir.size_limit if volume.empty_dir is not None else None
-        subject = f"{path}.emptyDir.sizeLimit"
-        return EmptyDir(name, None if limit is None else quantity.size(limit, subject=subject) or None)
-    return HostPath(name, common.absolute(volume.host_path.path, f"{path}.hostPath.path"), volume.host_path.type)
+def _fs_group(context: PodSecurityContext) -> FsGroup | None:
+    if context.fs_group is None:
+        return None
+    return FsGroup(context.fs_group, on_root_mismatch=context.fs_group_change_policy == "OnRootMismatch")
 
 
 def _networks(info: TaskInfo, listed: Mapping[str, str], *, host_network: bool) -> tuple[WantedNetwork, ...]:
