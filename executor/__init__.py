@@ -32,7 +32,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     config/       the configuration
     log/          the log, the journal, the lists of codes and keys
 
-    errors, exhausted, names, hostnames, duration, quantity, bounded_json, beneath, concurrency   small things that all share
+    errors, exhausted, names, hostnames, duration, quantity, bounded_json, beneath, concurrency   small things all share
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.
 Pure modules import the standard library and each other. Adapters never import each other. No package imports upwards:

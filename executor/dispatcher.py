@@ -24,11 +24,11 @@ from executor.mesos import events
 from executor.mesos.status import Capabilities
 from executor.names import TaskId
 from executor.output.endedlogs import EndedLogs, EndedPod
-from executor.pod.disk_watch import Watch
-from executor.pod.exit_router import ExitRouter
+from executor.pod.disk.watch import Watch
+from executor.pod.exits.router import ExitRouter
 from executor.pod.model import Report, State, Stop, StopCause
+from executor.pod.resources.weight_guard import WeightGuard
 from executor.pod.table import Pods
-from executor.pod.weight_guard import WeightGuard
 from executor.reporting import status_updates
 from executor.reporting.last_update import LastUpdate
 from executor.reporting.revocation_labels import revocation_labels
@@ -52,6 +52,7 @@ log = get_logger(__name__)
 
 EXIT_MARGIN_S = 1.0
 """Of the shutdown grace: kept for the last acknowledgements, before Mesos kills the container."""
+FIELDS_TOLD_MAX = 100
 
 
 class Dispatcher:
@@ -180,6 +181,8 @@ class Dispatcher:
             self.governor.pods_changed()
         tasks = list(spec.task_ids)
         runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)
+        if paths := list(spec.without_effect):
+            runner.log.info("fields without effect here", code="pod.without_effect", fields=paths[:FIELDS_TOLD_MAX])
         self._guard.check()
         for request in filter(lambda each: takes(each, runner), revocations):
             runner.post(request.stop)
@@ -261,7 +264,7 @@ class Dispatcher:
             runner.post(Stop(StopCause.SHUTDOWN, min(runner.spec.termination_grace_s, room_s / 2)))
         begin = time.monotonic()
         ended = await self.pods.wait_ended(room_s)
-        self._clean = await self.pods.leftovers.settle(max(0.0, room_s - time.monotonic() + begin)) and ended
+        self._clean = await self.pods.retries.settle(max(0.0, room_s - time.monotonic() + begin)) and ended
         if not self._clean:
             self.node.claim.keep()
 

@@ -3,6 +3,7 @@
     ExecutorError
     ├── InvalidInput            somebody sent something that cannot work; nothing was changed
     │   ├── InvalidTask         a TaskInfo, its data or a pod: names the field
+    │   │   └── FaultyTask      several of them
     │   ├── InvalidConfig       the configuration file, the environment or a CNI configuration
     │   └── InvalidRequest      a framework message, a control socket request, a revocation
     ├── Refused                 a valid request that would break an invariant (a regular pod in the revoked set)
@@ -20,6 +21,7 @@ Foreign errors (gRPC, OSError, a CNI plugin's JSON) are translated once, where t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 MESSAGE_MAX: Final = 2000
@@ -27,6 +29,12 @@ NAME_MAX: Final = 500
 """Letters of a message, and of what it is about: they hold words of manifests, plugins and programs, and go into
 statuses, log lines and answers.
 """
+MORE_MAX: Final = 1300
+FAULT_MAX: Final = 300
+"""Letters of all further faults in the message of a FaultyTask, and of one of them."""
+_ALL: Final = "mesos-pod-executor validate lists all"
+_COUNT_MAX: Final = 100
+"""Letters of what says how many there are."""
 
 
 def reason(error: BaseException) -> str:
@@ -65,6 +73,47 @@ class InvalidInput(ExecutorError):
 
 class InvalidTask(InvalidInput):
     """`subject` is the path of the field, as in `spec.containers[0].image`."""
+
+    @property
+    def faults(self) -> tuple[InvalidTask, ...]:
+        """Each fault by itself: this one, or all of a FaultyTask."""
+        return (self,)
+
+
+class FaultyTask(InvalidTask):
+    """Several faults of one description. Its message holds the first, and as many of the others as fit."""
+
+    def __init__(self, faults: Sequence[InvalidTask]) -> None:
+        self._faults = tuple(faults)
+        first, *others = self._faults
+        hint = f" ({first.hint})" if first.hint else ""
+        super().__init__(
+            clipped(first.message + hint, MESSAGE_MAX - MORE_MAX) + _more(others), subject=first.subject, hint=_ALL
+        )
+
+    @property
+    def faults(self) -> tuple[InvalidTask, ...]:
+        return self._faults
+
+
+def together(faults: Sequence[InvalidTask]) -> InvalidTask:
+    """One error for one fault or more, in their order."""
+    return faults[0] if len(faults) == 1 else FaultyTask(faults)
+
+
+def _more(others: Sequence[InvalidTask]) -> str:
+    """As in `; 2 more faults: path: message; path: message`, in at most MORE_MAX letters."""
+    shown: list[str] = []
+    left = MORE_MAX - _COUNT_MAX
+    for each in others:
+        text = clipped(str(each), FAULT_MAX)
+        if len(text) > left:
+            break
+        shown.append(text)
+        left -= len(text) + 2
+    hidden = len(others) - len(shown)
+    shown += [f"and {hidden} more"] if hidden else []
+    return f"; {len(others)} more {'fault' if len(others) == 1 else 'faults'}: {'; '.join(shown)}"
 
 
 class InvalidConfig(InvalidInput):

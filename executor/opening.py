@@ -42,10 +42,10 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.node.reaping.leaving import Leaving
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
-    from executor.pod.classes import Classes
-    from executor.pod.cpu_boost import CpuBoost
-    from executor.pod.executor_network import OwnNetwork
+    from executor.pod.network.executor_network import OwnNetwork
     from executor.pod.node import Node
+    from executor.pod.resources.classes import Classes
+    from executor.pod.resources.cpu_boost import CpuBoost
 
     root = _root(config, environment)
     named = (config.cgroups.root, environment.container_id, root)

@@ -71,7 +71,7 @@ def _network(pod: PodSpec, executor: Mapping[str, Any] | None) -> str:
     """As far as the file tells: what the ExecutorInfo says of its own network, and what the node's default network is,
     decides. Raises InvalidTask for a network that cannot be had from where the executor is known to be.
     """
-    from executor.pod.executor_network import OwnNetwork, networks
+    from executor.pod.network.executor_network import OwnNetwork, networks
 
     own = networks(executor or {})
     if own:

@@ -25,9 +25,9 @@ class Images:
         reply = await self._channel.call(f"{_SERVICE}/Get", request, pb.GetImageResponse, subject=name)
         return _record(reply.image)
 
-    async def list(self) -> tuple[ImageRecord, ...]:
-        """Every image of the namespace."""
-        request = pb.ListImagesRequest()
+    async def list(self, *, digest: str = "") -> tuple[ImageRecord, ...]:
+        """Every image of the namespace; with `digest` those whose target it is."""
+        request = pb.ListImagesRequest(filters=[f"target.digest=={digest}"] if digest else [])
         reply = await self._channel.call(f"{_SERVICE}/List", request, pb.ListImagesResponse, subject="images")
         return tuple(_record(image) for image in reply.images)
 

@@ -16,7 +16,8 @@ from executor.errors import InvalidRequest, NetworkFailure, NotFound
 from executor.log.journal import read
 from executor.log.timeline import timeline
 from executor.names import RevocationId
-from executor.pod import execs, usage
+from executor.pod import execs
+from executor.pod.resources import usage
 from executor.revocation.rehearsal import rehearse
 
 if TYPE_CHECKING:

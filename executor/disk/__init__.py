@@ -13,5 +13,5 @@ logs.py          cuts the logs of a pod that used too much disk
 listing.py       the entries of a directory, with the offset at which the listing continues
 failures.py      what could not be removed or read (pure)
 
-executor.pod.disk_watch looks at free space, counts pods with these modules, and ends those that are over a limit.
+executor.pod.disk.watch looks at free space, counts pods with these modules, and ends those that are over a limit.
 """

@@ -95,7 +95,7 @@ class HostsDir:
         return self.path / f".{owner}.owner"
 
     def files(self) -> list[tuple[str, str]]:
-        """Owner and name of every file, sorted; others' leftovers and files that are not of this form are left out."""
+        """Owner and name of every file, sorted; others' retries and files that are not of this form are left out."""
         return sorted(
             (owner, rest)
             for owner, dot, rest in (name.partition(".") for name in _listed(self.path))

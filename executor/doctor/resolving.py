@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from executor.cni.resolver import has_loopback_only, parse_resolv_conf
 from executor.doctor.finding import Finding, passed, warned
-from executor.pod import host_files
+from executor.pod.network import host_files
 
 _CHECK = "network.resolv_conf"
 

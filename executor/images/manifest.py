@@ -6,8 +6,6 @@ Source: OCI image-spec, image-index.md, manifest.md, config.md (chain ids: "Laye
 from __future__ import annotations
 
 import hashlib
-import platform
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +13,8 @@ from executor import bounded_json
 from executor.containerd.types import Descriptor
 from executor.errors import ImageFailure
 from executor.images.model import ImageConfig
+from executor.images.platforms import Platform, of_entry, rank
+from executor.images.reference import DIGEST
 
 INDEX_TYPES = frozenset(
     {
@@ -22,22 +22,39 @@ INDEX_TYPES = frozenset(
         "application/vnd.docker.distribution.manifest.list.v2+json",
     }
 )
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+SCHEMA_1_TYPES = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+"""What a registry is asked for."""
+CONFIG_TYPES = frozenset(
+    {
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+        "application/octet-stream",  # as old versions of docker pushed it
+    }
+)
+ENTRIES_MAX = 1000
 LAYERS_MAX = 500
 """As many as overlayfs mounts (fs/overlayfs/super.c, OVL_MAX_STACK)."""
-_DIGEST = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+
+
+class NoVariantError(ImageFailure):
+    """An index has nothing that this node runs."""
 
 
 @dataclass(frozen=True)
 class Manifest:
     config: Descriptor
     layers: tuple[Descriptor, ...]
-
-
-def node_architecture() -> str:
-    """This node's architecture in Go's words, as images use them."""
-    machine = platform.machine()
-    return _ARCHITECTURES.get(machine, machine)
 
 
 def document(data: bytes, *, subject: str) -> Mapping[str, object]:
@@ -56,7 +73,7 @@ def descriptor(value: object, *, subject: str) -> Descriptor:
     if not isinstance(value, Mapping):
         raise ImageFailure("a descriptor is missing or not an object", subject=subject)
     digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType", "")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise ImageFailure(f"a descriptor has no valid digest: {digest!r}", subject=subject)
     if not isinstance(size, int) or size < 0 or not isinstance(media_type, str):
         raise ImageFailure(f"the descriptor of {digest} has no valid size or media type", subject=subject)
@@ -72,37 +89,72 @@ def manifest(data: bytes, *, subject: str) -> Manifest:
 
 
 def manifest_of(value: Mapping[str, object], *, subject: str) -> Manifest:
+    """ImageFailure for a document that is none, or of a form that nothing here runs."""
+    check_form(value, subject=subject)
     layers = descriptors(value.get("layers"), subject=subject)
     if len(layers) > LAYERS_MAX:
         raise ImageFailure(f"the image has {len(layers)} layers, which is more than {LAYERS_MAX}", subject=subject)
     return Manifest(descriptor(value.get("config"), subject=subject), layers)
 
 
+def check_form(value: Mapping[str, object], media_type: str = "", *, subject: str) -> None:
+    """ImageFailure for a manifest of Docker's schema 1, and for one that describes no image but some other artifact."""
+    if media_type in SCHEMA_1_TYPES or value.get("schemaVersion") == 1 or "fsLayers" in value:
+        hint = "push it again with a current docker, podman or skopeo"
+        raise ImageFailure("is in Docker's schema 1, which is not supported", subject=subject, hint=hint)
+    config = value.get("config")
+    kind = config.get("mediaType") if isinstance(config, Mapping) else None
+    if isinstance(kind, str) and kind and kind not in CONFIG_TYPES:
+        raise ImageFailure(f"is no container image: its configuration is of the type {kind}", subject=subject)
+
+
 def is_index(media_type: str, value: Mapping[str, object]) -> bool:
     return media_type in INDEX_TYPES or ("manifests" in value and "config" not in value)
 
 
-def choose(index: Mapping[str, object], architecture: str, *, subject: str) -> Descriptor:
-    """The manifest of an index for linux/`architecture`; one without a platform will do when there is no other."""
-    found = [item for item in _items(index.get("manifests")) if isinstance(item, Mapping)]
-    platforms = [_platform(item) for item in found]
-    for wish in (f"linux/{architecture}", ""):
-        if wish in platforms:
-            return descriptor(found[platforms.index(wish)], subject=subject)
-    have = ", ".join(sorted(set(platforms))) or "nothing"
-    raise ImageFailure(f"the image has no variant for linux/{architecture}, only {have}", subject=subject)
+def choices(index: Mapping[str, object], platforms: Sequence[Platform], *, subject: str) -> tuple[Descriptor, ...]:
+    """The entries of an index that this node may run, the best first; those without a platform (an index in an index,
+    a single manifest) come last, and attestations never. NoVariantError if there are none.
+    """
+    entries = [item for item in _items(index.get("manifests")) if isinstance(item, Mapping)]
+    if len(entries) > ENTRIES_MAX:
+        raise ImageFailure(f"the index has {len(entries)} entries, which is more than {ENTRIES_MAX}", subject=subject)
+    ranked = [(place, item) for item in entries if (place := _place(item, platforms)) is not None]
+    if not ranked:
+        have = ", ".join(sorted({_platform(item) for item in entries})) or "nothing"
+        wanted = f"linux/{platforms[0].architecture}"
+        raise NoVariantError(f"the image has no variant for {wanted}, only {have}", subject=subject)
+    return tuple(descriptor(item, subject=subject) for _, item in sorted(ranked, key=lambda each: each[0]))
+
+
+def _place(item: Mapping[str, object], platforms: Sequence[Platform]) -> int | None:
+    if _is_attestation(item):
+        return None
+    if not isinstance(item.get("platform"), Mapping):
+        return len(platforms)
+    found = of_entry(item)
+    return None if found is None else rank(found, platforms)
+
+
+def _is_attestation(item: Mapping[str, object]) -> bool:
+    """A statement about another entry, as BuildKit puts it beside it."""
+    annotations = item.get("annotations")
+    return isinstance(annotations, Mapping) and "vnd.docker.reference.type" in annotations
 
 
 def _platform(item: Mapping[str, object]) -> str:
     value = item.get("platform")
-    return f"{value.get('os')}/{value.get('architecture')}" if isinstance(value, Mapping) else ""
+    if not isinstance(value, Mapping):
+        return "one without a platform"
+    parts = (value.get("os"), value.get("architecture"), value.get("variant"))
+    return "/".join(str(part) for part in parts if part)
 
 
 def diff_ids(config: Mapping[str, object], *, subject: str) -> tuple[str, ...]:
     """Digests of the uncompressed layers, lowest first."""
     rootfs = config.get("rootfs")
     values = _items(rootfs.get("diff_ids")) if isinstance(rootfs, Mapping) else ()
-    if not all(isinstance(value, str) and _DIGEST.fullmatch(value) for value in values):
+    if not all(isinstance(value, str) and DIGEST.fullmatch(value) for value in values):
         raise ImageFailure("the image's configuration has an invalid rootfs.diff_ids", subject=subject)
     return tuple(str(value) for value in values)
 

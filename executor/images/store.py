@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ from executor.images import layouts, reference
 from executor.images import manifest as documents
 from executor.images.archive import Archive
 from executor.images.model import Image, ImageConfig
+from executor.images.node_platform import node_platforms
+from executor.images.select import AbsentError, select
 from executor.images.unpack import Unpacker
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ KNOWN_MAX: Final = 256
 """Images whose documents are remembered; those that were used last."""
 _CHUNK_BYTES = 1 << 20
 _SMALL_BYTES = 64 << 10
+_HINT_INCOMPLETE = "pull or import it again"
 _LEASE_S: Final = 3600.0  # longer than any import takes; only a process that died leaves a lease behind
 
 
@@ -45,8 +49,13 @@ class ImageStore:
         self._unpacker = Unpacker(containerd)
         self._known: dict[str, _Content] = {}
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Digests of the images whose documents are remembered."""
+        return tuple(self._known)
+
     async def lookup(self, name: str) -> Image:
-        """An image of this node, by its stored or its familiar name, unpacked if it was not.
+        """An image of this node, by its stored or its familiar name or by its digest, unpacked if it was not.
 
         NotFound if there is none of that name, ImageFailure if its content cannot be used.
         """
@@ -73,6 +82,10 @@ class ImageStore:
                 return await self._containerd.images.get(candidate)
             except NotFound:
                 continue
+        if digest := reference.digest_of(name):
+            found = await self._containerd.images.list(digest=digest)
+            if found:
+                return _nearest(found, name)
         namespace = self._containerd.namespace
         hint = f"import it with: ctr -a {self._containerd.address} -n {namespace} images import FILE"
         raise NotFound(f"no such image in containerd's namespace {namespace}", subject=name, hint=hint)
@@ -86,8 +99,16 @@ class ImageStore:
         return found
 
     async def _read(self, record: ImageRecord) -> _Content:
-        manifest = await self._manifest(record.name, record.target)
-        value = await _document(await self._blob(record.name, manifest.config.digest), record.name)
+        name = record.name
+        read = partial(self._stored, name=name)
+        try:
+            found = await select(record.target, read, node_platforms(), subject=name)
+            manifest, value = found.manifest, await read(found.manifest.config)
+        except AbsentError as error:
+            raise ImageFailure(error.message, subject=name, hint=_HINT_INCOMPLETE) from error
+        if value is None:
+            problem = f"its content {manifest.config.digest} is not on this node"
+            raise ImageFailure(problem, subject=name, hint=_HINT_INCOMPLETE)
         diff_ids = documents.diff_ids(value, subject=record.name)
         if len(diff_ids) != len(manifest.layers):
             raise ImageFailure("its manifest and its configuration have not the same layers", subject=record.name)
@@ -100,21 +121,12 @@ class ImageStore:
             chain[-1] if chain else "",
         )
 
-    async def _manifest(self, name: str, target: Descriptor) -> documents.Manifest:
-        data = await self._blob(name, target.digest)
-        value = await _document(data, name)
-        if documents.is_index(target.media_type, value):
-            chosen = documents.choose(value, documents.node_architecture(), subject=name)
-            value = await _document(await self._blob(name, chosen.digest), name)
-        return documents.manifest_of(value, subject=name)
-
-    async def _blob(self, name: str, digest: str) -> bytes:
+    async def _stored(self, target: Descriptor, name: str) -> Mapping[str, object] | None:
         try:
-            return await self._containerd.content.read(digest)
-        except NotFound as error:
-            raise ImageFailure(
-                f"its content {digest} is not on this node", subject=name, hint="pull it again"
-            ) from error
+            data = await self._containerd.content.read(target.digest)
+        except NotFound:
+            return None
+        return await _document(data, name)
 
     async def _unpack(self, name: str, known: _Content, lease: LeaseId) -> None:
         # The label comes first: from the moment that the last snapshot exists, the image keeps it.
@@ -135,6 +147,13 @@ class ImageStore:
         except (ContainerdFailure, ImageFailure) as error:
             raise ImageFailure(f"cannot import {record.name}: {error}", subject=str(archive.path)) from error
         return record.name
+
+
+def _nearest(records: Sequence[ImageRecord], name: str) -> ImageRecord:
+    """Of several names of the same content, one of the same repository if there is one."""
+    repository = reference.parse(name).repository
+    same = [each for each in records if each.name.startswith((f"{repository}:", f"{repository}@"))]
+    return (same or list(records))[0]
 
 
 async def _document(data: bytes, name: str) -> Mapping[str, object]:

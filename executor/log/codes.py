@@ -105,6 +105,7 @@ CODES: Final = MappingProxyType(
             "The executor cannot go on.", "See `error` and `hint`; run `mesos-pod-executor doctor`."
         ),
         "pod.accepted": _info("A launch was read and became a pod."),
+        "pod.without_effect": _info("Fields of the pod were accepted that change nothing on a Mesos agent: `fields`."),
         "pod.refused": _warning(
             "A launch cannot work here: TASK_FAILED; the reason tells whose fault it is.", "Correct what `error` names."
         ),

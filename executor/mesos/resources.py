@@ -46,6 +46,8 @@ class Resources:
     """Disks with a source of their own (by type) and no persistent volume on them."""
     persistent_disks: tuple[PersistentDisk, ...] = ()
     """Persistent volumes; their size is not part of `disk_bytes`."""
+    has_any_volume: bool = False
+    """Stands for every persistent volume: for a pod that is read without its task."""
     others: tuple[str, ...] = ()
     """Names that the executor only keeps account of, sorted."""
 

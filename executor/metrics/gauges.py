@@ -40,7 +40,7 @@ def families(dispatcher: Dispatcher, lag: LoopLag) -> Iterator[Family]:
     yield Family(catalog.INFO, {identity: 1.0})
     yield _one(catalog.SUBSCRIBED, float(facts["subscribed"]))
     yield _one(catalog.UNACKNOWLEDGED, facts["unacknowledged"])
-    yield _one(catalog.LEAKED, len(dispatcher.pods.leftovers))
+    yield _one(catalog.LEAKED, len(dispatcher.pods.retries))
     yield from _pods(pods)
     yield from _classes(dispatcher)
     yield Family(catalog.LOOP_LAG, {(): lag.seconds.copy()})
@@ -96,7 +96,7 @@ def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
 
 
 def _disk(pods: list[PodRunner]) -> Family:
-    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk_watch."""
+    """Nothing is counted for a scrape: these are the last numbers of executor.pod.disk.watch."""
     parts = DiskUsage().parts()
     series: dict[Labels, float] = {(str(pod_class), part): 0.0 for pod_class in PodClass for part in parts}
     for runner in pods:

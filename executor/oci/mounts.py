@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executor.spec.model import ContainerSpec, PodSpec, Propagation, RecursiveReadOnly, VolumeMount
+from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.volume_model import Propagation, RecursiveReadOnly, VolumeMount
 
 if TYPE_CHECKING:
     from executor.oci.place import Placement
@@ -131,7 +132,7 @@ def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any
 
 def _notice(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
     """None below a volume in which no mount point can be made, or none should (the node's own directories)."""
-    closed = {volume.name for volume in (*pod.host_paths, *pod.files_volumes)}
+    closed = {each.name for each in pod.host_paths} | {each.name for each in pod.files_volumes}
     for mount in container.mounts:
         over = mount.path == NOTICE_TARGET or NOTICE_TARGET.startswith(f"{mount.path.rstrip('/')}/")
         if over and (mount.read_only or mount.volume in closed):

@@ -24,11 +24,12 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, first_processes, hooks
+from executor.pod import creation, hooks
+from executor.pod.exits import process_state
 from executor.pod.model import StopCause
 from executor.pod.node import Node, log_path, snapshot_key
-from executor.pod.pod_release import PodRelease
-from executor.pod.release import Patience
+from executor.pod.release.containerd_records import Patience
+from executor.pod.release.containers import PodRelease
 from executor.pod.stop_signal import stop_signal
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.oci.users import UserIds
-    from executor.pod.leaks import Leak
     from executor.pod.model import Stop
+    from executor.pod.release.leaks import Leak
     from executor.spec.model import ContainerSpec, PodSpec
 
 log = get_logger(__name__)
@@ -73,7 +74,7 @@ class Containers:
         node: Node,
         pod: PodId,
         spec: PodSpec,
-        runtime_spec: Callable[[ContainerSpec, Image, UserIds], dict[str, object]],
+        runtime_spec: Callable[[ContainerSpec, Image, UserIds], Awaitable[dict[str, object]]],
         *,
         patience: Patience = PATIENCE,
     ):
@@ -131,7 +132,7 @@ class Containers:
         shim_cgroup = self._node.shim_cgroup(self._pod_class)
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
-            spec = self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))
+            spec = await self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))
             await ctrd.containers.create(
                 identity,
                 image=image.name,
@@ -231,7 +232,7 @@ class Containers:
         """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and for
         as long as it likes where a tracer does not take note of the end of one that it traces.
         """
-        return [pid for pid in self.strays() if first_processes.is_ending(pid)]
+        return [pid for pid in self.strays() if process_state.is_ending(pid)]
 
     async def end(self, timeout_s: float) -> list[int]:
         """SIGKILL to the first processes, wherever they are, and with them to all that is in their pid namespaces.

@@ -17,7 +17,7 @@ from executor.log import get_logger
 if TYPE_CHECKING:
     from executor.containerd.tasks import Tasks
     from executor.names import ContainerId
-    from executor.pod.leaks import Leak
+    from executor.pod.release.leaks import Leak
 
 log = get_logger(__name__)
 

@@ -32,7 +32,7 @@ from typing import Any
 from executor.errors import ExecutorError
 from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
 from executor.names import TaskId
-from executor.pod.exit_causes import children_killed, out_of_memory
+from executor.pod.exits.causes import children_killed, out_of_memory
 from executor.pod.model import (
     Abort,
     After,
@@ -343,7 +343,7 @@ def _note_stuck(pod: Pod, event: Stuck) -> Step:
 
 def _dead(pod: Pod, _: Dead) -> Step:
     pod = replace(pod, state=State.TEARING_DOWN, starting=frozenset(), stuck=())
-    if pod.told_late:
+    if pod.reported_after_tear_down:
         return pod, (TearDown(),)
     pod, reports = _final_reports(pod)
     return pod, (*reports, TearDown())

@@ -265,7 +265,7 @@ class Pod:
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 
     @property
-    def makes_room(self) -> bool:
+    def release_can_wait(self) -> bool:
         """Whether its release can wait: it was revoked for others, and no status waits for its host ports."""
         return self.stop is not None and self.stop.cause is StopCause.REVOKED and not self.spec.host_ports
 
@@ -275,7 +275,7 @@ class Pod:
         return self.outcome is not None and self.outcome.reason == DISK_LIMIT
 
     @property
-    def told_late(self) -> bool:
+    def reported_after_tear_down(self) -> bool:
         """Whether its terminal status waits for the tear-down: on it Mesos gives ports and disk to others."""
         return bool(self.spec.host_ports) or self.over_disk
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from executor.config import Config
 from executor.disk.turns import Turns
 from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
-from executor.node.claims import Claim, netns_parent, own_root
+from executor.node.claims import Claim, netns_parent, own_root, volumes_parent
 from executor.oci.image_users import ImageUsers
-from executor.pod.release_pace import ReleasePace
+from executor.pod.release.pace import ReleasePace
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
-    from executor.pod.classes import Classes
-    from executor.pod.cpu_boost import CpuBoost
-    from executor.pod.executor_network import OwnNetwork
+    from executor.pod.network.executor_network import OwnNetwork
+    from executor.pod.resources.classes import Classes
+    from executor.pod.resources.cpu_boost import CpuBoost
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Node:
     users: ImageUsers = field(default_factory=ImageUsers)
     removing: Turns = field(default_factory=lambda: Turns("removing"))
     """Removes the files of pods, of whatever number."""
+    owning: Turns = field(default_factory=lambda: Turns("owning"))
+    """Gives the files of claimed volumes their group."""
     counting: Turns = field(default_factory=lambda: Turns("counting"))
     """Counts what pods use of the disk."""
 
@@ -80,6 +82,10 @@ class Node:
 
     def netns(self, pod: PodId) -> Path:
         return netns_parent(self.config.node.run_dir) / self.owner / pod
+
+    def mounts(self, pod: PodId) -> Path:
+        """Mounts of one pod's volumes, in the node's own run directory."""
+        return volumes_parent(self.config.node.run_dir) / self.owner / pod
 
     def labels(self, pod: PodId) -> dict[str, str]:
         """The proof of ownership on every containerd record."""

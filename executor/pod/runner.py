@@ -22,10 +22,9 @@ from executor.concurrency import together
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.log import get_logger
 from executor.names import PodClass, PodId
-from executor.pod import destroying, lifecycle, teardown
-from executor.pod.container_exits import ContainerExits
+from executor.pod import destroying, lifecycle
 from executor.pod.containers import Containers
-from executor.pod.cpu_boost import LATE_S, SOON_S
+from executor.pod.exits.container_exits import ContainerExits
 from executor.pod.model import (
     Abort,
     After,
@@ -51,7 +50,9 @@ from executor.pod.model import (
 )
 from executor.pod.placement import needs_address, runtime_spec
 from executor.pod.pod_events import note_exit, note_state
-from executor.pod.release_pace import held
+from executor.pod.release import teardown
+from executor.pod.release.pace import held
+from executor.pod.resources.cpu_boost import LATE_S, SOON_S
 from executor.pod.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -239,8 +240,8 @@ class PodRunner:
         await work
         self.phases_ms[phase] = round((time.monotonic() - begin) * 1e3, 1)
 
-    def _runtime_spec(self, container: Any, image: Any, user: Any) -> dict[str, object]:
-        return runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image, user)
+    async def _runtime_spec(self, container: Any, image: Any, user: Any) -> dict[str, object]:
+        return await runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image, user)
 
     def _start(self, effect: Start) -> None:
         for name in effect.containers:
@@ -288,6 +289,6 @@ class PodRunner:
 
     async def _do_tear_down(self) -> None:
         begin = time.monotonic()
-        leaked = await self.tear_down.run(gently=self.pod.makes_room, over_disk=self.pod.over_disk)
+        leaked = await self.tear_down.run(gently=self.pod.release_can_wait, over_disk=self.pod.over_disk)
         self.phases_ms["tear_down"] = round((time.monotonic() - begin) * 1e3, 1)
         self.post(TornDown(leaked))

@@ -23,11 +23,11 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.oci.mounts import NOTICE
-from executor.pod import host_files, host_ports
-from executor.pod.leaks import Leak
-from executor.pod.network import network_infos, requests
-from executor.volumes import host_path as hostpaths
-from executor.volumes.empty_dir import VOLUMES, empty_dir_path
+from executor.pod.network import host_files, host_ports
+from executor.pod.network.requests import network_infos, requests
+from executor.pod.release.leaks import Leak
+from executor.volumes.empty_dir import VOLUMES
+from executor.volumes.pod_volumes import PodVolumes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -49,12 +49,19 @@ class Sandbox:
         self.requests = requests(spec, node.network.default)
         self.directory = node.directory(pod)
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
+        self.volumes = PodVolumes(
+            spec,
+            pod_dir=self.directory,
+            mounts_dir=node.mounts(pod),
+            mesos_sandbox=node.mesos_sandbox,
+            turns=node.owning,
+        )
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
         self._release_limit_s: float | None = FIRST_RELEASE_S
         """Then None: what did not end in that time is given the time that it needs."""
         self.disk: DiskUsage | None = None
-        """As it was counted last (executor.pod.disk_watch)."""
+        """As it was counted last (executor.pod.disk.watch)."""
         self.logs_removed = ""
         """The limit for which the pod's logs were removed after its end: count, age or space."""
 
@@ -97,9 +104,7 @@ class Sandbox:
         return to_labels(self._names, published.zones) if published is not None and self._names is not None else {}
 
     async def prepare(self) -> None:
-        """The cgroup, the directories, the empty files, the namespace without a network. Raises CgroupFailure,
-        Failure.
-        """
+        """The cgroup, directories, files, volumes, the namespace without a network. Raises CgroupFailure, Failure."""
         try:
             await self._node.classes.admit(self._pod, self._spec)
         except CgroupError as error:
@@ -109,6 +114,7 @@ class Sandbox:
         except OSError as error:
             subject, hint = str(error.filename or self.directory), "look at the disk of the Mesos work directory"
             raise Failure(reason(error), subject=subject, hint=hint) from error
+        await self.volumes.prepare()
         if self.netns is not None:
             await self._node.cni.open_namespace(self.netns)
 
@@ -117,12 +123,6 @@ class Sandbox:
         (self.directory / NOTICE).mkdir(exist_ok=True)
         (self.directory / "hostname").write_text(f"{self._spec.hostname}\n")
         self._write_names(())
-        for volume in self._spec.empty_dirs:
-            path = empty_dir_path(self.directory, volume)
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o777)
-        for host_path in self._spec.host_paths:
-            hostpaths.ensure(host_path)
 
     def _write_names(self, attachments: Sequence[Attachment]) -> None:
         """resolv.conf and hosts, in place: the containers may have them mounted already."""
@@ -177,8 +177,9 @@ class Sandbox:
         return await _removed(("names", self._pod, self._withdraw), ("network", self._pod, self._disconnect))
 
     async def release_cgroup(self) -> list[Leak]:
-        """Once the containers are removed; what could not be."""
-        return await _removed(("cgroup", self.cgroup.path, self._remove_cgroup))
+        """And the mounts of volumes, once the containers are removed; what could not be."""
+        volumes = ("volumes", self._pod, self.volumes.release)
+        return await _removed(volumes, ("cgroup", self.cgroup.path, self._remove_cgroup))
 
     async def remove_files(self, *, over_disk: bool = False) -> list[Leak]:
         """Volumes and generated files, not the logs; what could not be removed. The files of a pod that is `over_disk`

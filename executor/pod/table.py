@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from executor.errors import InvalidRequest, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, TaskId, pod_id, pod_of
-from executor.pod.leftovers import Leftovers
 from executor.pod.model import Report
+from executor.pod.release.retries import Retries
 from executor.pod.runner import PodRunner
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Pods:
         self._ended: deque[PodRunner] = deque()
         self._remembered = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self.leftovers = Leftovers()
+        self.retries = Retries()
 
     def __iter__(self) -> Iterator[PodRunner]:
         return iter(list(self._living.values()))
@@ -71,7 +71,7 @@ class Pods:
         self._living.pop(runner.id, None)
         self._remember(runner)
         if runner.pod.leaked:
-            self.leftovers.take(runner)
+            self.retries.take(runner)
         self._on_ended(runner)
 
     def _remember(self, runner: PodRunner) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from executor.pod.usage import freed_bytes
+from executor.pod.resources.usage import freed_bytes
 
 if TYPE_CHECKING:
     from executor.names import RevocationId

@@ -28,8 +28,8 @@ from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
 from executor.names import PodClass, TaskId
 from executor.pod import model
-from executor.pod.cpu_boost import SOON_S
 from executor.pod.model import Stop
+from executor.pod.resources.cpu_boost import SOON_S
 from executor.revocation import notice
 from executor.revocation.account import Account, close_ended, last_moments
 from executor.revocation.candidates import candidates
@@ -41,7 +41,7 @@ from executor.revocation.selection import select
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
-    from executor.pod.cpu_boost import CpuBoost
+    from executor.pod.resources.cpu_boost import CpuBoost
     from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)

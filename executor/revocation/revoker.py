@@ -28,7 +28,7 @@ from executor.revocation.request import Request
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.config import RevocationSection
-    from executor.pod.cpu_boost import CpuBoost
+    from executor.pod.resources.cpu_boost import CpuBoost
 
 log = get_logger(__name__)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from executor import hostnames
-from executor.errors import InvalidTask
+from executor.errors import InvalidTask, together
 from executor.mesos.resources import MIB, Resources
 from executor.names import Role, TaskId
 from executor.spec.model import ContainerSpec, Limits
@@ -97,12 +97,15 @@ def image(reference: str, subject: str) -> str:
 
 
 def unique(names: Iterable[tuple[str, str]]) -> None:
-    """Pairs of subject and name. Raises for the first name that was there before."""
+    """Pairs of subject and name. Raises for each name that was there before."""
     seen: set[str] = set()
+    twice: list[InvalidTask] = []
     for subject, name in names:
         if name in seen:
-            raise InvalidTask(f"{name!r} is there twice", subject=subject, hint="each may be there once")
+            twice.append(InvalidTask(f"{name[:80]!r} is there twice", subject=subject, hint="each may be there once"))
         seen.add(name)
+    if twice:
+        raise together(twice)
 
 
 def offered(port: int, resources: Resources, subject: str) -> int:

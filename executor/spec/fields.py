@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from executor.spec import marks
+from executor.spec.kubernetes import companion_documents
 from executor.spec.kubernetes import documents as kubernetes
 from executor.spec.marks import Kind, Status
 from executor.spec.mesos import taskinfo
@@ -17,17 +18,26 @@ TASK = "TaskInfo"
 
 @dataclass(frozen=True)
 class Row:
-    """`path` as errors name it, with [] for any index: `spec.containers[].image`, `TaskInfo.command.value`."""
+    """`path` as errors name it, with [] for any index: `spec.containers[].image`, `TaskInfo.command.value`. An accepted
+    field that is `told` is among those without effect.
+    """
 
     path: str
     status: Status
     note: str
     only: tuple[object, ...] | None
+    told: bool
 
 
 def pod_rows() -> tuple[Row, ...]:
     """Of a Kubernetes v1 Pod in TaskInfo.data, in the order of the schema."""
     return tuple(_rows(kubernetes.Pod, ""))
+
+
+def object_rows() -> tuple[Row, ...]:
+    """Of the objects that may come with a pod; each path begins with the kind."""
+    structs = (companion_documents.ConfigMap, companion_documents.Secret, companion_documents.PersistentVolumeClaim)
+    return tuple(row for struct in structs for row in _rows(struct, struct.__name__))
 
 
 def task_rows() -> tuple[Row, ...]:
@@ -37,15 +47,17 @@ def task_rows() -> tuple[Row, ...]:
 def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
     for name, rule in marks.rules(struct).items():
         place = marks.join(path, name) + ("[]" if rule.shape.kind is Kind.LIST and rule.shape.struct else "")
-        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only)
+        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only, rule.mark.told)
         if rule.shape.struct is not None:
             yield from _rows(rule.shape.struct, place)
 
 
 def markdown() -> str:
-    """Two tables, each in three columns."""
-    pod, task = _table("Kubernetes v1 Pod in TaskInfo.data", pod_rows()), _table("Mesos TaskInfo", task_rows())
-    return "\n".join([*pod, "", *task, ""])
+    """Three tables, each in three columns."""
+    pod = _table("Kubernetes v1 Pod in TaskInfo.data", pod_rows())
+    objects = _table("Objects beside the Pod in TaskInfo.data", object_rows())
+    task = _table("Mesos TaskInfo", task_rows())
+    return "\n".join([*pod, "", *objects, "", *task, ""])
 
 
 def _table(title: str, rows: tuple[Row, ...]) -> list[str]:

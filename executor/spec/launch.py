@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
-from executor.names import TaskId
+from executor.names import Role, TaskId
 from executor.spec import checks as common
-from executor.spec import command, marks, network_annotations
+from executor.spec import command, form, network_annotations
 from executor.spec import document as manifest
+from executor.spec.faults import Faults
+from executor.spec.form import Reading
 from executor.spec.kubernetes.container_documents import CONTAINERS_MAX
-from executor.spec.mesos.taskinfo import TaskInfo
+from executor.spec.mesos.taskinfo import Identifier, TaskInfo
 from executor.spec.model import PodSpec, Policy
 
 DEFAULT_POLICY = Policy()
+ANY_RESOURCES: Final = Resources(
+    cpus=2.0**30, mem_bytes=2**60, ports=((1, 65535),), roles=(Role("*"),), has_any_volume=True
+)
+"""Enough for any pod: where a task's resources are unknown, no pod is too large for them."""
 
 
 def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy = DEFAULT_POLICY) -> PodSpec:
     """The pod of a LAUNCH (one TaskInfo) or a LAUNCH_GROUP, in Mesos v1 JSON.
 
-    Raises InvalidTask, and nothing else whatever the input; `subject` is the path of the first field that cannot work.
+    Raises InvalidTask, and nothing else whatever the input: a FaultyTask with every field that cannot work.
     """
     if not isinstance(tasks, list | tuple) or not tasks:
         raise InvalidTask("there is no task in the launch", subject="tasks")
@@ -31,13 +37,40 @@ def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Pol
     if len(tasks) > CONTAINERS_MAX:
         raise InvalidTask(f"are {len(tasks)}, and a pod has at most {CONTAINERS_MAX} containers", subject="tasks")
     paths = [f"tasks[{index}]" if group else "TaskInfo" for index in range(len(tasks))]
-    infos = [_task(task, path) for task, path in zip(tasks, paths, strict=True)]
-    common.unique((f"{path}.task_id", info.task_id.value) for info, path in zip(infos, paths, strict=True))
-    resources = _resources(infos, paths, group=group)
-    pod = _described(infos, paths, resources, policy, group=group)
+    read = [_task(task, path) for task, path in zip(tasks, paths, strict=True)]
+    infos = [reading.value for reading in read]
+    faults = Faults(fault for reading in read for fault in reading.faults)
+    pod = _pod(infos, paths, faults, policy, group=group)
+    faults.end()
+    without_effect = tuple(path for reading in read for path in reading.without_effect)
+    return replace(pod, task_names=tuple(map(_name, infos)), without_effect=without_effect + pod.without_effect)
+
+
+def parse_pod(data: str, *, policy: Policy = DEFAULT_POLICY) -> PodSpec:
+    """The pod in the base64 of a `TaskInfo.data`, without a task: what depends on a task's resources is not judged.
+    Raises InvalidTask as parse_launch does.
+    """
+    from executor.spec.kubernetes import pod as kubepod
+
+    pod = kubepod.pod(TaskInfo(task_id=Identifier(value="none"), resources=(), data=data), ANY_RESOURCES, policy)
     command.check_size(pod)
-    network_annotations.check({}, pod.labels)
-    return replace(pod, task_names=tuple(map(_name, infos)))
+    return pod
+
+
+def _pod(infos: Sequence[TaskInfo], paths: Sequence[str], faults: Faults, policy: Policy, *, group: bool) -> PodSpec:
+    """Raises InvalidTask for a fault that no further field can be judged with; others go to `faults`."""
+    ids = ((f"{path}.task_id", info.task_id.value) for info, path in zip(infos, paths, strict=True))
+    faults.check(common.unique, ids)
+    resources = faults.of(ANY_RESOURCES, _resources, infos, paths, group=group)
+    try:
+        pod = _described(infos, paths, resources, policy, group=group)
+        command.check_size(pod)
+        network_annotations.check({}, pod.labels)
+    except InvalidTask as error:
+        faults.add(error)
+        faults.end()
+        raise
+    return pod
 
 
 def _described(
@@ -62,9 +95,9 @@ def _name(info: TaskInfo) -> str:
     return name if name and isinstance(name, str) else info.name
 
 
-def _task(task: Any, path: str) -> TaskInfo:
+def _task(task: Any, path: str) -> Reading[TaskInfo]:
     manifest.vet(task, subject=path)
-    return marks.decode(task, TaskInfo, path=path)
+    return form.read(task, TaskInfo, path=path)
 
 
 def _resources(infos: Sequence[TaskInfo], paths: Sequence[str], *, group: bool) -> Resources:

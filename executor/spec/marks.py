@@ -1,75 +1,72 @@
-"""What happens to each field of a document that a framework sends, said beside the field, and enforced. Pure.
+"""What happens to each field of a document that a framework sends, said beside the field. Pure.
 
-Every field of a msgspec Struct of this package is annotated with a Mark. `decode` refuses what nobody marked as
-usable before it looks at types, so that a typing error in a field's name is found as surely as a feature that is
-missing here.
+Every field of a msgspec Struct of this package is annotated with a Mark. `executor.spec.form` reads documents by them
+and refuses what nobody marked as usable, so that a typing error in a field's name is found as surely as a feature that
+is missing here.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
-import itertools
-import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar, Union
+from typing import Annotated, Any, Literal, Union
 
 import msgspec
 
-from executor.errors import InvalidTask
-
 NOT_YET = "not supported yet"
-_ASKS_FOR_NOTHING: tuple[Any, ...] = (False, "", [], {})
+ASKS_FOR_NOTHING: tuple[Any, ...] = (False, "", [], {})
 ITEMS_MAX = 1000
 """Of one list or mapping, where a field sets no other bound."""
 _SHOWN = 80
-_MORE_SHOWN = 4
-_COUNTED = 1000
 
 
 class Status(StrEnum):
     SUPPORTED = "supported"
-    ACCEPTED = "accepted"  # without meaning here, by nature: it changes nothing, and nobody misses anything
+    ACCEPTED = "accepted"  # without effect here
     REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """`only` are the values that pass; None: all. A refused field passes with the values that ask for nothing. A list
-    or mapping has `most` items.
+    """`only` are the values that pass; None: all. A refused field passes with the values that ask for nothing, and its
+    `hint` says what to do instead of using it. A list or mapping has `most` items. An accepted field that is `told` is
+    listed as one without effect.
     """
 
     status: Status
     note: str = ""
     only: tuple[Any, ...] | None = None
     most: int = ITEMS_MAX
+    hint: str = ""
+    told: bool = True
 
 
 def supported(note: str = "", *, only: tuple[Any, ...] | None = None, most: int = ITEMS_MAX) -> Mark:
     return Mark(Status.SUPPORTED, note, only, most)
 
 
-def accepted(note: str, *, only: tuple[Any, ...] | None = None) -> Mark:
-    return Mark(Status.ACCEPTED, note, only)
+def accepted(note: str, *, only: tuple[Any, ...] | None = None, told: bool = True) -> Mark:
+    return Mark(Status.ACCEPTED, note, only, told=told)
 
 
-def refused(note: str = NOT_YET, *, harmless: tuple[Any, ...] = _ASKS_FOR_NOTHING) -> Mark:
-    return Mark(Status.REFUSED, note, harmless)
+def refused(note: str = NOT_YET, *, harmless: tuple[Any, ...] = ASKS_FOR_NOTHING, hint: str = "") -> Mark:
+    return Mark(Status.REFUSED, note, harmless, hint=hint)
 
 
 class Kind(StrEnum):
     VALUE = "value"
     LIST = "list"
+    MAPPING = "mapping"
     STRUCT = "struct"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A field's type as far as documents nest: a Struct, a list of `struct` or of values, or a value."""
+    """A field's type as far as documents nest: a Struct, a list of `struct` or of values, a mapping, or a value."""
 
     kind: Kind
     struct: type[msgspec.Struct] | None
@@ -77,27 +74,17 @@ class Shape:
 
 @dataclass(frozen=True)
 class FieldRule:
-    """`choices` are the values of a Literal; of any other type there are none."""
+    """`choices` are the values of a Literal; of any other type there are none. `item` is the type of an item of a list,
+    and of a value of a mapping; of any other type it is Any.
+    """
 
     name: str
     mark: Mark
     shape: Shape
     choices: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Offence:
-    """`near` is the name for which a known one may have been meant; to look for that takes its time."""
-
-    path: str
-    message: str
-    hint: str = ""
-    near: str = ""
-    known: Mapping[str, FieldRule] = field(default_factory=dict, compare=False)
-
-    def advice(self) -> str:
-        close = difflib.get_close_matches(self.near[:_SHOWN], self.known, n=1) if self.near else []
-        return f"did you mean {close[0]}?" if close else self.hint
+    type: Any
+    item: Any
+    required: bool
 
 
 @functools.cache
@@ -108,7 +95,15 @@ def rules(struct: type[msgspec.Struct]) -> Mapping[str, FieldRule]:
         marks = [extra for extra in getattr(info.type, "__metadata__", ()) if isinstance(extra, Mark)]
         if len(marks) != 1:
             raise TypeError(f"{struct.__name__}.{info.name} needs exactly one mark")
-        found[info.encode_name] = FieldRule(info.encode_name, marks[0], _shape(info.type), _choices(info.type))
+        found[info.encode_name] = FieldRule(
+            info.encode_name,
+            marks[0],
+            _shape(info.type),
+            _choices(info.type),
+            info.type,
+            _item(info.type),
+            info.required,
+        )
     return found
 
 
@@ -116,6 +111,16 @@ def _choices(kind: Any) -> tuple[str, ...]:
     if typing.get_origin(kind) is Annotated:
         return _choices(typing.get_args(kind)[0])
     return typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+
+
+def _item(kind: Any) -> Any:
+    if typing.get_origin(kind) is Annotated:
+        return _item(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (Union, types.UnionType):
+        return next((item for arg in typing.get_args(kind) if (item := _item(arg)) is not Any), Any)
+    if typing.get_origin(kind) is tuple:
+        return typing.get_args(kind)[0]
+    return typing.get_args(kind)[1] if typing.get_origin(kind) is dict else Any
 
 
 def _shape(kind: Any) -> Shape:
@@ -127,104 +132,17 @@ def _shape(kind: Any) -> Shape:
         return next((shape for shape in shapes if shape.kind is not Kind.VALUE), Shape(Kind.VALUE, None))
     if origin is tuple:
         return Shape(Kind.LIST, _shape(typing.get_args(kind)[0]).struct)
+    if origin is dict:
+        return Shape(Kind.MAPPING, None)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return Shape(Kind.STRUCT, kind)
     return Shape(Kind.VALUE, None)
-
-
-def offences(document: Any, struct: type[msgspec.Struct], path: str = "") -> Iterator[Offence]:
-    """Unknown and refused fields, in the document's order."""
-    if not isinstance(document, Mapping):
-        return  # a matter of types
-    known = rules(struct)
-    for name, value in document.items():
-        place = f"{path}.{shown(name)}" if path else shown(name)
-        if value is None:
-            continue
-        if (rule := known.get(name)) is None:
-            yield Offence(place, "is not a field that is known here", "remove it", name, known)
-        elif rule.mark.only is not None and value not in rule.mark.only:
-            yield _unwanted(place, value, rule.mark)
-        elif rule.choices and value not in rule.choices:
-            hint = " or ".join(choice for choice in rule.choices if choice)
-            yield Offence(place, f"{str(value)[:_SHOWN]!r} is no value of this field", f"use {hint}")
-        elif isinstance(value, list | tuple | Mapping) and len(value) > rule.mark.most:
-            yield Offence(place, f"has {len(value)} items, which is more than {rule.mark.most}")
-        elif rule.mark.status is Status.SUPPORTED:
-            yield from _below(value, rule.shape, place)
-
-
-def _below(value: Any, shape: Shape, place: str) -> Iterator[Offence]:
-    if shape.struct is None:
-        return
-    if shape.kind is Kind.STRUCT:
-        yield from offences(value, shape.struct, place)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from offences(item, shape.struct, f"{place}[{index}]")
-
-
-def _unwanted(place: str, value: Any, mark: Mark) -> Offence:
-    if mark.status is Status.REFUSED:
-        return Offence(place, mark.note, "remove it")
-    choices = ", ".join(str(choice) for choice in mark.only or ())
-    text = str(value)
-    return Offence(
-        place, f"{text[:_SHOWN]!r} is not supported" + (f": {mark.note}" if mark.note else ""), f"supported: {choices}"
-    )
 
 
 def shown(name: str) -> str:
     """A name from a document, fit for a message: no control characters, not endless."""
     text = "".join(char if char.isprintable() else "?" for char in name)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-Decoded = TypeVar("Decoded", bound=msgspec.Struct)
-
-
-def decode(document: Any, struct: type[Decoded], *, path: str = "") -> Decoded:
-    """The document as a Struct. Raises InvalidTask: the first field that is unknown or refused, or of a wrong type."""
-    wrong = offences(document, struct, path)
-    if (first := next(wrong, None)) is not None:
-        more = [offence.path for offence in itertools.islice(wrong, _COUNTED)]
-        raise InvalidTask(first.message + _more(more), subject=first.path, hint=first.advice())
-    try:
-        return msgspec.convert(_without_nulls(document), struct)
-    except msgspec.ValidationError as error:
-        raise _translated(error, path) from error
-
-
-def _more(paths: list[str]) -> str:
-    if not paths:
-        return ""
-    dots = ", ..." if len(paths) > _MORE_SHOWN else ""
-    fields = "field is" if len(paths) == 1 else "fields are"
-    count = f"{len(paths)}" if len(paths) < _COUNTED else f"at least {len(paths)}"
-    return f"; {count} more {fields} refused too: {', '.join(paths[:_MORE_SHOWN])}{dots}"
-
-
-def _without_nulls(value: Any) -> Any:
-    """Kubernetes and protobuf take a null for an absent field; msgspec does not."""
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_without_nulls(item) for item in value]
-    return value
-
-
-_AT = re.compile(r"(.*) - at `(?:key in )?\$\.?(.*)`", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.*)`")
-
-
-def _translated(error: msgspec.ValidationError, path: str) -> InvalidTask:
-    """msgspec says "Expected `str`, got `int` - at `$.spec.containers[0].image`"."""
-    match = _AT.fullmatch(str(error))
-    message, inner = match.groups() if match else (str(error), "")
-    subject = join(path, inner)
-    if missing := _MISSING.fullmatch(message):
-        return InvalidTask("is missing", subject=join(subject, missing.group(1)), hint="it is required")
-    return InvalidTask(message[0].lower() + message[1:].replace("`", ""), subject=subject)
 
 
 def join(path: str, inner: str) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from executor.errors import InvalidTask
-from executor.spec.model import DataFiles, FilesVolume, FixedFile, Item
 from executor.spec.objects import VOLUME_FILES_MAX_BYTES, DataKind, KeyedData, Objects
+from executor.spec.volume_model import DataFiles, FilesVolume, FixedFile, Item
 
 PATH_MAX, NAME_MAX = 4096, 255
 """Bytes of a path and of one name in it (limits.h)."""

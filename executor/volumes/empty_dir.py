@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from executor.spec.model import EmptyDir
+from executor.spec.volume_model import EmptyDir
 
 VOLUMES = "volumes"
 """Directory of the emptyDir volumes on disk, below the pod's in the Mesos sandbox."""

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import re
 import stat
@@ -25,6 +26,7 @@ from executor.errors import Failure, reason
 _CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC = 2, 4, 1 << 12, 1 << 14
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_MOUNT_SETATTR: Final = 442  # on every architecture
 _OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 SOURCE: Final = "mesos-pod-executor"
 """What the node's list of mounts says where it has a device for others."""
@@ -168,6 +170,12 @@ def _remove_empty(path: Path) -> None:
         raise OSError(errno.ENOTEMPTY, "is a file with content, which no mount stood on", str(path))
     else:
         path.unlink()
+
+
+@functools.cache
+def has_mount_setattr() -> bool:
+    """Whether the kernel can make a mount and all below it read only (Linux 5.12; mount_setattr(2))."""
+    return _libc.syscall(_MOUNT_SETATTR, -1, None, 0, None, 0) < 0 and ctypes.get_errno() != errno.ENOSYS
 
 
 def failure(error: OSError, subject: str) -> Failure:

@@ -1,4 +1,4 @@
-"""All volumes of one pod: made before its containers, a source for each mount, updated while it runs, released after it.
+"""All volumes of one pod: made before its containers, mounted, updated while it runs, released after it.
 
     <Mesos sandbox>/pods/<pod>/volumes/<name>         emptyDir on disk
     <run_dir>/volumes/<executor>/<pod>/memory/<name>  emptyDir in memory: a tmpfs each
@@ -18,21 +18,19 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from executor.errors import Failure, InvalidTask
-from executor.names import PodId
 from executor.spec import volume_files
 from executor.spec.expansion import expand
-from executor.spec.model import (
+from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.objects import VOLUME_FILES_MAX_BYTES, Objects
+from executor.spec.volume_model import (
     ClaimedVolume,
-    ContainerSpec,
     DataFiles,
     EmptyDir,
     FilesVolume,
     HostPath,
-    PodSpec,
     Volume,
     VolumeMount,
 )
-from executor.spec.objects import VOLUME_FILES_MAX_BYTES, Objects
 from executor.volumes import empty_dir, files, host_mounts, host_path, sub_path
 from executor.volumes.ownership import Ownership
 
@@ -248,12 +246,3 @@ def _is_fixed(volume: Volume) -> bool:
     return isinstance(volume, FilesVolume) and not any(
         isinstance(source, DataFiles) and source.optional for source in volume.sources
     )
-
-
-def mounts_parent(run_dir: Path, owner: str) -> Path:
-    """Where an executor has the mounts of its pods."""
-    return run_dir / "volumes" / owner
-
-
-def mounts_directory(run_dir: Path, owner: str, pod: PodId) -> Path:
-    return mounts_parent(run_dir, owner) / pod

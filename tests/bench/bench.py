@@ -24,7 +24,7 @@ from executor.images.store import ImageStore
 from executor.mesos.environment import Environment
 from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId, PodClass
 from executor.opening import open_node
-from executor.pod.exit_router import ExitRouter
+from executor.pod.exits.router import ExitRouter
 from executor.pod.model import State, Stop, StopCause
 from executor.pod.runner import PodRunner
 from executor.pod.table import Pods

@@ -20,9 +20,9 @@ from executor.names import ContainerId
 from executor.node import shim_processes
 from executor.node.shim_processes import Shim
 from executor.pod import creation
-from executor.pod.leaks import Leak
-from executor.pod.release import Patience, Release, Subject
-from executor.pod.remains import remains
+from executor.pod.release.containerd_records import Patience, Release, Subject
+from executor.pod.release.leaks import Leak
+from executor.pod.release.node_traces import traces
 from executor.revocation.proof import processes
 from tests.integration.containerd.launching import Launcher, eventually, wait_dead
 from tests.support.containerd import PrivateContainerd
@@ -68,7 +68,7 @@ class Pod:
         """Everything of it on the node, by containerd's account and by the node's own."""
         found = [f"record {each.id}" for each in await self.client.containers.list()]
         found += [f"snapshot {each.key}" for each in await self.client.snapshots.list() if each.key in NAMES]
-        found += [f"{name}: {text}" for name in NAMES if (text := remains(self.client.namespace, name, ()))]
+        found += [f"{name}: {text}" for name in NAMES if (text := traces(self.client.namespace, name, ()))]
         found += [f"bundle {path}" for path in self._node.directory.glob(f"state/*task/{self.client.namespace}/*")]
         return found + [f"shim {pid}" for pid in self._node.shims()]
 

@@ -29,10 +29,10 @@ from executor.names import AgentId, MesosContainerId, PodClass, PodId, Role, Tas
 from executor.node.claims import Claim
 from executor.node.shims import Shims
 from executor.output.outputs import Outputs
-from executor.pod.classes import Classes
-from executor.pod.cpu_boost import CpuBoost
-from executor.pod.executor_network import OwnNetwork
+from executor.pod.network.executor_network import OwnNetwork
 from executor.pod.node import Node
+from executor.pod.resources.classes import Classes
+from executor.pod.resources.cpu_boost import CpuBoost
 from executor.pod.sandbox import Sandbox
 from executor.spec.model import PodSpec, PortMapping
 from tests.integration.cni.faults import EVERY, Fault, Faults
@@ -174,7 +174,7 @@ async def test_two_hundred_cycles_with_faults_leave_nothing(
     print(f"{took_s:.1f} s: {cycles.attached} attached, at most {cycles.most} at once; {cycles.tries} removals")
     assert cycles.attached >= CYCLES // 3 and cycles.most >= AT_A_TIME // 4
     assert cycles.tries >= CYCLES + CYCLES // 3, "a DEL that fails is seen, and repeated"
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
     assert hosts.files() == []
     pods = [path for path in cgroupdirs.below(node.tree.root_path) if "pod-" in path.name]
     assert pods == []

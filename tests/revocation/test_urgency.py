@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.pod.cpu_boost import LATE_S
+from executor.pod.resources.cpu_boost import LATE_S
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import PREEMPTED, events, how, regular, run
 from tests.support.rig import Rig, wait_for

@@ -106,6 +106,6 @@ def test_what_a_plugin_says_of_an_error_has_an_end() -> None:
 
 
 def test_layers_of_an_image_have_an_end() -> None:
-    layer = {"mediaType": "m", "digest": f"sha256:{'a' * 64}", "size": 1}
+    layer = {"digest": f"sha256:{'a' * 64}", "size": 1}
     with pytest.raises(ImageFailure, match="501 layers, which is more than 500"):
         manifest.manifest(json.dumps({"config": layer, "layers": [layer] * 501}).encode(), subject="image")

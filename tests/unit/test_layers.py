@@ -73,7 +73,7 @@ LIBRARY_OWNERS = {
 }
 
 # For a type only, until the runner is divided.
-CIRCLES = {("executor.pod.container_exits", "executor.pod.runner")}
+CIRCLES = {("executor.pod.exits.container_exits", "executor.pod.runner")}
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60

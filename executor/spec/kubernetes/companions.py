@@ -17,7 +17,7 @@ from executor import quantity
 from executor.errors import InvalidTask
 from executor.spec import checks as common
 from executor.spec import document as manifest
-from executor.spec import marks
+from executor.spec import form, marks
 from executor.spec.bounds import SUBJECT
 from executor.spec.kubernetes.companion_documents import ConfigMap, PersistentVolumeClaim, Secret
 from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind, KeyedData, Objects
@@ -96,7 +96,7 @@ def _by_name(found: Iterable[Any]) -> dict[str, Any]:
 def _keyed(document: Mapping[str, Any]) -> KeyedData:
     path = path_of(document)
     if document["kind"] == "ConfigMap":
-        one = marks.decode(document, ConfigMap, path=path)
+        one = form.decode(document, ConfigMap, path=path)
         twice = one.data.keys() & one.binary_data.keys()
         if twice:
             raise InvalidTask("is in data and in binaryData", subject=f"{path}.data['{marks.shown(min(twice))}']")
@@ -105,7 +105,7 @@ def _keyed(document: Mapping[str, Any]) -> KeyedData:
         kind, of_type, binary = DataKind.CONFIG_MAP, "", frozenset(one.binary_data)
         immutable = one.immutable
     else:
-        secret = marks.decode(document, Secret, path=path)
+        secret = form.decode(document, Secret, path=path)
         plain = {key: text.encode() for key, text in secret.string_data.items()}
         values = _decoded(secret.data, f"{path}.data") | plain
         kind, of_type, binary, immutable = DataKind.SECRET, secret.type, frozenset(), secret.immutable
@@ -138,7 +138,7 @@ def _check(values: Mapping[str, bytes], path: str) -> None:
 
 def _claim(document: Mapping[str, Any]) -> Claim:
     path = path_of(document)
-    one = marks.decode(document, PersistentVolumeClaim, path=path)
+    one = form.decode(document, PersistentVolumeClaim, path=path)
     name = common.dns_subdomain(one.metadata.name, f"{path}.metadata.name")
     storage = one.spec.resources.requests.storage
     request_bytes = 0 if storage is None else quantity.size(storage, subject=f"{path}.spec.resources.requests.storage")

@@ -10,13 +10,15 @@ from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import capabilities
 from executor.spec import checks as common
+from executor.spec.faults import Faults
 from executor.spec.kubernetes import environment, mounts
 from executor.spec.kubernetes.container_documents import Container, Quantities, SecurityContext
 from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
-from executor.spec.model import ContainerPort, ContainerSpec, EnvValue, Limits, Security, VolumeMount
+from executor.spec.model import ContainerPort, ContainerSpec, EnvValue, Limits, Security
 from executor.spec.objects import Objects
+from executor.spec.volume_model import VolumeMount
 
 
 @dataclass(frozen=True)
@@ -32,25 +34,32 @@ class Context:
 
 
 def container(one: Container, context: Context, path: str) -> ContainerSpec:
-    """Raises InvalidTask with a subject that begins with `path`."""
-    limits = _limits(one.resources.limits, context.resources, f"{path}.resources.limits")
-    requests = _limits(one.resources.requests, context.resources, f"{path}.resources.requests", least=False)
-    common.at_most(limits, requests, f"{path}.resources")
-    return ContainerSpec(
-        name=common.dns_label(one.name, f"{path}.name"),
-        image=common.image(one.image, f"{path}.image"),
+    """Raises InvalidTask, or FaultyTask for several faults; every subject begins with `path`."""
+    faults = Faults()
+    limits = faults.of(Limits(), _limits, one.resources.limits, context.resources, f"{path}.resources.limits")
+    requests = faults.of(
+        Limits(), _limits, one.resources.requests, context.resources, f"{path}.resources.requests", least=False
+    )
+    faults.check(common.at_most, limits, requests, f"{path}.resources")
+    made = ContainerSpec(
+        name=faults.of("", common.dns_label, one.name, f"{path}.name"),
+        image=faults.of("", common.image, one.image, f"{path}.image"),
         task_id=context.task_id,
         command=one.command or None,
         args=one.args or None,
-        env=_env(one, context, path),
-        working_dir=common.absolute(one.working_dir, f"{path}.workingDir") if one.working_dir else None,
+        env=_env(one, context, path, faults),
+        working_dir=faults.of("", common.absolute, one.working_dir, f"{path}.workingDir") if one.working_dir else None,
         limits=limits,
         requests=requests,
-        ports=tuple(_port(port, context, f"{path}.ports[{index}]") for index, port in enumerate(one.ports)),
-        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts"),
-        pre_stop=_pre_stop(one, f"{path}.lifecycle.preStop"),
-        security=security(one.security_context, context.pod.spec.security_context, f"{path}.securityContext"),
+        ports=faults.items(lambda port, at: _port(port, context, at), one.ports, f"{path}.ports"),
+        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
+        pre_stop=faults.of(None, _pre_stop, one, f"{path}.lifecycle.preStop"),
+        security=faults.of(
+            Security(), security, one.security_context, context.pod.spec.security_context, f"{path}.securityContext"
+        ),
     )
+    faults.end()
+    return made
 
 
 def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
@@ -74,15 +83,18 @@ def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool
     return Limits(cpus=cpus, memory_bytes=memory_bytes, ephemeral_bytes=disk_bytes)
 
 
-def _env(one: Container, context: Context, path: str) -> tuple[tuple[str, EnvValue], ...]:
-    found: list[tuple[str, EnvValue]] = []
-    for index, source in enumerate(one.env_from):
-        found += environment.from_object(source, context.objects, f"{path}.envFrom[{index}]")
-    for index, entry in enumerate(one.env):
-        found += environment.variable(
-            entry, one, context.pod, context.identity, context.resources, context.objects, f"{path}.env[{index}]"
-        )
-    return tuple(found)
+def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[tuple[str, EnvValue], ...]:
+    shared = faults.items(
+        lambda source, at: environment.from_object(source, context.objects, at), one.env_from, f"{path}.envFrom"
+    )
+    own = faults.items(
+        lambda entry, at: environment.variable(
+            entry, one, context.pod, context.identity, context.resources, context.objects, at
+        ),
+        one.env,
+        f"{path}.env",
+    )
+    return tuple(variable for variables in (*shared, *own) for variable in variables)
 
 
 def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
@@ -99,12 +111,13 @@ def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
     )
 
 
-def _mounts(listed: tuple[KubernetesMount, ...], context: Context, path: str) -> tuple[VolumeMount, ...]:
-    found = [
-        mounts.mount(one, context.volumes, f"{path}[{index}]", privileged=False) for index, one in enumerate(listed)
-    ]
-    common.unique((f"{path}[{index}].mountPath", mount.path) for index, mount in enumerate(found))
-    return tuple(found)
+def _mounts(
+    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+) -> tuple[VolumeMount, ...]:
+    found = faults.items(lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=False), listed, path)
+    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
+    faults.check(common.unique, paths)
+    return found
 
 
 def _groups(shared: PodSecurityContext) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ class ObjectFieldSelector(Document, frozen=True):
             "status.podIP(s), status.hostIP(s); a pod without an address that asks for podIP(s) is not started"
         ),
     ]
-    api_version: Annotated[Any, accepted("there is one version", only=("v1", ""))] = None
+    api_version: Annotated[Any, accepted("there is one version", only=("v1", ""), told=False)] = None
 
 
 class ResourceFieldSelector(Document, frozen=True):

@@ -45,7 +45,7 @@ def file_content(item: DownwardFile, pod: Pod, identity: dict[str, str], resourc
         place = f"{subject}.resourceFieldRef"
         if not resource_ref.container_name:
             raise InvalidTask("is missing", subject=f"{place}.containerName", hint="a volume belongs to no container")
-        own = pod.spec.containers[0]
+        own = _named(resource_ref.container_name, pod.spec.containers, place)
         return _resource(resource_ref, pod.spec.containers, own, resources, place).encode()
     assert field_ref is not None  # noqa: S101 - what the first test leaves over, said for the type checker
     path, place = field_ref.field_path, f"{subject}.fieldRef.fieldPath"
@@ -101,15 +101,17 @@ def _field(path: str, pod: Pod, identity: dict[str, str], subject: str) -> EnvVa
     raise InvalidTask(f"{path[:80]!r} is not a field that a variable can have", subject=subject, hint=hint)
 
 
+def _named(name: str, containers: Sequence[Container], subject: str) -> Container:
+    for container in containers:
+        if container.name == name:
+            return container
+    raise InvalidTask(f"there is no container {name[:80]!r}", subject=f"{subject}.containerName")
+
+
 def _resource(
     ref: ResourceFieldSelector, containers: Sequence[Container], own: Container, task: Resources, subject: str
 ) -> str:
-    container = own
-    if ref.container_name:
-        named = [container for container in containers if container.name == ref.container_name]
-        if not named:
-            raise InvalidTask(f"there is no container {ref.container_name[:80]!r}", subject=f"{subject}.containerName")
-        container = named[0]
+    container = _named(ref.container_name, containers, subject) if ref.container_name else own
     limits, requests = container.resources.limits, container.resources.requests
     table: dict[str, tuple[str | int | float | None, str | int | float]] = {
         "limits.cpu": (limits.cpu, str(task.cpus)),

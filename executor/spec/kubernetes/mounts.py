@@ -8,7 +8,7 @@ from executor.errors import InvalidTask
 from executor.spec import checks as common
 from executor.spec import volume_files
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
-from executor.spec.model import Propagation, RecursiveReadOnly, VolumeMount
+from executor.spec.volume_model import Propagation, RecursiveReadOnly, VolumeMount
 
 
 def mount(one: KubernetesMount, volumes: Collection[str], path: str, *, privileged: bool) -> VolumeMount:

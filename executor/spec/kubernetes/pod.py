@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
-from executor.names import PodClass, TaskId
+from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
-from executor.spec import marks, network_annotations, volume_files
+from executor.spec import form, network_annotations, volume_files
+from executor.spec.faults import Faults
 from executor.spec.kubernetes import companions
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
@@ -25,39 +26,38 @@ from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
     ContainerSpec,
     DnsConfig,
-    FilesVolume,
-    FsGroup,
     HostAlias,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
-    Volume,
     WantedNetwork,
 )
+from executor.spec.volume_model import FilesVolume, FsGroup, Volume
 
 
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
-    """Raises InvalidTask: with a path in the TaskInfo, or in the Pod."""
-    _only_one_description(info)
+    """Raises InvalidTask, or FaultyTask for several faults: with paths in the TaskInfo, or in the Pod."""
     documents = companions.read(info.data)
-    decoded = marks.decode(documents.pod, Pod)
+    reading = form.read(documents.pod, Pod)
+    decoded, faults = reading.value, Faults(reading.faults)
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
-    identity = _identity(decoded, info, task_id)
-    network_annotations.check(metadata.annotations, metadata.labels)
-    volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects))
-    names = frozenset(volume.name for volume in volumes)
+    faults.check(_only_one_description, info)
+    identity = _identity(decoded, info, task_id, faults)
+    faults.check(network_annotations.check, metadata.annotations, metadata.labels)
+    volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
+    names = frozenset(volume.name for volume in spec.volumes)
     context = Context(decoded, identity, task_id, resources, names, documents.objects)
-    containers = _containers(context)
-    networks = _networks(info, metadata.annotations, host_network=spec.host_network)
-    ingress, egress = _bandwidth(metadata.annotations, host_network=spec.host_network)
-    return PodSpec(
+    containers = _containers(context, faults)
+    networks = faults.of((), _networks, info, metadata.annotations, host_network=spec.host_network)
+    ingress, egress = faults.of((0, 0), _bandwidth, metadata.annotations, host_network=spec.host_network)
+    made = PodSpec(
         task_ids=(task_id,),
         name=identity["metadata.name"],
         namespace=identity["metadata.namespace"],
         uid=identity["metadata.uid"],
         pod_class=PodClass.REVOCABLE if resources.revocable else PodClass.REGULAR,
-        role=common.role(resources, "TaskInfo.resources"),
+        role=faults.of(Role("*"), common.role, resources, "TaskInfo.resources"),
         containers=containers,
         resources=resources,
         restart_policy=RestartPolicy(spec.restart_policy),
@@ -68,22 +68,25 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         priority=spec.priority,
         networks=networks,
         host_network=spec.host_network,
-        host_ports=_host_ports(info, containers, resources, host_network=spec.host_network),
+        host_ports=faults.of((), _host_ports, info, containers, resources, host_network=spec.host_network),
         ingress_bits_per_s=ingress,
         egress_bits_per_s=egress,
-        hostname=common.dns_label(spec.hostname, "spec.hostname")
+        hostname=faults.of("", common.dns_label, spec.hostname, "spec.hostname")
         if spec.hostname
         else common.slug(identity["metadata.name"]),
-        subdomain=common.dns_label(spec.subdomain, "spec.subdomain") if spec.subdomain else "",
-        host_aliases=_host_aliases(decoded),
+        subdomain=faults.of("", common.dns_label, spec.subdomain, "spec.subdomain") if spec.subdomain else "",
+        host_aliases=_host_aliases(decoded, faults),
         dns_policy=spec.dns_policy,
-        dns_config=_dns_config(spec.dns_config, spec.dns_policy),
+        dns_config=_dns_config(spec.dns_config, spec.dns_policy, faults),
         volumes=volumes,
         fs_group=_fs_group(spec.security_context),
         objects=documents.objects,
         labels=taskfields.labels(info) | metadata.labels,
         annotations=metadata.annotations,
+        without_effect=reading.without_effect,
     )
+    faults.end()
+    return made
 
 
 def _only_one_description(info: TaskInfo) -> None:
@@ -98,32 +101,33 @@ def _only_one_description(info: TaskInfo) -> None:
             )
 
 
-def _identity(decoded: Pod, info: TaskInfo, task_id: TaskId) -> dict[str, str]:
+def _identity(decoded: Pod, info: TaskInfo, task_id: TaskId, faults: Faults) -> dict[str, str]:
     """The fields of the downward API that are decided here."""
     metadata = decoded.metadata
-    name = common.dns_subdomain(metadata.name, "metadata.name") if metadata.name else common.slug(info.name or task_id)
+    name = faults.of("", common.dns_subdomain, metadata.name, "metadata.name") if metadata.name else ""
     return {
-        "metadata.name": name,
-        "metadata.namespace": common.dns_label(metadata.namespace, "metadata.namespace"),
-        "metadata.uid": common.short(metadata.uid, "metadata.uid") or common.uid([task_id]),
+        "metadata.name": name or common.slug(info.name or task_id),
+        "metadata.namespace": faults.of("", common.dns_label, metadata.namespace, "metadata.namespace"),
+        "metadata.uid": faults.of("", common.short, metadata.uid, "metadata.uid") or common.uid([task_id]),
         "spec.serviceAccountName": "default",
     }
 
 
-def _containers(context: Context) -> tuple[ContainerSpec, ...]:
+def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
     listed = context.pod.spec.containers
     if not listed:
-        raise InvalidTask("a pod has at least one container", subject="spec.containers")
-    common.unique((f"spec.containers[{index}].name", one.name) for index, one in enumerate(listed))
-    containers = tuple(container(one, context, f"spec.containers[{index}]") for index, one in enumerate(listed))
-    common.fits(containers, context.resources, "spec.containers")
+        faults.add(InvalidTask("a pod has at least one container", subject="spec.containers"))
+    faults.check(common.unique, ((f"spec.containers[{index}].name", one.name) for index, one in enumerate(listed)))
+    containers = faults.items(lambda one, path: container(one, context, path), listed, "spec.containers")
+    faults.check(common.fits, containers, context.resources, "spec.containers")
     return containers
 
 
-def _volumes(listed: tuple[KubernetesVolume, ...], context: VolumeContext) -> tuple[Volume, ...]:
-    common.unique((f"spec.volumes[{index}].name", volume.name) for index, volume in enumerate(listed))
-    found = tuple(volume(one, context, f"spec.volumes[{index}]") for index, one in enumerate(listed))
-    volume_files.check_size([each for each in found if isinstance(each, FilesVolume)], context.objects)
+def _volumes(listed: tuple[KubernetesVolume, ...], context: VolumeContext, faults: Faults) -> tuple[Volume, ...]:
+    faults.check(common.unique, ((f"spec.volumes[{index}].name", volume.name) for index, volume in enumerate(listed)))
+    found = faults.items(lambda one, path: volume(one, context, path), listed, "spec.volumes")
+    shown = [each for each in found if isinstance(each, FilesVolume)]
+    faults.check(volume_files.check_size, shown, context.objects)
     return found
 
 
@@ -171,30 +175,24 @@ def _host_ports(
     return () if host_network else ports
 
 
-def _host_aliases(decoded: Pod) -> tuple[HostAlias, ...]:
+def _host_aliases(decoded: Pod, faults: Faults) -> tuple[HostAlias, ...]:
     found = []
     for index, alias in enumerate(decoded.spec.host_aliases):
         path = f"spec.hostAliases[{index}]"
-        names = tuple(common.host_name(name, f"{path}.hostnames[{at}]") for at, name in enumerate(alias.hostnames))
-        found.append(HostAlias(common.ip_address(alias.ip, f"{path}.ip"), names))
+        names = faults.items(common.host_name, alias.hostnames, f"{path}.hostnames")
+        found.append(HostAlias(faults.of("", common.ip_address, alias.ip, f"{path}.ip"), names))
     return tuple(found)
 
 
-def _dns_config(config: KubernetesDnsConfig, policy: str) -> DnsConfig:
+def _dns_config(config: KubernetesDnsConfig, policy: str, faults: Faults) -> DnsConfig:
     if policy == "None" and not config.nameservers:
-        raise InvalidTask("dnsPolicy None needs at least one", subject="spec.dnsConfig.nameservers")
+        faults.add(InvalidTask("dnsPolicy None needs at least one", subject="spec.dnsConfig.nameservers"))
     path = "spec.dnsConfig"
+    options = [one.name if one.value is None else f"{one.name}:{one.value}" for one in config.options]
     return DnsConfig(
-        nameservers=tuple(
-            common.ip_address(server, f"{path}.nameservers[{i}]") for i, server in enumerate(config.nameservers)
-        ),
-        searches=tuple(common.one_word(name, f"{path}.searches[{i}]") for i, name in enumerate(config.searches)),
-        options=tuple(
-            common.one_word(
-                option.name if option.value is None else f"{option.name}:{option.value}", f"{path}.options[{i}]"
-            )
-            for i, option in enumerate(config.options)
-        ),
+        nameservers=faults.items(common.ip_address, config.nameservers, f"{path}.nameservers"),
+        searches=faults.items(common.one_word, config.searches, f"{path}.searches"),
+        options=faults.items(common.one_word, options, f"{path}.options"),
     )
 
 

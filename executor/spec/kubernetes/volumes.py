@@ -13,7 +13,8 @@ from executor.spec import volume_files
 from executor.spec.kubernetes import downward
 from executor.spec.kubernetes import volume_documents as documents
 from executor.spec.kubernetes.documents import Pod
-from executor.spec.model import (
+from executor.spec.objects import Claim, DataKind, Objects
+from executor.spec.volume_model import (
     ClaimedVolume,
     DataFiles,
     EmptyDir,
@@ -23,7 +24,6 @@ from executor.spec.model import (
     Item,
     Volume,
 )
-from executor.spec.objects import Claim, DataKind, Objects
 
 DEFAULT_MODE = 0o644
 """Of files (api/core/v1/types.go, ConfigMapVolumeSourceDefaultMode)."""
@@ -125,6 +125,8 @@ def _fixed(items: tuple[documents.DownwardFile, ...], context: VolumeContext, pa
 def _claimed(name: str, source: documents.ClaimSource, context: VolumeContext, path: str) -> ClaimedVolume:
     claim = context.objects.claims.get(source.claim_name, Claim(source.claim_name, source.claim_name))
     disks = {disk.id: disk for disk in context.resources.persistent_disks}
+    if context.resources.has_any_volume:
+        return ClaimedVolume(name, claim.volume, claim.volume, read_only=source.read_only)
     if claim.volume not in disks:
         known = f"it has {', '.join(sorted(disks))}" if disks else "it has none"
         raise InvalidTask(

@@ -169,6 +169,6 @@ class TaskInfo(Message, frozen=True):
     health_check: Annotated[Any, refused(harmless=())] = None
     check: Annotated[Any, refused(harmless=())] = None
     limits: Annotated[Any, refused("the pod's limits are the task's resources")] = None
-    agent_id: Annotated[Any, accepted("it is this agent")] = None
-    executor: Annotated[Any, accepted("it is this executor")] = None
-    discovery: Annotated[Any, accepted("it is for those who read the master's state")] = None
+    agent_id: Annotated[Any, accepted("it is this agent", told=False)] = None
+    executor: Annotated[Any, accepted("it is this executor", told=False)] = None
+    discovery: Annotated[Any, accepted("it is for those who read the master's state", told=False)] = None

@@ -124,7 +124,7 @@ class Lab:
         files = [path for path in self.ipam_dir.rglob("*") if re.match(r"[0-9a-f]+[.:]", path.name)]
         return {path.name: path.read_text().split()[0] for path in files}
 
-    def leftovers(self) -> dict[str, Sequence[object]]:
+    def retries(self) -> dict[str, Sequence[object]]:
         """Whatever an attachment makes, and may leave; every list is empty on a clean node."""
         return {
             "addresses": list(self.addresses().values()),
@@ -145,7 +145,7 @@ class Lab:
         return [rule for rule in rules if "id: " in rule or re.search(r"CNI-([0-9a-f]{24}|DN-)", rule)]
 
     def clean(self) -> bool:
-        return not any(self.leftovers().values())
+        return not any(self.retries().values())
 
     def close(self) -> None:
         for server in self.servers:

@@ -23,7 +23,7 @@ async def test_pods_and_the_host_reach_each_other(lab: Lab) -> None:
     await lab.cni.check("pod-one")
     await lab.down("pod-one")
     await lab.down("pod-two")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_what_an_attachment_says_is_so(lab: Lab) -> None:
@@ -50,7 +50,7 @@ async def test_host_ports(lab: Lab) -> None:
     assert (await lab.ask(lab.gateway, 18080, pod="pod-web"))[0] == "pod-web"  # hairpin
     await lab.down("pod-web")
     await lab.down("pod-other")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_two_networks(lab: Lab) -> None:
@@ -67,7 +67,7 @@ async def test_two_networks(lab: Lab) -> None:
     for address, port in ((first.ips[0], 90), (other.ips[0], 90), (lab.gateway, 18090)):
         assert (await lab.ask(address, port))[0] == "pod-two"
     await lab.down("pod-two")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_dual_stack(lab: Lab) -> None:
@@ -82,7 +82,7 @@ async def test_dual_stack(lab: Lab) -> None:
     assert (await lab.ask(f"fd00:77:{lab.number}::1", 18070, pod="pod-two"))[0] == "pod-one"
     await lab.down("pod-one")
     await lab.down("pod-two")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 @pytest.mark.parametrize("version", ["0.3.1", "0.4.0", "1.0.0"])
@@ -93,7 +93,7 @@ async def test_a_point_to_point_network_in_every_version(lab: Lab, version: str)
     assert (await lab.ask(made.ips[0], 80))[0] == "pod-one"
     await lab.cni.check("pod-one")
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_the_loopback_plugin(lab: Lab) -> None:
@@ -102,7 +102,7 @@ async def test_the_loopback_plugin(lab: Lab) -> None:
     assert "127.0.0.1/8" in made.ips
     await lab.cni.check("pod-one")
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_wanted_address_and_mac(lab: Lab) -> None:
@@ -113,7 +113,7 @@ async def test_a_wanted_address_and_mac(lab: Lab) -> None:
         await lab.up("pod-two", NetworkRequest("podnet", ips=(wanted,)))
     await lab.down("pod-two")
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_bandwidth(lab: Lab) -> None:
@@ -123,7 +123,7 @@ async def test_bandwidth(lab: Lab) -> None:
     assert "rate 8Mbit" in shaping
     assert "rate 16Mbit" in shaping
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_damaged_attachment_is_found(lab: Lab) -> None:
@@ -133,7 +133,7 @@ async def test_a_damaged_attachment_is_found(lab: Lab) -> None:
     with pytest.raises(NetworkFailure, match="bridge failed on CHECK"):
         await lab.cni.check("pod-one")
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_rules_go_though_the_pod_changed_its_address_or_the_namespace_is_gone(lab: Lab) -> None:
@@ -149,7 +149,7 @@ async def test_rules_go_though_the_pod_changed_its_address_or_the_namespace_is_g
     assert lab.rules()
     assert [rule for rule in lab.rules() if others not in rule] == []
     await lab.down("pod-12")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_full_range_says_what_to_do(lab: Lab) -> None:
@@ -160,14 +160,14 @@ async def test_a_full_range_says_what_to_do(lab: Lab) -> None:
     await lab.down("pod-two")
     assert set(lab.addresses().values()) == {"pod-one"}
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_an_edited_configuration_does_not_break_del(lab: Lab) -> None:
     await lab.up("pod-one", NetworkRequest("podnet", port_mappings=(PortMapping(18080, 80),)))
     lab.conf("podnet", {"type": "ptp", "ipam": {"type": "static"}})
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_the_next_executor_detaches_what_the_dead_one_attached(lab: Lab) -> None:
@@ -175,7 +175,7 @@ async def test_the_next_executor_detaches_what_the_dead_one_attached(lab: Lab) -
     successor = lab.runtime()
     assert [(record.container_id, record.complete) for record in successor.attachments()] == [("pod-one", True)]
     await lab.down("pod-one", successor)
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_twenty_at_a_time_leave_nothing(lab: Lab) -> None:
@@ -189,4 +189,4 @@ async def test_twenty_at_a_time_leave_nothing(lab: Lab) -> None:
         assert len({attachment.ips for attachment in made}) == 20
         assert len(lab.addresses()) == 20
         await asyncio.gather(*(lab.down(f"pod-{number}") for number in range(20)))
-        assert lab.clean(), lab.leftovers()
+        assert lab.clean(), lab.retries()

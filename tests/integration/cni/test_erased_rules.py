@@ -103,7 +103,7 @@ async def test_what_was_erased_is_put_back(lab: Lab, how: str) -> None:
         assert {each["code"] for each in lines} == {"network.rules_restored"}, lines
     await lab.down("pod-web")
     await lab.down("pod-other")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 @pytest.mark.parametrize("how", ["-F and -X", "nft flush"])
@@ -112,7 +112,7 @@ async def test_a_pod_whose_rules_are_gone_can_end(lab: Lab, how: str) -> None:
     await lab.up("pod-web", WEB)
     ERASURES[how]()
     await lab.down("pod-web")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_pod_whose_rules_are_gone_can_end_with_legacy_tables(lab: Lab, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ async def test_a_pod_whose_rules_are_gone_can_end_with_legacy_tables(lab: Lab, t
         assert "pod-web" not in run("iptables-legacy-save", "-t", "nat")
     finally:
         run("umount", "/usr/local/sbin")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_rules_of_a_pod_that_ended_do_not_come_back(lab: Lab) -> None:
@@ -143,7 +143,7 @@ async def test_rules_of_a_pod_that_ended_do_not_come_back(lab: Lab) -> None:
         await until(lambda: any("pod-other" in rule for rule in rules()))
         assert not any("pod-web" in rule for rule in rules())
     await lab.down("pod-other")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_what_cannot_be_put_back_is_told_and_tried_again(lab: Lab) -> None:
@@ -168,4 +168,4 @@ async def test_what_cannot_be_put_back_is_told_and_tried_again(lab: Lab) -> None
             await until(lambda: lines[-1]["code"] == "network.rules_restored")
         assert await lab.ask(lab.gateway, PORT) == ("pod-web", lab.gateway)
     await lab.down("pod-web", cni)
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()

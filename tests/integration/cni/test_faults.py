@@ -47,7 +47,7 @@ async def test_add(lab: Lab, fault: Fault) -> None:
     assert faults.happened(fault, "pod-one")
     assert "could not be undone" not in str(caught.value)
     await netns.destroy(lab.pin("pod-one"))
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 @pytest.mark.parametrize("fault", of("DEL"))
@@ -59,7 +59,7 @@ async def test_del(lab: Lab, fault: Fault) -> None:
     assert faults.happened(fault, "pod-one")
     assert netns.exists(lab.pin("pod-one"))  # still there for the next try
     await lab.down("pod-one", cni)
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_one_pods_hung_plugin_does_not_hold_up_others(lab: Lab) -> None:
@@ -74,7 +74,7 @@ async def test_one_pods_hung_plugin_does_not_hold_up_others(lab: Lab) -> None:
         await task
     await lab.down("pod-one", hung)
     await netns.destroy(lab.pin("pod-hung"))
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_hung_dels_hold_nobody_up(lab: Lab) -> None:
@@ -99,7 +99,7 @@ async def test_hung_dels_hold_nobody_up(lab: Lab) -> None:
     assert max(took_s.values()) < 12, took_s
     assert set(lab.addresses().values()) == set(pods[:4])
     await asyncio.gather(*(lab.down(pod, cni) for pod in pods))
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_cancelling_an_attach_leaves_nothing(lab: Lab) -> None:
@@ -109,7 +109,7 @@ async def test_cancelling_an_attach_leaves_nothing(lab: Lab) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await lab.down("pod-one")
-        assert lab.clean(), (delay_s, lab.leftovers())
+        assert lab.clean(), (delay_s, lab.retries())
 
 
 CRASHING = """
@@ -140,7 +140,7 @@ async def test_a_killed_executor_is_cleaned_up_by_the_next(lab: Lab) -> None:
         successor = lab.runtime()
         found += len(successor.attachments())
         await asyncio.gather(*(lab.down(pin.name, successor) for pin in netns.pinned(lab.pins)))
-        assert lab.clean(), lab.leftovers()
+        assert lab.clean(), lab.retries()
     assert found > 0
 
 

@@ -96,7 +96,7 @@ async def test_pods_come_and_go_beside_tasks(lab: Lab) -> None:
     for container in tasks:
         await agent.alive(container)
         await agent.detach(container)
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_cold_node(lab: Lab) -> None:
@@ -109,7 +109,7 @@ async def test_a_cold_node(lab: Lab) -> None:
     assert len(lab.addresses()) == 4
     tasks = list(agent.addresses)
     await asyncio.gather(lab.down("pod-0"), lab.down("pod-1"), *(agent.detach(task) for task in tasks))
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_task_is_not_detached(lab: Lab) -> None:
@@ -122,7 +122,7 @@ async def test_a_task_is_not_detached(lab: Lab) -> None:
     await agent.alive(task)
     assert agent.rules() == before
     await agent.detach(task)
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()
 
 
 async def test_a_pod_and_a_task_reach_each_other(lab: Lab) -> None:
@@ -136,4 +136,4 @@ async def test_a_pod_and_a_task_reach_each_other(lab: Lab) -> None:
     assert await lab.ask(agent.addresses[task], 7, pod="pod-one") == (task, pod.ips[0].partition("/")[0])
     await agent.detach(task)
     await lab.down("pod-one")
-    assert lab.clean(), lab.leftovers()
+    assert lab.clean(), lab.retries()

@@ -17,7 +17,7 @@ from executor.containerd import Containerd
 from executor.containerd.types import SnapshotKind
 from executor.errors import ImageFailure, NotFound
 from executor.images.model import ImageConfig
-from executor.images.store import ImageStore
+from executor.images.store import KNOWN_MAX, ImageStore
 from tests.integration.containerd.launching import Launcher
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import Form, ImageSpec, digest_of, write_archive
@@ -99,6 +99,33 @@ async def test_an_unknown_image_says_what_to_do(node: PrivateContainerd, client:
         f"no/such:image: no such image in containerd's namespace {client.namespace} "
         f"(import it with: ctr -a {node.address} -n {client.namespace} images import FILE)"
     )
+
+
+async def test_a_stored_image_is_found_by_its_digest(client: Containerd, tmp_path: Path) -> None:
+    store = ImageStore(client)
+    await store.import_archive(write_archive(tmp_path / "full.tar", FULL))
+    digest = (await store.lookup(FULL.name)).digest
+
+    for name in (f"mine/full@{digest}", f"mine/full:1@{digest}", f"mine/full:other@{digest}", f"else/where@{digest}"):
+        assert (await store.lookup(name)).name == FULL.name
+    wrong = f"sha256:{'0' * 64}"
+    for name in (f"mine/full@{wrong}", f"mine/full:1@{wrong}"):
+        with pytest.raises(NotFound):
+            await store.lookup(name)
+
+
+async def test_what_is_remembered_of_images_is_bounded(client: Containerd, tmp_path: Path) -> None:
+    images = [ImageSpec(f"docker.io/mine/many:{number}", cmd=(str(number),)) for number in range(KNOWN_MAX + 8)]
+    store = ImageStore(client)
+    await store.import_archive(write_archive(tmp_path / "many.tar", *images))
+
+    for image in images:
+        await store.lookup(image.name)
+
+    assert len(store.known) == KNOWN_MAX
+    assert images[-1].cmd == (await store.lookup(images[-1].name)).config.cmd
+    assert images[0].cmd == (await store.lookup(images[0].name)).config.cmd
+    assert len(store.known) == KNOWN_MAX
 
 
 async def test_an_image_that_is_not_unpacked_is_unpacked_once_for_many(client: Containerd, tmp_path: Path) -> None:

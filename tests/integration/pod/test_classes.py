@@ -16,8 +16,8 @@ import pytest
 from cgroups import Cgroup, Hierarchies, Mode, Tree
 from executor.mesos.resources import Resources
 from executor.names import PodClass, PodId, Role, TaskId
-from executor.pod import classes
-from executor.pod.classes import Classes
+from executor.pod.resources import classes
+from executor.pod.resources.classes import Classes
 from executor.spec.model import PodSpec
 from tests.support import cgroupdirs
 

@@ -11,7 +11,7 @@ import pytest
 
 from cgroups import Cgroup, Hierarchies, Limits, qos
 from executor.node.shims import Shims
-from executor.pod.cpu_boost import CpuBoost
+from executor.pod.resources.cpu_boost import CpuBoost
 from tests.support import cgroupdirs
 
 pytestmark = pytest.mark.root

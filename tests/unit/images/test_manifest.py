@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,10 @@ from executor.containerd.types import Descriptor
 from executor.errors import ImageFailure
 from executor.images import manifest
 from executor.images.model import ImageConfig
+from executor.images.platforms import Platform
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
+AMD64 = Platform("amd64")
 LAYER = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": A, "size": 1}
 
 
@@ -72,23 +75,62 @@ def variant(digest: str, **platform: str) -> dict[str, object]:
     return {**LAYER, "digest": digest, **({"platform": platform} if platform else {})}
 
 
+def best(index: Mapping[str, object], *platforms: Platform) -> str:
+    return manifest.choices(index, platforms or (AMD64,), subject="x")[0].digest
+
+
 def test_the_variant_for_the_machine_is_chosen() -> None:
     index = {"manifests": [variant(A, os="linux", architecture="arm64"), variant(B, os="linux", architecture="amd64")]}
 
-    assert manifest.choose(index, "amd64", subject="x").digest == B
-    assert manifest.choose(index, "arm64", subject="x").digest == A
-    with pytest.raises(ImageFailure, match="no variant for linux/s390x, only linux/amd64, linux/arm64"):
-        manifest.choose(index, "s390x", subject="x")
+    assert best(index) == B
+    assert best(index, Platform("arm64")) == A
+    with pytest.raises(manifest.NoVariantError, match="no variant for linux/s390x, only linux/amd64, linux/arm64"):
+        best(index, Platform("s390x"))
 
 
 def test_a_variant_without_a_platform_will_do_when_there_is_no_better() -> None:
     other = variant(C, os="unknown", architecture="unknown")  # docker's attestations
 
-    assert manifest.choose({"manifests": [other, variant(A)]}, "amd64", subject="x").digest == A
+    assert best({"manifests": [other, variant(A)]}) == A
     better = variant(B, os="linux", architecture="amd64")
-    assert manifest.choose({"manifests": [variant(A), better]}, "amd64", subject="x").digest == B
+    assert best({"manifests": [variant(A), better]}) == B
     with pytest.raises(ImageFailure, match="only nothing"):
-        manifest.choose({"manifests": "none"}, "amd64", subject="x")
+        best({"manifests": "none"})
+
+
+def test_the_best_variant_of_the_cpu_comes_first() -> None:
+    plain, third = variant(A, os="linux", architecture="amd64"), variant(B, os="linux", architecture="amd64")
+    third["platform"] = {"os": "linux", "architecture": "amd64", "variant": "v3"}
+    index: dict[str, object] = {"manifests": [plain, third]}
+
+    assert best(index, Platform("amd64", "v3"), Platform("amd64", "v2"), AMD64) == B
+    assert best(index, Platform("amd64", "v2"), AMD64) == A
+
+
+def test_an_attestation_is_never_an_image() -> None:
+    statement = variant(A) | {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+
+    assert best({"manifests": [statement, variant(B)]}) == B
+    with pytest.raises(manifest.NoVariantError):
+        best({"manifests": [statement]})
+
+
+def test_an_index_of_endless_entries_is_refused() -> None:
+    with pytest.raises(ImageFailure, match="more than 1000"):
+        best({"manifests": [variant(A)] * 1001})
+
+
+@pytest.mark.parametrize("value", [{"schemaVersion": 1}, {"fsLayers": []}])
+def test_schema_1_is_named(value: dict[str, object]) -> None:
+    with pytest.raises(ImageFailure, match="schema 1"):
+        manifest.check_form(value, subject="x")
+
+
+def test_an_artifact_is_no_image() -> None:
+    chart = {"config": {**LAYER, "mediaType": "application/vnd.cncf.helm.config.v1+json"}, "layers": []}
+
+    with pytest.raises(ImageFailure, match=r"no container image.*helm"):
+        manifest.manifest_of(chart, subject="x")
 
 
 def test_an_index_is_known_by_its_type_or_its_shape() -> None:

@@ -16,7 +16,7 @@ from executor import log
 from executor.config import LogSection, RevocationSection
 from executor.errors import NotFound, Refused
 from executor.names import PodClass, PodId, RevocationId, TaskId
-from executor.pod.cpu_boost import CpuBoost
+from executor.pod.resources.cpu_boost import CpuBoost
 from executor.pod.runner import PodRunner
 from executor.revocation.messages import FrameworkMessages, log_receipt
 from executor.revocation.receipt import Outcome, Receipt, State, Victim

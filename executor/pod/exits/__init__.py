@@ -1,0 +1,1 @@
+"""How containers end, what the kernel says about it, and what it means for their tasks."""

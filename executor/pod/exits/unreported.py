@@ -1,0 +1,59 @@
+"""Ends of containers of which containerd does not tell, because their shim hangs: seen by the kernel's word.
+
+A shim that hangs does not reap: its container's first process stays a zombie, and /proc says how it ended. One that was
+reaped is not ours to judge; containerd tells of it, if need be after its restart.
+Source: proc_pid_stat(5), field 52; wait(2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from executor.pod.model import State
+
+if TYPE_CHECKING:
+    from executor.pod.runner import PodRunner
+
+LOOK_S = 5.0
+"""How often it is looked, and how long containerd may take at least: it takes some milliseconds."""
+_STATES = (State.STARTING, State.RUNNING, State.STOPPING)
+
+
+class UnreportedExits:
+    """Remembers from one look to the next which first processes had ended."""
+
+    def __init__(self) -> None:
+        self._ended: set[tuple[str, str, int]] = set()
+
+    def look(self, runners: Iterable[PodRunner]) -> None:
+        """Hands on each end that was there at the last look already, and that nobody has told of since."""
+        ended = {(runner.id, name, pid): runner for runner in runners for name, pid in _ended(runner)}
+        for (pod, name, pid), runner in ended.items():
+            if (pod, name, pid) in self._ended and (code := zombie_exit_code(pid)) is not None:
+                runner.log.warning(
+                    "containerd does not tell of an end", code="pod.exit_untold", container=name, pid=pid
+                )
+                runner.exited(name, code, pid)
+        self._ended = set(ended)
+
+
+def _ended(runner: PodRunner) -> list[tuple[str, int]]:
+    """The containers that run as far as the life cycle knows, and whose first process has ended."""
+    if runner.pod.state not in _STATES:
+        return []
+    running = [(name, runner.pod.containers[name].pid) for name in runner.pod.running]
+    return [(name, pid) for name, pid in running if pid is not None and not runner.containers.lives(name)]
+
+
+def zombie_exit_code(pid: int) -> int | None:
+    """What a process that nobody has reaped ended with: its exit status, or 128 + the signal. None: it is no zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    if fields[0] != b"Z":
+        return None
+    status = int(fields[49])
+    return 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF

@@ -1,0 +1,1 @@
+"""The networks, ports and name files that a pod is given."""

@@ -1,0 +1,1 @@
+"""Releases what a dead pod held: containers, network, cgroup, files."""

@@ -1,0 +1,1 @@
+"""The limits, weights and use of the class subtrees and their pods."""

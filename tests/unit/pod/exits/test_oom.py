@@ -1,0 +1,85 @@
+"""Whose memory limit was met, from the kernel's log, and what that means for the task."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.mesos.status import Capabilities, TaskState
+from executor.names import TaskId
+from executor.pod.exits.causes import out_of_memory
+from executor.pod.exits.oom import level_in_log
+from executor.pod.model import Oom, Report
+from executor.reporting.status_updates import updates
+
+ROOT = "/mesos/8a"
+LEAF = f"{ROOT}/pods/revocable/_/pod-1/app"
+GROUPS = [
+    ("container", LEAF),
+    ("pod", f"{ROOT}/pods/revocable/_/pod-1"),
+    ("class", f"{ROOT}/pods/revocable"),
+    ("executor", ROOT),
+]
+
+
+def line(limited: str | None, victim: str = LEAF, pid: int = 77) -> str:
+    head = "4,1200,99,-;oom-kill:constraint="
+    what = "CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom" if limited is None else (
+        f"CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={limited}"
+    )  # fmt: skip
+    return f"{head}{what},task_memcg={victim},task=sh,pid={pid},uid=0\n"
+
+
+@pytest.mark.parametrize(("level", "path"), GROUPS)
+@pytest.mark.parametrize("above", ["", "/docker/abc"])
+def test_the_level_is_the_group_that_the_kernel_names(level: str, path: str, above: str) -> None:
+    assert level_in_log([line(above + path, above + LEAF)], GROUPS, 77) == level
+
+
+def test_other_containers_and_other_lines_tell_nothing() -> None:
+    lines = ["6,1,2,-;veth1: link up\n", line(ROOT, f"{LEAF}2"), line(LEAF, "/elsewhere"), "4,1,1,-;oom-kill:broken"]
+    assert level_in_log(lines, GROUPS, 77) is None
+
+
+def test_a_limit_above_the_executor_or_none_at_all_is_the_nodes() -> None:
+    assert level_in_log([line("/mesos")], GROUPS, 77) == "node"
+    assert level_in_log([line(None)], GROUPS, 77) == "node"
+
+
+def test_a_group_within_the_container_is_the_containers() -> None:
+    assert level_in_log([line(f"{LEAF}/inner", f"{LEAF}/inner")], GROUPS, 77) == "container"
+
+
+def test_the_first_processs_own_record_counts_else_the_newest() -> None:
+    lines = [line(f"{ROOT}/pods/revocable", pid=77), line(LEAF, pid=78)]
+    assert level_in_log(lines, GROUPS, 77) == "class"
+    assert level_in_log(lines, GROUPS, 5) == level_in_log(lines, GROUPS, None) == "container"
+
+
+@pytest.mark.parametrize("revocable", [False, True])
+@pytest.mark.parametrize(
+    ("level", "regular", "borrowed"),
+    [
+        ("container", "REASON_CONTAINER_LIMITATION_MEMORY", "REASON_CONTAINER_LIMITATION_MEMORY"),
+        ("pod", "REASON_CONTAINER_LIMITATION_MEMORY", "REASON_CONTAINER_LIMITATION_MEMORY"),
+        ("class", "REASON_CONTAINER_LIMITATION_MEMORY", "REASON_CONTAINER_PREEMPTED"),
+        ("executor", "REASON_CONTAINER_LIMITATION_MEMORY", "REASON_CONTAINER_PREEMPTED"),
+        ("node", None, "REASON_CONTAINER_PREEMPTED"),
+    ],
+)
+def test_an_own_limit_is_a_failure_and_a_shared_one_takes_what_was_borrowed(
+    level: str, regular: str | None, borrowed: str, *, revocable: bool
+) -> None:
+    outcome = out_of_memory("app", Oom(level, 64 << 20, revocable))
+    assert outcome.reason == (borrowed if revocable else regular)
+    gone = outcome.reason == "REASON_CONTAINER_PREEMPTED"
+    assert outcome.state is (TaskState.GONE if gone else TaskState.FAILED)
+    assert ("67108864" in outcome.message) and "app" in outcome.message
+    assert outcome.limit_bytes == (64 << 20 if level in ("container", "pod") else None)
+
+
+def test_mesos_is_told_the_limit_in_megabytes() -> None:
+    able = Capabilities(partition_aware=True, task_killing_state=True)
+    (update,) = updates(Report((TaskId("t"),), TaskState.FAILED, limit_bytes=32 << 20), able)
+    assert update["limitation"] == {"resources": [{"name": "mem", "type": "SCALAR", "scalar": {"value": 32.0}}]}
+    (update,) = updates(Report((TaskId("t"),), TaskState.FAILED), able)
+    assert "limitation" not in update
