@@ -27,7 +27,7 @@ from executor.oci import users
 from executor.pod import creation, hooks
 from executor.pod.exits import process_state
 from executor.pod.model import StopCause
-from executor.pod.node import Node, log_path, snapshot_key
+from executor.pod.node import STREAMS, Node, log_name, snapshot_key
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
 from executor.pod.stop_signal import stop_signal
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.oci.users import UserIds
+    from executor.own_directory import OwnDirectory
     from executor.pod.model import Stop
     from executor.pod.release.leaks import Leak
     from executor.spec.model import ContainerSpec, PodSpec
@@ -74,20 +75,20 @@ class Containers:
         node: Node,
         pod: PodId,
         spec: PodSpec,
+        files: OwnDirectory,
         runtime_spec: Callable[[ContainerSpec, Image, UserIds], Awaitable[dict[str, object]]],
-        *,
-        patience: Patience = PATIENCE,
-    ):
+    ) -> None:
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
         self._pod_class = spec.pod_class
+        self._files = files
         self._runtime_spec = runtime_spec
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
-        self._release = PodRelease(node.containerd, groups, patience)
+        self._release = PodRelease(node.containerd, groups, PATIENCE)
 
     def id(self, name: str) -> ContainerId:
         """As containerd has it now."""
@@ -142,9 +143,8 @@ class Containers:
                 shim_group=self._pod,
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
-        directory = self._node.directory(self._pod)
-        paths = {stream: log_path(directory, name, stream) for stream in ("stdout", "stderr")}
-        with self._node.outputs.opened(identity, paths, log.bind(pod=self._pod, container=name)) as fifos:
+        logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
+        with self._node.outputs.opened(identity, self._files, logs, told) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 

@@ -28,7 +28,6 @@ from executor.pod.exits.container_exits import ContainerExits
 from executor.pod.model import (
     Abort,
     After,
-    ContainerExited,
     ContainerStarted,
     Dead,
     Destroy,
@@ -49,7 +48,7 @@ from executor.pod.model import (
     TornDown,
 )
 from executor.pod.placement import needs_address, runtime_spec
-from executor.pod.pod_events import note_exit, note_state
+from executor.pod.pod_events import note_container, note_state
 from executor.pod.release import teardown
 from executor.pod.release.pace import held
 from executor.pod.resources.cpu_boost import LATE_S, SOON_S
@@ -70,7 +69,7 @@ class PodRunner:
         self.id = pod
         self.pod, self._node = lifecycle.begin(spec), node
         self.sandbox = Sandbox(node, pod, spec)
-        self.containers = Containers(node, pod, spec, self._runtime_spec)
+        self.containers = Containers(node, pod, spec, self.sandbox.files, self._runtime_spec)
         self.started_at = time.time()
         self.phases_ms: dict[str, float] = {}
         """How long each phase of the launch took, for the log and the metrics."""
@@ -145,8 +144,7 @@ class PodRunner:
 
     def _take(self, event: Event) -> None:
         before = self.pod.state
-        if isinstance(event, ContainerExited):
-            note_exit(self.log, event.container, event.exit_code, event.oom)
+        note_container(self.log, event)
         try:
             self.pod, effects = lifecycle.step(self.pod, event)
         except lifecycle.IllegalTransition as error:
@@ -241,6 +239,7 @@ class PodRunner:
         self.phases_ms[phase] = round((time.monotonic() - begin) * 1e3, 1)
 
     async def _runtime_spec(self, container: Any, image: Any, user: Any) -> dict[str, object]:
+        self.sandbox.check_files()
         return await runtime_spec(self._node, self.id, self.sandbox, self.spec, container, image, user)
 
     def _start(self, effect: Start) -> None:

@@ -150,7 +150,7 @@ class Ladder:
         begin, now = self.ms, datetime.now(UTC)
         for account in self.accounts:
             try:
-                account.notified = notice.write(account.runner.sandbox.directory, self.request, now)
+                account.notified = notice.write(account.runner.sandbox.files, self.request, now)
             except OSError as error:
                 log.warning(
                     "could not give notice", code="revocation.notice_failed", pod=account.runner.id, error=str(error)

@@ -192,7 +192,8 @@ class PodSpec:
 
     @property
     def empty_dirs(self) -> tuple[EmptyDir, ...]:
-        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir))
+        """Those on disk."""
+        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir) and not volume.in_memory)
 
     @property
     def files_volumes(self) -> tuple[FilesVolume, ...]:

@@ -17,7 +17,7 @@ MODE = 0o777
 
 
 def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
-    """Of a volume on disk."""
+    """Of a volume on disk, which the sandbox makes before the first container."""
     return pod_dir / VOLUMES / volume.name
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from executor.errors import Failure, InvalidTask
+from executor.own_directory import Opened
 from executor.spec import volume_files
 from executor.spec.expansion import expand
 from executor.spec.model import ContainerSpec, PodSpec
@@ -66,6 +67,13 @@ class PodVolumes:
     def objects(self) -> Objects:
         """As they are now, after updates."""
         return self._objects
+
+    def own(self, empty: int) -> None:
+        """Give the descriptor of a fresh emptyDir its mode, and its group. Raises OSError."""
+        group = self._spec.fs_group
+        if group is not None:
+            os.fchown(empty, -1, group.gid)
+        os.fchmod(empty, empty_dir.MODE | (0 if group is None else 0o2000))
 
     async def prepare(self) -> None:
         """Make every volume. Raises Failure with the volume as subject."""
@@ -138,10 +146,10 @@ class PodVolumes:
                 self._ensure_own_directory()
                 size_bytes = volume.size_limit_bytes or self._spec.resources.mem_bytes
                 host_mounts.tmpfs(self._path(volume), size_bytes, mode=empty_dir.MODE)
-                self._own_root(self._path(volume))
+                with Opened(os.open(self._path(volume), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as made:
+                    self.own(made)
             case EmptyDir():
-                self._path(volume).mkdir(parents=True, exist_ok=True)
-                self._own_root(self._path(volume))
+                pass  # the sandbox makes it, with its own directories
             case HostPath():
                 host_path.ensure(volume)
             case ClaimedVolume():
@@ -152,12 +160,6 @@ class PodVolumes:
     def _ensure_own_directory(self) -> None:
         self._has_mounts = True
         self._mounts_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _own_root(self, path: Path) -> None:
-        group = self._spec.fs_group
-        if group is not None:
-            os.chown(path, -1, group.gid)
-        path.chmod(empty_dir.MODE | (0 if group is None else 0o2000))
 
     def _check_claimed(self, volume: ClaimedVolume) -> None:
         if not self._path(volume).is_dir():

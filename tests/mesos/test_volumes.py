@@ -41,7 +41,7 @@ def listed(*documents: Mapping[str, Any]) -> bytes:
 
 
 def task(name: str, pod: Mapping[str, Any], *objects: Mapping[str, Any], mem: float = 64) -> dict[str, Any]:
-    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"tier": 'a"b'}}, "spec": pod}
+    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "annotations": {"note": 'a"b'}}, "spec": pod}
     resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", mem)]
     return messages.task_info(name, resources, data=listed(document, *objects))
 
@@ -88,7 +88,7 @@ say blob 'od -An -tx1 /all/blob'
 say all 'cd /all && find . -name "..*" -prune -o -print -follow | sort'
 say secret 'cat /keys/password; stat -Lc %a /keys/password'
 say secret_fs 'stat -fc %T /keys'
-say about 'cat /about/labels; echo; cat /about/memory; echo; cat /about/name'
+say about 'cat /about/notes; echo; cat /about/memory; echo; cat /about/name'
 say memory 'stat -fc %T /memory; df -k /memory | tail -1 | tr -s " " | cut -d" " -f2; stat -c "%a %g" /memory'
 say disk 'stat -c "%a %g" /disk; touch /disk/x; stat -c %g /disk/x'
 say groups 'id -G'
@@ -126,7 +126,7 @@ VOLUMES: list[dict[str, Any]] = [
         "name": "about",
         "downwardAPI": {
             "items": [
-                {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+                {"path": "notes", "fieldRef": {"fieldPath": "metadata.annotations"}},
                 {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}},
                 {
                     "path": "memory",
@@ -202,7 +202,7 @@ EXPECTED = {
     "blob": " ff 00 01|",
     "secret": f"{SECRET}440|",
     "secret_fs": "tmpfs|",
-    "about": 'tier="a\\"b"|32|looker',
+    "about": 'note="a\\"b"|32|looker',
     "memory": f"tmpfs|8192|2777 {FS_GROUP}|",
     "disk": f"2777 {FS_GROUP}|{FS_GROUP}|",
     "part": f"2777 {FS_GROUP}|hello|",

@@ -12,11 +12,10 @@ from msgspec import Meta, field
 from executor.spec.kubernetes.container_documents import (
     KEY_MISSING,
     NAMES_OBJECT,
-    Document,
     ObjectFieldSelector,
-    Quantity,
     ResourceFieldSelector,
 )
+from executor.spec.kubernetes.document import Document, Quantity
 from executor.spec.marks import Mark, refused, supported
 
 FileMode = Annotated[int, Meta(ge=0, le=0o777)]

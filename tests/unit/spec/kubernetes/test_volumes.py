@@ -58,15 +58,15 @@ def test_a_projected_volume_has_all_of_its_sources() -> None:
     }
 
 
-def test_labels_are_written_as_kubelet_writes_them() -> None:
-    document = pod(volumes=[{"name": "v", "downwardAPI": {"items": [{"path": "l", "fieldRef": LABELS}]}}])
-    document["metadata"]["labels"] = {"b": 'say "hi"\n\x01é', "a": "1"}
+def test_annotations_are_written_as_kubelet_writes_them() -> None:
+    document = pod(volumes=[{"name": "v", "downwardAPI": {"items": [{"path": "l", "fieldRef": NOTES}]}}])
+    document["metadata"]["annotations"] = {"b": 'say "hi"\n\x01é', "a": "1"}
     spec = parse_pod(encoded(document))
     files = volume_files.files(spec.files_volumes[0], spec.objects)
     assert files["l"].content.decode() == 'a="1"\nb="say \\"hi\\"\\n\\x01é"'
 
 
-LABELS = {"fieldPath": "metadata.labels"}
+NOTES = {"fieldPath": "metadata.annotations"}
 
 
 def test_a_volume_without_a_source_is_an_empty_dir() -> None:
