@@ -41,7 +41,12 @@ def listed(*documents: Mapping[str, Any]) -> bytes:
 
 
 def task(name: str, pod: Mapping[str, Any], *objects: Mapping[str, Any], mem: float = 64) -> dict[str, Any]:
-    document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "annotations": {"note": 'a"b'}}, "spec": pod}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "annotations": {"note": 'a"b'}},
+        "spec": pod,
+    }
     resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", mem)]
     return messages.task_info(name, resources, data=listed(document, *objects))
 

@@ -40,6 +40,8 @@ MUST_BE_PURE = {
     "executor.mesos.status",
     "executor.pod.lifecycle",
     "executor.oci.document",
+    "executor.probes.rhythm",
+    "executor.probes.state",
     "executor.spec.model",
     "executor.cni.conflist",
     "executor.cni.resolver",
@@ -64,7 +66,7 @@ DECODERS = {"msgspec", "yaml", "tomllib"}
 
 # Each library is known to one part, so that it could be replaced there.
 LIBRARY_OWNERS = {
-    "grpc": ("executor.containerd",),
+    "grpc": ("executor.containerd", "executor.probes.grpc_health"),
     "google": ("executor.containerd",),
     "pymesos": ("executor.mesos",),
     "http_parser": ("executor.mesos",),
@@ -111,7 +113,7 @@ FLOORS = (
     ("spec",),
     ("cni", "dns", "volumes"),
     ("netlink", "oci", "output", "disk", "exec"),
-    ("node",),
+    ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),
     ("intake", "doctor"),
