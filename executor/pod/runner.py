@@ -69,7 +69,9 @@ class PodRunner:
         self.id = pod
         self.pod, self._node = lifecycle.begin(spec), node
         self.sandbox = Sandbox(node, pod, spec)
-        self.containers = Containers(node, pod, spec, self.sandbox.files, self._runtime_spec)
+        self.containers = Containers(
+            node, pod, spec, self.sandbox.files, self._runtime_spec, lambda: self.sandbox.addresses
+        )
         self.started_at = time.time()
         self.phases_ms: dict[str, float] = {}
         """How long each phase of the launch took, for the log and the metrics."""
