@@ -63,6 +63,11 @@ def _group(value: Any) -> None:
         raise WrongValueError("the path of a cgroup, such as /mesos-pod-executor")
 
 
+def _program(value: Any) -> None:
+    if value and (not value[0].startswith("/") or "\0" in "".join(value)):
+        raise WrongValueError("a list of an absolute path and its arguments")
+
+
 CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "absolute": _absolute,
     "filled": _filled,
@@ -71,4 +76,5 @@ CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "addresses": _addresses,
     "domain": _domain,
     "group": _group,
+    "program": _program,
 }
