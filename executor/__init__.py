@@ -13,6 +13,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     oci/          the OCI document of a container, and what of an image it needs
     volumes/      volumes, one file a kind
     exec/         the one way to run a further process in a container: hooks, probes, `exec`
+    probes/       probes of containers: when they are due, what their results mean (pure), the ways to ask
     output/       what containers write: the log writer, rotation, retention
     disk/         counting and removing files of pods
     revocation/   taking resources back: request, selection (pure), ladder, receipt, proof; pressure

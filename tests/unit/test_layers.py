@@ -39,6 +39,8 @@ MUST_BE_PURE = {
     "executor.mesos.status",
     "executor.pod.lifecycle",
     "executor.oci.document",
+    "executor.probes.rhythm",
+    "executor.probes.state",
     "executor.spec.model",
     "executor.cni.conflist",
     "executor.cni.resolver",
@@ -61,7 +63,7 @@ DECODERS = {"msgspec", "yaml", "tomllib"}
 
 # Each library is known to one part, so that it could be replaced there.
 LIBRARY_OWNERS = {
-    "grpc": ("executor.containerd",),
+    "grpc": ("executor.containerd", "executor.probes.grpc_health"),
     "google": ("executor.containerd",),
     "pymesos": ("executor.mesos",),
     "http_parser": ("executor.mesos",),
@@ -107,7 +109,7 @@ FLOORS = (
     ("spec",),
     ("cni", "dns", "volumes"),
     ("oci", "output", "disk", "exec"),
-    ("node",),
+    ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),
     ("intake", "doctor"),
