@@ -14,6 +14,7 @@ from typing import Any
 
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
+from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 
 DEFAULT_GRACE_S = 30.0
 """Kubernetes' terminationGracePeriodSeconds where a pod sets none."""
@@ -25,6 +26,14 @@ class RestartPolicy(StrEnum):
     ALWAYS = "Always"
     ON_FAILURE = "OnFailure"
     NEVER = "Never"
+
+
+class ContainerKind(StrEnum):
+    """Source: Kubernetes, "Init Containers" and KEP-753."""
+
+    INIT = "init"  # runs to its end before the next container starts
+    SIDECAR = "sidecar"  # an init container with restartPolicy Always: it runs beside those after it
+    MAIN = "main"
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,7 @@ class ContainerSpec:
     name: str
     image: str
     task_id: TaskId
+    kind: ContainerKind = ContainerKind.MAIN
     command: tuple[str, ...] | None = None
     args: tuple[str, ...] | None = None
     env: tuple[tuple[str, EnvValue], ...] = ()
@@ -134,6 +144,8 @@ class ContainerSpec:
     pre_stop: tuple[str, ...] | None = None
     """argv of a process that is run in the container before it gets its stop signal."""
     security: Security = Security()
+    probes: Probes = NO_PROBES
+    hooks: Hooks = NO_HOOKS
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
 
@@ -176,6 +188,7 @@ class PodSpec:
     pod_class: PodClass
     role: Role
     containers: tuple[ContainerSpec, ...]
+    """In the order of their start: init containers and sidecars, then the main ones, which start together."""
     resources: Resources
     restart_policy: RestartPolicy = RestartPolicy.ALWAYS
     termination_grace_s: float = DEFAULT_GRACE_S

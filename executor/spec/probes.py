@@ -118,3 +118,7 @@ class Hooks:
 
     post_start: Hook | None = None
     pre_stop: Hook | None = None
+
+
+NO_PROBES = Probes()
+NO_HOOKS = Hooks()
