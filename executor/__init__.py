@@ -22,6 +22,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     mesos/        adapter: the driver on pymesos, events, resources, the agent's flags
     containerd/   adapter: one file a containerd service
     cni/          adapter: CNI runtime, network namespaces, resolv.conf and hosts
+    netlink/      adapter: what the kernel has in the network namespaces of pods, by pyroute2's messages
     dns/          adapter: names of pods and Mesos tasks, served by a dnsmasq on the node
 
     node/         what executors own on this node, proof of death, the reaper, the inventory
@@ -33,7 +34,8 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     config/       the configuration
     log/          the log, the journal, the lists of codes and keys
 
-    errors, exhausted, names, hostnames, duration, quantity, bounded_json, concurrency   small things that all share
+    errors, exhausted, names, hostnames, duration, quantity, bounded_json, concurrency, own_directory
+                  small things that all share
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.
 Pure modules import the standard library and each other. Adapters never import each other. No package imports upwards:

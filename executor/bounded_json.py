@@ -2,15 +2,20 @@
 
 Python's own reader has none of them: nesting ends in a RecursionError, which is no ValueError, and a few megabytes of
 brackets become a hundred of objects while no other thread runs. All three bounds are checked on the text before
-anything is read, in time that is linear in its length. Messages name the bound, never the text.
+anything is read, in time that is linear in its length. Whole numbers have DIGITS_MAX digits at most. Messages name the
+bound, and where a number is too long its path; never the text.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+DIGITS_MAX: Final = 40
+"""Of a whole number: twice what 64 bits have. Python's own limit is a setting of the process (4,300)."""
 
 
 class JsonBoundError(ValueError):
@@ -39,6 +44,8 @@ MESSAGE = Bounds(256 << 10, depth=16, values=10_000)
 LINE = Bounds(256 << 10, values=5_000)
 """One line of a file of JSON lines."""
 
+_PATH_SHOWN = 200
+_LONG_NUMBER = re.compile(b"[0-9]{%d}" % (DIGITS_MAX + 1))
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -53,10 +60,35 @@ def loads(
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     check(data, bounds)
     decoded = text if isinstance(text, str) else data.decode("utf-8-sig")
+    whole = _whole_number if _LONG_NUMBER.search(data) else None  # a text may have such digits too
     try:
-        return json.loads(decoded, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant)
+        value = json.loads(decoded, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant, parse_int=whole)
     except RecursionError as error:  # the caller itself is deep in calls
         raise JsonBoundError("nests too deeply") from error
+    if whole is not None and (path := next(_long_numbers(value), None)) is not None:
+        where = f"{path[:_PATH_SHOWN]}: " if path else ""
+        raise JsonBoundError(f"{where}is a number with more than {DIGITS_MAX} digits")
+    return value
+
+
+class _LongNumber:
+    """Stands for one until its path is known."""
+
+
+def _whole_number(text: str) -> int | _LongNumber:
+    return int(text) if len(text.removeprefix("-")) <= DIGITS_MAX else _LongNumber()
+
+
+def _long_numbers(value: Any, path: str = "") -> Iterator[str]:
+    """Their paths. No deeper than the bounds allow."""
+    if isinstance(value, _LongNumber):
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _long_numbers(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _long_numbers(item, f"{path}[{index}]")
 
 
 def check(data: bytes, bounds: Bounds) -> None:

@@ -88,7 +88,7 @@ class Dispatcher:
             asyncio.get_running_loop().add_signal_handler(number, self.stop, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
             works = [self.exits.run(), self.intake.run(), self._listen(), self._reap()]
-            works += [self.node.cni.keep_rules(), self._disk.run(), self._ended_logs.run()]
+            works += [self.node.cni.keep_rules(), self.node.networks.run(), self._disk.run(), self._ended_logs.run()]
             background = [group.create_task(work) for work in works + ([self.governor.run()] if self.governor else [])]
             shutdown = await self._stopping
             await self._end(shutdown)
@@ -232,7 +232,7 @@ class Dispatcher:
 
     def _ended(self, runner: PodRunner) -> None:
         sandbox = runner.sandbox
-        self._ended_logs.add(EndedPod(runner.id, sandbox.directory, runner.log, sandbox.note_removed_logs))
+        self._ended_logs.add(EndedPod(runner.id, sandbox.files, runner.log, sandbox.note_removed_logs))
         if self.governor is not None:
             self.governor.pods_changed()
         self._end_if_idle()

@@ -38,6 +38,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
     from executor.images.store import ImageStore
     from executor.mesos import agent_flags
+    from executor.netlink import NetworkWatch
     from executor.node.reaping import watcher
     from executor.node.reaping.leaving import Leaving
     from executor.node.shim_group import ShimGroup
@@ -80,6 +81,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         containerd=containerd,
         images=ImageStore(containerd),
         cni=_cni(config, environment),
+        networks=NetworkWatch(),
         tree=tree,
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment, claim) if config.dns.enabled else None,

@@ -11,7 +11,7 @@ from executor.cli.client import segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 
-_SHOWN_APART = frozenset({"containers"})
+_SHOWN_APART = frozenset({"containers", "kernel_network"})
 
 
 @click.command("inspect")
@@ -29,6 +29,7 @@ def command(session: Session, pod: str, *, check: bool, as_json: bool) -> None:
         output.json_document(document)
         return
     output.fields((key, _flat(value)) for key, value in document.items() if key not in _SHOWN_APART)
+    _show_network(document.get("kernel_network"))
     output.line("")
     containers = document.get("containers", [])
     output.table(("container", "state", "pid", "exit", "restarts", "image"), map(_row, containers))
@@ -36,6 +37,27 @@ def command(session: Session, pod: str, *, check: bool, as_json: bool) -> None:
     for container in containers:
         for stream, path in (container.get("log") or {}).items():
             output.line(f"{output.clean(container['name'])} {stream}  {output.clean(path)}")
+
+
+def _show_network(found: dict[str, Any] | None) -> None:
+    """What the kernel has, and where it differs from what the plugins said."""
+    if found is None:
+        return
+    output.line("")
+    output.table(("link", "kind", "ips", "mtu", "received", "sent", "dropped", "errors"), map(_link, found["links"]))
+    output.table(
+        ("route", "gateway", "link"),
+        ((each["destination"], each["gateway"] or None, each["ifname"]) for each in found["routes"]),
+    )
+    for each in found["differences"]:
+        output.line(f"the kernel differs from what the plugins said: {output.clean(each)}")
+
+
+def _link(link: dict[str, Any]) -> tuple[object, ...]:
+    received, sent = output.size(link["received_bytes"]), output.size(link["sent_bytes"])
+    dropped, errors = (link[f"received_{what}"] + link[f"sent_{what}"] for what in ("dropped", "errors"))
+    state = "" if link["up"] and link["carrier"] else " (down)" if not link["up"] else " (no carrier)"
+    return (link["ifname"] + state, link["kind"], link["ips"], link["mtu_bytes"], received, sent, dropped, errors)
 
 
 def _row(container: dict[str, Any]) -> tuple[object, ...]:

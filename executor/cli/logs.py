@@ -23,6 +23,7 @@ from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound, reason
 from executor.output.endedlogs import reading
 from executor.output.places import Reading, moved_bytes, older
+from executor.own_directory import OwnDirectory
 
 _POLL_S: Final = 0.2
 _CHECKS_EVERY: Final = 5  # polls between two questions whether the container still runs
@@ -61,7 +62,7 @@ def command(
         hint = f"see its state: mesos-pod-executor inspect {document['pod']}"
         raise NotFound("has no log file yet", subject=f"{document['pod']}/{chosen['name']}", hint=hint)
     with ExitStack() as stack:
-        stack.enter_context(reading(Path(chosen["log"][wanted[0]]).parent))
+        stack.enter_context(reading(OwnDirectory.at(str(Path(chosen["log"][wanted[0]]).parent))))
         files = [stack.enter_context(closing(LogFile(name, Path(chosen["log"][name])))) for name in wanted]
         for file in files:
             _print(file, file.begin(tail, everything=everything), as_json=as_json, last=not follow)
@@ -97,6 +98,7 @@ class LogFile:
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self._path = path
+        self._directory = OwnDirectory.at(str(path.parent))
         self._file: BinaryIO | None = None
         self._at = self._moved_bytes = 0
         self._missed_bytes = 0
@@ -104,10 +106,10 @@ class LogFile:
 
     def begin(self, tail: int | None = None, *, everything: bool = False) -> Iterator[bytes]:
         """From the beginning, the oldest file's or this one's, or the last `tail` lines; nothing if it is not there."""
-        with Reading(str(self._path)):
+        with Reading(self._directory, self._path.name):
             if not self._open():
                 return iter(())
-            self._at = self._moved_bytes = moved_bytes(str(self._path))
+            self._at = self._moved_bytes = moved_bytes(self._directory, self._path.name)
             if tail is not None and self._file is not None:
                 self._at += _offset_of_last(self._file, tail)
             elif everything:
@@ -143,7 +145,7 @@ class LogFile:
     def _open(self) -> bool:
         """Whether there is a file. Raises NotFound if it cannot be read."""
         try:
-            file = self._path.open("rb", buffering=0)
+            file = self._opened(self._path.name)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -152,10 +154,17 @@ class LogFile:
         self._file = file
         return True
 
+    def _opened(self, name: str) -> BinaryIO:
+        """Raises OSError."""
+        return open(self._directory.open_file(name, os.O_RDONLY), "rb", buffering=0)  # noqa: PTH123  a descriptor
+
     def _renamed(self) -> bool:
         """Whether another file has its name now."""
-        now = _identity(self._path)
-        return self._file is not None and now not in (0, os.fstat(self._file.fileno()).st_ino)
+        try:
+            with self._opened(self._path.name) as now:
+                return self._file is not None and not os.path.sameopenfile(now.fileno(), self._file.fileno())
+        except OSError:
+            return False
 
     def _blocks(self) -> Iterator[bytes]:
         """Blocks that end at a line's end where one is in sight."""
@@ -166,8 +175,8 @@ class LogFile:
     def _read(self) -> bytes:
         if self._file is None:
             return b""
-        with Reading(str(self._path)):
-            moved = moved_bytes(str(self._path))
+        with Reading(self._directory, self._path.name):
+            moved = moved_bytes(self._directory, self._path.name)
             if self._at < moved and (block := self._read_older(moved)):
                 return block
             self._skip_to(moved)
@@ -185,13 +194,13 @@ class LogFile:
     def _read_older(self, end: int) -> bytes:
         """From the older file that holds this place, or the next one; `end` is where the latest of them ends."""
         pieces = []
-        for path, size_bytes in self._older():
-            pieces.append((end - size_bytes, end, path))
+        for name, size_bytes in self._older():
+            pieces.append((end - size_bytes, end, name))
             end -= size_bytes
-        for begin, beyond, path in reversed(pieces):
+        for begin, beyond, name in reversed(pieces):
             if self._at < beyond:
                 self._skip_to(begin)
-                with path.open("rb", buffering=0) as file:
+                with self._opened(name) as file:
                     return _block(file, self._at - begin)
         return b""
 
@@ -200,22 +209,16 @@ class LogFile:
             self._missed_bytes += place - self._at
             self._at = place
 
-    def _older(self) -> Iterator[tuple[Path, int]]:
-        """The files that rotation has kept, the latest first, with their sizes."""
+    def _older(self) -> Iterator[tuple[str, int]]:
+        """The names of the files that rotation has kept, the latest first, with their sizes."""
         for number in count(1):
-            path = Path(older(str(self._path), number))
+            name = older(self._path.name, number)
             try:
-                yield path, path.stat().st_size
+                with self._opened(name) as file:
+                    size_bytes = os.fstat(file.fileno()).st_size
             except FileNotFoundError:
                 return
-
-
-def _identity(path: Path) -> int:
-    """Of the file at `path`; 0 if there is none."""
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0
+            yield name, size_bytes
 
 
 def _block(file: BinaryIO, offset: int) -> bytes:

@@ -43,7 +43,17 @@ def usage(now: Look, before: Look) -> Document:
 def _row(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> Document:
     row = {key: value for key, value in now.items() if key not in ("at_s", "cpu_usage_usec")}
     row["cpus_used"] = None
+    if "network" in row:
+        row["network"] = _network(now["network"], None if before is None else before.get("network"))
     if before is not None and None not in (now["cpu_usage_usec"], before["cpu_usage_usec"]):
         time_s = max(now["at_s"] - before["at_s"], 1e-6)
         row["cpus_used"] = round(max(0, now["cpu_usage_usec"] - before["cpu_usage_usec"]) / 1e6 / time_s, 3)
     return row
+
+
+def _network(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> Document | None:
+    """Rates between two looks; None without networks of its own, or with one look only."""
+    if now is None or before is None:
+        return None
+    time_s = max(now["at_s"] - before["at_s"], 1e-6)
+    return {f"{key}_per_s": round(max(0, now[key] - before[key]) / time_s, 1) for key in now if key != "at_s"}

@@ -18,12 +18,13 @@ _FIRST_S: Final = 0.5
 _SORTS: Final = {
     "cpu": lambda row: -(row["cpus_used"] or 0),
     "memory": lambda row: -(row["memory_bytes"] or 0),
+    "network": lambda row: -_bytes_per_s(row),
     "name": lambda row: (row["namespace"], row["name"]),
 }
 _CLASSES: Final = ("class", "pods", "cpus", "used", "mem", "in use", "psi cpu", "psi memory", "psi io", "executor")
-_PODS: Final = ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "in use")
+_PODS: Final = ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "in use", "in/s", "out/s", "drops/s")
 _SPARE_CLASSES: Final = ("executor", "psi io", "psi memory", "psi cpu")
-_SPARE_PODS: Final = ("role", "state", "class", "pod", "mem", "cpus")
+_SPARE_PODS: Final = ("drops/s", "role", "state", "class", "pod", "mem", "cpus")
 Document = dict[str, Any]
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def command(session: Session, *, once: bool, interval: float, sort: str, as_json: bool) -> None:
-    """Show what classes and pods use now: cores, memory, and how much of the time they wait (PSI, last 10 s).
+    """Show what classes and pods use now: cores, memory, network, and how much of the time they wait (PSI, last 10 s).
 
     "cpus" and "mem" are what Mesos accounts to them. Without --once it goes on until it is interrupted.
     """
@@ -121,7 +122,7 @@ def _class(row: Document) -> tuple[object, ...]:
 
 def _pod(row: Document) -> tuple[object, ...]:
     name = "/".join(part for part in (row["namespace"], row["name"]) if part)
-    return (row["pod"], name, row["class"], row["role"], row["state"], *_numbers(row))
+    return (row["pod"], name, row["class"], row["role"], row["state"], *_numbers(row), *_network(row))
 
 
 def _numbers(row: Document) -> tuple[object, ...]:
@@ -132,3 +133,17 @@ def _numbers(row: Document) -> tuple[object, ...]:
         output.size(row["mem_bytes"]),
         None if size_bytes is None else output.size(size_bytes),
     )
+
+
+def _network(row: Document) -> tuple[object, ...]:
+    """Of a pod with networks of its own, once two looks were taken."""
+    network = row["network"]
+    if network is None:
+        return (None, None, None)
+    received, sent = (output.size(int(network[f"{way}_bytes_per_s"])) for way in ("received", "sent"))
+    return (received, sent, f"{network['received_dropped_per_s'] + network['sent_dropped_per_s']:g}")
+
+
+def _bytes_per_s(row: Document) -> float:
+    network = row["network"] or {}
+    return float(network.get("received_bytes_per_s", 0) + network.get("sent_bytes_per_s", 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from executor import bounded_json
+from executor.bounded_json import JsonBoundError
 from executor.cli import output
 from executor.cli.session import json_option
 from executor.errors import InvalidTask, NotFound, reason
@@ -153,11 +156,11 @@ def _read(file: Path) -> Any:
         told = reason(error)
         raise InvalidTask(f"cannot be read: {told}", subject=str(file), hint="name a file of text") from error
     try:
-        return json.loads(text)
+        return bounded_json.loads(text, bounded_json.RECORD)
+    except JsonBoundError as error:
+        raise InvalidTask(str(error), subject=str(file)) from error
     except ValueError:
         return _yaml(text, file)
-    except RecursionError as error:
-        raise InvalidTask("nests too deeply", subject=str(file)) from error
 
 
 def _yaml(text: str, file: Path) -> Any:
@@ -167,12 +170,22 @@ def _yaml(text: str, file: Path) -> Any:
         return yaml.safe_load(text)
     except RecursionError as error:
         raise InvalidTask("nests too deeply", subject=str(file)) from error
+    except ValueError as error:
+        raise _unreadable(text, file) from error
     except yaml.YAMLError as error:
         raise InvalidTask(
             f"is neither JSON nor YAML: {getattr(error, 'problem', None) or error}",
             subject=f"{file}{_position(error)}",
             hint="see mesos-pod-executor validate --help",
         ) from error
+
+
+def _unreadable(text: str, file: Path) -> InvalidTask:
+    """A number or a date has the right form, and yet no value."""
+    if (found := re.search(f"[0-9]{{{bounded_json.DIGITS_MAX + 1}}}", text)) is None:
+        return InvalidTask("has a number or a date that has no value", subject=str(file), hint="quote it")
+    line = text.count("\n", 0, found.start()) + 1
+    return InvalidTask(f"is a number with more than {bounded_json.DIGITS_MAX} digits", subject=f"{file}:{line}")
 
 
 def _position(error: Exception) -> str:

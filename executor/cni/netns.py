@@ -2,7 +2,7 @@
 
 A short-lived thread unshares, brings lo up and binds its namespace to the path; it ends before `ensure` returns, so
 no thread of this process is ever left in a foreign namespace, and Python is not forked (a fork would copy gRPC's
-threads' locks). libc is called directly: pyroute2 needs 75 ms to import and forks to create a namespace. Owns: the
+threads' locks). libc is called directly: pyroute2 forks to create a namespace. Owns: the
 paths that it is given.
 Source: network_namespaces(7), unshare(2), mount(2), umount2(2), netdevice(7).
 """

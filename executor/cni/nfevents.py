@@ -1,8 +1,8 @@
 """The kernel's word that somebody has removed rules of nf_tables, and with them those of iptables' nft variant.
 
 A multicast group of netlink tells of every change on the node; only removals count. Nothing is read while nobody waits:
-what does not fit into the socket's buffer meanwhile is told as an overflow, which counts as a removal. The standard
-library's socket is used because pyroute2 would cost the executor 22 MB and 0.1 s for these few lines.
+what does not fit into the socket's buffer meanwhile is told as an overflow, which counts as a removal. Of each message
+only its type counts, so nothing of it is decoded.
 Source: linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h.
 """
 

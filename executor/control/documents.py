@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from executor.disk import limits
 from executor.log import timestamp
-from executor.names import PodClass
+from executor.names import PodClass, PodId
 from executor.pod.model import Phase
-from executor.pod.node import log_path
+from executor.pod.node import STREAMS, log_name
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
+    from executor.netlink import NetworkWatch
     from executor.pod.runner import PodRunner
 
 
@@ -76,7 +77,7 @@ def _container(runner: PodRunner, name: str, image: str) -> dict[str, Any]:
         "image": image,
         "exit_code": status.exit_code,
         "restarts": status.restarts,
-        "log": {stream: str(log_path(directory, name, stream)) for stream in ("stdout", "stderr")},
+        "log": {stream: str(directory / log_name(name, stream)) for stream in STREAMS},
     }
 
 
@@ -100,6 +101,15 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     document["phases_ms"] = runner.phases_ms
     document["usage"] = usage(runner)
     return document
+
+
+async def kernel_network(networks: NetworkWatch, pod: PodId) -> dict[str, Any] | None:
+    """What the kernel has in the pod's own network namespace now; None if it has none, or it cannot be read."""
+    try:
+        found = await networks.state(pod)
+    except OSError:
+        return None
+    return None if found is None else {**found[0].document(), "differences": list(found[1])}
 
 
 def usage(runner: PodRunner) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ class _Answers:
     def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
         self._dispatcher = dispatcher
         self._journal = journal
-        self._execs = execs.Execs(dispatcher.node.containerd)
+        self._execs = execs.Execs(dispatcher.node.containerd, dispatcher.node.outputs.directory)
 
     async def executor(self, _: Request) -> Response:
         return Response({**views.executor(self._dispatcher), "pid": os.getpid(), "last_event": self._journal.last_seq})
@@ -68,7 +68,9 @@ class _Answers:
 
     async def pod(self, request: Request) -> Response:
         runner = self._dispatcher.pods.find(request.parameters["pod"])
-        return Response(views.inspection(runner, self._dispatcher.environment.executor_id))
+        document = views.inspection(runner, self._dispatcher.environment.executor_id)
+        document["kernel_network"] = await views.kernel_network(self._dispatcher.node.networks, runner.id)
+        return Response(document)
 
     async def check(self, request: Request) -> Response:
         """Whether the plugins find the pod's attachments as they made them."""
@@ -80,7 +82,7 @@ class _Answers:
         return Response({"error": ""})
 
     async def usage(self, _: Request) -> Response:
-        document = await usage.usage(self._dispatcher.node.tree, list(self._dispatcher.pods))
+        document = await usage.usage(self._dispatcher.node, list(self._dispatcher.pods))
         return Response({"executor": self._dispatcher.environment.executor_id, **document})
 
     async def exec(self, request: Request) -> Stream:

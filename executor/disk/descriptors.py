@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from cgroups import openat2
+from executor.own_directory import DIRECTORY, Identity, OwnDirectory, identity
 
-DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REFUSED: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.EINVAL})
 """What a kernel or a seccomp profile answers to a call that it does not know. Root is refused no directory."""
 
-Identity = tuple[int, int]
-"""Device and inode."""
 
-
-def open_root(path: Path) -> int:
+def open_root(path: Path | OwnDirectory) -> int:
     """The directory at `path`, whose last name is no symbolic link. Raises OSError."""
-    return os.open(path, DIRECTORY)
+    return path.open() if isinstance(path, OwnDirectory) else os.open(path, DIRECTORY)
 
 
 def open_child(parent: int, name: bytes) -> int:
@@ -47,11 +44,6 @@ def open_parent(fd: int, expected: Identity) -> int | None:
         return parent
     os.close(parent)
     return None
-
-
-def identity(fd: int) -> Identity:
-    stat = os.fstat(fd)
-    return stat.st_dev, stat.st_ino
 
 
 def _mount_id(fd: int) -> str:

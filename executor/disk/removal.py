@@ -1,6 +1,6 @@
 """Removal of a directory that foreign programs have filled: any depth, any number of entries, any names.
 
-Work goes by descriptor and never through a symbolic link or across a mount. At most three descriptors are open. A
+Work goes by descriptor and never through a symbolic link or across a mount. At most four descriptors are open. A
 directory that lies deeper than DEPTH_MAX is moved to the top first, so that memory is bounded too. `turn` does a
 bounded part; what cannot be removed is kept in `failures` and the rest goes all the same.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from executor.disk import descriptors
-from executor.disk.descriptors import Identity
 from executor.disk.failures import Failures
+from executor.own_directory import Identity, OwnDirectory, identity, open_directory
 
 ENTRIES_A_TURN: Final = 256
 DEPTH_MAX: Final = 512
@@ -43,14 +43,14 @@ class _Level:
 
 
 class Removal:
-    """Of the directory `path` with all that is in it. `turn` until it returns True, or `close`."""
+    """Of the directory `name` in `above`, with all that is in it. `turn` until it returns True, or `close`."""
 
-    def __init__(self, path: Path) -> None:
-        self.failures = Failures(path)
+    def __init__(self, above: OwnDirectory, name: str) -> None:
+        self.failures = Failures(Path(above.path, name))
         self.removed = 0
         """Entries so far."""
-        self._path = path
-        self._root = self._fd = -1
+        self._parent, self._name = above, name
+        self._above = self._root = self._fd = -1
         self._levels: list[_Level] = []
         self._pending = 0
         self._moved = 0
@@ -82,26 +82,31 @@ class Removal:
 
     def close(self) -> None:
         """Idempotent."""
-        for fd in {self._root, self._fd} - {-1}:
-            os.close(fd)
-        self._root = self._fd = -1
+        self._close_all()
         self._levels.clear()
         self._begun = True
 
+    def _close_all(self) -> None:
+        for fd in {self._above, self._root, self._fd} - {-1}:
+            os.close(fd)
+        self._above = self._root = self._fd = -1
+
     def _begin(self) -> bool:
         try:
-            self._root = descriptors.open_root(self._path)
+            self._above = self._parent.open()
+            self._root = open_directory(self._above, self._name)
+            self._fd = os.dup(self._root)
         except FileNotFoundError:
-            self._begun = True
+            self.close()
             return False
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                self._close_all()
                 raise
-            self._begun = True
+            self.close()
             self.failures.add((), b"", error)
             return False
-        self._fd = os.dup(self._root)
-        self._levels = [_Level(b"", descriptors.identity(self._fd))]
+        self._levels = [_Level(b"", identity(self._fd))]
         self._begun = True
         return True
 
@@ -156,7 +161,7 @@ class Removal:
                 raise
             self._fail(level, name, error)
             return
-        self._levels.append(_Level(name, descriptors.identity(fd)))
+        self._levels.append(_Level(name, identity(fd)))
         self._go(fd)
 
     def _move_up(self, level: _Level, name: bytes) -> None:
@@ -206,7 +211,7 @@ class Removal:
 
     def _remove_root(self, done: _Level) -> None:
         try:
-            self._path.rmdir()
+            os.rmdir(self._name, dir_fd=self._above)
         except FileNotFoundError:
             return
         except OSError as error:

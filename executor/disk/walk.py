@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from executor.disk import descriptors
-from executor.disk.descriptors import Identity
 from executor.disk.listing import Lister
+from executor.own_directory import Identity, OwnDirectory, identity
 
 ENTRIES_A_TURN: Final = 2000
 DEPTH_MAX: Final = 100_000
@@ -63,7 +63,7 @@ class Count:
 class Walk:
     """Of the directory `path`; `part` divides it. `turn` until it returns True, or `close`."""
 
-    def __init__(self, path: Path, part: Part = one_part, *, depth_max: int = DEPTH_MAX) -> None:
+    def __init__(self, path: Path | OwnDirectory, part: Part = one_part, *, depth_max: int = DEPTH_MAX) -> None:
         self.count = Count()
         self._depth_max = depth_max
         self._path, self._part = path, part
@@ -141,12 +141,12 @@ class Walk:
         """Of a file with several names: all at the first one."""
         if found.st_nlink < 2 or stat.S_ISDIR(found.st_mode):
             return found.st_blocks
-        identity = (found.st_dev, found.st_ino)
-        if identity in self._links:
+        link = (found.st_dev, found.st_ino)
+        if link in self._links:
             return 0
         if len(self._links) >= LINKS_MAX:
             return found.st_blocks // found.st_nlink
-        self._links.add(identity)
+        self._links.add(link)
         return found.st_blocks
 
     def _enter(self, name: bytes, part: str) -> bool:
@@ -157,7 +157,7 @@ class Walk:
             fd = descriptors.open_child(self._fd, name)
         except OSError:  # another mount, or not there any more
             return False
-        self._levels.append(_Level(name, descriptors.identity(fd), part))
+        self._levels.append(_Level(name, identity(fd), part))
         self._go(fd)
         return True
 
@@ -189,8 +189,8 @@ class Walk:
                 del self._levels[depth:]
                 return
             self._go(fd)
-            if descriptors.identity(fd) != level.identity:
-                level.identity, level.offset = descriptors.identity(fd), 0
+            if identity(fd) != level.identity:
+                level.identity, level.offset = identity(fd), 0
 
     def _go(self, fd: int) -> None:
         os.close(self._fd)

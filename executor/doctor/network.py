@@ -1,4 +1,5 @@
-"""CNI: can pods and Mesos tasks share each network, are the plugins there, is any address held by nobody?
+"""CNI: can pods and Mesos tasks share each network, are the plugins there, has each address a holder, does the kernel
+have what is on record?
 
 Whether a configuration is dangerous is decided by executor/cni (problems, advice); here it becomes findings, with what
 only the node knows beside it: plugins, routes, the ledger of addresses.
@@ -9,8 +10,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-import socket
-import struct
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +22,13 @@ from executor.cni.lint import advice, subnets
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound
+from executor.netlink.namespaces import own
+from executor.netlink.requests import namespace
+from executor.netlink.state import Route
 from executor.node.inventory import Inventory
 
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-_ROUTES = Path("/proc/net/route")
+_MAIN_TABLE = 254
 _NET = ipaddress.IPv4Network
 _PLUGIN_DIRS = "[cni] plugin_dirs"
 
@@ -41,7 +43,7 @@ def check(config: Config) -> list[Finding]:
         *_configurations(config, networks, problems),
         *_dangers(networks),
         *plugins(networks, [Path(each) for each in config.cni.plugin_dirs]),
-        *masquerade(networks, routes(_read(_ROUTES))),
+        *masquerade(networks, routed(own(namespace).routes)),
         _rules(networks),
     ]
 
@@ -122,15 +124,11 @@ def _is_peer(route: _NET, subnet: _NET) -> bool:
     return route.is_private and route != subnet and not subnet.subnet_of(route) and route.subnet_of(near)
 
 
-def routes(text: str) -> list[_NET]:
-    """What /proc/net/route (proc(5)) reaches through a gateway, but for the default route. Pure."""
-    found = []
-    for line in text.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 7 and fields[2] != "00000000" and fields[7] != "00000000":
-            address, mask = (socket.inet_ntoa(struct.pack("<I", int(fields[n], 16))) for n in (1, 7))
-            found.append(ipaddress.IPv4Network(f"{address}/{mask}", strict=False))
-    return found
+def routed(routes: Sequence[Route]) -> list[_NET]:
+    """What the main table reaches through a gateway over IPv4, but for the default route. Pure."""
+    through = [each for each in routes if each.gateway and each.table == _MAIN_TABLE]
+    nets = [ipaddress.ip_network(each.destination, strict=False) for each in through]
+    return [net for net in nets if isinstance(net, _NET) and net.prefixlen]
 
 
 def _rules(networks: Sequence[Network]) -> Finding:
@@ -164,6 +162,8 @@ def ledger(inventory: Inventory, containers: Collection[str] | None) -> list[Fin
         names = ", ".join(inventory.erased_rules)
         hint = "its executor puts them back within seconds; if it does not, see network.rules_lost in its log"
         found.append(warned("network.rules_erased", f"port or masquerade rules are gone: {names}", hint))
+    hint = "`inspect` of the pod shows what the kernel has; find what else configures links, or launch the pod again"
+    found += [warned("network.kernel", text, hint) for text in inventory.altered_networks]
     if found:
         return found
     held = f"{len(inventory.others)} are of other runtimes"
@@ -177,10 +177,3 @@ def _entry(entry: Entry) -> str:
 
 def _release(entry: Entry) -> str:
     return f"if nothing has the address, remove {entry.path}"
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace")
-    except OSError:
-        return ""

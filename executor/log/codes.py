@@ -151,6 +151,10 @@ CODES: Final = MappingProxyType(
             "group 0 where none is, and without additional groups.",
             "Repair the image, or give runAsUser and runAsGroup.",
         ),
+        "pod.start_failed": _warning(
+            "A container could not be started, or not again after its end; restartPolicy says what follows.",
+            "See `error`.",
+        ),
         "pod.leaked": _warning(
             "Something of the pod could not be removed; tried again while this executor lives.",
             "See `error`. After the executor's end the next one or `gc` removes it.",
@@ -285,6 +289,18 @@ CODES: Final = MappingProxyType(
         "network.rules_unread": _warning(
             "The node's port and masquerade rules cannot be read; whether they are erased is not seen.",
             "See `error`; is iptables there?",
+        ),
+        "network.mismatch": _warning(
+            "The kernel does not have what a pod's CNI plugins said they made; the pod runs as it is.",
+            "See `text`; look at the plugins of the network, and at `kernel_network` of `inspect POD`.",
+        ),
+        "network.changed": _warning(
+            "Somebody changed the network of a running pod: its link, address, route, or the bridge.",
+            "See `text`. Find what else configures links on this node; launch the pod again if it stays so.",
+        ),
+        "network.restored": _info("A pod's network is again as its CNI plugins made it."),
+        "network.unobserved": _warning(
+            "A pod's network cannot be compared with the kernel; it runs all the same.", "See `error`."
         ),
         "disk.defect": _error(
             "A defect while counting what pods use of the disk; it goes on after a pause.", "Report the traceback."

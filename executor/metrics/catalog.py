@@ -43,6 +43,7 @@ LABELS: Final = {
     "agent": "Mesos agent id",
     "class": "regular or revocable",
     "code": "an event's code (events.md)",
+    "direction": "received or sent, as the pod sees it",
     "executor": "Mesos executor id",
     "framework": "Mesos framework id",
     "kind": "some: at least one task waited; full: all of them did",
@@ -141,6 +142,18 @@ PRESSURE: Final = _counter(
     "resource",
     "kind",
 )
+NETWORK_BYTES: Final = _counter(
+    "class_network_bytes", "Bytes on the networks of a class's pods, of ended ones too.", "class", "direction"
+)
+NETWORK_PACKETS: Final = _counter(
+    "class_network_packets", "Packets on the networks of a class's pods, of ended ones too.", "class", "direction"
+)
+NETWORK_DROPPED: Final = _counter(
+    "class_network_dropped_packets", "Packets that the links of a class's pods dropped.", "class", "direction"
+)
+NETWORK_ERRORS: Final = _counter(
+    "class_network_errors", "Packets that the links of a class's pods found faulty.", "class", "direction"
+)
 LOOP_LAG: Final = Metric(
     "loop_lag_seconds",
     Kind.HISTOGRAM,
@@ -164,7 +177,8 @@ FROM_EVENTS: Final = (
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,
-    USED_MEMORY, USED_DISK, PRESSURE, LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
+    USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED, NETWORK_ERRORS,
+    LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
 BY_COMMAND: Final = (UP, SILENT)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

@@ -46,7 +46,8 @@ class Metrics:
         wanted = request.query.get("identity") == "1"
         facts = views.executor(self._dispatcher)
         identity = {name: str(facts[name]) for name in catalog.IDENTITY} if wanted else {}
-        families = [*self._counters.families(), *gauges.families(self._dispatcher, self._lag)]
+        traffic = await self._dispatcher.node.networks.traffic_by_class()
+        families = [*self._counters.families(), *gauges.families(self._dispatcher, self._lag, traffic)]
         return Response(exposition.text(families, identity), content_type=exposition.CONTENT_TYPE)
 
 

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.dispatcher import Dispatcher
     from executor.metrics.loop_lag import LoopLag
+    from executor.netlink import Traffic
     from executor.pod.runner import PodRunner
 
 _SHOWN_STATES: Final = tuple(state for state in State if state not in (State.NEW, State.ENDED))
 
 
-def families(dispatcher: Dispatcher, lag: LoopLag) -> Iterator[Family]:
-    """In the catalogue's order, what cannot be read now left out."""
+def families(dispatcher: Dispatcher, lag: LoopLag, traffic: Mapping[PodClass, Traffic]) -> Iterator[Family]:
+    """In the catalogue's order, what cannot be read now left out. `traffic` was read just now."""
     pods = list(dispatcher.pods)
     facts = views.executor(dispatcher)
     identity = (__version__, str(facts["framework"]), str(facts["executor"]), str(facts["agent"]))
@@ -43,6 +44,7 @@ def families(dispatcher: Dispatcher, lag: LoopLag) -> Iterator[Family]:
     yield _one(catalog.LEAKED, len(dispatcher.pods.retries))
     yield from _pods(pods)
     yield from _classes(dispatcher)
+    yield from _networks(traffic)
     yield Family(catalog.LOOP_LAG, {(): lag.seconds.copy()})
     yield from _process()
 
@@ -93,6 +95,17 @@ def _classes(dispatcher: Dispatcher) -> Iterator[Family]:
     yield Family(catalog.USED_MEMORY, used_memory)
     yield _disk(list(dispatcher.pods))
     yield Family(catalog.PRESSURE, pressure)
+
+
+def _networks(traffic: Mapping[PodClass, Traffic]) -> Iterator[Family]:
+    kinds = ((catalog.NETWORK_BYTES, "bytes"), (catalog.NETWORK_PACKETS, "packets"))
+    for metric, what in (*kinds, (catalog.NETWORK_DROPPED, "dropped"), (catalog.NETWORK_ERRORS, "errors")):
+        series: dict[Labels, float] = {
+            (str(pod_class), way): float(getattr(each, f"{way}_{what}"))
+            for pod_class, each in traffic.items()
+            for way in ("received", "sent")
+        }
+        yield Family(metric, series)
 
 
 def _disk(pods: list[PodRunner]) -> Family:

@@ -8,6 +8,7 @@ never touched; so are rules of such a pod. What carries any other id is another 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,8 @@ class Inventory:
     """Pods that have port or masquerade rules, but of which no executor has a record."""
     erased_rules: tuple[str, ...] = ()
     """Attachments whose port or masquerade rules are gone."""
+    altered_networks: tuple[str, ...] = ()
+    """Where the kernel does not have what is on record of a pod's attachment, in words."""
 
     def counts(self) -> dict[str, int]:
         """What all dead executors left together."""
@@ -66,6 +69,7 @@ async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
     attached = _attached(config)
     erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
+    altered = altered_networks(attached)
     lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
     recorded = _recorded(config, marks)  # after what is judged by it
     return Inventory(
@@ -77,6 +81,7 @@ async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
         others=tuple(entry for entry in entries if not entry.is_ours),
         damaged=_damaged(config),
         erased_rules=tuple(each for each in erased if each in lasting),
+        altered_networks=tuple(f"{subject}: {text}" for subject, text in altered if subject in lasting),
         unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
     )
 
@@ -166,6 +171,25 @@ def _attached(config: Config) -> list[Record]:
 
     executors = _directories(cni_parent(config.node.state_dir))
     return [record for executor in executors for record in Cache(executor).readable()[0]]
+
+
+def altered_networks(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Each record's subject, and in words what the kernel does not have as it is recorded. Records without a namespace
+    are left out: their pod ends. Raises OSError.
+    """
+    from executor.cni.result import attachment
+    from executor.netlink import requests
+    from executor.netlink.comparison import differences
+    from executor.netlink.namespaces import own, visit
+
+    made = [each for each in records if each.complete and each.result is not None]
+    node, found = own(requests.links), visit([Path(each.netns) for each in made], requests.namespace)
+    return [
+        (record.subject, text)
+        for record, there in zip(made, found, strict=True)
+        if not isinstance(there, OSError)
+        for text in differences([attachment(record.network, record.ifname, record.result or {})], there, node)
+    ]
 
 
 def _directories(parent: Path) -> list[Path]:

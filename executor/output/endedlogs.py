@@ -14,14 +14,16 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from executor.config.retention import RetentionSection
 from executor.log import Logger, get_logger
 from executor.output.retention import Kept, Space, to_remove
+from executor.own_directory import OwnDirectory, open_directory
 
 log = get_logger(__name__)
 
@@ -34,7 +36,7 @@ class EndedPod:
     """`log` is the pod's own logger; `removed` takes the reason why the logs went."""
 
     id: str
-    directory: Path
+    directory: OwnDirectory
     log: Logger
     removed: Callable[[str], None]
 
@@ -75,7 +77,7 @@ class EndedLogs:
             except OSError as error:
                 if kept.pod not in self._told:
                     self._told.add(kept.pod)
-                    path = str(error.filename)
+                    path = str(Path(pod.directory.path, error.filename or ""))
                     pod.log.warning("logs cannot be removed", code="pod.logs_kept", path=path, error=error)
                 continue
             if removed:
@@ -90,37 +92,54 @@ class EndedLogs:
         """Those that have to go now."""
         for name, (pod, kept) in list(self._ended.items()):
             if kept.size_bytes < 0:
-                size_bytes = sum(path.stat().st_size for path in _files(pod.directory))
-                self._ended[name] = (pod, Kept(name, kept.ended_s, size_bytes))
+                self._ended[name] = (pod, Kept(name, kept.ended_s, size(pod.directory)))
         ended = list(self._ended.values())
-        disk = os.statvfs(ended[0][0].directory.parent)
+        disk = os.statvfs(ended[0][0].directory.base)
         space = Space(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
         return list(to_remove([kept for _, kept in ended], self._limits, time.monotonic(), space))
 
 
-def remove(directory: Path) -> bool:
-    """A pod's log files and directory; False: somebody reads them now. Raises OSError."""
+def size(directory: OwnDirectory) -> int:
+    """Bytes of a pod's log files; 0 where they cannot be looked at: no other pod's logs stay for that."""
+    try:
+        with _open(directory) as folders:
+            return sum(os.stat(name, dir_fd=folder, follow_symlinks=False).st_size for folder, name in _files(folders))
+    except OSError:
+        return 0
+
+
+def remove(directory: OwnDirectory) -> bool:
+    """A pod's log files and directory; False: somebody reads them now. Raises OSError, ESTALE where another directory
+    stands in its place, which is left as it is.
+    """
     with reading(directory, fcntl.LOCK_EX | fcntl.LOCK_NB) as allowed:
         if not allowed:
             return False
-        for path in _files(directory):
-            path.unlink(missing_ok=True)
-        for folder in (*(directory / name for name in _FOLDERS), directory):
-            try:
-                folder.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:  # what is not a log is not ours to remove
-                    raise
+        with _open(directory) as folders:
+            for folder, name in _files(folders):
+                _removed(partial(os.unlink, name, dir_fd=folder))
+            for name in _FOLDERS if folders else ():
+                _removed(partial(os.rmdir, name, dir_fd=folders[0]))
+        _removed(directory.rmdir)
     return True
 
 
-@contextmanager
-def reading(directory: Path, kind: int = fcntl.LOCK_SH) -> Iterator[bool]:
-    """The directory's logs are not removed in the block; False: it is held, or not there."""
+def _removed(remove: Callable[[], None]) -> None:
+    """Gone is success. What is not a log is not ours to remove, nor is the directory that holds it."""
     try:
-        file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        remove()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+
+
+@contextmanager
+def reading(directory: OwnDirectory, kind: int = fcntl.LOCK_SH) -> Iterator[bool]:
+    """The directory's logs are not removed in the block; False: it is held, or not there. Raises OSError."""
+    try:
+        file = directory.open()
     except FileNotFoundError:
         yield kind != fcntl.LOCK_SH
         return
@@ -135,9 +154,24 @@ def reading(directory: Path, kind: int = fcntl.LOCK_SH) -> Iterator[bool]:
         os.close(file)
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    for folder in (directory, *(directory / name for name in _FOLDERS)):
+@contextmanager
+def _open(directory: OwnDirectory) -> Iterator[list[int]]:
+    """The directory and its folders, those that are there."""
+    with ExitStack() as stack:
+        folders = []
         with contextlib.suppress(FileNotFoundError):
-            for entry in list(os.scandir(folder)):
-                if not entry.is_dir(follow_symlinks=False):
-                    yield Path(entry.path)
+            folders.append(directory.open())
+            stack.callback(os.close, folders[0])
+        for name in _FOLDERS if folders else ():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                folders.append(open_directory(folders[0], name))
+                stack.callback(os.close, folders[-1])
+        yield folders
+
+
+def _files(folders: list[int]) -> Iterator[tuple[int, str]]:
+    """Their entries that are no directories, each with the folder that it is in."""
+    for folder in folders:
+        for entry in list(os.scandir(folder)):
+            if not entry.is_dir(follow_symlinks=False):
+                yield folder, entry.name

@@ -18,11 +18,14 @@ _LOOK_S = 0.02
 
 
 class Log:
-    """`since_s` is when its present write began, 0 for none; `users` counts the streams that lead there."""
+    """`path` tells logs apart; `since_s` is when its present write began, 0 for none; `users` counts the streams that
+    lead there.
+    """
 
-    __slots__ = ("_error", "_lock", "_thread", "_waits", "file", "hung", "since_s", "users")
+    __slots__ = ("_error", "_lock", "_thread", "_waits", "file", "hung", "path", "since_s", "users")
 
-    def __init__(self, file: LogFile) -> None:
+    def __init__(self, path: str, file: LogFile) -> None:
+        self.path = path
         self.file = file
         self._lock = allocate_lock()
         self.since_s = 0.0

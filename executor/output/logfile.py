@@ -1,6 +1,6 @@
 """One log on the disk: appended to within its exact size, rotated by renaming.
 
-`path` never passes `max_bytes`, whatever the pace: before a piece that does not fit it becomes `path.1`, and a new
+`name` never passes `max_bytes`, whatever the pace: before a piece that does not fit it becomes `name.1`, and a new
 file takes its name. Cuts are made at a line's end where one is in sight. With `files` older ones the log's size is at
 most max_bytes * (files + 1).
 
@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 
 from executor.output.places import Moving, moved, older
+from executor.own_directory import OwnDirectory, open_file
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _NO_FILE = -1
 NEWLINE = 0x0A
 
@@ -24,8 +25,8 @@ class LogFile:
     `rotated_bytes` counts what went to older files since the beginning.
     """
 
-    def __init__(self, path: str, max_bytes: int, files: int) -> None:
-        self.path = path
+    def __init__(self, directory: OwnDirectory, name: str, max_bytes: int, files: int) -> None:
+        self._directory, self._name = directory, name
         self.written_bytes = self.skipped_bytes = self.rotated_bytes = 0
         self._hole = self._cut = False
         """Whether something before the next append is lost, and ended within a line."""
@@ -35,18 +36,22 @@ class LogFile:
         self._within_line = False
 
     def open(self) -> None:
-        """The file exists then, and is ours to append to. Raises OSError."""
+        """The file exists then, and is ours to append to. Raises OSError, also where its directory was replaced."""
         if self._file != _NO_FILE:
             status = os.fstat(self._file)
             if status.st_nlink:
                 self._size_bytes = status.st_size  # somebody may have emptied it
                 return
             self.close()
-        self._file = os.open(self.path, _FLAGS, 0o644)
+        with self._directory.opened() as directory:
+            self._open_in(directory)
+
+    def _open_in(self, directory: int) -> None:
+        self._file = open_file(directory, self._name, _FLAGS)
         self._size_bytes = os.fstat(self._file).st_size
         self._within_line = bool(self._size_bytes) and os.pread(self._file, 1, self._size_bytes - 1) != b"\n"
         if self._max_bytes:
-            _touch(moved(self.path))  # for readers to lock
+            _touch(directory, moved(self._name))  # for readers to lock
 
     def append(self, data: bytearray, size_bytes: int) -> None:
         """The first `size_bytes` of `data`. Raises OSError, after a part of it perhaps."""
@@ -94,21 +99,21 @@ class LogFile:
         return fitting(data, begin, end, self._room_bytes(), fresh=not self._size_bytes, within_line=self._within_line)
 
     def _rotate(self) -> None:
-        with Moving(self.path) as moving:
+        with self._directory.opened() as directory, Moving(directory, self._name) as moving:
             moving.count(self._size_bytes)  # first: on a full disk it fails, and every file keeps its name
-            self._shift()
+            self._shift(directory)
             self.rotated_bytes += self._size_bytes
             self.close()
-            self.open()
+            self._open_in(directory)
 
-    def _shift(self) -> None:
+    def _shift(self, directory: int) -> None:
         """Every file gets the next one's name; the oldest goes."""
         for number in range(self._files, 1, -1):
-            _rename(older(self.path, number - 1), older(self.path, number))
+            _rename(directory, older(self._name, number - 1), older(self._name, number))
         if self._files:
-            _rename(self.path, older(self.path, 1))
+            _rename(directory, self._name, older(self._name, 1))
         else:
-            os.unlink(self.path)  # noqa: PTH108
+            os.unlink(self._name, dir_fd=directory)
 
 
 def fitting(data: bytearray, begin: int, end: int, room_bytes: int, *, fresh: bool, within_line: bool) -> int:
@@ -126,16 +131,16 @@ def fitting(data: bytearray, begin: int, end: int, room_bytes: int, *, fresh: bo
     return begin + room_bytes if fresh or within_line else 0
 
 
-def _touch(path: str) -> None:
+def _touch(directory: int, name: str) -> None:
     """Without it readers may miss a rotation that comes while they open the log, and no more."""
     try:
-        os.close(os.open(path, _FLAGS, 0o644))
+        os.close(open_file(directory, name, _FLAGS))
     except OSError:
         return
 
 
-def _rename(source: str, target: str) -> None:
+def _rename(directory: int, source: str, target: str) -> None:
     try:
-        os.rename(source, target)  # noqa: PTH104
+        os.rename(source, target, src_dir_fd=directory, dst_dir_fd=directory)
     except FileNotFoundError:
         return

@@ -34,6 +34,7 @@ from executor.output.process import WriterProcess
 from executor.output.slots import SLOTS, Slots
 from executor.output.telling import Telling
 from executor.output.wire import Close, Open
+from executor.own_directory import OwnDirectory
 
 if TYPE_CHECKING:
     from executor.names import ContainerId
@@ -58,7 +59,8 @@ class Stream:
     container: ContainerId
     slot: int
     fifo: int
-    path: Path
+    directory: OwnDirectory
+    name: str
     telling: Telling
     closing: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,25 +115,27 @@ class Outputs:
     # --- streams ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def opened(self, container: ContainerId, paths: dict[str, Path], told: Any) -> Iterator[dict[str, Path]]:
+    def opened(
+        self, container: ContainerId, directory: OwnDirectory, files: dict[str, str], told: Any
+    ) -> Iterator[dict[str, Path]]:
         """FIFOs for a container's streams, by name, which the shim must have opened when the block ends; their
-        output goes to `paths`, and `told` is the log that says what of it is lost. Raises Failure.
+        output goes to `files` in `directory`, and `told` is the log that says what of it is lost. Raises Failure.
         """
-        fifos = {name: self.directory / f"{container}.{name}" for name in paths}
+        fifos = {stream: self.directory / f"{container}.{stream}" for stream in files}
         made: list[Stream] = []
         try:
-            for name, path in paths.items():
-                made.append(self._open(container, fifos[name], path, Telling(told, path)))
+            for stream, name in files.items():
+                made.append(self._open(container, fifos[stream], directory, name, told))
             yield fifos
         except BaseException:
-            for stream in made:
-                self._close(stream)
+            for each in made:
+                self._close(each)
             raise
         finally:
             for fifo in fifos.values():
                 fifo.unlink(missing_ok=True)
 
-    def _open(self, container: ContainerId, fifo: Path, path: Path, telling: Telling) -> Stream:
+    def _open(self, container: ContainerId, fifo: Path, directory: OwnDirectory, name: str, told: Any) -> Stream:
         slot = self._freed.pop() if self._freed else next(self._free, None)
         if slot is None:
             raise Failure(f"there are {SLOTS} already", subject="open streams of containers")
@@ -146,12 +150,13 @@ class Outputs:
         with contextlib.suppress(OSError):  # the default size does as well
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, FIFO_BYTES)
         self._slots.clear(slot)
-        stream = self._streams[slot] = Stream(container, slot, descriptor, path, telling)
+        telling = Telling(told, Path(directory.path, name))
+        stream = self._streams[slot] = Stream(container, slot, descriptor, directory, name, telling)
         self._say_open(stream)
         return stream
 
     def _say_open(self, stream: Stream) -> None:
-        message = Open(stream.slot, str(stream.path), self._max_bytes, self._files)
+        message = Open(stream.slot, stream.directory, stream.name, self._max_bytes, self._files)
         if self._writer is not None:
             self._writer.say(message, stream.fifo)
 

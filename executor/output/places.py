@@ -11,49 +11,58 @@ import fcntl
 import os
 import time
 
+from executor.own_directory import open_file
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
+
+    from executor.own_directory import OwnDirectory
 
 _NUMBER_BYTES = 20
 _LOCK_S = 0.5
 """How long a reader that holds the lock is waited for: a log without a bound is worse than a reader's gap."""
 
 
-def older(path: str, number: int) -> str:
-    """The `number`-th file before this one."""
-    return f"{path}.{number}"
+def older(name: str, number: int) -> str:
+    """The name of the `number`-th file before this one."""
+    return f"{name}.{number}"
 
 
-def moved(path: str) -> str:
-    directory, name = os.path.split(path)
-    return os.path.join(directory, f".{name}.moved")  # noqa: PTH118 # the log writer does not load pathlib
+def moved(name: str) -> str:
+    """The name of the file with the number of bytes that are not in this one any more."""
+    return f".{name}.moved"
 
 
-def moved_bytes(path: str) -> int:
-    """How many bytes that were written to this log are not in `path` any more; exact while its lock is held."""
+def moved_bytes(directory: OwnDirectory, name: str) -> int:
+    """How many bytes that were written to this log are not in `name` any more; exact while its lock is held."""
     try:
-        file = os.open(moved(path), os.O_RDONLY | os.O_CLOEXEC)
+        file = directory.open_file(moved(name), os.O_RDONLY)
     except OSError:
         return 0
+    try:
+        return _number(file)
+    finally:
+        os.close(file)
+
+
+def _number(file: int) -> int:
     try:
         return int(os.pread(file, _NUMBER_BYTES, 0))
     except ValueError:  # empty: nothing was moved yet
         return 0
-    finally:
-        os.close(file)
 
 
 class Reading:
     """The block in which names, sizes and number belong together: no rotation comes meanwhile."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, directory: OwnDirectory, name: str) -> None:
+        self._directory, self._name = directory, name
         self._file = -1
 
     def __enter__(self) -> None:
         try:
-            self._file = os.open(moved(self._path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._file = self._directory.open_file(moved(self._name), os.O_RDONLY)
         except OSError:
             return  # never rotated
         fcntl.flock(self._file, fcntl.LOCK_SH)
@@ -69,12 +78,13 @@ class Moving:
     Raises OSError where the file with the number cannot be opened.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, directory: int, name: str) -> None:
+        """`directory` is a descriptor."""
+        self._directory, self._name = directory, name
         self._file = -1
 
     def __enter__(self) -> Self:
-        self._file = os.open(moved(self._path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        self._file = open_file(self._directory, moved(self._name), os.O_RDWR | os.O_CREAT)
         deadline_s = time.monotonic() + _LOCK_S
         while time.monotonic() < deadline_s:
             try:
@@ -86,7 +96,7 @@ class Moving:
 
     def count(self, size_bytes: int) -> None:
         """So many more are in older files, or nowhere. Raises OSError."""
-        os.pwrite(self._file, b"%020d" % (moved_bytes(self._path) + size_bytes), 0)
+        os.pwrite(self._file, b"%020d" % (_number(self._file) + size_bytes), 0)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)

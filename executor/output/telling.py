@@ -13,6 +13,7 @@ from typing import Any, Final
 from executor.output import slots
 from executor.output.slots import Slots
 
+_REPLACED: Final = frozenset({errno.ESTALE, errno.ELOOP, errno.ENOTDIR})
 AGAIN_S: Final = 60.0
 """Between two events about one stream that goes on losing output, and between two about its rotation."""
 
@@ -66,4 +67,6 @@ class Telling:
 def _why(number: int) -> str:
     if number == errno.ETIMEDOUT:
         return "the disk does not answer"
+    if number in _REPLACED:
+        return "something else stands in the place of the log, or of a directory above it"
     return os.strerror(number) if number else "the log writer was replaced, or the disk refused for a moment"

@@ -1,4 +1,4 @@
-"""What the executor and its log writer say to each other: one datagram a message. Pure.
+"""What the executor and its log writer say to each other: one datagram a message.
 
     executor -> writer   Open (with the FIFO's reading end beside it), Close
     writer -> executor   the number of a slot whose stream has ended and is written
@@ -10,17 +10,24 @@ from __future__ import annotations
 
 import struct
 
-_HEAD = struct.Struct("<BIQI")
+from executor.own_directory import OwnDirectory
+
+_HEAD = struct.Struct("<BIQIQQHH")
 _SLOT = struct.Struct("<I")
 OPEN, CLOSE = 1, 2
 MESSAGE_MAX_BYTES = _HEAD.size + 4096
 
 
 class Open:
-    """Append to `path`, which is rotated before it passes `max_bytes` (0: never); `files` older ones are kept."""
+    """Append to the file `name`, which is rotated before it passes `max_bytes` (0: never); `files` older ones stay."""
 
-    def __init__(self, slot: int, path: str, max_bytes: int, files: int) -> None:
-        self.slot, self.path, self.max_bytes, self.files = slot, path, max_bytes, files
+    def __init__(self, slot: int, directory: OwnDirectory, name: str, max_bytes: int, files: int) -> None:
+        self.slot, self.directory, self.name, self.max_bytes, self.files = slot, directory, name, max_bytes, files
+
+    @property
+    def path(self) -> str:
+        """Of the file."""
+        return f"{self.directory.path}/{self.name}"
 
 
 class Close:
@@ -32,17 +39,29 @@ class Close:
 
 def pack(message: Open | Close) -> bytes:
     if isinstance(message, Close):
-        return _HEAD.pack(CLOSE, message.slot, 0, 0)
-    return _HEAD.pack(OPEN, message.slot, message.max_bytes, message.files) + message.path.encode(
-        "utf-8", "surrogateescape"
-    )
+        return _HEAD.pack(CLOSE, message.slot, 0, 0, 0, 0, 0, 0)
+    base, names = _encoded(message.directory.base), _encoded("/".join((*message.directory.names, message.name)))
+    device, inode = message.directory.identity or (0, 0)
+    sizes = len(base), len(names)
+    return _HEAD.pack(OPEN, message.slot, message.max_bytes, message.files, device, inode, *sizes) + base + names
 
 
 def unpack(data: bytes) -> Open | Close:
-    kind, slot, max_bytes, files = _HEAD.unpack_from(data)
+    kind, slot, max_bytes, files, device, inode, base_bytes, names_bytes = _HEAD.unpack_from(data)
     if kind == CLOSE:
         return Close(slot)
-    return Open(slot, data[_HEAD.size :].decode("utf-8", "surrogateescape"), max_bytes, files)
+    at = _HEAD.size + base_bytes
+    base, names = _decoded(data[_HEAD.size : at]), _decoded(data[at : at + names_bytes]).split("/")
+    directory = OwnDirectory(base, *names[:-1], identity=(device, inode) if inode else None)
+    return Open(slot, directory, names[-1], max_bytes, files)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def pack_ended(slot: int) -> bytes:

@@ -95,7 +95,8 @@ class Writer:
         with self._lock:
             log = self._logs.get(message.path)
             if log is None:
-                log = self._logs[message.path] = Log(LogFile(message.path, message.max_bytes, message.files))
+                file = LogFile(message.directory, message.name, message.max_bytes, message.files)
+                log = self._logs[message.path] = Log(message.path, file)
             log.users += 1
             stream = self._streams[fifo] = self._by_slot[message.slot] = Stream(fifo, message.slot, log)
             stream.turn = self
@@ -198,7 +199,7 @@ class Writer:
             log = stream.log
             log.users -= 1
             if last := not log.users:
-                del self._logs[log.file.path]
+                del self._logs[log.path]
         if last:
             log.close()
         self._say_ended(stream.slot)

@@ -26,7 +26,7 @@ from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
 from executor.pod import creation, hooks
 from executor.pod.exits import process_state
-from executor.pod.node import Node, log_path, snapshot_key
+from executor.pod.node import STREAMS, Node, log_name, snapshot_key
 from executor.pod.placement import runtime_spec
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
@@ -75,9 +75,7 @@ class Containers:
         pod: PodId,
         spec: PodSpec,
         sandbox: Sandbox,
-        *,
-        patience: Patience = PATIENCE,
-    ):
+    ) -> None:
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
@@ -87,7 +85,7 @@ class Containers:
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
-        self._release = PodRelease(node.containerd, groups, patience)
+        self._release = PodRelease(node.containerd, groups, PATIENCE)
 
     def id(self, name: str) -> ContainerId:
         """As containerd has it now."""
@@ -133,6 +131,7 @@ class Containers:
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             user = await self._user(name, image, mounts)
+            self._sandbox.check_files()
             spec = runtime_spec(self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user)
             await ctrd.containers.create(
                 identity,
@@ -143,9 +142,8 @@ class Containers:
                 shim_group=self._pod,
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
-        directory = self._node.directory(self._pod)
-        paths = {stream: log_path(directory, name, stream) for stream in ("stdout", "stderr")}
-        with self._node.outputs.opened(identity, paths, log.bind(pod=self._pod, container=name)) as fifos:
+        logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
+        with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 

@@ -19,18 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.concurrency import to_the_end
-from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
+from executor.errors import ExecutorError, InvalidRequest, NotFound, Refused
 from executor.exec import process as processes
 from executor.exec.fifos import Fifos
 from executor.exec.process import ContainerProcess
-from executor.log import get_logger
 from executor.pod.model import Phase
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.pod.runner import PodRunner
 
-log = get_logger(__name__)
 
 SESSIONS_MAX: Final = 64
 ARGUMENTS_MAX_BYTES: Final = 256 << 10
@@ -52,28 +50,11 @@ class Request:
 
 
 class _Session:
-    def __init__(self, process: ContainerProcess, directory: Path, request: Request) -> None:
-        self.process, self.directory, self.request = process, directory, request
+    def __init__(self, process: ContainerProcess, streams_dir: Path, request: Request) -> None:
+        self.process, self.request = process, request
         names = ["stdout"] if request.terminal else ["stdout", "stderr"]
         names = [*(["stdin"] if request.stdin else []), *names]
-        self.fifos = Fifos({name: directory / name for name in names})
-
-    def make_fifos(self) -> None:
-        """Raises Failure."""
-        try:
-            self.directory.mkdir(mode=0o700)
-        except OSError as error:
-            raise Failure(f"cannot be made: {reason(error)}", subject=str(self.directory)) from error
-        self.fifos.make()
-
-    def remove_fifos(self) -> None:
-        self.fifos.remove()
-        try:
-            self.directory.rmdir()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            log.warning("could not remove", code="pod.leaked", what="files", path=str(self.directory), error=str(error))
+        self.fifos = Fifos({name: streams_dir / f"{process.id}.{name}" for name in names})
 
 
 def parse(document: object) -> Request:
@@ -105,8 +86,10 @@ def _size(document: object) -> tuple[int, int]:
 
 
 class Execs:
-    def __init__(self, containerd: Containerd) -> None:
+    def __init__(self, containerd: Containerd, streams_dir: Path) -> None:
+        """`streams_dir` is for FIFOs, and nobody but root may write there."""
         self._containerd = containerd
+        self._streams_dir = streams_dir
         self._sessions: dict[str, _Session] = {}
 
     def check(self, runner: PodRunner, request: Request) -> str:
@@ -147,7 +130,7 @@ class Execs:
         """The session's news, until its process has ended; closing it early kills the process."""
         container, identity = runner.containers.id(name), processes.new_id("exec")
         process = ContainerProcess(self._containerd.tasks, container, identity)
-        session = _Session(process, runner.sandbox.directory / identity, request)
+        session = _Session(process, self._streams_dir, request)
         self._sessions[identity] = session
         runner.log.info(
             "a command is executed in a container",
@@ -156,7 +139,7 @@ class Execs:
             command=shlex.join(request.command)[:_SHOWN_COMMAND],
         )
         try:
-            session.make_fifos()
+            session.fifos.make()
             yield {"id": identity, **{key: str(path) for key, path in session.fifos.paths.items()}}
             yield {"pid": await self._start(session)}
             yield {"exit_code": await process.wait()}
@@ -177,7 +160,7 @@ class Execs:
         try:
             await session.process.end(DELETE_S)
         finally:
-            session.remove_fifos()
+            session.fifos.remove()
             del self._sessions[session.process.id]
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from executor.pod import lifecycle
 from executor.pod.container_life import IllegalTransition
-from executor.pod.model import After, ContainerExited, Effect, Event, Launch, Pod, State
-from executor.pod.pod_events import note_exit, note_state
+from executor.pod.model import After, Effect, Event, Launch, Pod, State
+from executor.pod.pod_events import note_container, note_state
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -80,8 +80,7 @@ class Inbox:
 
     def _take(self, event: Event, perform: Callable[[Effect], None]) -> None:
         before = self.pod.state
-        if isinstance(event, ContainerExited):
-            note_exit(self._log, event.container, event.exit_code, event.oom)
+        note_container(self._log, event)
         try:
             self.pod, effects = lifecycle.step(self.pod, event)
         except IllegalTransition as error:

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from executor.dns import Names
     from executor.images.store import ImageStore
     from executor.mesos.agent_flags import AgentFlags
+    from executor.netlink import NetworkWatch
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
     from executor.pod.network.executor_network import OwnNetwork
     from executor.pod.resources.classes import Classes
     from executor.pod.resources.cpu_boost import CpuBoost
+
+PODS = "pods"
+"""Directory of the pods' directories, in the Mesos sandbox."""
+
+STREAMS = ("stdout", "stderr")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Node:
     containerd: Containerd
     images: ImageStore
     cni: Cni
+    networks: NetworkWatch
     tree: Tree
     classes: Classes
     names: Names | None
@@ -76,7 +83,7 @@ class Node:
 
     def directory(self, pod: PodId) -> Path:
         """Logs, volumes and files of one pod, in the Mesos sandbox."""
-        return self.mesos_sandbox / "pods" / pod
+        return self.mesos_sandbox / PODS / pod
 
     def netns(self, pod: PodId) -> Path:
         return netns_parent(self.config.node.run_dir) / self.owner / pod
@@ -93,9 +100,9 @@ class Node:
         return "" if self.regular_shims is None else self.regular_shims.ensure()
 
 
-def log_path(directory: Path, container: str, stream: str) -> Path:
-    """`stream` is stdout or stderr."""
-    return directory / f"{container}.{stream}"
+def log_name(container: str, stream: str) -> str:
+    """Of the file in the pod's directory; `stream` is one of STREAMS."""
+    return f"{container}.{stream}"
 
 
 def snapshot_key(container: ContainerId, attempt: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from executor.pod.model import Oom, Pod, State
+from executor.pod.model import ContainerExited, Event, Oom, Pod, StartFailed, State
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -24,7 +24,17 @@ def note_state(log: Logger, pod: Pod, age_s: float, phases_ms: Mapping[str, floa
     log.info("pod changed its state", code=f"pod.{pod.state.replace('-', '_')}", state=pod.state, **facts)
 
 
-def note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:
+def note_container(log: Logger, event: Event) -> None:
+    """That a container exited, or could not be started. Other events are told elsewhere."""
+    if isinstance(event, ContainerExited):
+        _note_exit(log, event.container, event.exit_code, event.oom)
+    elif isinstance(event, StartFailed):
+        log.warning(
+            "a container could not be started", code="pod.start_failed", container=event.container, error=event.error
+        )
+
+
+def _note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:
     if oom is None:
         log.info("a container exited", code="pod.container_exited", container=container, exit_code=exit_code)
     else:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
@@ -24,6 +23,7 @@ from executor.pod.sandbox import Sandbox
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.names import PodId
+    from executor.own_directory import OwnDirectory
     from executor.pod.node import Node
     from executor.pod.release.teardown import TearDown
     from executor.spec.model import PodSpec
@@ -103,8 +103,8 @@ class PodRunner:
         return self.sandbox.cgroup
 
     @property
-    def directory(self) -> Path:
-        return self.sandbox.directory
+    def files(self) -> OwnDirectory:
+        return self.sandbox.files
 
     @property
     def dead(self) -> asyncio.Event:

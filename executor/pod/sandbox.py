@@ -7,9 +7,11 @@ when nothing is in it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cgroups import CgroupError
 from executor.cni import resolver
@@ -23,11 +25,13 @@ from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
 from executor.oci.mounts import NOTICE
+from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import network_infos, requests
+from executor.pod.node import PODS
 from executor.pod.release.leaks import Leak
 from executor.volumes import host_path as hostpaths
-from executor.volumes.empty_dir import VOLUMES, empty_dir_path
+from executor.volumes.empty_dir import VOLUMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+GENERATED: Final = ("resolv.conf", "hosts", "hostname")
+_HINT: Final = "somebody has removed or replaced a file of the pod: look at who may write in the Mesos sandbox"
+
 
 class Sandbox:
     def __init__(self, node: Node, pod: PodId, spec: PodSpec) -> None:
@@ -48,6 +55,9 @@ class Sandbox:
         self._spec = spec
         self.requests = requests(spec, node.network.default)
         self.directory = node.directory(pod)
+        """For messages, and for who reads."""
+        self.files = OwnDirectory(str(node.mesos_sandbox), PODS, pod)
+        """The same, for every use."""
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
@@ -113,16 +123,29 @@ class Sandbox:
             await self._node.cni.open_namespace(self.netns)
 
     def _make_files(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / NOTICE).mkdir(exist_ok=True)
-        (self.directory / "hostname").write_text(f"{self._spec.hostname}\n")
+        self.files.make()
+        with self.files.opened() as directory:
+            make_directory(directory, NOTICE)
+            for volume in self._spec.empty_dirs:
+                with Opened(ensure_below(directory, VOLUMES, volume.name)) as made:
+                    os.fchmod(made, 0o777)  # as in Kubernetes
+        host_files.write(self.files, "hostname", f"{self._spec.hostname}\n")
         self._write_names(())
-        for volume in self._spec.empty_dirs:
-            path = empty_dir_path(self.directory, volume)
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o777)
         for host_path in self._spec.host_paths:
             hostpaths.ensure(host_path)
+
+    def check_files(self) -> None:
+        """That what a container is about to have mounted is what was made here, and no link. Raises Failure."""
+        try:
+            with self.files.opened() as directory:
+                for name in GENERATED:
+                    os.close(open_file(directory, name, os.O_RDONLY))
+                os.close(open_directory(directory, NOTICE))
+                for volume in self._spec.empty_dirs:
+                    with Opened(open_directory(directory, VOLUMES)) as volumes:
+                        os.close(open_directory(volumes, volume.name))
+        except OSError as error:
+            raise Failure(reason(error), subject=str(self.directory / (error.filename or "")), hint=_HINT) from error
 
     def _write_names(self, attachments: Sequence[Attachment]) -> None:
         """resolv.conf and hosts, in place: the containers may have them mounted already."""
@@ -138,8 +161,8 @@ class Sandbox:
             domain=self._domain(),
             host_text=host_files.hosts() if on_host else None,
         )
-        host_files.write(self.directory / "resolv.conf", names)
-        host_files.write(self.directory / "hosts", hosts)
+        host_files.write(self.files, "resolv.conf", names)
+        host_files.write(self.files, "hosts", hosts)
 
     def _searching(self, dns: Dns) -> Dns:
         """A plain name is looked for in the pod's namespace first, then where the network says."""
@@ -159,6 +182,7 @@ class Sandbox:
         if self.netns is not None:
             await host_ports.check([mapping for request in self.requests for mapping in request.port_mappings])
             self.attachments = await self._node.cni.attach(self._pod, self.netns, self.requests)
+            self._node.networks.attached(self._pod, self._spec.pod_class, self.netns, self.attachments)
             self._write_names(self.attachments)
         self._publish()
 
@@ -196,6 +220,7 @@ class Sandbox:
     async def _disconnect(self) -> None:
         if self.netns is None:
             return
+        await self._node.networks.detaching(self._pod)
         limit_s, self._release_limit_s = self._release_limit_s, None
         await self._node.cni.detach(self._pod, self.netns, limit_s=limit_s)
         await self._node.cni.close_namespace(self.netns)
@@ -204,15 +229,23 @@ class Sandbox:
         await self._node.classes.release(self._pod)
 
     async def _remove_files(self, *, over_disk: bool) -> None:
-        for name in ("resolv.conf", "hosts", "hostname"):
-            (self.directory / name).unlink(missing_ok=True)
-        removal = Removal(self.directory / VOLUMES)
+        self._remove_generated()
+        removal = Removal(self.files, VOLUMES)
         await self._node.removing.run(removal, urgent=over_disk)
         if over_disk:  # perhaps by its logs
             names = [container.name for container in self._spec.containers]
-            await self._node.removing.run(Call(lambda: cut(self.directory, names)), urgent=True)
+            await self._node.removing.run(Call(lambda: cut(self.files, names)), urgent=True)
         if removal.failures.count:
             raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
+
+    def _remove_generated(self) -> None:
+        try:
+            with self.files.opened() as directory:
+                for name in GENERATED:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:  # it ends before it was set up, or its logs are removed already
+            return
 
 
 async def _removed(*steps: tuple[str, str, Callable[[], Awaitable[None]]]) -> list[Leak]:

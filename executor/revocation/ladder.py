@@ -148,7 +148,7 @@ class Ladder:
         begin, now = self.ms, datetime.now(UTC)
         for account in self.accounts:
             try:
-                account.notified = notice.write(account.pod.directory, self.request, now)
+                account.notified = notice.write(account.pod.files, self.request, now)
             except OSError as error:
                 log.warning(
                     "could not give notice", code="revocation.notice_failed", pod=account.pod.id, error=str(error)

@@ -8,43 +8,56 @@ SIGKILL. A revocation that ends sooner replaces it, one that ends later does not
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from executor import bounded_json
 from executor.log import timestamp
 from executor.oci.mounts import NOTICE
+from executor.own_directory import Opened, OwnDirectory, open_directory, open_file
 from executor.revocation.request import Request
 
 FILE = "notice.json"
 
 
-def write(pod_dir: Path, request: Request, now: datetime) -> bool:
-    """Whether the pod's containers can read of this or an earlier end now. Raises OSError."""
-    directory = pod_dir / NOTICE
-    if not directory.is_dir():  # it is being launched, and nobody runs there yet
+def write(pod: OwnDirectory, request: Request, now: datetime) -> bool:
+    """Whether the pod's containers can read of this or an earlier end now; `pod` is its directory. Raises OSError."""
+    try:
+        with pod.opened() as above:
+            opened = Opened(open_directory(above, NOTICE))
+    except FileNotFoundError:  # it is being launched, and nobody runs there yet
         return False
-    deadline = now + timedelta(seconds=request.grace_s)
-    told = _told(directory / FILE)
-    if told is not None and told <= deadline:
-        return True
+    with opened as directory:
+        deadline = now + timedelta(seconds=request.grace_s)
+        told = _told(directory)
+        if told is None or told > deadline:
+            _write(directory, request, deadline)
+    return True
+
+
+def _write(directory: int, request: Request, deadline: datetime) -> None:
     document = {
         "id": request.id,
         "reason": request.reason,
         "deadline": timestamp(deadline),
         "grace_s": request.grace_s,
     }
-    new = directory / f".{FILE}"
-    new.write_text(json.dumps(document) + "\n")
-    new.chmod(0o644)
-    new.replace(directory / FILE)
-    return True
+    new = f".{FILE}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new, dir_fd=directory)
+    with os.fdopen(open_file(directory, new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(json.dumps(document) + "\n")
+    os.rename(new, FILE, src_dir_fd=directory, dst_dir_fd=directory)
 
 
-def _told(path: Path) -> datetime | None:
+def _told(directory: int) -> datetime | None:
     """The deadline of a notice that is there."""
     try:
-        return datetime.fromisoformat(bounded_json.loads(path.read_bytes())["deadline"]).astimezone(UTC)
+        with os.fdopen(open_file(directory, FILE, os.O_RDONLY), "rb") as file:
+            data = file.read(bounded_json.DOCUMENT.size_bytes + 1)
+        return datetime.fromisoformat(bounded_json.loads(data)["deadline"]).astimezone(UTC)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.names import PodId
+    from executor.own_directory import OwnDirectory
     from executor.pod.model import Stop
     from executor.spec.model import PodSpec
 
@@ -24,8 +24,8 @@ class Pod(Protocol):
     def cgroup(self) -> Cgroup: ...
 
     @property
-    def directory(self) -> Path:
-        """Its files, in the Mesos sandbox."""
+    def files(self) -> OwnDirectory:
+        """Its directory in the Mesos sandbox."""
 
     @property
     def age_s(self) -> float: ...

@@ -1,7 +1,7 @@
 """From the bytes of `TaskInfo.data` to documents: base64, gzip, then JSON or YAML. Pure.
 
-The bytes are a framework's, so nothing in them may cost more than they are worth: what gzip inflates is bounded, YAML
-knows neither aliases nor tags, and nothing nests deeper or has more values than any pod does. A key that is written
+The bytes are a framework's, so nothing in them may cost more than they are worth: what gzip inflates and what YAML's
+aliases stand for is bounded, and nothing nests deeper or has more values than any pod does. A key that is written
 twice is an error, as in the API server's strict decoding. A document holds dict, list, str, int, float, bool and
 None only.
 """
@@ -23,6 +23,7 @@ from executor.spec.bounds import DOCUMENTS_MAX, MAX_DEPTH, MAX_JSON_BYTES, MAX_V
 _BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
 _GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
+_JSON = re.compile(r'\s*\{\s*(["}]|\Z)')
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -43,7 +44,8 @@ def documents(data: Any) -> list[dict[str, Any]]:
 
 
 def _texts(text: str) -> list[Any]:
-    return [_json(text)] if text.lstrip().startswith("{") else _yaml(text)
+    """A mapping in braces whose first key is not quoted is YAML."""
+    return [_json(text)] if _JSON.match(text) else _yaml(text)
 
 
 def _items(document: Any) -> list[Any]:

@@ -41,7 +41,7 @@ def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
     for name, rule in marks.rules(struct).items():
         place = marks.join(path, name) + ("[]" if rule.shape.kind is Kind.LIST and rule.shape.struct else "")
         yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only, rule.mark.told)
-        if rule.shape.struct is not None:
+        if rule.shape.struct is not None and rule.mark.status is not Status.ACCEPTED:
             yield from _rows(rule.shape.struct, place)
 
 

@@ -14,5 +14,5 @@ VOLUMES = "volumes"
 
 
 def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
-    """Where a volume's directory is on the node; the runner makes it before the first container."""
+    """Where a volume's directory is on the node; the sandbox makes it before the first container."""
     return pod_dir / VOLUMES / volume.name

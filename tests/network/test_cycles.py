@@ -26,6 +26,7 @@ from executor.images.store import ImageStore
 from executor.mesos import agent_flags
 from executor.mesos.resources import Resources
 from executor.names import AgentId, MesosContainerId, PodClass, PodId, Role, TaskId
+from executor.netlink import NetworkWatch
 from executor.node.claims import Claim
 from executor.node.shims import Shims
 from executor.output.outputs import Outputs
@@ -82,6 +83,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 containerd=client,
                 images=ImageStore(client),
                 cni=lab.runtime(faults.plugins, timeout_s=TIME_LIMIT_S),
+                networks=NetworkWatch(),
                 tree=tree,
                 classes=Classes(tree),
                 names=Names(hosts, OWNER, AgentId("a-S0"), Zones()),

@@ -48,6 +48,10 @@ VARIABLE = (
     (r"(?<= cpus, )[\d.]+ (B|KiB|MiB)", "SIZE"),
     (r"(?<= running )\d+ (?=- 0 )", "PID "),
     (r" (\d+[dhms]){1,2} ", " AGE "),
+    (r"^disk total_bytes=.*\n", ""),  # counted by now, or not yet
+    (r"^(eth0 veth) .*", r"\1 IPS MTU SIZE SIZE N N"),
+    (r"^(\S+) (\S+) eth0$", r"ROUTE GATEWAY eth0"),
+    (r"(?<=SIZE )\S+ K?M?i?B \S+ K?M?i?B [\d.]+$", "SIZE SIZE N"),
 )
 PRINTED = {
     "ps": ["ps"],

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.usefixtures("sche
 
 
 def sessions(rig: Rig) -> list[Path]:
-    return [path for sandbox in rig.sandboxes() for path in sandbox.glob("pods/*/exec-*")]
+    return list(rig.run_dir.glob("streams/*/exec-*"))
 
 
 @pytest.fixture(autouse=True)

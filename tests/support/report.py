@@ -60,5 +60,6 @@ def skip_reason(longrepr: object) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if path := os.environ.get(VARIABLE):
+    """Where several processes run the tests (pytest-xdist), the first one hears of all."""
+    if (path := os.environ.get(VARIABLE)) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(Path(path)), "mpe-report")

@@ -134,12 +134,20 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
     command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", *paths]
     taken = {path for other in options.suites if other is not suite for path in other.present()}
     command += [f"--ignore={path}" for path in suite.shared if path in taken]
+    if suite.parallel and paths == suite.present():
+        command += workers()
     try:
         env = {"MPE_TEST_REPORT": str(report)}
         ended = run_in(suite, [*command, *arguments], env, deadline_s)
     finally:
         own.add(of_lines(report.read_text().splitlines(keepends=True)))
     fault(suite, ended, own)
+
+
+def workers() -> list[str]:
+    """Options of pytest: tests that wait leave a core to others, but each further process imports everything anew."""
+    count = min(8, len(os.sched_getaffinity(0)) + 1)
+    return [f"--numprocesses={count}", "--dist=worksteal"]
 
 
 def selection(suite: Suite, arguments: Sequence[str]) -> tuple[list[str], list[str]]:

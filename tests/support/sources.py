@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = ROOT / "executor/containerd/api"
@@ -29,6 +30,20 @@ class Import:
         return self.module.partition(".")[0]
 
 
+class Function(NamedTuple):
+    name: str
+    line: int
+    lines: int
+
+
+class Facts(NamedTuple):
+    """What the rules ask of a file; `functions` are those of every depth."""
+
+    docstring: str
+    imports: tuple[Import, ...]
+    functions: tuple[Function, ...]
+
+
 @dataclass(frozen=True)
 class Source:
     """One file; `name` is its module name (`executor.pod`, without `__init__`), `path` relative to the checkout."""
@@ -38,22 +53,30 @@ class Source:
     text: str
 
     @functools.cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text, self.path)
+    def facts(self) -> Facts:
+        """The tree itself is not kept: with all trees in memory, Python's garbage collector takes most of the time."""
+        tree = ast.parse(self.text, self.path)
+        statements = list(_statements(tree))
+        return Facts(
+            ast.get_docstring(tree) or "",
+            tuple(_imports(tree, typing_only=False)),
+            tuple(_function(each) for each in statements if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)),
+        )
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        return self.facts.imports
 
     @property
     def is_pure(self) -> bool:
         """A module says so in the first paragraph of its docstring."""
-        return re.search(r"\bPure\b", (ast.get_docstring(self.tree) or "").partition("\n\n")[0]) is not None
-
-    @functools.cached_property
-    def imports(self) -> tuple[Import, ...]:
-        return tuple(_imports(self.tree, typing_only=False))
+        return re.search(r"\bPure\b", self.facts.docstring.partition("\n\n")[0]) is not None
 
 
-def python_files() -> list[Source]:
+@functools.cache
+def python_files() -> tuple[Source, ...]:
     """Every Python file of the checkout, but for generated code."""
-    return [_source(path) for path in all_files() if is_python(path) and GENERATED not in path.parents]
+    return tuple(_source(path) for path in all_files() if is_python(path) and GENERATED not in path.parents)
 
 
 def is_python(path: Path) -> bool:
@@ -77,8 +100,27 @@ def all_files() -> list[Path]:
     return found
 
 
-def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+def sizes() -> dict[str, int]:
+    """The lines of every Python file, by its path."""
+    return {source.path: source.text.count("\n") for source in python_files()}
+
+
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
+    return Function(node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below `node`; expressions, which are most of a tree, are not walked."""
+    for child in _children(node):
+        yield child
+        yield from _statements(child)
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements right below `node`, with the handlers and cases that hold further ones."""
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        found = getattr(node, name, ())
+        yield from found if isinstance(found, list) else ()  # the body of a lambda is no statement
 
 
 def _source(path: Path) -> Source:
@@ -89,7 +131,7 @@ def _source(path: Path) -> Source:
 
 def _imports(node: ast.AST, *, typing_only: bool) -> Iterator[Import]:
     """`from a import b` counts as `a.b` where that is a module of ours, else as `a`."""
-    for child in ast.iter_child_nodes(node):
+    for child in _children(node):
         if isinstance(child, ast.Import):
             yield from (Import(alias.name, child.lineno, typing_only) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):

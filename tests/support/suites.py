@@ -13,7 +13,7 @@ class Suite:
     """`paths` below tests/ that exist are run, at least one must; `bench` is a program that reports targets instead.
 
     `sandbox`: as root in network, mount and process namespaces of its own. `shared` paths belong to another suite too
-    and are left to that one when both run.
+    and are left to that one when both run. `parallel`: no test of it needs the machine for itself.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Suite:
     sandbox: bool = True
     ci: bool = True
     shared: tuple[str, ...] = ()
+    parallel: bool = False
 
     @property
     def exists(self) -> bool:
@@ -43,7 +44,7 @@ BENCH = "bench"
 
 # In the order in which they run without a suite named: the quick and telling ones first.
 SUITES = (
-    Suite("unit", ("unit",), sandbox=False),
+    Suite("unit", ("unit",), sandbox=False, parallel=True),
     Suite("integration", ("integration", "mesos"), shared=("tests/integration/cni",)),
     Suite("revocation", ("revocation",)),
     Suite("network", ("network", "integration/cni")),

@@ -1,13 +1,15 @@
-"""What unit tests share: a look at what is logged."""
+"""What unit tests share: a look at what is logged, and the lengths of the files in the summary of a whole run."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from executor import log
+from tests.support.sources import sizes
 
 
 @pytest.fixture
@@ -17,3 +19,10 @@ def records() -> Iterator[list[Mapping[str, Any]]]:
     remove = log.add_sink(seen.append)
     yield seen
     remove()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long the files are: a figure to watch, not a wall (test_layers.py has the argued exceptions)."""
+    own = {path: lines for path, lines in sizes().items() if lines}
+    median, (longest, lines) = statistics.median(own.values()), max(own.items(), key=lambda each: each[1])
+    terminalreporter.write_line(f"{len(own)} files, median {median:g} lines, longest {longest} with {lines}")

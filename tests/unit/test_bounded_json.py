@@ -108,3 +108,28 @@ def test_depth_is_counted_exactly(value: Any) -> None:
     if deep:
         with pytest.raises(JsonBoundError):
             check(data, Bounds(DOCUMENT.size_bytes, depth=deep - 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("9" * 5_000, "^is a number with more than 40 digits$"),
+        (
+            '{"spec": {"containers": [{"a": 1}, {"ports": -' + "9" * 41 + "}]}}",
+            r"^spec\.containers\[1\]\.ports: is a number",
+        ),
+    ],
+)
+def test_a_number_with_too_many_digits_is_named_with_its_path(text: str, words: str) -> None:
+    with pytest.raises(JsonBoundError, match=words) as caught:
+        loads(text)
+    assert "sys." not in str(caught.value)
+
+
+def test_long_digits_elsewhere_are_read() -> None:
+    digits = "9" * 5_000
+    assert loads(f'{{"{digits}": "{digits}", "b": {"9" * 40}, "c": 0.{digits}}}') == {
+        digits: digits,
+        "b": int("9" * 40),
+        "c": 1.0,
+    }

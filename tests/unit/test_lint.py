@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.sources import ROOT, is_python
 
@@ -19,17 +20,28 @@ def complaints(*command: str, directory: Path = ROOT) -> str:
     return "" if result.returncode == 0 else result.stdout + result.stderr
 
 
+CHECK = ("ruff", "check", "--quiet", "--output-format=concise")
+FORMAT = ("ruff", "format", "--check", "--quiet")
+TYPES = ("mypy", "--no-error-summary")
+
+
 def test_ruff_check() -> None:
-    assert complaints("ruff", "check", "--quiet", "--output-format=concise") == ""
+    assert complaints(*CHECK) == ""
 
 
 def test_ruff_format() -> None:
-    assert complaints("ruff", "format", "--check", "--quiet") == ""
+    assert complaints(*FORMAT) == ""
 
 
 @pytest.mark.timeout(600)
 def test_mypy() -> None:
-    assert complaints("mypy", "--no-error-summary") == ""
+    assert complaints(*TYPES) == ""
+
+
+def test_pre_commit_runs_the_same() -> None:
+    [repository] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    entries = [hook["entry"].split() for hook in repository["hooks"]]
+    assert entries == [[".build/venv/bin/python", "-m", *command] for command in (CHECK, FORMAT, TYPES)]
 
 
 @pytest.mark.timeout(600)

@@ -13,6 +13,7 @@ from executor.disk import usage
 from executor.disk.usage import DiskUsage
 from executor.disk.walk import Count, Walk
 from executor.errors import ContainerdUnavailable, ExecutorError, NotFound
+from executor.pod.node import PODS
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
@@ -26,7 +27,6 @@ CALL_COST_S: Final = 0.001
 """CPU time of one such call, here and in containerd."""
 AT_ONCE: Final = 4
 """Root file systems that containerd counts at the same time."""
-PODS: Final = "pods"
 
 
 class Counting:
@@ -41,7 +41,7 @@ class Counting:
     async def of_pod(self, runner: PodRunner) -> tuple[DiskUsage, float]:
         """And what counting has cost in CPU time, seconds. Raises OSError."""
         containers = [container.name for container in runner.spec.containers]
-        walk = Walk(runner.sandbox.directory, usage.divider(containers))
+        walk = Walk(runner.sandbox.files, usage.divider(containers))
         await self._node.counting.run(walk)
         before = runner.sandbox.disk
         rootfs = dict(before.rootfs) if before is not None else {}

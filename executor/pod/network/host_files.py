@@ -5,12 +5,14 @@ They are text of any encoding: a byte that is no UTF-8 passes through as it is, 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
 from executor.cni import resolver
 from executor.errors import reason
 from executor.log import get_logger
+from executor.own_directory import OwnDirectory
 
 log = get_logger(__name__)
 
@@ -52,9 +54,11 @@ def read(path: Path) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def write(path: Path, text: str) -> None:
-    """In place. Raises OSError with the path."""
+def write(directory: OwnDirectory, name: str, text: str) -> None:
+    """A file of a pod, in place: a container may have it mounted. Raises OSError with the path."""
     try:
-        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        with os.fdopen(directory.open_file(name, os.O_WRONLY | os.O_CREAT), "wb") as file:
+            file.truncate()
+            file.write(text.encode("utf-8", "surrogateescape"))
     except OSError as error:  # write(2) names no file
-        raise OSError(error.errno, reason(error), str(path)) from error
+        raise OSError(error.errno, reason(error), f"{directory.path}/{name}") from error

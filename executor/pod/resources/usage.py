@@ -12,24 +12,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cgroups import CgroupError, Resource
 from executor.names import PodClass
+from executor.netlink.state import traffic_document
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
     from cgroups.pressure import Stall
+    from executor.pod.node import Node
     from executor.pod.runner import PodRunner
 
 _PODS_AT_ONCE: Final = 16
 """Read without letting the event loop do anything else: some 2 ms."""
 
 
-async def usage(tree: Tree, runners: Sequence[PodRunner]) -> dict[str, Any]:
-    """`at_s` is a clock for differences only, and belongs to the numbers read right after it."""
-    classes = [_class(tree, pod_class, runners) for pod_class in PodClass]
+async def usage(node: Node, runners: Sequence[PodRunner]) -> dict[str, Any]:
+    """`at_s` is a clock for differences only, and belongs to the numbers read right after it. `network` is None for a
+    pod without networks of its own.
+    """
+    classes = [_class(node.tree, pod_class, runners) for pod_class in PodClass]
+    networks_at_s, traffic = time.monotonic(), await node.networks.traffic()
     pods = []
     for number, runner in enumerate(runners):
         if number % _PODS_AT_ONCE == _PODS_AT_ONCE - 1:
             await asyncio.sleep(0)
-        pods.append(_pod(runner))
+        counted = traffic.get(runner.id)
+        network = None if counted is None else {"at_s": round(networks_at_s, 6), **traffic_document(counted)}
+        pods.append({**_pod(runner), "network": network})
     return {"classes": classes, "pods": pods}
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from executor.spec.kubernetes.container_documents import Document, Quantity
+from executor.spec.kubernetes.document import Document, Quantity
 from executor.spec.marks import accepted, supported
 
 _SERVER = "bookkeeping of an API server"

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
+from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
 from executor.spec.marks import accepted, refused, supported
-
-PortNumber = Annotated[int, Meta(ge=1, le=65535)]
-Id = Annotated[int, Meta(ge=0, le=2147483647)]
-Quantity = str | int | float
-Protocol = Literal["TCP", "UDP"]
-Text = tuple[str, ...]
 
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
 OTHER_SOURCES = "a pod describes itself completely here: no config maps, secrets or claims"
-
-
-class Document(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A JSON object with names in camelCase."""
 
 
 class Quantities(Document, frozen=True):

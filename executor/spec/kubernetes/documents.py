@@ -11,25 +11,25 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from executor.spec.kubernetes.container_documents import (
-    CONTAINERS_MAX,
-    OTHER_SOURCES,
-    Container,
-    Document,
-    Id,
-    Identity,
-    Quantity,
-    Text,
+from executor.spec.kubernetes.container_documents import CONTAINERS_MAX, OTHER_SOURCES, Container, Identity
+from executor.spec.kubernetes.document import Document, Id, Quantity, Text
+from executor.spec.kubernetes.placement_documents import (
+    PLACED,
+    Affinity,
+    OwnerReference,
+    ReadinessGate,
+    SchedulingGate,
+    Toleration,
+    TopologySpread,
 )
 from executor.spec.marks import accepted, refused, supported
 
-_PLACED = "placement is the framework's"
 _SERVER = "bookkeeping of an API server"
 _ANNOTATIONS = (
     "mesos-pod-executor/networks names CNI networks, mesos-pod-executor/service the services that the pod stands"
     " behind; kubernetes.io/ingress-bandwidth and egress-bandwidth limit the first network"
 )
-_NO_TOKENS = "there are no service accounts here"
+_NO_TOKENS = "no API server issues tokens: a container finds none"
 _TASK_PAYS = "the Mesos task's resources are the pod's"
 
 
@@ -90,7 +90,7 @@ class PodSpec(Document, frozen=True):
     containers: Annotated[tuple[Container, ...], supported("at most 100", most=CONTAINERS_MAX)]
     restart_policy: Annotated[Literal["Always", "OnFailure", "Never"], supported()] = "Always"
     termination_grace_period_seconds: Annotated[
-        Annotated[int, Meta(ge=0, le=86400)] | None, supported("the task's kill_policy wins; 30 without either")
+        Annotated[int, Meta(ge=0, le=2**63 - 1)] | None, supported("the task's kill_policy wins; 30 without either")
     ] = None
     active_deadline_seconds: Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, supported()] = None
     priority: Annotated[
@@ -113,27 +113,33 @@ class PodSpec(Document, frozen=True):
     share_process_namespace: Annotated[Any, refused()] = None
     host_users: Annotated[Any, refused(harmless=(True,))] = None
     hostname_override: Annotated[Any, refused()] = None
-    set_hostname_as_fqdn: Annotated[Any, refused()] = field(default=None, name="setHostnameAsFQDN")
+    set_hostname_as_fqdn: Annotated[bool, accepted("the host name is the short one")] = field(
+        default=False, name="setHostnameAsFQDN"
+    )
     image_pull_secrets: Annotated[Any, refused("images are those on the node, nothing is pulled")] = None
-    service_account_name: Annotated[Any, refused(_NO_TOKENS, harmless=("default", ""))] = None
-    service_account: Annotated[Any, refused(_NO_TOKENS, harmless=("default", ""))] = None
-    automount_service_account_token: Annotated[Any, refused(_NO_TOKENS)] = None
-    runtime_class_name: Annotated[Any, refused()] = None
-    readiness_gates: Annotated[Any, refused()] = None
-    scheduling_gates: Annotated[Any, refused("a launched pod is past scheduling")] = None
+    service_account_name: Annotated[str, accepted(_NO_TOKENS)] = ""
+    service_account: Annotated[str, accepted(_NO_TOKENS)] = ""
+    automount_service_account_token: Annotated[bool, accepted(_NO_TOKENS)] = False
+    runtime_class_name: Annotated[
+        Any, refused("every container runs with runc", harmless=("runc", ""), hint="launch it where the runtime is")
+    ] = None
+    readiness_gates: Annotated[tuple[ReadinessGate, ...], accepted("only an API server keeps such conditions")] = ()
+    scheduling_gates: Annotated[tuple[SchedulingGate, ...], accepted(PLACED)] = ()
     resource_claims: Annotated[Any, refused(OTHER_SOURCES)] = None
     resources: Annotated[Any, refused(_TASK_PAYS)] = None
-    overhead: Annotated[Any, refused(_TASK_PAYS)] = None
-    os: Annotated[Any, refused("this is Linux", harmless=({"name": "linux"}, {}))] = None
-    enable_service_links: Annotated[Any, accepted("there are no services here")] = None
-    node_name: Annotated[Any, accepted(_PLACED)] = None
-    node_selector: Annotated[Any, accepted(_PLACED)] = None
-    affinity: Annotated[Any, accepted(_PLACED)] = None
-    tolerations: Annotated[Any, accepted(_PLACED)] = None
-    topology_spread_constraints: Annotated[Any, accepted(_PLACED)] = None
-    scheduler_name: Annotated[Any, accepted(_PLACED)] = None
-    priority_class_name: Annotated[Any, accepted("an API server turns it into priority")] = None
-    preemption_policy: Annotated[Any, accepted(_PLACED)] = None
+    overhead: Annotated[dict[str, Quantity], accepted(_TASK_PAYS)] = field(default_factory=dict)
+    os: Annotated[dict[str, Any], accepted("this is Linux", only=({"name": "linux"}, {}), told=False)] = field(
+        default_factory=dict
+    )
+    enable_service_links: Annotated[bool, accepted("there are no services here")] = False
+    node_name: Annotated[str, accepted(PLACED)] = ""
+    node_selector: Annotated[dict[str, str], accepted(PLACED)] = field(default_factory=dict)
+    affinity: Annotated[Affinity | None, accepted(PLACED)] = None
+    tolerations: Annotated[tuple[Toleration, ...], accepted(PLACED)] = ()
+    topology_spread_constraints: Annotated[tuple[TopologySpread, ...], accepted(PLACED)] = ()
+    scheduler_name: Annotated[str, accepted(PLACED)] = ""
+    priority_class_name: Annotated[str, accepted("an API server turns it into priority")] = ""
+    preemption_policy: Annotated[Literal["PreemptLowerPriority", "Never"] | None, accepted(PLACED)] = None
 
 
 class ObjectMeta(Document, frozen=True):
@@ -144,16 +150,16 @@ class ObjectMeta(Document, frozen=True):
         default_factory=dict
     )
     annotations: Annotated[dict[str, str], supported(_ANNOTATIONS)] = field(default_factory=dict)
-    generate_name: Annotated[Any, accepted(_SERVER)] = None
-    creation_timestamp: Annotated[Any, accepted(_SERVER)] = None
-    deletion_timestamp: Annotated[Any, accepted(_SERVER)] = None
-    deletion_grace_period_seconds: Annotated[Any, accepted(_SERVER)] = None
-    resource_version: Annotated[Any, accepted(_SERVER)] = None
-    generation: Annotated[Any, accepted(_SERVER)] = None
-    self_link: Annotated[Any, accepted(_SERVER)] = None
-    owner_references: Annotated[Any, accepted(_SERVER)] = None
-    finalizers: Annotated[Any, accepted(_SERVER)] = None
-    managed_fields: Annotated[Any, accepted(_SERVER)] = None
+    generate_name: Annotated[str, accepted(_SERVER)] = ""
+    creation_timestamp: Annotated[str, accepted(_SERVER)] = ""
+    deletion_timestamp: Annotated[str, accepted(_SERVER)] = ""
+    deletion_grace_period_seconds: Annotated[int | None, accepted(_SERVER)] = None
+    resource_version: Annotated[str, accepted(_SERVER)] = ""
+    generation: Annotated[int | None, accepted(_SERVER)] = None
+    self_link: Annotated[str, accepted(_SERVER)] = ""
+    owner_references: Annotated[tuple[OwnerReference, ...], accepted(_SERVER)] = ()
+    finalizers: Annotated[Text, accepted(_SERVER)] = ()
+    managed_fields: Annotated[tuple[dict[str, Any], ...], accepted(_SERVER)] = ()
 
 
 class Pod(Document, frozen=True):
@@ -161,4 +167,4 @@ class Pod(Document, frozen=True):
     kind: Annotated[Literal["Pod"], supported("Pod")]
     spec: Annotated[PodSpec, supported()]
     metadata: Annotated[ObjectMeta, supported()] = ObjectMeta()
-    status: Annotated[Any, accepted(_SERVER)] = None
+    status: Annotated[dict[str, Any], accepted(_SERVER)] = field(default_factory=dict)

@@ -16,10 +16,11 @@ from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
 from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import companions
+from executor.spec.kubernetes import companions, names, placement
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
-from executor.spec.kubernetes.documents import Pod, Volume
+from executor.spec.kubernetes.documents import ObjectMeta, Pod, Volume
+from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
@@ -35,6 +36,8 @@ from executor.spec.model import (
     WantedNetwork,
 )
 
+GRACE_MAX_S = float(2**31)
+
 
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     """Raises InvalidTask, or FaultyTask for several faults: with paths in the TaskInfo, or in the Pod."""
@@ -43,7 +46,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     faults.check(_only_one_description, info)
     identity = _identity(decoded, info, task_id, faults)
-    faults.check(network_annotations.check, metadata.annotations, metadata.labels)
+    _metadata(metadata, faults)
+    placement.check(spec, faults)
     volumes = _volumes(spec.volumes, faults)
     context = Context(decoded, identity, task_id, resources, frozenset(volume.name for volume in spec.volumes))
     containers = _containers(context, faults)
@@ -59,7 +63,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         containers=containers,
         resources=resources,
         restart_policy=RestartPolicy(spec.restart_policy),
-        termination_grace_s=_first(
+        termination_grace_s=_grace_s(
             taskfields.grace_s(info), spec.termination_grace_period_seconds, policy.termination_grace_s
         ),
         active_deadline_s=_earliest(taskfields.deadline_s(info), spec.active_deadline_seconds),
@@ -85,6 +89,17 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     return made
 
 
+def _metadata(metadata: ObjectMeta, faults: Faults) -> None:
+    names.labels(metadata.labels, "metadata.labels", faults)
+    names.annotation_keys(metadata.annotations, "metadata.annotations", faults)
+    faults.check(network_annotations.check, metadata.annotations, metadata.labels)
+    for time, name in ((metadata.creation_timestamp, "creation"), (metadata.deletion_timestamp, "deletion")):
+        if time:
+            faults.check(names.time, time, f"metadata.{name}Timestamp")
+    if metadata.generate_name:
+        faults.check(common.dns_subdomain, metadata.generate_name.rstrip("-"), "metadata.generateName")
+
+
 def _only_one_description(info: TaskInfo) -> None:
     hint = "the pod in TaskInfo.data describes the containers: leave this out"
     if info.command is not None:
@@ -105,8 +120,16 @@ def _identity(decoded: Pod, info: TaskInfo, task_id: TaskId, faults: Faults) -> 
         "metadata.name": name or common.slug(info.name or task_id),
         "metadata.namespace": faults.of("", common.dns_label, metadata.namespace, "metadata.namespace"),
         "metadata.uid": faults.of("", common.short, metadata.uid, "metadata.uid") or common.uid([task_id]),
-        "spec.serviceAccountName": "default",
+        "spec.serviceAccountName": _service_account(decoded.spec, faults),
     }
+
+
+def _service_account(spec: KubernetesPodSpec, faults: Faults) -> str:
+    """Of a pod that names none, `default`."""
+    for field, name in (("serviceAccountName", spec.service_account_name), ("serviceAccount", spec.service_account)):
+        if name:
+            faults.check(common.dns_subdomain, name, f"spec.{field}")
+    return spec.service_account_name or spec.service_account or "default"
 
 
 def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
@@ -194,8 +217,9 @@ def _dns_config(config: KubernetesDnsConfig, policy: str, faults: Faults) -> Dns
     )
 
 
-def _first(*choices: float | None) -> float:
-    return float(next(choice for choice in choices if choice is not None))
+def _grace_s(*choices: float | None) -> float:
+    """The first that is set, and at most GRACE_MAX_S: 68 years."""
+    return min(float(next(choice for choice in choices if choice is not None)), GRACE_MAX_S)
 
 
 def _earliest(*choices: float | None) -> float | None:

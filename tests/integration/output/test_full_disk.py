@@ -12,6 +12,7 @@ import pytest
 
 from executor.output.logfile import LogFile
 from executor.output.places import moved_bytes
+from executor.own_directory import OwnDirectory
 
 LIMIT_BYTES = 1000
 
@@ -34,7 +35,7 @@ def fill(path: Path) -> None:
 def test_a_rotation_that_fails_on_a_full_disk_leaves_every_name(disk: Path) -> None:
     path = disk / "app.stdout"
     line = b"x" * 99 + b"\n"
-    with closing(LogFile(str(path), LIMIT_BYTES, 2)) as log:
+    with closing(LogFile(OwnDirectory.at(str(disk)), path.name, LIMIT_BYTES, 2)) as log:
         log.append(bytearray(line * 10), LIMIT_BYTES)
         fill(disk / "filler")
         for _ in range(2):
@@ -42,8 +43,10 @@ def test_a_rotation_that_fails_on_a_full_disk_leaves_every_name(disk: Path) -> N
                 log.append(bytearray(line), len(line))
             log.lose(bytearray(line), len(line))
             assert path.read_bytes() == line * 10
-            assert not (disk / "app.stdout.1").exists() and moved_bytes(str(path)) == 0
+            assert not (disk / "app.stdout.1").exists() and moved_bytes(OwnDirectory.at(str(disk)), path.name) == 0
         (disk / "filler").unlink()
         log.append(bytearray(line), len(line))
     assert path.read_bytes() == line
-    assert (disk / "app.stdout.1").read_bytes() == line * 10 and moved_bytes(str(path)) == LIMIT_BYTES
+    assert (disk / "app.stdout.1").read_bytes() == line * 10 and moved_bytes(
+        OwnDirectory.at(str(disk)), path.name
+    ) == LIMIT_BYTES

@@ -18,6 +18,7 @@ from executor import log as logs
 from executor.log import get_logger
 from executor.names import ContainerId
 from executor.output.outputs import Outputs
+from executor.own_directory import OwnDirectory
 from tests.support.hung_fs import HungFs
 
 pytestmark = pytest.mark.root
@@ -44,7 +45,9 @@ def told() -> Iterator[list[dict[str, Any]]]:
 @contextmanager
 def container(outputs: Outputs, name: str, log: Path, command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A shell whose output is one stream, by both ends of the FIFO in one process that lives as long as it."""
-    with outputs.opened(ContainerId(name), {"stdout": log}, get_logger("test")) as fifos:
+    with outputs.opened(
+        ContainerId(name), OwnDirectory.at(str(log.parent)), {"stdout": log.name}, get_logger("test")
+    ) as fifos:
         both = os.open(fifos["stdout"], os.O_RDWR)
     try:
         process = subprocess.Popen(["sh", "-c", command], stdout=both)
@@ -125,7 +128,7 @@ async def test_what_nobody_opened_is_closed_and_used_again(outputs: Outputs, tmp
     for number in range(200):
         with (
             pytest.raises(RuntimeError),
-            outputs.opened(ContainerId("x"), {"stdout": tmp_path / "x"}, get_logger("test")),
+            outputs.opened(ContainerId("x"), OwnDirectory.at(str(tmp_path)), {"stdout": "x"}, get_logger("test")),
         ):
             raise RuntimeError
         if number % 50 == 0:
@@ -171,12 +174,13 @@ async def test_a_new_writer_goes_on_with_any_number_of_streams(
     outputs: Outputs, told: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     """More than its socket has room for at once, with what was written meanwhile."""
+    directory = OwnDirectory.at(str(tmp_path))
     await until(lambda: psutil.Process().children())
     with ExitStack() as stack:
         both = []
         for number in range(400):
             fifos = stack.enter_context(
-                outputs.opened(ContainerId(f"c{number}"), {"out": tmp_path / f"c{number}"}, get_logger("test"))
+                outputs.opened(ContainerId(f"c{number}"), directory, {"out": f"c{number}"}, get_logger("test"))
             )
             both.append(os.open(fifos["out"], os.O_RDWR))
             stack.callback(os.close, both[-1])

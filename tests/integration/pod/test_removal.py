@@ -16,6 +16,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from executor.disk.removal import Removal
+from executor.own_directory import OwnDirectory
 from executor.disk.walk import Walk
 
 def through(job):
@@ -25,7 +26,7 @@ def through(job):
 
 path = Path(sys.argv[1])
 count = through(Walk(path)).count
-removal = through(Removal(path))
+removal = through(Removal(OwnDirectory.at(str(path.parent)), path.name))
 print(json.dumps({"entries": count.entries, "bytes": count.bytes.total(), "left": removal.failures.text()}))
 """
 WITHOUT = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=openat2:error=ENOSYS")

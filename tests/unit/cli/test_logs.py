@@ -11,6 +11,7 @@ import pytest
 
 from executor.cli.logs import LogFile
 from executor.output.logfile import LogFile as Written
+from executor.own_directory import OwnDirectory
 
 PIECE_BYTES = 20_000
 
@@ -31,7 +32,7 @@ def file(log: Path) -> Iterator[LogFile]:
 def write(log: Path, numbers: range, *, files: int) -> bytes:
     """As the log writer does."""
     data = bytearray(b"".join(b"%d\n" % number for number in numbers))
-    with closing(Written(str(log), PIECE_BYTES, files)) as written:
+    with closing(Written(OwnDirectory.at(str(log.parent)), log.name, PIECE_BYTES, files)) as written:
         written.append(data, len(data))
     return bytes(data)
 

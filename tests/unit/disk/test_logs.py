@@ -7,6 +7,7 @@ from pathlib import Path
 from executor.disk.agentquota import enforces
 from executor.disk.logs import KEEP_BYTES, cut
 from executor.disk.space import Space
+from executor.own_directory import OwnDirectory
 
 
 def test_the_ends_are_kept(tmp_path: Path) -> None:
@@ -16,14 +17,14 @@ def test_the_ends_are_kept(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_bytes(b"x" * KEEP_BYTES * 2)
     (tmp_path / "other.stdout").write_bytes(b"x" * KEEP_BYTES * 2)
     (tmp_path / "volumes").mkdir()
-    assert cut(tmp_path, ["app"]) == 4 * KEEP_BYTES + 7 - KEEP_BYTES + 1000
+    assert cut(OwnDirectory.at(str(tmp_path)), ["app"]) == 4 * KEEP_BYTES + 7 - KEEP_BYTES + 1000
     assert (tmp_path / "app.stdout").read_bytes().endswith(b"old the end")
     assert (tmp_path / "app.stdout").stat().st_size == KEEP_BYTES
     assert (tmp_path / "app.stderr").read_bytes() == b"short"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "app.stderr", "app.stdout", "hosts", "other.stdout", "volumes",
     ]  # fmt: skip
-    assert cut(tmp_path, ["app"]) == 0
+    assert cut(OwnDirectory.at(str(tmp_path)), ["app"]) == 0
 
 
 def test_space_adds_up_what_is_written_and_forgets_nothing(tmp_path: Path) -> None:

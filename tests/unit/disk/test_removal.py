@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from executor.disk import descriptors, removal
 from executor.disk.removal import Removal
+from executor.own_directory import OwnDirectory
 from tests.support.trees import LONG, NAMES, TREES, build, few_descriptors, nest
 from tests.support.trees import descriptors as open_now
 
@@ -19,7 +20,7 @@ ODD = [b"\xff\xfe\n", "ü".encode("latin-1"), b" ", b"-rf", b"a\nb", LONG]
 
 
 def remove(path: Path) -> Removal:
-    work = Removal(path)
+    work = Removal(OwnDirectory.at(str(path.parent)), path.name)
     while not work.turn():
         pass
     return work
@@ -42,7 +43,7 @@ def test_wide_directories_go_in_bounded_turns(tmp_path: Path) -> None:
     for n in range(1500):
         (root / f"d{n}").mkdir(parents=True)
         (root / f"d{n}" / "f").touch()
-    work, turns, before = Removal(root), 0, 0
+    work, turns, before = Removal(OwnDirectory.at(str(root.parent)), root.name), 0, 0
     done = False
     while not done:
         done = work.turn()
@@ -125,7 +126,7 @@ def test_a_directory_that_is_moved_away_leads_nowhere_else(tmp_path: Path) -> No
         (tmp_path / "v" / "in" / "deep" / str(n)).touch()
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "kept").touch()
-    work = Removal(tmp_path / "v")
+    work = Removal(OwnDirectory.at(str(tmp_path)), "v")
     assert not work.turn()
     (tmp_path / "v" / "in" / "deep").rename(tmp_path / "outside" / "deep")
     while not work.turn():
@@ -136,7 +137,7 @@ def test_a_directory_that_is_moved_away_leads_nowhere_else(tmp_path: Path) -> No
 def test_a_removal_that_is_given_up_holds_nothing(tmp_path: Path) -> None:
     nest(tmp_path / "v", 400)
     before = len(open_now())
-    work = Removal(tmp_path / "v")
+    work = Removal(OwnDirectory.at(str(tmp_path)), "v")
     work.turn()
     work.close()
     work.close()

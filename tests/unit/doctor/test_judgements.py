@@ -12,15 +12,17 @@ from executor.cni.ledger import Entry
 from executor.doctor import kernel, network, node, runtime
 from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, warned, worst
 from executor.names import MesosContainerId
+from executor.netlink.state import Route
 from executor.node.inventory import Inventory
 from executor.node.reaping.shims import Shim
 
-ROUTES = """\
-Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
-eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
-eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
-eth0\t00025B0A\t0201A8C0\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0
-"""
+ROUTES = (
+    Route(2, "0.0.0.0/0", "192.168.1.1"),
+    Route(2, "192.168.1.0/24"),
+    Route(2, "10.91.2.0/24", "192.168.1.2"),
+    Route(2, "10.91.3.0/24", "192.168.1.3", table=100),
+    Route(2, "fd00:2::/64", "fd00::2"),
+)
 
 
 def shared(*, masquerade: bool, subnet: str = "10.91.1.0/24") -> Network:
@@ -29,8 +31,8 @@ def shared(*, masquerade: bool, subnet: str = "10.91.1.0/24") -> Network:
 
 
 def test_routes_through_other_hosts() -> None:
-    assert network.routes(ROUTES) == [IPv4Network("10.91.2.0/24")]
-    assert network.routes("") == []
+    assert network.routed(ROUTES) == [IPv4Network("10.91.2.0/24")]
+    assert network.routed(()) == []
 
 
 @pytest.mark.parametrize(

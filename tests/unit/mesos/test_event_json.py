@@ -84,7 +84,7 @@ def test_many_tasks_keep_their_ids() -> None:
     data = json.dumps(group(tasks)).encode()
     begin = time.process_time()
     found = events.decode(event_json.read(data), shutdown_grace_s=5)
-    assert time.process_time() - begin < 0.5
+    assert time.process_time() - begin < 3
     assert isinstance(found, events.Launch)
     assert found.task_ids == tuple(f"t{number}" for number in range(5000))
     assert found.fault == "the launch has 5000 tasks, and a pod has at most 100 containers"

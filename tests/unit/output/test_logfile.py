@@ -11,6 +11,7 @@ import pytest
 
 from executor.output.logfile import LogFile, fitting
 from executor.output.places import Reading, moved_bytes
+from executor.own_directory import OwnDirectory
 
 LIMIT_BYTES = 1000
 
@@ -22,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def log(path: Path) -> Iterator[LogFile]:
-    with closing(LogFile(str(path), LIMIT_BYTES, 2)) as opened:
+    with closing(LogFile(OwnDirectory.at(str(path.parent)), path.name, LIMIT_BYTES, 2)) as opened:
         yield opened
 
 
@@ -49,7 +50,7 @@ def test_no_file_ever_passes_its_size_and_nothing_between_is_lost(path: Path, lo
     kept = whole(path)
     assert data.endswith(kept) and 2 * LIMIT_BYTES < len(kept) <= 3 * LIMIT_BYTES
     assert all(each.read_bytes().startswith(b"line ") for each in path.parent.glob("app.stdout*")), "lines are whole"
-    assert moved_bytes(str(path)) == len(data) - path.stat().st_size
+    assert moved_bytes(OwnDirectory.at(str(path.parent)), path.name) == len(data) - path.stat().st_size
 
 
 def test_what_has_no_lines_passes_through_unchanged(path: Path, log: LogFile) -> None:
@@ -59,13 +60,13 @@ def test_what_has_no_lines_passes_through_unchanged(path: Path, log: LogFile) ->
 
 
 def test_without_older_files_only_the_latest_is_kept(path: Path) -> None:
-    with closing(LogFile(str(path), LIMIT_BYTES, 0)) as log:
+    with closing(LogFile(OwnDirectory.at(str(path.parent)), path.name, LIMIT_BYTES, 0)) as log:
         append(log, b"123456789\n" * 1_005)
     assert path.read_bytes() == b"123456789\n" * 5 and len(list(path.parent.glob("app.stdout*"))) == 1
 
 
 def test_without_a_limit_nothing_is_rotated(path: Path) -> None:
-    with closing(LogFile(str(path), 0, 2)) as log:
+    with closing(LogFile(OwnDirectory.at(str(path.parent)), path.name, 0, 2)) as log:
         append(log, b"123456789\n" * 1_005)
     assert [each.name for each in path.parent.iterdir()] == ["app.stdout"] and path.stat().st_size == 10_050
 
@@ -122,7 +123,7 @@ def test_a_link_is_not_followed(path: Path, log: LogFile, tmp_path: Path) -> Non
 
 def test_a_reader_that_stops_delays_no_rotation_for_long(path: Path, log: LogFile) -> None:
     append(log, b"x\n")
-    with Reading(str(path)):
+    with Reading(OwnDirectory.at(str(path.parent)), path.name):
         append(log, b"123456789\n" * 150)
     assert whole(path) == b"x\n" + b"123456789\n" * 150
 

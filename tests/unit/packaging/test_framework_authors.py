@@ -15,6 +15,7 @@ from executor.cli.main import main
 from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
+from executor.own_directory import OwnDirectory
 from executor.revocation import notice, request
 from executor.spec.launch import parse_launch
 from reference import DIRECTORY
@@ -94,7 +95,7 @@ def test_the_notice_is_what_a_pod_reads(tmp_path: Path) -> None:
     (tmp_path / NOTICE).mkdir(parents=True)
     parsed = request.parse(asked["revoke"], default_grace_s=0.0, fresh_id="x")
     begin = datetime.fromisoformat(document["deadline"]) - timedelta(seconds=parsed.grace_s)
-    assert notice.write(tmp_path, parsed, begin)
+    assert notice.write(OwnDirectory.at(str(tmp_path)), parsed, begin)
     assert json.loads((tmp_path / NOTICE / notice.FILE).read_text()) == document
 
 

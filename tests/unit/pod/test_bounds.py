@@ -68,9 +68,8 @@ def test_many_unknown_fields_near_known_ones() -> None:
     with pytest.raises(InvalidTask) as caught:
         parse_launch([task(pod(typos))], group=False)
     assert time.process_time() - begin < 0.5
-    assert caught.value.hint == "did you mean imagePullPolicy?"
-    assert "; at least 1000 more fields are refused too: " in caught.value.message
-    assert len(str(caught.value)) < 1000
+    assert "(did you mean imagePullPolicy?); 3999 more faults: " in caught.value.message
+    assert len(str(caught.value)) < 2000
 
 
 def test_many_ports_of_many_ranges() -> None:

@@ -21,6 +21,11 @@ from tests.unit.pod.samples import encoded
 
 KEYS = {f"k{number}": 1 for number in range(30_000)}
 FEWER_KEYS = {f"k{number}": 1 for number in range(4_900)}
+BILLION = b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (letter, letter, b", ".join([b"*%c" % (letter - 1)] * 10)) for letter in b"bcdefgh"
+)
+NESTED = b"x0: &x0 []\n" + b"".join(b"x%d: &x%d [*x%d]\n" % (n, n, n - 1) for n in range(1, 60))
+MERGED = b"a: &a {" + b", ".join(b"k%d: 1" % n for n in range(900)) + b"}\n" + b"b: [" + b"{<<: *a}, " * 20 + b"]"
 WRONG = {
     "not base64": ("a:1", "base64"),
     "base64 with a line break": ("e30=\n", "base64"),
@@ -32,7 +37,7 @@ WRONG = {
     "broken JSON": (encoded(b'{"a": 1'), "JSON"),
     "two JSON documents": (encoded(b"{}{}"), "JSON"),
     "NaN": (encoded(b'{"a": NaN}'), "NaN"),
-    "a number without end": (encoded(b'{"a": ' + b"9" * 5000 + b"}"), "JSON"),
+    "a number without end": (encoded(b'{"a": ' + b"9" * 5000 + b"}"), "a: is a number with more than 40 digits"),
     "a key twice, JSON": (encoded(b'{"kind": 1, "kind": 2}'), "'kind' twice"),
     "a key twice, YAML": (encoded(b"kind: 1\nkind: 2"), "'kind' is there twice (line 2)"),
     "half a surrogate pair": (encoded(b'{"a": "\\ud800"}'), "surrogate"),
@@ -41,9 +46,20 @@ WRONG = {
     "a list that is none": (encoded(b'{"kind": "List", "items": {}}'), "no list of items"),
     "a list of words": (encoded(b'{"kind": "List", "items": ["a"]}'), "no mapping"),
     "broken YAML": (encoded(b"a: 'x\n"), "not YAML"),
-    "an alias": (encoded(b"a: &x 1\nb: *x"), "aliases"),
+    "an unknown alias": (encoded(b"a: *x"), "the anchor 'x' is unknown"),
+    "an alias of the document before": (encoded(b"a: &x 1\n---\na: *x"), "unknown"),
+    "an alias of what it is in": (encoded(b"a: &x [*x]"), "contains itself"),
+    "aliases of aliases": (encoded(BILLION), "10000 values"),
+    "aliases of a long text": (encoded(b"a: &x " + b"x" * 200_000 + b"\nb: [*x, *x, *x, *x, *x]"), "larger than"),
+    "aliases in each other": (encoded(NESTED), "deeper"),
+    "a merge of a text": (encoded(b"<<: x"), "<< needs a mapping"),
+    "a merged mapping that grows": (encoded(MERGED), "10000 values"),
+    "infinity": (encoded(b"a: .inf"), ".inf is no number"),
+    "a tag of another type": (encoded(b"a: !!int x"), "'x' is no int"),
+    "a directive": (encoded(b"%TAG ! tag:x\n---\na: 1"), "directives"),
+    "no key": (encoded(b"~: 1"), "key is no text"),
     "a tag": (encoded(b"a: !!python/object/apply:os.system [x]"), "tag"),
-    "a number as key": (encoded(b"1: 2"), "key is no text"),
+    "a key twice, once as a number": (encoded(b"1: 2\n'1': 3"), "'1' is there twice"),
     "a mapping as key": (encoded(b"? {a: b}\n: c"), "key is no text"),
     "deep JSON": (encoded(b'{"a":' * 2_000), "deeper"),
     "deep but whole JSON": (encoded(b'{"a":' * 50 + b"1" + b"}" * 50), "deeper"),
@@ -98,34 +114,33 @@ def test_json_and_yaml_say_the_same(write: Any, compress: Any) -> None:
     assert one(encoded(compress(write(value).encode()))) == value
 
 
-def test_yaml_scalars_are_those_of_the_core_schema() -> None:
+def test_aliases_and_merge_keys_are_filled_in() -> None:
     text = b"""
-        on: yes
-        time: 12:30
-        day: 2026-01-02
-        hex: 0x10
-        quoted: "1"
-        block: |
-          1
-        tagged: !!str 1
-        none: ~
-        empty:
-        big: 18446744073709551616
-        float: -1.5e3
+        base: &base {image: a, env: &env [1, 2]}
+        one: {<<: *base, image: b}
+        two: {image: c, <<: *base}
+        three: {<<: [{image: first}, *base]}
+        env: *env
+        quoted: {"<<": 1}
     """
-    assert one(encoded(text)) == {
-        "on": "yes",
-        "time": "12:30",
-        "day": "2026-01-02",
-        "hex": "0x10",
-        "quoted": "1",
-        "block": "1\n",
-        "tagged": "1",
-        "none": None,
-        "empty": None,
-        "big": 18446744073709551616.0,
-        "float": -1500.0,
-    }
+    found = one(encoded(text))
+    assert found["one"] == {"image": "b", "env": [1, 2]}
+    assert found["two"] == {"image": "a", "env": [1, 2]}, "as go-yaml 2 has it"
+    assert found["three"] == {"image": "first", "env": [1, 2]}
+    assert (found["env"], found["quoted"]) == ([1, 2], {"<<": 1})
+
+
+def test_keys_become_texts() -> None:
+    assert one(encoded(b"{1: a, yes: b, 1.5: c, 0x10: d}")) == {"1": "a", "true": "b", "1.5": "c", "16": "d"}
+
+
+@pytest.mark.parametrize("text", [b"---\na: 1\n---\n", b"%YAML 1.1\n---\na: 1\n", b"# x\n---\n# y\n---\na: 1\n...\n"])
+def test_an_empty_document_is_none(text: bytes) -> None:
+    assert one(encoded(text)) == {"a": 1}
+
+
+def test_a_mapping_in_braces_may_be_yaml() -> None:
+    assert one(encoded(b"{a: 1, b: [x]}")) == {"a": 1, "b": ["x"]}
 
 
 def test_a_byte_order_mark_is_no_obstacle() -> None:

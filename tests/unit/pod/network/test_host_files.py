@@ -8,6 +8,7 @@ import pytest
 
 from executor.cni.resolver import has_loopback_only
 from executor.doctor import resolving
+from executor.own_directory import OwnDirectory
 from executor.pod.network import host_files
 
 STUB = "nameserver 127.0.0.53\noptions edns0 trust-ad\n"
@@ -19,7 +20,7 @@ BEHIND = "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch example.org\n"
 )
 def test_every_byte_passes_through(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "hosts").write_bytes(content)
-    host_files.write(tmp_path / "copy", host_files.read(tmp_path / "hosts"))
+    host_files.write(OwnDirectory.at(str(tmp_path)), "copy", host_files.read(tmp_path / "hosts"))
     assert (tmp_path / "copy").read_bytes() == content
 
 

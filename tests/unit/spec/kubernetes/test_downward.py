@@ -11,7 +11,7 @@ from executor.spec.launch import parse_launch
 from executor.spec.model import RuntimeField
 from tests.unit.pod.samples import pod, task
 
-METADATA = {"name": "web", "namespace": "shop", "uid": "u-1", "labels": {"app/x": "a$b"}, "annotations": {"n": "1"}}
+METADATA = {"name": "web", "namespace": "shop", "uid": "u-1", "labels": {"app/x": "a.b"}, "annotations": {"n": "1$2"}}
 
 
 def value(source: dict[str, Any], resources: dict[str, Any] | None = None) -> Any:
@@ -24,9 +24,9 @@ FIELDS = {
     "metadata.name": "web",
     "metadata.namespace": "shop",
     "metadata.uid": "u-1",
-    "metadata.labels['app/x']": "a$$b",  # as it is after the expansion of variables
+    "metadata.labels['app/x']": "a.b",
     "metadata.labels['none']": "",
-    "metadata.annotations['n']": "1",
+    "metadata.annotations['n']": "1$$2",  # as it is after the expansion of variables
     "spec.serviceAccountName": "default",
     "spec.nodeName": RuntimeField("spec.nodeName"),
     "status.podIP": RuntimeField("status.podIP"),

@@ -219,7 +219,7 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.dnsConfig.nameservers[0]", "IP", pod(dnsConfig={"nameservers": ["fe80::1%x\noptions debug"]})),
     ("spec.dnsConfig.nameservers", "at least one", pod(dnsPolicy="None")),
     ("spec.dnsConfig.searches[0]", "word", pod(dnsConfig={"searches": ["a\nnameserver 6.6.6.6"]})),
-    ("spec.serviceAccountName", "service accounts", pod(serviceAccountName="spark")),
+    ("spec.serviceAccountName", "DNS name", pod(serviceAccountName="-")),
     ("metadata.name", "DNS name", {**pod(), "metadata": {"name": "A"}}),
     ("metadata.namespace", "DNS label", {**pod(), "metadata": {"namespace": "../x"}}),
     ("metadata.labels['a']", "expected str", {**pod(), "metadata": {"labels": {"a": 1}}}),

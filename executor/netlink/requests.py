@@ -1,0 +1,174 @@
+"""One request on a socket of rtnetlink, and the kernel's answer as state.py has it. Blocking, for some 0.3 ms.
+
+Source: netlink(7), rtnetlink(7), linux/if_link.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import itertools
+import os
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from executor.netlink.state import Address, Link, Namespace, Neighbour, Route, Traffic
+
+ANSWER_S: Final = 2.0
+"""The kernel answers at once; a socket that has nothing is a defect, not to be waited for."""
+_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETSTATS = 18, 22, 26, 30, 94
+_NEWLINK, _DELLINK = 16, 17
+_ERROR, _DONE = 2, 3
+_F_REQUEST, _F_DUMP, _F_DUMP_INTR = 0x1, 0x300, 0x10
+_IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
+_IFA_F_DADFAILED = 0x8
+_TABLE_LOCAL, _TYPE_UNICAST = 255, 1
+_STATS_LINK_64 = 1
+_TRIES = 3
+_BUFFER_BYTES = 1 << 18
+_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
+_sequence = itertools.count(1)
+
+
+def namespace(sock: socket.socket) -> Namespace:
+    """Everything in the namespace of the socket. Raises OSError."""
+    from executor.netlink.messages import ifaddrmsg, ifinfmsg, ndmsg, rtmsg
+
+    return Namespace(
+        links=tuple(map(_link, _dump(sock, ifinfmsg, _GETLINK))),
+        addresses=tuple(map(_address, _dump(sock, ifaddrmsg, _GETADDR))),
+        routes=tuple(
+            route
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for route in _routes(_dump(sock, rtmsg, _GETROUTE, family=family))
+        ),
+        neighbours=tuple(_neighbours(_dump(sock, ndmsg, _GETNEIGH))),
+    )
+
+
+def links(sock: socket.socket) -> Namespace:
+    """The links alone. Raises OSError."""
+    from executor.netlink.messages import ifinfmsg
+
+    return Namespace(links=tuple(map(_link, _dump(sock, ifinfmsg, _GETLINK))))
+
+
+def traffic(sock: socket.socket) -> dict[int, Traffic]:
+    """The counters of each link, by its index. Raises OSError."""
+    from executor.netlink.messages import ifstatsmsg
+
+    found = _dump(sock, ifstatsmsg, _GETSTATS, filter_mask=_STATS_LINK_64)
+    return {each["ifindex"]: _traffic(each.get_attr("IFLA_STATS_LINK_64")) for each in found}
+
+
+def changed_links(data: bytes) -> set[str]:
+    """The names of the links that messages of the group RTMGRP_LINK tell of."""
+    from executor.netlink.messages import ifinfmsg
+
+    found = (_decoded(ifinfmsg, data, at) for kind, at in _messages(data) if kind in (_NEWLINK, _DELLINK))
+    return {str(each.get_attr("IFLA_IFNAME") or "") for each in found}
+
+
+def _dump(sock: socket.socket, document: Any, kind: int, **fields: int) -> list[Any]:
+    """All objects of a kind. The kernel says when they changed while it listed them: then it is asked again."""
+    for _ in range(_TRIES):
+        found, whole = _ask(sock, document, kind, fields)
+        if whole:
+            break
+    return found
+
+
+def _ask(sock: socket.socket, document: Any, kind: int, fields: Mapping[str, int]) -> tuple[list[Any], bool]:
+    number = next(_sequence)
+    request = document()
+    request["header"] = {"type": kind, "flags": _F_REQUEST | _F_DUMP, "sequence_number": number, "pid": 0}
+    for name, value in fields.items():
+        request[name] = value
+    request.reset()
+    request.encode()
+    sock.send(bytes(request.data))
+    found: list[Any] = []
+    whole = True
+    while True:
+        data = sock.recv(_BUFFER_BYTES)
+        for answer, at in _messages(data):
+            _, _, flags, sequence, _ = _HEADER.unpack_from(data, at)
+            if sequence != number:
+                continue  # of a request that was given up
+            if answer in (_ERROR, _DONE):
+                _check(data, at)
+                return found, whole
+            whole = whole and not flags & _F_DUMP_INTR
+            found.append(_decoded(document, data, at))
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int]]:
+    """The type and the place of each message."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, at)
+        yield kind, at
+        at += max((length + 3) & ~3, _HEADER.size)
+
+
+def _check(data: bytes, at: int) -> None:
+    code = struct.unpack_from("=i", data, at + _HEADER.size)[0]
+    if code < 0:
+        raise OSError(-code, f"netlink: {os.strerror(-code) if -code in errno.errorcode else -code}")
+
+
+def _decoded(document: Any, data: bytes, at: int) -> Any:
+    message = document(data, offset=at)
+    message.decode()
+    return message
+
+
+def _link(message: Any) -> Link:
+    flags, info = message["flags"], message.get_attr("IFLA_LINKINFO")
+    return Link(
+        index=message["index"],
+        name=str(message.get_attr("IFLA_IFNAME") or ""),
+        kind=str((info.get_attr("IFLA_INFO_KIND") if info is not None else None) or ""),
+        mac=str(message.get_attr("IFLA_ADDRESS") or ""),
+        mtu_bytes=int(message.get_attr("IFLA_MTU") or 0),
+        up=bool(flags & _IFF_UP),
+        carrier=bool(flags & _IFF_LOWER_UP),
+        master=int(message.get_attr("IFLA_MASTER") or 0),
+        traffic=_traffic(message.get_attr("IFLA_STATS64")),
+    )
+
+
+def _traffic(stats: Mapping[str, int] | None) -> Traffic:
+    names = [f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "packets", "dropped", "errors")]
+    return Traffic(*(int(stats[name]) for name in names)) if stats is not None else Traffic()
+
+
+def _address(message: Any) -> Address:
+    """IFA_LOCAL is the own address where a link leads to one peer, else both are the same."""
+    flags = message.get_attr("IFA_FLAGS") or message["flags"]
+    ip = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    return Address(message["index"], f"{ip}/{message['prefixlen']}", duplicate=bool(flags & _IFA_F_DADFAILED))
+
+
+def _routes(found: list[Any]) -> Iterator[Route]:
+    for message in found:
+        table = message.get_attr("RTA_TABLE") or message["table"]
+        if message["type"] != _TYPE_UNICAST or table == _TABLE_LOCAL:
+            continue
+        anything = "::" if message["family"] == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 # a route, no socket
+        destination = f"{message.get_attr('RTA_DST') or anything}/{message['dst_len']}"
+        via = message.get_attr("RTA_GATEWAY") or (message.get_attr("RTA_VIA") or {}).get("addr") or ""
+        yield Route(message.get_attr("RTA_OIF") or 0, destination, str(via), table)
+
+
+def _neighbours(found: list[Any]) -> Iterator[Neighbour]:
+    from executor.netlink.messages import neighbour_states
+
+    for message in found:
+        ip = str(message.get_attr("NDA_DST") or "")
+        if not ip or ipaddress.ip_address(ip).is_multicast:
+            continue
+        words = [name for name, bit in neighbour_states.items() if isinstance(bit, int) and message["state"] & bit]
+        yield Neighbour(message["ifindex"], ip, str(message.get_attr("NDA_LLADDR") or ""), " ".join(words) or "none")

@@ -1,0 +1,1 @@
+"""Comparing what plugins said with what the kernel has, and the messages that the kernel sends."""
