@@ -130,9 +130,14 @@ CODES: Final = MappingProxyType(
             "The kernel killed `count` processes of a container for memory, and not its first process.",
             "As for `pod.oom`. What it makes of that is the container's affair: look at what it writes.",
         ),
-        "pod.hook": _info("A container's preStop hook has run."),
+        "pod.hook": _info("A hook of a container has run: `hook` is preStop or postStart."),
         "pod.hook_failed": _warning(
-            "A preStop hook failed or could not be run; the container is stopped all the same.", "See `error`."
+            "A hook of a container failed or could not be run: after a preStop hook the container is stopped all the"
+            " same, after a postStart hook it is stopped too.",
+            "See `error`.",
+        ),
+        "pod.stop_signal_unknown": _warning(
+            "The STOPSIGNAL of an image is no signal: SIGTERM is sent.", "Repair the image, or set stopSignal."
         ),
         "pod.stopping": _info("It was asked to end; its grace runs."),
         "pod.destroying": _info("Its cgroup is being killed."),

@@ -54,6 +54,7 @@ KEYS: Final = MappingProxyType(
         "freed_cpus": "cpus given back",
         "freed_mem_bytes": "memory given back",
         "grace_s": "time given to end by itself",
+        "hook": "postStart or preStop",
         "fields": "paths of fields of a pod",
         "what": "the kind of object the message is about",
         "since": "when it began, RFC 3339 in UTC",

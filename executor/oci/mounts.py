@@ -38,6 +38,11 @@ _MASKED = (
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
+def termination_name(container: str) -> str:
+    """Of the file in the pod's directory that the container finds at its terminationMessagePath."""
+    return f"{container}.termination"
+
+
 def masked_paths() -> list[str]:
     """Files of the kernel's that tell too much about the node."""
     return list(_MASKED)
@@ -96,7 +101,11 @@ def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any
         "/etc/hostname": placement.hostname_file,
     }
     read_only = container.security.read_only_root
-    return [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+    found = [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+    if container.termination is not None:
+        source = placement.pod_dir / termination_name(container.name)
+        found.append(_bind(container.termination.path, source, read_only=False))
+    return found
 
 
 def _notice(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:

@@ -12,9 +12,8 @@ import asyncio
 import contextlib
 import signal
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
 from executor.concurrency import patiently
@@ -24,10 +23,12 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, hooks
+from executor.pod import creation, hooks, termination
 from executor.pod.exits import process_state
+from executor.pod.made import Made
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
 from executor.pod.placement import runtime_spec
+from executor.pod.reach import reach
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
 from executor.pod.stop_signal import stop_signal
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from executor.oci.users import UserIds
     from executor.pod.release.leaks import Leak
     from executor.pod.sandbox import Sandbox
+    from executor.probes.ask import Reach
     from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
@@ -52,20 +54,6 @@ PATIENCE = Patience()
 
 OUTPUT_S = 2.0
 """How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
-
-
-@dataclass
-class Made:
-    """One container record with its task, created and perhaps started."""
-
-    id: ContainerId
-    snapshot: str
-    image: Image
-    pid: int
-    leader: HeldProcess | None
-    process: Any
-    """What its first process is, as in the OCI document."""
-    started_at: float | None = None  # monotonic
 
 
 class Containers:
@@ -126,6 +114,7 @@ class Containers:
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
+        termination.renew(self._sandbox.files, self._spec[name])
         snapshot = snapshot_key(identity, self._attempts[name])
         shim_cgroup = self._node.shim_cgroup(self._pod_class)
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
@@ -180,27 +169,30 @@ class Containers:
         await self.create(name)
 
     def signal(self, name: str) -> bool:
-        """The image's stop signal, else SIGTERM, to the first process, which is held, so that it can reach no other.
-        Whether it was there.
-        """
+        """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
         made = self._made.get(name)
         if made is None or made.leader is None or made.started_at is None:
             return False
-        return made.leader.send(stop_signal(made.image.config.stop_signal))
+        return made.leader.send(stop_signal(self._spec[name], made.image.config.stop_signal))
 
     async def terminate(self, names: tuple[str, ...]) -> None:
         """The stop signal to all of these, to one with a preStop hook after it."""
-        hooked = [name for name in names if self._spec[name].pre_stop is not None]
+        hooked = [name for name in names if self._spec[name].hooks.pre_stop is not None]
         for name in names:
             if name not in hooked:
                 self.signal(name)
         await asyncio.gather(*(self._terminate_after_hook(name) for name in hooked))
 
     async def _terminate_after_hook(self, name: str) -> None:
-        target, command = self.target(name), self._spec[name].pre_stop
-        if target is not None and command is not None:
-            await hooks.pre_stop(target, command, log)
+        hook = self._spec[name].hooks.pre_stop
+        if hook is not None and self.target(name) is not None:
+            hook_log = log.bind(pod=self._pod, container=name)
+            await hooks.run(hooks.PRE_STOP, hook, self.reach(name, "pre-stop"), self._node.probing, hook_log)
             self.signal(name)
+
+    def reach(self, name: str, purpose: str) -> Reach:
+        """The container, whichever run of it is there then."""
+        return reach(purpose, lambda: self.target(name), lambda: self.pid(name), lambda: self._sandbox.addresses)
 
     def target(self, name: str) -> Target | None:
         """Where `executor.exec.run` runs a command in this container; None while it does not run."""

@@ -16,6 +16,7 @@ from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, Meso
 from executor.node.claims import Claim, netns_parent, own_root
 from executor.oci.image_users import ImageUsers
 from executor.pod.release.pace import ReleasePace
+from executor.probes.ask import Means
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -70,6 +71,8 @@ class Node:
     """None: those of regular pods run beside containerd."""
     release_pace: ReleasePace = field(default_factory=ReleasePace)
     users: ImageUsers = field(default_factory=ImageUsers)
+    probing: Means = field(default_factory=Means)
+    """What probes and hooks ask containers with."""
     removing: Turns = field(default_factory=lambda: Turns("removing"))
     """Removes the files of pods, of whatever number."""
     counting: Turns = field(default_factory=lambda: Turns("counting"))

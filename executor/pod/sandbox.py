@@ -24,8 +24,9 @@ from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
-from executor.oci.mounts import NOTICE
+from executor.oci.mounts import NOTICE, termination_name
 from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
+from executor.pod import termination
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import network_infos, requests
 from executor.pod.node import PODS
@@ -131,14 +132,21 @@ class Sandbox:
                     os.fchmod(made, 0o777)  # as in Kubernetes
         host_files.write(self.files, "hostname", f"{self._spec.hostname}\n")
         self._write_names(())
+        for container in self._spec.containers:
+            termination.renew(self.files, container)
         for host_path in self._spec.host_paths:
             hostpaths.ensure(host_path)
+
+    @property
+    def _generated(self) -> tuple[str, ...]:
+        own = [each.name for each in self._spec.containers if each.termination is not None]
+        return (*GENERATED, *map(termination_name, own))
 
     def check_files(self) -> None:
         """That what a container is about to have mounted is what was made here, and no link. Raises Failure."""
         try:
             with self.files.opened() as directory:
-                for name in GENERATED:
+                for name in self._generated:
                     os.close(open_file(directory, name, os.O_RDONLY))
                 os.close(open_directory(directory, NOTICE))
                 for volume in self._spec.empty_dirs:
@@ -241,7 +249,7 @@ class Sandbox:
     def _remove_generated(self) -> None:
         try:
             with self.files.opened() as directory:
-                for name in GENERATED:
+                for name in self._generated:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=directory)
         except FileNotFoundError:  # it ends before it was set up, or its logs are removed already

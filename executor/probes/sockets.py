@@ -120,7 +120,7 @@ def _within(namespace: int, family: int) -> socket.socket:
             try:
                 _enter(home)
             except OSError as error:
-                raise _LostThreadError(error.errno, error.strerror) from error
+                raise _LostThreadError(error.errno, reason(error)) from error
     finally:
         os.close(home)
         os.close(namespace)

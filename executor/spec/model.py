@@ -16,6 +16,8 @@ from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 
+TERMINATION_PATH = "/dev/termination-log"
+"""Kubernetes' terminationMessagePath where a container sets none."""
 DEFAULT_GRACE_S = 30.0
 """Kubernetes' terminationGracePeriodSeconds where a pod sets none."""
 DEFAULT_TASK_GRACE_S = 3.0
@@ -126,6 +128,16 @@ class Security:
 
 
 @dataclass(frozen=True)
+class TerminationMessage:
+    """A file at `path` in the container, whose content goes into the status of its end. `fallback_to_logs`: where that
+    is empty and the container failed, the end of its output does.
+    """
+
+    path: str = TERMINATION_PATH
+    fallback_to_logs: bool = False
+
+
+@dataclass(frozen=True)
 class ContainerSpec:
     """`command` and `args` replace the image's ENTRYPOINT and CMD by Kubernetes' rules; None is: not given."""
 
@@ -141,11 +153,12 @@ class ContainerSpec:
     requests: Limits = Limits()
     ports: tuple[ContainerPort, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
-    pre_stop: tuple[str, ...] | None = None
-    """argv of a process that is run in the container before it gets its stop signal."""
-    security: Security = Security()
     probes: Probes = NO_PROBES
     hooks: Hooks = NO_HOOKS
+    stop_signal: int | None = None
+    """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
+    termination: TerminationMessage | None = None
+    security: Security = Security()
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
 

@@ -11,12 +11,21 @@ from executor.names import TaskId
 from executor.spec import capabilities
 from executor.spec import checks as common
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import downward
+from executor.spec.kubernetes import downward, probes
 from executor.spec.kubernetes.container_documents import Container, EnvVar, Quantities, SecurityContext
 from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
-from executor.spec.model import ContainerPort, ContainerSpec, EnvValue, Limits, Security, VolumeMount
+from executor.spec.model import (
+    DEFAULT_GRACE_S,
+    ContainerPort,
+    ContainerSpec,
+    EnvValue,
+    Limits,
+    Security,
+    VolumeMount,
+)
+from executor.spec.probes import Hooks
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,8 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         requests=requests,
         ports=faults.items(lambda port, at: _port(port, context, at), one.ports, f"{path}.ports"),
         mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
-        pre_stop=faults.of(None, _pre_stop, one, f"{path}.lifecycle.preStop"),
+        hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
+        stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
         security=faults.of(
             Security(), security, one.security_context, context.pod.spec.security_context, f"{path}.securityContext"
         ),
@@ -59,13 +69,9 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
     return made
 
 
-def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
-    hook = one.lifecycle.pre_stop
-    if hook is None:
-        return None
-    if hook.exec is None or not hook.exec.command:
-        raise InvalidTask("needs a command", subject=f"{path}.exec.command")
-    return hook.exec.command
+def _grace_s(pod: Pod) -> float:
+    asked = pod.spec.termination_grace_period_seconds
+    return DEFAULT_GRACE_S if asked is None else float(asked)
 
 
 def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool = True) -> Limits:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
+from executor.spec.kubernetes.probe_documents import Lifecycle
 from executor.spec.marks import accepted, refused, supported
 
 CONTAINERS_MAX = 100
@@ -120,23 +121,6 @@ class SecurityContext(Identity, frozen=True):
     capabilities: Annotated[Capabilities, supported()] = Capabilities()
     privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
     proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
-
-
-class ExecAction(Document, frozen=True):
-    command: Annotated[Text, supported("argv, run in the container without a shell")] = ()
-
-
-class PreStop(Document, frozen=True):
-    exec: Annotated[ExecAction | None, supported("before the stop signal, within the grace of any stop")] = None
-    http_get: Annotated[Any, refused(harmless=())] = None
-    tcp_socket: Annotated[Any, refused(harmless=())] = None
-    sleep: Annotated[Any, refused(harmless=())] = None
-
-
-class Lifecycle(Document, frozen=True):
-    pre_stop: Annotated[PreStop | None, supported()] = None
-    post_start: Annotated[Any, refused(harmless=())] = None
-    stop_signal: Annotated[Any, refused("the image's STOPSIGNAL is sent")] = None
 
 
 class Container(Document, frozen=True):

@@ -104,6 +104,10 @@ def _only_one_description(info: TaskInfo) -> None:
     hint = "the pod in TaskInfo.data describes the containers: leave this out"
     if info.command is not None:
         raise InvalidTask("a task with a pod in its data has no command", subject="TaskInfo.command", hint=hint)
+    for name in ("check", "health_check"):
+        if getattr(info, name) is not None:
+            hint = "use the probes of the pod's containers"
+            raise InvalidTask("is not for a task with a pod in its data", subject=f"TaskInfo.{name}", hint=hint)
     container = info.container
     for name in ("mesos", "docker", "volumes", "hostname") if container is not None else ():
         if getattr(container, name):

@@ -23,6 +23,7 @@ from tests.unit.pod.samples import (
     lookup,
     steps,
     task,
+    with_handler,
     without,
 )
 
@@ -38,6 +39,8 @@ CHECKED_ONLY = {
     "TaskInfo.container.mesos.image.type",
     "TaskInfo.container.volumes[].source.type",
     "TaskInfo.command.environment.variables[].type",
+    "spec.containers[].livenessProbe.successThreshold",
+    "spec.containers[].startupProbe.successThreshold",
 }
 # Supported beside data, where it is tested in test_kubepod.
 ELSEWHERE = {"TaskInfo.data"}
@@ -55,7 +58,7 @@ def sample(row: Row) -> Document:
             changed(FULL_POD, steps("spec.containers[].ports[].containerPort"), 53), steps("spec.hostNetwork")
         )
     if not row.path.startswith("TaskInfo"):
-        return FULL_POD
+        return with_handler(row.path)
     return FULL_DOCKER_TASK if row.path.startswith("TaskInfo.container.docker") else FULL_MESOS_TASK
 
 

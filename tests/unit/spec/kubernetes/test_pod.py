@@ -279,13 +279,3 @@ def test_resources_that_no_pod_can_have(words: str, resource: Document) -> None:
 
 def test_a_pod_needs_memory() -> None:
     assert "less than 4194304" in refusal(pod(), resources=[scalar("cpus", 1), ports((1, 2))]).message
-
-
-def test_a_pre_stop_hook_is_a_command() -> None:
-    hook = {"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "drain"]}}}}
-    assert parse_launch([task(pod(hook))], group=False).containers[0].pre_stop == ("sh", "-c", "drain")
-    refused: tuple[Document, ...] = ({"exec": {}}, {}, {"exec": {"command": []}})
-    for broken in refused:
-        with pytest.raises(InvalidTask) as caught:
-            parse_launch([task(pod({"lifecycle": {"preStop": broken}}))], group=False)
-        assert caught.value.subject == "spec.containers[0].lifecycle.preStop.exec.command"
