@@ -22,7 +22,7 @@ from tests.support.sources import ROOT, Import, Source, all_files, modules, pyth
 ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.netlink", "executor.dns")
 COMPOSERS = (
     "executor.composer", "executor.opening", "executor.node.reaper", "executor.node.reaping",
-    "executor.node.inventory", "executor.doctor", "executor.cli", "executor.__main__",
+    "executor.node.inventory", "executor.images.pulling.worker", "executor.doctor", "executor.cli", "executor.__main__",
 )  # fmt: skip
 COMMON = {
     "executor", "executor.concurrency", "executor.config", "executor.errors", "executor.log", "executor.names",
