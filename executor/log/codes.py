@@ -115,6 +115,7 @@ CODES: Final = MappingProxyType(
             "A KILL of a task that is not here; answered with TASK_GONE.", "Look at the framework."
         ),
         "pod.setting_up": _info("Its network, snapshots and containers are being made."),
+        "pod.initializing": _info("Its init containers run, one after the other."),
         "pod.starting": _info("Its containers are being started."),
         "pod.running": _info("Every container runs."),
         "pod.container_exited": _info("A container's first process ended."),
