@@ -36,7 +36,7 @@ CONNECT_S = 45.0
 
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
-    from executor.images.store import ImageStore
+    from executor.images.images import Images
     from executor.mesos import agent_flags
     from executor.netlink import NetworkWatch
     from executor.node.reaping import watcher
@@ -71,6 +71,8 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     containerd = await _connect(config)
     stack.push_async_callback(containerd.close)
     stack.push_async_callback(leaving.leave, containerd)
+    images = Images(containerd, config)
+    stack.push_async_callback(images.close)
     outputs = await stack.enter_async_context(_outputs(config, environment))
     return Node(
         config=config,
@@ -79,7 +81,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         mesos_sandbox=environment.sandbox,
         network=OwnNetwork(environment.agent_endpoint.rpartition(":")[0], config.cni.default_network),
         containerd=containerd,
-        images=ImageStore(containerd),
+        images=images,
         cni=_cni(config, environment),
         networks=NetworkWatch(),
         tree=tree,

@@ -73,7 +73,17 @@ def _row(pod: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
+def _progress(pulling: list[dict[str, Any]]) -> str:
+    """Of all images that the pod waits for."""
+    if any(each["error"] for each in pulling):
+        return "backing off"
+    total = sum(each["total_bytes"] for each in pulling)
+    return f"{100 * sum(each['bytes'] for each in pulling) // total} %" if total else str(pulling[0]["phase"])
+
+
 def _state(pod: dict[str, Any]) -> object:
     """And what Mesos was told, once that is settled."""
+    if pulling := pod.get("pulling"):
+        return f"pulling ({_progress(pulling)})"
     outcome = pod.get("outcome")
     return f"{pod.get('state')} ({outcome['state']})" if outcome else pod.get("state")

@@ -178,6 +178,9 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
+        "pod.pulling": _info(
+            "The pod waits for an image; nothing of it is there yet, and [pods] start_timeout_s does not run."
+        ),
         "image.pulling": _info("An image is being fetched from its registry; pods that need it wait."),
         "image.pulled": _info("An image is on this node and unpacked; `size_bytes` came over the network."),
         "image.pull_failed": _warning(

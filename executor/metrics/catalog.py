@@ -51,7 +51,7 @@ LABELS: Final = {
     "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
     "part": "rootfs, volumes, logs or other",
     "outcome": "the task state that Mesos was told, TASK_...",
-    "phase": "queued, sandbox, network, containers, start: the steps of a launch",
+    "phase": "images, queued, sandbox, network, containers, start: the steps of a launch",
     "reason": "Mesos' REASON_..., empty for none",
     "resource": "cpu, memory or io",
     "state": "of a pod or of a revocation",

@@ -42,8 +42,8 @@ CHECKED_ONLY = {
     "spec.containers[].livenessProbe.successThreshold",
     "spec.containers[].startupProbe.successThreshold",
 }
-# Supported beside data, where it is tested in test_kubepod.
-ELSEWHERE = {"TaskInfo.data"}
+# Tested where the documents are that they need: TaskInfo.data in test_pod, secrets in test_pull_secrets.
+ELSEWHERE = {"TaskInfo.data", "spec.imagePullSecrets[].name"}
 
 
 def parsed(document: Document, row: Row) -> PodSpec:
