@@ -83,7 +83,8 @@ class Images:
         try:
             return await self.store.lookup(name)
         except NotFound as error:
-            raise ImageFailure("is not on this node", subject=f"image {name}", hint=error.hint) from error
+            hint = "bring it here: mesos-pod-executor images pull, or images import"
+            raise ImageFailure("is not on this node", subject=f"image {name}", hint=hint) from error
 
     async def ensure(
         self,
