@@ -62,6 +62,7 @@ class PodVolumes:
         self._shown: dict[str, volume_files.Files] = {}
         self._busy: set[asyncio.Future[Any]] = set()
         self._has_mounts = False
+        self._updating = asyncio.Lock()
 
     @property
     def objects(self) -> Objects:
@@ -79,7 +80,8 @@ class PodVolumes:
         """Make every volume. Raises Failure with the volume as subject."""
         if not self._volumes:
             return
-        await self._work(self._make_all)
+        async with self._updating:
+            await self._work(self._make_all)
         group = self._spec.fs_group
         for volume in self._spec.claimed_volumes if group is not None else ():
             if not volume.read_only:
@@ -94,17 +96,19 @@ class PodVolumes:
             return tuple(self._path(self._volumes[mount.volume]) for mount in container.mounts)
         return await self._work(lambda: self._bind_parts(container, parts))
 
-    async def update(self, objects: Objects) -> tuple[str, ...]:
-        """Show what `objects` hold from now on; the names of the volumes whose files changed. Raises InvalidTask before
-        anything is changed, Failure.
+    async def update(self, change: Callable[[Objects], Objects]) -> tuple[str, ...]:
+        """Show from now on what `change` makes of the objects; the names of the volumes whose files changed. One after
+        the other. Raises what `change` raises and InvalidTask before anything is changed, Failure.
         """
-        volume_files.check_size(self._spec.files_volumes, objects)
-        fresh = {volume.name: volume_files.files(volume, objects) for volume in self._spec.files_volumes}
-        changed = [name for name, found in fresh.items() if found != self._shown.get(name)]
-        if changed:
-            await self._work(lambda: self._write({name: fresh[name] for name in changed}))
-        self._objects = objects
-        return tuple(changed)
+        async with self._updating:
+            objects = change(self._objects)
+            volume_files.check_size(self._spec.files_volumes, objects)
+            fresh = {volume.name: volume_files.files(volume, objects) for volume in self._spec.files_volumes}
+            changed = [name for name, found in fresh.items() if found != self._shown.get(name)]
+            if changed and self._shown:  # before the volumes are made nothing is to be written anew
+                await self._work(lambda: self._write({name: fresh[name] for name in changed}))
+            self._objects = objects
+            return tuple(changed)
 
     async def release(self) -> None:
         """Unmount everything of the pod; no process of it may be left. Idempotent. Raises Failure."""
