@@ -83,9 +83,10 @@ def mounts_of(rig: Rig) -> list[str]:
 
 
 LOOK = r"""
+ARGUMENTS="$0 $1"
 say() { echo "$1=$(eval "$2" 2>&1 | tr '\n' '|')"; }
 say env 'echo $MODE,$PASSWORD,$CONF_mode,$LOGIN_user,$NONE,$MIXED,$CPU'
-say args 'echo "$0"'
+say args 'echo $ARGUMENTS'
 say config 'ls -A /config; cat /config/conf.d/app.conf'
 say config_mode 'stat -Lc "%a %g" /config/conf.d/app.conf'
 say config_data 'readlink /config/conf.d; readlink /config/..data | cut -c1-5'
@@ -184,7 +185,8 @@ def looked(rig: Rig, scheduler: Scheduler, tmp_path_factory: pytest.TempPathFact
         {"name": "tree", "hostPath": {"path": str(tree)}},
     ]
     app = container(LOOK, env=ENV, envFrom=ENV_FROM, volumeMounts=MOUNTS)
-    app["command"] += ["$(MODE)-$(CONF_mode)"]
+    app["command"] += ["$(MODE)-$(CONF_mode)", "--password=$(PASSWORD)"]
+    app["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", "echo $PASSWORD | wc -c > /host/stopped"]}}}
     app["resources"] = {"limits": {"memory": "32Mi"}}
     spec = {
         "containers": [app],
@@ -202,7 +204,7 @@ def looked(rig: Rig, scheduler: Scheduler, tmp_path_factory: pytest.TempPathFact
 
 EXPECTED = {
     "env": f"fast,{SECRET},fast,alice,,fast-alice-$(NONE),32768|",
-    "args": "fast-fast|",
+    "args": f"fast-fast --password={SECRET}|",
     "config_mode": f"440 {FS_GROUP}|",
     "config_data": "..data/conf.d|..202|",
     "blob": " ff 00 01|",
@@ -315,3 +317,25 @@ def test_what_cannot_be_updated_is_refused_and_changes_nothing(rig: Rig, schedul
         assert words in answer["error"]["message"], answer
     assert "no pod that runs" in asked(rig, scheduler, "nobody", secret("x"))["error"]["message"]
     assert follower.read_text().splitlines()[-1] in ("1|1|old", "2|2|new")
+
+
+def test_a_secret_is_on_no_disk(rig: Rig, scheduler: Scheduler, looked: dict[str, str]) -> None:
+    """Neither as it is nor as base64, while the pod lives: not in the sandbox, the agent's directories, the records of
+    containerd, what runc keeps, the journal, the log, or what commands print.
+    """
+    assert SECRET in looked["env"]
+    words = (SECRET.encode(), base64.b64encode(SECRET.encode()))
+    places = [rig.directory, rig.cluster.directory, rig.containerd.directory, Path("/run/containerd")]
+    found = [path for place in places if place.is_dir() for path in holding(place, words)]
+    log = Path(rig.json("inspect", "looker")["containers"][0]["log"]["stdout"])
+    assert found == [log], "the container itself has printed it"
+    for command in (("inspect", "looker"), ("ps",), ("events",), ("why", "looker")):
+        assert SECRET not in rig.command(*command).stdout
+    process = rig.command("exec", "looker", "--", "sh", "-c", "echo $PASSWORD $MIXED")
+    assert process.stdout == f"{SECRET} fast-alice-$(NONE)\n"
+
+
+def holding(place: Path, words: tuple[bytes, ...]) -> list[Path]:
+    """Files with one of these words."""
+    files = [path for path in place.rglob("*") if not path.is_symlink() and path.is_file()]
+    return [path for path in files if any(word in path.read_bytes() for word in words)]
