@@ -139,19 +139,12 @@ def usable(resources: Resources, subject: str) -> None:
 
 
 def memory(size_bytes: int, resources: Resources, subject: str) -> int:
-    """One container's memory, in bytes."""
-    if size_bytes < MIN_MEMORY_BYTES:
-        hint = "write 64Mi for 64 MiB; m means thousandths"
-        raise InvalidTask(
-            f"{size_bytes} bytes are less than the {MIN_MEMORY_BYTES} that a container needs",
-            subject=subject,
-            hint=hint,
-        )
+    """One container's limit of memory, in bytes: at least what it takes to start one."""
     if size_bytes > resources.mem_bytes:
         raise InvalidTask(
             f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject, hint=_FIT
         )
-    return size_bytes
+    return max(size_bytes, MIN_MEMORY_BYTES)
 
 
 def at_most(limits: Limits, requests: Limits, subject: str) -> None:

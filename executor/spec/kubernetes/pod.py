@@ -16,7 +16,7 @@ from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
 from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import companions, names, placement
+from executor.spec.kubernetes import companions, names, placement, security
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
 from executor.spec.kubernetes.documents import ObjectMeta, Pod, Volume
@@ -48,6 +48,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     identity = _identity(decoded, info, task_id, faults)
     _metadata(metadata, faults)
     placement.check(spec, faults)
+    security.check_annotations(metadata.annotations, [one.name for one in spec.containers], faults)
     volumes = _volumes(spec.volumes, faults)
     context = Context(decoded, identity, task_id, resources, frozenset(volume.name for volume in spec.volumes))
     containers = _containers(context, faults)
@@ -78,6 +79,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         else common.slug(identity["metadata.name"]),
         subdomain=faults.of("", common.dns_label, spec.subdomain, "spec.subdomain") if spec.subdomain else "",
         host_aliases=_host_aliases(decoded, faults),
+        sysctls=security.sysctls(spec.security_context.sysctls, faults, host_network=spec.host_network),
         dns_policy=spec.dns_policy,
         dns_config=_dns_config(spec.dns_config, spec.dns_policy, faults),
         volumes=volumes,

@@ -96,6 +96,8 @@ FULL_POD: Document = {
             "runAsNonRoot": True,
             "supplementalGroups": [5, 6],
             "seccompProfile": {"type": "RuntimeDefault"},
+            "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
+            "windowsOptions": {"runAsUserName": "x"},
         },
         "volumes": [
             {"name": "work", "emptyDir": {"sizeLimit": "256Mi"}},
@@ -129,7 +131,7 @@ FULL_POD: Document = {
                 "workingDir": "/srv",
                 "imagePullPolicy": "IfNotPresent",
                 "lifecycle": {"stopSignal": "SIGUSR1"},
-                "resizePolicy": [{"resourceName": "cpu"}],
+                "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
                 ],
@@ -153,6 +155,7 @@ FULL_POD: Document = {
                     "runAsGroup": 2001,
                     "runAsNonRoot": False,
                     "seccompProfile": {"type": "Unconfined"},
+                    "windowsOptions": {"runAsUserName": "x"},
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},
