@@ -59,6 +59,8 @@ def mount_path(path: str, subject: str) -> str:
     clean = absolute(path, subject)
     if clean in ("/", "/proc") or clean.startswith("/proc/"):
         raise InvalidTask(f"nothing can be mounted on {clean}", subject=subject)
+    if ":" in clean:
+        raise InvalidTask(f"{clean[:80]!r} has a colon", subject=subject)
     return clean
 
 

@@ -216,7 +216,7 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.hostAliases[0].hostnames[0]", "looks like", pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["0x7f.1"]}])),
     ("spec.dnsConfig.nameservers[0]", "IP", pod(dnsConfig={"nameservers": ["fe80::1%x\noptions debug"]})),
     ("spec.dnsConfig.nameservers", "at least one", pod(dnsPolicy="None")),
-    ("spec.dnsConfig.searches[0]", "word", pod(dnsConfig={"searches": ["a\nnameserver 6.6.6.6"]})),
+    ("spec.dnsConfig.searches[0]", "no domain", pod(dnsConfig={"searches": ["a\nnameserver 6.6.6.6"]})),
     ("spec.serviceAccountName", "DNS name", pod(serviceAccountName="-")),
     ("metadata.name", "DNS name", {**pod(), "metadata": {"name": "A"}}),
     ("metadata.namespace", "DNS label", {**pod(), "metadata": {"namespace": "../x"}}),
