@@ -141,10 +141,11 @@ def _below(value: Any, shape: Shape, place: str, found: _Found) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
+    """Go reads a null in a list of texts as an empty one."""
     if isinstance(value, Mapping):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_without_nulls(item) for item in value]
+        return ["" if item is None else _without_nulls(item) for item in value]
     return value
 
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import checks as common
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import amounts, downward, names, ports, probes, security
-from executor.spec.kubernetes.container_documents import Container, EnvVar
+from executor.spec.kubernetes import amounts, environment, mounts, ports, probes, security
+from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod
-from executor.spec.model import (
-    DEFAULT_GRACE_S,
-    ContainerSpec,
-    EnvValue,
-    Security,
-    VolumeMount,
-)
+from executor.spec.model import DEFAULT_GRACE_S, ContainerSpec, EnvValue, Security
+from executor.spec.objects import Objects
 from executor.spec.probes import Hooks
+from executor.spec.volume_model import VolumeMount
 
 
 @dataclass(frozen=True)
@@ -32,6 +27,7 @@ class Context:
     task_id: TaskId
     resources: Resources
     volumes: frozenset[str]
+    objects: Objects
 
 
 def container(one: Container, context: Context, path: str) -> ContainerSpec:
@@ -73,31 +69,23 @@ def _grace_s(pod: Pod) -> float:
 
 
 def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[tuple[str, EnvValue], ...]:
-    return faults.items(lambda entry, at: _variable(entry, one, context, at), one.env, f"{path}.env")
-
-
-def _variable(entry: EnvVar, one: Container, context: Context, path: str) -> tuple[str, EnvValue]:
-    name = names.variable(entry.name, f"{path}.name")
-    if entry.value_from is None:
-        return name, entry.value
-    if entry.value:
-        raise InvalidTask("has a value and a valueFrom", subject=path)
-    value = downward.value(entry.value_from, context.pod, context.identity, one, context.resources, f"{path}.valueFrom")
-    # a text of the downward API is taken as it is: no variable is expanded in it
-    return name, value.replace("$", "$$") if isinstance(value, str) else value
+    shared = faults.items(
+        lambda source, at: environment.from_object(source, context.objects, at), one.env_from, f"{path}.envFrom"
+    )
+    own = faults.items(
+        lambda entry, at: environment.variable(
+            entry, one, context.pod, context.identity, context.resources, context.objects, at
+        ),
+        one.env,
+        f"{path}.env",
+    )
+    return tuple(variable for variables in (*shared, *own) for variable in variables)
 
 
 def _mounts(
-    mounts: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
 ) -> tuple[VolumeMount, ...]:
-    found = faults.items(lambda mount, at: _mount(mount, context, at), mounts, path)
-    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(mounts))
+    found = faults.items(lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=False), listed, path)
+    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
     faults.check(common.unique, paths)
     return found
-
-
-def _mount(mount: KubernetesMount, context: Context, path: str) -> VolumeMount:
-    if mount.name not in context.volumes:
-        hint = "add it to spec.volumes"
-        raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{path}.name", hint=hint)
-    return VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{path}.mountPath"), mount.read_only)

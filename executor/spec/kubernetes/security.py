@@ -57,7 +57,7 @@ def security(
         run_as_user=run_as_user,
         run_as_group=shared.run_as_group if own.run_as_group is None else own.run_as_group,
         run_as_non_root=bool(non_root),
-        supplemental_groups=shared.supplemental_groups,
+        supplemental_groups=_groups(shared),
         read_only_root=own.read_only_root_filesystem,
         no_new_privileges=not own.allow_privilege_escalation,
         add_capabilities=faults.of((), capabilities.named, own.capabilities.add, f"{path}.capabilities.add"),
@@ -66,6 +66,11 @@ def security(
     )
     faults.end()
     return made
+
+
+def _groups(shared: PodSecurityContext) -> tuple[int, ...]:
+    """The group of the pod's volumes is one of each process."""
+    return shared.supplemental_groups + (() if shared.fs_group is None else (shared.fs_group,))
 
 
 def _check_escalation(own: SecurityContext, path: str, faults: Faults) -> None:
@@ -94,10 +99,12 @@ def _seccomp(text: str, subject: str) -> str:
 def check_annotations(annotations: Mapping[str, str], containers: Sequence[str], faults: Faults) -> None:
     """AppArmor's: for no profile only, and for containers that there are."""
     for key, text in annotations.items():
-        for prefix in (_APPARMOR, _SECCOMP):
-            if key.startswith(prefix) and key.removeprefix(prefix) not in containers:
-                faults.add(InvalidTask("names no container of the pod", subject=_subject(key)))
-        if key.startswith(_APPARMOR) and text not in ("", "unconfined"):
+        prefix = next((prefix for prefix in (_APPARMOR, _SECCOMP) if key.startswith(prefix)), None)
+        if prefix is None:
+            continue
+        if key.removeprefix(prefix) not in containers:
+            faults.add(InvalidTask("names no container of the pod", subject=_subject(key)))
+        elif prefix == _APPARMOR and text not in ("", "unconfined"):
             hint = "use unconfined, or leave it out"
             faults.add(InvalidTask(f"{shown(text)!r}: {_NOT_HERE}", subject=_subject(key), hint=hint))
 

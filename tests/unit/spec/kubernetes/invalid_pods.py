@@ -151,7 +151,8 @@ INVALID: dict[str, tuple[str, Document]] = {
     "a variable with an empty name": (f"{C}.env[0].name", env("")),
     "a variable with = in its name": (f"{C}.env[0].name", env("A=B")),
     "a variable that begins with a digit": (f"{C}.env[0].name", env("1A")),
-    "a variable with a space in its name": (f"{C}.env[0].name", env("A B")),
+    "a variable with a slash in its name": (f"{C}.env[0].name", env("A/B")),
+    "a variable with an umlaut in its name": (f"{C}.env[0].name", env("ä")),
     "a variable that is a number": (f"{C}.env[0].value", env("A", value=1)),
     "a variable that is a boolean": (f"{C}.env[0].value", env("A", value=True)),
     "a variable with two sources": (
