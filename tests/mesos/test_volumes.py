@@ -3,67 +3,17 @@
 from __future__ import annotations
 
 import base64
-import itertools
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.mesos import messages
+from tests.mesos.volume_pods import FS_GROUP, LOGIN, SECRET, SETTINGS, container, facts, mounts_of, task
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import IMAGE, Rig, wait_for
+from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
-
-SECRET = "hunter2-7c1fd2a94e"
-FS_GROUP = 4242
-
-SETTINGS = {
-    "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "metadata": {"name": "settings"},
-    "data": {"app.conf": "color=red", "mode": "fast", "unused": "x"},
-    "binaryData": {"blob": base64.b64encode(b"\xff\x00\x01").decode()},
-}
-LOGIN = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "metadata": {"name": "login"},
-    "stringData": {"password": SECRET},
-    "data": {"user": base64.b64encode(b"alice").decode()},
-}
-FIXED = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fixed"}, "data": {"a": "1"}, "immutable": True}
-
-
-def listed(*documents: Mapping[str, Any]) -> bytes:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}).encode()
-
-
-def task(name: str, pod: Mapping[str, Any], *objects: Mapping[str, Any], mem: float = 64) -> dict[str, Any]:
-    document = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "annotations": {"note": 'a"b'}},
-        "spec": pod,
-    }
-    resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", mem)]
-    return messages.task_info(name, resources, data=listed(document, *objects))
-
-
-def container(script: str, **fields: Any) -> dict[str, Any]:
-    """One that says what it finds, and stays."""
-    return {"name": "app", "image": IMAGE, "command": ["sh", "-c", f"{script}\necho done; exec sleep 1000"], **fields}
-
-
-def facts(rig: Rig, name: str) -> dict[str, str]:
-    """What the container said, `KEY=value` a line, once it has said everything."""
-    (one, *_) = rig.json("inspect", name)["containers"]
-    log = Path(one["log"]["stdout"])
-    text = wait_for(lambda: found if (found := log.read_text()).endswith("done\n") else None, 20)
-    assert text is not None, log.read_text() + Path(one["log"]["stderr"]).read_text()
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +24,6 @@ def scheduler(rig: Rig) -> Iterator[Scheduler]:
         yield framework
     assert not any((leaks := rig.wait_clean()).values()), leaks
     assert not mounts_of(rig)
-
-
-def mounts_of(rig: Rig) -> list[str]:
-    """Mounts of volumes that are on the node now."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [point for point in points if point.startswith(f"{rig.run_dir}/volumes/")]
 
 
 LOOK = r"""
@@ -244,79 +188,6 @@ def test_what_is_read_only_cannot_be_written(looked: dict[str, str]) -> None:
 
 def test_the_group_of_the_volumes_is_one_of_each_process(looked: dict[str, str]) -> None:
     assert str(FS_GROUP) in looked["groups"].removesuffix("|").split()
-
-
-def asked(rig: Rig, scheduler: Scheduler, name: str, *objects: Mapping[str, Any]) -> dict[str, Any]:
-    """What the executor answers to an update."""
-    identity = f"u-{next(NUMBERS)}"
-    request = {"update": {"id": identity, "task": name, "objects": objects}}
-    scheduler.message(rig.agent.agent_id, "mixed", json.dumps(request).encode())
-
-    def answer() -> dict[str, Any] | None:
-        found = [json.loads(data) for data in scheduler.messages()]
-        return next((each for each in found if identity in (body["id"] for body in each.values())), None)
-
-    found = wait_for(answer, 10)
-    assert found is not None, scheduler.messages()
-    return found
-
-
-NUMBERS = itertools.count()
-
-
-def changed(document: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-    return {**document, **fields}
-
-
-FOLLOW = """
-while :; do echo "$(cat /config/a /config/b /both/p | tr '\\n' '|')"; sleep 0.1; done
-"""
-
-
-@pytest.fixture(scope="module")
-def follower(rig: Rig, scheduler: Scheduler) -> Path:
-    """The log of a pod that says what its volumes show, again and again."""
-    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1\n", "b": "1\n"}}
-    both = {"sources": [{"secret": {"name": "s"}}, {"configMap": {"name": "fixed"}}]}
-    volumes = [{"name": "config", "configMap": {"name": "c"}}, {"name": "both", "projected": both}]
-    app = container(FOLLOW, volumeMounts=[{"name": each["name"], "mountPath": f"/{each['name']}"} for each in volumes])
-    spec = {"containers": [app], "volumes": volumes, "terminationGracePeriodSeconds": 0}
-    scheduler.launch([task("follower", spec, config, secret("old"), FIXED)], rig.executor())
-    scheduler.wait_status("follower", "TASK_RUNNING", 30)
-    return Path(rig.json("inspect", "follower")["containers"][0]["log"]["stdout"])
-
-
-def secret(value: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": value}}
-
-
-def shows(log: Path, text: str) -> bool:
-    return bool(wait_for(lambda: log.read_text().splitlines()[-1:] == [text] or None, 10))
-
-
-def test_a_message_changes_what_volumes_show(rig: Rig, scheduler: Scheduler, follower: Path) -> None:
-    assert shows(follower, "1|1|old")
-    data = {"a": "2\n", "b": "2\n"}
-    fresh = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
-    answer = asked(rig, scheduler, "follower", fresh, secret("new"))
-    assert (answer["updated"]["task"], answer["updated"]["volumes"]) == ("follower", ["config", "both"])
-    assert shows(follower, "2|2|new")
-    assert asked(rig, scheduler, "follower", fresh)["updated"]["volumes"] == []
-
-
-def test_what_cannot_be_updated_is_refused_and_changes_nothing(rig: Rig, scheduler: Scheduler, follower: Path) -> None:
-    refusals = {
-        "is immutable": changed(FIXED, data={"a": "2"}),
-        "is shown by no volume": SETTINGS,
-        "two files have the path": changed(secret("x"), stringData={"a": "x"}),
-        "must be ConfigMap or Secret": {"kind": "Pod"},
-        "is not base64": changed(secret("x"), data={"q": "!"}),
-    }
-    for words, document in refusals.items():
-        answer = asked(rig, scheduler, "follower", document)
-        assert words in answer["error"]["message"], answer
-    assert "no pod that runs" in asked(rig, scheduler, "nobody", secret("x"))["error"]["message"]
-    assert follower.read_text().splitlines()[-1] in ("1|1|old", "2|2|new")
 
 
 def test_a_secret_is_on_no_disk(rig: Rig, scheduler: Scheduler, looked: dict[str, str]) -> None:
