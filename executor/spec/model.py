@@ -219,6 +219,8 @@ class PodSpec:
     """For the registries of its images; the node has its own besides."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    sysctls: tuple[tuple[str, str], ...] = ()
+    """Kernel parameters of the pod's own namespaces and their values, written with dots."""
     without_effect: tuple[str, ...] = ()
     """Paths of fields that were accepted and change nothing here."""
 
