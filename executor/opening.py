@@ -73,6 +73,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     stack.push_async_callback(leaving.leave, containerd)
     images = Images(containerd, config)
     stack.push_async_callback(images.close)
+    images.keep_room()
     outputs = await stack.enter_async_context(_outputs(config, environment))
     return Node(
         config=config,

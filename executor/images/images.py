@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import ExecutorError, ImageFailure, NotFound
+from executor.images import collection
 from executor.images.failures import PullFailure
 from executor.images.model import USED_LABEL, Image
 from executor.images.policy import PullPolicy, back_off_s, default_policy
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+GC_INTERVAL_S: Final = 60.0
+"""How often the disk of images is looked at."""
 TOUCH_S: Final = 60.0
 """How exactly it is recorded when an image was last asked for."""
 REMEMBERED_MAX: Final = 1000
@@ -71,12 +75,20 @@ class Images:
         self._watchers: dict[_Key, list[Pulling]] = {}
         self._failed: dict[str, _Failed] = {}
         self._touched: dict[str, float] = {}
+        self._room: asyncio.Task[None] | None = None
+
+    def keep_room(self) -> None:
+        """Remove unused images whenever the disk is too full, until `close`."""
+        run_dir = Path(self._config.node.run_dir)
+        work = collection.keep_room(self._containerd, self._config.images, run_dir, interval_s=GC_INTERVAL_S)
+        self._room = asyncio.create_task(work)
 
     async def close(self) -> None:
         """End the helpers; what they have fetched stays for another executor."""
-        for task in self._pulls.values():
+        tasks = [*self._pulls.values(), *filter(None, (self._room,))]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._pulls.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def lookup(self, name: str) -> Image:
         """An image that is on this node. Raises ImageFailure, ContainerdFailure."""
@@ -147,7 +159,8 @@ class Images:
         key = (name, credentials)
         if key not in self._pulls:
             request = Request(name, self._settings, credentials, missing_only=policy is not PullPolicy.ALWAYS)
-            self._pulls[key] = asyncio.create_task(self._pull(key, request))
+            task = self._pulls[key] = asyncio.create_task(self._pull(key, request))
+            task.add_done_callback(_look_at)  # its launches may be gone
         watchers = self._watchers.setdefault(key, [])
         watchers.append(pulling)
         try:
@@ -218,6 +231,12 @@ class Images:
             self._touched[image.name] = now
             _forget_oldest(self._touched)
         return image
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """A failure that nobody waits for was logged all the same."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _forget_oldest(known: dict[str, Any]) -> None:

@@ -61,6 +61,7 @@ LABELS: Final = {
 
 _LAUNCH = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 _PHASE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0, 120.0)
+_PULL = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 _LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 _REVOCATION = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -101,6 +102,14 @@ LOG_DROPPED: Final = _counter(
     "log_dropped_bytes",
     "Output of containers that was lost: the disk refused it, did not answer, or the log writer was killed.",
 )
+IMAGE_PULL: Final = Metric(
+    "image_pull_seconds",
+    Kind.HISTOGRAM,
+    "Time from the start of a pull that succeeded until its image was unpacked.",
+    (),
+    _PULL,
+)
+IMAGE_PULL_BYTES: Final = _counter("image_pull_bytes", "Bytes of images that came from registries.")
 REVOCATIONS: Final = _counter("revocations", "Receipts of revocations, by the state they tell.", "state")
 REVOCATION: Final = Metric(
     "revocation_seconds",
@@ -172,8 +181,8 @@ UP: Final = _gauge("executors_up", "Executors of this node whose control socket 
 SILENT: Final = _gauge("executors_silent", "Executors of this node whose control socket did not answer.")
 
 FROM_EVENTS: Final = (
-    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, REVOCATIONS, REVOCATION,
-    REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
+    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, IMAGE_PULL, IMAGE_PULL_BYTES,
+    REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,
