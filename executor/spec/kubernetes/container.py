@@ -18,6 +18,7 @@ from executor.spec.kubernetes.container_documents import VolumeMount as Kubernet
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
 from executor.spec.model import (
     DEFAULT_GRACE_S,
+    ContainerKind,
     ContainerPort,
     ContainerSpec,
     EnvValue,
@@ -39,7 +40,7 @@ class Context:
     volumes: frozenset[str]
 
 
-def container(one: Container, context: Context, path: str) -> ContainerSpec:
+def container(one: Container, context: Context, path: str, kind: ContainerKind = ContainerKind.MAIN) -> ContainerSpec:
     """Raises InvalidTask, or FaultyTask for several faults; every subject begins with `path`."""
     faults = Faults()
     limits = faults.of(Limits(), _limits, one.resources.limits, context.resources, f"{path}.resources.limits")
@@ -51,6 +52,7 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         name=faults.of("", common.dns_label, one.name, f"{path}.name"),
         image=faults.of("", common.image, one.image, f"{path}.image"),
         task_id=context.task_id,
+        kind=kind,
         command=one.command or None,
         args=one.args or None,
         env=_env(one, context, path, faults),
