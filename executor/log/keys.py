@@ -18,7 +18,7 @@ KEYS: Final = MappingProxyType(
         "message": "the same in words, constant for a code",
         "logger": "the module that wrote the line",
         "seq": "an event's number in this executor's journal, from 1",
-        # who
+        # whose
         "framework": "Mesos framework id",
         "executor": "Mesos executor id",
         "agent": "Mesos agent id",

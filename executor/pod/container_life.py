@@ -1,9 +1,9 @@
 """What happens to one container, as one pure table: `step(container, event, pod_ends=...) -> (container, effects)`.
 
-    CREATED ─StartNow─▶ STARTING ─ContainerStarted─▶ RUNNING ─StopNow, a fatal probe, a failed hook─▶ STOPPING
-                           │                            │                                               │ KillDue ─▶ Kill
-                           │ ContainerExited            │ ContainerExited                               │ ContainerExited
-                           ├─────────────▶ ENDING ◀─────┴───────────────────────────────────────────────┘
+    CREATED ─StartNow─▶ STARTING ─ContainerStarted─▶ RUNNING ─StopNow, fatal probe, failed hook─▶ STOPPING
+                           │                            │                                           │ KillDue ─▶ Kill
+                           │ ContainerExited            │ ContainerExited                           │ ContainerExited
+                           ├─────────────▶ ENDING ◀─────┴───────────────────────────────────────────┘
                            │                 │ OutputCollected
                            │ StartFailed     ▼
                            └────────▶ its restart policy ─▶ EXITED

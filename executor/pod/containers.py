@@ -121,7 +121,9 @@ class Containers:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
-            spec = runtime_spec(self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user)
+            spec = await runtime_spec(
+                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user
+            )
             await ctrd.containers.create(
                 identity,
                 image=image.name,
