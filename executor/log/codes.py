@@ -105,6 +105,7 @@ CODES: Final = MappingProxyType(
         "executor.failed": _error(
             "The executor cannot go on.", "See `error` and `hint`; run `mesos-pod-executor doctor`."
         ),
+        "pod.volumes_updated": _info("A framework sent new ConfigMaps or Secrets: the files of `volumes` show them."),
         "pod.accepted": _info("A launch was read and became a pod."),
         "pod.without_effect": _info("Fields of the pod were accepted that change nothing on a Mesos agent: `fields`."),
         "pod.refused": _warning(
