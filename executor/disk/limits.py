@@ -73,6 +73,7 @@ def room_bytes(spec: PodSpec, usage: DiskUsage) -> int | None:
 
 
 def has_limit(spec: PodSpec) -> bool:
+    """Whether the pod, a container or a volume of it has a limit."""
     return any(True for _ in _checks(spec, DiskUsage()))
 
 

@@ -31,6 +31,7 @@ class DiskUsage:
 
     @property
     def total(self) -> int:
+        """In bytes: the root file systems and what is in the sandbox."""
         return sum(self.rootfs.values()) + self.in_sandbox
 
     def parts(self) -> dict[str, int]:
