@@ -41,6 +41,7 @@ COMMANDS: Final = MappingProxyType(
         "dns": "Serve, keep and list the names of pods and Mesos tasks.",
         "check-config": "Check the configuration and print what is in force.",
         "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
+        "task": "Print the TaskInfos of the pods and workloads in a file.",
         "executor-info": "Print an ExecutorInfo for this executor.",
         "metrics": "Print the metrics for Prometheus, or write them as a textfile.",
         "log-level": "Show or change what the executor logs.",

@@ -81,7 +81,8 @@ CODES: Final = MappingProxyType(
         ),
         "executor.loop_late": _warning(
             "The executor's event loop was held up for a second or more; told once a minute.",
-            "Is the node out of CPU, or the executor's container throttled? Else report what it was asked to do.",
+            "`cpu_wait_ms` near `duration_ms`: the node is out of CPU, or the executor's container is throttled."
+            " `cpu_ms` near it: report what it was asked to do. Neither: it slept in a system call; see what hangs.",
         ),
         "executor.log_writer_replaced": _warning(
             "The process that writes the containers' logs ended or was stuck, and was started anew; `size_bytes` of"

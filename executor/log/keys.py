@@ -79,6 +79,8 @@ KEYS: Final = MappingProxyType(
         "count": "how many of what the message speaks of",
         "delay_s": "time until the next try",
         "duration_ms": "how long it took",
+        "cpu_ms": "how long of it a thread ran on a CPU",
+        "cpu_wait_ms": "how long of it a thread was ready and waited for a CPU",
         "since_launch_ms": "time since the pod's launch came in",
         "phases_ms": "how long each phase of a launch took",
         "size_bytes": "size",

@@ -49,6 +49,8 @@ CLASSES = ("revocable", "regular")
 """The order in which an owner file names the groups of the shims."""
 ROUNDS = 3
 """How often an owner is reaped of which something was found afterwards: containerd may have had a call from it."""
+ROUND_S = 0.3
+"""Between two rounds, for such a call to end."""
 
 
 @dataclass
@@ -119,6 +121,7 @@ async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd,
         dead = [owner for owner in clean if owner.container in left]
         if not dead:
             return
+        await asyncio.sleep(ROUND_S)
     for owner in dead:
         result.fail(owner, "something of it appears again and again")
 
