@@ -38,6 +38,7 @@ COMMANDS: Final = MappingProxyType(
         "events": "Show what the executor did, and follow it.",
         "doctor": "Check that this node can run pods.",
         "gc": "Release what dead executors left on this node.",
+        "images": "List, pull, import and remove the images of this node.",
         "dns": "Serve, keep and list the names of pods and Mesos tasks.",
         "check-config": "Check the configuration and print what is in force.",
         "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",

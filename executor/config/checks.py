@@ -75,6 +75,11 @@ def _group(value: Any, _: Any) -> None:
         raise WrongValueError("the path of a cgroup, such as /mesos-pod-executor")
 
 
+def _program(value: Any, _: Any) -> None:
+    if value and (not value[0].startswith("/") or "\0" in "".join(value)):
+        raise WrongValueError("a list of an absolute path and its arguments")
+
+
 CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "least": _least,
     "most": _most,
@@ -86,4 +91,5 @@ CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "addresses": _addresses,
     "domain": _domain,
     "group": _group,
+    "program": _program,
 }

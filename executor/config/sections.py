@@ -17,6 +17,7 @@ from typing import Any, Final, get_type_hints
 
 from executor.config.disk import DiskSection
 from executor.config.file import read_text
+from executor.config.images import ImagesSection
 from executor.config.retention import RetentionSection
 from executor.config.role_limit import RoleLimit
 from executor.config.values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
@@ -253,6 +254,7 @@ class Config:
     retention: RetentionSection = field(default_factory=RetentionSection)
     roles: RolesSection = field(default_factory=RolesSection)
     disk: DiskSection = field(default_factory=DiskSection)
+    images: ImagesSection = field(default_factory=ImagesSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)
     pressure: PressureSection = field(default_factory=PressureSection)
     log: LogSection = field(default_factory=LogSection)

@@ -115,6 +115,7 @@ CODES: Final = MappingProxyType(
             "A KILL of a task that is not here; answered with TASK_GONE.", "Look at the framework."
         ),
         "pod.setting_up": _info("Its network, snapshots and containers are being made."),
+        "pod.initializing": _info("Its init containers run, one after the other."),
         "pod.starting": _info("Its containers are being started."),
         "pod.running": _info("Every container runs."),
         "pod.container_exited": _info("A container's first process ended."),
@@ -177,6 +178,12 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
+        "image.removed": _info("An unused image was removed from a disk that is too full; it can be pulled again."),
+        "image.disk_full": _warning(
+            "The disk of images is fuller than [images] gc_high_percent, and no unused image is left to remove.",
+            "Look at what else is on it; `mesos-pod-executor images ls`.",
+        ),
+        "image.gc_failed": _warning("Unused images could not be removed; tried again.", "See `error`."),
         "pod.log_rotated": _info(
             "A container's log file reached [pods] log_max_bytes; `size_bytes` went to older files."
         ),

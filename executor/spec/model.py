@@ -30,6 +30,14 @@ class RestartPolicy(StrEnum):
     NEVER = "Never"
 
 
+class ContainerKind(StrEnum):
+    """Source: Kubernetes, "Init Containers" and KEP-753."""
+
+    INIT = "init"  # runs to its end before the next container starts
+    SIDECAR = "sidecar"  # an init container with restartPolicy Always: it runs beside those after it
+    MAIN = "main"
+
+
 @dataclass(frozen=True)
 class Policy:
     """What the node's configuration decides. `default_image` is for tasks that name none; empty: refuse them."""
@@ -136,6 +144,7 @@ class ContainerSpec:
     name: str
     image: str
     task_id: TaskId
+    kind: ContainerKind = ContainerKind.MAIN
     command: tuple[str, ...] | None = None
     args: tuple[str, ...] | None = None
     env: tuple[tuple[str, EnvValue], ...] = ()
@@ -192,6 +201,7 @@ class PodSpec:
     pod_class: PodClass
     role: Role
     containers: tuple[ContainerSpec, ...]
+    """In the order of their start: init containers and sidecars, then the main ones, which start together."""
     resources: Resources
     restart_policy: RestartPolicy = RestartPolicy.ALWAYS
     termination_grace_s: float = DEFAULT_GRACE_S
