@@ -75,8 +75,12 @@ def _container(runner: PodRunner, name: str, image: str) -> dict[str, Any]:
         "state": status.phase,
         "pid": status.pid,
         "image": image,
+        "started": status.started,
+        "ready": status.ready,
         "exit_code": status.exit_code,
         "restarts": status.restarts,
+        "message": status.stop_message or status.message,
+        "probes": {kind: verdict.ok for kind, verdict in status.verdicts.items()},
         "log": {stream: str(directory / log_name(name, stream)) for stream in STREAMS},
     }
 

@@ -96,7 +96,9 @@ class Watching:
         self._post(Probed(name, run, verdict))
 
     def _note(self, kind: Kind, result: Result | ExecutorError, log: Logger, *, first: bool) -> None:
-        failed = isinstance(result, ExecutorError)
-        self._means.counts[kind, "error" if failed else "passed" if result.ok else "failed"] += 1
-        if failed and first:
-            log.warning("a container could not be asked", code="pod.probe_error", probe=kind, error=result)
+        if isinstance(result, ExecutorError):
+            self._means.counts[kind, "error"] += 1
+            if first:
+                log.warning("a container could not be asked", code="pod.probe_error", probe=kind, error=result)
+        else:
+            self._means.counts[kind, "passed" if result.ok else "failed"] += 1

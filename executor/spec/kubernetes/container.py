@@ -18,14 +18,16 @@ from executor.spec.kubernetes.container_documents import VolumeMount as Kubernet
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
 from executor.spec.model import (
     DEFAULT_GRACE_S,
+    TERMINATION_PATH,
     ContainerPort,
     ContainerSpec,
     EnvValue,
     Limits,
     Security,
+    TerminationMessage,
     VolumeMount,
 )
-from executor.spec.probes import Hooks
+from executor.spec.probes import Hooks, Probes
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         requests=requests,
         ports=faults.items(lambda port, at: _port(port, context, at), one.ports, f"{path}.ports"),
         mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
+        probes=faults.of(Probes(), probes.probes, one, path),
         hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
         stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
+        termination=faults.of(None, _termination, one, path),
         security=faults.of(
             Security(), security, one.security_context, context.pod.spec.security_context, f"{path}.securityContext"
         ),
@@ -72,6 +76,12 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
 def _grace_s(pod: Pod) -> float:
     asked = pod.spec.termination_grace_period_seconds
     return DEFAULT_GRACE_S if asked is None else float(asked)
+
+
+def _termination(one: Container, path: str) -> TerminationMessage:
+    target = one.termination_message_path or TERMINATION_PATH
+    fallback = one.termination_message_policy == "FallbackToLogsOnError"
+    return TerminationMessage(common.mount_path(target, f"{path}.terminationMessagePath"), fallback_to_logs=fallback)
 
 
 def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool = True) -> Limits:
