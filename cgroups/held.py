@@ -1,6 +1,6 @@
 """One process, held so that neither a look nor a signal ever meets another one that got its pid.
 
-The descriptor is a pidfd (Linux 5.3), or else the process's directory in /proc: whatever is read below that directory
+The descriptor is a pidfd (Linux 5.3), or else the process's directory in /proc: all that is read below that directory
 belongs to the process that it was opened for, and is not there once that was reaped, however often its pid is used
 again. pidfd_send_signal(2) takes both (Linux 5.1). Without it the directory is asked once more just before kill(2).
 """
@@ -13,8 +13,8 @@ import os
 import select
 import signal
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from cgroups.closing import Closing
 
 MISSING = frozenset({errno.ENOSYS, errno.EPERM})
 """What a system call answers that this kernel, or a seccomp filter, does not let us have."""
@@ -24,7 +24,7 @@ _STATE, _THREADS = 0, 17  # fields 3 and 20 of proc_pid_stat(5), counted from be
 
 
 @dataclass(slots=True)
-class HeldProcess:
+class HeldProcess(Closing):
     """Closed by its owner. `pid` is for messages."""
 
     pid: int
@@ -46,19 +46,12 @@ class HeldProcess:
         except (FileNotFoundError, ProcessLookupError):
             return None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
+        """Once."""
         os.close(self.fd)
 
     def has_ended(self) -> bool:
-        """Whether all of its threads have; also of one that nobody has reaped yet."""
+        """Whether all of its threads have; also of one that is not reaped yet."""
         if self.is_pidfd:
             poll = select.poll()
             poll.register(self.fd, select.POLLIN)

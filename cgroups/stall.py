@@ -1,4 +1,4 @@
-"""PSI triggers: the kernel tells when tasks have waited too long for a resource, so that nobody has to look.
+"""PSI triggers: the kernel reports when tasks have waited too long for a resource, without polling.
 
 A trigger is a threshold in microseconds of stall within a window (Documentation/accounting/psi.rst, "Monitoring for
 pressure thresholds"). The window is always 2 s: without CAP_SYS_RESOURCE the kernel takes multiples of that only.
@@ -14,9 +14,9 @@ import os
 import select
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from cgroups.closing import Closing
 from cgroups.errors import CgroupNotFound, translated
 from cgroups.files import Directory
 
@@ -28,7 +28,7 @@ WINDOW_USEC = 2_000_000
 NODE = Path("/proc/pressure")
 
 
-class StallWatch:
+class StallWatch(Closing):
     """`on_stall` is called in the event loop, at most once per window and trigger. A context manager."""
 
     def __init__(self, on_stall: Callable[[], None]) -> None:
@@ -37,14 +37,6 @@ class StallWatch:
         self._triggers: set[int] = set()
         self._epoll = select.epoll()
         self._loop.add_reader(self._epoll.fileno(), self._ready)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __len__(self) -> int:
         """How many triggers are set; those of groups that are gone go by themselves."""
@@ -81,7 +73,7 @@ class StallWatch:
         self._triggers.add(file)
 
     def _ready(self) -> None:
-        """An event is gone once it was polled; a group that is gone would be reported for ever."""
+        """An event is gone once it was polled; a group that is gone would be reported without end."""
         for file, events in self._epoll.poll(0):
             if events & select.EPOLLERR:
                 self._drop(file)

@@ -135,7 +135,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             from executor.opening import open_node
 
             node = await open_node(config, environment, stack)
-            for turns in (node.removing, node.counting):
+            for turns in (node.removing, node.counting, node.owning):
                 turns.start()
             dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))
             socket = socket_path(config.node.run_dir, environment.container_id)

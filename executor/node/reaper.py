@@ -25,7 +25,7 @@ from executor.names import MesosContainerId
 from executor.node import claims as owners
 from executor.node.claims import Owner
 from executor.node.judgement import Judgement, judged
-from executor.node.reaping import containers, networks, shims
+from executor.node.reaping import containers, networks, shims, volumes
 from executor.node.reaping.found import marks_on_node
 from executor.node.reaping.groups import remove_empty, remove_parents
 
@@ -159,6 +159,9 @@ async def _reap_one(owner: Owner, result: Reaped, config: Config, containerd: Co
     async def release_networks() -> None:
         result.take(owner, await networks.release(owner, config))
 
+    async def release_volumes() -> None:
+        result.take(owner, await volumes.release(owner, config))
+
     async def each(*steps: Callable[[], Awaitable[None]]) -> None:
         for step in steps:
             try:
@@ -172,7 +175,7 @@ async def _reap_one(owner: Owner, result: Reaped, config: Config, containerd: Co
         lambda: _names(owner, config, result),
     )
     await asyncio.gather(each(release_containers), each(release_networks))  # neither waits for what hangs in the other
-    await each(lambda: _cgroups(owner, config, result))
+    await each(release_volumes, lambda: _cgroups(owner, config, result))
 
 
 def root_of(owner: Owner) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import platform
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
+from executor.oci import secret_runtime, secret_words
 from executor.oci.place import Placement
+from executor.spec import command
 from executor.spec.model import RuntimeField
+from executor.volumes import host_mounts
 
 if TYPE_CHECKING:
     from executor.images.model import Image
@@ -33,7 +37,7 @@ def may_raise_limits() -> bool:
     return bool(int(effective, 16) >> CAP_SYS_RESOURCE & 1)
 
 
-def runtime_spec(
+async def runtime_spec(
     node: Node,
     pod_id: PodId,
     sandbox: Sandbox,
@@ -41,9 +45,13 @@ def runtime_spec(
     container: ContainerSpec,
     image: Image,
     user: UserIds,
-) -> dict[str, object]:
-    """The OCI document of one container of a pod whose sandbox is prepared. Raises ImageFailure, InvalidTask."""
+) -> tuple[dict[str, Any], str]:
+    """The OCI document of one container of a prepared pod, and the program that runs it; empty: containerd's default.
+    Raises ImageFailure, InvalidTask, Failure.
+    """
     allowed = may_raise_limits()
+    downward = _downward(node, sandbox, container)
+    variables = command.own_variables(container, downward)
     cgroup = node.tree.container(spec.pod_class, spec.role, pod_id, container.name)
     placement = Placement(
         cgroups_path=cgroup.path,
@@ -57,9 +65,23 @@ def runtime_spec(
         nofile=NOFILE if allowed else None,
         machine=platform.machine(),
         user=user,
-        downward=_downward(node, sandbox, container),
+        downward=downward,
+        mount_sources=await sandbox.volumes.sources(container, variables),
+        can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
-    return oci.runtime_spec(spec, container, image.config, placement)
+    document = oci.runtime_spec(spec, container, image.config, placement)
+    return await _without_secrets(document, node, sandbox, container)
+
+
+async def _without_secrets(
+    document: dict[str, Any], node: Node, sandbox: Sandbox, container: ContainerSpec
+) -> tuple[dict[str, Any], str]:
+    secrets, script = secret_words.of(container), sandbox.volumes.private_path(container.name)
+    hidden, text = secret_words.hide(document, secrets, script)
+    if not text:
+        return document, ""
+    await sandbox.volumes.write_private(script, text)
+    return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir)))
 
 
 def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[str, str]:

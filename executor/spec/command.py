@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from executor.errors import ImageFailure, InvalidTask
 from executor.spec.expansion import POD_MAX_BYTES, Budget, expanded, size_bytes
-from executor.spec.model import ContainerSpec, PodSpec, RuntimeField
+from executor.spec.model import ContainerSpec, PodSpec, RuntimeField, TakenText
 from executor.spec.probes import Exec
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def own_variables(
         subject = f"container {container.name}, variable {name}"
         if isinstance(value, RuntimeField):
             found[name] = _runtime(value, downward, subject)
+            continue
+        if isinstance(value, TakenText):
+            budget.spend(size_bytes(f"{name}={value.text}"), subject)
+            found[name] = value.text
             continue
         known = found if container.expand_variables else {}
         found[name] = _filled(value, known, container, budget, subject, prefix=f"{name}=")

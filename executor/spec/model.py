@@ -14,7 +14,9 @@ from typing import Any
 
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
+from executor.spec.objects import Objects
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
+from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, FsGroup, HostPath, Volume, VolumeMount
 
 TERMINATION_PATH = "/dev/termination-log"
 """Kubernetes' terminationMessagePath where a container sets none."""
@@ -53,7 +55,15 @@ class RuntimeField:
     path: str
 
 
-EnvValue = str | RuntimeField
+@dataclass(frozen=True)
+class TakenText:
+    """A value from a ConfigMap, a Secret or a field of the pod: no `$(NAME)` is expanded in it."""
+
+    text: str = field(repr=False)
+    secret: bool = False
+
+
+EnvValue = str | RuntimeField | TakenText
 
 
 @dataclass(frozen=True)
@@ -82,30 +92,6 @@ class PortMapping:
     container_port: int
     protocol: str = "TCP"
     host_ip: str = ""
-
-
-@dataclass(frozen=True)
-class EmptyDir:
-    """A directory that lives as long as the pod, `volumes/<name>` in the pod's directory."""
-
-    name: str
-    size_limit_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class HostPath:
-    """`type` is Kubernetes' ("", Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice)."""
-
-    name: str
-    path: str
-    type: str = ""
-
-
-@dataclass(frozen=True)
-class VolumeMount:
-    volume: str
-    path: str
-    read_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,15 +207,29 @@ class PodSpec:
     host_aliases: tuple[HostAlias, ...] = ()
     dns_policy: str = "ClusterFirst"
     dns_config: DnsConfig = DnsConfig()
-    volumes: tuple[EmptyDir | HostPath, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    fs_group: FsGroup | None = None
+    objects: Objects = field(default=Objects(), repr=False)
+    """The ConfigMaps, Secrets and claims that came with the pod."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    sysctls: tuple[tuple[str, str], ...] = ()
+    """Kernel parameters of the pod's own namespaces and their values, written with dots."""
     without_effect: tuple[str, ...] = ()
     """Paths of fields that were accepted and change nothing here."""
 
     @property
     def empty_dirs(self) -> tuple[EmptyDir, ...]:
-        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir))
+        """Those on disk."""
+        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir) and not volume.in_memory)
+
+    @property
+    def files_volumes(self) -> tuple[FilesVolume, ...]:
+        return tuple(volume for volume in self.volumes if isinstance(volume, FilesVolume))
+
+    @property
+    def claimed_volumes(self) -> tuple[ClaimedVolume, ...]:
+        return tuple(volume for volume in self.volumes if isinstance(volume, ClaimedVolume))
 
     @property
     def host_paths(self) -> tuple[HostPath, ...]:

@@ -108,7 +108,7 @@ FOREIGN_WORDS = (
 # Every package, and every module beside them, from the ground up. What stands on one floor does not know each other.
 FLOORS = (
     ("errors", "names", "hostnames", "bounded_json", "own_directory"),
-    ("concurrency", "duration", "quantity"),
+    ("concurrency", "duration", "quantity", "beneath"),
     ("config",),
     ("log",),
     ("exhausted", "mesos", "containerd"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -12,12 +12,16 @@ from executor.spec.marks import accepted, refused, supported
 
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
-OTHER_SOURCES = "a pod describes itself completely here: no config maps, secrets or claims"
+OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
+NAMES_OBJECT = "sent along in TaskInfo.data"
+KEY_MISSING = "must be there, unless optional"
 
 
 class Quantities(Document, frozen=True):
+    UNKNOWN: ClassVar[str] = "is a resource that no task has here"
+
     cpu: Annotated[Quantity | None, supported("cores, as in 250m or 2")] = None
-    memory: Annotated[Quantity | None, supported("bytes, as in 64Mi; at least 4Mi")] = None
+    memory: Annotated[Quantity | None, supported("bytes, as in 64Mi; a limit below 4Mi is taken as 4Mi")] = None
     ephemeral_storage: Annotated[
         Quantity | None,
         supported(
@@ -56,12 +60,18 @@ class ResourceFieldSelector(Document, frozen=True):
     divisor: Annotated[Quantity, supported()] = "1"
 
 
+class KeySelector(Document, frozen=True):
+    key: Annotated[str, supported(KEY_MISSING)]
+    name: Annotated[str, supported(NAMES_OBJECT)] = ""
+    optional: Annotated[bool, supported("the variable is left out where nothing is there")] = False
+
+
 class EnvVarSource(Document, frozen=True):
     field_ref: Annotated[ObjectFieldSelector | None, supported()] = None
     resource_field_ref: Annotated[ResourceFieldSelector | None, supported()] = None
-    config_map_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
-    secret_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
-    file_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
+    config_map_key_ref: Annotated[KeySelector | None, supported()] = None
+    secret_key_ref: Annotated[KeySelector | None, supported()] = None
+    file_key_ref: Annotated[Any, refused()] = None
 
 
 class EnvVar(Document, frozen=True):
@@ -70,14 +80,25 @@ class EnvVar(Document, frozen=True):
     value_from: Annotated[EnvVarSource | None, supported()] = None
 
 
+class EnvFromObject(Document, frozen=True):
+    name: Annotated[str, supported(NAMES_OBJECT)] = ""
+    optional: Annotated[bool, supported()] = False
+
+
+class EnvFromSource(Document, frozen=True):
+    prefix: Annotated[str, supported("before each name")] = ""
+    config_map_ref: Annotated[EnvFromObject | None, supported("its data; no binaryData")] = None
+    secret_ref: Annotated[EnvFromObject | None, supported()] = None
+
+
 class ContainerPort(Document, frozen=True):
     container_port: Annotated[PortNumber, supported()]
     host_port: Annotated[
         Annotated[int, Meta(ge=0, le=65535)],
         supported("must be one of the task's ports; nothing on the node may listen on it"),
     ] = 0
-    protocol: Annotated[Protocol, supported("TCP or UDP")] = "TCP"
-    name: Annotated[str, supported()] = ""
+    protocol: Annotated[Protocol, supported("TCP, UDP or SCTP")] = "TCP"
+    name: Annotated[str, supported("for probes")] = ""
     host_ip: Annotated[str, supported("an address of the node")] = field(default="", name="hostIP")
 
 
@@ -85,10 +106,16 @@ class VolumeMount(Document, frozen=True):
     name: Annotated[str, supported()]
     mount_path: Annotated[str, supported("absolute; not / and not below /proc")]
     read_only: Annotated[bool, supported()] = False
-    sub_path: Annotated[Any, refused()] = None
-    sub_path_expr: Annotated[Any, refused()] = None
-    mount_propagation: Annotated[Any, refused(harmless=("None", ""))] = None
-    recursive_read_only: Annotated[Any, refused(harmless=("Disabled", ""))] = None
+    sub_path: Annotated[str, supported("a part of the volume; links in it never lead out of the volume")] = ""
+    sub_path_expr: Annotated[str, supported("as subPath, with the container's $(NAME) filled in")] = ""
+    mount_propagation: Annotated[
+        Literal["None", "HostToContainer", "Bidirectional", ""],
+        supported("Bidirectional needs a privileged container", only=("None", "HostToContainer", "Bidirectional", "")),
+    ] = ""
+    recursive_read_only: Annotated[
+        Literal["Disabled", "IfPossible", "Enabled", ""],
+        supported("needs Linux 5.12", only=("Disabled", "IfPossible", "Enabled", "")),
+    ] = ""
 
 
 class SeccompProfile(Document, frozen=True):
@@ -111,8 +138,15 @@ class Identity(Document, frozen=True):
     run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
     seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
     se_linux_options: Annotated[Any, refused()] = None
-    app_armor_profile: Annotated[Any, refused()] = None
-    windows_options: Annotated[Any, refused("this is Linux")] = None
+    app_armor_profile: Annotated[
+        Any,
+        refused(
+            "the executor has no AppArmor profile of its own",
+            harmless=({"type": "Unconfined"}, {}),
+            hint="use type Unconfined, or leave it out",
+        ),
+    ] = None
+    windows_options: Annotated[dict[str, Any], accepted("this is Linux")] = field(default_factory=dict)
 
 
 class SecurityContext(Identity, frozen=True):
@@ -123,6 +157,11 @@ class SecurityContext(Identity, frozen=True):
     proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
 
 
+class ResizePolicy(Document, frozen=True):
+    resource_name: Annotated[Literal["cpu", "memory"], accepted("")]
+    restart_policy: Annotated[Literal["NotRequired", "RestartContainer"], accepted("")]
+
+
 class Container(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
     image: Annotated[str, supported("a reference among the node's images")] = ""
@@ -131,7 +170,7 @@ class Container(Document, frozen=True):
     working_dir: Annotated[str, supported("absolute")] = ""
     ports: Annotated[tuple[ContainerPort, ...], supported()] = ()
     env: Annotated[tuple[EnvVar, ...], supported()] = ()
-    env_from: Annotated[Any, refused(OTHER_SOURCES)] = None
+    env_from: Annotated[tuple[EnvFromSource, ...], supported("before env, whose variables win")] = ()
     resources: Annotated[ResourceRequirements, supported()] = ResourceRequirements()
     volume_mounts: Annotated[tuple[VolumeMount, ...], supported()] = ()
     security_context: Annotated[SecurityContext, supported()] = SecurityContext()
@@ -149,7 +188,7 @@ class Container(Document, frozen=True):
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused()] = None
     restart_policy_rules: Annotated[Any, refused()] = None
-    resize_policy: Annotated[Any, accepted("a running pod is not resized")] = None
+    resize_policy: Annotated[tuple[ResizePolicy, ...], accepted("a running pod is not resized")] = ()
     termination_message_path: Annotated[str, supported("its last 4096 bytes are in the status of the end")] = ""
     termination_message_policy: Annotated[
         Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, or else of stdout")

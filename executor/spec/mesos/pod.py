@@ -18,16 +18,15 @@ from executor.spec.mesos.taskinfo import CommandInfo, ContainerInfo, TaskInfo, V
 from executor.spec.model import (
     DEFAULT_TASK_GRACE_S,
     ContainerSpec,
-    HostPath,
     Limits,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     Security,
-    VolumeMount,
     WantedNetwork,
 )
+from executor.spec.volume_model import HostPath, VolumeMount
 
 
 def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy) -> PodSpec:

@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from tests.unit.pod.volume_samples import ENV, ENV_FROM, MOUNTS, VOLUMES, disk, with_objects
+
 Document = dict[str, Any]
 
 
@@ -37,6 +39,12 @@ def task(pod: Any = None, *, task_id: str = "web.1", **fields: Any) -> Document:
     if pod is not None:
         found["data"] = encoded(pod)
     return found
+
+
+def full_task(pod: Document, **fields: Any) -> Document:
+    """A task with a pod like FULL_POD, and everything that FULL_POD names."""
+    found = task(with_objects(pod), **fields)
+    return {**found, "resources": [*found["resources"], disk()]}
 
 
 def encoded(pod: Any) -> str:
@@ -96,11 +104,12 @@ FULL_POD: Document = {
             "runAsNonRoot": True,
             "supplementalGroups": [5, 6],
             "seccompProfile": {"type": "RuntimeDefault"},
+            "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
+            "windowsOptions": {"runAsUserName": "x"},
+            "fsGroup": 3000,
+            "fsGroupChangePolicy": "OnRootMismatch",
         },
-        "volumes": [
-            {"name": "work", "emptyDir": {"sizeLimit": "256Mi"}},
-            {"name": "logs", "hostPath": {"path": "/var/log", "type": "Directory"}},
-        ],
+        "volumes": VOLUMES,
         "enableServiceLinks": True,
         "nodeName": "n1",
         "nodeSelector": {"disk": "ssd"},
@@ -131,7 +140,7 @@ FULL_POD: Document = {
                 "lifecycle": {"stopSignal": "SIGUSR1"},
                 "terminationMessagePath": "/tmp/end",
                 "terminationMessagePolicy": "FallbackToLogsOnError",
-                "resizePolicy": [{"resourceName": "cpu"}],
+                "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
                 ],
@@ -144,17 +153,20 @@ FULL_POD: Document = {
                             "resourceFieldRef": {"resource": "limits.memory", "containerName": "side", "divisor": "1Mi"}
                         },
                     },
+                    *ENV,
                 ],
                 "resources": {
                     "limits": {"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "1Gi"},
                     "requests": {"cpu": "250m", "memory": "32Mi", "ephemeral-storage": "8Mi"},
                 },
-                "volumeMounts": [{"name": "work", "mountPath": "/work", "readOnly": True}],
+                "volumeMounts": MOUNTS,
+                "envFrom": ENV_FROM,
                 "securityContext": {
                     "runAsUser": 2000,
                     "runAsGroup": 2001,
                     "runAsNonRoot": False,
                     "seccompProfile": {"type": "Unconfined"},
+                    "windowsOptions": {"runAsUserName": "x"},
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},
