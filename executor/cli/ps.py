@@ -56,7 +56,7 @@ def _wanted(pod: dict[str, Any], pod_class: str | None, role: str | None) -> boo
 
 
 def _row(pod: dict[str, Any]) -> tuple[object, ...]:
-    containers = pod.get("containers", [])
+    containers = [each for each in pod.get("containers", []) if each.get("kind") != "init"]
     ready = sum(bool(container.get("ready", container.get("state") == "running")) for container in containers)
     name = "/".join(part for part in (pod.get("namespace"), pod.get("name")) if part)
     return (

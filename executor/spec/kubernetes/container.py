@@ -15,6 +15,7 @@ from executor.spec.kubernetes.documents import Pod
 from executor.spec.model import (
     DEFAULT_GRACE_S,
     TERMINATION_PATH,
+    ContainerKind,
     ContainerSpec,
     EnvValue,
     Security,
@@ -37,7 +38,7 @@ class Context:
     objects: Objects
 
 
-def container(one: Container, context: Context, path: str) -> ContainerSpec:
+def container(one: Container, context: Context, path: str, kind: ContainerKind = ContainerKind.MAIN) -> ContainerSpec:
     """Raises InvalidTask, or FaultyTask for several faults; every subject begins with `path`."""
     faults = Faults()
     spec = context.pod.spec
@@ -46,6 +47,7 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         name=faults.of("", common.dns_label, one.name, f"{path}.name"),
         image=faults.of("", common.image, one.image, f"{path}.image"),
         task_id=context.task_id,
+        kind=kind,
         command=one.command or None,
         args=one.args or None,
         env=_env(one, context, path, faults),
