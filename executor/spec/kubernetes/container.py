@@ -12,7 +12,7 @@ from executor.spec.kubernetes import amounts, environment, mounts, ports, probes
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod
-from executor.spec.model import DEFAULT_GRACE_S, ContainerSpec, EnvValue, Security
+from executor.spec.model import DEFAULT_GRACE_S, ContainerSpec, EnvValue, Policy, Security
 from executor.spec.objects import Objects
 from executor.spec.probes import Hooks
 from executor.spec.volume_model import VolumeMount
@@ -28,6 +28,7 @@ class Context:
     resources: Resources
     volumes: frozenset[str]
     objects: Objects
+    policy: Policy
 
 
 def container(one: Container, context: Context, path: str) -> ContainerSpec:
@@ -46,7 +47,13 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         limits=limits,
         requests=requests,
         ports=ports.ports(one.ports, context.resources, f"{path}.ports", faults, host_network=spec.host_network),
-        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
+        mounts=_mounts(
+            one.volume_mounts,
+            context,
+            f"{path}.volumeMounts",
+            faults,
+            privileged=one.security_context.privileged,
+        ),
         hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
         stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
         security=faults.of(
@@ -56,6 +63,7 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
             spec.security_context,
             context.pod.metadata.annotations,
             one.name,
+            context.policy,
             f"{path}.securityContext",
         ),
     )
@@ -83,9 +91,11 @@ def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[t
 
 
 def _mounts(
-    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults, *, privileged: bool
 ) -> tuple[VolumeMount, ...]:
-    found = faults.items(lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=False), listed, path)
+    found = faults.items(
+        lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=privileged), listed, path
+    )
     paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
     faults.check(common.unique, paths)
     return found
