@@ -113,7 +113,7 @@ def check_host(spec: PodSpec, policy: Policy, faults: Faults) -> None:
     path = "spec.shareProcessNamespace"
     if spec.share_process_namespace and spec.host_pid:
         faults.add(InvalidTask("the pod has the node's processes: hostPID", subject=path))
-    elif spec.share_process_namespace and len(spec.containers) > 1:
+    elif spec.share_process_namespace and len((*spec.init_containers, *spec.containers)) > 1:
         faults.add(InvalidTask("each container has its own processes", subject=path, hint="use one container"))
 
 
