@@ -36,5 +36,7 @@ class Placement:
     downward: Mapping[str, str] = field(default_factory=dict)
     mount_sources: tuple[Path, ...] = ()
     """Of each of the container's mounts, in their order."""
+    image_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Directories of a read-only root that can be written to, and where each is mounted from."""
     can_mount_recursively_read_only: bool = True
     """Whether the kernel has mount_setattr(2)."""
