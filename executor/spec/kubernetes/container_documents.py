@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
-from executor.spec.kubernetes.probe_documents import Lifecycle
+from executor.spec.kubernetes.probe_documents import EndingProbe, Lifecycle, ReadinessProbe
 from executor.spec.marks import accepted, refused, supported
 
 CONTAINERS_MAX = 100
@@ -182,15 +182,17 @@ class Container(Document, frozen=True):
         ),
     ] = None
     volume_devices: Annotated[Any, refused()] = None
-    liveness_probe: Annotated[Any, refused()] = None
-    readiness_probe: Annotated[Any, refused()] = None
-    startup_probe: Annotated[Any, refused()] = None
+    liveness_probe: Annotated[EndingProbe | None, supported("enough failures in a row end the container")] = None
+    readiness_probe: Annotated[ReadinessProbe | None, supported("`ps`, and healthy in the statuses")] = None
+    startup_probe: Annotated[EndingProbe | None, supported("the other two wait until it has passed once")] = None
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused("only an init container has one")] = None
     restart_policy_rules: Annotated[Any, refused()] = None
     resize_policy: Annotated[tuple[ResizePolicy, ...], accepted("a running pod is not resized")] = ()
-    termination_message_path: Annotated[Any, refused(harmless=("/dev/termination-log", ""))] = None
-    termination_message_policy: Annotated[Any, refused(harmless=("File", ""))] = None
+    termination_message_path: Annotated[str, supported("its last 4096 bytes are in the status of the end")] = ""
+    termination_message_policy: Annotated[
+        Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, or else of stdout")
+    ] = ""
     stdin: Annotated[Any, refused()] = None
     stdin_once: Annotated[Any, refused()] = None
     tty: Annotated[Any, refused()] = None
