@@ -63,7 +63,7 @@ class Dispatcher:
         self.node = node
         self.environment = environment
         pods = node.config.pods
-        policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
+        policy = Policy(pods.default_image, pods.termination_grace_s, allow_privileged=pods.allow_privileged)
         self.intake = Intake(policy, self._accept, self._refuse, self._end_if_idle)
         self.pods = Pods(node, self._report, self._ended, self.intake)
         self._ended_logs = EndedLogs(node.config.retention)

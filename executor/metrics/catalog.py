@@ -49,7 +49,7 @@ LABELS: Final = {
     "kind": "some: at least one task waited; full: all of them did",
     "level": "info, warning or error",
     "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
-    "part": "rootfs, volumes, logs or other",
+    "part": "rootfs, volumes, logs, other or unlinked (removed files that are still open)",
     "outcome": "the task state that Mesos was told, TASK_...",
     "phase": "queued, sandbox, network, containers, start: the steps of a launch",
     "probe": "startup, liveness, readiness, health or check",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
-from executor.oci import secret_runtime, secret_words
+from executor.oci import host_devices, secret_runtime, secret_words
 from executor.oci.place import Placement
-from executor.spec import command
+from executor.spec import capabilities, command
 from executor.spec.model import RuntimeField
 from executor.volumes import host_mounts
 
@@ -32,9 +32,12 @@ NOFILE = 1048576
 
 def may_raise_limits() -> bool:
     """Whether this process has CAP_SYS_RESOURCE, which a negative oom_score_adj and higher rlimits need."""
+    return bool(_own_capabilities("CapEff") >> CAP_SYS_RESOURCE & 1)
+
+
+def _own_capabilities(name: str) -> int:
     with open("/proc/self/status") as status:  # noqa: PTH123 one line of a file of the kernel's
-        effective = next(line.split()[1] for line in status if line.startswith("CapEff:"))
-    return bool(int(effective, 16) >> CAP_SYS_RESOURCE & 1)
+        return next(int(line.split()[1], 16) for line in status if line.startswith(f"{name}:"))
 
 
 async def runtime_spec(
@@ -67,6 +70,9 @@ async def runtime_spec(
         user=user,
         downward=downward,
         mount_sources=await sandbox.volumes.sources(container, variables),
+        devices=host_devices.devices() if container.security.privileged else (),
+        bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
+        has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
     document = oci.runtime_spec(spec, container, image.config, placement)

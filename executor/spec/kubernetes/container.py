@@ -18,6 +18,7 @@ from executor.spec.model import (
     ContainerKind,
     ContainerSpec,
     EnvValue,
+    Policy,
     Security,
     TerminationMessage,
 )
@@ -36,6 +37,7 @@ class Context:
     resources: Resources
     volumes: frozenset[str]
     objects: Objects
+    policy: Policy
 
 
 def container(one: Container, context: Context, path: str, kind: ContainerKind = ContainerKind.MAIN) -> ContainerSpec:
@@ -55,7 +57,13 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         limits=limits,
         requests=requests,
         ports=ports.ports(one.ports, context.resources, f"{path}.ports", faults, host_network=spec.host_network),
-        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
+        mounts=_mounts(
+            one.volume_mounts,
+            context,
+            f"{path}.volumeMounts",
+            faults,
+            privileged=one.security_context.privileged,
+        ),
         probes=faults.of(Probes(), probes.probes, one, path),
         hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
         stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
@@ -67,6 +75,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
             spec.security_context,
             context.pod.metadata.annotations,
             one.name,
+            context.policy,
             f"{path}.securityContext",
         ),
     )
@@ -100,9 +109,11 @@ def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[t
 
 
 def _mounts(
-    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults, *, privileged: bool
 ) -> tuple[VolumeMount, ...]:
-    found = faults.items(lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=False), listed, path)
+    found = faults.items(
+        lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=privileged), listed, path
+    )
     paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
     faults.check(common.unique, paths)
     return found

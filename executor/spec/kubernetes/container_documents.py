@@ -13,6 +13,7 @@ from executor.spec.marks import accepted, refused, supported
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
 OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
+ALLOWED = "where the node's configuration has [pods] allow_privileged"
 NAMES_OBJECT = "sent along in TaskInfo.data"
 KEY_MISSING = "must be there, unless optional"
 
@@ -130,6 +131,13 @@ class Capabilities(Document, frozen=True):
     drop: Annotated[Text, supported("as in add")] = ()
 
 
+class SeLinuxOptions(Document, frozen=True):
+    user: Annotated[str, supported("else system_u")] = ""
+    role: Annotated[str, supported("else system_r")] = ""
+    type: Annotated[str, supported("else container_t")] = ""
+    level: Annotated[str, supported("else s0")] = ""
+
+
 class Identity(Document, frozen=True):
     """What a security context says for a pod and for a container alike."""
 
@@ -137,7 +145,7 @@ class Identity(Document, frozen=True):
     run_as_group: Annotated[Id | None, supported("else that of the image's /etc/passwd, or 0")] = None
     run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
     seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
-    se_linux_options: Annotated[Any, refused()] = None
+    se_linux_options: Annotated[SeLinuxOptions | None, supported("of the processes, on a node that has SELinux")] = None
     app_armor_profile: Annotated[
         Any,
         refused(
@@ -153,8 +161,10 @@ class SecurityContext(Identity, frozen=True):
     read_only_root_filesystem: Annotated[bool, supported()] = False
     allow_privilege_escalation: Annotated[bool, supported("false sets no_new_privs")] = True
     capabilities: Annotated[Capabilities, supported()] = Capabilities()
-    privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
-    proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
+    privileged: Annotated[bool, supported(f"every capability and device; {ALLOWED}")] = False
+    proc_mount: Annotated[
+        Literal["Default", "Unmasked", ""], supported(f"Unmasked hides and protects nothing in /proc; {ALLOWED}")
+    ] = ""
 
 
 class ResizePolicy(Document, frozen=True):

@@ -104,6 +104,7 @@ FULL_POD: Document = {
             "runAsNonRoot": True,
             "supplementalGroups": [5, 6],
             "seccompProfile": {"type": "RuntimeDefault"},
+            "seLinuxOptions": {"user": "u", "role": "r", "type": "spc_t", "level": "s1"},
             "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
             "windowsOptions": {"runAsUserName": "x"},
             "fsGroup": 3000,
@@ -115,9 +116,7 @@ FULL_POD: Document = {
         "nodeSelector": {"disk": "ssd"},
         "affinity": {"nodeAffinity": {}},
         "tolerations": [{"operator": "Exists"}],
-        "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
-        ],
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule"}],
         "serviceAccountName": "web",
         "serviceAccount": "web",
         "automountServiceAccountToken": True,
@@ -168,6 +167,7 @@ FULL_POD: Document = {
                     "runAsNonRoot": False,
                     "seccompProfile": {"type": "Unconfined"},
                     "windowsOptions": {"runAsUserName": "x"},
+                    "seLinuxOptions": {"user": "u", "role": "r", "type": "t", "level": "s2"},
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},

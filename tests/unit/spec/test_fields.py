@@ -45,8 +45,15 @@ CHECKED_ONLY = {
     "spec.containers[].livenessProbe.successThreshold",
     "spec.containers[].startupProbe.successThreshold",
 }
-# Supported beside data, where it is tested in test_kubepod.
-ELSEWHERE = {"TaskInfo.data"}
+# Supported beside data, where it is tested in kubernetes/test_pod.py; needs a policy: kubernetes/test_security.py.
+ELSEWHERE = {
+    "TaskInfo.data",
+    "spec.hostPID",
+    "spec.hostIPC",
+    "spec.shareProcessNamespace",
+    "spec.containers[].securityContext.privileged",
+    "spec.containers[].securityContext.procMount",
+}
 
 
 def parsed(document: Document, row: Row) -> PodSpec:
