@@ -32,7 +32,8 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     config = node.config
     ending, reporter = Ending(environment.shutdown_grace_s), Reporter(driver)
     pods = Pods(node, reporter.report)
-    policy = Policy(default_image=config.pods.default_image, termination_grace_s=config.pods.termination_grace_s)
+    own = config.pods
+    policy = Policy(own.default_image, own.termination_grace_s, allow_privileged=own.allow_privileged)
     intake = Intake(policy, Admission(node, pods).accept, reporter.refuse)
     pods.coming = intake
     receipts = Receipts(driver.message)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from executor.mesos.status import Capabilities
-from executor.pod.model import Report
+from executor.pod.model import Pod, Report
 from executor.reporting import status_updates
 from executor.reporting.last_update import LastUpdate
 from executor.reporting.revocation_labels import revocation_labels
@@ -63,7 +63,7 @@ class Reporter:
         labels = runner.sandbox.labels
         if report.revocation is not None:
             labels |= revocation_labels(runner, report.revocation)
-        self._send(report, runner.sandbox.network_infos, labels)
+        self._send(report, runner.sandbox.network_infos, labels, runner.pod)
 
     def refuse(self, tasks: Iterable[TaskId], error: ExecutorError) -> None:
         """Tasks whose launch was refused."""
@@ -82,7 +82,13 @@ class Reporter:
         """A task that is not here."""
         self._send(Report((task,), self._capabilities.gone, None, "no such task in this executor"))
 
-    def _send(self, report: Report, infos: Sequence[dict[str, Any]] = (), labels: Labels | None = None) -> None:
-        for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels):
+    def _send(
+        self,
+        report: Report,
+        infos: Sequence[dict[str, Any]] = (),
+        labels: Labels | None = None,
+        pod: Pod | None = None,
+    ) -> None:
+        for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels, pod=pod):
             if self._last_update.pass_on(update):
                 self._driver.update(update)

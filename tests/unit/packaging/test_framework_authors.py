@@ -16,7 +16,11 @@ from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
 from executor.own_directory import OwnDirectory
+from executor.pod.lifecycle import begin
+from executor.reporting import container_statuses
 from executor.revocation import notice, request
+from executor.spec import object_update
+from executor.spec.kubernetes import companions
 from executor.spec.launch import parse_launch
 from reference import DIRECTORY
 from tests.support.schema import faults
@@ -39,6 +43,7 @@ def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
     assert {kind for kind, _ in BLOCKS} == {
         "executor-info", "task", "pod", "status", "revoke", "message", "notice", "service", "group",
+        "update", "data",
     }  # fmt: skip
 
 
@@ -78,11 +83,28 @@ def test_the_status_is_one_that_is_sent() -> None:
     assert status["source"] == "SOURCE_EXECUTOR"
 
 
+def test_the_data_of_a_status_is_what_is_sent() -> None:
+    (shown,) = blocks("data")
+    (described,) = blocks("task")
+    pod = begin(parse_launch([described], group=False))
+    sent = json.loads(container_statuses.encoded(pod, pod.spec.task_ids[0]))
+    assert {*sent} == {*shown}
+    assert {*sent["containers"][0]} == {*shown["containers"][0]}
+
+
 def test_the_request_is_understood() -> None:
     (document,) = blocks("revoke")
     assert faults("revoke", document["revoke"]) == []
     parsed = request.parse(document["revoke"], default_grace_s=0.0, fresh_id="x")
     assert (parsed.id, parsed.grace_s) == ("spark-7", 3.0)
+
+
+def test_the_update_is_understood() -> None:
+    (document,) = blocks("update")
+    parsed = object_update.parse(document["update"])
+    assert (parsed.id, parsed.task) == ("u-1", "web-0")
+    (found,) = companions.objects(parsed.documents, "default").config_maps.values()
+    assert found.values == {"app.conf": b"color=blue"}
 
 
 def test_every_key_of_a_request_is_told() -> None:
