@@ -101,7 +101,7 @@ async def _lost_shims(judgement: Judgement, config: Config, containerd: Containe
 async def _of(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:
     from executor.node.reaper import shim_groups
     from executor.node.reaping import volumes
-    from executor.node.reaping.containers import stray
+    from executor.node.reaping.containers import without_record
     from executor.node.reaping.networks import pins_directory, state_directory, things
     from executor.node.reaping.shims import in_groups
     from executor.volumes import host_mounts
@@ -120,7 +120,7 @@ async def _of(owner: Owner, config: Config, containerd: Containerd | None) -> di
         counts["containers"] = len(recorded)
         counts["snapshots"] = len(await containerd.snapshots.list(label))
         counts["leases"] = len(await containerd.leases.list(label))
-        counts["shims"] = len(stray(in_groups(shim_groups(owner, config)), recorded))
+        counts["shims"] = len(without_record(in_groups(shim_groups(owner, config)), recorded))
     return {kind: count for kind, count in sorted(counts.items()) if count}
 
 
