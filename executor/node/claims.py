@@ -203,7 +203,7 @@ def forget_reaped(run_dir: Path, named: Collection[MesosContainerId]) -> None:
     for path in run_dir.glob(f"*{SUFFIX}{REAPED_SUFFIX}"):
         container = MesosContainerId(path.name.removesuffix(f"{SUFFIX}{REAPED_SUFFIX}"))
         with contextlib.suppress(OSError):
-            if container not in named and time.time() - path.stat().st_mtime > REAPED_S:
+            if container not in named and abs(time.time() - path.stat().st_mtime) > REAPED_S:
                 path.unlink()
 
 
