@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from executor.cli.client import executors
+from executor.cli.client import clients
 from executor.cli.session import Session
 from executor.errors import ExecutorError
 
@@ -51,14 +51,16 @@ def roles(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
 
 def executor_ids(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
     with contextlib.suppress(ExecutorError):
-        return _matching([CompletionItem(each.id) for each in executors(_session(context).run_dir)], incomplete)
+        return _matching([CompletionItem(each.id) for each in clients(_session(context).run_dir)], incomplete)
     return []
 
 
 def _pods(context: click.Context) -> Iterator[dict[str, Any]]:
     with contextlib.suppress(ExecutorError):
         session = _session(context)
-        for client in executors(session.run_dir, session.executor):
+        for client in clients(session.run_dir):
+            if not client.id.startswith(session.executor):
+                continue
             with contextlib.suppress(ExecutorError):
                 yield from client.get("/v1/pods")["pods"]
 

@@ -239,7 +239,7 @@ class Ladder:
     def receipt(self) -> Receipt:
         """As it stands now."""
         request = self.request
-        living = Outcome.SPARED if request.dry_run else self._living
+        living = Outcome.WOULD_END if request.dry_run else self._living
         over = self._comparison is not None
         state = State.RUNNING if not over else State.STUCK if self.alive else State.DONE
         return Receipt(
@@ -270,6 +270,8 @@ class Ladder:
     def _step(self, name: str, begin_ms: float, effect: str) -> None:
         ms = self.ms
         self._steps.append(Step(name, ms, ms - begin_ms, effect))
+        if self.request.dry_run:
+            return  # nothing was done
         log.info(
             "revocation step",
             code="revocation.step",
