@@ -10,6 +10,7 @@ names.py      names from frameworks as directory names (pure)
 limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
 pressure.py   PSI as numbers; stall.py: being told when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
+closing.py    context managers that close
 files.py      the only module that opens cgroup files
 errors.py     CgroupError and its kin
 """

@@ -13,8 +13,8 @@ import os
 import select
 import signal
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from cgroups.closing import Closing
 
 MISSING = frozenset({errno.ENOSYS, errno.EPERM})
 """What a system call answers that this kernel, or a seccomp filter, does not let us have."""
@@ -24,7 +24,7 @@ _STATE, _THREADS = 0, 17  # fields 3 and 20 of proc_pid_stat(5), counted from be
 
 
 @dataclass(slots=True)
-class HeldProcess:
+class HeldProcess(Closing):
     """Closed by its owner. `pid` is for messages."""
 
     pid: int
@@ -46,15 +46,8 @@ class HeldProcess:
         except (FileNotFoundError, ProcessLookupError):
             return None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
+        """Once."""
         os.close(self.fd)
 
     def has_ended(self) -> bool:

@@ -14,9 +14,9 @@ import os
 import select
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from cgroups.closing import Closing
 from cgroups.errors import CgroupNotFound, translated
 from cgroups.files import Directory
 
@@ -28,7 +28,7 @@ WINDOW_USEC = 2_000_000
 NODE = Path("/proc/pressure")
 
 
-class StallWatch:
+class StallWatch(Closing):
     """`on_stall` is called in the event loop, at most once per window and trigger. A context manager."""
 
     def __init__(self, on_stall: Callable[[], None]) -> None:
@@ -37,14 +37,6 @@ class StallWatch:
         self._triggers: set[int] = set()
         self._epoll = select.epoll()
         self._loop.add_reader(self._epoll.fileno(), self._ready)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __len__(self) -> int:
         """How many triggers are set; those of groups that are gone go by themselves."""

@@ -16,9 +16,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from cgroups.closing import Closing
 from cgroups.errors import CgroupNotFound, translated
 from cgroups.files import Directory, flat_keyed
 from cgroups.held import HeldProcess
@@ -37,7 +36,7 @@ class Change:
     file: str = ""
 
 
-class Watch:
+class Watch(Closing):
     """Reports changes of files in the unified hierarchy: `cgroup.events`, on v2 `memory.events(.local)`, `pids.events`.
 
     Changes that come close together are reported once. Use as a context manager in a coroutine; one coroutine iterates.
@@ -50,14 +49,6 @@ class Watch:
         self._ready: deque[Change] = deque()
         self._readable = asyncio.Event()
         self._loop.add_reader(self._inotify.fd, self._read)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Idempotent. An iteration under way ends."""

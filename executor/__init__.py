@@ -11,8 +11,9 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
     images/       images: names, documents, import, unpacking
     oci/          the OCI document of a container, and what of an image it needs
-    volumes/      volumes, one file a kind
+    volumes/      volumes of pods: their files, their mounts on the node, their owners
     exec/         the one way to run a further process in a container: hooks, probes, `exec`
+    probes/       probes of containers: when they are due, what their results mean (pure), the ways to ask
     output/       what containers write: the log writer, rotation, retention
     disk/         counting and removing files of pods
     revocation/   taking resources back: request, selection (pure), ladder, receipt, proof; pressure
@@ -33,7 +34,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     config/       the configuration
     log/          the log, the journal, the lists of codes and keys
 
-    errors, exhausted, names, hostnames, duration, quantity, bounded_json, concurrency, own_directory
+    errors, exhausted, names, hostnames, duration, quantity, bounded_json, beneath, concurrency, own_directory
                   small things that all share
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.

@@ -19,7 +19,11 @@ DIGITS_MAX: Final = 40
 
 
 class JsonBoundError(ValueError):
-    """The text is larger, deeper or has more values than its reader allows."""
+    """The text is larger, deeper or has more values than its reader allows, or a number that is too long at `path`."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.message, self.path = message, path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,7 @@ def loads(
     except RecursionError as error:  # the caller itself is deep in calls
         raise JsonBoundError("nests too deeply") from error
     if whole is not None and (path := next(_long_numbers(value), None)) is not None:
-        where = f"{path[:_PATH_SHOWN]}: " if path else ""
-        raise JsonBoundError(f"{where}is a number with more than {DIGITS_MAX} digits")
+        raise JsonBoundError(f"is a number with more than {DIGITS_MAX} digits", path[:_PATH_SHOWN])
     return value
 
 

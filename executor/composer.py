@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor import log as logs
-from executor.concurrency import beside
+from executor.concurrency import beside, ready_threads
 from executor.config import Config
 from executor.config.for_executor import Ineffective, read_for_executor
 from executor.errors import ExecutorError, Failure
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logs.get_logger(__name__)
 
+THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""For blocking calls; as many as asyncio would start one by one, as they are needed."""
 OPEN_FILES = 65536
 """File descriptors, where the hard limit allows them."""
 THREAD_TURN_S = 0.0005
@@ -98,6 +100,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
     from executor.mesos.driver import Driver
     from executor.metrics.counters import Counters
 
+    asyncio.get_running_loop().set_default_executor(ready_threads(THREADS, "call"))
     driver = Driver(environment)
     async with AsyncExitStack() as outer:
         journal = Journal(environment.sandbox / "journal.jsonl", max_bytes=config.log.journal_max_bytes)
@@ -132,6 +135,8 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             from executor.opening import open_node
 
             node = await open_node(config, environment, stack)
+            for turns in (node.removing, node.counting, node.owning):
+                turns.start()
             dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))
             socket = socket_path(config.node.run_dir, environment.container_id)
             lag = LoopLag()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -74,3 +76,19 @@ def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
         else:
             flat.append(failure)
     return next((failure for failure in flat if isinstance(failure, ExecutorError)), flat[0])
+
+
+def ready_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """A pool whose `count` threads run from the beginning, so that no call fails where none can be started later on.
+
+    Raises RuntimeError where they cannot be started now.
+    """
+    pool, all_run = ThreadPoolExecutor(count, thread_name_prefix=name), threading.Barrier(count + 1)
+    try:
+        for _ in range(count):
+            pool.submit(all_run.wait)
+    except BaseException:
+        all_run.abort()
+        raise
+    all_run.wait()
+    return pool

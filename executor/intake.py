@@ -13,12 +13,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from executor import exhausted
+from executor.concurrency import ready_threads
 from executor.errors import ExecutorError, Failure, InvalidTask
 from executor.log import get_logger
 from executor.spec import document as manifest
@@ -80,7 +80,7 @@ class Intake(Collection["TaskId"]):
         self._waiting_bytes = 0
         self._small, self._large = _Lane(), _Lane()
         self._ending: set[asyncio.Task[None]] = set()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._thread = ready_threads(1, "intake")
 
     def __len__(self) -> int:
         return len(self._coming)

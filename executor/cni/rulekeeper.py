@@ -194,7 +194,7 @@ async def _opened() -> RuleEvents | None:
     """None where the kernel does not tell of the rules: iptables' legacy variant has none of nf_tables."""
     try:
         return None if await rules.is_legacy() else RuleEvents()
-    except OSError:
+    except (OSError, RuntimeError):  # nor where no program can be started now
         return None
 
 

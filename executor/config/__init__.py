@@ -1,8 +1,9 @@
 """The executor's configuration.
 
 sections.py      every section and key, with its default, its limits and its meaning; `load` and `read`
+key.py           one key: default, meaning, limits
 values.py        decoding of TOML and of environment variables, and the commented default file
-checks.py        the limits that a key may name
+checks.py        limits that no type can say
 trust.py         which key a framework may set by a variable
 for_executor.py  the configuration of an executor that an agent started
 file.py          reading a configuration file

@@ -1,4 +1,7 @@
-"""The limits that a configuration key may name, and how a value is held against each. Pure."""
+"""The limits of configuration values that no type can say: paths, names, addresses, roles. Pure.
+
+Each takes a value of the right type, and raises WrongValueError for one that it does not allow.
+"""
 
 from __future__ import annotations
 
@@ -13,47 +16,32 @@ class WrongValueError(Exception):
     """What a value should have been; becomes InvalidConfig where the subject is known."""
 
 
-def _least(value: Any, limit: Any) -> None:
-    if value < limit:
-        raise WrongValueError(f"at least {limit}")
-
-
-def _most(value: Any, limit: Any) -> None:
-    if value > limit:
-        raise WrongValueError(f"at most {limit}")
-
-
-def _choices(value: Any, limit: Any) -> None:
-    if value not in limit:
-        raise WrongValueError(f"one of {', '.join(limit)}")
-
-
-def _absolute(value: Any, _: Any) -> None:
+def _absolute(value: Any) -> None:
     paths = (value,) if isinstance(value, str) else value
     if not all(path.startswith("/") and "\0" not in path for path in paths):
         raise WrongValueError("an absolute path")
 
 
-def _roles(value: Any, _: Any) -> None:
+def _roles(value: Any) -> None:
     """As Mesos has them (src/common/roles.cpp); another name would be a limit on nothing."""
     for part in (part for role in value for part in role.split("/")):
         if part in ("", ".", "..") or part.startswith("-") or any(each.isspace() for each in part):
             raise WrongValueError("a table of roles, such as eng and eng/dev")
 
 
-def _filled(value: Any, _: Any) -> None:
+def _filled(value: Any) -> None:
     if not value:
         raise WrongValueError("a name")
 
 
-def _endpoints(value: Any, _: Any) -> None:
+def _endpoints(value: Any) -> None:
     for each in value:
         match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^][\s/:@]+):([0-9]{1,5})", each)
         if match is None or not 0 < int(match[1]) < 1 << 16:
             raise WrongValueError("a list of HOST:PORT, such as 10.0.0.1:5050")
 
 
-def _addresses(value: Any, _: Any) -> None:
+def _addresses(value: Any) -> None:
     import ipaddress
 
     try:
@@ -65,20 +53,22 @@ def _addresses(value: Any, _: Any) -> None:
         raise WrongValueError("a list of IP addresses") from error
 
 
-def _domain(value: Any, _: Any) -> None:
+def _domain(value: Any) -> None:
     if not hostnames.is_name(value):
         raise WrongValueError("a DNS domain in small letters that does not end in a number, such as cluster.local")
 
 
-def _group(value: Any, _: Any) -> None:
+def _group(value: Any) -> None:
     if value and (not value.startswith("/") or ".." in value.split("/") or "\0" in value):
         raise WrongValueError("the path of a cgroup, such as /mesos-pod-executor")
 
 
-CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
-    "least": _least,
-    "most": _most,
-    "choices": _choices,
+def _program(value: Any) -> None:
+    if value and (not value[0].startswith("/") or "\0" in "".join(value)):
+        raise WrongValueError("a list of an absolute path and its arguments")
+
+
+CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "absolute": _absolute,
     "filled": _filled,
     "roles": _roles,
@@ -86,4 +76,5 @@ CHECKS: Final[Mapping[str, Callable[[Any, Any], None]]] = {
     "addresses": _addresses,
     "domain": _domain,
     "group": _group,
+    "program": _program,
 }

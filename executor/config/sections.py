@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_type_hints
+from typing import Final, get_type_hints
 
 from executor.config.disk import DiskSection
 from executor.config.file import read_text
+from executor.config.images import ImagesSection
+from executor.config.key import key
 from executor.config.retention import RetentionSection
 from executor.config.role_limit import RoleLimit
 from executor.config.values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
@@ -24,21 +26,12 @@ from executor.config.values import PATH_VARIABLE, Values, decode_file, decode_va
 DEFAULT_PATH: Final = Path("/etc/mesos-pod-executor/config.toml")
 
 
-def _key(default: object, doc: str, **limits: object) -> Any:
-    """A field: `least` and `most` bound a number, `choices` a word; `absolute` demands paths from the root, `filled`
-    a name, `roles` names of roles as a table's keys.
-    """
-    if isinstance(default, Mapping):  # dataclasses take a factory only, for what cannot be hashed
-        return field(default_factory=lambda: default, metadata={"doc": doc, **limits})
-    return field(default=default, metadata={"doc": doc, **limits})
-
-
 @dataclass(frozen=True)
 class ContainerdSection:
     """How to reach containerd and what to ask of it."""
 
-    address: str = _key("/run/containerd/containerd.sock", "containerd's gRPC socket.", absolute=True)
-    namespace: str = _key(
+    address: str = key("/run/containerd/containerd.sock", "containerd's gRPC socket.", absolute=True)
+    namespace: str = key(
         "mesos-pods", "containerd namespace of every image and container of this executor.", filled=True
     )
 
@@ -47,44 +40,44 @@ class ContainerdSection:
 class CniSection:
     """Networks. The Mesos agent's CNI configuration is the single source."""
 
-    config_dir: str = _key("/etc/cni/net.d", "CNI configurations: the agent's --network_cni_config_dir.", absolute=True)
-    plugin_dirs: tuple[str, ...] = _key(
+    config_dir: str = key("/etc/cni/net.d", "CNI configurations: the agent's --network_cni_config_dir.", absolute=True)
+    plugin_dirs: tuple[str, ...] = key(
         ("/usr/lib/cni", "/opt/cni/bin"), "Where CNI plugins are looked for, in this order.", absolute=True
     )
-    default_network: str = _key("", "Network of a pod that names none; empty: the executor's own network namespace.")
-    timeout_s: float = _key(30.0, "Limit on one run of a CNI plugin, seconds.", least=0.1, most=600)
+    default_network: str = key("", "Network of a pod that names none; empty: the executor's own network namespace.")
+    timeout_s: float = key(30.0, "Limit on one run of a CNI plugin, seconds.", least=0.1, most=600)
 
 
 @dataclass(frozen=True)
 class DnsSection:
     """Names of pods and Mesos tasks, served by a dnsmasq on this node (`mesos-pod-executor dns`)."""
 
-    enabled: bool = _key(default=True, doc="Publish the names of this executor's pods.")
-    hosts_dir: str = _key(
+    enabled: bool = key(default=True, doc="Publish the names of this executor's pods.")
+    hosts_dir: str = key(
         "/run/mesos-pod-names",
         "Directory that dnsmasq watches, one file per pod and task; readable for dnsmasq's user.",
         absolute=True,
     )
-    domain: str = _key("mesos", "Domain of <task>.<framework> names, as Mesos-DNS gives them.", domain=True)
-    cluster_domain: str = _key("cluster.local", "Domain of names in Kubernetes' style.", domain=True)
-    listen: tuple[str, ...] = _key(
+    domain: str = key("mesos", "Domain of <task>.<framework> names, as Mesos-DNS gives them.", domain=True)
+    cluster_domain: str = key("cluster.local", "Domain of names in Kubernetes' style.", domain=True)
+    listen: tuple[str, ...] = key(
         (), "Addresses that dnsmasq answers on; none: the nameservers in the `dns` of the CNI networks.", addresses=True
     )
-    upstream: tuple[str, ...] = _key(
+    upstream: tuple[str, ...] = key(
         (), "Where other names are asked for, each as dnsmasq's --server; none: the servers of /etc/resolv.conf."
     )
-    mesos: tuple[str, ...] = _key(
+    mesos: tuple[str, ...] = key(
         ("127.0.0.1:5051",),
         "Who is asked for tasks: all masters (best: the whole cluster's names on every node), or this node's agent.",
         endpoints=True,
     )
-    credential_file: str = _key(
+    credential_file: str = key(
         "/etc/mesos-pod-executor/dns-credential",
         "One line, principal and secret, for a master or agent that demands them; missing: none are sent.",
         absolute=True,
     )
-    interval_s: float = _key(2.0, "How often an agent is asked (masters tell by themselves), seconds.", least=0.1)
-    hold_s: float = _key(
+    interval_s: float = key(2.0, "How often an agent is asked (masters tell by themselves), seconds.", least=0.1)
+    hold_s: float = key(
         90.0, "How long names outlive a master's restart while their agent has not registered again, seconds.", least=0
     )
 
@@ -93,23 +86,23 @@ class DnsSection:
 class NodeSection:
     """Directories of the node that executors share."""
 
-    state_dir: str = _key(
+    state_dir: str = key(
         "/var/lib/mesos-pod-executor", "What must survive an executor: CNI results, DNS.", absolute=True
     )
-    run_dir: str = _key("/run/mesos-pod-executor", "Control sockets and network namespaces.", absolute=True)
+    run_dir: str = key("/run/mesos-pod-executor", "Control sockets and network namespaces.", absolute=True)
 
 
 @dataclass(frozen=True)
 class CgroupsSection:
     """Where pods live in the cgroup tree."""
 
-    root: str = _key(
+    root: str = key(
         "",
         "Parent of executor/ and pods/, as /proc/self/cgroup names groups; empty: this executor's Mesos container, or"
         " one of its own.",
         group=True,
     )
-    guard_weight: bool = _key(
+    guard_weight: bool = key(
         default=True,
         doc="Restore the container's CPU weight when an agent with --revocable_cpu_low_priority lowers it.",
     )
@@ -119,28 +112,28 @@ class CgroupsSection:
 class PodsSection:
     """Defaults and limits of pods."""
 
-    default_image: str = _key("", "Image of a task that names none; empty: such a task is refused.")
-    termination_grace_s: float = _key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
-    start_timeout_s: float = _key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
-    max_launching: int = _key(8, "How many pods of one class are launched at the same time.", least=1, most=1000)
-    pids_max: int = _key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
-    log_max_bytes: int = _key(
+    default_image: str = key("", "Image of a task that names none; empty: such a task is refused.")
+    termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
+    start_timeout_s: float = key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
+    max_launching: int = key(8, "How many pods of one class are launched at the same time.", least=1, most=1000)
+    pids_max: int = key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
+    log_max_bytes: int = key(
         67108864,
         "Size that no file of a container's log passes, bytes: it is rotated before; 0: no limit.",
         least=0,
     )
-    log_files: int = _key(2, "How many older files of each log are kept.", least=0, most=100)
+    log_files: int = key(2, "How many older files of each log are kept.", least=0, most=100)
 
 
 @dataclass(frozen=True)
 class RolesSection:
     """Mesos roles."""
 
-    namespace_to_role: Mapping[str, str] = _key(
+    namespace_to_role: Mapping[str, str] = key(
         MappingProxyType({}),
         "Role that pods of a namespace must be launched under; a namespace that is not listed is free.",
     )
-    limits: Mapping[str, RoleLimit] = _key(
+    limits: Mapping[str, RoleLimit] = key(
         MappingProxyType({}),
         "What a role and those below it may use on this node, in each class: eng = {cpus = 4, mem = '8Gi'}, in the"
         " variable eng=cpus:4;mem:8Gi.",
@@ -152,63 +145,63 @@ class RolesSection:
 class RevocationSection:
     """How revocable resources are taken back."""
 
-    grace_s: float = _key(0.0, "Time from notice to SIGKILL where the request sets none, seconds.", least=0, most=3600)
-    stuck_after_s: float = _key(10.0, "A victim alive this long after SIGKILL is stuck, seconds.", least=0.1, most=3600)
-    last_step: str = _key("report", "What is done about a stuck victim.", choices=("report", "shutdown"))
+    grace_s: float = key(0.0, "Time from notice to SIGKILL where the request sets none, seconds.", least=0, most=3600)
+    stuck_after_s: float = key(10.0, "A victim alive this long after SIGKILL is stuck, seconds.", least=0.1, most=3600)
+    last_step: str = key("report", "What is done about a stuck victim.", choices=("report", "shutdown"))
 
 
 @dataclass(frozen=True)
 class PressureSection:
     """Revocation by what this node itself measures: revocable pods are squeezed first, then the fewest are revoked."""
 
-    enabled: bool = _key(default=False, doc="Squeeze and revoke on CPU and memory pressure of the node.")
-    interval_s: float = _key(1.0, "How often the node is measured under pressure, seconds.", least=0.2, most=60)
-    cpu_stall_percent: float = _key(
+    enabled: bool = key(default=False, doc="Squeeze and revoke on CPU and memory pressure of the node.")
+    interval_s: float = key(1.0, "How often the node is measured under pressure, seconds.", least=0.2, most=60)
+    cpu_stall_percent: float = key(
         20.0,
         "CPU pressure: a regular pod's tasks wait for a CPU this part of the time while the node has none free;"
         " 0: CPU is not watched.",
         least=0,
         most=100,
     )
-    cpu_reserve_percent: float = _key(
+    cpu_reserve_percent: float = key(
         10.0,
         "Part of the node's CPUs that squeezed pods leave free: their quota is the node less this, less all other use.",
         least=0,
         most=90,
     )
-    min_cpus: float = _key(0.1, "Squeezed pods keep this much CPU together, cores.", least=0.01, most=1024)
-    memory_reserve_percent: float = _key(
+    min_cpus: float = key(0.1, "Squeezed pods keep this much CPU together, cores.", least=0.01, most=1024)
+    memory_reserve_percent: float = key(
         5.0,
         "Memory pressure: less than this part of the node's memory is available; 0: memory is not watched.",
         least=0,
         most=99,
     )
-    memory_stall_percent: float = _key(
+    memory_stall_percent: float = key(
         10.0,
         "Memory pressure too: regular pods, or all of the node, wait for memory this part of the time while it is"
         " scarce; 0: waiting is no sign.",
         least=0,
         most=100,
     )
-    release_percent: float = _key(
+    release_percent: float = key(
         50.0,
         "Pressure has passed below this part of the thresholds; memory is scarce below the reserve by this part.",
         least=1,
         most=99,
     )
-    revoke_after_s: float = _key(
+    revoke_after_s: float = key(
         15.0, "Revoke when squeezing did not suffice for this long, and so on, seconds.", least=0, most=86400
     )
-    starved_percent: float = _key(
+    starved_percent: float = key(
         10.0,
         "Squeezed pods that get less than this part of the cpus they hold are revoked; 0: none for want of CPU.",
         least=0,
         most=100,
     )
-    cool_down_s: float = _key(
+    cool_down_s: float = key(
         60.0, "A squeeze is kept this long after the pressure has passed, seconds.", least=1, most=86400
     )
-    protect: tuple[str, ...] = _key(
+    protect: tuple[str, ...] = key(
         (), "Cgroups whose waiting counts as that of regular pods, such as /system.slice.", absolute=True
     )
 
@@ -217,18 +210,18 @@ class PressureSection:
 class LogSection:
     """The log, and the journal of events in the Mesos sandbox."""
 
-    level: str = _key("info", "Least level that is written.", choices=("debug", "info", "warning", "error"))
-    format: str = _key(
+    level: str = key("info", "Least level that is written.", choices=("debug", "info", "warning", "error"))
+    format: str = key(
         "auto", "On stderr: auto is console on a terminal, else json.", choices=("auto", "json", "console")
     )
-    target: str = _key(
+    target: str = key(
         "stderr",
         "Where the log goes: stderr is a file of the Mesos sandbox, which the agent lets grow; sandbox is executor.log "
         "there, which rotates. What sandbox, journald or syslog does not take goes to stderr.",
         choices=("stderr", "sandbox", "journald", "syslog"),
     )
-    max_bytes: int = _key(8388608, "Size at which executor.log is rotated (one older file is kept), bytes.", least=4096)
-    journal_max_bytes: int = _key(
+    max_bytes: int = key(8388608, "Size at which executor.log is rotated (one older file is kept), bytes.", least=4096)
+    journal_max_bytes: int = key(
         8388608, "Size at which journal.jsonl is rotated (one older file is kept), bytes.", least=4096
     )
 
@@ -237,9 +230,7 @@ class LogSection:
 class ControlSection:
     """The control socket and metrics."""
 
-    metrics_port: int = _key(
-        0, "TCP port of /metrics on 127.0.0.1; 0: on the control socket only.", least=0, most=65535
-    )
+    metrics_port: int = key(0, "TCP port of /metrics on 127.0.0.1; 0: on the control socket only.", least=0, most=65535)
 
 
 @dataclass(frozen=True)
@@ -253,6 +244,7 @@ class Config:
     retention: RetentionSection = field(default_factory=RetentionSection)
     roles: RolesSection = field(default_factory=RolesSection)
     disk: DiskSection = field(default_factory=DiskSection)
+    images: ImagesSection = field(default_factory=ImagesSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)
     pressure: PressureSection = field(default_factory=PressureSection)
     log: LogSection = field(default_factory=LogSection)

@@ -1,18 +1,20 @@
 """From TOML and environment variables to the values of configuration sections, and back to a documented file. Pure.
 
-A section is a dataclass whose fields carry `doc` and limits in their metadata (see `config`). Values are checked here
-once, so that no other part has to doubt them. Errors are InvalidConfig; their subject is the file and key, or the
-variable.
+A section is a dataclass whose fields carry `doc` and limits in their metadata (see sections.py). msgspec converts a
+value to the type and the limits of its key; checks.py has what no type can say. So each value is checked once, and no
+other part has to doubt it. Errors are InvalidConfig; their subject is the file and key, or the variable.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from executor.config.checks import CHECKS, WrongValueError
 from executor.config.trust import Trust, rule
@@ -97,7 +99,7 @@ def decode_variable(variable_name: str, text: str, sections: Sections) -> object
     """The checked value of one variable. Raises InvalidConfig."""
     section, key = name_of(variable_name, sections)
     known = _keys(sections[section])[key]
-    return _checked(known, _parsed(known.kind, text, variable_name), variable_name)
+    return _checked(known, _parsed(known.kind, text), variable_name, is_text=True)
 
 
 def variable(section: str, key: str) -> str:
@@ -134,59 +136,57 @@ def _known(name: str, known: Mapping[str, T], subject: str, what: str) -> T:
     raise InvalidConfig(f"is not a known {what}", subject=subject, hint=hint)
 
 
-def _parsed(kind: Any, text: str, subject: str) -> object:
-    """A variable's text as TOML would have given it."""
-    try:
-        return _parse(kind, text)
-    except ValueError as error:
-        raise InvalidConfig(f"{text!r} is not {_word(kind)}", subject=subject) from error
-
-
-def _parse(kind: Any, text: str) -> object:
+def _parsed(kind: Any, text: str) -> object:
+    """A list or a table of a variable's text, as TOML would have given it; of any other kind the text is converted."""
     if kind is bool:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
-    if kind in (int, float):
-        return kind(text)
+        return {"yes": "true", "no": "false"}.get(text.lower(), text)
+    items = [item.strip() for item in text.split(",") if item.strip()]
     if get_origin(kind) is tuple:
-        return [item.strip() for item in text.split(",") if item.strip()]
-    if get_origin(kind) is Mapping:
-        return dict(_pair(item) for item in text.split(",") if item.strip())
-    return text
+        return items
+    if get_origin(kind) is Mapping and all("=" in item for item in items):
+        pairs = (item.partition("=") for item in items)
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    return text.strip()
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(text)
-    return key.strip(), value.strip()
-
-
-def _checked(key: _Key, value: object, subject: str) -> object:
+def _checked(key: _Key, value: object, subject: str, *, is_text: bool = False) -> object:
+    """`is_text`: numbers and truth values may be written as texts."""
+    metadata = key.field.metadata
     try:
-        typed = _typed(key.kind, value)
+        typed = _converted(key, value, strict=not is_text)
         for limit, check in CHECKS.items():
-            if limit in key.field.metadata:
-                check(typed, key.field.metadata[limit])
+            if limit in metadata:
+                check(typed)
         return typed
     except WrongValueError as wrong:
-        raise InvalidConfig(
-            f"{value!r} is not {wrong}", subject=subject, hint=str(key.field.metadata["doc"])
-        ) from wrong
+        raise InvalidConfig(f"{value!r} is not {wrong}", subject=subject, hint=str(metadata["doc"])) from wrong
 
 
-def _typed(kind: Any, value: object) -> object:
-    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if get_origin(kind) is Mapping and isinstance(value, dict):
-        if (item_of := getattr(get_args(kind)[1], "of", None)) is not None:
-            return MappingProxyType({key: _item(item_of, item) for key, item in value.items()})
-        if all(isinstance(item, str) for item in value.values()):
-            return MappingProxyType(dict(value))
-    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    elif kind in (bool, int, str) and type(value) is kind:
-        return value
-    raise WrongValueError(_word(kind))
+def _converted(key: _Key, value: object, *, strict: bool) -> object:
+    item_of = _item_of(key.kind)
+    try:
+        typed = msgspec.convert(value, _target(key) if item_of is None else dict[str, Any], strict=strict)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise WrongValueError(_expected(key)) from error
+    if item_of is not None:
+        typed = {name: _item(item_of, item) for name, item in typed.items()}
+    return MappingProxyType(typed) if isinstance(typed, dict) else typed
+
+
+def _target(key: _Key) -> Any:
+    """The type of a key with its limits, as msgspec knows them. A number is never infinite."""
+    metadata = key.field.metadata
+    if "choices" in metadata:
+        return Literal[metadata["choices"]]
+    if key.kind not in (int, float):
+        return key.kind
+    most = metadata.get("most", sys.float_info.max if key.kind is float else None)
+    return Annotated[key.kind, msgspec.Meta(ge=metadata.get("least"), le=most)]
+
+
+def _item_of(kind: Any) -> Callable[[object], object] | None:
+    """How the values of a table are made that are not texts."""
+    return getattr(get_args(kind)[1], "of", None) if get_origin(kind) is Mapping else None
 
 
 def _item(item_of: Callable[[object], object], value: object) -> object:
@@ -195,10 +195,6 @@ def _item(item_of: Callable[[object], object], value: object) -> object:
         return item_of(value)
     except ValueError as error:
         raise WrongValueError(f"a table of which each value is {error}") from error
-
-
-def _word(kind: Any) -> str:
-    return _WORDS[get_origin(kind) or kind]
 
 
 _WORDS: Final[Mapping[Any, str]] = {
@@ -211,14 +207,24 @@ _WORDS: Final[Mapping[Any, str]] = {
 }
 
 
-def _documentation(key: _Key) -> str:
+def _expected(key: _Key) -> str:
+    """What a value must be, in words, its limits included."""
+    if "choices" in key.field.metadata:
+        return _limits(key)
+    limits = _limits(key)
+    return _WORDS[get_origin(key.kind) or key.kind] + (f", {limits}" if limits else "")
+
+
+def _limits(key: _Key) -> str:
     metadata = key.field.metadata
-    limits = [
-        f"{word} {metadata[limit]}" for limit, word in (("least", "at least"), ("most", "at most")) if limit in metadata
-    ]
-    if "choices" in metadata:
-        limits.append("one of " + ", ".join(metadata["choices"]))
-    return f"{metadata['doc']} ({'; '.join(limits)})" if limits else str(metadata["doc"])
+    bounds = (("least", "at least"), ("most", "at most"))
+    words = [f"{word} {metadata[limit]}" for limit, word in bounds if limit in metadata]
+    return "; ".join(words + (["one of " + ", ".join(metadata["choices"])] if "choices" in metadata else []))
+
+
+def _documentation(key: _Key) -> str:
+    limits = _limits(key)
+    return f"{key.field.metadata['doc']} ({limits})" if limits else str(key.field.metadata["doc"])
 
 
 def _settable(section: str, key: _Key) -> str:

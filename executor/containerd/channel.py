@@ -1,8 +1,8 @@
 """One gRPC channel to containerd, bound to one containerd namespace: the only module that knows gRPC.
 
-Invariants: every unary call has a deadline unless `timeout_s=None` is asked for (waiting for an exit); every error that
-leaves here is one of executor.errors; a call whose channel is closed under it ends in ContainerdUnavailable, never in a
-bare CancelledError, which would end a task group in silence.
+Invariants: every unary call has a deadline unless `timeout_s=None` is asked for (waiting for an exit), and so has every
+step of an exchange; every error that leaves here is one of executor.errors; a call whose channel is closed under it
+ends in ContainerdUnavailable, never in a bare CancelledError, which would end a task group in silence.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from google.protobuf.message import Message
 
 from executor.containerd.errors import closed, translate
 from executor.containerd.types import LeaseId
-from executor.errors import ContainerdFailure
+from executor.errors import ContainerdFailure, ContainerdUnavailable
 
 QUICK_S = 15.0
 """Deadline of a call that only touches containerd's database."""
@@ -93,16 +93,23 @@ class Channel:
 
     @asynccontextmanager
     async def exchange(
-        self, method: str, reply: type[Reply], *, subject: str, timeout_s: float, lease: LeaseId | None = None
+        self, method: str, reply: type[Reply], *, subject: str, step_s: float, lease: LeaseId | None = None
     ) -> AsyncIterator[Callable[[Message], Awaitable[Reply]]]:
-        """A call of many requests with one reply to each: gives a function that sends one and returns its reply."""
+        """A call of many requests with one reply to each: gives a function that sends one and returns its reply, which
+        may take `step_s`. The call as a whole has no deadline.
+        """
         with self.translated(method, subject):
             rpc = self._channel.stream_stream(_path(method), _serialize, reply.FromString)
-            call = rpc(timeout=timeout_s, metadata=self._metadata(lease))
+            call = rpc(metadata=self._metadata(lease))
 
             async def ask(request: Message) -> Reply:
-                await call.write(request)
-                answer: Reply = await call.read()
+                try:
+                    async with asyncio.timeout(step_s):
+                        await call.write(request)
+                        answer: Reply = await call.read()
+                except TimeoutError as error:
+                    message = f"{method}: containerd did not answer in {step_s:g} s"
+                    raise ContainerdUnavailable(message, subject=subject) from error
                 if answer is grpc.aio.EOF:
                     raise ContainerdFailure(f"{method}: containerd ended the exchange early", subject=subject)
                 return answer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from executor.containerd import convert
 from executor.containerd.api import images_pb2 as pb
-from executor.containerd.channel import Channel
+from executor.containerd.channel import QUICK_S, SLOW_S, Channel
 from executor.containerd.errors import AlreadyExists
 from executor.containerd.types import Descriptor, ImageRecord, LeaseId
 from executor.errors import NotFound
@@ -31,20 +33,35 @@ class Images:
         reply = await self._channel.call(f"{_SERVICE}/List", request, pb.ListImagesResponse, subject="images")
         return tuple(_record(image) for image in reply.images)
 
-    async def put(self, name: str, target: Descriptor, *, lease: LeaseId | None = None) -> None:
-        """Let `name` refer to `target`, whether it exists already or not."""
-        image = pb.Image(name=name, target=convert.descriptor_message(target))
+    async def put(
+        self, name: str, target: Descriptor, labels: Mapping[str, str] | None = None, *, lease: LeaseId | None = None
+    ) -> None:
+        """Let `name` refer to `target`, whether it exists already or not; labels that are not named stay."""
+        marks = dict(labels or {})
+        image = pb.Image(name=name, target=convert.descriptor_message(target), labels=marks)
         try:
             create = pb.CreateImageRequest(image=image)
             await self._channel.call(f"{_SERVICE}/Create", create, pb.CreateImageResponse, subject=name, lease=lease)
         except AlreadyExists:
-            update = pb.UpdateImageRequest(image=image, update_mask=FieldMask(paths=["target"]))
-            await self._channel.call(f"{_SERVICE}/Update", update, pb.UpdateImageResponse, subject=name, lease=lease)
+            await self._update(image, ["target", *(f"labels.{key}" for key in marks)], lease)
 
-    async def delete(self, name: str) -> None:
-        """Remove a name; its content goes with the next garbage collection. Idempotent."""
+    async def set_labels(self, name: str, labels: Mapping[str, str]) -> None:
+        """Set these labels and leave the others alone. NotFound."""
+        await self._update(pb.Image(name=name, labels=labels), [f"labels.{key}" for key in labels], None)
+
+    async def _update(self, image: pb.Image, paths: Sequence[str], lease: LeaseId | None) -> None:
+        update = pb.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths))
+        await self._channel.call(f"{_SERVICE}/Update", update, pb.UpdateImageResponse, subject=image.name, lease=lease)
+
+    async def delete(self, name: str, *, sync: bool = False) -> None:
+        """Remove a name; its content goes with the next garbage collection, with `sync` before the return.
+
+        Idempotent.
+        """
+        request = pb.DeleteImageRequest(name=name, sync=sync)
+        timeout_s = SLOW_S if sync else QUICK_S
         try:
-            await self._channel.call(f"{_SERVICE}/Delete", pb.DeleteImageRequest(name=name), Empty, subject=name)
+            await self._channel.call(f"{_SERVICE}/Delete", request, Empty, subject=name, timeout_s=timeout_s)
         except NotFound:
             return
 

@@ -6,8 +6,10 @@ file, and with an empty stderr it brings the shim down.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -20,7 +22,7 @@ from executor.containerd.api import task_pb2
 from executor.containerd.api import tasks_pb2 as pb
 from executor.containerd.channel import QUICK_S, SLOW_S, Channel
 from executor.containerd.types import ExitStatus, Mount, Task, TaskStatus
-from executor.errors import ContainerdFailure, NotFound
+from executor.errors import ContainerdFailure, ContainerdUnavailable, NotFound
 
 _SERVICE = "tasks.v1.Tasks"
 _STATUSES = {
@@ -62,9 +64,9 @@ class Tasks:
         reply = await self._channel.call(method, request, pb.StartResponse, subject=subject, timeout_s=SLOW_S)
         return int(reply.pid)
 
-    async def kill(self, container_id: str, signal: int, *, all: bool = False, exec_id: str = "") -> bool:
-        """Send a signal to the process, or with `all` to every process of the container. False if it is gone."""
-        request = pb.KillRequest(container_id=container_id, exec_id=exec_id, signal=signal, all=all)
+    async def kill(self, container_id: str, number: int, *, all: bool = False, exec_id: str = "") -> bool:
+        """Send signal `number` to the process, or with `all` to every process of the container. False if it is gone."""
+        request = pb.KillRequest(container_id=container_id, exec_id=exec_id, signal=number, all=all)
         try:
             await self._done("Kill", request, _subject(container_id, exec_id), SLOW_S)
         except NotFound:
@@ -93,6 +95,22 @@ class Tasks:
         except NotFound:
             return None
         return ExitStatus(reply.exit_status, convert.when(reply.exited_at))
+
+    async def remove(self, container_id: str) -> None:
+        """Delete a task whose process may still live, which SIGKILL to all of its processes then ends. One that is gone
+        is success, which proves nothing about what the node has of it.
+
+        Raises ContainerdFailure; after silence (ContainerdUnavailable) without a kill, which would wait as long.
+        """
+        try:
+            await self.delete(container_id)
+        except ContainerdUnavailable:
+            raise
+        except ContainerdFailure:
+            await self.kill(container_id, signal.SIGKILL, all=True)
+            with contextlib.suppress(NotFound):
+                await self.wait(container_id)
+            await self.delete(container_id)
 
     async def get(self, container_id: str, *, exec_id: str = "") -> Task:
         """NotFound."""

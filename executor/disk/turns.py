@@ -71,13 +71,24 @@ class _Queued:
 
 
 class Turns:
-    """One thread, started with the first job. `name` is the thread's."""
+    """One thread, started with `start` or with the first job. `name` is the thread's."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._waiting: deque[_Queued] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """The thread, ahead of the first job. Raises RuntimeError where none can be started."""
+        with self._changed:
+            self._start()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
 
     async def run(self, job: Job, *, urgent: bool = False) -> None:
         """All of the job's turns; an urgent job takes every turn until it is through. Raises what a turn raises, and
@@ -88,10 +99,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         queued = _Queued(job, loop, loop.create_future(), urgent)
         with self._changed:
-            if self._thread is None:
-                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                thread.start()
-                self._thread = thread
+            self._start()
             self._put(queued)
             self._changed.notify()
         await queued.future

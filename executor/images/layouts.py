@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from executor import bounded_json
@@ -20,7 +20,7 @@ from executor.images.archive import Archive
 
 _CHUNK_BYTES = 1 << 20
 _GC = "containerd.io/gc.ref"
-_UNCOMPRESSED = "containerd.io/uncompressed"
+UNCOMPRESSED_LABEL = "containerd.io/uncompressed"
 _OCI = "application/vnd.oci.image"
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -82,7 +82,7 @@ def _walk(archive: Archive, target: Descriptor) -> Iterator[Blob]:
     if not documents.is_index(target.media_type, value):
         found = documents.manifest(data, subject=subject)
         yield from _manifest_children(archive, found)
-        yield Blob(target, _manifest_labels(found), member)
+        yield Blob(target, manifest_labels(found), member)
         return
     children = documents.descriptors(value.get("manifests"), subject=subject)
     present = [child for child in children if _blob_member(child) in archive]
@@ -90,7 +90,7 @@ def _walk(archive: Archive, target: Descriptor) -> Iterator[Blob]:
         raise archive.failure(f"{member} is an index, but none of its manifests is in the archive")
     for child in present:
         yield from _walk(archive, child)
-    yield Blob(target, {f"{_GC}.content.m.{i}": child.digest for i, child in enumerate(present)}, member)
+    yield Blob(target, index_labels(present), member)
 
 
 def _manifest_children(archive: Archive, found: documents.Manifest) -> Iterator[Blob]:
@@ -98,7 +98,7 @@ def _manifest_children(archive: Archive, found: documents.Manifest) -> Iterator[
     diffs = _diff_ids(archive, config, len(found.layers))
     for layer, diff_id in zip(found.layers, diffs, strict=True):
         archive.require(_blob_member(layer))
-        yield Blob(layer, {_UNCOMPRESSED: diff_id}, _blob_member(layer))
+        yield Blob(layer, {UNCOMPRESSED_LABEL: diff_id}, _blob_member(layer))
     yield Blob(found.config, config_labels(diffs), config)
 
 
@@ -135,9 +135,9 @@ def _docker_blobs(archive: Archive, entry: Mapping[str, object], measured: dict[
     data, target = _compose(found)
     layers = zip(found.layers, diffs, members, strict=True)
     return (
-        *(Blob(layer, {_UNCOMPRESSED: diff_id}, member) for layer, diff_id, member in layers),
+        *(Blob(layer, {UNCOMPRESSED_LABEL: diff_id}, member) for layer, diff_id, member in layers),
         Blob(config, config_labels(diffs), config_member),
-        Blob(target, _manifest_labels(found), data=data),
+        Blob(target, manifest_labels(found), data=data),
     )
 
 
@@ -172,9 +172,15 @@ def _diff_ids(archive: Archive, member: str, layers: int) -> tuple[str, ...]:
     return found
 
 
-def _manifest_labels(found: documents.Manifest) -> dict[str, str]:
+def manifest_labels(found: documents.Manifest) -> dict[str, str]:
+    """The labels on a manifest that keep its configuration and its layers."""
     labels = {f"{_GC}.content.l.{i}": layer.digest for i, layer in enumerate(found.layers)}
     return {f"{_GC}.content.config": found.config.digest, **labels}
+
+
+def index_labels(children: Sequence[Descriptor]) -> dict[str, str]:
+    """The labels on an index that keep those of its manifests that are stored."""
+    return {f"{_GC}.content.m.{i}": child.digest for i, child in enumerate(children)}
 
 
 def _annotated_name(item: object) -> str:

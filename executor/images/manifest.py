@@ -6,6 +6,7 @@ Source: OCI image-spec, image-index.md, manifest.md, config.md (chain ids: "Laye
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ CONFIG_TYPES = frozenset(
         "application/vnd.docker.container.image.v1+json",
         "application/octet-stream",  # as old versions of docker pushed it
     }
+)
+_LAYER_TYPE = re.compile(
+    r"application/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?"
+    r"|application/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?"
 )
 ENTRIES_MAX = 1000
 LAYERS_MAX = 500
@@ -106,6 +111,14 @@ def check_form(value: Mapping[str, object], media_type: str = "", *, subject: st
     kind = config.get("mediaType") if isinstance(config, Mapping) else None
     if isinstance(kind, str) and kind and kind not in CONFIG_TYPES:
         raise ImageFailure(f"is no container image: its configuration is of the type {kind}", subject=subject)
+
+
+def check_layer(layer: Descriptor, *, subject: str) -> None:
+    """ImageFailure for a layer that cannot be unpacked: encrypted, or of a kind that is no tar."""
+    kind = layer.media_type
+    if kind and not _LAYER_TYPE.fullmatch(kind):
+        message = f"its layer {layer.digest} is of the type {kind[:100]}, which is not supported"
+        raise ImageFailure(message, subject=subject)
 
 
 def is_index(media_type: str, value: Mapping[str, object]) -> bool:

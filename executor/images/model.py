@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PULLED_LABEL = "mesos-pod-executor/pulled"
+"""On the record of an image that came from a registry: when. It can be fetched again."""
+USED_LABEL = "mesos-pod-executor/used"
+"""On the record of an image: when a launch last asked for it."""
+
 
 @dataclass(frozen=True)
 class ImageConfig:

@@ -42,9 +42,10 @@ class _Content:
 
 
 class ImageStore:
-    """For one connection to containerd and its namespace."""
+    """For one connection to containerd and its namespace; `known_max` images have their documents remembered."""
 
-    def __init__(self, containerd: Containerd) -> None:
+    def __init__(self, containerd: Containerd, *, known_max: int = KNOWN_MAX) -> None:
+        self._known_max = known_max
         self._containerd = containerd
         self._unpacker = Unpacker(containerd)
         self._known: dict[str, _Content] = {}
@@ -94,7 +95,7 @@ class ImageStore:
         digest = record.target.digest
         found = self._known.pop(digest, None) or await self._read(record)
         self._known[digest] = found
-        while len(self._known) > KNOWN_MAX:
+        while len(self._known) > self._known_max:
             del self._known[next(iter(self._known))]
         return found
 
@@ -128,6 +129,15 @@ class ImageStore:
             return None
         return await _document(data, name)
 
+    async def size_bytes(self, name: str) -> int:
+        """Of its layers as they are stored. Raises NotFound, ImageFailure."""
+        found = await self._content(await self._get(name))
+        return sum(layer.size_bytes for layer in found.layers)
+
+    async def unpack(self, record: ImageRecord, lease: LeaseId) -> None:
+        """Unpack what `record` refers to; the lease keeps it. Raises ImageFailure, ContainerdFailure."""
+        await self._unpack(record.name, await self._read(record), lease)
+
     async def _unpack(self, name: str, known: _Content, lease: LeaseId) -> None:
         # The label comes first: from the moment that the last snapshot exists, the image keeps it.
         await self._containerd.content.set_labels(known.config_digest, layouts.config_labels(known.diff_ids))
@@ -140,7 +150,7 @@ class ImageStore:
         try:
             for blob in image.blobs:
                 await self._containerd.content.ensure(blob.target, _chunks(archive, blob), blob.labels, lease=lease)
-            await self._unpack(record.name, await self._read(record), lease)
+            await self.unpack(record, lease)
             await self._containerd.images.put(record.name, record.target, lease=lease)
         except ContainerdUnavailable:
             raise

@@ -81,7 +81,8 @@ CODES: Final = MappingProxyType(
         ),
         "executor.loop_late": _warning(
             "The executor's event loop was held up for a second or more; told once a minute.",
-            "Is the node out of CPU, or the executor's container throttled? Else report what it was asked to do.",
+            "`cpu_wait_ms` near `duration_ms`: the node is out of CPU, or the executor's container is throttled."
+            " `cpu_ms` near it: report what it was asked to do. Neither: it slept in a system call; see what hangs.",
         ),
         "executor.log_writer_replaced": _warning(
             "The process that writes the containers' logs ended or was stuck, and was started anew; `size_bytes` of"
@@ -114,6 +115,7 @@ CODES: Final = MappingProxyType(
             "A KILL of a task that is not here; answered with TASK_GONE.", "Look at the framework."
         ),
         "pod.setting_up": _info("Its network, snapshots and containers are being made."),
+        "pod.initializing": _info("Its init containers run, one after the other."),
         "pod.starting": _info("Its containers are being started."),
         "pod.running": _info("Every container runs."),
         "pod.container_exited": _info("A container's first process ended."),
@@ -129,9 +131,14 @@ CODES: Final = MappingProxyType(
             "The kernel killed `count` processes of a container for memory, and not its first process.",
             "As for `pod.oom`. What it makes of that is the container's affair: look at what it writes.",
         ),
-        "pod.hook": _info("A container's preStop hook has run."),
+        "pod.hook": _info("A hook of a container has run: `hook` is preStop or postStart."),
         "pod.hook_failed": _warning(
-            "A preStop hook failed or could not be run; the container is stopped all the same.", "See `error`."
+            "A hook of a container failed or could not be run: after a preStop hook the container is stopped all the"
+            " same, after a postStart hook it is stopped too.",
+            "See `error`.",
+        ),
+        "pod.stop_signal_unknown": _warning(
+            "The STOPSIGNAL of an image is no signal: SIGTERM is sent.", "Repair the image, or set stopSignal."
         ),
         "pod.stopping": _info("It was asked to end; its grace runs."),
         "pod.destroying": _info("Its cgroup is being killed."),
@@ -171,6 +178,12 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
+        "image.removed": _info("An unused image was removed from a disk that is too full; it can be pulled again."),
+        "image.disk_full": _warning(
+            "The disk of images is fuller than [images] gc_high_percent, and no unused image is left to remove.",
+            "Look at what else is on it; `mesos-pod-executor images ls`.",
+        ),
+        "image.gc_failed": _warning("Unused images could not be removed; tried again.", "See `error`."),
         "pod.log_rotated": _info(
             "A container's log file reached [pods] log_max_bytes; `size_bytes` went to older files."
         ),

@@ -64,6 +64,8 @@ class SandboxFile:
 
 
 class Syslog:
+    """Not logging.handlers.SysLogHandler: its socket blocks, so a syslog that hangs would hold up every pod."""
+
     def __init__(self, path: str = SYSLOG) -> None:
         self._path = path
 

@@ -20,6 +20,16 @@ _MOST = 2.0**53  # what a double counts exactly, and more than any node has
 
 
 @dataclass(frozen=True)
+class PersistentDisk:
+    """A persistent volume. `path` is where the agent shows it, relative to the executor's sandbox or absolute."""
+
+    id: str
+    path: str
+    read_only: bool = False
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Resources:
     """Sums over all tasks of a launch. `ports` are disjoint, sorted ranges with both ends in them."""
 
@@ -33,7 +43,11 @@ class Resources:
     revocable_names: tuple[str, ...] = ()
     """Names of the resources of which some are revocable, sorted."""
     special_disks: tuple[str, ...] = ()
-    """Persistent volumes (by id) and disks with a source of their own (by type), which need a mount to be of use."""
+    """Disks with a source of their own (by type) and no persistent volume on them."""
+    persistent_disks: tuple[PersistentDisk, ...] = ()
+    """Persistent volumes; their size is not part of `disk_bytes`."""
+    has_any_volume: bool = False
+    """Stands for every persistent volume: for a pod that is read without its task."""
     others: tuple[str, ...] = ()
     """Names that the executor only keeps account of, sorted."""
 
@@ -66,6 +80,7 @@ class _Sum:
         self.roles: set[Role] = set()
         self.revocable: set[str] = set()
         self.special: list[str] = []
+        self.persistent: list[PersistentDisk] = []
 
     def add(self, resource: Any, subject: str) -> None:
         resource = _message(resource, subject)
@@ -74,12 +89,23 @@ class _Sum:
         self.roles.add(_role(resource, subject))
         if resource.get("revocable") is not None:
             self.revocable.add(name)
+        if name == "disk" and resource.get("disk") is not None and self._add_special(resource, subject):
+            return
         if name == "ports":
             self.ranges.extend(_ranges(resource, subject))
         elif (resource.get("scalar")) is not None:
             self.scalars[name] = self.scalars.get(name, 0.0) + _scalar(resource, subject)
-        if name == "disk" and resource.get("disk") is not None:
-            self.special.extend(_special_disk(_message(resource["disk"], f"{subject}.disk")))
+
+    def _add_special(self, resource: Mapping[str, Any], subject: str) -> bool:
+        """Whether it is a persistent volume, which is no room for the pod's own files."""
+        disk = _message(resource["disk"], f"{subject}.disk")
+        if isinstance(disk.get("persistence"), Mapping):
+            size_bytes = round(_scalar(resource, subject) * MIB) if resource.get("scalar") is not None else 0
+            self.persistent.append(_persistent_disk(disk, size_bytes, f"{subject}.disk"))
+            return True
+        if isinstance(source := disk.get("source"), Mapping):
+            self.special.append(f"source {source.get('type', '')}".strip())
+        return False
 
     def result(self) -> Resources:
         return Resources(
@@ -91,6 +117,7 @@ class _Sum:
             roles=tuple(sorted(self.roles)),
             revocable_names=tuple(sorted(self.revocable)),
             special_disks=tuple(self.special),
+            persistent_disks=tuple(self.persistent),
             others=tuple(sorted(self.names - {"cpus", "mem", "disk", "gpus", "ports"})),
         )
 
@@ -148,7 +175,8 @@ def _merged(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield current
 
 
-def _special_disk(disk: Mapping[str, Any]) -> Iterator[str]:
-    for key, name in (("persistence", "id"), ("source", "type")):
-        if isinstance(found := disk.get(key), Mapping):
-            yield f"{key} {found.get(name, '')}".strip()
+def _persistent_disk(disk: Mapping[str, Any], size_bytes: int, subject: str) -> PersistentDisk:
+    identity = _text(disk["persistence"].get("id"), f"{subject}.persistence.id")
+    volume = _message(disk.get("volume"), f"{subject}.volume")
+    path = _text(volume.get("container_path"), f"{subject}.volume.container_path")
+    return PersistentDisk(identity, path, volume.get("mode") == "RO", size_bytes)

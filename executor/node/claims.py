@@ -40,6 +40,11 @@ def netns_parent(run_dir: str) -> Path:
     return Path(run_dir) / "netns"
 
 
+def volumes_parent(run_dir: str) -> Path:
+    """Where each executor has a directory of its name, with the mounts of its pods' volumes."""
+    return Path(run_dir) / "volumes"
+
+
 def cni_parent(state_dir: str) -> Path:
     """Where each executor has a directory of its name, with the records of its attachments."""
     return Path(state_dir) / "cni"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from executor.cni.cache import Record
     from executor.cni.ledger import Entry
     from executor.containerd import Containerd
-    from executor.node.reaping.shims import Shim
+    from executor.node.shim_processes import Shim
 
 
 @dataclass(frozen=True)

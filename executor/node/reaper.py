@@ -25,7 +25,7 @@ from executor.names import MesosContainerId
 from executor.node import claims as owners
 from executor.node.claims import Owner
 from executor.node.judgement import Judgement, judged
-from executor.node.reaping import containers, networks, shims
+from executor.node.reaping import containers, networks, shims, volumes
 from executor.node.reaping.found import marks_on_node
 from executor.node.reaping.groups import remove_empty, remove_parents
 
@@ -49,6 +49,8 @@ CLASSES = ("revocable", "regular")
 """The order in which an owner file names the groups of the shims."""
 ROUNDS = 3
 """How often an owner is reaped of which something was found afterwards: containerd may have had a call from it."""
+ROUND_S = 0.3
+"""Between two rounds, for such a call to end."""
 
 
 @dataclass
@@ -119,6 +121,7 @@ async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd,
         dead = [owner for owner in clean if owner.container in left]
         if not dead:
             return
+        await asyncio.sleep(ROUND_S)
     for owner in dead:
         result.fail(owner, "something of it appears again and again")
 
@@ -157,6 +160,9 @@ async def _reap_one(owner: Owner, result: Reaped, config: Config, containerd: Co
     async def release_networks() -> None:
         result.take(owner, await networks.release(owner, config))
 
+    async def release_volumes() -> None:
+        result.take(owner, await volumes.release(owner, config))
+
     async def each(*steps: Callable[[], Awaitable[None]]) -> None:
         for step in steps:
             try:
@@ -170,7 +176,7 @@ async def _reap_one(owner: Owner, result: Reaped, config: Config, containerd: Co
         lambda: _names(owner, config, result),
     )
     await asyncio.gather(each(release_containers), each(release_networks))  # neither waits for what hangs in the other
-    await each(lambda: _cgroups(owner, config, result))
+    await each(release_volumes, lambda: _cgroups(owner, config, result))
 
 
 def root_of(owner: Owner) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,10 +23,12 @@ _ENDED = (b"Z", b"X")
 
 @dataclass(frozen=True)
 class Shim:
-    """`start_ticks` is the process's start, in clock ticks since the boot."""
+    """`start_ticks` is the process's start, in clock ticks since the boot; `container` is the first one it was for."""
 
     pid: int
     start_ticks: int
+    namespace: str
+    container: str
 
     def lives(self) -> bool:
         """A zombie does not: it holds nothing but its number."""
@@ -36,6 +39,10 @@ class Shim:
         """CPU time that it and the children that it has waited for have used, in clock ticks."""
         fields = _stat(self.pid)
         return 0 if fields is None else sum(map(int, fields[11:15]))
+
+    def age_s(self) -> float:
+        """Since its start."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.start_ticks / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         """SIGKILL, if it still is this process."""
@@ -53,30 +60,34 @@ class Shim:
                 os.close(descriptor)
 
 
+def look(pid: int) -> Shim | None:
+    """None for any other process, and for one that has ended."""
+    options, fields = _options(pid), _stat(pid)
+    if fields is None or b"-id" not in options:
+        return None
+    namespace, container = (options.get(each, b"").decode(errors="replace") for each in (b"-namespace", b"-id"))
+    return Shim(pid, int(fields[19]), namespace, container)
+
+
 def of_process(pid: int, namespace: str) -> Shim | None:
     """The shim whose child `pid` is, the first process of a container in containerd's `namespace`. None if that cannot
     be proven: in another pid namespace, or after its end.
     """
     fields = _stat(pid)
     parent = int(fields[1]) if fields is not None else 0
-    return _shim(parent) if parent > 1 and _options(parent).get(b"-namespace") == namespace.encode() else None
+    shim = look(parent) if parent > 1 else None
+    return shim if shim is not None and shim.namespace == namespace else None
+
+
+def running(namespace: str) -> list[Shim]:
+    """The living shims of containerd's `namespace`. Reads the command line of every process."""
+    found = [look(int(name)) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  names, not paths
+    return [shim for shim in found if shim is not None and shim.namespace == namespace and shim.lives()]
 
 
 def of_containers(namespace: str, containers: Collection[str]) -> list[Shim]:
-    """The living shims that were started for one of `containers`. Reads the command line of every process."""
-    wanted = {container.encode() for container in containers}
-    found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208  names, not paths
-        if name.isdecimal():
-            options = _options(int(name))
-            if options.get(b"-id") in wanted and options.get(b"-namespace") == namespace.encode():
-                found.append(_shim(int(name)))
-    return [shim for shim in found if shim is not None and shim.lives()]
-
-
-def _shim(pid: int) -> Shim | None:
-    fields = _stat(pid)
-    return None if fields is None else Shim(pid, int(fields[19]))
+    """The living shims that were started for one of `containers`, wherever they run."""
+    return [shim for shim in running(namespace) if shim.container in containers]
 
 
 def _options(pid: int) -> Mapping[bytes, bytes]:

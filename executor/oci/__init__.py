@@ -2,6 +2,6 @@
 
 document.py     the document; mounts.py, seccomp.py, command.py are parts of it
 users.py        which numbers a process runs as; image_users.py asks the image
-image_files.py  files of an image, read from a snapshot; beneath.py resolves paths inside of it
+image_files.py  files of an image, read from a snapshot
 placement.py    from the paths of a pod on this node to its document
 """

@@ -76,6 +76,8 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
         "maskedPaths": mounts.masked_paths(),
         "readonlyPaths": mounts.read_only_paths(),
     }
+    if (propagation := mounts.root_propagation(container)) is not None:
+        linux["rootfsPropagation"] = propagation
     if security.seccomp == "RuntimeDefault":
         held = capabilities.granted(security.add_capabilities, security.drop_capabilities)
         linux["seccomp"] = seccomp.profile(held, placement.machine)

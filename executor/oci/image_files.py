@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from executor import beneath
 from executor.errors import ImageFailure, TimedOut, reason
-from executor.oci import beneath
 
 if TYPE_CHECKING:
     from executor.containerd.types import Mount
@@ -33,31 +33,18 @@ PATIENCE_S: Final = 30.0
 
 _CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_SLAVE = 1, 2, 4, 8, 1 << 14, 1 << 19
-_OPENAT2 = 437  # on every architecture
-_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
-_RACES_MAX = 64
-"""The kernel gives up on `..` in a link's target when anything is renamed or mounted anywhere meanwhile."""
 _UNUSABLE = 0  # no errno: a file that is there, and is not what it should be
 _IMAGES_FAULT = (_UNUSABLE, errno.ELOOP, errno.ENAMETOOLONG)
 _HINT_IMAGE = "repair the image, or run it as uid:gid, for which no file of it is read"
 _HINT_NODE = "an executor needs CAP_SYS_ADMIN and overlayfs, see mesos-pod-executor doctor"
-_NO_OPENAT2 = (errno.ENOSYS, errno.EPERM)  # Linux before 5.6; a seccomp filter
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
 T = TypeVar("T")
 
 
 class UnusableFile(ImageFailure):
     """A file of the image is there, and cannot be used: the image's fault, on every node."""
-
-
-class _How(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
-_HOW = _How(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
 
 
 async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> list[bytes | None]:
@@ -166,7 +153,7 @@ def _mounted(directories: list[str], options: list[str]) -> str:
 def _content(root: int, path: str) -> bytes | None:
     """Looked at before it is opened: to open a device may already do something."""
     try:
-        found = _open_below(root, path)
+        found = beneath.open_below(root, path)
     except _ABSENT:
         return None
     try:
@@ -181,17 +168,6 @@ def _content(root: int, path: str) -> bytes | None:
     if len(data) > MOST_BYTES:
         raise OSError(_UNUSABLE, f"larger than {MOST_BYTES >> 10} KiB", path)
     return bytes(data)
-
-
-def _open_below(root: int, path: str) -> int:
-    how, size = ctypes.byref(_HOW), ctypes.c_size_t(ctypes.sizeof(_HOW))
-    for _ in range(_RACES_MAX):
-        found = _libc.syscall(_OPENAT2, root, os.fsencode(path), how, size)
-        if found >= 0 or ctypes.get_errno() != errno.EAGAIN:
-            break
-    if found < 0 and ctypes.get_errno() in _NO_OPENAT2:
-        return beneath.open_path(root, path)
-    return _call(found, path)
 
 
 def _call(returned: int, path: str | None = None) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executor.spec.model import ContainerSpec, EmptyDir, HostPath, PodSpec
-from executor.volumes.empty_dir import empty_dir_path
+from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.volume_model import Propagation, RecursiveReadOnly, VolumeMount
 
 if TYPE_CHECKING:
     from executor.oci.place import Placement
@@ -36,6 +36,11 @@ _MASKED = (
     "/sys/firmware",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def termination_name(container: str) -> str:
+    """Of the file in the pod's directory that the container finds at its terminationMessagePath."""
+    return f"{container}.termination"
 
 
 def masked_paths() -> list[str]:
@@ -81,12 +86,43 @@ def _kernel() -> list[dict[str, Any]]:
 
 
 def _volumes(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
-    sources = {volume.name: _source(volume, placement) for volume in pod.volumes}
-    return [_bind(mount.path, sources[mount.volume], read_only=mount.read_only) for mount in container.mounts]
+    """What the executor writes itself is always read only, as in kubelet."""
+    fixed = {volume.name for volume in pod.files_volumes}
+    return [
+        {
+            "destination": mount.path,
+            "type": "bind",
+            "source": str(source),
+            "options": _options(mount, placement, read_only=mount.read_only or mount.volume in fixed),
+        }
+        for mount, source in zip(container.mounts, placement.mount_sources, strict=True)
+    ]
 
 
-def _source(volume: EmptyDir | HostPath, placement: Placement) -> Path:
-    return Path(volume.path) if isinstance(volume, HostPath) else empty_dir_path(placement.pod_dir, volume)
+_PROPAGATION = {
+    Propagation.NONE: "rprivate",
+    Propagation.HOST_TO_CONTAINER: "rslave",
+    Propagation.BIDIRECTIONAL: "rshared",
+}
+
+
+def _options(mount: VolumeMount, placement: Placement, *, read_only: bool) -> list[str]:
+    """`rro` makes mounts below it read only too (mount_setattr(2))."""
+    options = ["rbind", _PROPAGATION[mount.propagation], "ro" if read_only else "rw"]
+    recursive = mount.recursive_read_only
+    if recursive is RecursiveReadOnly.ENABLED or (
+        recursive is RecursiveReadOnly.IF_POSSIBLE and placement.can_mount_recursively_read_only
+    ):
+        options.append("rro")
+    return options
+
+
+def root_propagation(container: ContainerSpec) -> str | None:
+    """What the container's root must let through for its mounts; None: what the runtime does by itself."""
+    wanted = {mount.propagation for mount in container.mounts}
+    if Propagation.BIDIRECTIONAL in wanted:
+        return "rshared"
+    return "rslave" if Propagation.HOST_TO_CONTAINER in wanted else None
 
 
 def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
@@ -96,12 +132,16 @@ def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any
         "/etc/hostname": placement.hostname_file,
     }
     read_only = container.security.read_only_root
-    return [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+    found = [_bind(target, source, read_only=read_only) for target, source in files.items() if source is not None]
+    if container.termination is not None:
+        source = placement.pod_dir / termination_name(container.name)
+        found.append(_bind(container.termination.path, source, read_only=False))
+    return found
 
 
 def _notice(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
     """None below a volume in which no mount point can be made, or none should (the node's own directories)."""
-    closed = {volume.name for volume in pod.host_paths}
+    closed = {each.name for each in pod.host_paths} | {each.name for each in pod.files_volumes}
     for mount in container.mounts:
         over = mount.path == NOTICE_TARGET or NOTICE_TARGET.startswith(f"{mount.path.rstrip('/')}/")
         if over and (mount.read_only or mount.volume in closed):

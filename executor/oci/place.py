@@ -34,3 +34,7 @@ class Placement:
     machine: str = ""
     """uname(1)'s, for the seccomp profile's other ABIs."""
     downward: Mapping[str, str] = field(default_factory=dict)
+    mount_sources: tuple[Path, ...] = ()
+    """Of each of the container's mounts, in their order."""
+    can_mount_recursively_read_only: bool = True
+    """Whether the kernel has mount_setattr(2)."""

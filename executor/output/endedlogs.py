@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from executor import exhausted
 from executor.config.retention import RetentionSection
 from executor.log import Logger, get_logger
 from executor.output.retention import Kept, Space, to_remove
@@ -62,7 +63,15 @@ class EndedLogs:
                     await self._fresh.wait()
             self._fresh.clear()
             if self._ended:
-                await self._look()
+                await self._look_safely()
+
+    async def _look_safely(self) -> None:
+        """The next look tries again."""
+        try:
+            await self._look()
+        except Exception as error:  # logs of ended pods must not end the executor
+            if exhausted.tell(log, error) is None:
+                log.exception("defect while looking at the logs of ended pods", code="executor.defect")
 
     async def _look(self) -> None:
         try:

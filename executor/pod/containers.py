@@ -12,9 +12,8 @@ import asyncio
 import contextlib
 import signal
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
 from executor.concurrency import patiently
@@ -24,10 +23,12 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, hooks
+from executor.pod import creation, hooks, termination
 from executor.pod.exits import process_state
-from executor.pod.model import StopCause
+from executor.pod.made import Made
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
+from executor.pod.placement import runtime_spec
+from executor.pod.reach import reach
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
 from executor.pod.stop_signal import stop_signal
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
     from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.oci.users import UserIds
-    from executor.own_directory import OwnDirectory
-    from executor.pod.model import Stop
     from executor.pod.release.leaks import Leak
-    from executor.spec.model import ContainerSpec, PodSpec
+    from executor.pod.sandbox import Sandbox
+    from executor.probes.ask import Reach
+    from executor.spec.model import PodSpec
 
 log = get_logger(__name__)
 
@@ -55,35 +56,19 @@ OUTPUT_S = 2.0
 """How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
 
 
-@dataclass
-class Made:
-    """One container record with its task, created and perhaps started."""
-
-    id: ContainerId
-    snapshot: str
-    image: Image
-    pid: int
-    leader: HeldProcess | None
-    process: Any
-    """What its first process is, as in the OCI document."""
-    started_at: float | None = None  # monotonic
-
-
 class Containers:
     def __init__(
         self,
         node: Node,
         pod: PodId,
         spec: PodSpec,
-        files: OwnDirectory,
-        runtime_spec: Callable[[ContainerSpec, Image, UserIds], dict[str, object]],
+        sandbox: Sandbox,
     ) -> None:
         self._node = node
         self._pod = pod
         self._spec = {container.name: container for container in spec.containers}
         self._pod_class = spec.pod_class
-        self._files = files
-        self._runtime_spec = runtime_spec
+        self._pod_spec, self._sandbox = spec, sandbox
         self._made: dict[str, Made] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
@@ -123,17 +108,22 @@ class Containers:
 
     @property
     def _limit_s(self) -> float:
-        """A little less than the limit of the pod's launch, so that the status tells what was waited for."""
+        """A little less than the limit of the pod's launch, so that the status says what took so long."""
         return 0.95 * self._node.config.pods.start_timeout_s
 
     async def _make(self, name: str, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
+        termination.renew(self._sandbox.files, self._spec[name])
         snapshot = snapshot_key(identity, self._attempts[name])
         shim_cgroup = self._node.shim_cgroup(self._pod_class)
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
-            spec = self._runtime_spec(self._spec[name], image, await self._user(name, image, mounts))
+            user = await self._user(name, image, mounts)
+            self._sandbox.check_files()
+            spec = await runtime_spec(
+                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user
+            )
             await ctrd.containers.create(
                 identity,
                 image=image.name,
@@ -144,7 +134,7 @@ class Containers:
                 options=RuncOptions(shim_cgroup=shim_cgroup),
             )
         logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
-        with self._node.outputs.opened(identity, self._files, logs, told) as fifos:
+        with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
@@ -181,27 +171,30 @@ class Containers:
         await self.create(name)
 
     def signal(self, name: str) -> bool:
-        """The image's stop signal, else SIGTERM, to the first process, which is held, so that it can reach no other.
-        Whether it was there.
-        """
+        """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
         made = self._made.get(name)
         if made is None or made.leader is None or made.started_at is None:
             return False
-        return made.leader.send(stop_signal(made.image.config.stop_signal))
+        return made.leader.send(stop_signal(self._spec[name], made.image.config.stop_signal))
 
     async def terminate(self, names: tuple[str, ...]) -> None:
         """The stop signal to all of these, to one with a preStop hook after it."""
-        hooked = [name for name in names if self._spec[name].pre_stop is not None]
+        hooked = [name for name in names if self._spec[name].hooks.pre_stop is not None]
         for name in names:
             if name not in hooked:
                 self.signal(name)
         await asyncio.gather(*(self._terminate_after_hook(name) for name in hooked))
 
     async def _terminate_after_hook(self, name: str) -> None:
-        target, command = self.target(name), self._spec[name].pre_stop
-        if target is not None and command is not None:
-            await hooks.pre_stop(target, command, log)
+        hook = self._spec[name].hooks.pre_stop
+        if hook is not None and self.target(name) is not None:
+            hook_log = log.bind(pod=self._pod, container=name)
+            await hooks.run(hooks.PRE_STOP, hook, self.reach(name, "pre-stop"), self._node.probing, hook_log)
             self.signal(name)
+
+    def reach(self, name: str, purpose: str) -> Reach:
+        """The container, whichever run of it is there then."""
+        return reach(purpose, lambda: self.target(name), lambda: self.pid(name), lambda: self._sandbox.addresses)
 
     def target(self, name: str) -> Target | None:
         """Where `executor.exec.run` runs a command in this container; None while it does not run."""
@@ -222,17 +215,15 @@ class Containers:
             text = str(error) or f"no answer within {KILL_S:g} s"
             log.warning("containerd could not kill", code="pod.kill_failed", container=name, error=text)
 
-    def strays(self) -> list[int]:
-        """The first processes that have not ended: asked when the pod's cgroup has none. They were moved out of it, or
-        are `ending`.
-        """
+    def living_first_pids(self) -> list[int]:
+        """When the pod's cgroup has none of them, they were moved out of it, or are `ending`."""
         return sorted(self._living())
 
     def ending(self) -> list[int]:
         """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and for
         as long as it likes where a tracer does not take note of the end of one that it traces.
         """
-        return [pid for pid in self.strays() if process_state.is_ending(pid)]
+        return [pid for pid in self.living_first_pids() if process_state.is_ending(pid)]
 
     async def end(self, timeout_s: float) -> list[int]:
         """SIGKILL to the first processes, wherever they are, and with them to all that is in their pid namespaces.
@@ -272,12 +263,13 @@ class Containers:
         """The first process of each running container."""
         return [made.pid for made in self._made.values() if made.started_at is not None]
 
-    async def written(self, stop: Stop | None, names: Iterable[str] | None = None) -> None:
-        """Wait, not long, until the logs have everything that these containers, or all, wrote before their end. A
-        revocation waits for no log.
-        """
-        if stop is None or stop.cause is not StopCause.REVOKED:
-            await self._node.outputs.written(map(self.id, self._spec if names is None else names), OUTPUT_S)
+    async def written(self, names: Iterable[str] | None = None) -> None:
+        """Wait, not long, until the logs have everything that these containers, or all, wrote before their end."""
+        await self._node.outputs.written(map(self.id, self._spec if names is None else names), OUTPUT_S)
+
+    async def kill(self, name: str) -> None:
+        """SIGKILL to everything in the cgroup of this container."""
+        await self._release.clear(self.id(name))
 
     async def remove(self, name: str) -> list[Leak]:
         """One container; where the pod has others, they need its shim still."""

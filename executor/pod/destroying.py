@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
 
 AGAIN_S = 0.5
 """How often it is killed: a process may be in the kernel (D) when the kill comes, or be moved here after it."""
-
-
-async def wait_for_kill_result(kill_result: asyncio.Event) -> None:
-    """Until it is known how a revocation's kill of all went, or it is time to look after this pod all the same."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(AGAIN_S):
-            await kill_result.wait()
 
 
 async def until_dead(

@@ -1,43 +1,50 @@
-"""A container's preStop hook: one more process in it, before its stop signal, within the grace of the stop.
+"""The hooks of a container: what is run or asked after its start, and before its stop signal.
 
-It may fail or hang, and the container is stopped all the same: what stops a hook is the end of the grace, when the
-pod's cgroup is killed and the hook with it.
-Source: Kubernetes, "Container Lifecycle Hooks".
+Neither has a time limit of its own. A preStop hook may fail or hang, and the container is stopped all the same: the end
+of the grace kills the pod's cgroup, and a command of the hook with it. A postStart hook that fails ends its container,
+and one that hangs ends with it.
+
+Source: Kubernetes, "Container Lifecycle Hooks"; kubelet's pkg/kubelet/lifecycle/handlers.go, for which any answer to
+an HTTP hook is a success.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from executor.errors import ExecutorError
-from executor.exec.run import Target, run
+from executor.probes.ask import ask
+from executor.spec.probes import HttpGet, Sleep
 
 if TYPE_CHECKING:
     from executor.log import Logger
+    from executor.probes.ask import Means, Reach
+    from executor.spec.probes import Hook
 
-OUTPUT_BYTES: Final = 1000
-"""Of the end of a failed hook's output, for the log."""
+POST_START, PRE_STOP = "postStart", "preStop"
 
 
-async def pre_stop(target: Target, command: tuple[str, ...], log: Logger) -> None:
-    """Run `command` and wait for its end; what comes of it is logged. Raises nothing that belongs to the node."""
+async def run(name: str, hook: Hook, reach: Reach, means: Means, log: Logger) -> str:
+    """Until it has ended. What went wrong, empty if nothing; it is logged as well. `name` is postStart or preStop."""
     begin = time.monotonic()
-    container = target.container
-    try:
-        result = await run(target, command, timeout_s=None, purpose="pre-stop", limit_bytes=OUTPUT_BYTES)
-    except ExecutorError as error:
-        log.warning("a preStop hook failed", code="pod.hook_failed", container=container, error=str(error))
-        return
+    error = await _outcome(hook, reach, means)
     took_ms = round((time.monotonic() - begin) * 1e3, 1)
-    if result.exit_code == 0:
-        log.info("a preStop hook has run", code="pod.hook", container=container, exit_code=0, duration_ms=took_ms)
+    if error:
+        log.warning("a hook failed", code="pod.hook_failed", hook=name, duration_ms=took_ms, error=error)
     else:
-        log.warning(
-            "a preStop hook failed",
-            code="pod.hook_failed",
-            container=container,
-            exit_code=result.exit_code,
-            duration_ms=took_ms,
-            error=result.output.strip(),
-        )
+        log.info("a hook has run", code="pod.hook", hook=name, duration_ms=took_ms)
+    return error
+
+
+async def _outcome(hook: Hook, reach: Reach, means: Means) -> str:
+    if isinstance(hook, Sleep):
+        await asyncio.sleep(hook.duration_s)
+        return ""
+    try:
+        result = await ask(hook, None, reach, means)
+    except ExecutorError as error:
+        return str(error)
+    answered = result.ok or (isinstance(hook, HttpGet) and result.value is not None)
+    return "" if answered else result.message

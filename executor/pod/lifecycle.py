@@ -1,17 +1,22 @@
 """What happens to a pod, as one pure table: `step(pod, event) -> (pod, effects)`.
 
-    NEW ─Launch─▶ SETTING_UP ─SandboxReady─▶ STARTING ─all started─▶ RUNNING ◀─┐
-                      │                         │                     │  │     │ RestartDue
-                      │ SetUpFailed, Stop       │ StartFailed         │  └─────┘
-                      │                         │        Stop ◀───────┤
-                      │                         ▼          │          │ all exited
-                      │                      STOPPING ◀────┘          │
-                      │                         │ GraceOver, all gone │
-                      ▼                         ▼                     ▼
-                  DESTROYING ◀──────────────────┴─────────────────────┘
+    NEW ─Launch─▶ SETTING_UP ─SandboxReady─▶ [INITIALIZING ─▶] STARTING ─all started─▶ RUNNING
+                      │                            │              │                       │
+                      │ SetUpFailed, Stop          │ StartFailed, or nothing runs         │
+                      │                            │              │                       │
+                      │                            │ Stop; an init container failed       │ Stop; all have ended,
+                      │                            ▼              ▼                       ▼ but sidecars run
+                      │                        STOPPING ◀─────────┴───────────────────────┤
+                      │                            │ GraceOver, all have ended            │ all have ended
+                      ▼                            ▼                                      ▼
+                  DESTROYING ◀─────────────────────┴──────────────────────────────────────┘
                       │ Dead
                       ▼
                 TEARING_DOWN ─TornDown─▶ ENDED
+
+Each container has a life cycle of its own (container_life.py): an event of a container goes through that first, and
+what follows from the containers' phases is decided here. INITIALIZING is for pods with init containers; order.py says
+whose turn it is to start and to stop.
 
 Invariants. No I/O and no clock. An event that is not in the table for the pod's state is an `IllegalTransition` and
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
@@ -19,8 +24,8 @@ every way out, so a terminal status is never sent while a process of the pod liv
 nothing is left behind. A terminal status waits for the release of the network when the pod holds host ports, because
 Mesos offers them anew on that status; one that fails is tried again for a while first. It waits for the whole tear-down
 when the pod used too much disk, because on that status the agent takes the task's disk from what the container may
-hold. TASK_KILLING says that a pod is within its grace, or does not die: one that a revocation ends at once is not told
-of twice.
+hold. TASK_KILLING says that a pod is within its grace, or does not die: of one that a revocation ends at once only the
+end is reported.
 """
 
 from __future__ import annotations
@@ -30,71 +35,70 @@ from dataclasses import replace
 from typing import Any
 
 from executor.errors import ExecutorError
-from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
+from executor.mesos.status import TaskState
 from executor.names import TaskId
-from executor.pod.exits.causes import children_killed, out_of_memory
+from executor.pod import container_life, health, order
+from executor.pod.container_life import KILLED_CODE, IllegalTransition
+from executor.pod.exits import causes
 from executor.pod.model import (
     Abort,
     After,
+    Container,
+    ContainerEvent,
     ContainerExited,
     ContainerStarted,
-    ContainerStatus,
     Dead,
     Destroy,
     Effect,
     Event,
     GraceOver,
+    KillDue,
     Launch,
     NetworkReleased,
     Outcome,
+    OutputCollected,
     Phase,
     Pod,
+    PostStartEnded,
+    Probed,
     Report,
     RestartDue,
     SandboxReady,
     SetUp,
     SetUpFailed,
-    Start,
     StartFailed,
+    StartNow,
     State,
     Stop,
     StopCause,
+    StopNow,
+    StopProbes,
     Stuck,
     TearDown,
     TearDownDue,
-    Terminate,
     TornDown,
 )
-from executor.spec.model import PodSpec, RestartPolicy
+from executor.spec.model import ContainerKind, PodSpec
+from executor.spec.probes import Kind
 
 Step = tuple[Pod, tuple[Effect, ...]]
 
-BACK_OFF_S = (
-    10.0  # kubelet's crash-loop back-off: at once, then 10 s doubling up to 5 min, forgotten after 10 min of running
-)
-BACK_OFF_MAX_S = 300.0
-BACK_OFF_FORGET_S = 600.0
 TEAR_DOWN_AGAIN_S = (1.0, 5.0, 30.0)
 """What holds a port may be some seconds' trouble; after that Mesos must hear of the task's end all the same."""
-KILLED_CODE = 137  # 128 + SIGKILL
-START_FAILED_CODE = 128  # what container runtimes report for a process that could not be started
-
-
-class IllegalTransition(ExecutorError):
-    """The event does not belong to the pod's state; the pod is as it was."""
 
 
 def step(pod: Pod, event: Event) -> Step:
     """The pod after `event`, and what must be done now, in this order. Raises IllegalTransition."""
-    handler = _TABLE.get((pod.state, type(event)))
+    handler = TABLE.get((pod.state, type(event)))
     if handler is None:
         raise IllegalTransition(f"{type(event).__name__} does not belong to a pod that is {pod.state}")
     return handler(pod, event)
 
 
 def begin(spec: PodSpec) -> Pod:
-    """A pod that nobody has launched yet."""
-    return Pod(spec=spec, containers={container.name: ContainerStatus() for container in spec.containers})
+    """A pod before its launch."""
+    policy, grace_s = spec.restart_policy, spec.termination_grace_s
+    return Pod(spec, containers={each.name: container_life.begin(each, policy, grace_s) for each in spec.containers})
 
 
 # --- launch --------------------------------------------------------------------------------------------------
@@ -109,8 +113,9 @@ def _launch(pod: Pod, _: Launch) -> Step:
 
 
 def _ready(pod: Pod, event: SandboxReady) -> Step:
-    names = tuple(pod.containers)
-    return replace(pod, state=State.STARTING, ips=event.ips, starting=frozenset(names)), (Start(names),)
+    has_init = any(each.kind is not ContainerKind.MAIN for each in pod.spec.containers)
+    pod = replace(pod, state=State.INITIALIZING if has_init else State.STARTING, ips=event.ips)
+    return _start_next(pod)
 
 
 def _set_up_failed(pod: Pod, event: SetUpFailed) -> Step:
@@ -121,107 +126,79 @@ def _failure(error: ExecutorError) -> Outcome:
     return Outcome(TaskState.FAILED, error.mesos_reason, str(error))
 
 
+def _start_next(pod: Pod) -> Step:
+    """Start the containers whose turn has come."""
+    effects: list[Effect] = []
+    for name in order.to_start(pod):
+        pod, more = _take(pod, StartNow(name))
+        effects.extend(more)
+        if pod.containers[name].spec.kind is ContainerKind.MAIN:
+            pod = replace(pod, state=State.STARTING)
+    return pod, tuple(effects)
+
+
 # --- containers ----------------------------------------------------------------------------------------------
 
 
-def _with(pod: Pod, container: str, status: ContainerStatus) -> Pod:
-    return replace(pod, containers={**pod.containers, container: status}, starting=pod.starting - {container})
-
-
-def _record_started(pod: Pod, event: ContainerStarted) -> Pod:
-    if event.container not in pod.starting:  # its exit, which comes by another way, was faster
-        return pod
-    status = replace(pod.containers[event.container], phase=Phase.RUNNING, pid=event.pid, exit_code=None)
-    return _with(pod, event.container, status)
-
-
-def _record_exit(pod: Pod, event: ContainerExited) -> Pod:
+def _take(pod: Pod, event: ContainerEvent, *, pod_ends: bool = False) -> Step:
+    """The event in the life of its container, and nothing else."""
     before = pod.containers[event.container]
-    restarts = 0 if event.ran_s >= BACK_OFF_FORGET_S else before.restarts
-    status = replace(
-        before,
-        phase=Phase.EXITED,
-        pid=None,
-        exit_code=event.exit_code,
-        oom=event.oom,
-        oom_kills=event.oom_kills,
-        restarts=restarts,
-        message="",
-    )
-    if before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None):
-        pod = replace(pod, ended_pids=pod.ended_pids | {before.pid})
-    return _with(pod, event.container, status)
+    after, effects = container_life.step(before, event, pod_ends=pod_ends)
+    if isinstance(event, ContainerExited) and after.phase is Phase.ENDING and _explains_itself(before, event):
+        pod = replace(pod, ended_pids=pod.ended_pids | {before.pid or 0})
+    return replace(pod, containers={**pod.containers, event.container: after}), effects
 
 
-def _record_start_failed(pod: Pod, event: StartFailed) -> Pod:
-    status = replace(
-        pod.containers[event.container],
-        phase=Phase.EXITED,
-        pid=None,
-        exit_code=START_FAILED_CODE,
-        message=str(event.error),
-    )
-    return _with(pod, event.container, status)
+def _explains_itself(before: Container, event: ContainerExited) -> bool:
+    """Whether the end of the first process needs no revocation as its cause."""
+    ours = before.phase is Phase.STOPPING
+    return before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None or ours)
 
 
-def _started(pod: Pod, event: ContainerStarted) -> Step:
-    return _settle(_record_started(pod, event))
+def _of_container(pod: Pod, event: ContainerEvent) -> Step:
+    """While the pod is launched, or runs."""
+    pod, effects = _take(pod, event)
+    pod, more = _settle(pod)
+    reports: tuple[Effect, ...] = ()
+    if pod.state is State.RUNNING:
+        pod, reports = _report_health(pod, event)
+    return pod, (*effects, *more, *reports)
 
 
-def _exited(pod: Pod, event: ContainerExited) -> Step:
-    """An exit may be told twice: by containerd's event, and by the look-up after the stream of events was cut."""
-    if event.container not in pod.starting and pod.containers[event.container].phase is not Phase.RUNNING:
-        return pod, ()
-    return _settle(_record_exit(pod, event))
-
-
-def _first_start_failed(pod: Pod, event: StartFailed) -> Step:
-    return _destroy(replace(_record_start_failed(pod, event), outcome=_failure(event.error)))
-
-
-def _restart_failed(pod: Pod, event: StartFailed) -> Step:
-    return _settle(_record_start_failed(pod, event))
-
-
-def _restart(pod: Pod, event: RestartDue) -> Step:
-    status = pod.containers[event.container]
-    if status.phase is not Phase.BACKING_OFF or event.container in pod.starting:
-        return pod, ()
-    pod = replace(
-        pod,
-        containers={**pod.containers, event.container: replace(status, restarts=status.restarts + 1)},
-        starting=pod.starting | {event.container},
-    )
-    return pod, (Start((event.container,), fresh=True),)
+def _start_failed(pod: Pod, event: StartFailed) -> Step:
+    """A first start that fails ends the pod; of a restart that fails the restart policy decides what follows."""
+    if pod.containers[event.container].restarts:
+        return _of_container(pod, event)
+    pod, _ = _take(pod, event, pod_ends=True)
+    return _destroy(replace(pod, outcome=_failure(event.error)))
 
 
 def _settle(pod: Pod) -> Step:
-    """What follows from the containers' states once every first start is through."""
+    """What follows from the phases of the containers."""
     effects: list[Effect] = []
-    if pod.state is State.STARTING:
-        if pod.starting:
-            return pod, ()
-        pod = replace(pod, state=State.RUNNING)
-        effects.append(Report(pod.spec.task_ids, TaskState.RUNNING))
-    for name, status in pod.containers.items():
-        if status.phase is Phase.EXITED and _restarts(pod.spec.restart_policy, status):
-            pod = replace(pod, containers={**pod.containers, name: replace(status, phase=Phase.BACKING_OFF)})
-            effects.append(After(back_off_s(status.restarts), RestartDue(name)))
+    if pod.state is State.INITIALIZING:
+        failed = [each for each in pod.containers.values() if _has_failed_init(each)]
+        if failed:
+            return _wind_down(replace(pod, outcome=causes.of_container(failed[0])))
+        pod, more = _start_next(pod)
+        effects.extend(more)
+    if pod.state is State.STARTING and not any(each.phase in _NOT_STARTED for each in pod.main):
+        pod = replace(pod, state=State.RUNNING, healthy=health.of_pod(pod))
+        effects.extend(_running(pod))
     pod, more = _settle_group(pod)
     effects.extend(more)
-    if pod.state is State.RUNNING and all(status.phase is Phase.EXITED for status in pod.containers.values()):
-        pod, more = _destroy(replace(pod, outcome=_completion(pod)))
+    if pod.state is State.RUNNING and all(each.phase is Phase.EXITED for each in pod.main):
+        pod, more = _wind_down(replace(pod, outcome=causes.of_pod(pod.main)))
         effects.extend(more)
     return pod, tuple(effects)
 
 
-def _restarts(policy: RestartPolicy, status: ContainerStatus) -> bool:
-    return policy is RestartPolicy.ALWAYS or (policy is RestartPolicy.ON_FAILURE and status.exit_code != 0)
+_NOT_STARTED = (Phase.CREATED, Phase.STARTING)
 
 
-def back_off_s(restarts: int) -> float:
-    """Seconds before a container is started again for the `restarts`+1-th time."""
-    return 0.0 if restarts == 0 else min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** min(restarts - 1, 8))
+def _has_failed_init(container: Container) -> bool:
+    is_init = container.spec.kind is ContainerKind.INIT
+    return is_init and container.phase is Phase.EXITED and container_life.failed(container)
 
 
 def _settle_group(pod: Pod) -> Step:
@@ -229,73 +206,91 @@ def _settle_group(pod: Pod) -> Step:
     effects: list[Effect] = []
     failed = ""
     if len(pod.spec.task_ids) > 1:
-        for container in pod.spec.containers:
-            status = pod.containers[container.name]
-            if status.phase is Phase.EXITED and container.task_id not in pod.reported:
-                outcome = _ended(container.name, status)
-                pod, report = _report_task(pod, container.task_id, outcome)
+        for container in pod.containers.values():
+            task = container.spec.task_id
+            if container.phase is Phase.EXITED and task not in pod.reported:
+                outcome = causes.of_container(container)
+                pod, report = _report_task(pod, task, outcome)
                 effects.append(report)
-                failed = failed or ("" if outcome.state is TaskState.FINISHED else str(container.task_id))
+                failed = failed or ("" if outcome.state is TaskState.FINISHED else str(task))
     if failed:
         pod, more = _stop(pod, Stop(StopCause.GROUP, message=f"task {failed} of the same group failed"))
         effects.extend(more)
     return pod, tuple(effects)
 
 
-def _ended(name: str, status: ContainerStatus) -> Outcome:
-    if status.oom is not None:
-        return out_of_memory(name, status.oom)
-    if status.exit_code == 0:
-        return Outcome(TaskState.FINISHED, None, f"container {name} {describe_exit(0)}")
-    detail = f": {status.message}" if status.message else ""
-    memory = children_killed(status.oom_kills)
-    return Outcome(TaskState.FAILED, None, f"container {name} {describe_exit(status.exit_code or 0)}{detail}{memory}")
+# --- reports while it runs -----------------------------------------------------------------------------------
 
 
-def _completion(pod: Pod) -> Outcome:
-    """Every container is through: the first failure tells, else the pod is finished."""
-    ends = [_ended(name, status) for name, status in pod.containers.items()]
-    failures = [end for end in ends if end.state is not TaskState.FINISHED]
-    if failures:
-        return failures[0]
-    return ends[0] if len(ends) == 1 else Outcome(TaskState.FINISHED, None, "every container exited with 0")
+def _running(pod: Pod) -> list[Report]:
+    """One report for all tasks of which the same is to be told."""
+    reports: list[Report] = []
+    for task in _open_tasks(pod):
+        report = Report((task,), TaskState.RUNNING, healthy=pod.healthy.get(task))
+        report = replace(report, check_status=health.check_status(pod, task))
+        if reports and replace(reports[-1], tasks=(task,)) == report:
+            report = replace(report, tasks=(*reports.pop().tasks, task))
+        reports.append(report)
+    return reports
+
+
+def _report_health(pod: Pod, event: ContainerEvent) -> Step:
+    """The tasks whose health has changed, and what a check has found."""
+    effects: list[Effect] = []
+    now = health.of_pod(pod)
+    for task in _open_tasks(pod):
+        reason = health.HEALTH_UPDATED if now[task] != pod.healthy.get(task) else None
+        if isinstance(event, Probed) and event.verdict.kind is Kind.CHECK:
+            reason = health.CHECK_UPDATED if pod.containers[event.container].spec.task_id == task else reason
+        if reason is not None:
+            message = health.message(pod, task)
+            report = Report((task,), TaskState.RUNNING, reason, message, healthy=now[task])
+            effects.append(replace(report, check_status=health.check_status(pod, task)))
+    return replace(pod, healthy=now), tuple(effects)
 
 
 # --- the end -------------------------------------------------------------------------------------------------
-
-_CAUSES = {
-    StopCause.KILL: (TaskState.KILLED, None, "killed by the scheduler"),
-    StopCause.SHUTDOWN: (TaskState.KILLED, "REASON_EXECUTOR_TERMINATED", "the executor is shutting down"),
-    StopCause.REVOKED: (TaskState.GONE, "REASON_CONTAINER_PREEMPTED", "revoked"),
-    StopCause.DEADLINE: (TaskState.FAILED, "REASON_MAX_COMPLETION_TIME_REACHED", "ran longer than allowed"),
-    StopCause.DISK: (TaskState.FAILED, DISK_LIMIT, "used more disk than it may"),
-    StopCause.GROUP: (TaskState.KILLED, None, "another task of the group failed"),
-}
 
 
 def _stop(pod: Pod, stop: Stop) -> Step:
     grace_s = pod.spec.termination_grace_s if stop.grace_s is None else stop.grace_s
     stop = replace(stop, grace_s=grace_s)
-    state, reason, message = _CAUSES[stop.cause]
-    if stop.cause is StopCause.KILL and pod.state in (State.SETTING_UP, State.STARTING):
-        reason = "REASON_TASK_KILLED_DURING_LAUNCH"
-    outcome = pod.outcome or Outcome(state, reason, stop.message or message, stop.revocation, stop.limit_bytes)
+    outcome = pod.outcome or causes.of_stop(stop, pod.state)
     pod = replace(pod, stop=stop, outcome=outcome)
     at_once = stop.cause in (StopCause.REVOKED, StopCause.DISK) and grace_s <= 0
     killing = () if at_once else (_killing(pod, outcome.message),)
     if pod.state is State.SETTING_UP:
         pod, effects = _destroy(pod)
         return pod, (*killing, Abort(), *effects)
-    if grace_s <= 0 or not (pod.running or pod.starting):
+    if grace_s <= 0:
         pod, effects = _destroy(pod)
-        return pod, (*killing, *effects)
-    return replace(pod, state=State.STOPPING), (*killing, Terminate(pod.running), After(grace_s, GraceOver()))
+    else:
+        pod, effects = _wind_down(pod, grace_s)
+    return pod, (*killing, *effects)
 
 
 def _killing(pod: Pod, message: str) -> Report:
     return Report(
         _open_tasks(pod), TaskState.KILLING, message=message, revocation=pod.stop.revocation if pod.stop else None
     )
+
+
+def _wind_down(pod: Pod, grace_s: float | None = None) -> Step:
+    """Its outcome is decided: ask what runs to end, in its order, within the grace."""
+    grace_s = pod.spec.termination_grace_s if grace_s is None else grace_s
+    pod, effects = _stop_next(replace(pod, state=State.STOPPING))
+    return pod, effects if pod.state is State.DESTROYING else (*effects, After(grace_s, GraceOver()))
+
+
+def _stop_next(pod: Pod) -> Step:
+    """Stop the containers whose turn has come; destroy the pod once none is left."""
+    if not pod.alive:
+        return _destroy(pod)
+    effects: list[Effect] = []
+    for name in order.to_stop(pod):
+        pod, more = _take(pod, StopNow(name), pod_ends=True)
+        effects.extend(more)
+    return pod, tuple(effects)
 
 
 def _stop_harder(pod: Pod, stop: Stop) -> Step:
@@ -306,22 +301,21 @@ def _stop_harder(pod: Pod, stop: Stop) -> Step:
     return _destroy(pod) if grace_s <= 0 else (pod, (After(grace_s, GraceOver()),))
 
 
-def _started_late(pod: Pod, event: ContainerStarted) -> Step:
-    if event.container not in pod.starting:
-        return pod, ()
-    return _record_started(pod, event), (Terminate((event.container,)),)
+def _of_container_stopping(pod: Pod, event: ContainerEvent) -> Step:
+    """A revocation waits for no log."""
+    pod, effects = _take(pod, event, pod_ends=True)
+    if pod.stop is not None and pod.stop.cause is StopCause.REVOKED:
+        pod, effects = _without_output(pod, event.container), ()
+    pod, more = _stop_next(pod)
+    return pod, (*effects, *more)
 
 
-def _exited_stopping(pod: Pod, event: ContainerExited) -> Step:
-    return _destroy_when_empty(_record_exit(pod, event))
-
-
-def _start_failed_stopping(pod: Pod, event: StartFailed) -> Step:
-    return _destroy_when_empty(_record_start_failed(pod, event))
-
-
-def _destroy_when_empty(pod: Pod) -> Step:
-    return (pod, ()) if pod.running or pod.starting else _destroy(pod)
+def _without_output(pod: Pod, name: str) -> Pod:
+    """A container whose output nobody waits for has ended with its first process."""
+    container = pod.containers[name]
+    if container.phase is not Phase.ENDING:
+        return pod
+    return _take(pod, OutputCollected(name, container.run), pod_ends=True)[0]
 
 
 def _grace_over(pod: Pod, _: GraceOver) -> Step:
@@ -329,8 +323,17 @@ def _grace_over(pod: Pod, _: GraceOver) -> Step:
 
 
 def _destroy(pod: Pod) -> Step:
-    ended = all(status.phase in (Phase.EXITED, Phase.BACKING_OFF) for status in pod.containers.values())
-    return replace(pod, state=State.DESTROYING, exited=ended and not pod.starting), (Destroy(),)
+    living = [each for each in pod.alive if each.phase is not Phase.ENDING]
+    ended = not living and any(each.run for each in pod.containers.values())
+    probed = tuple(StopProbes(each.name) for each in living if each.spec.probes)
+    revoked = pod.stop is not None and pod.stop.cause is StopCause.REVOKED
+    return replace(pod, state=State.DESTROYING, exited=ended), (*probed, Destroy(collect_output=not revoked))
+
+
+def _of_container_over(pod: Pod, event: ContainerEvent) -> Step:
+    """Of a pod that is being killed it is only recorded: Destroy waits for the output of all."""
+    pod, _ = _take(pod, event, pod_ends=True)
+    return _without_output(pod, event.container), ()
 
 
 def _note_stuck(pod: Pod, event: Stuck) -> Step:
@@ -342,11 +345,15 @@ def _note_stuck(pod: Pod, event: Stuck) -> Step:
 
 
 def _dead(pod: Pod, _: Dead) -> Step:
-    pod = replace(pod, state=State.TEARING_DOWN, starting=frozenset(), stuck=())
+    pod = replace(pod, state=State.TEARING_DOWN, stuck=())
     if pod.reported_after_tear_down:
-        return pod, (TearDown(),)
+        return pod, (_tear_down(pod),)
     pod, reports = _final_reports(pod)
-    return pod, (*reports, TearDown())
+    return pod, (*reports, _tear_down(pod))
+
+
+def _tear_down(pod: Pod) -> TearDown:
+    return TearDown(gently=pod.release_can_wait, over_disk=pod.over_disk)
 
 
 def _network_released(pod: Pod, _: NetworkReleased) -> Step:
@@ -362,7 +369,7 @@ def _torn_down(pod: Pod, event: TornDown) -> Step:
 
 
 def _tear_down_again(pod: Pod, _: TearDownDue) -> Step:
-    return pod, (TearDown(),)
+    return pod, (_tear_down(pod),)
 
 
 def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:
@@ -370,7 +377,7 @@ def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:
 
 
 def _final_reports(pod: Pod) -> Step:
-    outcome = pod.outcome or _completion(pod)
+    outcome = pod.outcome or causes.of_pod(pod.main)
     effects: list[Effect] = []
     for task in _open_tasks(pod):
         pod, report = _report_task(pod, task, outcome)
@@ -385,67 +392,48 @@ def _report_task(pod: Pod, task: TaskId, outcome: Outcome) -> tuple[Pod, Report]
 
 # --- the table -----------------------------------------------------------------------------------------------
 
+Handler = Callable[[Pod, Any], Step]
+
 
 def _ignore(pod: Pod, _: Event) -> Step:
     return pod, ()
 
 
-def _only_record_started(pod: Pod, event: ContainerStarted) -> Step:
-    return _record_started(pod, event), ()
+_CONTAINER_EVENTS: tuple[type[Any], ...] = (
+    ContainerStarted, StartFailed, PostStartEnded, Probed, ContainerExited, OutputCollected, RestartDue, KillDue,
+)  # fmt: skip
 
 
-def _only_record_exit(pod: Pod, event: ContainerExited) -> Step:
-    return _record_exit(pod, event), ()
+def _containers(handler: Handler) -> dict[type[Any], Handler]:
+    return dict.fromkeys(_CONTAINER_EVENTS, handler)
 
 
-def _only_record_start_failed(pod: Pod, event: StartFailed) -> Step:
-    return _record_start_failed(pod, event), ()
+_LATE: dict[type[Any], Handler] = {Stop: _ignore, GraceOver: _ignore}
+"""Of a pod whose end is under way."""
 
-
-_LATE = {RestartDue: _ignore, Stop: _ignore, GraceOver: _ignore}  # timers and wishes that outlived their purpose
-
-_BY_STATE: dict[State, dict[type[Any], Callable[..., Step]]] = {
+_BY_STATE: dict[State, dict[type[Any], Handler]] = {
     State.NEW: {Launch: _launch},
-    State.SETTING_UP: {SandboxReady: _ready, SetUpFailed: _set_up_failed, Stop: _stop},
-    State.STARTING: {
-        ContainerStarted: _started,
-        StartFailed: _first_start_failed,
-        ContainerExited: _exited,
-        Stop: _stop,
-    },
-    State.RUNNING: {
-        ContainerStarted: _started,
-        StartFailed: _restart_failed,
-        ContainerExited: _exited,
-        RestartDue: _restart,
-        Stop: _stop,
-    },
-    State.STOPPING: {
-        ContainerStarted: _started_late,
-        StartFailed: _start_failed_stopping,
-        ContainerExited: _exited_stopping,
-        GraceOver: _grace_over,
-        RestartDue: _ignore,
-        Stop: _stop_harder,
-    },
+    State.SETTING_UP: {SandboxReady: _ready, SetUpFailed: _set_up_failed, ContainerExited: _ignore, Stop: _stop},
+    State.INITIALIZING: {**_containers(_of_container), StartFailed: _start_failed, Stop: _stop},
+    State.STARTING: {**_containers(_of_container), StartFailed: _start_failed, Stop: _stop},
+    State.RUNNING: {**_containers(_of_container), Stop: _stop},
+    State.STOPPING: {**_containers(_of_container_stopping), GraceOver: _grace_over, Stop: _stop_harder},
     State.DESTROYING: {
         **_LATE,
+        **_containers(_of_container_over),
         SandboxReady: _ignore,
         SetUpFailed: _ignore,
-        ContainerStarted: _only_record_started,
-        StartFailed: _only_record_start_failed,
-        ContainerExited: _only_record_exit,
         Stuck: _note_stuck,
         Dead: _dead,
     },
     State.TEARING_DOWN: {
         **_LATE,
-        ContainerExited: _only_record_exit,
+        **_containers(_of_container_over),
         Stuck: _ignore,
         NetworkReleased: _network_released,
         TornDown: _torn_down,
         TearDownDue: _tear_down_again,
     },
-    State.ENDED: {**_LATE, ContainerExited: _ignore, Stuck: _ignore},
+    State.ENDED: {**_LATE, **_containers(_ignore), Stuck: _ignore},
 }
-_TABLE = {(state, event): handler for state, row in _BY_STATE.items() for event, handler in row.items()}
+TABLE = {(state, event): handler for state, row in _BY_STATE.items() for event, handler in row.items()}

@@ -1,26 +1,32 @@
-"""What a pod's life is made of: states, events, effects. Pure data, no decisions; the decisions are in lifecycle.py.
+"""What the two life cycles are made of: states, events, effects. Pure data, no decisions; those are in lifecycle.py (a
+pod) and container_life.py (one container).
 
-An event is something that happened (to the pod, or a wish of the scheduler). An effect is something that the runner
-must now do; every effect is idempotent and ends in an event, except `Report`, `Terminate` and `Abort`.
+An event is something that happened, or that was asked for. An effect is something that must now be done (effects.py);
+every effect is idempotent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from executor.errors import ExecutorError
 from executor.mesos.status import DISK_LIMIT, TaskState
 from executor.names import RevocationId, TaskId
-from executor.spec.model import PodSpec
+from executor.probes.state import Verdict
+from executor.spec.model import ContainerKind, ContainerSpec, PodSpec, RestartPolicy
+from executor.spec.probes import Kind
 
 
 class State(StrEnum):
     NEW = "new"
     SETTING_UP = "setting-up"  # sandbox, images and containers are made; none of the pod's own code has run
+    INITIALIZING = "initializing"  # its init containers run, one after the other
     STARTING = "starting"  # the containers are being started
     RUNNING = "running"
-    STOPPING = "stopping"  # asked to end, within its grace
+    STOPPING = "stopping"  # its containers are asked to end, in their order, within its grace
     DESTROYING = "destroying"  # its cgroup is being killed
     TEARING_DOWN = "tearing-down"  # nothing runs; what it held is being released
     ENDED = "ended"
@@ -29,10 +35,17 @@ class State(StrEnum):
 class Phase(StrEnum):
     """The state of one container."""
 
-    CREATED = "created"
+    CREATED = "created"  # waits for its turn: runc is there, none of its own code has run
+    STARTING = "starting"
     RUNNING = "running"
+    STOPPING = "stopping"  # it got its stop signal
+    ENDING = "ending"  # its first process has ended; its output is awaited, or what explains a SIGKILL
     BACKING_OFF = "backing-off"  # exited, will be started again
     EXITED = "exited"
+
+
+ALIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.ENDING})
+"""A container in one of these holds up what waits for its end."""
 
 
 class StopCause(StrEnum):
@@ -86,16 +99,67 @@ class StartFailed:
 
 
 @dataclass(frozen=True)
+class PostStartEnded:
+    """The container's postStart hook; `error` is empty if it has run well."""
+
+    container: str
+    run: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a probe of this run of the container says from now on."""
+
+    container: str
+    run: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class ContainerExited:
+    """Its first process has ended. May come twice: by containerd's event, and by a look-up after the stream was cut."""
+
     container: str
     exit_code: int
     oom: Oom | None = None
     ran_s: float = 0.0
     oom_kills: int = 0  # processes of this run that the kernel killed for memory
+    pid: int | None = None
+
+
+@dataclass(frozen=True)
+class OutputCollected:
+    """The log has everything that this run of the container wrote, or has waited long enough for it."""
+
+    container: str
+    run: int
 
 
 @dataclass(frozen=True)
 class RestartDue:
+    container: str
+
+
+@dataclass(frozen=True)
+class KillDue:
+    """The grace of the stop of one container is over."""
+
+    container: str
+    run: int
+
+
+@dataclass(frozen=True)
+class StartNow:
+    """The container's turn has come. From the pod's life cycle."""
+
+    container: str
+
+
+@dataclass(frozen=True)
+class StopNow:
+    """The container's turn to end has come: its pod ends. From the pod's life cycle."""
+
     container: str
 
 
@@ -148,8 +212,12 @@ Event = (
     | SetUpFailed
     | ContainerStarted
     | StartFailed
+    | PostStartEnded
+    | Probed
     | ContainerExited
+    | OutputCollected
     | RestartDue
+    | KillDue
     | Stop
     | GraceOver
     | Dead
@@ -157,6 +225,18 @@ Event = (
     | NetworkReleased
     | TornDown
     | TearDownDue
+)
+ContainerEvent = (
+    StartNow
+    | ContainerStarted
+    | StartFailed
+    | PostStartEnded
+    | Probed
+    | ContainerExited
+    | OutputCollected
+    | RestartDue
+    | StopNow
+    | KillDue
 )
 
 
@@ -172,10 +252,40 @@ class SetUp:
 
 @dataclass(frozen=True)
 class Start:
-    """Start these containers. Ends in one ContainerStarted or StartFailed for each."""
+    """Start this container. Ends in ContainerStarted or StartFailed."""
 
-    containers: tuple[str, ...]
+    container: str
+    run: int = 1
     fresh: bool = False  # a restart: from a new snapshot
+
+
+@dataclass(frozen=True)
+class StartProbes:
+    """Begin to probe this run of the container: each verdict is a Probed."""
+
+    container: str
+    run: int
+
+
+@dataclass(frozen=True)
+class StopProbes:
+    container: str
+
+
+@dataclass(frozen=True)
+class CollectOutput:
+    """After `after_s`, wait until the container's log has its output. Ends in OutputCollected."""
+
+    container: str
+    run: int
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL to everything in the container's cgroup. Its exit tells."""
+
+    container: str
 
 
 @dataclass(frozen=True)
@@ -193,19 +303,24 @@ class Abort:
 
 @dataclass(frozen=True)
 class Terminate:
-    """SIGTERM (or the image's stop signal) to the first process of these containers."""
+    """The preStop hook, then SIGTERM or the image's stop signal to the first process of this container."""
 
-    containers: tuple[str, ...]
+    container: str
 
 
 @dataclass(frozen=True)
 class Destroy:
     """Kill the pod's cgroup until nothing lives there and no start is under way. Ends in Dead."""
 
+    collect_output: bool = True  # wait for the logs
+
 
 @dataclass(frozen=True)
 class TearDown:
     """Release everything in reverse order. Always ends in TornDown."""
+
+    gently: bool = False  # regular pods need the CPU more
+    over_disk: bool = False  # its files go before those of others
 
 
 @dataclass(frozen=True)
@@ -218,23 +333,60 @@ class Report:
     message: str = ""
     revocation: RevocationId | None = None
     limit_bytes: int | None = None  # the limit of its own that was met: of disk for that reason, else of memory
+    healthy: bool | None = None  # None: nothing probes these tasks
+    check_status: Mapping[str, Any] | None = None  # Mesos' CheckStatusInfo
 
 
-Effect = SetUp | Start | After | Abort | Terminate | Destroy | TearDown | Report
+ContainerEffect = Start | StartProbes | StopProbes | CollectOutput | After | Terminate | Kill
+Effect = SetUp | Abort | ContainerEffect | Destroy | TearDown | Report
 
 
 # --- the pod -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class ContainerStatus:
+class Container:
+    """One container, as its life cycle knows it."""
+
+    spec: ContainerSpec
+    restart_policy: RestartPolicy = RestartPolicy.NEVER  # its own: see container_life.begin
+    grace_s: float = 0.0  # of a stop of this container alone
     phase: Phase = Phase.CREATED
+    run: int = 0  # how often it was told to start
     pid: int | None = None
     exit_code: int | None = None
     restarts: int = 0
     oom: Oom | None = None
     oom_kills: int = 0  # processes of the last run that the kernel killed for memory
-    message: str = ""
+    message: str = ""  # of a start that failed
+    stop_message: str = ""  # why the executor stopped this run, with its pod living on
+    hooked: bool = True  # its postStart hook, if it has one, has ended
+    verdicts: Mapping[Kind, Verdict] = field(default_factory=dict)  # of this run's probes
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def started(self) -> bool:
+        """Whether what waits for this container may go on: it runs, its hook and its startup probe have passed."""
+        return self.phase is Phase.RUNNING and self.hooked and self._passed(Kind.STARTUP)
+
+    @property
+    def ready(self) -> bool:
+        """As Kubernetes means it: it may be sent requests."""
+        return self.started and self._passed(Kind.READINESS) and self._passed(Kind.HEALTH)
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether its readiness is told: a check of Mesos' is told by itself."""
+        return any(kind is not Kind.CHECK for kind, _ in self.spec.probes)
+
+    def _passed(self, kind: Kind) -> bool:
+        if self.spec.probes.of(kind) is None:
+            return True
+        verdict = self.verdicts.get(kind)
+        return verdict is not None and verdict.ok
 
 
 @dataclass(frozen=True)
@@ -252,15 +404,15 @@ class Outcome:
 class Pod:
     spec: PodSpec
     state: State = State.NEW
-    containers: dict[str, ContainerStatus] = field(default_factory=dict)
-    starting: frozenset[str] = frozenset()  # containers whose Start has not ended yet
+    containers: dict[str, Container] = field(default_factory=dict)  # in the order of their start
     ips: tuple[str, ...] = ()
     stop: Stop | None = None  # the hardest Stop so far
     outcome: Outcome | None = None
     reported: frozenset[TaskId] = frozenset()  # tasks whose terminal state is out
     stuck: tuple[int, ...] = ()
     exited: bool = False  # every container had ended by itself before the pod's cgroup was killed
-    ended_pids: frozenset[int] = frozenset()  # first processes that ended without anybody's SIGKILL, or for memory
+    ended_pids: frozenset[int] = frozenset()  # first processes whose end needs no other explanation than their own
+    healthy: Mapping[TaskId, bool | None] = field(default_factory=dict)  # what was told last; None: nothing probes it
     tear_downs: int = 0  # how often it was tried in vain
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 
@@ -281,4 +433,15 @@ class Pod:
 
     @property
     def running(self) -> tuple[str, ...]:
-        return tuple(name for name, status in self.containers.items() if status.phase is Phase.RUNNING)
+        """The containers whose first process lives."""
+        return tuple(each.name for each in self.containers.values() if each.phase in (Phase.RUNNING, Phase.STOPPING))
+
+    @property
+    def alive(self) -> tuple[Container, ...]:
+        """Those that have been started and have not ended."""
+        return tuple(each for each in self.containers.values() if each.phase in ALIVE)
+
+    @property
+    def main(self) -> tuple[Container, ...]:
+        """Without init containers and sidecars."""
+        return tuple(each for each in self.containers.values() if each.spec.kind is ContainerKind.MAIN)

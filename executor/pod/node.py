@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from executor.config import Config
 from executor.disk.turns import Turns
 from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
-from executor.node.claims import Claim, netns_parent, own_root
+from executor.node.claims import Claim, netns_parent, own_root, volumes_parent
 from executor.oci.image_users import ImageUsers
 from executor.pod.release.pace import ReleasePace
+from executor.probes.ask import Means
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
@@ -70,8 +71,12 @@ class Node:
     """None: those of regular pods run beside containerd."""
     release_pace: ReleasePace = field(default_factory=ReleasePace)
     users: ImageUsers = field(default_factory=ImageUsers)
+    probing: Means = field(default_factory=Means)
+    """What probes and hooks ask containers with."""
     removing: Turns = field(default_factory=lambda: Turns("removing"))
     """Removes the files of pods, of whatever number."""
+    owning: Turns = field(default_factory=lambda: Turns("owning"))
+    """Gives the files of claimed volumes their group."""
     counting: Turns = field(default_factory=lambda: Turns("counting"))
     """Counts what pods use of the disk."""
 
@@ -87,6 +92,10 @@ class Node:
 
     def netns(self, pod: PodId) -> Path:
         return netns_parent(self.config.node.run_dir) / self.owner / pod
+
+    def mounts(self, pod: PodId) -> Path:
+        """Mounts of one pod's volumes, in the node's own run directory."""
+        return volumes_parent(self.config.node.run_dir) / self.owner / pod
 
     def labels(self, pod: PodId) -> dict[str, str]:
         """The proof of ownership on every containerd record."""

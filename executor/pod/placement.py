@@ -10,7 +10,9 @@ from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
 from executor.oci.place import Placement
+from executor.spec import command
 from executor.spec.model import RuntimeField
+from executor.volumes import host_mounts
 
 if TYPE_CHECKING:
     from executor.images.model import Image
@@ -33,7 +35,7 @@ def may_raise_limits() -> bool:
     return bool(int(effective, 16) >> CAP_SYS_RESOURCE & 1)
 
 
-def runtime_spec(
+async def runtime_spec(
     node: Node,
     pod_id: PodId,
     sandbox: Sandbox,
@@ -42,8 +44,10 @@ def runtime_spec(
     image: Image,
     user: UserIds,
 ) -> dict[str, object]:
-    """The OCI document of one container of a pod whose sandbox is prepared. Raises ImageFailure, InvalidTask."""
+    """The OCI document of one container of a prepared pod. Raises ImageFailure, InvalidTask, Failure."""
     allowed = may_raise_limits()
+    downward = _downward(node, sandbox, container)
+    variables = command.own_variables(container, downward)
     cgroup = node.tree.container(spec.pod_class, spec.role, pod_id, container.name)
     placement = Placement(
         cgroups_path=cgroup.path,
@@ -57,7 +61,9 @@ def runtime_spec(
         nofile=NOFILE if allowed else None,
         machine=platform.machine(),
         user=user,
-        downward=_downward(node, sandbox, container),
+        downward=downward,
+        mount_sources=await sandbox.volumes.sources(container, variables),
+        can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
     return oci.runtime_spec(spec, container, image.config, placement)
 

@@ -24,14 +24,15 @@ from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.hostnames import parse_address
 from executor.log import get_logger
 from executor.names import PodId
-from executor.oci.mounts import NOTICE
+from executor.oci.mounts import NOTICE, termination_name
 from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
+from executor.pod import termination
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import network_infos, requests
 from executor.pod.node import PODS
 from executor.pod.release.leaks import Leak
-from executor.volumes import host_path as hostpaths
 from executor.volumes.empty_dir import VOLUMES
+from executor.volumes.pod_volumes import PodVolumes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -59,6 +60,13 @@ class Sandbox:
         self.files = OwnDirectory(str(node.mesos_sandbox), PODS, pod)
         """The same, for every use."""
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
+        self.volumes = PodVolumes(
+            spec,
+            pod_dir=self.directory,
+            mounts_dir=node.mounts(pod),
+            mesos_sandbox=node.mesos_sandbox,
+            turns=node.owning,
+        )
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
         self._release_limit_s: float | None = FIRST_RELEASE_S
@@ -107,9 +115,7 @@ class Sandbox:
         return to_labels(self._names, published.zones) if published is not None and self._names is not None else {}
 
     async def prepare(self) -> None:
-        """The cgroup, the directories, the empty files, the namespace without a network. Raises CgroupFailure,
-        Failure.
-        """
+        """The cgroup, directories, files, volumes, the namespace without a network. Raises CgroupFailure, Failure."""
         try:
             await self._node.classes.admit(self._pod, self._spec)
         except CgroupError as error:
@@ -119,6 +125,7 @@ class Sandbox:
         except OSError as error:
             subject, hint = str(error.filename or self.directory), "look at the disk of the Mesos work directory"
             raise Failure(reason(error), subject=subject, hint=hint) from error
+        await self.volumes.prepare()
         if self.netns is not None:
             await self._node.cni.open_namespace(self.netns)
 
@@ -128,17 +135,22 @@ class Sandbox:
             make_directory(directory, NOTICE)
             for volume in self._spec.empty_dirs:
                 with Opened(ensure_below(directory, VOLUMES, volume.name)) as made:
-                    os.fchmod(made, 0o777)  # as in Kubernetes
+                    self.volumes.own(made)
         host_files.write(self.files, "hostname", f"{self._spec.hostname}\n")
         self._write_names(())
-        for host_path in self._spec.host_paths:
-            hostpaths.ensure(host_path)
+        for container in self._spec.containers:
+            termination.renew(self.files, container)
+
+    @property
+    def _generated(self) -> tuple[str, ...]:
+        own = [each.name for each in self._spec.containers if each.termination is not None]
+        return (*GENERATED, *map(termination_name, own))
 
     def check_files(self) -> None:
         """That what a container is about to have mounted is what was made here, and no link. Raises Failure."""
         try:
             with self.files.opened() as directory:
-                for name in GENERATED:
+                for name in self._generated:
                     os.close(open_file(directory, name, os.O_RDONLY))
                 os.close(open_directory(directory, NOTICE))
                 for volume in self._spec.empty_dirs:
@@ -201,8 +213,9 @@ class Sandbox:
         return await _removed(("names", self._pod, self._withdraw), ("network", self._pod, self._disconnect))
 
     async def release_cgroup(self) -> list[Leak]:
-        """Once the containers are removed; what could not be."""
-        return await _removed(("cgroup", self.cgroup.path, self._remove_cgroup))
+        """And the mounts of volumes, once the containers are removed; what could not be."""
+        volumes = ("volumes", self._pod, self.volumes.release)
+        return await _removed(volumes, ("cgroup", self.cgroup.path, self._remove_cgroup))
 
     async def remove_files(self, *, over_disk: bool = False) -> list[Leak]:
         """Volumes and generated files, not the logs; what could not be removed. The files of a pod that is `over_disk`
@@ -241,7 +254,7 @@ class Sandbox:
     def _remove_generated(self) -> None:
         try:
             with self.files.opened() as directory:
-                for name in GENERATED:
+                for name in self._generated:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=directory)
         except FileNotFoundError:  # it ends before it was set up, or its logs are removed already

@@ -31,7 +31,9 @@ def updates(
             reason=report.reason,
             message=report.message,
             labels=labels or {},
+            healthy=report.healthy,
             network_infos=network_infos,
+            check_status=report.check_status,
             limitation=_limitation(report),
         )
         for task in report.tasks

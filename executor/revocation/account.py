@@ -16,7 +16,7 @@ from cgroups import CgroupError
 from executor.revocation.receipt import Outcome, Victim
 
 if TYPE_CHECKING:
-    from executor.pod.runner import PodRunner
+    from executor.revocation.pod import Pod
 
 STINT_S, PAUSE_S = 0.0005, 0.001
 """While 50 victims' files were read without a pause, a process of a regular pod waited for up to 4 ms: their common
@@ -28,12 +28,12 @@ LAST_MOMENTS_S = 0.1
 
 
 class Account:
-    def __init__(self, runner: PodRunner) -> None:
-        self.runner = runner
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
         self.notified = False
         self.ended_ms: float | None = None
         """Since the request; None: it lives."""
-        self._had_bytes = runner.measure()
+        self._had_bytes = pod.measure()
         self._left_bytes = 0
         self._used_cpus = 0.0
 
@@ -46,24 +46,24 @@ class Account:
         if self.ended_ms is not None:
             return
         self.ended_ms = ms
-        cgroup = self.runner.sandbox.cgroup
+        cgroup = self.pod.cgroup
         with contextlib.suppress(CgroupError):
             self._left_bytes = cgroup.memory_bytes() or 0
-            age_s = max(1e-3, self.runner.age_s)
+            age_s = max(1e-3, self.pod.age_s)
             self._used_cpus = (cgroup.cpu_usage_usec() or 0) / 1e6 / age_s
 
     def victim(self, living: Outcome, ms: float) -> Victim:
         """`living` is the outcome of one that lives, `ms` the time since the request."""
-        runner = self.runner
+        pod = self.pod
         if self.ended_ms is not None:
-            living = Outcome.EXITED if runner.pod.exited else Outcome.KILLED
+            living = Outcome.EXITED if pod.ended_by_itself else Outcome.KILLED
         return Victim(
-            runner.id,
-            runner.spec.task_ids,
+            pod.id,
+            pod.spec.task_ids,
             living,
             ms if self.ended_ms is None else self.ended_ms,
             notified=self.notified,
-            cpus=runner.spec.resources.cpus,
+            cpus=pod.spec.resources.cpus,
             used_cpus=self._used_cpus,
             mem_bytes=max(0, self._had_bytes - self._left_bytes),
             pids=self._pids() if living is Outcome.STUCK else (),
@@ -71,24 +71,22 @@ class Account:
 
     def _pids(self) -> tuple[int, ...]:
         with contextlib.suppress(CgroupError):
-            return tuple(sorted(self.runner.sandbox.cgroup.pids() or self.runner.containers.strays()))
+            return tuple(sorted(self.pod.cgroup.pids() or self.pod.living_first_pids()))
         return ()
 
 
-async def last_moments(runners: Iterable[PodRunner]) -> None:
+async def last_moments(pods: Iterable[Pod]) -> None:
     """Until none of their first processes is between leaving its cgroup and its end, LAST_MOMENTS_S at most."""
     deadline = time.monotonic() + LAST_MOMENTS_S
-    while time.monotonic() < deadline and (runners := [each for each in runners if each.containers.ending()]):  # noqa: ASYNC110 nobody is told
+    while time.monotonic() < deadline and (pods := [each for each in pods if each.is_in_last_moments()]):  # noqa: ASYNC110 nobody is told
         await asyncio.sleep(PAUSE_S)
 
 
-async def close_ended(
-    accounts: Iterable[Account], has_ended: Callable[[PodRunner], bool], ms: Callable[[], float]
-) -> None:
+async def close_ended(accounts: Iterable[Account], has_ended: Callable[[Pod], bool], ms: Callable[[], float]) -> None:
     """Closes those that live by their account and have ended, with pauses. Raises CgroupError."""
     begin_s = time.monotonic()
     for account in accounts:
-        if account.alive and has_ended(account.runner):
+        if account.alive and has_ended(account.pod):
             account.close(ms())
         if time.monotonic() - begin_s > STINT_S:
             await asyncio.sleep(PAUSE_S)

@@ -10,27 +10,27 @@ from executor.revocation.request import Reclaim
 from executor.revocation.selection import Candidate, matches
 
 if TYPE_CHECKING:
-    from executor.pod.runner import PodRunner
+    from executor.revocation.pod import Pod
     from executor.revocation.request import Request
     from executor.spec.model import PodSpec
 
 
-def candidates(request: Request, living: Iterable[PodRunner]) -> list[Candidate]:
+def candidates(request: Request, living: Iterable[Pod]) -> list[Candidate]:
     """One for each pod. What only an amount is ranked by is measured only then: a file for each pod."""
-    return [_candidate(runner, measured=isinstance(request.want, Reclaim)) for runner in living]
+    return [_candidate(pod, measured=isinstance(request.want, Reclaim)) for pod in living]
 
 
-def takes(request: Request, runner: PodRunner) -> bool:
+def takes(request: Request, pod: Pod) -> bool:
     """Whether a pod that came after the request is among what it names. What a reclaim takes was settled before."""
-    if isinstance(request.want, Reclaim) or runner.spec.pod_class is not PodClass.REVOCABLE:
+    if isinstance(request.want, Reclaim) or pod.spec.pod_class is not PodClass.REVOCABLE:
         return False
-    return matches(request.want, _candidate(runner, measured=False))
+    return matches(request.want, _candidate(pod, measured=False))
 
 
-def _candidate(runner: PodRunner, *, measured: bool) -> Candidate:
-    spec = runner.spec
+def _candidate(pod: Pod, *, measured: bool) -> Candidate:
+    spec = pod.spec
     return Candidate(
-        pod=runner.id,
+        pod=pod.id,
         tasks=spec.task_ids,
         pod_class=spec.pod_class,
         role=spec.role,
@@ -38,9 +38,9 @@ def _candidate(runner: PodRunner, *, measured: bool) -> Candidate:
         priority=spec.priority,
         cpus=spec.resources.cpus,
         mem_bytes=spec.resources.mem_bytes,
-        lost_work_s=runner.age_s,
-        overshoot=_overshoot(spec, runner.measure()) if measured else 0.0,
-        ending=runner.pod.stop is not None,
+        lost_work_s=pod.age_s,
+        overshoot=_overshoot(spec, pod.measure()) if measured else 0.0,
+        ending=pod.is_stopping,
     )
 
 

@@ -31,7 +31,7 @@ from executor.spec import roles
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.config import Config
-    from executor.pod.runner import PodRunner
+    from executor.revocation.pod import Pod
     from executor.revocation.revoker import Revoker
     from executor.revocation.sensors import Sensors
     from executor.revocation.squeeze import SqueezedPods
@@ -52,7 +52,7 @@ class Governor:
         sensors: Sensors,
         squeezed: SqueezedPods,
         revoker: Revoker,
-        pods: Callable[[], Iterable[PodRunner]],
+        pods: Callable[[], Iterable[Pod]],
         run_dir: Path,
     ) -> None:
         self._policy = policy
@@ -109,8 +109,8 @@ class Governor:
         return between(before, after, capacity_cpus=self._sensors.capacity_cpus, borrowed=self._borrowed())
 
     def _borrowed(self) -> Borrowed:
-        pods = [runner for runner in self._pods() if runner.spec.pod_class is PodClass.REVOCABLE]
-        victims = [runner.spec.resources for runner in pods if runner.pod.stop is None]
+        pods = [pod for pod in self._pods() if pod.spec.pod_class is PodClass.REVOCABLE]
+        victims = [pod.spec.resources for pod in pods if not pod.is_stopping]
         return Borrowed(
             pods=len(pods),
             victims=len(victims),
@@ -263,7 +263,7 @@ def _figures(control: Control, now: Readings) -> dict[str, Any]:
     }
 
 
-def govern(config: Config, tree: Tree, revoker: Revoker, pods: Callable[[], Iterable[PodRunner]]) -> Governor:
+def govern(config: Config, tree: Tree, revoker: Revoker, pods: Callable[[], Iterable[Pod]]) -> Governor:
     """From the configuration. Raises InvalidConfig."""
     from executor.revocation.sensors import Sensors
     from executor.revocation.squeeze import SqueezedPods

@@ -27,7 +27,6 @@ from cgroups import CgroupError, KillMethod, Limits
 from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
 from executor.names import PodClass, TaskId
-from executor.pod import model
 from executor.pod.model import Stop
 from executor.pod.resources.cpu_boost import SOON_S
 from executor.revocation import notice
@@ -42,7 +41,7 @@ from executor.revocation.selection import select
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree
     from executor.pod.resources.cpu_boost import CpuBoost
-    from executor.pod.runner import PodRunner
+    from executor.revocation.pod import Pod
 
 log = get_logger(__name__)
 
@@ -50,10 +49,10 @@ log = get_logger(__name__)
 class Table(Protocol):
     """The living pods, those that ended lately, and the tasks of those that are not read yet."""
 
-    def __iter__(self) -> Iterator[PodRunner]: ...
+    def __iter__(self) -> Iterator[Pod]: ...
 
     @property
-    def ended(self) -> Sequence[PodRunner]: ...
+    def ended(self) -> Sequence[Pod]: ...
 
     @property
     def coming(self) -> Collection[TaskId]: ...
@@ -61,7 +60,6 @@ class Table(Protocol):
 
 Pods = Callable[[], Table]
 
-_OVER = (model.State.TEARING_DOWN, model.State.ENDED)
 KILL_RESULT_S = 0.5
 """How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
 LATE_S = 1.0
@@ -74,7 +72,7 @@ class Ladder:
     def __init__(self, request: Request, pods: Pods, tree: Tree, boost: CpuBoost, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
-        self.regular: list[PodRunner] = []
+        self.regular: list[Pod] = []
         """The regular pods that were there when the victims were chosen."""
         self._pods = pods
         self._tree = tree
@@ -91,8 +89,8 @@ class Ladder:
         return (time.monotonic() - self._begin) * 1e3
 
     @property
-    def alive(self) -> list[PodRunner]:
-        return [account.runner for account in self.accounts if account.alive]
+    def alive(self) -> list[Pod]:
+        return [account.pod for account in self.accounts if account.alive]
 
     def prove(self) -> None:
         """Choose the victims, and show that no regular pod is among them. Raises Refused or NotFound; nothing is
@@ -100,14 +98,14 @@ class Ladder:
         """
         begin = self.ms
         table = self._pods()
-        over = [*table.ended, *(runner for runner in table if runner.pod.state in _OVER)]
-        living = {runner.id: runner for runner in table if runner.pod.state not in _OVER}
-        ended = {task for runner in over for task in runner.spec.task_ids}
+        over = [*table.ended, *(pod for pod in table if pod.is_over)]
+        living = {pod.id: pod for pod in table if not pod.is_over}
+        ended = {task for pod in over for task in pod.spec.task_ids}
         chosen = select(self.request, candidates(self.request, living.values()), ended, table.coming)
         victims = [living[each.pod] for each in chosen]
-        self.regular = [runner for runner in living.values() if runner.spec.pod_class is PodClass.REGULAR]
+        self.regular = [pod for pod in living.values() if pod.spec.pod_class is PodClass.REGULAR]
         self._before = prove(victims, self.regular, self._tree)
-        self.accounts = [Account(runner) for runner in victims]
+        self.accounts = [Account(pod) for pod in victims]
         found = f"{_pods(victims, 'revocable')} selected, {_pods(self.regular, 'regular')} outside"
         self._step("proof", begin, found + self._late(ended))
 
@@ -140,8 +138,8 @@ class Ladder:
         self._give_notice()
         self._take_cpu()
         begin = self.ms
-        for runner in self.alive:
-            runner.post(stop)
+        for pod in self.alive:
+            pod.stop(stop)
         await asyncio.sleep(0)  # their inboxes are read now
         self._step("terminate", begin, f"SIGTERM to {_pods(self.accounts)}, {self.request.grace_s:g} s of grace")
         await asyncio.wait(self._waits, timeout=self.request.grace_s)
@@ -150,10 +148,10 @@ class Ladder:
         begin, now = self.ms, datetime.now(UTC)
         for account in self.accounts:
             try:
-                account.notified = notice.write(account.runner.sandbox.files, self.request, now)
+                account.notified = notice.write(account.pod.files, self.request, now)
             except OSError as error:
                 log.warning(
-                    "could not give notice", code="revocation.notice_failed", pod=account.runner.id, error=str(error)
+                    "could not give notice", code="revocation.notice_failed", pod=account.pod.id, error=str(error)
                 )
         told = [account for account in self.accounts if account.notified]
         self._step("notice", begin, f"readable in {_pods(told)} of {len(self.accounts)}")
@@ -161,10 +159,10 @@ class Ladder:
     def _take_cpu(self) -> None:
         """The revocable class has the least weight at any time; its victims now have the least within it as well."""
         begin, done = self.ms, []
-        for runner in self.alive:
+        for pod in self.alive:
             try:
-                runner.sandbox.cgroup.apply(Limits(cpu_weight=WEIGHT_MIN))
-                done.append(runner)
+                pod.cgroup.apply(Limits(cpu_weight=WEIGHT_MIN))
+                done.append(pod)
             except CgroupError:  # it is being made or removed: nothing runs there
                 continue
         self._step("cpu", begin, f"the least weight for {_pods(done)}")
@@ -177,9 +175,8 @@ class Ladder:
         targets = self.targets(alive)
         methods = [_kill(cgroup) for cgroup in targets]
         self._living = Outcome.DYING
-        for runner in alive:
-            runner.kill_result = None if runner.launching else emptied
-            runner.post(stop)
+        for pod in alive:
+            pod.stop(stop, None if pod.launching else emptied)
         self._step("kill", begin, f"{_pods(alive)}: {', '.join(sorted(set(methods)))}")
         wait_s = min(KILL_RESULT_S, self._stuck_after_s)
         try:
@@ -193,23 +190,23 @@ class Ladder:
         finally:
             emptied.set()
 
-    def targets(self, alive: Sequence[PodRunner]) -> list[Cgroup]:
+    def targets(self, alive: Sequence[Pod]) -> list[Cgroup]:
         """The fewest cgroups that hold these and nothing else: whole subtrees, unless a pod came into one since."""
         want, tops = self.request.want, []
         if isinstance(want, Select) and want.everything:
             tops = [self._tree.subtree(PodClass.REVOCABLE)]
         if isinstance(want, Select) and want.roles:
             tops = [self._tree.role(PodClass.REVOCABLE, role) for role in want.roles]
-        ids = {runner.id for runner in alive}
-        others = [each.sandbox.cgroup.path for each in self._pods() if each.id not in ids and not each.dead.is_set()]
+        ids = {pod.id for pod in alive}
+        others = [each.cgroup.path for each in self._pods() if each.id not in ids and not each.dead.is_set()]
         if tops and not any(path.startswith(f"{top.path}/") for top in tops for path in others):
             return tops
-        return [runner.sandbox.cgroup for runner in alive]
+        return [pod.cgroup for pod in alive]
 
     async def kill_by_containerd(self) -> bool:
         """The last step for the victims alone: containerd is told to kill them too. Whether all ended in time."""
         begin = self.ms
-        await asyncio.gather(*(runner.containers.kill_all() for runner in self.alive))
+        await asyncio.gather(*(pod.kill_by_containerd() for pod in self.alive))
         ended = await self._ended(self._stuck_after_s)
         self._step("insist", begin, "all have ended" if ended else f"{_pods(self.alive)} left by containerd's kill")
         return ended
@@ -225,7 +222,7 @@ class Ladder:
         return not self.alive
 
     async def _await_end(self, account: Account) -> None:
-        await account.runner.dead.wait()
+        await account.pod.dead.wait()
         account.close(self.ms)
 
     async def _finish(self) -> None:
@@ -254,13 +251,13 @@ class Ladder:
         )
 
     def _left(self) -> Left:
-        gone = {account.runner.id for account in self.accounts if not account.alive}
+        gone = {account.pod.id for account in self.accounts if not account.alive}
         others = [
-            runner
-            for runner in self._pods()
-            if runner.spec.pod_class is PodClass.REVOCABLE and not runner.dead.is_set() and runner.id not in gone
+            pod
+            for pod in self._pods()
+            if pod.spec.pod_class is PodClass.REVOCABLE and not pod.dead.is_set() and pod.id not in gone
         ]
-        cpus = sum(runner.spec.resources.cpus for runner in others)
+        cpus = sum(pod.spec.resources.cpus for pod in others)
         try:
             mem_bytes = self._tree.subtree(PodClass.REVOCABLE).memory_bytes() or 0
         except CgroupError:
@@ -282,10 +279,10 @@ class Ladder:
         )
 
 
-def _has_ended(runner: PodRunner, *, emptied: bool) -> bool:
+def _has_ended(pod: Pod, *, emptied: bool) -> bool:
     """Nothing lives in its cgroup, its first processes have ended, wherever they are, and nothing can come."""
-    populated = not emptied and runner.sandbox.cgroup.populated()
-    return not (runner.launching or populated or runner.containers.strays())
+    populated = not emptied and pod.cgroup.populated()
+    return not (pod.launching or populated or pod.living_first_pids())
 
 
 def _kill(cgroup: Cgroup) -> str:

@@ -19,27 +19,27 @@ from executor.revocation.comparison import Comparison, PodProcesses, Process, co
 
 if TYPE_CHECKING:
     from cgroups import Tree
-    from executor.pod.runner import PodRunner
+    from executor.revocation.pod import Pod
 
 
-WORD_S = 2.0
-"""How long it is waited for containerd's word of a regular container that ended meanwhile: 10 ms as a rule, a second
-for an unexplained SIGKILL.
+EXIT_REPORT_S = 2.0
+"""How long the end of a regular container is waited for until containerd reports it: 10 ms as a rule, a second for an
+unexplained SIGKILL.
 """
 _AGAIN_S = 0.01
 
 
-def prove(victims: Sequence[PodRunner], regular: Sequence[PodRunner], tree: Tree) -> dict[PodId, PodProcesses]:
+def prove(victims: Sequence[Pod], regular: Sequence[Pod], tree: Tree) -> dict[PodId, PodProcesses]:
     """Look at the cgroups as they are, and at where the kernel has the processes. Returns what the regular pods run.
     Raises Refused.
     """
     below = [pod for _, pod in tree.walk(PodClass.REVOCABLE)]
-    check_placement({runner.id: runner.spec.pod_class for runner in victims}, below, (each.id for each in regular))
+    check_placement({pod.id: pod.spec.pod_class for pod in victims}, below, (each.id for each in regular))
     before = photographs(regular)
-    for runner in regular:
-        seen = before[runner.id].first | before[runner.id].others
-        pids = {process.pid for process in seen} | set(runner.containers.pids())
-        check_processes(runner.id, sorted(pids), tree.subtree(PodClass.REVOCABLE).path)
+    for pod in regular:
+        seen = before[pod.id].first | before[pod.id].others
+        pids = {process.pid for process in seen} | set(pod.started_pids())
+        check_processes(pod.id, sorted(pids), tree.subtree(PodClass.REVOCABLE).path)
     return before
 
 
@@ -77,40 +77,33 @@ def check_placement(
             )
 
 
-def photographs(regular: Iterable[PodRunner]) -> dict[PodId, PodProcesses]:
+def photographs(regular: Iterable[Pod]) -> dict[PodId, PodProcesses]:
     """The processes of these pods now."""
-    return {runner.id: photograph(runner.id, running(runner), runner.sandbox.cgroup.witnessed()) for runner in regular}
+    return {pod.id: photograph(pod.id, pod.first_pids(), pod.cgroup.witnessed()) for pod in regular}
 
 
-def running(runner: PodRunner) -> list[int]:
-    """The first process of each container that runs, as far as its life cycle knows. One that is being started is
-    runc's yet, and may fail or be over before it is known.
-    """
-    return [status.pid for status in runner.pod.containers.values() if status.pid is not None]
-
-
-async def compared(before: Mapping[PodId, PodProcesses], regular: Sequence[PodRunner]) -> Comparison:
-    """What ran `before` and what runs now. How a process ended is known once containerd has told of it: where one is
-    missing of which that is not known yet, its word is waited for, WORD_S at most.
+async def compared(before: Mapping[PodId, PodProcesses], regular: Sequence[Pod]) -> Comparison:
+    """What ran `before` and what runs now. How a process ended is known once containerd has reported it: where one is
+    missing whose end is not reported yet, the report is waited for, EXIT_REPORT_S at most.
     """
     after = photographs(regular)
-    deadline = time.monotonic() + WORD_S
+    deadline = time.monotonic() + EXIT_REPORT_S
     while True:
         found = compare(before, after, excused(before, regular))
-        untold = {pid for runner in regular for pid in running(runner)} & set(found.lost)
-        if not untold or time.monotonic() > deadline:
+        unreported = {pid for pod in regular for pid in pod.first_pids()} & set(found.lost)
+        if not unreported or time.monotonic() > deadline:
             return found
         await asyncio.sleep(_AGAIN_S)
 
 
-def excused(before: Mapping[PodId, PodProcesses], regular: Iterable[PodRunner]) -> set[int]:
+def excused(before: Mapping[PodId, PodProcesses], regular: Iterable[Pod]) -> set[int]:
     """The first processes that had a reason of their own to end: somebody asked for the pod's end, or they ended by
     themselves, perhaps to be started anew.
     """
     pids: set[int] = set()
-    for runner in regular:
-        asked = before[runner.id].first if runner.pod.stop is not None else ()
-        pids |= runner.pod.ended_pids | {process.pid for process in asked}
+    for pod in regular:
+        asked = before[pod.id].first if pod.is_stopping else ()
+        pids |= pod.ended_pids | {process.pid for process in asked}
     return pids
 
 

@@ -20,8 +20,8 @@ from executor.revocation import history
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
-    from executor.pod.runner import PodRunner
     from executor.revocation.ladder import Ladder
+    from executor.revocation.pod import Pod
     from executor.revocation.revoker import Revoker
 
 log = get_logger(__name__)
@@ -66,7 +66,7 @@ async def _exercise(ladder: Ladder) -> dict[str, Any]:
     return {"pods": len(victims), **found}
 
 
-def _stop_and_go(targets: Iterable[Cgroup], regular: Iterable[PodRunner]) -> dict[str, Any]:
+def _stop_and_go(targets: Iterable[Cgroup], regular: Iterable[Pod]) -> dict[str, Any]:
     """Raises CgroupFailure; whatever happens, nothing stays stopped."""
     begin = time.monotonic()
     stopped: list[bool] = []
@@ -75,7 +75,7 @@ def _stop_and_go(targets: Iterable[Cgroup], regular: Iterable[PodRunner]) -> dic
             stopped += [target.freeze(FREEZE_S) for target in targets]
         finally:
             stop_ms = _since(begin)
-            untouched = not any(runner.sandbox.cgroup.is_frozen() for runner in regular)
+            untouched = not any(pod.cgroup.is_frozen() for pod in regular)
             processes = sum(len(target.witnessed()) for target in targets)
             for target in targets:
                 with contextlib.suppress(CgroupError):

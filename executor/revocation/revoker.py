@@ -169,8 +169,8 @@ class Revoker:
             identity = ladder.request.id
             if exhausted.tell(log, error) is None:
                 log.exception("defect in a revocation", code="executor.defect", trigger="Descent", revocation=identity)
-            for runner in ladder.alive:
-                runner.post(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity))
+            for pod in ladder.alive:
+                pod.stop(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.stuck_after_s):
                     await ladder.all_ended()

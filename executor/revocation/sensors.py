@@ -10,10 +10,11 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from cgroups import Cgroup, CgroupError, Hierarchies, InvalidName, Resource, Tree
-from cgroups.files import flat_keyed
 from cgroups.pressure import parse_pressure
 from executor.errors import InvalidConfig
 from executor.names import PodClass
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from cgroups.pressure import Stall
 
 _PROC = Path("/proc")
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-_IDLE, _IOWAIT, _STEAL = 3, 4, 7
-"""Columns of /proc/stat (proc_stat(5)); those after steal are contained in the first two."""
 _USEC = 1e-6
 
 
@@ -47,27 +45,28 @@ class Sensors:
     def sample(self) -> Sample:
         """The node and its groups now."""
         groups = self.protected()
-        memory = _meminfo()
+        memory = psutil.virtual_memory()
         revocable = self._tree.subtree(PodClass.REVOCABLE)
         return Sample(
             at_s=time.monotonic(),
-            busy_s=busy_s((_PROC / "stat").read_text()),
+            busy_s=busy_s(psutil.cpu_times()),
             revocable_s=_cpu_s(revocable) or 0.0,
             revocable_stall_s=_stall_s(revocable, Resource.CPU) or 0.0,
             protected_s=_by_path(groups, _cpu_s),
             cpu_stalls_s=_by_path(groups, lambda group: _stall_s(group, Resource.CPU)),
             memory_stalls_s=_by_path(groups, lambda group: _stall_s(group, Resource.MEMORY)),
             node_memory_stall_s=_node_memory_stall_s(),
-            available_bytes=memory["MemAvailable"],
-            total_bytes=memory["MemTotal"],
+            available_bytes=memory.available,
+            total_bytes=memory.total,
             revocable_bytes=_memory_bytes(revocable),
         )
 
 
-def busy_s(stat: str) -> float:
-    """CPU time that was not idle, from the text of /proc/stat; what a hypervisor took away was not idle either."""
-    columns = [int(column) for column in stat.split("\n", 1)[0].split()[1 : _STEAL + 2]]
-    return (sum(columns) - columns[_IDLE] - columns[_IOWAIT]) * _TICK_S
+def busy_s(times: Any) -> float:
+    """CPU time that was not idle, from psutil's cpu_times(); what a hypervisor took away was not idle either. The times
+    of guests are contained in user and nice (proc_stat(5)).
+    """
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
 
 
 def _regular(hierarchies: Hierarchies, roots: Sequence[str]) -> Iterator[Cgroup]:
@@ -112,12 +111,6 @@ def _memory_bytes(group: Cgroup) -> int:
         return group.memory_bytes() or 0
     except CgroupError:
         return 0
-
-
-def _meminfo() -> dict[str, int]:
-    """Bytes by name."""
-    lines = (_PROC / "meminfo").read_text().replace(":", "").replace(" kB", "")
-    return {name: kib << 10 for name, kib in flat_keyed(lines).items()}
 
 
 def _node_memory_stall_s() -> float:

@@ -17,7 +17,7 @@ from executor.names import PodClass
 
 if TYPE_CHECKING:
     from cgroups import Tree
-    from executor.pod.runner import PodRunner
+    from executor.revocation.pod import Pod
     from executor.spec.model import ContainerSpec, PodSpec
 
 Ceiling = Callable[[str], float | None]
@@ -27,7 +27,7 @@ Ceiling = Callable[[str], float | None]
 class SqueezedPods:
     """`pods` are those that live, of both classes."""
 
-    def __init__(self, tree: Tree, pods: Callable[[], Iterable[PodRunner]], ceiling: Ceiling) -> None:
+    def __init__(self, tree: Tree, pods: Callable[[], Iterable[Pod]], ceiling: Ceiling) -> None:
         self._tree = tree
         self._pods = pods
         self._ceiling = ceiling
@@ -66,20 +66,20 @@ class SqueezedPods:
         home = self._tree.hierarchies.home("cpu")
         if home is None or home[1] is Mode.V2:
             return False
-        return any(self._bounds(runner.spec, each) for runner in self._revocable() for each in runner.spec.containers)
+        return any(self._bounds(pod.spec, each) for pod in self._revocable() for each in pod.spec.containers)
 
     def _limit_containers(self, cpus: float | None) -> None:
         """Divide `cpus` by what the pods hold; None: each has its own limit again, if any."""
         pods = self._revocable()
-        held = sum(runner.spec.resources.cpus for runner in pods)
-        for runner in pods:
-            spec, containers = runner.spec, runner.spec.containers
+        held = sum(pod.spec.resources.cpus for pod in pods)
+        for pod in pods:
+            spec, containers = pod.spec, pod.spec.containers
             for container in containers:
                 quota_cores = UNLIMITED if container.limits.cpus is None else container.limits.cpus
                 if cpus is not None:
                     share = cpus * (spec.resources.cpus / held if held else 1 / len(pods)) / len(containers)
                     quota_cores = min([share, *self._bounds(spec, container)])
-                cgroup = self._tree.container(spec.pod_class, spec.role, runner.id, container.name)
+                cgroup = self._tree.container(spec.pod_class, spec.role, pod.id, container.name)
                 with contextlib.suppress(CgroupNotFound):  # not started yet, or ended
                     cgroup.apply(Limits(cpu_quota_cores=quota_cores))
 
@@ -87,5 +87,5 @@ class SqueezedPods:
         """Quotas that hold for the container whether it is squeezed or not."""
         return [cpus for cpus in (container.limits.cpus, self._ceiling(spec.role)) if cpus is not None]
 
-    def _revocable(self) -> list[PodRunner]:
-        return [runner for runner in self._pods() if runner.spec.pod_class is PodClass.REVOCABLE]
+    def _revocable(self) -> list[Pod]:
+        return [pod for pod in self._pods() if pod.spec.pod_class is PodClass.REVOCABLE]

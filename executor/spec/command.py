@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from executor.errors import ImageFailure, InvalidTask
 from executor.spec.expansion import POD_MAX_BYTES, Budget, expanded, size_bytes
-from executor.spec.model import ContainerSpec, PodSpec, RuntimeField
+from executor.spec.model import ContainerSpec, PodSpec, RuntimeField, TakenText
+from executor.spec.probes import Exec
 
 if TYPE_CHECKING:
     from executor.images.model import ImageConfig
@@ -33,6 +34,10 @@ def own_variables(
         subject = f"container {container.name}, variable {name}"
         if isinstance(value, RuntimeField):
             found[name] = _runtime(value, downward, subject)
+            continue
+        if isinstance(value, TakenText):
+            budget.spend(size_bytes(f"{name}={value.text}"), subject)
+            found[name] = value.text
             continue
         known = found if container.expand_variables else {}
         found[name] = _filled(value, known, container, budget, subject, prefix=f"{name}=")
@@ -64,9 +69,16 @@ def own_words(container: ContainerSpec, own: Mapping[str, str], budget: Budget |
     """Its command and args, with references to its variables filled in. Raises InvalidTask above `budget`."""
     subject, budget = f"container {container.name}, command and args", budget or Budget()
     words = [*(container.command or ()), *(container.args or ())]
-    for word in container.pre_stop or ():
-        budget.spend(size_bytes(word), f"container {container.name}, preStop")
+    for word in _other_words(container):
+        budget.spend(size_bytes(word), f"container {container.name}, commands of probes and hooks")
     return [_filled(word, own, container, budget, subject) for word in words]
+
+
+def _other_words(container: ContainerSpec) -> list[str]:
+    """Of commands that run in it beside its own."""
+    probes = [probe.action for _, probe in container.probes]
+    actions = [*probes, container.hooks.post_start, container.hooks.pre_stop]
+    return [word for action in actions if isinstance(action, Exec) for word in action.command]
 
 
 def argv(

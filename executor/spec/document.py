@@ -13,6 +13,7 @@ import binascii
 import re
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from executor import bounded_json
@@ -20,32 +21,36 @@ from executor.bounded_json import Bounds, JsonBoundError
 from executor.errors import InvalidTask
 from executor.spec.bounds import DOCUMENTS_MAX, MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
 
-_BOUNDS = Bounds(MAX_JSON_BYTES, depth=MAX_DEPTH, values=MAX_VALUES)
 _GZIP = b"\x1f\x8b"
 _GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
-_JSON = re.compile(r'\s*\{\s*(["}]|\Z)')
+_JSON = re.compile(r'\s*(\[\s*)?\{\s*(["}]|\Z)')
+"""A mapping whose first key is quoted, or a list of such; one in braces without quotes is YAML."""
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def documents(data: Any) -> list[dict[str, Any]]:
     """The mappings that base64 text describes: one, several in YAML, or the items of a List. Raises InvalidTask."""
-    raw = _inflated(_decoded(data))
+    return mappings(values(_decoded(data)))
+
+
+def values(raw: bytes, *, most_bytes: int = MAX_JSON_BYTES) -> list[Any]:
+    """What the text of a manifest has on its top level: one value, or several in YAML. Raises InvalidTask."""
     try:
-        text = raw.decode("utf-8-sig")
+        text = _inflated(raw, most_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=_HINT) from error
-    found = [item for one in _texts(text) for item in _items(one)]
+        raise InvalidTask("is not UTF-8 text", subject=SUBJECT, hint=HINT) from error
+    return [_json(text, most_bytes)] if _JSON.match(text) else _yaml(text)
+
+
+def mappings(found: Sequence[Any]) -> list[dict[str, Any]]:
+    """These, with the items of a List in its place. Raises InvalidTask for anything but mappings."""
+    found = [item for one in found for item in _items(one)]
     if len(found) > DOCUMENTS_MAX:
         raise InvalidTask(f"has {len(found)} documents, which is more than {DOCUMENTS_MAX}", subject=SUBJECT)
     if not found or not all(isinstance(one, dict) for one in found):
-        raise InvalidTask("is no mapping", subject=SUBJECT, hint=_HINT)
+        raise InvalidTask("is no mapping", subject=SUBJECT, hint=HINT)
     vet(found)
     return found
-
-
-def _texts(text: str) -> list[Any]:
-    """A mapping in braces whose first key is not quoted is YAML."""
-    return [_json(text)] if _JSON.match(text) else _yaml(text)
 
 
 def _items(document: Any) -> list[Any]:
@@ -54,7 +59,7 @@ def _items(document: Any) -> list[Any]:
         return [document]
     items = document.get("items")
     if not isinstance(items, list):
-        raise InvalidTask("is a List with no list of items", subject=SUBJECT, hint=_HINT)
+        raise InvalidTask("is a List with no list of items", subject=SUBJECT, hint=HINT)
     return items
 
 
@@ -70,27 +75,27 @@ def inflates_within(data: Any, most_bytes: int) -> bool:
         return True
 
 
-_HINT = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
+HINT = "put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out"
 
 
 def _decoded(data: Any) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise InvalidTask("is not base64", subject=SUBJECT, hint=_HINT) from error
+        raise InvalidTask("is not base64", subject=SUBJECT, hint=HINT) from error
 
 
-def _inflated(raw: bytes) -> bytes:
+def _inflated(raw: bytes, most_bytes: int) -> bytes:
     if not raw.startswith(_GZIP):
-        return _bounded(raw, MAX_JSON_BYTES)
+        return _bounded(raw, most_bytes)
     stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        plain = stream.decompress(raw, MAX_JSON_BYTES + 1)
+        plain = stream.decompress(raw, most_bytes + 1)
     except zlib.error as error:
-        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=_HINT) from error
-    _bounded(plain, MAX_JSON_BYTES)
+        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=HINT) from error
+    _bounded(plain, most_bytes)
     if not stream.eof or stream.unused_data:
-        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=_HINT)
+        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=HINT)
     return plain
 
 
@@ -104,13 +109,14 @@ def _bounded(raw: bytes, most: int) -> bytes:
     return raw
 
 
-def _json(text: str) -> Any:
+def _json(text: str, most_bytes: int) -> Any:
+    bounds = Bounds(most_bytes, depth=MAX_DEPTH, values=MAX_VALUES)
     try:
-        return bounded_json.loads(text, _BOUNDS, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return bounded_json.loads(text, bounds, object_pairs_hook=_unique, parse_constant=_no_constant)
     except JsonBoundError as error:
-        raise InvalidTask(str(error), subject=SUBJECT) from error
+        raise InvalidTask(error.message, subject=error.path or SUBJECT) from error
     except ValueError as error:
-        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, hint=_HINT) from error
+        raise InvalidTask(f"is not JSON: {error}", subject=SUBJECT, hint=HINT) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

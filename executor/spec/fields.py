@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from executor.spec import marks
+from executor.spec.kubernetes import companion_documents
 from executor.spec.kubernetes import documents as kubernetes
 from executor.spec.marks import Kind, Status
 from executor.spec.mesos import taskinfo
@@ -33,6 +34,12 @@ def pod_rows() -> tuple[Row, ...]:
     return tuple(_rows(kubernetes.Pod, ""))
 
 
+def object_rows() -> tuple[Row, ...]:
+    """Of the objects that may come with a pod; each path begins with the kind."""
+    structs = (companion_documents.ConfigMap, companion_documents.Secret, companion_documents.PersistentVolumeClaim)
+    return tuple(row for struct in structs for row in _rows(struct, struct.__name__))
+
+
 def task_rows() -> tuple[Row, ...]:
     return tuple(_rows(taskinfo.TaskInfo, TASK))
 
@@ -46,9 +53,11 @@ def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
 
 
 def markdown() -> str:
-    """Two tables, each in three columns."""
-    pod, task = _table("Kubernetes v1 Pod in TaskInfo.data", pod_rows()), _table("Mesos TaskInfo", task_rows())
-    return "\n".join([*pod, "", *task, ""])
+    """Three tables, each in three columns."""
+    pod = _table("Kubernetes v1 Pod in TaskInfo.data", pod_rows())
+    objects = _table("Objects beside the Pod in TaskInfo.data", object_rows())
+    task = _table("Mesos TaskInfo", task_rows())
+    return "\n".join([*pod, "", *objects, "", *task, ""])
 
 
 def _table(title: str, rows: tuple[Row, ...]) -> list[str]:

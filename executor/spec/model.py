@@ -14,7 +14,12 @@ from typing import Any
 
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
+from executor.spec.objects import Objects
+from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
+from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, FsGroup, HostPath, Volume, VolumeMount
 
+TERMINATION_PATH = "/dev/termination-log"
+"""Kubernetes' terminationMessagePath where a container sets none."""
 DEFAULT_GRACE_S = 30.0
 """Kubernetes' terminationGracePeriodSeconds where a pod sets none."""
 DEFAULT_TASK_GRACE_S = 3.0
@@ -25,6 +30,14 @@ class RestartPolicy(StrEnum):
     ALWAYS = "Always"
     ON_FAILURE = "OnFailure"
     NEVER = "Never"
+
+
+class ContainerKind(StrEnum):
+    """Source: Kubernetes, "Init Containers" and KEP-753."""
+
+    INIT = "init"  # runs to its end before the next container starts
+    SIDECAR = "sidecar"  # an init container with restartPolicy Always: it runs beside those after it
+    MAIN = "main"
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,15 @@ class RuntimeField:
     path: str
 
 
-EnvValue = str | RuntimeField
+@dataclass(frozen=True)
+class TakenText:
+    """A value from a ConfigMap, a Secret or a field of the pod: no `$(NAME)` is expanded in it."""
+
+    text: str = field(repr=False)
+    secret: bool = False
+
+
+EnvValue = str | RuntimeField | TakenText
 
 
 @dataclass(frozen=True)
@@ -74,30 +95,6 @@ class PortMapping:
 
 
 @dataclass(frozen=True)
-class EmptyDir:
-    """A directory that lives as long as the pod, `volumes/<name>` in the pod's directory."""
-
-    name: str
-    size_limit_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class HostPath:
-    """`type` is Kubernetes' ("", Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice, BlockDevice)."""
-
-    name: str
-    path: str
-    type: str = ""
-
-
-@dataclass(frozen=True)
-class VolumeMount:
-    volume: str
-    path: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True)
 class Security:
     """One container's, with what the pod sets for all of them merged in. Capabilities are written as CAP_KILL."""
 
@@ -117,12 +114,23 @@ class Security:
 
 
 @dataclass(frozen=True)
+class TerminationMessage:
+    """A file at `path` in the container, whose content goes into the status of its end. `fallback_to_logs`: where that
+    is empty and the container failed, the end of its output does.
+    """
+
+    path: str = TERMINATION_PATH
+    fallback_to_logs: bool = False
+
+
+@dataclass(frozen=True)
 class ContainerSpec:
     """`command` and `args` replace the image's ENTRYPOINT and CMD by Kubernetes' rules; None is: not given."""
 
     name: str
     image: str
     task_id: TaskId
+    kind: ContainerKind = ContainerKind.MAIN
     command: tuple[str, ...] | None = None
     args: tuple[str, ...] | None = None
     env: tuple[tuple[str, EnvValue], ...] = ()
@@ -131,8 +139,11 @@ class ContainerSpec:
     requests: Limits = Limits()
     ports: tuple[ContainerPort, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
-    pre_stop: tuple[str, ...] | None = None
-    """argv of a process that is run in the container before it gets its stop signal."""
+    probes: Probes = NO_PROBES
+    hooks: Hooks = NO_HOOKS
+    stop_signal: int | None = None
+    """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
+    termination: TerminationMessage | None = None
     security: Security = Security()
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
@@ -176,6 +187,7 @@ class PodSpec:
     pod_class: PodClass
     role: Role
     containers: tuple[ContainerSpec, ...]
+    """In the order of their start: init containers and sidecars, then the main ones, which start together."""
     resources: Resources
     restart_policy: RestartPolicy = RestartPolicy.ALWAYS
     termination_grace_s: float = DEFAULT_GRACE_S
@@ -195,7 +207,10 @@ class PodSpec:
     host_aliases: tuple[HostAlias, ...] = ()
     dns_policy: str = "ClusterFirst"
     dns_config: DnsConfig = DnsConfig()
-    volumes: tuple[EmptyDir | HostPath, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    fs_group: FsGroup | None = None
+    objects: Objects = field(default=Objects(), repr=False)
+    """The ConfigMaps, Secrets and claims that came with the pod."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     without_effect: tuple[str, ...] = ()
@@ -203,7 +218,16 @@ class PodSpec:
 
     @property
     def empty_dirs(self) -> tuple[EmptyDir, ...]:
-        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir))
+        """Those on disk."""
+        return tuple(volume for volume in self.volumes if isinstance(volume, EmptyDir) and not volume.in_memory)
+
+    @property
+    def files_volumes(self) -> tuple[FilesVolume, ...]:
+        return tuple(volume for volume in self.volumes if isinstance(volume, FilesVolume))
+
+    @property
+    def claimed_volumes(self) -> tuple[ClaimedVolume, ...]:
+        return tuple(volume for volume in self.volumes if isinstance(volume, ClaimedVolume))
 
     @property
     def host_paths(self) -> tuple[HostPath, ...]:

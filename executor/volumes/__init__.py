@@ -1,1 +1,10 @@
-"""Volumes of pods, one file for each kind."""
+"""Volumes of pods.
+
+pod_volumes.py   all volumes of one pod: made, mounted, updated, released
+empty_dir.py     where emptyDir volumes are
+host_path.py     hostPath: what the type demands
+files.py         configMap, secret, downwardAPI, projected: files that change all at once
+sub_path.py      a part of a volume, found without leaving it
+ownership.py     fsGroup: the group of all files of a volume
+host_mounts.py   mounts on the node, and their release
+"""

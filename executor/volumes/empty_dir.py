@@ -1,4 +1,4 @@
-"""emptyDir volumes: where they lie on the node. Pure.
+"""emptyDir volumes: where they are on the node. Pure.
 
 Source: Kubernetes, "Volumes", emptyDir.
 """
@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from executor.spec.model import EmptyDir
+from executor.spec.volume_model import EmptyDir
 
 VOLUMES = "volumes"
-"""Directory of the emptyDir volumes, below the pod's."""
+"""Directory of the emptyDir volumes on disk, below the pod's in the Mesos sandbox."""
+MEMORY = "memory"
+"""Directory of those in memory, below the pod's directory of mounts."""
+MODE = 0o777
 
 
 def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
-    """Where a volume's directory is on the node; the sandbox makes it before the first container."""
+    """Of a volume on disk, which the sandbox makes before the first container."""
     return pod_dir / VOLUMES / volume.name
+
+
+def memory_path(mounts_dir: Path, volume: EmptyDir) -> Path:
+    return mounts_dir / MEMORY / volume.name

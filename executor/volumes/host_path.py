@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from executor.errors import Failure, reason
-from executor.spec.model import HostPath
+from executor.spec.volume_model import HostPath
 
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644

@@ -1,5 +1,7 @@
 """A man page as data, and as roff for man(7) macros. Pure.
 
+Written here because no package of the field does: click-man knows commands only, docutils and pandoc want a document of
+theirs in between.
 Text is plain: whatever a program says about itself can be put in. `bold` and `italic` mark parts of it by characters
 that no such text has; words between `backticks` become bold too.
 """

@@ -144,7 +144,7 @@ async def test_a_shim_that_containerd_has_forgotten(pod: Pod) -> None:
         await pod.client.tasks.get("first")
     stray = await asyncio.create_subprocess_exec("sleep", "1000")
     ((pid, start_ticks),) = processes([stray.pid])
-    pod.shims = [Shim(pid, start_ticks)]
+    pod.shims = [Shim(pid, start_ticks, pod.client.namespace, "first")]
     assert await pod.release(Patience(end_s=0.2)) == []
     assert await stray.wait() == -signal.SIGKILL and await pod.left() == []
 

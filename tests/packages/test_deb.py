@@ -214,7 +214,7 @@ def test_upgrade_while_a_process_of_the_old_version_runs(
             answer, _ = running.communicate(json.dumps(POD), timeout=60)
         finally:
             running.kill()
-    assert (running.returncode, json.loads(answer)["valid"]) == (0, True), answer
+    assert (running.returncode, json.loads(answer)["ok"]) == (0, True), answer
     assert changed.run("/usr/lib/mesos-pod-executor/trees", "tidy") == ""
     assert [name.rpartition("-")[0] for name in trees(changed)] == [NEXT_VERSION]
     assert "downgraded" in changed.run(
@@ -234,7 +234,7 @@ def test_removal_spares_a_running_process(changed: DebianRoot) -> None:
             answer, _ = running.communicate(json.dumps(POD), timeout=60)
         finally:
             running.kill()
-    assert (running.returncode, json.loads(answer)["valid"]) == (0, True), answer
+    assert (running.returncode, json.loads(answer)["ok"]) == (0, True), answer
 
 
 def test_purge_leaves_nothing(root: DebianRoot, packages: Packages, cgroup: Path) -> None:

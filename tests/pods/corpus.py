@@ -23,6 +23,7 @@ from typing import Any
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_pod
 from executor.spec.model import PodSpec
+from tests.support.referred import with_referred
 
 FILE = Path(__file__).with_name("corpus.jsonl.gz")
 
@@ -51,12 +52,12 @@ def shapes() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read() -> list[Read]:
-    """Every shape as a launch with large resources reads it."""
+    """Every shape as a launch with large resources reads it, sent with the objects that it names."""
     return [_read(source, document) for source, document in shapes()]
 
 
 def _read(source: str, document: dict[str, Any]) -> Read:
-    data = base64.b64encode(json.dumps(document).encode()).decode()
+    data = base64.b64encode(json.dumps(with_referred(document)).encode()).decode()
     try:
         return Read(source, document, parse_pod(data), ())
     except InvalidTask as error:

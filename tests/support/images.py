@@ -93,7 +93,7 @@ def _oci(images: Sequence[ImageSpec], *, nested: bool) -> dict[str, bytes]:
     members = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
     entries = []
     for image in images:
-        layers = [_store(members, f"{_OCI}.layer.v1.tar+gzip", _gzip(layer)) for layer in image.layers()]
+        layers = [_store(members, f"{_OCI}.layer.v1.tar+gzip", gzipped(layer)) for layer in image.layers()]
         config = _store(members, f"{_OCI}.config.v1+json", image.config())
         entry = _document(members, f"{_OCI}.manifest.v1+json", config=config, layers=layers)
         if nested:
@@ -137,7 +137,8 @@ def _store(members: dict[str, bytes], media_type: str, data: bytes) -> dict[str,
 
 
 @functools.lru_cache(maxsize=8)
-def _gzip(data: bytes) -> bytes:
+def gzipped(data: bytes) -> bytes:
+    """As a layer is compressed; the same each time."""
     return gzip.compress(data, compresslevel=1, mtime=0)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 from executor import concurrency
 from executor.cni.shielded import shielded
-from executor.concurrency import to_the_end
+from executor.concurrency import ready_threads, to_the_end
 
 
 class Work:
@@ -92,3 +93,15 @@ async def test_a_failure_after_a_cancellation_is_not_reported_as_lost() -> None:
     del caller
     await turn()
     assert lost == []
+
+
+def test_threads_that_are_ready_need_no_start_later_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with ready_threads(4, "ready") as pool:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        meet = threading.Barrier(4)
+        assert sorted(pool.map(lambda _: meet.wait(10), range(4))) == [0, 1, 2, 3], "all four at the same time"
+        with pytest.raises(RuntimeError, match="can't start"):
+            ready_threads(2, "late")

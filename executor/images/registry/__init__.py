@@ -5,7 +5,7 @@ credentials.py  who this node is to a registry: docker's config.json
 challenge.py    what a registry answers to somebody that it does not know
 transport.py    HTTP by urllib3: limits, redirects, TLS
 tokens.py       bearer tokens
-registry.py     one repository: its documents and its layers
+repository.py   one repository: its documents and its layers
 
 Only the helper process of a pull loads urllib3: see executor/images/pulling.
 """

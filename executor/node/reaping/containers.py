@@ -9,14 +9,14 @@ nothing, so the bundle has to be gone too.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from executor.errors import ContainerdFailure, ExecutorError, TimedOut
+from executor.errors import ContainerdFailure, ExecutorError
 from executor.names import OWNER_LABEL, POD_LABEL
+from executor.node import shim_processes
 from executor.node.reaping import shims
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
     from executor.containerd.types import Container, Lease, Snapshot
     from executor.names import MesosContainerId
+    from executor.node.shim_processes import Shim
 
 _T = TypeVar("_T")
 BUDGET_S = 5.0
@@ -31,6 +32,7 @@ BUDGET_S = 5.0
 PATIENT_S = 30.0
 """For what was not released within the budget, once its shim is ended; everything else is released by then."""
 AT_ONCE = 8
+AGAIN_S = (0.1, 0.3, 1.0)
 LINGER_S = 1.0
 """How long a shim may take to end after its last container was removed."""
 LOOK_S = 0.05
@@ -73,16 +75,18 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     lost = await _snapshots(held, containerd, without=failed)
     await _lingering(groups)
     # One that hangs, or whose start was interrupted before it had joined its group.
-    others = shims.of_containers(containerd.namespace, held.ids)
+    others = shim_processes.of_containers(containerd.namespace, held.ids)
     try:
         ended = await shims.end(list(groups), others)
-        await _bundles_gone([shim.bundle for shim in ended if shim.bundle is not None])
+        await _bundles_gone([each.bundle for each in ended if each.bundle is not None])
     except (ExecutorError, OSError) as error:
         result.failed.append(str(error))
     if failed:
         failed = await _containers([each for each in held.containers if each.id in failed], containerd, PATIENT_S)
         lost = await _snapshots(held, containerd, without=failed)
-    leases = await _each(held.leases, lambda each: f"lease {each.id}", lambda each: containerd.leases.delete(each.id))
+    leases = await release_each(
+        held.leases, lambda each: f"lease {each.id}", lambda each: containerd.leases.delete(each.id)
+    )
     if not failed:
         shims.remove_dead_sockets(containerd.address, containerd.namespace, held.pods)
     result.add("containers", len(held.containers) - len(failed))
@@ -94,14 +98,14 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
 
 
 async def _containers(records: Iterable[Container], containerd: Containerd, budget_s: float) -> dict[str, str]:
-    return await _each(records, lambda each: each.id, lambda each: _container(each.id, containerd), budget_s)
+    return await release_each(records, lambda each: each.id, lambda each: _container(each.id, containerd), budget_s)
 
 
 async def _snapshots(held: _Held, containerd: Containerd, *, without: Collection[str]) -> dict[str, str]:
     """But for those of the containers that are still there. Those that are gone are success."""
     kept = _kept(held, without)
     free = [each.key for each in held.snapshots if each.key not in kept]
-    return await _each(free, lambda key: f"snapshot {key}", containerd.snapshots.remove)
+    return await release_each(free, lambda key: f"snapshot {key}", containerd.snapshots.remove)
 
 
 def _kept(held: _Held, containers: Collection[str]) -> set[str]:
@@ -110,7 +114,7 @@ def _kept(held: _Held, containers: Collection[str]) -> set[str]:
     return keys & {each.key for each in held.snapshots}
 
 
-def stray(found: Iterable[shims.Shim], recorded: Collection[str]) -> list[shims.Shim]:
+def stray(found: Iterable[Shim], recorded: Collection[str]) -> list[Shim]:
     """Those that serve no container with a record. Pure."""
     return [shim for shim in found if shim.container not in recorded]
 
@@ -124,40 +128,50 @@ async def _held(owner: MesosContainerId, containerd: Containerd) -> _Held:
     )
 
 
-async def _each(
+async def release_each(
     things: Iterable[_T],
     name: Callable[[_T], str],
     action: Callable[[_T], Awaitable[None]],
     budget_s: float = BUDGET_S,
 ) -> dict[str, str]:
-    """At most AT_ONCE at a time, each within `budget_s`; what failed, by name, and why."""
-    turn, failed = asyncio.Semaphore(AT_ONCE), {}
+    """At most AT_ONCE at a time, each within `budget_s` seconds; what failed, by name, and why.
+
+    What is refused is tried again after the pauses AGAIN_S: containerd fails calls about a task whose shim has just
+    ended, until it has taken note of that (containerd 1.6, runtime/v2/manager.go: the task leaves its list after the
+    bundle is removed).
+    """
+    turn, failed = asyncio.Semaphore(AT_ONCE), dict[str, str]()
 
     async def one(thing: _T) -> None:
         async with turn:
-            try:
-                async with asyncio.timeout(budget_s):
-                    await action(thing)
-            except TimeoutError:
-                failed[name(thing)] = f"is not released within {budget_s:g} s"
-            except ExecutorError as error:
-                failed[name(thing)] = str(error)
+            if why := await _tried(lambda: action(thing), budget_s):
+                failed[name(thing)] = why
 
     await asyncio.gather(*(one(thing) for thing in things))
     return failed
 
 
+async def _tried(action: Callable[[], Awaitable[None]], budget_s: float) -> str:
+    """Why it failed; empty if it did not."""
+    why = ""
+    try:
+        async with asyncio.timeout(budget_s):
+            for pause_s in (0.0, *AGAIN_S):
+                await asyncio.sleep(pause_s)
+                try:
+                    await action()
+                except ExecutorError as error:
+                    why = str(error)
+                else:
+                    return ""
+    except TimeoutError:
+        return f"is not released within {budget_s:g} s" + (f", at last: {why}" if why else "")
+    return why
+
+
 async def _container(identity: str, containerd: Containerd) -> None:
     """Its task, then its record."""
-    tasks = containerd.tasks
-    try:
-        await tasks.delete(identity)
-    except TimedOut:
-        raise
-    except ContainerdFailure:
-        await tasks.kill(identity, signal.SIGKILL, all=True)
-        await tasks.wait(identity)
-        await tasks.delete(identity)
+    await containerd.tasks.remove(identity)
     await containerd.containers.delete(identity)
 
 

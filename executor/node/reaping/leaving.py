@@ -15,7 +15,7 @@ from executor.errors import ExecutorError, Failure, reason
 from executor.log import get_logger
 from executor.names import OWNER_LABEL
 from executor.node import marks
-from executor.node.claims import Claim, cni_parent, netns_parent
+from executor.node.claims import Claim, cni_parent, netns_parent, volumes_parent
 
 if TYPE_CHECKING:
     from executor.config import Config
@@ -36,7 +36,8 @@ class Leaving:
 
     @property
     def _directories(self) -> tuple[Path, ...]:
-        parents = (netns_parent(self.config.node.run_dir), cni_parent(self.config.node.state_dir))
+        run_dir, state_dir = self.config.node.run_dir, self.config.node.state_dir
+        parents = (netns_parent(run_dir), volumes_parent(run_dir), cni_parent(state_dir))
         return tuple(parent / self.container for parent in parents)
 
     def mark(self) -> None:

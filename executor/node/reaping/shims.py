@@ -15,20 +15,19 @@ import re
 import signal
 import socket
 import stat
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from cgroups import Cgroup, CgroupBusy
 from cgroups.processes import signal_members
 from executor.errors import ContainerdFailure
+from executor.node import shim_processes
 from executor.node.reaping.groups import all_pids
+from executor.node.shim_processes import Shim
 
 SOCKETS = "/run/containerd/s/"
 """Where every containerd of the node has its shims' sockets."""
-_PROGRAM = b"containerd-shim"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 OLD_S = 60.0
 ROUNDS = 20
@@ -37,34 +36,20 @@ LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
-class Shim:
-    """`container` is the first one that it served; `bundle` is where containerd keeps that one."""
+class FoundShim:
+    """What a shim holds beside itself, which cannot be found any more once it has ended. `bundle` is where containerd
+    keeps its first container; None if that was removed.
+    """
 
-    pid: int
-    namespace: str
-    container: str
+    shim: Shim
     sockets: tuple[Path, ...]
     bundle: Path | None
 
 
-def look(pid: int) -> Shim | None:
-    """None for any other process, and for one that has ended."""
-    options = _options(pid)
-    if "-id" not in options:
-        return None
-    return Shim(pid, options.get("-namespace", ""), options["-id"], _sockets(pid), _bundle(pid))
-
-
 def in_groups(groups: Sequence[Cgroup]) -> list[Shim]:
-    found = [look(pid) for pid in sorted(all_pids(groups))]
+    """Of any namespace of containerd's."""
+    found = [shim_processes.look(pid) for pid in sorted(all_pids(groups))]
     return [shim for shim in found if shim is not None]
-
-
-def of_containers(namespace: str, containers: Collection[str]) -> list[Shim]:
-    """Those that were started for one of `containers`, wherever they run."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  names, not paths
-    found = [look(pid) for pid in pids if _options(pid).get("-id") in containers]
-    return [shim for shim in found if shim is not None and shim.namespace == namespace]
 
 
 def lost(namespace: str, recorded: Collection[str], known: Collection[Cgroup]) -> list[Shim]:
@@ -72,45 +57,39 @@ def lost(namespace: str, recorded: Collection[str], known: Collection[Cgroup]) -
     removed ends within moments.
     """
     grouped = all_pids(known)
-    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  names, not paths
-    found = [look(pid) for pid in pids if pid not in grouped and _options(pid).get("-namespace") == namespace]
-    return [shim for shim in found if shim is not None and shim.container not in recorded and _age_s(shim.pid) > OLD_S]
-
-
-def _age_s(pid: int) -> float:
-    """0 for a process that has ended."""
-    try:
-        ticks = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
-    except OSError:
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    shims = [shim for shim in shim_processes.running(namespace) if shim.pid not in grouped]
+    return [shim for shim in shims if shim.container not in recorded and shim.age_s() > OLD_S]
 
 
 def end_helpers(groups: Sequence[Cgroup]) -> None:
     """SIGKILL to what is no shim: a runc that is making a container makes its cgroups again when they are removed."""
-    signal_members(lambda: {pid for pid in all_pids(groups) if "-id" not in _options(pid)}, signal.SIGKILL)
+    signal_members(lambda: {pid for pid in all_pids(groups) if shim_processes.look(pid) is None}, signal.SIGKILL)
 
 
-async def end(groups: Sequence[Cgroup], others: Sequence[Shim] = ()) -> list[Shim]:
+async def end(groups: Sequence[Cgroup], others: Sequence[Shim] = ()) -> list[FoundShim]:
     """Kill everything in the groups, and `others`; remove the groups, so that containerd starts no shim in them any
     more. Returns the shims that ended. Raises ContainerdFailure where processes do not die, CgroupError.
     """
-    ended = {shim.pid: shim for shim in others}
+    ended = {shim: _found(shim) for shim in others}
     for _ in range(ROUNDS):
-        ended |= {shim.pid: shim for shim in in_groups(groups)}
+        ended |= {shim: _found(shim) for shim in in_groups(groups) if shim not in ended}
         signal_members(lambda: all_pids(groups) | _living(others), signal.SIGKILL)
         if not await _gone(groups, others):
             left = sorted(all_pids(groups) | _living(others))
             raise ContainerdFailure(f"processes do not die: {left}", subject="the shims of a dead executor")
         if _removed(groups):
             break
-    for shim in ended.values():
-        _remove_sockets(shim)
+    for found in ended.values():
+        _remove_sockets(found)
     return list(ended.values())
 
 
+def _found(shim: Shim) -> FoundShim:
+    return FoundShim(shim, _sockets(shim.pid), _bundle(shim.pid))
+
+
 def _living(shims: Sequence[Shim]) -> set[int]:
-    return {shim.pid for shim in shims if _options(shim.pid).get("-id") == shim.container}
+    return {shim.pid for shim in shims if shim.lives()}
 
 
 async def _gone(groups: Sequence[Cgroup], others: Sequence[Shim]) -> bool:
@@ -155,23 +134,11 @@ def _is_dead(path: Path) -> bool:
     return False
 
 
-def _remove_sockets(shim: Shim) -> None:
-    for path in shim.sockets:
+def _remove_sockets(found: FoundShim) -> None:
+    for path in found.sockets:
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
-
-
-def _options(pid: int) -> dict[str, str]:
-    """Of a shim's command line; none for any other process, and for one that has ended."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return {}
-    if not words[0].rpartition(b"/")[2].startswith(_PROGRAM):
-        return {}
-    texts = [word.decode(errors="replace") for word in words]
-    return {word: value for word, value in pairwise(texts) if word.startswith("-")}
 
 
 def _sockets(pid: int) -> tuple[Path, ...]:

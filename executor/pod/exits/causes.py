@@ -1,22 +1,30 @@
-"""What the end of a container means for a task, by who killed it. Pure.
+"""What the end of a container, or of a pod, means for its tasks. Pure.
 
 Its own limit (the container's or its pod's) is the task's affair: it failed, and Mesos is told which limit it met. A
 limit that it shares with others is not: what was borrowed has been taken back, as by a revocation, and a regular task
 has failed without having done wrong.
-
-An unexplained SIGKILL may be the agent's, which ends a Mesos container through its cgroups one after the
-other: on a busy node it reached pods well before the executor, which told of tasks that had failed. So it is kept
-for a while: what is true of an executor that lives on is told, and of one that does not the agent tells.
 """
 
 from __future__ import annotations
 
-from executor.mesos.status import TaskState
-from executor.pod.model import Oom, Outcome
+from collections.abc import Sequence
+
+from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
+from executor.pod.model import Container, Oom, Outcome, State, Stop, StopCause
+from executor.spec.model import ContainerKind
 
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
-DOUBT_S = 1.0
+KILLED_DURING_LAUNCH = "REASON_TASK_KILLED_DURING_LAUNCH"
+_STOPS = {
+    StopCause.KILL: (TaskState.KILLED, None, "killed by the scheduler"),
+    StopCause.SHUTDOWN: (TaskState.KILLED, "REASON_EXECUTOR_TERMINATED", "the executor is shutting down"),
+    StopCause.REVOKED: (TaskState.GONE, PREEMPTED, "revoked"),
+    StopCause.DEADLINE: (TaskState.FAILED, "REASON_MAX_COMPLETION_TIME_REACHED", "ran longer than allowed"),
+    StopCause.DISK: (TaskState.FAILED, DISK_LIMIT, "used more disk than it may"),
+    StopCause.GROUP: (TaskState.KILLED, None, "another task of the group failed"),
+}
+_LAUNCHING = (State.SETTING_UP, State.INITIALIZING, State.STARTING)
 _LEVELS = {
     "container": "its own limit",
     "pod": "the limit of its pod",
@@ -43,3 +51,36 @@ def out_of_memory(container: str, oom: Oom) -> Outcome:
     if oom.revocable:
         return Outcome(TaskState.GONE, PREEMPTED, message)
     return Outcome(TaskState.FAILED, MEMORY_LIMIT if oom.level in _LEVELS else None, message)
+
+
+def of_stop(stop: Stop, state: State) -> Outcome:
+    """The outcome of a pod that is stopped in this state."""
+    task_state, reason, message = _STOPS[stop.cause]
+    if stop.cause is StopCause.KILL and state in _LAUNCHING:
+        reason = KILLED_DURING_LAUNCH
+    return Outcome(task_state, reason, stop.message or message, stop.revocation, stop.limit_bytes)
+
+
+def of_container(container: Container) -> Outcome:
+    """The outcome of a container that has ended for good."""
+    kind = "" if container.spec.kind is ContainerKind.MAIN else f"{container.spec.kind} "
+    name = f"{kind}container {container.name}"
+    if container.oom is not None:
+        return out_of_memory(container.name, container.oom)
+    if container.stop_message:
+        message = f"{name} was stopped because {container.stop_message}"
+        return Outcome(TaskState.FAILED, None, message)
+    if container.exit_code == 0:
+        return Outcome(TaskState.FINISHED, None, f"{name} {describe_exit(0)}")
+    detail = f": {container.message}" if container.message else ""
+    memory = children_killed(container.oom_kills)
+    return Outcome(TaskState.FAILED, None, f"{name} {describe_exit(container.exit_code or 0)}{detail}{memory}")
+
+
+def of_pod(main: Sequence[Container]) -> Outcome:
+    """The outcome of a pod whose main containers have all ended: the first failure, else the pod is finished."""
+    ends = [of_container(container) for container in main]
+    failures = [end for end in ends if end.state is not TaskState.FINISHED]
+    if failures:
+        return failures[0]
+    return ends[0] if len(ends) == 1 else Outcome(TaskState.FINISHED, None, "every container exited with 0")

@@ -85,7 +85,7 @@ class ExitRouter:
         found = self._pods.by_container(container)
         if found is not None:
             runner, name = found
-            runner.container_exits.short_of_memory(name)
+            runner.short_of_memory(name)
 
     def _look_up_all(self) -> None:
         """Each by itself, and beside the stream: one shim that hangs must not hide the ends of the others."""

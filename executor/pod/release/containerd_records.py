@@ -12,7 +12,6 @@ from a container's first process, or by its command line with containerd's names
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -130,17 +129,10 @@ class Release:
         """A task can be deleted once its shim saw the process end, which comes shortly after the end itself. Raises
         ContainerdFailure.
         """
-        tasks, limit_s = self._containerd.tasks, self._patience.call_s
+        limit_s = self._patience.call_s
         try:
             async with asyncio.timeout(limit_s):
-                try:
-                    await tasks.delete(identity)
-                except ContainerdUnavailable:
-                    raise
-                except ContainerdFailure:
-                    await tasks.kill(identity, signal.SIGKILL, all=True)
-                    await tasks.wait(identity)
-                    await tasks.delete(identity)
+                await self._containerd.tasks.remove(identity)
         except TimeoutError as error:
             raise ContainerdUnavailable(f"not deleted within {limit_s:g} s", subject=f"task {identity}") from error
         self._silent_since = None

@@ -75,8 +75,8 @@ class ClaimSpec(Document, frozen=True):
     volume_mode: Annotated[Any, accepted("Mesos volumes are file systems", only=("Filesystem", ""))] = None
     storage_class_name: Annotated[Any, accepted("the framework has chosen the volume")] = None
     selector: Annotated[Any, accepted("the framework has chosen the volume")] = None
-    data_source: Annotated[Any, accepted("the framework has filled the volume", only=())] = None
-    data_source_ref: Annotated[Any, accepted("the framework has filled the volume", only=())] = None
+    data_source: Annotated[Any, accepted("the framework has filled the volume")] = None
+    data_source_ref: Annotated[Any, accepted("the framework has filled the volume")] = None
     volume_attributes_class_name: Annotated[Any, accepted("the framework has chosen the volume")] = None
 
 

@@ -40,7 +40,7 @@ def read(data: Any) -> Documents:
     pods = [document for document in listed if document.get("kind") not in KINDS]
     if len(pods) != 1:
         kinds = ", ".join(marks.shown(str(document.get("kind", "no kind"))) for document in pods[:8])
-        hint = f"send one Pod, with the {', '.join(KINDS)} documents that it names"
+        hint = f"send one Pod, with the {', '.join(KINDS)} it names; `mesos-pod-executor task` makes tasks of workloads"
         raise InvalidTask(f"has {len(pods)} documents that could be the pod: {kinds}", subject=SUBJECT, hint=hint)
     (pod,) = pods
     return Documents(pod, objects([each for each in listed if each is not pod], _namespace(pod)))

@@ -11,12 +11,15 @@ from executor.names import TaskId
 from executor.spec import capabilities
 from executor.spec import checks as common
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import downward
-from executor.spec.kubernetes.container_documents import Container, EnvVar, Quantities, SecurityContext
+from executor.spec.kubernetes import environment, mounts, probes
+from executor.spec.kubernetes.container_documents import Container, Quantities, SecurityContext
 from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod, PodSecurityContext
-from executor.spec.model import ContainerPort, ContainerSpec, EnvValue, Limits, Security, VolumeMount
+from executor.spec.model import DEFAULT_GRACE_S, ContainerPort, ContainerSpec, EnvValue, Limits, Security
+from executor.spec.objects import Objects
+from executor.spec.probes import Hooks
+from executor.spec.volume_model import VolumeMount
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Context:
     task_id: TaskId
     resources: Resources
     volumes: frozenset[str]
+    objects: Objects
 
 
 def container(one: Container, context: Context, path: str) -> ContainerSpec:
@@ -50,7 +54,8 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         requests=requests,
         ports=faults.items(lambda port, at: _port(port, context, at), one.ports, f"{path}.ports"),
         mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
-        pre_stop=faults.of(None, _pre_stop, one, f"{path}.lifecycle.preStop"),
+        hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
+        stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
         security=faults.of(
             Security(), security, one.security_context, context.pod.spec.security_context, f"{path}.securityContext"
         ),
@@ -59,13 +64,9 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
     return made
 
 
-def _pre_stop(one: Container, path: str) -> tuple[str, ...] | None:
-    hook = one.lifecycle.pre_stop
-    if hook is None:
-        return None
-    if hook.exec is None or not hook.exec.command:
-        raise InvalidTask("needs a command", subject=f"{path}.exec.command")
-    return hook.exec.command
+def _grace_s(pod: Pod) -> float:
+    asked = pod.spec.termination_grace_period_seconds
+    return DEFAULT_GRACE_S if asked is None else float(asked)
 
 
 def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool = True) -> Limits:
@@ -81,18 +82,17 @@ def _limits(amounts: Quantities, resources: Resources, path: str, *, least: bool
 
 
 def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[tuple[str, EnvValue], ...]:
-    return faults.items(lambda entry, at: _variable(entry, one, context, at), one.env, f"{path}.env")
-
-
-def _variable(entry: EnvVar, one: Container, context: Context, path: str) -> tuple[str, EnvValue]:
-    name = common.variable(entry.name, f"{path}.name")
-    if entry.value_from is None:
-        return name, entry.value
-    if entry.value:
-        raise InvalidTask("has a value and a valueFrom", subject=path)
-    value = downward.value(entry.value_from, context.pod, context.identity, one, context.resources, f"{path}.valueFrom")
-    # a text of the downward API is taken as it is: no variable is expanded in it
-    return name, value.replace("$", "$$") if isinstance(value, str) else value
+    shared = faults.items(
+        lambda source, at: environment.from_object(source, context.objects, at), one.env_from, f"{path}.envFrom"
+    )
+    own = faults.items(
+        lambda entry, at: environment.variable(
+            entry, one, context.pod, context.identity, context.resources, context.objects, at
+        ),
+        one.env,
+        f"{path}.env",
+    )
+    return tuple(variable for variables in (*shared, *own) for variable in variables)
 
 
 def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
@@ -110,19 +110,17 @@ def _port(port: KubernetesPort, context: Context, path: str) -> ContainerPort:
 
 
 def _mounts(
-    mounts: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
 ) -> tuple[VolumeMount, ...]:
-    found = faults.items(lambda mount, at: _mount(mount, context, at), mounts, path)
-    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(mounts))
+    found = faults.items(lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=False), listed, path)
+    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
     faults.check(common.unique, paths)
     return found
 
 
-def _mount(mount: KubernetesMount, context: Context, path: str) -> VolumeMount:
-    if mount.name not in context.volumes:
-        hint = "add it to spec.volumes"
-        raise InvalidTask(f"there is no volume {mount.name[:80]!r}", subject=f"{path}.name", hint=hint)
-    return VolumeMount(mount.name, common.mount_path(mount.mount_path, f"{path}.mountPath"), mount.read_only)
+def _groups(shared: PodSecurityContext) -> tuple[int, ...]:
+    """The group of the pod's volumes is one of each process."""
+    return shared.supplemental_groups + (() if shared.fs_group is None else (shared.fs_group,))
 
 
 def security(own: SecurityContext, shared: PodSecurityContext, path: str) -> Security:
@@ -136,7 +134,7 @@ def security(own: SecurityContext, shared: PodSecurityContext, path: str) -> Sec
         run_as_user=run_as_user,
         run_as_group=shared.run_as_group if own.run_as_group is None else own.run_as_group,
         run_as_non_root=bool(non_root),
-        supplemental_groups=shared.supplemental_groups,
+        supplemental_groups=_groups(shared),
         read_only_root=own.read_only_root_filesystem,
         no_new_privileges=not own.allow_privilege_escalation,
         add_capabilities=capabilities.named(own.capabilities.add, f"{path}.capabilities.add"),

@@ -7,11 +7,14 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
+from executor.spec.kubernetes.probe_documents import Lifecycle
 from executor.spec.marks import accepted, refused, supported
 
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
-OTHER_SOURCES = "a pod describes itself completely here: no config maps, secrets or claims"
+OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
+NAMES_OBJECT = "sent along in TaskInfo.data"
+KEY_MISSING = "must be there, unless optional"
 
 
 class Quantities(Document, frozen=True):
@@ -55,18 +58,35 @@ class ResourceFieldSelector(Document, frozen=True):
     divisor: Annotated[Quantity, supported()] = "1"
 
 
+class KeySelector(Document, frozen=True):
+    key: Annotated[str, supported(KEY_MISSING)]
+    name: Annotated[str, supported(NAMES_OBJECT)] = ""
+    optional: Annotated[bool, supported("the variable is left out where nothing is there")] = False
+
+
 class EnvVarSource(Document, frozen=True):
     field_ref: Annotated[ObjectFieldSelector | None, supported()] = None
     resource_field_ref: Annotated[ResourceFieldSelector | None, supported()] = None
-    config_map_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
-    secret_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
-    file_key_ref: Annotated[Any, refused(OTHER_SOURCES)] = None
+    config_map_key_ref: Annotated[KeySelector | None, supported()] = None
+    secret_key_ref: Annotated[KeySelector | None, supported()] = None
+    file_key_ref: Annotated[Any, refused()] = None
 
 
 class EnvVar(Document, frozen=True):
     name: Annotated[str, supported()]
     value: Annotated[str, supported("$(NAME) means an earlier variable, $$ is a $")] = ""
     value_from: Annotated[EnvVarSource | None, supported()] = None
+
+
+class EnvFromObject(Document, frozen=True):
+    name: Annotated[str, supported(NAMES_OBJECT)] = ""
+    optional: Annotated[bool, supported()] = False
+
+
+class EnvFromSource(Document, frozen=True):
+    prefix: Annotated[str, supported("before each name")] = ""
+    config_map_ref: Annotated[EnvFromObject | None, supported("its data; no binaryData")] = None
+    secret_ref: Annotated[EnvFromObject | None, supported()] = None
 
 
 class ContainerPort(Document, frozen=True):
@@ -84,10 +104,16 @@ class VolumeMount(Document, frozen=True):
     name: Annotated[str, supported()]
     mount_path: Annotated[str, supported("absolute; not / and not below /proc")]
     read_only: Annotated[bool, supported()] = False
-    sub_path: Annotated[Any, refused()] = None
-    sub_path_expr: Annotated[Any, refused()] = None
-    mount_propagation: Annotated[Any, refused(harmless=("None", ""))] = None
-    recursive_read_only: Annotated[Any, refused(harmless=("Disabled", ""))] = None
+    sub_path: Annotated[str, supported("a part of the volume; links in it never lead out of the volume")] = ""
+    sub_path_expr: Annotated[str, supported("as subPath, with the container's $(NAME) filled in")] = ""
+    mount_propagation: Annotated[
+        Literal["None", "HostToContainer", "Bidirectional", ""],
+        supported("Bidirectional needs a privileged container", only=("None", "HostToContainer", "Bidirectional", "")),
+    ] = ""
+    recursive_read_only: Annotated[
+        Literal["Disabled", "IfPossible", "Enabled", ""],
+        supported("needs Linux 5.12", only=("Disabled", "IfPossible", "Enabled", "")),
+    ] = ""
 
 
 class SeccompProfile(Document, frozen=True):
@@ -122,23 +148,6 @@ class SecurityContext(Identity, frozen=True):
     proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
 
 
-class ExecAction(Document, frozen=True):
-    command: Annotated[Text, supported("argv, run in the container without a shell")] = ()
-
-
-class PreStop(Document, frozen=True):
-    exec: Annotated[ExecAction | None, supported("before the stop signal, within the grace of any stop")] = None
-    http_get: Annotated[Any, refused(harmless=())] = None
-    tcp_socket: Annotated[Any, refused(harmless=())] = None
-    sleep: Annotated[Any, refused(harmless=())] = None
-
-
-class Lifecycle(Document, frozen=True):
-    pre_stop: Annotated[PreStop | None, supported()] = None
-    post_start: Annotated[Any, refused(harmless=())] = None
-    stop_signal: Annotated[Any, refused("the image's STOPSIGNAL is sent")] = None
-
-
 class Container(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
     image: Annotated[str, supported("a reference among the node's images")] = ""
@@ -147,7 +156,7 @@ class Container(Document, frozen=True):
     working_dir: Annotated[str, supported("absolute")] = ""
     ports: Annotated[tuple[ContainerPort, ...], supported()] = ()
     env: Annotated[tuple[EnvVar, ...], supported()] = ()
-    env_from: Annotated[Any, refused(OTHER_SOURCES)] = None
+    env_from: Annotated[tuple[EnvFromSource, ...], supported("before env, whose variables win")] = ()
     resources: Annotated[ResourceRequirements, supported()] = ResourceRequirements()
     volume_mounts: Annotated[tuple[VolumeMount, ...], supported()] = ()
     security_context: Annotated[SecurityContext, supported()] = SecurityContext()

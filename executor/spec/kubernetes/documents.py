@@ -22,6 +22,7 @@ from executor.spec.kubernetes.placement_documents import (
     Toleration,
     TopologySpread,
 )
+from executor.spec.kubernetes.volume_documents import Volume
 from executor.spec.marks import accepted, refused, supported
 
 _SERVER = "bookkeeping of an API server"
@@ -36,38 +37,13 @@ _TASK_PAYS = "the Mesos task's resources are the pod's"
 class PodSecurityContext(Identity, frozen=True):
     supplemental_groups: Annotated[tuple[Id, ...], supported("beside those of the image's /etc/group")] = ()
     supplemental_groups_policy: Annotated[Any, refused(harmless=("Merge", ""))] = None
-    fs_group: Annotated[Any, refused(harmless=())] = None
-    fs_group_change_policy: Annotated[Any, refused()] = None
+    fs_group: Annotated[Id | None, supported("of the pod's own volumes and of each process; not of hostPath")] = None
+    fs_group_change_policy: Annotated[
+        Literal["Always", "OnRootMismatch", ""],
+        supported("of claims; other volumes are new", only=("Always", "OnRootMismatch", "")),
+    ] = "Always"
     se_linux_change_policy: Annotated[Any, refused()] = None
     sysctls: Annotated[Any, refused()] = None
-
-
-class EmptyDirSource(Document, frozen=True):
-    medium: Annotated[Any, refused()] = None
-    size_limit: Annotated[Quantity | None, supported("a pod whose volume holds more is ended")] = None
-
-
-class HostPathSource(Document, frozen=True):
-    path: Annotated[str, supported("absolute")]
-    type: Annotated[
-        Literal["", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket", "CharDevice", "BlockDevice"],
-        supported(),
-    ] = ""
-
-
-class Volume(Document, frozen=True):
-    name: Annotated[str, supported("a DNS label")]
-    empty_dir: Annotated[EmptyDirSource | None, supported("on the node's disk, removed with the pod")] = None
-    host_path: Annotated[HostPathSource | None, supported()] = None
-    config_map: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
-    secret: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
-    projected: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
-    persistent_volume_claim: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
-    ephemeral: Annotated[Any, refused(OTHER_SOURCES, harmless=())] = None
-    downward_api: Annotated[Any, refused(harmless=())] = field(default=None, name="downwardAPI")
-    image: Annotated[Any, refused(harmless=())] = None
-    nfs: Annotated[Any, refused(harmless=())] = None
-    csi: Annotated[Any, refused(harmless=())] = None
 
 
 class HostAlias(Document, frozen=True):
@@ -104,7 +80,7 @@ class PodSpec(Document, frozen=True):
     )
     dns_config: Annotated[DnsConfig, supported()] = DnsConfig()
     security_context: Annotated[PodSecurityContext, supported()] = PodSecurityContext()
-    volumes: Annotated[tuple[Volume, ...], supported("emptyDir and hostPath")] = ()
+    volumes: Annotated[tuple[Volume, ...], supported()] = ()
     init_containers: Annotated[Any, refused()] = None
     ephemeral_containers: Annotated[Any, refused()] = None
     subdomain: Annotated[str, supported("a DNS label; see `mesos-pod-executor dns`")] = ""

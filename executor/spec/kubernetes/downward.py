@@ -1,4 +1,4 @@
-"""Kubernetes' downward API: what a container's environment may ask about its own pod. Pure.
+"""Kubernetes' downward API: what a container's environment, or a file of a volume, may say of its own pod. Pure.
 
 What the manifest says is filled in here; what only the node knows stays a RuntimeField, to be filled in by whoever
 writes the OCI document (`executor.oci.document`).
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.spec.kubernetes.container_documents import Container, EnvVarSource, ResourceFieldSelector
 from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.volume_documents import DownwardFile
 from executor.spec.model import EnvValue, RuntimeField
 
 RUNTIME_FIELDS = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs", "spec.nodeName")
+FILE_FIELDS = ("metadata.name", "metadata.namespace", "metadata.uid")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^'\]]+)'\]")
 
 
@@ -34,6 +36,59 @@ def value(
     return _resource(resource_ref, pod.spec.containers, own, resources, f"{subject}.resourceFieldRef")
 
 
+def file_content(item: DownwardFile, pod: Pod, identity: dict[str, str], resources: Resources, subject: str) -> bytes:
+    """Of a file of a downwardAPI volume. Raises InvalidTask."""
+    field_ref, resource_ref = item.field_ref, item.resource_field_ref
+    if (field_ref is None) == (resource_ref is None):
+        raise InvalidTask("needs exactly one source: fieldRef or resourceFieldRef", subject=subject)
+    if resource_ref is not None:
+        place = f"{subject}.resourceFieldRef"
+        if not resource_ref.container_name:
+            raise InvalidTask("is missing", subject=f"{place}.containerName", hint="a volume belongs to no container")
+        own = _named(resource_ref.container_name, pod.spec.containers, place)
+        return _resource(resource_ref, pod.spec.containers, own, resources, place).encode()
+    assert field_ref is not None  # noqa: S101 - what the first test leaves over, said for the type checker
+    path, place = field_ref.field_path, f"{subject}.fieldRef.fieldPath"
+    tables = {"metadata.labels": pod.metadata.labels, "metadata.annotations": pod.metadata.annotations}
+    if path in tables:
+        return _lines(tables[path]).encode()
+    if path not in FILE_FIELDS and not _SUBSCRIPT.fullmatch(path):
+        hint = f"use {', '.join((*FILE_FIELDS, *tables))}, or one label or annotation"
+        raise InvalidTask(f"{path[:80]!r} is not a field that a file can have", subject=place, hint=hint)
+    value = _field(path, pod, identity, place)
+    return value.encode() if isinstance(value, str) else b""
+
+
+def _lines(table: Mapping[str, str]) -> str:
+    """As kubelet writes labels and annotations (pkg/fieldpath, FormatMap): sorted, quoted as Go does."""
+    return "\n".join(f"{key}={_quoted(table[key])}" for key in sorted(table))
+
+
+def _quoted(text: str) -> str:
+    """As Go's strconv.Quote, for what JSON writes alike or nearly so."""
+    escapes = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\a": "\\a",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\v": "\\v",
+    }
+    return f'"{"".join(escapes.get(char) or _escaped(char) for char in text)}"'
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    number = ord(char)
+    if number < 0x80:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
 def _field(path: str, pod: Pod, identity: dict[str, str], subject: str) -> EnvValue:
     if path in identity:
         return identity[path]
@@ -46,15 +101,17 @@ def _field(path: str, pod: Pod, identity: dict[str, str], subject: str) -> EnvVa
     raise InvalidTask(f"{path[:80]!r} is not a field that a variable can have", subject=subject, hint=hint)
 
 
+def _named(name: str, containers: Sequence[Container], subject: str) -> Container:
+    for container in containers:
+        if container.name == name:
+            return container
+    raise InvalidTask(f"there is no container {name[:80]!r}", subject=f"{subject}.containerName")
+
+
 def _resource(
     ref: ResourceFieldSelector, containers: Sequence[Container], own: Container, task: Resources, subject: str
 ) -> str:
-    container = own
-    if ref.container_name:
-        named = [container for container in containers if container.name == ref.container_name]
-        if not named:
-            raise InvalidTask(f"there is no container {ref.container_name[:80]!r}", subject=f"{subject}.containerName")
-        container = named[0]
+    container = _named(ref.container_name, containers, subject) if ref.container_name else own
     limits, requests = container.resources.limits, container.resources.requests
     table: dict[str, tuple[str | int | float | None, str | int | float]] = {
         "limits.cpu": (limits.cpu, str(task.cpus)),

@@ -9,47 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
-from executor.spec import form, network_annotations
+from executor.spec import form, network_annotations, volume_files
 from executor.spec.faults import Faults
 from executor.spec.kubernetes import companions, names, placement
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
-from executor.spec.kubernetes.documents import ObjectMeta, Pod, Volume
+from executor.spec.kubernetes.documents import ObjectMeta, Pod, PodSecurityContext
 from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
+from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
+from executor.spec.kubernetes.volumes import VolumeContext, volume
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
     ContainerSpec,
     DnsConfig,
-    EmptyDir,
     HostAlias,
-    HostPath,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     WantedNetwork,
 )
+from executor.spec.volume_model import FilesVolume, FsGroup, Volume
 
 GRACE_MAX_S = float(2**31)
 
 
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     """Raises InvalidTask, or FaultyTask for several faults: with paths in the TaskInfo, or in the Pod."""
-    reading = form.read(companions.read(info.data).pod, Pod)
+    documents = companions.read(info.data)
+    reading = form.read(documents.pod, Pod)
     decoded, faults = reading.value, Faults(reading.faults)
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     faults.check(_only_one_description, info)
     identity = _identity(decoded, info, task_id, faults)
     _metadata(metadata, faults)
     placement.check(spec, faults)
-    volumes = _volumes(spec.volumes, faults)
-    context = Context(decoded, identity, task_id, resources, frozenset(volume.name for volume in spec.volumes))
+    volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
+    volume_names = frozenset(volume.name for volume in spec.volumes)
+    context = Context(decoded, identity, task_id, resources, volume_names, documents.objects)
     containers = _containers(context, faults)
     networks = faults.of((), _networks, info, metadata.annotations, host_network=spec.host_network)
     ingress, egress = faults.of((0, 0), _bandwidth, metadata.annotations, host_network=spec.host_network)
@@ -81,6 +83,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         dns_policy=spec.dns_policy,
         dns_config=_dns_config(spec.dns_config, spec.dns_policy, faults),
         volumes=volumes,
+        fs_group=_fs_group(spec.security_context),
+        objects=documents.objects,
         labels=taskfields.labels(info) | metadata.labels,
         annotations=metadata.annotations,
         without_effect=reading.without_effect,
@@ -104,6 +108,10 @@ def _only_one_description(info: TaskInfo) -> None:
     hint = "the pod in TaskInfo.data describes the containers: leave this out"
     if info.command is not None:
         raise InvalidTask("a task with a pod in its data has no command", subject="TaskInfo.command", hint=hint)
+    for name in ("check", "health_check"):
+        if getattr(info, name) is not None:
+            hint = "use the probes of the pod's containers"
+            raise InvalidTask("is not for a task with a pod in its data", subject=f"TaskInfo.{name}", hint=hint)
     container = info.container
     for name in ("mesos", "docker", "volumes", "hostname") if container is not None else ():
         if getattr(container, name):
@@ -142,20 +150,18 @@ def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
     return containers
 
 
-def _volumes(listed: tuple[Volume, ...], faults: Faults) -> tuple[EmptyDir | HostPath, ...]:
+def _volumes(listed: tuple[KubernetesVolume, ...], context: VolumeContext, faults: Faults) -> tuple[Volume, ...]:
     faults.check(common.unique, ((f"spec.volumes[{index}].name", volume.name) for index, volume in enumerate(listed)))
-    return faults.items(_volume, listed, "spec.volumes")
+    found = faults.items(lambda one, path: volume(one, context, path), listed, "spec.volumes")
+    shown = [each for each in found if isinstance(each, FilesVolume)]
+    faults.check(volume_files.check_size, shown, context.objects)
+    return found
 
 
-def _volume(volume: Volume, path: str) -> EmptyDir | HostPath:
-    name = common.dns_label(volume.name, f"{path}.name")
-    if (volume.empty_dir is None) == (volume.host_path is None):
-        raise InvalidTask("needs exactly one source: emptyDir or hostPath", subject=path)
-    if volume.host_path is None:
-        limit = volume.empty_dir.size_limit if volume.empty_dir is not None else None
-        subject = f"{path}.emptyDir.sizeLimit"
-        return EmptyDir(name, None if limit is None else quantity.size(limit, subject=subject) or None)
-    return HostPath(name, common.absolute(volume.host_path.path, f"{path}.hostPath.path"), volume.host_path.type)
+def _fs_group(context: PodSecurityContext) -> FsGroup | None:
+    if context.fs_group is None:
+        return None
+    return FsGroup(context.fs_group, on_root_mismatch=context.fs_group_change_policy == "OnRootMismatch")
 
 
 def _networks(info: TaskInfo, listed: Mapping[str, str], *, host_network: bool) -> tuple[WantedNetwork, ...]:

@@ -12,21 +12,21 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
+from executor.spec.mesos import checks
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import CommandInfo, ContainerInfo, TaskInfo, Volume
 from executor.spec.model import (
     DEFAULT_TASK_GRACE_S,
     ContainerSpec,
-    HostPath,
     Limits,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     Security,
-    VolumeMount,
     WantedNetwork,
 )
+from executor.spec.volume_model import HostPath, VolumeMount
 
 
 def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy) -> PodSpec:
@@ -85,6 +85,7 @@ def _container(
         requests=Limits(cpus=own.cpus or None),
         mounts=tuple(mount for _, mount in volumes),
         security=Security(user=command.user),
+        probes=checks.probes(info.check, info.health_check, path),
         expand_variables=False,
     )
     return spec, tuple(volume for volume, _ in volumes)

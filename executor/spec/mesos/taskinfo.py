@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from executor.spec.marks import accepted, refused, supported
+from executor.spec.mesos.message import SECRETS, Environment, HostPort, Message
 
-HostPort = Annotated[int, Meta(ge=1, le=65535)]
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**62)]
 
 _NO_PULL = "images are those on the node, nothing is pulled"
-_SECRETS = "there is no secret store here"
-
-
-class Message(Struct, frozen=True, kw_only=True):
-    """A protobuf message as JSON, with the names of the .proto."""
 
 
 class Identifier(Message, frozen=True):
@@ -42,19 +37,6 @@ class Label(Message, frozen=True):
 
 class Labels(Message, frozen=True):
     labels: Annotated[tuple[Label, ...], supported()] = ()
-
-
-class Variable(Message, frozen=True):
-    name: Annotated[str, supported()]
-    type: Annotated[
-        Literal["VALUE", "UNKNOWN", "SECRET"], supported("SECRET is refused", only=("VALUE", "UNKNOWN"))
-    ] = "VALUE"
-    value: Annotated[str, supported()] = ""
-    secret: Annotated[Any, refused(_SECRETS)] = None
-
-
-class Environment(Message, frozen=True):
-    variables: Annotated[tuple[Variable, ...], supported()] = ()
 
 
 class CommandInfo(Message, frozen=True):
@@ -129,7 +111,7 @@ class VolumeSource(Message, frozen=True):
     host_path: Annotated[HostPathSource | None, supported()] = None
     docker_volume: Annotated[Any, refused(harmless=())] = None
     sandbox_path: Annotated[Any, refused(harmless=())] = None
-    secret: Annotated[Any, refused(_SECRETS, harmless=())] = None
+    secret: Annotated[Any, refused(SECRETS, harmless=())] = None
     csi_volume: Annotated[Any, refused(harmless=())] = None
 
 

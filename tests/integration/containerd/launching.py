@@ -27,10 +27,10 @@ class Launcher:
     def err(self, name: str) -> Path:
         return self._directory / f"{name}.err"
 
-    async def create(self, name: str, script: str, *, shim_group: str = "") -> int:
+    async def create(self, name: str, script: str, *, shim_group: str = "", image_name: str = IMAGE) -> int:
         """A container whose process waits to be started; its pid."""
         client = self.client
-        image = await ImageStore(client).lookup(IMAGE)
+        image = await ImageStore(client).lookup(image_name)
         for path in (self.out(name), self.err(name)):
             path.touch()
         async with client.leases.hold("launch", expire_s=60) as lease:

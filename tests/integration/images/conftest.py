@@ -1,5 +1,6 @@
-"""The fixtures of containerd's tests: images need the same containerd."""
+"""The fixtures of containerd's tests, for images need the same containerd, and registries."""
 
 from tests.integration.containerd.conftest import busybox, client, launcher, node
+from tests.integration.images.pulls import app, front, here, plain, secure
 
-__all__ = ["busybox", "client", "launcher", "node"]
+__all__ = ["app", "busybox", "client", "front", "here", "launcher", "node", "plain", "secure"]

@@ -17,7 +17,7 @@ from executor.containerd import Containerd
 from executor.containerd.types import SnapshotKind
 from executor.errors import ImageFailure, NotFound
 from executor.images.model import ImageConfig
-from executor.images.store import KNOWN_MAX, ImageStore
+from executor.images.store import ImageStore
 from tests.integration.containerd.launching import Launcher
 from tests.support.containerd import PrivateContainerd
 from tests.support.images import Form, ImageSpec, digest_of, write_archive
@@ -115,17 +115,17 @@ async def test_a_stored_image_is_found_by_its_digest(client: Containerd, tmp_pat
 
 
 async def test_what_is_remembered_of_images_is_bounded(client: Containerd, tmp_path: Path) -> None:
-    images = [ImageSpec(f"docker.io/mine/many:{number}", cmd=(str(number),)) for number in range(KNOWN_MAX + 8)]
-    store = ImageStore(client)
+    images = [ImageSpec(f"docker.io/mine/many:{number}", cmd=(str(number),)) for number in range(6)]
+    store = ImageStore(client, known_max=4)
     await store.import_archive(write_archive(tmp_path / "many.tar", *images))
 
     for image in images:
         await store.lookup(image.name)
 
-    assert len(store.known) == KNOWN_MAX
+    assert len(store.known) == 4
     assert images[-1].cmd == (await store.lookup(images[-1].name)).config.cmd
     assert images[0].cmd == (await store.lookup(images[0].name)).config.cmd
-    assert len(store.known) == KNOWN_MAX
+    assert len(store.known) == 4
 
 
 async def test_an_image_that_is_not_unpacked_is_unpacked_once_for_many(client: Containerd, tmp_path: Path) -> None:

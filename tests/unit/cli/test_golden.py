@@ -171,7 +171,7 @@ def errors(lines: Iterable[Sequence[str]], run: Run) -> Iterable[Ran]:
 
 def test_an_error_is_a_document_too(node: Node, run: Run) -> None:
     node.executor("aaa", pod("pod-1", "web"))
-    refused = [*PRINTED["validate-refused"], *PRINTED["check-config-refused"]]
+    refused = PRINTED["check-config-refused"]
     unknown = [["--executor", "c", *line] for line in ASKING]
     pods = [["inspect", "x"], ["logs", "x"], ["exec", "x", "--", "true"], ["exec", "x", "--", "ls", "--json"]]
     assert {ran.code for ran in errors([*refused, *unknown, *pods], run)} == {3, 6}

@@ -211,7 +211,7 @@ def test_validate_a_pod(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "pod.yaml"
     file.write_text(POD)
     document = run("validate", str(file), "--json").json
-    assert (document["valid"], document["name"], document["containers"]) == (True, "web", ["main"])
+    assert (document["ok"], document["name"], document["containers"]) == (True, "web", ["main"])
     file.write_text(POD.replace("image:", "imagge:"))
     ran = run("validate", str(file))
     assert ran.code == Exit.INVALID
@@ -275,7 +275,7 @@ def test_validate_knows_where_no_pod_can_join_a_network(run: Run, tmp_path: Path
 def test_validate_names_the_field_of_an_executor(run: Run, tmp_path: Path, document: dict[str, Any], told: str) -> None:
     (tmp_path / "file").write_text(json.dumps(document))
     ran = run("validate", str(tmp_path / "file"))
-    assert ran.code == Exit.INVALID and f"mesos-pod-executor: {told} (see" in ran.err
+    assert ran.code == Exit.INVALID and f"mesos-pod-executor: {tmp_path / 'file'}: {told} (see" in ran.err
 
 
 def test_validate_tells_nothing_of_a_task_that_is_not_there(run: Run, tmp_path: Path) -> None:

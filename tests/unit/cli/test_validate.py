@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.cli.conftest import Run
+from executor.errors import InvalidTask
+from executor.spec.launch import parse_launch
+from tests.support.schema import faults
+from tests.unit.cli.conftest import Ran, Run
+from tests.unit.pod.samples import scalar, task
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "- " * 5_000 + "a"])
@@ -22,6 +28,81 @@ def test_validate_of_a_number_with_thousands_of_digits(run: Run, tmp_path: Path,
     text = f'{{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "x"}}, "spec": {{{spec}}}}}'
     (tmp_path / "file").write_text(text if form == "json" else f"# YAML\n{text}")
     ran = run("validate", str(tmp_path / "file"))
-    place = "spec.terminationGracePeriodSeconds" if form == "json" else "file:2"
-    assert ran.code == 6 and place in ran.err and "more than 40 digits" in ran.err, ran.err
+    told = "more than 40 digits" if form == "json" else "expected int"
+    assert ran.code == 6 and "spec.terminationGracePeriodSeconds" in ran.err and told in ran.err, ran.err
     assert "set_int_max" not in ran.err and len(ran.err) < 500
+
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, creationTimestamp: 2020-01-01T00:00:00Z, labels: &labels {app: web}}
+spec:
+  serviceAccountName: web
+  terminationGracePeriodSeconds: 0o36
+  nodeSelector: *labels
+  containers:
+  - name: main
+    image: "app:1"
+    resources: {limits: {memory: 128Gi, cpu: 500}}
+    ports: [{containerPort: 80, hostPort: 80}]
+"""
+
+
+def lines(ran: Ran) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in ran.out.splitlines()]
+    assert all(faults("validate", each) == [] for each in found)
+    return found
+
+
+def test_a_line_a_file_with_every_fault(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.yaml").write_text(POD)
+    Path("bad.yaml").write_text(POD.replace("web, creation", "-, creation").replace("image:", "imagge:"))
+    Path("broken").write_text("{")
+    ran = run("validate", "--json", "good.yaml", "bad.yaml", "broken", "none")
+    good, bad, broken, none = lines(ran)
+    assert ran.code == 6
+    effectless = ["metadata.creationTimestamp", "spec.nodeSelector", "spec.serviceAccountName"]
+    assert (good["file"], good["ok"], good["faults"], good["without_effect"]) == ("good.yaml", True, [], effectless)
+    paths = [(fault["path"], fault["hint"]) for fault in bad["faults"]]
+    assert paths[0] == ("spec.containers[0].imagge", "did you mean image?")
+    assert [path for path, _ in paths[1:]] == ["metadata.name", "spec.containers[0].image"]
+    assert [fault["path"] for fault in broken["faults"] + none["faults"]] == ["", ""]
+    assert run("validate", "good.yaml").code == 0 and run("validate", "good.yaml", "none").code == 3
+
+
+def test_a_pod_is_judged_without_a_task(run: Run, tmp_path: Path) -> None:
+    """Its memory and its port of the node are its task's to give."""
+    (tmp_path / "pod").write_text(POD)
+    assert run("validate", str(tmp_path / "pod")).code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x, x, x]\nkind: Pod\nb: &b [*a, *a, *a, *a]\nc: &c [*b, *b, *b, *b]\n" + "d: [*c, *c, *c, *c]\n",
+        "kind: Pod\nkind: Pod\n",
+        "%TAG ! tag:x\n---\nkind: Pod\n",
+        "kind: Pod\nx: " + "y" * 600_000,
+        "kind: Pod\nmetadata: {labels: {a: yes}}\n",
+        "kind: Pod\nmetadata: {labels: {a: 0755}}\n",
+        "kind: Pod\nx: .inf\n",
+        "kind: Deployment\napiVersion: apps/v1\n",
+        "kind: Pod\n---\nkind: Pod\n",
+    ],
+)
+def test_a_file_is_read_as_a_launch_reads_it(run: Run, tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text)
+    (verdict,) = lines(run("validate", "--json", str(tmp_path / "file")))
+    with pytest.raises(InvalidTask) as caught:
+        parse_launch([task(text.encode())], group=False)
+    assert [fault["message"] for fault in verdict["faults"]] == [fault.message for fault in caught.value.faults]
+
+
+def test_master_and_executor_are_asked_at_once(run: Run, tmp_path: Path) -> None:
+    document = {**task({"kind": "Pod"}), "resources": [scalar("cpus", -1), scalar("mem", 64)]}
+    (tmp_path / "task").write_text(json.dumps(document))
+    (verdict,) = lines(run("validate", "--json", str(tmp_path / "task")))
+    assert {"apiVersion", "spec"} <= {fault["path"] for fault in verdict["faults"]}
+    assert any("resources" in fault["path"] for fault in verdict["faults"])

@@ -30,7 +30,7 @@ def test_it_is_killed_at_once_and_told_when_its_files_are_gone() -> None:
     assert effects == (Destroy(),), "no TASK_KILLING: it gets no time"
     pod, _ = step(pod, ContainerExited("app", 137))
     pod, effects = step(pod, Dead())
-    assert effects == (TearDown(),), "on a terminal status the agent takes the task's disk from the quota"
+    assert effects == (TearDown(over_disk=True),), "on a terminal status the agent takes the task's disk from the quota"
     pod, effects = step(pod, TornDown())
     (report,) = effects
     assert isinstance(report, Report)

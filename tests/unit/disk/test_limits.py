@@ -14,7 +14,8 @@ from executor.disk.limits import QUOTA_PART, Held
 from executor.disk.usage import DiskUsage, divider, of_parts
 from executor.mesos.resources import Resources
 from executor.names import PodClass, PodId, Role, TaskId
-from executor.spec.model import ContainerSpec, EmptyDir, Limits, PodSpec
+from executor.spec.model import ContainerSpec, Limits, PodSpec
+from executor.spec.volume_model import EmptyDir
 
 SIZES = st.integers(0, 1 << 40)
 LIMITS = st.one_of(st.none(), st.integers(1, 1 << 40))

@@ -14,7 +14,7 @@ from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, w
 from executor.names import MesosContainerId
 from executor.netlink.state import Route
 from executor.node.inventory import Inventory
-from executor.node.reaping.shims import Shim
+from executor.node.shim_processes import Shim
 
 ROUTES = (
     Route(2, "0.0.0.0/0", "192.168.1.1"),
@@ -94,7 +94,7 @@ def test_left_overs() -> None:
     (unknown,) = node.left_overs(Inventory(unknown={dead: "no file"}))
     assert unknown.verdict is Verdict.WARN and f"{dead} (no file)" in unknown.message
     assert "gc --assume-dead" in unknown.hint
-    (lost,) = node.left_overs(Inventory(lost_shims=(Shim(77, "mesos-pods", "pod-1-app", (), None),)))
+    (lost,) = node.left_overs(Inventory(lost_shims=(Shim(77, 1, "mesos-pods", "pod-1-app"),)))
     assert lost.verdict is Verdict.WARN and "77" in lost.message
 
 

@@ -62,6 +62,13 @@ def test_a_record_larger_than_a_datagram_comes_as_a_sealed_file(listener: socket
         assert (data, len(fields(file.read())["MPE_TEXT"])) == (b"", 1_000_000)
 
 
+def test_a_syslog_that_hangs_holds_up_nothing(listener: socket.socket, tmp_path: Path) -> None:
+    """Its queue is full, and nobody reads: the next line goes to stderr."""
+    syslog = Syslog(str(tmp_path / "log"))
+    taken = [syslog.send("info", RECORD, "x" * 1000) for _ in range(2000)]
+    assert taken[0] and not taken[-1]
+
+
 def test_syslog_gets_the_line_with_facility_and_severity(listener: socket.socket, tmp_path: Path) -> None:
     assert Syslog(str(tmp_path / "log")).send("error", RECORD, '{"a": 1}')
     assert listener.recv(65536).decode() == f'<{3 * 8 + 3}>mesos-pod-executor[{os.getpid()}]: {{"a": 1}}'

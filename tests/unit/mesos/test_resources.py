@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InvalidTask
-from executor.mesos.resources import MIB, Resources
+from executor.mesos.resources import MIB, PersistentDisk, Resources
 from tests.unit.pod.samples import ports, scalar
 
 
@@ -58,7 +58,9 @@ def test_what_needs_more_than_counting_is_kept_by_name() -> None:
     volume = {**scalar("disk", 10), "disk": {"persistence": {"id": "v1"}, "volume": {"container_path": "x"}}}
     mount = {**scalar("disk", 10), "disk": {"source": {"type": "MOUNT"}}}
     found = Resources.of([volume, mount, scalar("gpus", 1), scalar("licences", 3)])
-    assert found.special_disks == ("persistence v1", "source MOUNT")
+    assert found.special_disks == ("source MOUNT",)
+    assert found.persistent_disks == (PersistentDisk("v1", "x", read_only=False, size_bytes=10 << 20),)
+    assert found.disk_bytes == 10 << 20, "a persistent volume is no room for other files"
     assert (found.gpus, found.others) == (1.0, ("licences",))
 
 

@@ -17,7 +17,7 @@ from executor.oci.place import Placement
 from executor.oci.users import UserIds
 from executor.spec.launch import parse_launch
 from executor.spec.model import ContainerSpec, Limits, PodSpec, Security
-from tests.unit.pod.samples import FULL_POD, pod, task
+from tests.unit.pod.samples import FULL_POD, full_task, pod, task
 
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
 PLACEMENT = Placement(
@@ -29,7 +29,8 @@ PLACEMENT = Placement(
 
 
 def document(spec: PodSpec, at: int = 0, **placed: Any) -> dict[str, Any]:
-    return runtime_spec(spec, spec.containers[at], IMAGE, replace(PLACEMENT, **placed))
+    sources = tuple(Path("/sources", mount.volume) for mount in spec.containers[at].mounts)
+    return runtime_spec(spec, spec.containers[at], IMAGE, replace(PLACEMENT, mount_sources=sources, **placed))
 
 
 def minimal(**container: Any) -> PodSpec:
@@ -67,7 +68,7 @@ def test_a_minimal_container() -> None:
 
 
 def test_the_full_pods_documents_can_be_written() -> None:
-    spec = parse_launch([task(FULL_POD)], group=False)
+    spec = parse_launch([full_task(FULL_POD)], group=False)
     for at in range(2):
         found = document(spec, at, downward={"status.podIP": "10.0.0.7"})
         assert json.loads(json.dumps(found)) == found
@@ -178,7 +179,7 @@ def test_volumes_go_from_the_root_downwards_and_the_pods_files_last() -> None:
     )
     assert order[-3:] == ["/etc/resolv.conf", "/etc/hostname", NOTICE_TARGET]
     found = {mount["destination"]: mount for mount in listed}
-    assert found["/etc/hosts"]["source"] == found["/srv"]["source"] == "/sandbox/pods/pod-1/volumes/v"
+    assert found["/etc/hosts"]["source"] == found["/srv"]["source"] == "/sources/v"
     assert found["/srv"]["options"] == ["rbind", "rprivate", "ro"]
     assert found["/srv/a/b"]["options"] == ["rbind", "rprivate", "rw"]
 

@@ -66,7 +66,8 @@ def test_the_checker_finds_faults(document: object, words: str) -> None:
 
 
 def test_alternatives_and_references() -> None:
-    executor = {"valid": True, "kind": "executor", "for": "regular pods", "launch_group": True}
+    judged = {"file": "x", "ok": True, "faults": [], "without_effect": []}
+    executor = {**judged, "kind": "executor", "for": "regular pods", "launch_group": True}
     assert faults("validate", executor) == []
     assert faults("validate", {**executor, "kind": "pod"})
     assert faults("ps", {"pods": []}) == []

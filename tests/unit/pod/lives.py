@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from executor.mesos.resources import Resources
 from executor.mesos.status import TaskState
 from executor.names import PodClass, RevocationId, Role, TaskId
 from executor.pod.lifecycle import begin, step
 from executor.pod.model import (
+    CollectOutput,
     ContainerStarted,
     Dead,
     Effect,
     Event,
     Launch,
+    OutputCollected,
     Pod,
     Report,
     SandboxReady,
@@ -19,7 +23,8 @@ from executor.pod.model import (
     StopCause,
     TornDown,
 )
-from executor.spec.model import ContainerSpec, PodSpec, PortMapping, RestartPolicy
+from executor.spec.model import ContainerKind, ContainerSpec, PodSpec, PortMapping, RestartPolicy
+from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 
 TASK = TaskId("t1")
 TERMINAL = {TaskState.FINISHED, TaskState.FAILED, TaskState.KILLED, TaskState.GONE}
@@ -33,13 +38,32 @@ def spec(
     group: bool = False,
     host_port: bool = False,
     deadline_s: float | None = None,
+    init: tuple[str, ...] = (),
+    sidecars: tuple[str, ...] = (),
+    probes: Probes = NO_PROBES,
+    hooks: Hooks = NO_HOOKS,
 ) -> PodSpec:
+    """`names` are the main containers, app if there are none. `init` and `sidecars` start in this order, in pairs. All
+    containers but init containers have these probes and hooks.
+    """
     names = names or ("app",)
     tasks = tuple(TaskId(f"task-{name}") for name in names) if group else (TASK,)
     containers = tuple(
-        ContainerSpec(name=name, image="image", task_id=tasks[number] if group else TASK)
+        ContainerSpec(name=name, image="image", task_id=tasks[number] if group else TASK, probes=probes, hooks=hooks)
         for number, name in enumerate(names)
     )
+    before = [
+        ContainerSpec(
+            name=name,
+            image="image",
+            task_id=TASK,
+            kind=kind,
+            probes=NO_PROBES if kind is ContainerKind.INIT else probes,
+        )
+        for pair in zip_longest(init, sidecars)
+        for name, kind in zip(pair, (ContainerKind.INIT, ContainerKind.SIDECAR), strict=True)
+        if name is not None
+    ]
     return PodSpec(
         task_ids=tasks,
         name="pod",
@@ -47,7 +71,7 @@ def spec(
         uid="",
         pod_class=PodClass.REVOCABLE,
         role=Role("*"),
-        containers=containers,
+        containers=(*before, *containers),
         resources=Resources(),
         restart_policy=policy,
         active_deadline_s=deadline_s,
@@ -56,11 +80,16 @@ def spec(
 
 
 def play(pod: Pod, *events: Event) -> tuple[Pod, list[Effect]]:
-    """The pod after all events, and every effect on the way."""
+    """The pod after all events, and every effect on the way; output that is to be collected is collected at once."""
     effects: list[Effect] = []
-    for event in events:
-        pod, more = step(pod, event)
-        effects.extend(more)
+    waiting = list(events)
+    while waiting:
+        pod, more = step(pod, waiting.pop(0))
+        for effect in more:
+            if isinstance(effect, CollectOutput):
+                waiting.insert(0, OutputCollected(effect.container, effect.run))
+            else:
+                effects.append(effect)
     return pod, effects
 
 

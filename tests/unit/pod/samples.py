@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from tests.unit.pod.volume_samples import ENV, ENV_FROM, MOUNTS, VOLUMES, disk, with_objects
+
 Document = dict[str, Any]
 
 
@@ -37,6 +39,12 @@ def task(pod: Any = None, *, task_id: str = "web.1", **fields: Any) -> Document:
     if pod is not None:
         found["data"] = encoded(pod)
     return found
+
+
+def full_task(pod: Document, **fields: Any) -> Document:
+    """A task with a pod like FULL_POD, and everything that FULL_POD names."""
+    found = task(with_objects(pod), **fields)
+    return {**found, "resources": [*found["resources"], disk()]}
 
 
 def encoded(pod: Any) -> str:
@@ -96,11 +104,10 @@ FULL_POD: Document = {
             "runAsNonRoot": True,
             "supplementalGroups": [5, 6],
             "seccompProfile": {"type": "RuntimeDefault"},
+            "fsGroup": 3000,
+            "fsGroupChangePolicy": "OnRootMismatch",
         },
-        "volumes": [
-            {"name": "work", "emptyDir": {"sizeLimit": "256Mi"}},
-            {"name": "logs", "hostPath": {"path": "/var/log", "type": "Directory"}},
-        ],
+        "volumes": VOLUMES,
         "enableServiceLinks": True,
         "nodeName": "n1",
         "nodeSelector": {"disk": "ssd"},
@@ -128,7 +135,7 @@ FULL_POD: Document = {
                 "args": ["--serve"],
                 "workingDir": "/srv",
                 "imagePullPolicy": "IfNotPresent",
-                "lifecycle": {"preStop": {"exec": {"command": ["/app", "--drain"]}}},
+                "lifecycle": {"stopSignal": "SIGUSR1"},
                 "resizePolicy": [{"resourceName": "cpu"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
@@ -142,12 +149,14 @@ FULL_POD: Document = {
                             "resourceFieldRef": {"resource": "limits.memory", "containerName": "side", "divisor": "1Mi"}
                         },
                     },
+                    *ENV,
                 ],
                 "resources": {
                     "limits": {"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "1Gi"},
                     "requests": {"cpu": "250m", "memory": "32Mi", "ephemeral-storage": "8Mi"},
                 },
-                "volumeMounts": [{"name": "work", "mountPath": "/work", "readOnly": True}],
+                "volumeMounts": MOUNTS,
+                "envFrom": ENV_FROM,
                 "securityContext": {
                     "runAsUser": 2000,
                     "runAsGroup": 2001,
@@ -214,6 +223,47 @@ FULL_DOCKER_TASK: Document = {
         },
     },
 }
+
+_HTTP: Document = {
+    "path": "/up?deep=1",
+    "port": "dns",
+    "host": "10.0.0.9",
+    "scheme": "HTTPS",
+    "httpHeaders": [{"name": "X-Token", "value": "a"}],
+}
+_HANDLERS: Document = {
+    "exec": {"command": ["/app", "--drain"]},
+    "httpGet": _HTTP,
+    "tcpSocket": {"port": "31001", "host": "db.example"},
+    "grpc": {"port": 31001, "service": "ready"},
+    "sleep": {"seconds": 2},
+}
+_TIMINGS: Document = {
+    "initialDelaySeconds": 5,
+    "timeoutSeconds": 2,
+    "periodSeconds": 7,
+    "failureThreshold": 4,
+    "successThreshold": 1,
+}
+_HANDLED = re.compile(r"spec\.containers\[\]\.(\w+Probe|lifecycle\.\w+)(?:\.(\w+))?")
+
+
+def with_handler(path: str) -> Document:
+    """FULL_POD with a probe or hook at `path` that asks in the way that the path is about: it can ask in one only."""
+    match = _HANDLED.match(path)
+    if match is None:
+        return FULL_POD
+    place, way = match.groups()
+    if place.endswith("Probe") or place == "lifecycle.postStart":
+        return FULL_POD
+    handler: Document = {way: _HANDLERS[way]} if way in _HANDLERS else {"exec": _HANDLERS["exec"]}
+    if place.endswith("Probe"):
+        ends = place != "readinessProbe"
+        handler |= _TIMINGS | ({"terminationGracePeriodSeconds": 3} if ends else {"successThreshold": 2})
+    elif place == "lifecycle.stopSignal":
+        return FULL_POD
+    return changed(FULL_POD, steps(f"spec.containers[].{place}"), handler)
+
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d*)\]")
 

@@ -185,7 +185,10 @@ def test_what_is_handed_to_plugins() -> None:
 MORE: dict[str, tuple[dict[str, Any], str]] = {
     "uid": ({**pod(), "metadata": {"uid": "x" * 254}}, "metadata.uid"),
     "priority": (pod(priority=10**400), "spec.priority"),
-    "preStop": (pod({"lifecycle": {"preStop": {"exec": {"command": ["x" * 140_000]}}}}), "container app, preStop"),
+    "preStop": (
+        pod({"lifecycle": {"preStop": {"exec": {"command": ["x" * 140_000]}}}}),
+        "container app, commands of probes and hooks",
+    ),
 }
 
 

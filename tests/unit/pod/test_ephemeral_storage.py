@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.spec.model import EmptyDir
+from executor.spec.volume_model import EmptyDir
 from tests.unit.pod.samples import pod, scalar
 from tests.unit.spec.kubernetes.test_pod import parse, refusal
 

@@ -8,7 +8,8 @@ from executor.errors import ImageFailure, NetworkFailure
 from executor.mesos.status import TaskState
 from executor.names import TaskId
 from executor.pod import lifecycle
-from executor.pod.lifecycle import back_off_s, begin, step
+from executor.pod.container_life import back_off_s
+from executor.pod.lifecycle import begin
 from executor.pod.model import (
     Abort,
     After,
@@ -84,8 +85,7 @@ def test_running_is_reported_once_every_container_runs() -> None:
 
 
 def step_list(pod: Pod, event: Event) -> tuple[Pod, list[Effect]]:
-    pod, effects = step(pod, event)
-    return pod, list(effects)
+    return play(pod, event)
 
 
 def test_a_container_that_ends_before_its_sibling_started_does_not_hide_running() -> None:
@@ -115,7 +115,7 @@ def test_the_restart_policy_decides(policy: RestartPolicy, code: int, restarts: 
 
 def test_a_restart_is_a_fresh_start_and_counts() -> None:
     pod, effects = play(running(spec(policy=RestartPolicy.ALWAYS)), ContainerExited("app", 1), RestartDue("app"))
-    assert effects[-1] == Start(("app",), fresh=True)
+    assert effects[-1] == Start("app", 2, fresh=True)
     pod, _ = play(pod, ContainerStarted("app", 9), ContainerExited("app", 1))
     assert pod.containers["app"].restarts == 1
     pod, effects = play(pod, RestartDue("app"), StartFailed("app", ImageFailure("gone")))
@@ -134,7 +134,7 @@ def test_the_back_off_doubles_to_five_minutes_and_is_forgotten_after_ten_of_runn
 
 def test_a_kill_gives_the_pods_grace_then_destroys() -> None:
     pod, effects = step_list(running(), KILL)
-    assert effects[1:] == [Terminate(("app",)), After(30.0, GraceOver())]
+    assert effects[1:] == [Terminate("app"), After(30.0, GraceOver())]
     assert reports(effects) == [(TaskState.KILLING, None)]
     pod, effects = step_list(pod, GraceOver())
     assert effects == [Destroy()]
@@ -159,12 +159,12 @@ def test_a_container_that_starts_after_the_stop_is_told_to_end_at_once() -> None
     pod, effects = play(pod, ContainerExited("a", 0))
     assert pod.state is State.STOPPING, "b's start is still under way"
     pod, effects = step_list(pod, ContainerStarted("b", 2))
-    assert effects == [Terminate(("b",))]
+    assert effects == [Terminate("b")]
 
 
 def test_a_revocation_without_grace_destroys_at_once_and_is_gone_by_preemption() -> None:
     pod, effects = step_list(running(), REVOKE)
-    assert effects == [Destroy()], "no TASK_KILLING for what is gone a moment later"
+    assert effects == [Destroy(collect_output=False)], "no TASK_KILLING for what is gone a moment later"
     last = finish(pod)[1]
     assert reports(last) == [(TaskState.GONE, "REASON_CONTAINER_PREEMPTED")]
     assert isinstance(last[0], Report) and last[0].revocation == "r-1"

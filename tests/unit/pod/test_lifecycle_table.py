@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from executor.errors import ImageFailure
 from executor.mesos.status import TaskState
 from executor.names import TaskId
-from executor.pod import lifecycle
-from executor.pod.lifecycle import IllegalTransition, begin, step
+from executor.pod import container_life, lifecycle
+from executor.pod.container_life import IllegalTransition
+from executor.pod.lifecycle import begin, step
 from executor.pod.model import (
-    Abort,
     After,
+    CollectOutput,
     ContainerExited,
     ContainerStarted,
     Dead,
@@ -23,9 +24,14 @@ from executor.pod.model import (
     Effect,
     Event,
     GraceOver,
+    Kill,
+    KillDue,
     Launch,
     NetworkReleased,
+    OutputCollected,
     Pod,
+    PostStartEnded,
+    Probed,
     Report,
     RestartDue,
     SandboxReady,
@@ -33,6 +39,7 @@ from executor.pod.model import (
     SetUpFailed,
     Start,
     StartFailed,
+    StartProbes,
     State,
     Stop,
     StopCause,
@@ -42,7 +49,9 @@ from executor.pod.model import (
     Terminate,
     TornDown,
 )
+from executor.probes.state import Verdict
 from executor.spec.model import RestartPolicy
+from executor.spec.probes import NO_PROBES, Exec, Kind, Probe, Probes
 from tests.unit.pod.lives import KILL, REVOKE, TERMINAL, spec
 
 EVENTS: list[Event] = [
@@ -51,9 +60,16 @@ EVENTS: list[Event] = [
     SetUpFailed(ImageFailure("no")),
     ContainerStarted("app", 1),
     StartFailed("app", ImageFailure("no")),
+    PostStartEnded("app", 1),
+    Probed("app", 1, Verdict(Kind.READINESS, ok=True)),
     ContainerExited("app", 0),
     ContainerExited("app", 1),
+    OutputCollected("app", 1),
     RestartDue("app"),
+    KillDue("app", 1),
+    ContainerStarted("before", 1),
+    ContainerExited("before", 0),
+    OutputCollected("before", 1),
     KILL,
     REVOKE,
     GraceOver(),
@@ -66,10 +82,19 @@ EVENTS: list[Event] = [
 ]
 
 
-def reachable(policy: RestartPolicy) -> dict[State, Pod]:
-    """One pod in each state, found by trying every event from NEW on."""
-    found = {State.NEW: begin(spec(policy=policy))}
-    queue = list(found.values())
+PROBE = Probe(Exec(("true",)))
+PROBES = Probes(startup=PROBE, liveness=PROBE, readiness=PROBE)
+VERDICTS = (
+    Verdict(Kind.STARTUP, ok=True),
+    Verdict(Kind.READINESS, ok=True),
+    Verdict(Kind.LIVENESS, ok=False, fatal=True, message="no answer"),
+)
+
+
+def reachable(policy: RestartPolicy) -> list[Pod]:
+    """One pod for each state with each combination of its containers' phases, found by trying every event."""
+    first = begin(spec(policy=policy, init=("before",)))
+    found, queue = {_key(first): first}, [first]
     while queue:
         pod = queue.pop()
         for event in EVENTS:
@@ -77,29 +102,42 @@ def reachable(policy: RestartPolicy) -> dict[State, Pod]:
                 after, _ = step(pod, event)
             except IllegalTransition:
                 continue
-            if after.state not in found:
-                found[after.state] = after
+            if _key(after) not in found:
+                found[_key(after)] = after
                 queue.append(after)
-    return found
+    return list(found.values())
+
+
+def _key(pod: Pod) -> tuple[object, ...]:
+    return pod.state, *(each.phase for each in pod.containers.values())
 
 
 @pytest.mark.parametrize("policy", list(RestartPolicy))
 def test_every_state_is_reached_and_every_event_is_either_in_the_table_or_refused(policy: RestartPolicy) -> None:
     pods = reachable(policy)
-    assert set(pods) == set(State)
-    for state, pod in pods.items():
+    assert {pod.state for pod in pods} == set(State)
+    for pod in pods:
         for event in EVENTS:
             before = replace(pod)
             try:
                 step(pod, event)
             except IllegalTransition:
-                assert (state, type(event)) not in lifecycle._TABLE
+                refused = (pod.state, type(event)) not in lifecycle.TABLE
+                assert refused or _container_refuses(pod, event)
             assert pod == before, "a step never changes the pod it was given"
+
+
+def _container_refuses(pod: Pod, event: Event) -> bool:
+    """A container may refuse an event that its pod takes."""
+    name = getattr(event, "container", None)
+    return name is not None and (pod.containers[name].phase, type(event)) not in container_life.TABLE
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.NEW])
 def test_a_stop_is_heard_in_every_state(state: State) -> None:
-    step(reachable(RestartPolicy.ALWAYS)[state], REVOKE)
+    for pod in reachable(RestartPolicy.ALWAYS):
+        if pod.state is state:
+            step(pod, REVOKE)
 
 
 class World:
@@ -122,16 +160,6 @@ class World:
 
     def answer(self, effect: Effect) -> None:
         match effect:
-            case SetUp():
-                self.pending.append(SandboxReady())
-            case Start():
-                self.pending += [ContainerStarted(name, 1) for name in effect.containers]
-            case After():
-                self.pending.append(effect.event)
-            case Terminate():
-                self.pending += [ContainerExited(name, 143) for name in effect.containers]
-            case Destroy():
-                self.pending.append(Dead())
             case TearDown():
                 self.torn_down += 1
                 self.pending.append(TornDown())
@@ -140,27 +168,78 @@ class World:
                     told = self.told[task]
                     assert not TERMINAL & set(told), f"{task} was told {told} and then {effect.state}"
                     told.append(effect.state)
-            case Abort():
-                pass
+            case _:
+                self.pending += answers(effect)
+
+
+def answers(effect: Effect) -> list[Event]:  # noqa: PLR0911 one for each kind
+    """The events in which an effect ends."""
+    match effect:
+        case SetUp():
+            return [SandboxReady()]
+        case Start():
+            return [ContainerStarted(effect.container, 1)]
+        case After():
+            return [effect.event]
+        case Terminate():
+            return [ContainerExited(effect.container, 143)]
+        case Kill():
+            return [ContainerExited(effect.container, 137)]
+        case CollectOutput():
+            return [OutputCollected(effect.container, effect.run)]
+        case StartProbes():
+            return [Probed(effect.container, effect.run, verdict) for verdict in VERDICTS]
+        case Destroy():
+            return [Dead()]
+        case _:
+            return []
+
+
+WISHES = ("none", "none", "end", "kill", "revoke", "soft", "crash")
 
 
 @given(
     st.sampled_from(list(RestartPolicy)),
     st.booleans(),
     st.booleans(),
-    st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["none", "kill", "revoke", "soft", "crash"])), max_size=30),
+    st.booleans(),
+    st.booleans(),
+    st.lists(
+        st.tuples(st.integers(0, 50), st.sampled_from(["none", "none", "end", "kill", "revoke", "soft", "crash"])),
+        max_size=30,
+    ),
 )
 def test_every_path_ends_and_every_task_is_told_one_terminal_state(
-    policy: RestartPolicy, group: bool, host_port: bool, script: list[tuple[int, str]]
+    policy: RestartPolicy,
+    group: bool,
+    host_port: bool,
+    init: bool,
+    probed: bool,
+    script: list[tuple[int, str]],
 ) -> None:
-    world = World(begin(spec("a", "b", policy=policy, group=group, host_port=host_port)))
+    init = init and not group
+    world = World(
+        begin(
+            spec(
+                "a",
+                "b",
+                policy=policy,
+                group=group,
+                host_port=host_port,
+                init=("one", "two") if init else (),
+                sidecars=("left", "right") if init else (),
+                probes=PROBES if probed else NO_PROBES,
+            )
+        )
+    )
     world.deliver(0)
     wishes: dict[str, Event] = {"kill": KILL, "revoke": REVOKE, "soft": Stop(StopCause.KILL, 900.0)}
     for index, wish in script:
         if wish in wishes:
             world.post(wishes[wish])
-        elif wish == "crash" and world.pod.running:
-            world.post(ContainerExited(world.pod.running[0], 1))
+        elif wish in ("crash", "end") and world.pod.running:
+            code = 0 if wish == "end" else 1
+            world.post(ContainerExited(world.pod.running[index % len(world.pod.running)], code))
         elif world.pending and world.pod.state is not State.ENDED:
             deliver_in_order(world, index)
     world.post(REVOKE)

@@ -1,4 +1,4 @@
-"""Stops that meet each other: the earliest end holds, and who ended by himself is told from who was killed."""
+"""Stops that meet each other: the earliest end holds. A pod that ended by itself is told from one that was killed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_of_any_number_of_stops_the_earliest_end_holds(stops: list[tuple[float, 
     assert now_s == pytest.approx(min(at_s + grace_s for at_s, grace_s in began))
 
 
-def test_who_ended_by_himself_is_told_from_who_was_killed_in_the_middle_of_his_grace() -> None:
+def test_a_pod_that_ended_within_its_grace_is_told_from_one_that_was_killed() -> None:
     asked, _ = play(running(spec("a", "b")), Stop(StopCause.REVOKED, 60.0), ContainerExited("a", 0))
     assert play(asked, ContainerExited("b", 143))[0].exited
     overtaken, _ = play(asked, REVOKE, ContainerExited("b", 137))

@@ -15,8 +15,8 @@ from executor.spec.model import Limits
 MIB = 1 << 20
 
 
-def runner(used_mib: int, *requests_mib: int | None, held_mib: int = 0, stop: Any = None) -> Any:
-    """As much of a PodRunner as is asked."""
+def runner(used_mib: int, *requests_mib: int | None, held_mib: int = 0, is_stopping: bool = False) -> Any:
+    """As much of a pod as is asked."""
     requests = [Limits(memory_bytes=None if mib is None else mib * MIB) for mib in requests_mib]
     spec = SimpleNamespace(
         task_ids=("t",),
@@ -31,7 +31,7 @@ def runner(used_mib: int, *requests_mib: int | None, held_mib: int = 0, stop: An
     return SimpleNamespace(
         id="pod-1",
         spec=spec,
-        pod=SimpleNamespace(stop=stop),
+        is_stopping=is_stopping,
         age_s=90.0,
         measured=measured,
         measure=lambda: measured.append(1) or used_mib * MIB,  # type: ignore[func-returns-value]
@@ -65,7 +65,7 @@ def test_a_selection_by_name_measures_nothing() -> None:
 
 
 def test_one_that_was_asked_to_end_is_marked() -> None:
-    assert [each.ending for each in candidates(request(Reclaim(cpus=1)), [runner(1), runner(1, stop=object())])] == [
+    assert [each.ending for each in candidates(request(Reclaim(cpus=1)), [runner(1), runner(1, is_stopping=True)])] == [
         False,
         True,
     ]

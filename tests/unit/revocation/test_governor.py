@@ -41,7 +41,7 @@ def governor(tree: Tree, pods: list[Any], run_dir: Path) -> Governor:
 def revocable() -> Any:
     resources = SimpleNamespace(cpus=1.0, mem_bytes=1)
     spec = SimpleNamespace(pod_class=PodClass.REVOCABLE, role="*", containers=(), resources=resources)
-    return SimpleNamespace(id="pod-a", spec=spec, pod=SimpleNamespace(stop=None))
+    return SimpleNamespace(id="pod-a", spec=spec, is_stopping=False)
 
 
 async def test_nothing_is_looked_at_until_there_is_a_revocable_pod(

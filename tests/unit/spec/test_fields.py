@@ -20,9 +20,10 @@ from tests.unit.pod.samples import (
     FULL_POD,
     Document,
     changed,
+    full_task,
     lookup,
     steps,
-    task,
+    with_handler,
     without,
 )
 
@@ -38,15 +39,15 @@ CHECKED_ONLY = {
     "TaskInfo.container.mesos.image.type",
     "TaskInfo.container.volumes[].source.type",
     "TaskInfo.command.environment.variables[].type",
+    "spec.containers[].livenessProbe.successThreshold",
+    "spec.containers[].startupProbe.successThreshold",
 }
 # Supported beside data, where it is tested in test_kubepod.
 ELSEWHERE = {"TaskInfo.data"}
-SECOND = {"spec.volumes[].hostPath": 1, "TaskInfo.container.volumes[].source": 1}
-FIRST_ENV = {"valueFrom.fieldRef": 1, "valueFrom.resourceFieldRef": 2, "valueFrom": 1}
 
 
 def parsed(document: Document, row: Row) -> PodSpec:
-    return parse_launch([document if row.path.startswith("TaskInfo") else task(document)], group=False)
+    return parse_launch([document if row.path.startswith("TaskInfo") else full_task(document)], group=False)
 
 
 def sample(row: Row) -> Document:
@@ -55,21 +56,37 @@ def sample(row: Row) -> Document:
             changed(FULL_POD, steps("spec.containers[].ports[].containerPort"), 53), steps("spec.hostNetwork")
         )
     if not row.path.startswith("TaskInfo"):
-        return FULL_POD
+        return with_handler(row.path)
     return FULL_DOCKER_TASK if row.path.startswith("TaskInfo.container.docker") else FULL_MESOS_TASK
 
 
 def place(row: Row) -> list[str | int]:
-    """Where the sample has the field: lists whose entries differ have it further on."""
-    path = row.path.removesuffix("[]").removeprefix("TaskInfo.")
-    if ".env[]." in path:
-        rest = path.split(".env[].")[1]
-        index = next((index for prefix, index in FIRST_ENV.items() if rest.startswith(prefix)), 0)
-        path = path.replace(".env[]", f".env[{index}]")
-    for prefix, index in SECOND.items():
-        if row.path.startswith(prefix):
-            path = path.replace("volumes[]", f"volumes[{index}]")
-    return steps(path)
+    """Where the sample has the field, or has the most of the way to it: entries of a list differ in what they have."""
+    wanted = steps(row.path.removesuffix("[]").removeprefix("TaskInfo."))
+    return _found(sample(row), wanted)
+
+
+def _found(document: Any, wanted: list[str | int]) -> list[str | int]:
+    if not wanted:
+        return []
+    step, *rest = wanted
+    if isinstance(step, int) and isinstance(document, list):
+        step = max(range(len(document)), key=lambda index: (_depth(document[index], rest), -index))
+    try:
+        return [step, *_found(document[step], rest)]
+    except (KeyError, IndexError, TypeError):
+        return [step, *rest]
+
+
+def _depth(document: Any, wanted: list[str | int]) -> int:
+    """How many of these steps lead on."""
+    if not wanted:
+        return 0
+    if isinstance(wanted[0], int) and isinstance(document, list):
+        return 1 + max((_depth(item, wanted[1:]) for item in document), default=0)
+    if isinstance(document, dict) and wanted[0] in document:
+        return 1 + _depth(document[wanted[0]], wanted[1:])
+    return 0
 
 
 def rows(status: Status) -> list[Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
 from executor.spec.model import PodSpec
-from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, FULL_POD, lookup, pod, scalar, task
+from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, FULL_POD, full_task, lookup, pod, scalar, task
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
@@ -66,7 +66,7 @@ def test_any_json_as_tasks(tasks: Any, group: bool) -> None:
 def test_any_value_anywhere_in_a_pod(path: tuple[Any, ...], value: Any) -> None:
     document = replaced(FULL_POD, path, value)
     try:
-        launched = task(document)
+        launched = full_task(document)
     except ValueError:
         return  # half a surrogate pair cannot be sent at all
     outcome([launched], group=False)
@@ -82,7 +82,7 @@ def test_any_value_anywhere_in_a_task(document: Any, data: st.DataObject) -> Non
 
 
 def test_the_samples_are_pods() -> None:
-    assert outcome([task(FULL_POD)], group=False)
+    assert outcome([full_task(FULL_POD)], group=False)
     assert outcome([FULL_MESOS_TASK], group=False)
     assert outcome([FULL_DOCKER_TASK], group=True)
 

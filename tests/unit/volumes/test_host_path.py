@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from executor.errors import Failure
-from executor.spec.model import HostPath
+from executor.spec.volume_model import HostPath
 from executor.volumes import host_path as hostpaths
 
 TYPES = ("", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket", "CharDevice", "BlockDevice")

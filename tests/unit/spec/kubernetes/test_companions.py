@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidTask
+from executor.spec import fields
 from executor.spec.kubernetes import companions
+from executor.spec.marks import Status
 from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind
-from tests.unit.pod.samples import Document, encoded, pod
+from tests.unit.pod.samples import Document, changed, encoded, pod, steps, without
 
 
 def config_map(name: str = "settings", **fields: Any) -> Document:
@@ -104,3 +106,31 @@ def test_a_large_one_is_refused() -> None:
     text = base64_of(b"x" * (DATA_MAX_BYTES // 2 - 1000))
     with pytest.raises(InvalidTask, match="larger than"):
         companions.read(listed(config_map(data={"a": text, "b": text})))
+
+
+SAMPLES: dict[str, Document] = {
+    "ConfigMap": config_map(data={"a": "1"}, binaryData={"b": "/w=="}, immutable=True),
+    "Secret": secret(data={"a": "MQ=="}, stringData={"b": "2"}, immutable=True, type="kubernetes.io/tls"),
+    "PersistentVolumeClaim": claim(volumeName="v", resources={"requests": {"storage": "1Mi"}}),
+}
+FIXED = ("apiVersion", "kind", "metadata.namespace")
+
+
+def whole(document: Document) -> Any:
+    found = companions.read(listed(document)).objects
+    return [*found.config_maps.values(), *found.secrets.values(), *found.claims.values()]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.path) for row in fields.object_rows()])
+def test_the_table_of_fields_is_true(row: fields.Row) -> None:
+    """A supported field makes a difference, an accepted one none."""
+    kind, _, path = row.path.partition(".")
+    document = SAMPLES[kind]
+    if row.status is Status.ACCEPTED:
+        (value,) = row.only[:1] if row.only else ("x",)
+        assert whole(changed(document, steps(path), value)) == whole(document)
+    elif path.startswith("metadata") or path in FIXED:
+        with pytest.raises(InvalidTask):
+            whole(changed(document, steps(path), "Something else"))
+    else:
+        assert whole(without(document, steps(path))) != whole(document)

@@ -14,19 +14,19 @@ from executor.spec.launch import parse_launch
 from executor.spec.model import (
     ContainerPort,
     DnsConfig,
-    EmptyDir,
     HostAlias,
-    HostPath,
     Limits,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
     RuntimeField,
-    VolumeMount,
+    TakenText,
     WantedNetwork,
 )
-from tests.unit.pod.samples import FULL_POD, Document, changed, encoded, pod, ports, scalar, steps, task
+from executor.spec.volume_model import EmptyDir, FsGroup, HostPath
+from tests.unit.pod.samples import FULL_POD, Document, changed, encoded, full_task, pod, ports, scalar, steps, task
+from tests.unit.pod.volume_samples import with_objects
 
 
 def parse(document: Any, **fields: Any) -> PodSpec:
@@ -53,15 +53,16 @@ def test_a_minimal_pod_has_kubernetes_defaults() -> None:
 
 
 def test_the_full_pod() -> None:
-    found = parse(FULL_POD)
+    found = parse_launch([full_task(FULL_POD)], group=False)
     first, second = found.containers
     assert (found.restart_policy, found.active_deadline_s, found.priority) == (RestartPolicy.ON_FAILURE, 600, 100)
     assert found.host_aliases == (HostAlias("10.0.0.9", ("db.local",)),)
     assert found.dns_config == DnsConfig(("10.0.0.10",), ("svc.local",), ("ndots:2",))
-    assert found.volumes == (EmptyDir("work", 256 << 20), HostPath("logs", "/var/log", "Directory"))
-    assert first.env == (("A", "1"), ("IP", RuntimeField("status.podIP")), ("MEM", "16"))
+    assert found.volumes[:2] == (EmptyDir("work", 128 << 20, in_memory=True), HostPath("logs", "/var/log", "Directory"))
+    assert first.env[-5:-2] == (("A", "1"), ("IP", RuntimeField("status.podIP")), ("MEM", TakenText("16")))
     assert (first.limits, first.requests) == (Limits(0.5, 2**26, 2**30), Limits(0.25, 2**25, 2**23))
-    assert first.mounts == (VolumeMount("work", "/work", read_only=True),)
+    assert [mount.volume for mount in first.mounts] == ["work", "logs", "data"]
+    assert found.fs_group == FsGroup(3000, on_root_mismatch=True)
     assert (first.security.run_as_user, first.security.run_as_group, first.security.run_as_non_root) == (
         2000,
         2001,
@@ -72,7 +73,7 @@ def test_the_full_pod() -> None:
         1001,
         True,
     )
-    assert first.security.supplemental_groups == second.security.supplemental_groups == (5, 6)
+    assert first.security.supplemental_groups == second.security.supplemental_groups == (5, 6, 3000)
     assert (first.security.seccomp, second.security.seccomp) == ("Unconfined", "RuntimeDefault")
     assert (first.security.add_capabilities, first.security.drop_capabilities) == (("CAP_NET_ADMIN",), ("CAP_ALL",))
     assert (first.security.no_new_privileges, second.security.no_new_privileges) == (True, False)
@@ -80,8 +81,9 @@ def test_the_full_pod() -> None:
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_yaml_and_gzip_make_the_same_pod(compress: Any) -> None:
-    data = encoded(compress(yaml.safe_dump(FULL_POD).encode()))
-    assert parse_launch([task(data=data)], group=False) == parse(FULL_POD)
+    data = encoded(compress(yaml.safe_dump(with_objects(FULL_POD)).encode()))
+    launched = full_task(FULL_POD)
+    assert parse_launch([{**launched, "data": data}], group=False) == parse_launch([launched], group=False)
 
 
 def test_class_and_role_come_from_the_resources() -> None:
@@ -99,7 +101,8 @@ def test_the_tasks_fields_win_or_add() -> None:
         "labels": {"labels": [{"key": "app", "value": "task"}, {"key": "tier", "value": "front"}]},
         "container": {"type": "MESOS", "network_infos": [{"name": "spark", "labels": {"labels": [{"key": "a"}]}}]},
     }
-    found = parse(changed(FULL_POD, steps("spec.hostNetwork"), value=False), **fields)
+    launched = full_task(changed(FULL_POD, steps("spec.hostNetwork"), value=False), **fields)
+    found = parse_launch([launched], group=False)
     assert (found.termination_grace_s, found.active_deadline_s) == (1.5, 20)
     assert found.labels == {"app": "full", "tier": "front"}
     assert found.networks == (WantedNetwork("spark", {"name": "spark", "labels": {"labels": [{"key": "a"}]}}),)
@@ -184,8 +187,7 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.containers", "2.0 cores", pod({"resources": {"requests": {"cpu": 2}}})),
     ("spec.containers", "209715200", pod(containers=[{**TWO[0], **BIG}, {**TWO[0], **BIG, "name": "b"}])),
     ("spec.containers[0].volumeMounts[0].name", "no volume 'v'", pod(MOUNT)),
-    ("spec.volumes[0]", "exactly one source", pod(volumes=[{"name": "v"}])),
-    ("spec.volumes[0].configMap", "config maps", pod(volumes=[{"name": "v", "configMap": {"name": "x"}}])),
+    ("spec.volumes[0]", "several sources", pod(volumes=[{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}])),
     ("spec.volumes[1].name", "twice", pod(volumes=[{"name": "v", "emptyDir": {}}] * 2)),
     ("spec.volumes[0].hostPath.path", "absolute", pod(volumes=[{"name": "v", "hostPath": {"path": "/a/../b"}}])),
     (
@@ -266,7 +268,7 @@ def test_a_pod_has_one_network_side() -> None:
 
 SHORT: list[tuple[str, Document]] = [
     ("gpus", scalar("gpus", 1)),
-    ("persistence v1", {**scalar("disk", 1), "disk": {"persistence": {"id": "v1"}}}),
+    ("source MOUNT", {**scalar("disk", 1), "disk": {"source": {"type": "MOUNT"}}}),
 ]
 
 
@@ -279,13 +281,3 @@ def test_resources_that_no_pod_can_have(words: str, resource: Document) -> None:
 
 def test_a_pod_needs_memory() -> None:
     assert "less than 4194304" in refusal(pod(), resources=[scalar("cpus", 1), ports((1, 2))]).message
-
-
-def test_a_pre_stop_hook_is_a_command() -> None:
-    hook = {"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "drain"]}}}}
-    assert parse_launch([task(pod(hook))], group=False).containers[0].pre_stop == ("sh", "-c", "drain")
-    refused: tuple[Document, ...] = ({"exec": {}}, {}, {"exec": {"command": []}})
-    for broken in refused:
-        with pytest.raises(InvalidTask) as caught:
-            parse_launch([task(pod({"lifecycle": {"preStop": broken}}))], group=False)
-        assert caught.value.subject == "spec.containers[0].lifecycle.preStop.exec.command"

@@ -9,16 +9,8 @@ import pytest
 from executor.errors import InvalidTask
 from executor.names import PodClass
 from executor.spec.launch import parse_launch
-from executor.spec.model import (
-    HostPath,
-    Limits,
-    PodSpec,
-    Policy,
-    PortMapping,
-    RestartPolicy,
-    VolumeMount,
-    WantedNetwork,
-)
+from executor.spec.model import Limits, PodSpec, Policy, PortMapping, RestartPolicy, WantedNetwork
+from executor.spec.volume_model import HostPath, VolumeMount
 from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, Document, pod, scalar, task, with_image
 
 LS = {"value": "ls"}

@@ -1,11 +1,13 @@
-"""A path below a directory, resolved as openat2(2) does with RESOLVE_IN_ROOT, for kernels without that system call.
+"""A path below a directory that somebody else fills: symbolic links in it never lead out of the directory.
 
-Symbolic links are followed by hand: `/` and what `..` would leave are the given directory. Each name is opened without
-following it and held, so that a name that changes meanwhile leads nowhere else; `..` goes back to what is held.
+openat2(2) with RESOLVE_IN_ROOT does it. For kernels without that system call links are followed by hand: `/` and what
+`..` would leave are the given directory, and each name is opened without following it and held, so that a name that
+changes meanwhile leads nowhere else; `..` goes back to what is held.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -19,6 +21,36 @@ LINKS_MAX: Final = 40
 DEPTH_MAX: Final = 256
 """Of directories that are held at the same time."""
 _NAME: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_OPENAT2: Final = 437  # on every architecture
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
+_RACES_MAX: Final = 64
+"""The kernel gives up on `..` in a link's target when anything is renamed or mounted anywhere meanwhile."""
+_NO_OPENAT2: Final = (errno.ENOSYS, errno.EPERM)  # Linux before 5.6; a seccomp filter
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class _How(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+_HOW = _How(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+
+
+def open_below(root: int, path: str) -> int:
+    """As `open_path`, by the kernel where it can."""
+    how, size = ctypes.byref(_HOW), ctypes.c_size_t(ctypes.sizeof(_HOW))
+    for _ in range(_RACES_MAX):
+        found = int(_libc.syscall(_OPENAT2, root, os.fsencode(path), how, size))
+        if found >= 0:
+            return found
+        if (number := ctypes.get_errno()) != errno.EAGAIN:
+            break
+    if number in _NO_OPENAT2:
+        return open_path(root, path)
+    raise OSError(number, os.strerror(number), path)
 
 
 def open_path(root: int, path: str) -> int:

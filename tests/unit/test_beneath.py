@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.oci import beneath, image_files
+from executor import beneath
 
 Outcome = str | int | None
 
@@ -22,7 +22,7 @@ def by_hand(top: int, path: str) -> Outcome:
 
 
 def by_kernel(top: int, path: str) -> Outcome:
-    return _outcome(lambda: image_files._open_below(top, path))
+    return _outcome(lambda: beneath.open_below(top, path))
 
 
 def _outcome(work: Callable[[], int]) -> Outcome:

@@ -1,0 +1,61 @@
+"""One pull of an image, and one download of a layer, at a time over all processes of this node.
+
+A lock is one byte of one file, at a place that the name's digest says; the kernel drops it with the process.
+Source: fcntl(2), "Open file description locks".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import hashlib
+import os
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from executor.errors import Failure, reason
+
+FILE: Final = "images.lock"
+AGAIN_S: Final = 0.1
+_FLOCK = "hhqqi4x"  # struct flock of fcntl(2) on 64-bit Linux
+_BUSY = (errno.EAGAIN, errno.EACCES)
+
+
+@asynccontextmanager
+async def held(run_dir: Path, name: str, waiting: Callable[[], object] = lambda: None) -> AsyncIterator[None]:
+    """The lock of `name`, waited for without end; `waiting` is called once if another has it. Raises Failure."""
+    file = _open(run_dir)
+    try:
+        place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+        told = False
+        while not _try(file, place):
+            if not told:
+                told = True
+                waiting()
+            await asyncio.sleep(AGAIN_S)
+        yield
+    finally:
+        os.close(file)  # and with it the lock
+
+
+def _open(run_dir: Path) -> int:
+    try:
+        run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return os.open(run_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Failure(f"cannot be opened: {reason(error)}", subject=str(run_dir / FILE)) from error
+
+
+def _try(file: int, place: int) -> bool:
+    wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    try:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, wanted)
+    except OSError as error:
+        if error.errno not in _BUSY:
+            raise Failure(f"cannot be locked: {reason(error)}", subject=FILE) from error
+        return False
+    return True

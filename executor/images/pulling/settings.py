@@ -1,0 +1,21 @@
+"""What of the configuration concerns a pull."""
+
+from __future__ import annotations
+
+from executor.config import Config
+from executor.images.pulling.wire import Settings
+
+
+def settings_of(config: Config) -> Settings:
+    section = config.images
+    return Settings(
+        address=config.containerd.address,
+        namespace=config.containerd.namespace,
+        run_dir=config.node.run_dir,
+        hosts_dir=section.hosts_dir,
+        docker_config=section.docker_config,
+        plain_http=section.plain_http,
+        parallel_layers=section.parallel_layers,
+        verifier=section.verifier,
+        verifier_timeout_s=section.verifier_timeout_s,
+    )

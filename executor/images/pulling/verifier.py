@@ -1,0 +1,68 @@
+"""The operator's word on an image before its layers are fetched: a program that says yes (0) or no.
+
+It gets the image's name and digest as its last two arguments, and what it prints is the reason of a no. A program that
+cannot be run, or does not end in time, is a no too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Sequence
+from typing import Final
+
+from executor.errors import ImageFailure, reason
+
+SAID_MAX: Final = 2000
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+class VerificationRefused(ImageFailure):
+    """The operator's program does not allow the image."""
+
+
+async def verify(program: Sequence[str], name: str, digest: str, *, timeout_s: float) -> None:
+    """Raises VerificationRefused."""
+    if not program:
+        return
+    subject = f"image {name}"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *program,
+            name,
+            digest,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        message = f"cannot be verified: {program[0]}: {reason(error)}"
+        raise VerificationRefused(message, subject=subject, hint="[images] verifier") from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            said = await _said(process)
+            code = await process.wait()
+    except TimeoutError as error:
+        message = f"cannot be verified: {program[0]} did not end within {timeout_s:g} s"
+        raise VerificationRefused(message, subject=subject, hint="[images] verifier_timeout_s") from error
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    if code:
+        words = " ".join(said.decode(errors="replace").split())[:SAID_MAX]
+        message = f"is not allowed on this node: {words or f'{program[0]} ended with {code}'}"
+        raise VerificationRefused(message, subject=subject, hint="the operator's [images] verifier decides this")
+
+
+async def _said(process: asyncio.subprocess.Process) -> bytes:
+    """The beginning of what it prints; the rest is read and dropped, so that it does not wait for a reader."""
+    said = bytearray()
+    assert process.stdout is not None  # noqa: S101 # it is a pipe
+    while data := await process.stdout.read(4096):
+        said += data[: SAID_MAX - len(said)]
+    return bytes(said)

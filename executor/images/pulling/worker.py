@@ -1,0 +1,44 @@
+"""The helper of a pull: reads one request from its standard input, pulls, and writes what happens to its output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Final
+
+from executor.errors import ExecutorError, Failure
+from executor.images.pulling import wire
+
+REQUEST_MAX_BYTES: Final = wire.REQUEST.size_bytes
+
+
+def main() -> None:
+    """Ends with 0 after a pull, with 1 after a failure, which is its last line."""
+    try:
+        request = wire.decode_request(sys.stdin.buffer.read(REQUEST_MAX_BYTES + 1))
+        asyncio.run(_pull(request))
+    except ExecutorError as error:
+        _say(wire.encode_failure(error))
+        sys.exit(1)
+    except Exception as error:
+        _say(wire.encode_failure(Failure(f"the helper of a pull failed: {type(error).__name__}: {error}")))
+        raise
+
+
+async def _pull(request: wire.Request) -> None:
+    from executor.containerd import Containerd
+    from executor.images.pulling.puller import pull
+    from executor.images.store import ImageStore
+
+    settings = request.settings
+    async with await Containerd.connect(settings.address, settings.namespace) as containerd:
+        await pull(containerd, ImageStore(containerd), request, lambda each: _say(wire.encode_progress(each)))
+
+
+def _say(line: bytes) -> None:
+    os.write(sys.stdout.fileno(), line)
+
+
+if __name__ == "__main__":
+    main()

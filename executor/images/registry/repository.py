@@ -1,0 +1,168 @@
+"""One repository of a registry, over its endpoints: what a tag means, documents, layers.
+
+Blocking code, to be used from threads. Endpoints are tried in order; an error tells what each of them said.
+Source: OCI distribution specification, "Pull".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from executor import bounded_json
+from executor.containerd.types import Descriptor
+from executor.errors import ImageFailure
+from executor.images.failures import PullFailure
+from executor.images.manifest import MANIFEST_TYPES, SCHEMA_1_TYPES
+from executor.images.reference import DIGEST, Reference
+from executor.images.registry.credentials import Credential, matching
+from executor.images.registry.hosts import Endpoint
+from executor.images.registry.tokens import Login
+from executor.images.registry.transport import SILENCE_S, Answer, Transport
+
+T = TypeVar("T")
+DOCUMENT_MAX_BYTES: Final = bounded_json.IMAGE_DOCUMENT.size_bytes
+_ACCEPT = ", ".join((*MANIFEST_TYPES, *sorted(SCHEMA_1_TYPES)))
+
+
+class Repository:
+    """`credentials` are all that this node has; each endpoint gets only its own."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        endpoints: Sequence[Endpoint],
+        credentials: Sequence[Credential],
+        *,
+        timeout_s: float = SILENCE_S,
+    ) -> None:
+        self._name = str(reference)
+        self._reference = reference
+        self._sites = [_Site(each, reference, credentials, timeout_s) for each in endpoints]
+
+    def close(self) -> None:
+        for site in self._sites:
+            site.close()
+
+    def resolve(self) -> Descriptor:
+        """What the name means now. Raises PullFailure, ImageFailure."""
+        return self._each(lambda site: site.resolve(), resolving=not self._reference.digest)
+
+    def document(self, target: Descriptor, *, is_manifest: bool) -> bytes:
+        """An index, a manifest or a configuration, proven by its digest. Raises PullFailure, ImageFailure."""
+        if target.size_bytes > DOCUMENT_MAX_BYTES:
+            message = f"its document {target.digest} has {target.size_bytes} bytes, more than {DOCUMENT_MAX_BYTES}"
+            raise ImageFailure(message, subject=self._name)
+        return self._each(lambda site: site.document(target, is_manifest=is_manifest))
+
+    def layer(self, target: Descriptor, offset: int) -> tuple[int, Answer]:
+        """The bytes of a layer, and the offset at which they begin: `offset`, or 0 if the registry sends all of them.
+
+        To be closed by the caller. Raises PullFailure.
+        """
+        return self._each(lambda site: site.layer(target, offset))
+
+    def _each(self, work: Callable[[_Site], T], *, resolving: bool = False) -> T:
+        """Of the first endpoint that can. What the registry itself says counts more than what its mirrors say."""
+        failures: list[PullFailure] = []
+        for site in self._sites:
+            if not (site.endpoint.resolves if resolving else site.endpoint.pulls):
+                continue
+            try:
+                return work(site)
+            except PullFailure as failure:
+                failures.append(failure)
+        if not failures:
+            message = "no endpoint of its registry may be asked for this"
+            raise PullFailure(message, subject=self._name, hint="see `capabilities` in its hosts.toml")
+        *others, last = failures
+        words = "".join(f"; {other.subject}: {other.message}" for other in others)
+        wait_s = max(each.retry_after_s for each in failures)
+        raise PullFailure(
+            f"{last.subject}: {last.message}{words}",
+            subject=f"image {self._name}",
+            hint=last.hint or _HINTS.get(last.status, ""),
+            retry_after_s=wait_s,
+            status=last.status,
+            lasting=all(each.is_lasting for each in failures),
+        ) from last
+
+
+_HINTS = {
+    401: "give credentials of the registry: imagePullSecrets, or [images] docker_config on the node",
+    403: "the registry's credentials do not allow this",
+    404: "is the name right, and is it pushed?",
+    429: "the registry limits how often it is asked",
+}
+
+
+class _Site:
+    """One endpoint, as it serves this repository."""
+
+    def __init__(
+        self, endpoint: Endpoint, reference: Reference, credentials: Sequence[Credential], timeout_s: float
+    ) -> None:
+        self.endpoint = endpoint
+        self._reference = reference
+        self._query = f"?ns={reference.domain}" if endpoint.is_mirror else ""
+        self._transport = Transport(endpoint, timeout_s=timeout_s)
+        own = matching(credentials, endpoint.host if endpoint.is_mirror else reference.domain, reference.path)
+        self._login = Login(self._transport, reference.path, own, plain=endpoint.is_plain)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def resolve(self) -> Descriptor:
+        """A HEAD where the registry answers it with a digest: registries count each GET of a manifest as a pull."""
+        with self._ask("HEAD", f"manifests/{self._reference.version}", {"accept": _ACCEPT}) as answer:
+            digest, size, kind = answer.header("docker-content-digest"), answer.length_bytes, _media_type(answer)
+            if answer.status == 200 and DIGEST.fullmatch(digest) and size:
+                self._check_demanded(digest)
+                return Descriptor(kind, digest, size)
+        with self._good("GET", f"manifests/{self._reference.version}", {"accept": _ACCEPT}) as answer:
+            data, kind = answer.body(DOCUMENT_MAX_BYTES), _media_type(answer)
+        algorithm = (self._reference.digest or "sha256:").partition(":")[0]
+        digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+        self._check_demanded(digest)
+        return Descriptor(kind, digest, len(data))
+
+    def _check_demanded(self, digest: str) -> None:
+        wanted = self._reference.digest
+        if wanted and digest != wanted:
+            raise PullFailure(f"gives {digest} for {wanted}", subject=self.endpoint.url, lasting=True)
+
+    def document(self, target: Descriptor, *, is_manifest: bool) -> bytes:
+        kind = "manifests" if is_manifest else "blobs"
+        headers = {"accept": f"{target.media_type or _ACCEPT}, */*" if is_manifest else "*/*"}
+        with self._good("GET", f"{kind}/{target.digest}", headers) as answer:
+            data = answer.body(DOCUMENT_MAX_BYTES)
+            algorithm, _, value = target.digest.partition(":")
+            if hashlib.new(algorithm, data).hexdigest() != value:
+                raise answer.failure(f"sends another document than {target.digest}", lasting=True)
+        return data
+
+    def layer(self, target: Descriptor, offset: int) -> tuple[int, Answer]:
+        headers = {"range": f"bytes={offset}-"} if offset else {}
+        answer = self._ask("GET", f"blobs/{target.digest}", headers)
+        if answer.status == 206 and answer.header("content-range").startswith(f"bytes {offset}-"):
+            return offset, answer
+        if answer.status == 200:
+            return 0, answer
+        with answer:
+            raise answer.refusal()
+
+    def _good(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        answer = self._ask(method, path, headers)
+        if answer.status != 200:
+            with answer:
+                raise answer.refusal()
+        return answer
+
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        url = f"{self.endpoint.url}/{self._reference.path}/{path}{self._query}"
+        return self._login.ask(lambda more: self._transport.ask(method, url, {**headers, **more}))
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.header("content-type").partition(";")[0].strip()

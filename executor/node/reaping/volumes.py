@@ -1,0 +1,38 @@
+"""The mounts of a dead executor's volumes. Its processes must have ended before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from executor.node import marks
+from executor.node.claims import volumes_parent
+from executor.node.reaping.containers import Released
+from executor.volumes import host_mounts
+
+if TYPE_CHECKING:
+    from executor.config import Config
+    from executor.node.claims import Owner
+
+
+async def release(owner: Owner, config: Config) -> Released:
+    """What could not be released is in `failed` and stays as it is."""
+    result, own = Released(), directory(owner, config)
+    if not own.is_dir():
+        return result
+    for pod in sorted(path for path in own.iterdir() if not path.name.startswith(marks.MARK)):
+        try:
+            count = await host_mounts.run(lambda pod=pod: host_mounts.remove_tree(pod))  # type: ignore[misc]
+        except OSError as error:
+            result.failed.append(str(error))
+        else:
+            if count:
+                result.add("mounts", count)
+    if not result.failed:
+        marks.remove(own)
+    return result
+
+
+def directory(owner: Owner, config: Config) -> Path:
+    run_dir = config.node.run_dir if owner.lock is None else str(owner.lock.parent)
+    return volumes_parent(run_dir) / owner.container

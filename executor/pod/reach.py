@@ -1,0 +1,55 @@
+"""How the probes and hooks of one container reach it: by commands in it, and through its network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from executor.errors import NotFound
+from executor.exec.run import run
+from executor.probes.ask import Reach
+
+if TYPE_CHECKING:
+    from executor.exec.run import Result, Target
+    from executor.spec.probes import Exec
+
+OUTPUT_BYTES = 1000
+"""Of the end of a command's output, for messages."""
+
+
+def reach(
+    purpose: str,
+    target: Callable[[], Target | None],
+    pid: Callable[[], int | None],
+    addresses: Callable[[], Sequence[str]],
+) -> Reach:
+    """`purpose` is a word for the ids of its commands. `target`, `pid`: of the container as it is now, None while it
+    does not run. `addresses`: of its pod.
+    """
+
+    async def run_command(action: Exec, timeout_s: float | None) -> Result:
+        found = target()
+        if found is None:
+            raise NotFound("does not run", subject="container")
+        return await run(
+            _with_env(found, action), action.command, timeout_s=timeout_s, purpose=purpose, limit_bytes=OUTPUT_BYTES
+        )
+
+    return Reach(addresses, lambda: _network_namespace(pid()), run_command)
+
+
+def _with_env(target: Target, action: Exec) -> Target:
+    """The last one of two variables with one name is what a process sees."""
+    if not action.env:
+        return target
+    env = [*target.first.get("env", []), *(f"{name}={value}" for name, value in action.env)]
+    return replace(target, first={**target.first, "env": env})
+
+
+def _network_namespace(pid: int | None) -> int:
+    """Raises OSError."""
+    if pid is None:
+        raise ProcessLookupError(3, "the container does not run")
+    return os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)

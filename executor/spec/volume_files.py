@@ -1,0 +1,114 @@
+"""Which files a configMap, secret, downwardAPI or projected volume shows. Pure.
+
+Read when the pod is read, and again when its framework sends new ConfigMaps or Secrets.
+Source: Kubernetes, pkg/volume/projected, pkg/volume/configmap (MakePayload).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from executor.errors import InvalidTask
+from executor.spec.objects import VOLUME_FILES_MAX_BYTES, DataKind, KeyedData, Objects
+from executor.spec.volume_model import DataFiles, FilesVolume, FixedFile, Item
+
+PATH_MAX, NAME_MAX = 4096, 255
+"""Bytes of a path and of one name in it (limits.h)."""
+
+
+@dataclass(frozen=True)
+class VolumeFile:
+    content: bytes = field(repr=False)
+    mode: int
+
+
+Files = Mapping[str, VolumeFile]
+"""By path below the volume."""
+
+
+def files(volume: FilesVolume, objects: Objects) -> Files:
+    """Raises InvalidTask: an object or a key is not there, or two files are in each other's way."""
+    found: dict[str, VolumeFile] = {}
+    for source in volume.sources:
+        made = [_fixed(source)] if isinstance(source, FixedFile) else _of_data(source, objects)
+        for path, content, mode in made:
+            if path in found:
+                subject = source.field if isinstance(source, DataFiles) else f"volume {volume.name}"
+                raise InvalidTask(f"two files have the path {path[:80]!r}", subject=subject)
+            found[path] = VolumeFile(content, volume.default_mode if mode is None else mode)
+    _check_nesting(found, volume.name)
+    return found
+
+
+def check_size(volumes: Iterable[FilesVolume], objects: Objects) -> None:
+    """Of all files of a pod together: they are in memory. Raises InvalidTask."""
+    size_bytes = sum(len(file.content) for volume in volumes for file in files(volume, objects).values())
+    if size_bytes > VOLUME_FILES_MAX_BYTES:
+        message = f"the files of configMap, secret and projected volumes have {size_bytes} bytes together"
+        raise InvalidTask(f"{message}, more than {VOLUME_FILES_MAX_BYTES}", subject="spec.volumes")
+
+
+def names_object(volume: FilesVolume, kind: DataKind, name: str) -> bool:
+    return any(isinstance(each, DataFiles) and (each.kind, each.name) == (kind, name) for each in volume.sources)
+
+
+def of_file(path: str, subject: str) -> str:
+    """Of a file in a volume: `..data` and the like are the volume's own. Raises InvalidTask."""
+    found = relative(path, subject)
+    if not found or found.startswith(".."):
+        raise InvalidTask(f"{path[:80]!r} cannot name a file of a volume", subject=subject, hint="as in app.conf")
+    return found
+
+
+def relative(path: str, subject: str) -> str:
+    """A path below a volume, without . and .. (validateLocalDescendingPath). Raises InvalidTask."""
+    names = path.split("/")
+    if not path or path.startswith("/") or ".." in names:
+        hint = "as in conf.d/app.conf"
+        raise InvalidTask(f"{path[:80]!r} is no relative path, or has .. in it", subject=subject, hint=hint)
+    size = len(path.encode(errors="replace"))
+    if size > PATH_MAX or any(len(name.encode(errors="replace")) > NAME_MAX for name in names):
+        raise InvalidTask(f"{path[:80]!r}... is too long for a path", subject=subject)
+    return "/".join(name for name in names if name not in ("", "."))
+
+
+def missing(kind: DataKind, name: str, subject: str) -> InvalidTask:
+    """An object that the pod names and its framework did not send."""
+    hint = f"send the {kind} along: TaskInfo.data may be several YAML documents or a List"
+    return InvalidTask(f"there is no {kind} {name[:80]!r} in TaskInfo.data", subject=subject, hint=hint)
+
+
+def missing_key(data: KeyedData, key: str, subject: str) -> InvalidTask:
+    return InvalidTask(f"{data.kind} {data.name} has no key {key[:80]!r}", subject=subject)
+
+
+def _fixed(source: FixedFile) -> tuple[str, bytes, int | None]:
+    return source.path, source.content, source.mode
+
+
+def _of_data(source: DataFiles, objects: Objects) -> Iterator[tuple[str, bytes, int | None]]:
+    data = objects.data(source.kind, source.name)
+    if data is None:
+        if source.optional:
+            return
+        name = "secretName" if source.field.endswith("].secret") and ".sources[" not in source.field else "name"
+        raise missing(source.kind, source.name, f"{source.field}.{name}")
+    for index, item in enumerate(_items(source, data)):
+        if item.key not in data.values:
+            if not source.optional:
+                raise missing_key(data, item.key, f"{source.field}.items[{index}].key")
+            continue
+        yield item.path, data.values[item.key], item.mode
+
+
+def _items(source: DataFiles, data: KeyedData) -> Iterable[Item]:
+    return (Item(key, key) for key in sorted(data.values)) if source.items is None else source.items
+
+
+def _check_nesting(found: Files, volume: str) -> None:
+    for path in found:
+        names = path.split("/")
+        for length in range(1, len(names)):
+            if (above := "/".join(names[:length])) in found:
+                raise InvalidTask(f"{above[:80]!r} is a file and a directory of files", subject=f"volume {volume}")

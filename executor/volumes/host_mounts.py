@@ -1,0 +1,190 @@
+"""Mounts that the executor makes on the node, where containerd sees them, and their release.
+
+Under the agent's filesystem/linux isolator this process has a mount namespace of its own. So work on mounts runs in a
+thread that enters the namespace of process 1 first, and that ends after it. All mounts of a pod are below one
+directory, which is how they are found again, also by others than their maker.
+Source: mount(2), umount2(2), setns(2), proc(5) (mountinfo), tmpfs(5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import functools
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from executor.errors import Failure, reason
+
+_CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC = 2, 4, 1 << 12, 1 << 14
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_MOUNT_SETATTR: Final = 442  # on every architecture
+_OCTAL: Final = re.compile(rb"\\([0-7]{3})")
+SOURCE: Final = "mesos-pod-executor"
+"""What the node's list of mounts says where it has a device for others."""
+INODES_PER_BYTE: Final = 1 / 4096
+INODES_MIN: Final = 16384
+HINT: Final = "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to enter the mounts of process 1, and a run_dir"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+T = TypeVar("T")
+
+
+async def run(work: Callable[[], T]) -> T:
+    """What `work` returns or raises. It is not cut short: where the caller is cancelled it goes on by itself."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, failure: BaseException | None) -> None:
+        if done.done():
+            return
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    def in_thread() -> None:
+        result, failure = None, None
+        try:
+            _enter_host_mounts()
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed over, not judged
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, result, failure)
+
+    threading.Thread(target=in_thread, name="mounts", daemon=True).start()
+    return await done
+
+
+def _enter_host_mounts() -> None:
+    """For a thread alone: it gives up the file system context that it shares (setns(2), CLONE_NEWNS)."""
+    if Path("/proc/1/ns/mnt").readlink() == Path("/proc/thread-self/ns/mnt").readlink():
+        return
+    host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call(_libc.unshare(_CLONE_FS))
+        _call(_libc.setns(host, _CLONE_NEWNS))
+    finally:
+        os.close(host)
+
+
+def tmpfs(target: Path, size_bytes: int, *, mode: int, swaps: bool = True) -> None:
+    """A tmpfs on `target`, which is made. `swaps`: false keeps it in memory, where the kernel can (Linux 6.4). Raises
+    OSError.
+    """
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_mounted(target):
+        return
+    inodes = max(INODES_MIN, int(size_bytes * INODES_PER_BYTE))
+    options = f"size={size_bytes},nr_inodes={inodes},mode={mode:o}"
+    try:
+        _tmpfs(target, options if swaps else f"{options},noswap")
+    except OSError as error:
+        if swaps or error.errno != errno.EINVAL:
+            raise
+        _tmpfs(target, options)
+
+
+def _tmpfs(target: Path, options: str) -> None:
+    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
+    _call(_libc.mount(SOURCE.encode(), os.fsencode(target), b"tmpfs", flags, options.encode()), target)
+
+
+def bind(found: int, target: Path) -> None:
+    """What the descriptor `found` is, on `target`, which is made: a directory for a directory, else a file. What was
+    mounted there before is unmounted. Raises OSError.
+    """
+    unmount(target)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_target(target, directory=stat.S_ISDIR(os.fstat(found).st_mode))
+    flags, source = ctypes.c_ulong(_MS_BIND | _MS_REC), f"/proc/thread-self/fd/{found}".encode()
+    _call(_libc.mount(source, os.fsencode(target), None, flags, None), target)
+
+
+def _make_target(target: Path, *, directory: bool) -> None:
+    if target.is_dir() and not directory:
+        target.rmdir()
+    elif target.exists() and directory and not target.is_dir():
+        target.unlink()
+    if directory:
+        target.mkdir(mode=0o700, exist_ok=True)
+    else:
+        target.touch(mode=0o600)
+
+
+def unmount(target: Path) -> None:
+    """Every mount on `target`; none is success. Raises OSError."""
+    while True:
+        if _libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW) < 0:
+            number = ctypes.get_errno()
+            if number in (errno.EINVAL, errno.ENOENT):  # not mounted; not there
+                return
+            raise OSError(number, os.strerror(number), str(target))
+
+
+def is_mounted(target: Path) -> bool:
+    return str(target) in mounted_below(target)
+
+
+def mounted_below(directory: Path) -> list[str]:
+    """Mount points at and below `directory`, in the order in which they were made."""
+    with open("/proc/thread-self/mountinfo", "rb") as file:  # noqa: PTH123 a file of the kernel's
+        points = [os.fsdecode(_OCTAL.sub(_byte, line.split()[4])) for line in file]
+    own = str(directory)
+    return [point for point in points if point == own or point.startswith(f"{own}/")]
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 8)])
+
+
+def remove_tree(directory: Path) -> int:
+    """Unmount everything below `directory` and remove what the mounts stood on: empty directories and empty files. How
+    many mounts there were; nothing there is success. Raises OSError, ENOTEMPTY for a file with content.
+    """
+    points = mounted_below(directory)
+    for point in reversed(points):
+        unmount(Path(point))
+    for above, directories, names in os.walk(directory, topdown=False):
+        for name in (*names, *directories):
+            _remove_empty(Path(above, name))
+    with contextlib.suppress(FileNotFoundError):
+        directory.rmdir()
+    return len(points)
+
+
+def _remove_empty(path: Path) -> None:
+    found = path.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        path.rmdir()
+    elif found.st_size and not stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ENOTEMPTY, "is a file with content, which no mount stood on", str(path))
+    else:
+        path.unlink()
+
+
+@functools.cache
+def has_mount_setattr() -> bool:
+    """Whether the kernel can make a mount and all below it read only (Linux 5.12; mount_setattr(2))."""
+    return _libc.syscall(_MOUNT_SETATTR, -1, None, 0, None, 0) < 0 and ctypes.get_errno() != errno.ENOSYS
+
+
+def failure(error: OSError, subject: str) -> Failure:
+    """One of a volume's, for the status of its task."""
+    hint = HINT if error.errno in (errno.EPERM, errno.EROFS) else ""
+    return Failure(reason(error), subject=f"{subject} ({error.filename})" if error.filename else subject, hint=hint)
+
+
+def _call(returned: int, path: Path | None = None) -> None:
+    if returned < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), None if path is None else str(path))

@@ -1,0 +1,250 @@
+"""All volumes of one pod: made before its containers, mounted, updated while it runs, released after it.
+
+    <Mesos sandbox>/pods/<pod>/volumes/<name>         emptyDir on disk
+    <run_dir>/volumes/<executor>/<pod>/memory/<name>  emptyDir in memory: a tmpfs each
+                                       files/<name>   configMap, secret, downwardAPI, projected: in one tmpfs
+                                       parts/<container>/<number>   subPath: a bind mount of what was found
+
+Everything below run_dir is mounts and what they stand on. A claimed volume is where the agent shows it, and nothing of
+it is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from executor.errors import Failure, InvalidTask
+from executor.own_directory import Opened
+from executor.spec import volume_files
+from executor.spec.expansion import expand
+from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.objects import VOLUME_FILES_MAX_BYTES, Objects
+from executor.spec.volume_model import (
+    ClaimedVolume,
+    DataFiles,
+    EmptyDir,
+    FilesVolume,
+    HostPath,
+    Volume,
+    VolumeMount,
+)
+from executor.volumes import empty_dir, files, host_mounts, host_path, sub_path
+from executor.volumes.ownership import Ownership
+
+FILES: Final = "files"
+PARTS: Final = "parts"
+FILES_TMPFS_BYTES: Final = 4 * VOLUME_FILES_MAX_BYTES
+"""Old and new files are there together for a moment, and each file fills whole pages."""
+RELEASE_S: Final = 10.0
+"""How long a release waits for work that is still under way on a disk that hangs."""
+T = TypeVar("T")
+
+
+class Turns(Protocol):
+    """Runs a job turn by turn, off the event loop (executor.disk.turns)."""
+
+    async def run(self, job: Ownership) -> None: ...
+
+
+class PodVolumes:
+    """`pod_dir` is the pod's directory in the Mesos sandbox, `mounts_dir` its own below run_dir."""
+
+    def __init__(self, spec: PodSpec, *, pod_dir: Path, mounts_dir: Path, mesos_sandbox: Path, turns: Turns) -> None:
+        self._spec = spec
+        self._objects = spec.objects
+        self._pod_dir, self._mounts_dir, self._mesos_sandbox = pod_dir, mounts_dir, mesos_sandbox
+        self._turns = turns
+        self._volumes = {volume.name: volume for volume in spec.volumes}
+        self._shown: dict[str, volume_files.Files] = {}
+        self._busy: set[asyncio.Future[Any]] = set()
+        self._has_mounts = False
+
+    @property
+    def objects(self) -> Objects:
+        """As they are now, after updates."""
+        return self._objects
+
+    def own(self, empty: int) -> None:
+        """Give the descriptor of a fresh emptyDir its mode, and its group. Raises OSError."""
+        group = self._spec.fs_group
+        if group is not None:
+            os.fchown(empty, -1, group.gid)
+        os.fchmod(empty, empty_dir.MODE | (0 if group is None else 0o2000))
+
+    async def prepare(self) -> None:
+        """Make every volume. Raises Failure with the volume as subject."""
+        if not self._volumes:
+            return
+        await self._work(self._make_all)
+        group = self._spec.fs_group
+        for volume in self._spec.claimed_volumes if group is not None else ():
+            if not volume.read_only:
+                await self._own(volume)
+
+    async def sources(self, container: ContainerSpec, variables: Mapping[str, str]) -> tuple[Path, ...]:
+        """Where on the node each of the container's mounts comes from, in their order. `variables` are the container's.
+        A subPath is looked up anew for every start of a container. Raises Failure, InvalidTask.
+        """
+        parts = [_part(mount, variables, container.name) for mount in container.mounts]
+        if not any(parts):
+            return tuple(self._path(self._volumes[mount.volume]) for mount in container.mounts)
+        return await self._work(lambda: self._bind_parts(container, parts))
+
+    async def update(self, objects: Objects) -> tuple[str, ...]:
+        """Show what `objects` hold from now on; the names of the volumes whose files changed. Raises InvalidTask before
+        anything is changed, Failure.
+        """
+        volume_files.check_size(self._spec.files_volumes, objects)
+        fresh = {volume.name: volume_files.files(volume, objects) for volume in self._spec.files_volumes}
+        changed = [name for name, found in fresh.items() if found != self._shown.get(name)]
+        if changed:
+            await self._work(lambda: self._write({name: fresh[name] for name in changed}))
+        self._objects = objects
+        return tuple(changed)
+
+    async def release(self) -> None:
+        """Unmount everything of the pod; no process of it may be left. Idempotent. Raises Failure."""
+        if not self._has_mounts:
+            return
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=RELEASE_S)
+        await self._work(lambda: host_mounts.remove_tree(self._mounts_dir))
+
+    async def _work(self, work: Callable[[], T]) -> T:
+        def translated() -> T:
+            try:
+                return work()
+            except OSError as error:
+                raise host_mounts.failure(error, "volumes") from error
+
+        future = asyncio.ensure_future(host_mounts.run(translated))
+        self._busy.add(future)
+        future.add_done_callback(self._busy.discard)
+        return await asyncio.shield(future)
+
+    # --- in a thread that sees the node's mounts ---------------------------------------------------------------
+
+    def _make_all(self) -> None:
+        for volume in self._spec.volumes:
+            try:
+                self._make(volume)
+            except OSError as error:
+                raise host_mounts.failure(error, f"volume {volume.name}") from error
+        shown = {volume.name: volume_files.files(volume, self._objects) for volume in self._spec.files_volumes}
+        if shown:
+            self._ensure_own_directory()
+            host_mounts.tmpfs(self._mounts_dir / FILES, FILES_TMPFS_BYTES, mode=0o700, swaps=False)
+            self._write(shown)
+
+    def _make(self, volume: Volume) -> None:
+        match volume:
+            case EmptyDir(in_memory=True):
+                self._ensure_own_directory()
+                size_bytes = volume.size_limit_bytes or self._spec.resources.mem_bytes
+                host_mounts.tmpfs(self._path(volume), size_bytes, mode=empty_dir.MODE)
+                with Opened(os.open(self._path(volume), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as made:
+                    self.own(made)
+            case EmptyDir():
+                pass  # the sandbox makes it, with its own directories
+            case HostPath():
+                host_path.ensure(volume)
+            case ClaimedVolume():
+                self._check_claimed(volume)
+            case FilesVolume():
+                pass
+
+    def _ensure_own_directory(self) -> None:
+        self._has_mounts = True
+        self._mounts_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _check_claimed(self, volume: ClaimedVolume) -> None:
+        if not self._path(volume).is_dir():
+            raise Failure(
+                f"the agent shows no persistent volume {volume.id} at {volume.path}",
+                subject=f"volume {volume.name}",
+                hint="container_path of the task's disk resource is a path below the executor's sandbox",
+            )
+
+    def _write(self, shown: Mapping[str, volume_files.Files]) -> None:
+        group = self._spec.fs_group
+        for name, found in shown.items():
+            files.write(self._mounts_dir / FILES / name, found, None if group is None else group.gid)
+            self._shown[name] = found
+
+    def _bind_parts(self, container: ContainerSpec, parts: list[str]) -> tuple[Path, ...]:
+        self._ensure_own_directory()
+        found = []
+        for index, (mount, part) in enumerate(zip(container.mounts, parts, strict=True)):
+            source = self._path(self._volumes[mount.volume])
+            found.append(self._bind_part(mount, source, part, f"{container.name}/{index}") if part else source)
+        return tuple(found)
+
+    def _bind_part(self, mount: VolumeMount, source: Path, part: str, place: str) -> Path:
+        target = self._mounts_dir / PARTS / place
+        volume = self._volumes[mount.volume]
+        try:
+            opened = sub_path.open_part(source, part, make=not _is_fixed(volume))
+            try:
+                host_mounts.bind(opened, target)
+            finally:
+                os.close(opened)
+        except OSError as error:
+            raise host_mounts.failure(error, f"volume {mount.volume}, subPath {part}") from error
+        return target
+
+    def _path(self, volume: Volume) -> Path:
+        match volume:
+            case EmptyDir(in_memory=True):
+                return empty_dir.memory_path(self._mounts_dir, volume)
+            case EmptyDir():
+                return empty_dir.empty_dir_path(self._pod_dir, volume)
+            case HostPath():
+                return Path(volume.path)
+            case ClaimedVolume():
+                return self._mesos_sandbox / volume.path
+            case FilesVolume():
+                return self._mounts_dir / FILES / volume.name
+
+    async def _own(self, volume: ClaimedVolume) -> None:
+        group = self._spec.fs_group
+        assert group is not None  # noqa: S101 - the caller's condition, said for the type checker
+        job = Ownership(self._path(volume), group.gid, on_root_mismatch=group.on_root_mismatch)
+        try:
+            await self._turns.run(job)
+        except OSError as error:
+            raise host_mounts.failure(error, f"volume {volume.name}") from error
+
+
+def _part(mount: VolumeMount, variables: Mapping[str, str], container: str) -> str:
+    """The subPath; of an expression with its variables filled in. Raises InvalidTask."""
+    if not mount.expands:
+        return mount.sub_path
+    subject, known = f"container {container}, subPathExpr of {mount.path}", _Noting(variables)
+    filled = expand(mount.sub_path, known)
+    if known.missing:
+        raise InvalidTask(f"there is no variable {known.missing[0][:80]}", subject=subject)
+    return volume_files.relative(filled, subject)
+
+
+class _Noting(dict[str, str]):
+    """Variables that note which ones were asked for and are not there."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__(variables)
+        self.missing: list[str] = []
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            self.missing.append(name)
+        return super().get(name, default)
+
+
+def _is_fixed(volume: Volume) -> bool:
+    """Whether its files are all there is: where none may be missing, a part that is not there is a mistake."""
+    return isinstance(volume, FilesVolume) and not any(
+        isinstance(source, DataFiles) and source.optional for source in volume.sources
+    )

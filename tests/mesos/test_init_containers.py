@@ -1,0 +1,97 @@
+"""Init containers and sidecars on a real containerd: their order, their failures, and a kill while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.rig import IMAGE, Rig, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+VOLUME = {"volumes": [{"name": "v", "emptyDir": {}}]}
+MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+STOPPED = "trap 'echo {name} >> /v/order; cat /v/order; exit 0' TERM; while :; do sleep 0.1; done"
+
+
+@pytest.fixture(scope="module")
+def scheduler(rig: Rig) -> Iterator[Scheduler]:
+    with rig.scheduler(name="init") as framework:
+        framework.launch([rig.pod("keeper")], rig.executor())
+        framework.wait_status("keeper", "TASK_RUNNING", 30)
+        yield framework
+    assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def init(name: str, script: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "image": IMAGE, "command": ["sh", "-c", script], **MOUNT, **more}
+
+
+def sidecar(name: str) -> dict[str, Any]:
+    return init(name, STOPPED.format(name=name), restartPolicy="Always")
+
+
+def pod(rig: Rig, name: str, main: str, *before: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return rig.pod(
+        name, command=("sh", "-c", main), container=MOUNT, spec={**VOLUME, "initContainers": list(before), **spec}
+    )
+
+
+def log_of(rig: Rig, task: str, container: str) -> str:
+    (found,) = [each for each in rig.json("inspect", task)["containers"] if each["name"] == container]
+    return Path(found["log"]["stdout"]).read_text()
+
+
+def test_the_order_of_start_and_stop(rig: Rig, scheduler: Scheduler) -> None:
+    before = (
+        init("one", "sleep 0.3; echo one >> /v/order"),
+        sidecar("left"),
+        init("two", "echo two >> /v/order"),
+        sidecar("right"),
+    )
+    task = pod(rig, "order", "echo main >> /v/order; sleep 0.3", *before, terminationGracePeriodSeconds=30)
+    scheduler.launch([task], rig.executor())
+    finished = scheduler.wait_status("order", "TASK_FINISHED", 60)
+    assert finished.message == "container app exited with status 0"
+    assert log_of(rig, "order", "left").split() == ["one", "two", "main", "right", "left"]
+    assert scheduler.states("order") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
+    states = {each["name"]: each["state"] for each in rig.json("inspect", "order")["containers"]}
+    assert states == dict.fromkeys(("one", "left", "two", "right", "app"), "exited")
+
+
+def test_failures_of_init_containers(rig: Rig, scheduler: Scheduler) -> None:
+    """With Never the first one ends the pod; with OnFailure it is run again, on a root file system of its own."""
+    again = init("one", "[ -e /been ] && exit 9; touch /been; [ -e /v/been ] || { touch /v/been; exit 3; }")
+    tasks = [
+        pod(rig, "never", "echo ran", init("one", "exit 3"), init("two", "echo two")),
+        pod(rig, "on-failure", "true", again, restartPolicy="OnFailure"),
+    ]
+    scheduler.launch(tasks, rig.executor())
+    failed = scheduler.wait_status("never", "TASK_FAILED", 30)
+    assert failed.message == "init container one exited with status 3"
+    assert scheduler.states("never") == ["TASK_STARTING", "TASK_FAILED"]
+    assert log_of(rig, "never", "app") == log_of(rig, "never", "two") == "", "they never ran"
+    scheduler.wait_status("on-failure", "TASK_FINISHED", 30)
+    found = {each["name"]: each["restarts"] for each in rig.json("inspect", "on-failure")["containers"]}
+    assert found == {"one": 1, "app": 0}
+
+
+def test_a_kill_while_an_init_container_runs(rig: Rig, scheduler: Scheduler) -> None:
+    task = pod(rig, "killed", "echo ran", sidecar("left"), init("two", STOPPED.format(name="two")))
+    scheduler.launch([task], rig.executor())
+
+    def initializing() -> bool | None:
+        found = rig.json("inspect", "killed")
+        running = [each["state"] for each in found["containers"]] == ["running", "running", "created"]
+        return (found["state"] == "initializing" and running) or None
+
+    wait_for(initializing, 30)
+    scheduler.kill("killed", grace_s=30)
+    killed = scheduler.wait_status("killed", "TASK_KILLED", 25)
+    assert killed.reason == "REASON_TASK_KILLED_DURING_LAUNCH"
+    assert log_of(rig, "killed", "left").split() == ["two", "left"]
+    assert log_of(rig, "killed", "app") == ""
