@@ -72,6 +72,13 @@ class Session:
             raise silent[0]
         return answering
 
+    def answering(self) -> list[Client]:
+        """As `all`, for a look that is repeated: where none answers there is nothing to see, which is no error."""
+        found = self.look()
+        for each in found:
+            self._tell(each, last=False)
+        return [each.client for each in found if each.state is State.ANSWERS]
+
     def _tell(self, executor: Executor, *, last: bool) -> None:
         """Once in the life of this process. An error is told by who raises it."""
         if executor.state is State.ANSWERS or executor.id in self._told:

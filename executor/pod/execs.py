@@ -192,9 +192,9 @@ def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]
 
 
 async def _end_late(starting: asyncio.Future[int], process: ContainerProcess) -> None:
-    with contextlib.suppress(ExecutorError):
+    with contextlib.suppress(ExecutorError):  # its session is over; what could not be made needs no end
         await starting
-        await process.end(DELETE_S)
+    await process.end(DELETE_S)
 
 
 def _drop(_: bytes) -> None:

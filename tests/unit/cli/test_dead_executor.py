@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from executor.cli import rates
 from executor.cli.executors import ANSWER_S
 from executor.cli.exits import Exit
+from executor.cli.page.node import node as page
+from executor.cli.serve import problems
+from executor.cli.session import Session
 from executor.log.journal import Journal
 from executor.names import MesosContainerId
 from executor.node import claims
@@ -146,3 +150,11 @@ def test_a_clean_end_leaves_a_pointer_and_a_sandbox_that_goes_takes_it_along(
     sandbox.rmdir()
     assert run("why", "t").code == Exit.NOT_FOUND
     assert not list((node.run_dir / "ended").iterdir())
+
+
+def test_the_page_begins_with_what_is_wrong(crashed: Node, run: Run) -> None:
+    session = Session("", str(crashed.run_dir))
+    found = problems(session.look())
+    assert len(found) == 1 and "executor dead (mixed) is dead" in found[0]
+    text = page("host", "now", [], rates.usage({}, {}), found)
+    assert text.index("Problems") < text.index("executor dead (mixed) is dead") < text.index("No executor runs")
