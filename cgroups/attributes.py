@@ -1,7 +1,7 @@
 """Notes on a group's directory, in extended attributes that only the machine's administrator may set (xattr(7)).
 
 They live as long as the directory. The kernel keeps them on v1 and on cgroup2 alike; where it does not, nothing is
-noted, and whoever asks gets None.
+noted, and a reader gets None.
 """
 
 from __future__ import annotations

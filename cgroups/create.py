@@ -2,7 +2,7 @@
 
 v2: a controller's files appear in a group only if its parent names the controller in `cgroup.subtree_control`, all the
 way down, and a group that does so may hold no processes itself (cgroup-v2.rst, "No Internal Process Constraint").
-v1: a new cpuset group holds nobody until it has cpus and mems, and old kernels account no children without
+v1: a new cpuset group takes no process until it has cpus and mems, and old kernels account no children without
 `memory.use_hierarchy`.
 """
 
@@ -38,7 +38,7 @@ def ensure(point: Path, path: str, *, v1: Collection[str] = (), delegate: Collec
             if not _make_below(point, path, v1, delegate):
                 _make_all(point, path, v1, delegate)
             return
-        except CgroupNotFound:  # somebody has just removed an empty group on the way
+        except CgroupNotFound:  # an empty group on the way has just been removed
             if not tries_left:
                 raise
 

@@ -40,12 +40,14 @@ class Descent:
 
     @property
     def current(self) -> Directory:
+        """The directory of the group that is visited."""
         directory = self._open[-1]
         assert directory is not None  # noqa: S101 the last one is always open
         return directory
 
     @property
     def at_top(self) -> bool:
+        """Whether it is the one that the descent began with."""
         return len(self._open) == 1
 
     def list(self) -> None:

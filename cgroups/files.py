@@ -63,6 +63,7 @@ class Directory:
         os.close(self.fd)
 
     def child(self, name: str) -> Directory:
+        """The directory of the group `name` right below. Raises CgroupNotFound, CgroupError."""
         path = f"{self.path}/{name}"
         try:
             return Directory(os.open(name, DIRECTORY_FLAGS, dir_fd=self.fd), path)
@@ -70,6 +71,7 @@ class Directory:
             raise translated(error, path) from error
 
     def has(self, name: str) -> bool:
+        """Whether there is a file or group of that name."""
         try:
             os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError:
@@ -77,6 +79,7 @@ class Directory:
         return True
 
     def read(self, name: str) -> str:
+        """A file's text. Raises CgroupNotFound, CgroupError."""
         try:
             fd = os.open(name, os.O_RDONLY | _FILE, dir_fd=self.fd)
             try:
@@ -129,6 +132,7 @@ class Directory:
         return True
 
     def rmdir(self, name: str) -> None:
+        """Removes the group `name` right below. Raises CgroupBusy, CgroupNotFound, CgroupError."""
         with self._errors(name):
             os.rmdir(name, dir_fd=self.fd)
 

@@ -1,7 +1,7 @@
 """Stopping and continuing all processes of a group: `cgroup.freeze` in the unified hierarchy, else v1's freezer.
 
-They differ in one thing that matters: a process that `cgroup.freeze` holds dies of SIGKILL, one that the v1 freezer
-holds dies only when it is thawed (freezer-subsystem.rst; cgroup-v2.rst, "cgroup.freeze").
+They differ in one thing that matters: a process that `cgroup.freeze` holds ends after SIGKILL, one that the v1 freezer
+holds ends only when it is thawed (freezer-subsystem.rst; cgroup-v2.rst, "cgroup.freeze").
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def freeze_v1(point: Path, path: str, timeout_s: float) -> bool:
 
 
 def thaw_v2(point: Path, path: str) -> None:
+    """Takes back the freeze of this very group. Raises CgroupNotFound, CgroupError."""
     with Directory.open(point, path) as directory:
         directory.write(V2_FILE, "0")
 
@@ -68,10 +69,12 @@ def frozen_above_v1(point: Path, path: str) -> bool:
 
 
 def is_frozen_v2(directory: Directory) -> bool:
+    """Whether all processes have stopped, by this group's freeze or one above."""
     return flat_keyed(directory.read_optional("cgroup.events")).get("frozen") == 1
 
 
 def is_frozen_v1(directory: Directory) -> bool:
+    """As `is_frozen_v2`, in v1."""
     return (directory.read_optional(V1_FILE) or "").strip() == "FROZEN"
 
 

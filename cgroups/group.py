@@ -117,7 +117,7 @@ class Cgroup(Population):
     def kill(self, timeout_s: float = 5.0, *, everywhere: bool = False) -> KillResult:
         """SIGKILL to everything here and below (see kill.py). Returns while they die: `wait_unpopulated` comes next.
 
-        `everywhere` looks for strays in every hierarchy, not only in v1's witness (20 ms for 100 groups): for the
+        `everywhere` looks for processes in every hierarchy, not only in v1's witness (20 ms for 100 groups): for the
         second attempt, or after `destroy` has met one.
         """
         return kill(self, timeout_s, everywhere=everywhere)

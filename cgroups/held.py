@@ -1,6 +1,6 @@
 """One process, held so that neither a look nor a signal ever meets another one that got its pid.
 
-The descriptor is a pidfd (Linux 5.3), or else the process's directory in /proc: whatever is read below that directory
+The descriptor is a pidfd (Linux 5.3), or else the process's directory in /proc: all that is read below that directory
 belongs to the process that it was opened for, and is not there once that was reaped, however often its pid is used
 again. pidfd_send_signal(2) takes both (Linux 5.1). Without it the directory is asked once more just before kill(2).
 """
@@ -51,7 +51,7 @@ class HeldProcess(Closing):
         os.close(self.fd)
 
     def has_ended(self) -> bool:
-        """Whether all of its threads have; also of one that nobody has reaped yet."""
+        """Whether all of its threads have; also of one that is not reaped yet."""
         if self.is_pidfd:
             poll = select.poll()
             poll.register(self.fd, select.POLLIN)

@@ -44,7 +44,7 @@ class KillResult:
     """How it went. `missed` is empty unless time ran out: processes that no signal has reached.
 
     `signalled` counts the processes that got a signal of their own; those that `cgroup.kill` reached are not counted by
-    the kernel. `held_frozen` says that a group above is frozen in v1: nothing here dies before that one is thawed.
+    the kernel. `held_frozen` says that a group above is frozen in v1: no process here ends before that one is thawed.
     """
 
     method: KillMethod
@@ -61,7 +61,7 @@ def kill(group: Population, timeout_s: float, *, everywhere: bool = False) -> Ki
 
     Raises CgroupError (EDEADLK) if this very process is in the group, and PermissionError if a signal is not allowed.
     """
-    _refuse_suicide(group)
+    _refuse_own_group(group)
     started = time.monotonic()
     listed, frozen = _look(group)
     outsiders = everywhere or group.outsiders(listed)
@@ -83,12 +83,12 @@ def kill(group: Population, timeout_s: float, *, everywhere: bool = False) -> Ki
 
 def write_kill_file(group: Population) -> bool:
     """See Cgroup.write_kill_file."""
-    _refuse_suicide(group)
+    _refuse_own_group(group)
     return _write_kill_file(group)
 
 
 class _Sweep:
-    """The fallback: signal each process, until a look finds nobody new or the time is over."""
+    """The fallback: signal each process, until a look finds no new one or the time is over."""
 
     def __init__(self, group: Population, deadline: float) -> None:
         self._group = group
@@ -173,7 +173,7 @@ def _thaw(group: Population) -> tuple[int, bool]:
         return 0, False
 
 
-def _refuse_suicide(group: Population) -> None:
+def _refuse_own_group(group: Population) -> None:
     try:
         own = parse_membership(Path("/proc/self/cgroup").read_bytes())
     except OSError as error:  # no descriptor is left

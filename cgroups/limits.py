@@ -67,6 +67,7 @@ class Stat:
 
 
 def stat_of(cpu: CpuStat, memory: MemoryStat, pids: PidsStat) -> Stat:
+    """One Stat of the controllers' own."""
     return Stat(
         cpu_usage_usec=cpu.usage_usec,
         throttled_usec=cpu.throttled_usec,

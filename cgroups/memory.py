@@ -89,6 +89,7 @@ class MemoryStat:
 
 
 def stat(memory: Home | None) -> MemoryStat:
+    """Empty where no memory controller has the group. Raises CgroupError."""
     if memory is None:
         return MemoryStat()
     directory, mode = memory

@@ -43,6 +43,7 @@ class Hierarchies:
 
     @property
     def mode(self) -> Mode:
+        """v1, v2, or both (hybrid)."""
         if self.unified is None:
             return Mode.V1
         return Mode.HYBRID if self.v1 else Mode.V2
@@ -61,7 +62,7 @@ class Hierarchies:
     def witnesses(self) -> tuple[Path, ...]:
         """Where to look for v1 processes that the unified hierarchy has not: the freezer, or all where there is none.
 
-        Whoever places processes (this package, runc, Mesos's launcher) places them in the freezer above all; to look
+        All that place processes (this package, runc, Mesos's launcher) place them in the freezer above all; to look
         into every hierarchy of a large subtree takes longer than its processes take to die.
         """
         return (self.v1["freezer"],) if "freezer" in self.v1 else self.v1_points
@@ -126,7 +127,7 @@ def parse_mountinfo(text: str) -> Hierarchies:
 def parse_membership(content: bytes) -> dict[str, str]:
     """Controller (or `name=...`; empty for cgroup2) to path, from what is in /proc/<pid>/cgroup (cgroups(7)).
 
-    A group's name may contain whatever a file's name may.
+    A group's name may contain every character that a file's name may.
     """
     paths: dict[str, str] = {}
     for line in filter(None, os.fsdecode(content).split("\n")):

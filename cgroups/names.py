@@ -59,6 +59,7 @@ def role_of(path: tuple[str, ...]) -> str:
 
 
 def is_pod_directory(name: str) -> bool:
+    """Whether a group of that name is a pod's."""
     return name.startswith(POD_PREFIX)
 
 

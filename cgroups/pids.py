@@ -36,6 +36,7 @@ class PidsStat:
 
 
 def stat(pids: Home | None) -> PidsStat:
+    """Empty where no pids controller has the group. Raises CgroupError."""
     if pids is None:
         return PidsStat()
     directory, _ = pids

@@ -2,7 +2,7 @@
 
 Memory: a pod may use what its tasks hold; the revocable class what its pods hold together, so that an OOM of the class
 stays in it; the regular class has no limit of its own and is protected on v2. CPU: by weight; 100 a core as systemd's
-and cgroup2's default for one group; the revocable class has the least weight that there is, whatever its pods hold.
+and cgroup2's default for one group; the revocable class has the least weight that there is, with any number of pods.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from cgroups.limits import UNLIMITED, Limits
 
 WEIGHT_PER_CPU = 100
 IDLE_CPU = Limits(cpu_weight=WEIGHT_MIN, cpu_idle=True)
-"""What nobody else wants: the revocable class, and whatever is done for it."""
+"""CPU time that is idle: for the revocable class, and for work that is done for it."""
 EXECUTOR_CPU = Limits(cpu_weight=25)
 """The executor's own work, CNI plugins included: a pod that wants the CPU gets it first, and the executor a fifth of it
 on a node where all pods together want all. With equal weights a process that a pod had just forked waited up to 13 ms
 while the executor took note of 50 ends.
 """
 OOM_SCORE_ADJ = {"regular": -500, "revocable": 1000}
-"""Who dies first when the node itself runs out of memory (proc_pid_oom_score_adj(5))."""
+"""The order of the kernel's victims when the node itself runs out of memory (proc_pid_oom_score_adj(5))."""
 
 
 def weight(cpus: float) -> int:

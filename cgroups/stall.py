@@ -1,4 +1,4 @@
-"""PSI triggers: the kernel tells when tasks have waited too long for a resource, so that nobody has to look.
+"""PSI triggers: the kernel reports when tasks have waited too long for a resource, without polling.
 
 A trigger is a threshold in microseconds of stall within a window (Documentation/accounting/psi.rst, "Monitoring for
 pressure thresholds"). The window is always 2 s: without CAP_SYS_RESOURCE the kernel takes multiples of that only.
@@ -73,7 +73,7 @@ class StallWatch(Closing):
         self._triggers.add(file)
 
     def _ready(self) -> None:
-        """An event is gone once it was polled; a group that is gone would be reported for ever."""
+        """An event is gone once it was polled; a group that is gone would be reported without end."""
         for file, events in self._epoll.poll(0):
             if events & select.EPOLLERR:
                 self._drop(file)

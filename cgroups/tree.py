@@ -31,14 +31,17 @@ class Tree:
 
     @property
     def root(self) -> Cgroup:
+        """The parent of `executor` and `pods`."""
         return Cgroup(self.hierarchies, self.root_path)
 
     @property
     def executor(self) -> Cgroup:
+        """The leaf of the executor itself."""
         return self.root.child("executor")
 
     @property
     def pods(self) -> Cgroup:
+        """The parent of both classes' subtrees."""
         return self.root.child("pods")
 
     def subtree(self, pod_class: str) -> Cgroup:

@@ -27,6 +27,7 @@ from executor.output.endedlogs import EndedLogs, EndedPod
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
 from executor.pod.model import Report, State, Stop, StopCause
+from executor.pod.object_updates import ObjectUpdates
 from executor.pod.resources.weight_guard import WeightGuard
 from executor.pod.table import Pods
 from executor.reporting import status_updates
@@ -70,7 +71,8 @@ class Dispatcher:
             node.config.revocation, node.tree, node.victims_boost, lambda: self.pods, self._on_receipt, self.stop,
             self.intake.revoked, self.intake.flush,
         )  # fmt: skip
-        self._messages = messages.FrameworkMessages(self.revoker, driver.message)
+        updates = ObjectUpdates(self.pods.by_task)
+        self._messages = messages.FrameworkMessages(self.revoker, driver.message, {"update": updates.take})
         self.exits = ExitRouter(node.containerd, self.pods)
         self.subscribed: events.Subscribed | None = None
         self._last_update = LastUpdate()

@@ -10,7 +10,7 @@ result.py       results of every CNI version (pure)      version.py    the versi
 shape.py        their types (pure)                       limit.py      how long a release may take
 rules.py        rules that plugins forget                rulekeeper.py rules that others erase
 rulelines.py    which rules are whose (pure)             nfevents.py   removals of rules, as the kernel tells them
-advice.py       what is dangerous in a configuration (pure)
+lint.py         dangers of configurations (pure)
 netns.py        pinned network namespaces
 resolver.py     resolv.conf, hosts, host names (pure)
 """

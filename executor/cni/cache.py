@@ -47,10 +47,12 @@ class Record:
 
     @property
     def version(self) -> str:
+        """The CNI version that the configuration was used with."""
         return str(self.document["cniVersion"])
 
     @property
     def subject(self) -> str:
+        """Network, file, interface and pod, for messages."""
         return f"network {self.network} ({self.file}), {self.ifname} of {self.container_id}"
 
 

@@ -36,6 +36,7 @@ def capability_args(request: NetworkRequest) -> Json:
 
 
 def demanded(capabilities: Json) -> tuple[str, ...]:
+    """The capabilities that the network's plugins must serve (see DEMANDS)."""
     return tuple(name for name in DEMANDS if name in capabilities)
 
 

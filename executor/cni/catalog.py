@@ -34,6 +34,7 @@ class Catalog:
         return tuple(name for name in names if not isinstance(_chosen(name, files), InvalidConfig))
 
     def networks(self) -> tuple[Network, ...]:
+        """The networks that can be used. Raises InvalidConfig if the directory cannot be read."""
         return tuple(self.get(name) for name in self.names())
 
     def problems(self) -> tuple[InvalidConfig, ...]:
@@ -47,7 +48,7 @@ class Catalog:
         return tuple(broken + doubled)
 
     def get(self, name: str) -> Network:
-        """Raises InvalidConfig for a network whose configuration is faulty, NotFound for one that nobody configured."""
+        """Raises InvalidConfig for a network whose configuration is faulty, NotFound for one that is not configured."""
         files = self._read()
         found = _chosen(name, files)
         if isinstance(found, Network):

@@ -135,7 +135,9 @@ class Cni:
                 raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
 
     async def keep_rules(self) -> None:
-        """For ever: the port and masquerade rules of what was attached here are put back when somebody erases them."""
+        """Until it is cancelled: the port and masquerade rules of what was attached here are put back when they are
+        erased.
+        """
         await self._keeper.run()
 
     def attachments(self) -> tuple[Record, ...]:
@@ -151,7 +153,7 @@ class Cni:
 
     async def _attach_one(self, record: Record, network: Network) -> Attachment:
         """An ADD is only repeated after a DEL that succeeded: a plugin that failed may have left an interface behind.
-        DEL must bear repetition, so it is repeated whatever it said, with the same patience.
+        Plugins must permit a repeated DEL, so it is repeated after any failure, with the same pauses.
         """
         versions, delays_s = list(network.versions), list(self._retry_delays_s)
         while True:

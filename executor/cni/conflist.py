@@ -43,6 +43,7 @@ class Network:
 
     @property
     def subject(self) -> str:
+        """Name and file, for messages."""
         return f"network {self.name} ({self.file})"
 
     @property
@@ -59,6 +60,7 @@ class Network:
         return {key: self.plugins[0].get(key) for key in ("type", "bridge", "master", "ipam")}
 
     def demand_met(self, capability: str) -> bool:
+        """Whether a plugin declares the capability."""
         return any((each.get("capabilities") or {}).get(capability) for each in self.plugins)
 
     def document(self, version: str) -> Json:

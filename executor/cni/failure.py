@@ -65,7 +65,7 @@ class Fault:
 
     @property
     def words(self) -> str:
-        """The plugin and what it said, whatever it was asked."""
+        """The plugin and what it said, without the command."""
         return f"{self.plugin}: {self.error}"
 
     def __str__(self) -> str:

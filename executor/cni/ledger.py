@@ -26,7 +26,7 @@ class Entry:
 
     @property
     def is_ours(self) -> bool:
-        """Whether its container id is that of a pod of some executor; else it is a Mesos task's or somebody else's."""
+        """Whether its container id is that of a pod of some executor; else of a Mesos task or another runtime."""
         return is_pod_id(self.container_id)
 
 

@@ -24,6 +24,7 @@ class Limit:
 
     @property
     def is_over(self) -> bool:
+        """Whether the time of all runs together is used up."""
         return self._end_s is not None and self._clock() >= self._end_s
 
     def next_s(self) -> float:

@@ -1,4 +1,4 @@
-"""What is dangerous in configurations that can be used: found by nobody until Spark tasks or pods fail. Pure."""
+"""Dangers of configurations that can be used: without a check they are found when Spark tasks or pods fail. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
-class Advice:
+class Danger:
     """`grave`: every Mesos task of the network suffers."""
 
     files: tuple[str, ...]
@@ -28,7 +28,8 @@ class Advice:
         return f"{', '.join(self.files)}: {self.text}"
 
 
-def advice(networks: Sequence[Network]) -> tuple[Advice, ...]:
+def dangers(networks: Sequence[Network]) -> tuple[Danger, ...]:
+    """Every danger of the networks, alone and beside each other."""
     found = [each for network in networks for each in _of_one(network)]
     found += [each for one, other in combinations(networks, 2) for each in _of_two(one, other)]
     return tuple(found)
@@ -44,9 +45,9 @@ def subnets(plugin: Json) -> Iterator[Subnet]:
             continue
 
 
-def _of_one(network: Network) -> Iterator[Advice]:
+def _of_one(network: Network) -> Iterator[Danger]:
     if network.derived and network.declared not in ("", *MESOS_VERSIONS):
-        yield Advice(
+        yield Danger(
             (network.file,),
             f"with cniVersion {network.declared} the IP of every Mesos task is lost without a word (the agent reads ip4"
             " and ip6 only) and Spark executors die with UnknownHostException",
@@ -54,7 +55,7 @@ def _of_one(network: Network) -> Iterator[Advice]:
             grave=True,
         )
     if not network.derived:
-        yield Advice(
+        yield Danger(
             (network.file,),
             f"the Mesos agent skips lists of plugins, so its tasks cannot join {network.name}",
             "put a .conf with its first plugin beside it, of the same name and cniVersion 0.2.0",
@@ -62,27 +63,27 @@ def _of_one(network: Network) -> Iterator[Advice]:
     ipam = network.plugins[0].get("ipam") or {}
     data_dir = str(ipam.get("dataDir") or HOST_LOCAL_DEFAULT)
     if ipam.get("type") == "host-local" and not f"{data_dir}/".startswith(_VOLATILE):
-        yield Advice(
+        yield Danger(
             (network.file,),
-            f"host-local keeps addresses in {data_dir} over a reboot, after which nobody can release them",
+            f"host-local keeps addresses in {data_dir} over a reboot, after which they are never released",
             "set dataDir below /run",
         )
 
 
-def _of_two(one: Network, other: Network) -> Iterator[Advice]:
-    """They have different names, so host-local keeps their addresses apart, whatever their dataDir is."""
+def _of_two(one: Network, other: Network) -> Iterator[Danger]:
+    """They have different names, so host-local keeps their addresses apart, in one dataDir too."""
     files, names = (one.file, other.file), f"{one.name} and {other.name}"
     plugins = (one.plugins[0], other.plugins[0])
     bridges = [plugin.get("bridge", "cni0") for plugin in plugins if plugin.get("type") == "bridge"]
     if len(bridges) == 2 and bridges[0] == bridges[1]:
-        yield Advice(
+        yield Danger(
             files,
             f"networks {names} share a bridge but no pool of addresses: an address may be given out twice",
             f"give both one name, dataDir and range, as one network, or each a bridge; this is {bridges[0]}",
         )
     common = [mine for mine in subnets(plugins[0]) for its in subnets(plugins[1]) if _overlap(mine, its)]
     if common:
-        yield Advice(
+        yield Danger(
             files,
             f"networks {names} both give out addresses of {common[0]}",
             "give each a subnet, or both one name, dataDir and bridge, as one network",

@@ -1,7 +1,7 @@
-"""The kernel's word that somebody has removed rules of nf_tables, and with them those of iptables' nft variant.
+"""The kernel's events of removed rules of nf_tables, and with them of iptables' nft variant.
 
-A multicast group of netlink tells of every change on the node; only removals count. Nothing is read while nobody waits:
-what does not fit into the socket's buffer meanwhile is told as an overflow, which counts as a removal. Of each message
+A multicast group of netlink reports every change on the node; only removals count. Nothing is read between two calls
+of `removal`: an overflow of the socket's buffer counts as a removal. Of each message
 only its type counts, so nothing of it is decoded.
 Source: linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h.
 """
@@ -38,6 +38,7 @@ class RuleEvents:
             raise
 
     def close(self) -> None:
+        """Closes the socket; no `removal` may be waited for."""
         self._socket.close()
 
     async def removal(self) -> None:
@@ -60,7 +61,7 @@ class RuleEvents:
                 return found
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
-                    return True  # whatever it is, to look costs little
+                    return True  # of any other error: to look costs little
                 found = True
 
 

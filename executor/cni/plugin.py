@@ -1,4 +1,4 @@
-"""One run of one CNI plugin: environment and JSON in, JSON out. Whatever goes wrong is an Outcome, not an exception.
+"""One run of one CNI plugin: environment and JSON in, JSON out. Every failure is an Outcome, not an exception.
 
 Source: CNI specification 1.1.0, section 2.
 """
@@ -47,6 +47,7 @@ class Call:
     args: str = ""
 
     def environment(self, plugin_path: str) -> dict[str, str]:
+        """The variables of a plugin's process; `plugin_path` becomes CNI_PATH."""
         values = {
             "CNI_COMMAND": self.command,
             "CNI_CONTAINERID": self.container_id,
@@ -70,9 +71,11 @@ class Plugins:
 
     @property
     def directories(self) -> str:
+        """The directories as CNI_PATH has them, for messages."""
         return self._path
 
     def find(self, kind: str) -> Path | None:
+        """The executable of a plugin's type in the first directory that has it; None if none has."""
         for directory in self._directories:
             path = directory / kind
             if path.is_file() and os.access(path, os.X_OK):

@@ -1,7 +1,7 @@
 """One run of one executable: input in, bounded output out, nothing left running at the time limit.
 
-Who is cancelled lets the executable finish, as long as that is soon: a host-local that is killed between making the
-file of an address and writing its owner into it leaves an address that nobody ever releases.
+A cancelled caller lets the executable finish, for up to 2 s: a host-local that is killed between making the file of an
+address and writing its owner into it leaves an address that is never released.
 
 asyncio's own Process is not used: its `wait` waits for the pipes too, which a daemon that the executable leaves
 behind may hold open. Invariants: a minimal environment and no inherited descriptor; no preexec_fn, user= or group=,
@@ -50,7 +50,7 @@ class _Conversation(asyncio.SubprocessProtocol):
         self._open = {1, 2}
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Reads on past the bound, so that nobody is blocked, and keeps one byte above it."""
+        """Reads on past the bound, so that the executable is not blocked, and keeps one byte above it."""
         kept = self.output[fd]
         kept += data[: max(0, self._limits[fd] + 1 - len(kept))]
 
@@ -82,7 +82,7 @@ async def execute(
 
 
 async def _finish(run: asyncio.Task[Finished]) -> None:
-    """Whoever waited for it has gone."""
+    """The caller was cancelled: the run gets 2 s to end, and is then killed."""
     await asyncio.wait({run}, timeout=_FINISH_S)
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)

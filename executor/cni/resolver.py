@@ -4,7 +4,7 @@ Source: Kubernetes' "DNS for Services and Pods" (dnsPolicy, dnsConfig, hostAlias
 1123. The cluster's DNS is what the network's `dns` says: that is also what Mesos gives to its tasks on that network,
 so both sides see the same names.
 
-Nothing but addresses, domains and options of their known forms is written, whoever it came from. What a pod asks for
+Nothing but addresses, domains and options of their known forms is written, from every source. What a pod asks for
 and is none of these is refused; what a plugin or the node says is left out, and told in a comment.
 """
 
@@ -54,7 +54,9 @@ class Resolver:
     dropped: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """As a file; what was dropped stands in it as comments, for whoever looks there why a name is not found."""
+        """As a file; what was dropped stands in it as comments, for a person who looks there for a name that is not
+        found.
+        """
         lines = [f"# left out: {_printable(each)}" for each in self.dropped]
         lines += [f"nameserver {each}" for each in self.nameservers]
         lines += [f"search {' '.join(self.searches)}"] if self.searches else []

@@ -2,7 +2,7 @@
 
 0.1.0 and 0.2.0 print `ip4` and `ip6`; 0.3.0 to 0.4.0 print `interfaces`, `ips` with a `version`, `routes`; 1.0.0 and
 later drop that `version`. The normal form is the last. A chain's `prevResult` must be of the chain's version, which
-an older plugin in it may not be. A result of a version that nobody specified is refused; one that names no version is
+an older plugin in it may not be. A result of a version that CNI does not have is refused; one that names no version is
 of the version asked for, as for the reference implementation.
 """
 

@@ -1,9 +1,9 @@
-"""Port and masquerade rules that a firewall's reload erases are noticed, and put back.
+"""Port and masquerade rules that a firewall's reload erases are noticed and put back.
 
-The rules of an attachment are read once after it was made. When the kernel tells that rules were removed (or, where it
-does not tell, every POLL_S), all are compared with what is there. portmap's own ADD, which may be repeated, puts back
-what portmap makes; a masquerade, whose plugin cannot be run again without making a second interface, is fed back to
-iptables line by line. Rules that iptables-save does not show (a plugin's nftables backend) are neither known nor
+The rules of an attachment are read once after it was made. When the kernel reports that rules were removed (or, where
+it does not report, every POLL_S), all are compared with what is there. portmap's own ADD, which may be repeated, puts
+back what portmap makes; a masquerade, whose plugin cannot be run again without making a second interface, is fed back
+to iptables line by line. Rules that iptables-save does not show (a plugin's nftables backend) are neither known nor
 touched. Nothing runs while no attachment has rules.
 """
 
@@ -49,9 +49,10 @@ class RuleKeeper:
         self._again = False
         """Whether the last look did not come to its end."""
         self._lost: dict[Key, tuple[str, ...]] = {}
-        """What could not be put back, as it was told."""
+        """What could not be put back, as it was logged."""
 
     def watch(self, record: Record) -> None:
+        """The attachment was made: its rules are read soon, and kept from then on."""
         if rules.made_by(record.document):
             self._watched[rules.key_of(record)] = record
             self._fresh.set()
@@ -65,7 +66,7 @@ class RuleKeeper:
                 known.pop(key, None)
 
     async def run(self) -> None:
-        """For ever; whatever goes wrong is told, and ends nothing else."""
+        """Until it is cancelled. A failure is logged, and ends nothing else."""
         await self._fresh.wait()
         events = await _opened()
         try:
@@ -91,7 +92,7 @@ class RuleKeeper:
             log.exception("defect while looking at rules", code="executor.defect")
 
     async def _cause(self, events: RuleEvents | None) -> None:
-        """Until there is a reason to look."""
+        """Waits until there is a reason to look."""
         waits: list[asyncio.Task[object]] = [asyncio.create_task(self._fresh.wait())]
         if events is not None:
             waits.append(asyncio.create_task(events.removal()))

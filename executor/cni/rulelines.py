@@ -55,6 +55,7 @@ def common(saved: str) -> frozenset[str]:
 
 
 def is_port_mapping(line: str, key: Key) -> bool:
+    """Whether a rule is of the attachment's port mappings."""
     return chain_names(*key)[1] in line
 
 

@@ -2,7 +2,7 @@
 
 bridge and ptp take a pod's masquerade rules away by the addresses they find in its namespace. If those are gone (the
 pod changed them, the namespace ended, an earlier DEL ended between the interface and the rules) DEL succeeds and the
-rules stay for ever (containernetworking-plugins 1.1.1). Every such rule carries the network's name and the
+rules are never removed (containernetworking-plugins 1.1.1). Every such rule carries the network's name and the
 container's id in its comment and stands in a chain named after both, so ownership is certain.
 """
 
@@ -40,13 +40,15 @@ def removal(saved: str, network: str, container_id: str) -> str:
     """What to feed to iptables-restore --noflush, given what iptables-save printed of the nat table; "" for nothing.
     Pure.
     """
-    lines = saved.split("\n")  # a comment of somebody's rule may have anything else
-    doomed = set(chain_names(network, container_id)) & {line[1:].split()[0] for line in lines if line.startswith(":")}
+    lines = saved.split("\n")  # a comment of a rule may have any other character
+    own_chains = set(chain_names(network, container_id)) & {
+        line[1:].split()[0] for line in lines if line.startswith(":")
+    }
     mark = f'name: \\"{network}\\" id: \\"{container_id}\\"'
-    rules = [line for line in lines if line.startswith("-A ") and line.split()[1] not in doomed]
-    owned = [line for line in rules if mark in line or doomed & set(re.findall(r"-[jg] (\S+)", line))]
+    rules = [line for line in lines if line.startswith("-A ") and line.split()[1] not in own_chains]
+    owned = [line for line in rules if mark in line or own_chains & set(re.findall(r"-[jg] (\S+)", line))]
     steps = [f"-D {line.removeprefix('-A ')}" for line in owned]
-    steps += [f"-F {chain}" for chain in sorted(doomed)] + [f"-X {chain}" for chain in sorted(doomed)]
+    steps += [f"-F {chain}" for chain in sorted(own_chains)] + [f"-X {chain}" for chain in sorted(own_chains)]
     return "\n".join(["*nat", *steps, "COMMIT", ""]) if steps else ""
 
 
@@ -88,7 +90,7 @@ async def _sweep_family(family: str, network: str, container_id: str, limit: Lim
 
 def missing_chain(faults: Sequence[Fault], network: str, container_id: str) -> bool:
     """Whether a plugin fails because a chain of the attachment is gone, as after a firewall's reload. bridge and ptp
-    1.1.1 then fail for ever, and the address is never released. Pure.
+    1.1.1 then fail each time, and the address is never released. Pure.
     """
     gone = {name for fault in faults for name in _NO_CHAIN.findall(f"{fault.error.msg} {fault.error.details}")}
     return bool(gone & set(chain_names(network, container_id)))
@@ -104,6 +106,7 @@ def erased(saved: Mapping[str, str], records: Iterable[Record]) -> tuple[str, ..
 
 
 def key_of(record: Record) -> Key:
+    """The network and the container of a record."""
     return Key(record.network, record.container_id)
 
 
@@ -159,7 +162,7 @@ async def restore(family: str, text: str, timeout_s: float) -> str:
 
 
 async def is_legacy() -> bool:
-    """Whether iptables writes to its old tables, of whose changes the kernel tells nobody."""
+    """Whether iptables writes to its old tables, whose changes the kernel does not report."""
     finished = await _run("iptables", ["--version"], "", _VERSION_S)
     return b"legacy" in finished.stdout
 

@@ -22,10 +22,12 @@ class UnreadableResultError(ValueError):
 
 
 def wrong(where: str, value: Any, expected: str) -> UnreadableResultError:
+    """The error for `value` at `where`, which is not `expected`."""
     return UnreadableResultError(f"{where} is {ascii(value)[:_SHOWN_MAX]}, not {expected}")
 
 
 def entry(holder: Json, key: str, where: str) -> Json:
+    """The object below `key`; empty if it is missing. Raises UnreadableResultError."""
     value = holder.get(key)
     if value is None:
         return {}
@@ -35,6 +37,7 @@ def entry(holder: Json, key: str, where: str) -> Json:
 
 
 def entries(holder: Json, key: str, where: str) -> list[Json]:
+    """The list of objects below `key`; empty if it is missing. Raises UnreadableResultError."""
     values = listed(holder, key, where)
     for number, value in enumerate(values):
         if not isinstance(value, dict):
@@ -43,6 +46,7 @@ def entries(holder: Json, key: str, where: str) -> list[Json]:
 
 
 def listed(holder: Json, key: str, where: str) -> list[Any]:
+    """The list below `key`, of any values; empty if it is missing. Raises UnreadableResultError."""
     value = holder.get(key)
     if value is None:
         return []
@@ -64,6 +68,7 @@ def text(holder: Json, key: str, where: str) -> str:
 
 
 def texts(holder: Json, key: str, where: str) -> tuple[str, ...]:
+    """The list of texts below `key`; empty if it is missing. Raises UnreadableResultError."""
     values = listed(holder, key, where)
     return tuple(text({key: value}, key, f"{where}[{number}]") for number, value in enumerate(values))
 
@@ -92,6 +97,7 @@ def address(holder: Json, key: str, where: str) -> str:
 
 
 def network(holder: Json, key: str, where: str) -> None:
+    """Raises UnreadableResultError if the value below `key` is no destination of a route in CIDR notation."""
     value = text(holder, key, where)
     try:
         if "/" not in value or "%" in value:

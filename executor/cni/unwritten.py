@@ -1,8 +1,8 @@
-"""Addresses that host-local reserved for nobody: it was killed between making the file and writing its owner into it.
+"""Addresses that host-local reserved without an owner: it was killed between making the file and writing the owner.
 
 host-local holds an exclusive flock(2) on `<dataDir>/<network>/lock` from before it makes the file until it has written
-it (containernetworking-plugins, plugins/ipam/host-local/backend/disk). So under that lock an empty file is nobody's,
-whoever's plugin it was, and no DEL would ever remove it.
+it (containernetworking-plugins, plugins/ipam/host-local/backend/disk). So under that lock an empty file has
+no owner, of this runtime or of another, and no DEL would remove it.
 """
 
 from __future__ import annotations

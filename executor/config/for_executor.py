@@ -1,8 +1,8 @@
 """The configuration of an executor that a Mesos agent started: the operator's file, and what a framework may add to it.
 
-A variable that its key does not allow takes no effect and is reported; the executor goes on with the operator's word,
-for the pods of a framework are better run within the operator's limits than not at all. A variable that cannot be
-understood ends this executor and no other: nobody knows what its framework wants. `config_trust` has the rules.
+A variable that its key does not allow takes no effect and is reported; the executor goes on with the operator's value,
+because the pods of a framework are better run within the operator's limits than not at all. A variable that cannot be
+understood ends this executor and no other: what its framework wants is unknown. trust.py has the rules.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def judge(text: str | None, environ: Mapping[str, str], *, source: str) -> Judge
 
 
 def judge_over(own: Config, environ: Mapping[str, str], *, source: str) -> Judged:
-    """As `judge`, where `own` is the operator's word."""
+    """As `judge`, where `own` is the operator's configuration."""
     judgement = _Judgement(source, own)
     faults = []
     for variable in own_variables(environ):

@@ -17,5 +17,5 @@ class RetentionSection:
         10.0, "They are removed while less than this part of the file system is free; 0: no limit.", least=0, most=99
     )
     least_pods: int = key(
-        10, "So many pods that ended last keep theirs, whatever their age and the free space.", least=0, most=100000
+        10, "So many pods that ended last keep theirs, at any age and any free space.", least=0, most=100000
     )

@@ -1,9 +1,9 @@
 """The executor's configuration: frozen sections, each field with its default, its limits and what it is for.
 
-`load` is pure: the text of a TOML file, overridden by MESOS_POD_EXECUTOR_<SECTION>_<KEY> variables (a list as `a,b`,
-a table as `k=v,k2=v2`). Whatever is not known is an error that names it and the nearest known name, for a misspelled
-key that is ignored is a limit that is not set. Every default works without a file. `python -m executor.config.sections`
-prints the commented default file.
+`load` is pure: the text of a TOML file, overridden by MESOS_POD_EXECUTOR_<SECTION>_<KEY> variables (a list as `a,b`, a
+table as `k=v,k2=v2`). An unknown name is an error with the nearest known name as hint: a misspelled key that is ignored
+would be a limit that is not set. Every default works without a file. `python -m executor.config.sections` prints the
+commented default file.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class DnsSection:
     )
     mesos: tuple[str, ...] = key(
         ("127.0.0.1:5051",),
-        "Who is asked for tasks: all masters (best: the whole cluster's names on every node), or this node's agent.",
+        "What is asked for tasks: all masters (best: the whole cluster's names on every node), or this node's agent.",
         endpoints=True,
     )
     credential_file: str = key(

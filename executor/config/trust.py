@@ -1,14 +1,14 @@
-"""Who may set a configuration key by a variable when a Mesos agent started this program as an executor. Pure.
+"""Which configuration key a framework may set by a variable of its executor. Pure.
 
 The variables of an executor are the framework's: it writes them into ExecutorInfo, and they replace those that the
-agent gives to every executor (--executor_environment_variables), so that nobody can tell the two apart. The operator's
-word is the configuration file, or else the default. Against it a variable may do what its key allows:
+agent gives to every executor (--executor_environment_variables), so the two cannot be told apart. The operator's value
+is the one in the configuration file, or else the default. Against it a variable may do what its key allows:
 
     operator     nothing
     framework    everything: the choice is the framework's own
     tighten      make the value stricter: `stricter` below says in which direction
 
-A key without an entry is the operator's. Commands are not judged: whoever types them is root on the node.
+A key without an entry is the operator's. Commands are not judged: they are run by root on the node.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Rule:
 
 
 def rule(section: str, key: str) -> Rule:
+    """Which values a framework may set for a key; a key without a rule is the operator's."""
     return _RULES.get(f"{section}.{key}", _OPERATOR)
 
 

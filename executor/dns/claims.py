@@ -1,9 +1,9 @@
 """What one foreign status may publish: its addresses, its Mesos names, and the names that its labels claim. Pure.
 
-Anybody who runs an executor writes its statuses. What can be known of one: the task's role, which the master keeps, and
-whether an executor of the framework sent it. So labels count only in a status that the task's own executor sent, only
-for names within the namespace that they give, and only if that namespace belongs to the task's role or to none
-([roles] namespace_to_role).
+The statuses of an executor are written by its framework. Two facts of a status can be known: the task's role, which the
+master keeps, and whether an executor of the framework sent it. So labels count only in a status that the task's own
+executor sent, only for names within the namespace that they give, and only if that namespace belongs to the task's role
+or to none ([roles] namespace_to_role).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Claims:
 
 
 def claims(status: Status, origin: Origin, zones: Zones, namespace_to_role: Mapping[str, str]) -> Claims:
+    """What `status` may publish. `namespace_to_role` is [roles] namespace_to_role."""
     unusable = {ip: why for ip in status.ips if (why := unpublishable(ip))}
     ips = first_of_each_family(ip for ip in status.ips if ip not in unusable)
     refused = [f"{_shown(ip)}: {why}" for ip, why in unusable.items()]

@@ -1,9 +1,9 @@
 """The directory that dnsmasq watches (--hostsdir): one hosts file for each pod or task, named `<owner>.<object>`.
 
-Invariants: a file appears, changes and goes in one step (rename within the directory; dnsmasq ignores names that
-begin with a dot, src/inotify.c); it is readable for dnsmasq's own user; the owner before the first dot is who wrote
-it, and nobody else changes or removes it; every line was checked before it is written. The directory itself is never
-removed: dnsmasq watches its inode.
+Invariants: a file appears, changes and goes in one step (rename within the directory; dnsmasq ignores names that begin
+with a dot, src/inotify.c); it is readable for dnsmasq's own user; the part before the first dot is the owner, and only
+the owner changes or removes it; every line was checked before it is written. The directory itself is never removed:
+dnsmasq watches its inode.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HostsDir:
     path: Path
 
     def ensure(self) -> None:
-        """Make it if it is missing; it must be readable for dnsmasq's user whatever the umask is. Raises Failure."""
+        """Make it if it is missing; readable for dnsmasq's user under any umask. Raises Failure."""
         try:
             if not self.path.is_dir():
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class HostsDir:
         try:
             descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
             with os.fdopen(descriptor, "w") as file:
-                os.fchmod(descriptor, 0o644)  # whatever the umask is
+                os.fchmod(descriptor, 0o644)  # under any umask
                 file.write(text)
             scratch.rename(path)
         except OSError as error:
@@ -103,9 +103,11 @@ class HostsDir:
         )
 
     def names(self, owner: str) -> list[str]:
+        """The names of an owner's files, without the owner. Raises Failure."""
         return [name for each, name in self.files() if each == owner]
 
     def owners(self) -> frozenset[str]:
+        """Every owner that has a file. Raises Failure."""
         return frozenset(owner for owner, _ in self.files())
 
     def _file(self, owner: str, name: str) -> Path:

@@ -55,7 +55,7 @@ class NameTable(Generic[K]):
         return tuple(pair for pair in self._claims.get(key, ()) if self._carrier(pair) == key)
 
     def refused(self, key: K) -> dict[str, str]:
-        """The names that `key` claims in vain, and the owner that each belongs to."""
+        """The names that `key` claims and does not get, and the owner that each belongs to."""
         names = {name for _, name in self._claims.get(key, ())}
         return {name: self._holders[name] for name in sorted(names) if not self._shares(key, name)}
 
@@ -68,9 +68,9 @@ class NameTable(Generic[K]):
         if pairs is not None:
             self._add(key, pairs, owner)
         turned = [name for name in sorted(names_before) if self._settle(name)]
-        heirs = dict.fromkeys(each for name in turned for each in self._names[name])
-        heirs |= dict.fromkeys(heir for pair in given_up if (heir := self._carrier(pair)) is not None)
-        return [heir for heir in heirs if heir != key]
+        next_claimants = dict.fromkeys(each for name in turned for each in self._names[name])
+        next_claimants |= dict.fromkeys(each for pair in given_up if (each := self._carrier(pair)) is not None)
+        return [each for each in next_claimants if each != key]
 
     def _add(self, key: K, pairs: tuple[Pair, ...], owner: str) -> None:
         self._claims[key], self._owners[key] = pairs, owner

@@ -62,9 +62,11 @@ class Zones:
     cluster_domain: str = "cluster.local"
 
     def pod(self, namespace: str) -> str:
+        """The domain of the names of pods of a namespace."""
         return f"{namespace}.pod.{self.cluster_domain}"
 
     def service(self, namespace: str) -> str:
+        """The domain of the names of services of a namespace."""
         return f"{namespace}.svc.{self.cluster_domain}"
 
     def search(self, namespace: str) -> tuple[str, ...]:
@@ -73,14 +75,16 @@ class Zones:
         return (self.service(namespace), self.pod(namespace), f"svc.{cluster}", cluster)
 
     def within_cluster(self, name: str) -> bool:
+        """Whether a name is of a pod or service, in any namespace."""
         return name.endswith((f".svc.{self.cluster_domain}", f".pod.{self.cluster_domain}"))
 
     def within_namespace(self, name: str, namespace: str) -> bool:
+        """Whether a name is of a pod or service of the namespace."""
         return name.endswith((f".{self.service(namespace)}", f".{self.pod(namespace)}"))
 
 
 def first_of_each_family(ips: Iterable[str]) -> tuple[str, ...]:
-    """As Mesos-DNS does: a second network of a pod may not be reachable for who asks."""
+    """As Mesos-DNS does: a client may not reach a pod's second network."""
     found: dict[bool, str] = {}
     for ip in ips:
         if known := address(ip):
@@ -114,7 +118,7 @@ def fragment(text: str) -> str:
 def mesos_names(task: str, task_id: str, framework: str, agent_id: str, zones: Zones) -> tuple[str, ...]:
     """`<task>.<framework>.<domain>`, which all tasks of the name share, and one with `<task>-<hash>-<agent>`, which is
     this task's alone. `task` is the task's discovery name or name; none if nothing of it can be used. A framework's
-    name makes no name below `svc` and `pod` of the cluster domain, whatever the two domains are.
+    name makes no name below `svc` and `pod` of the cluster domain, for any pair of domains.
     """
     short, tail = label(task), f"{fragment(framework)}.{zones.domain}".strip(".")
     if not short or not fragment(framework):
@@ -156,7 +160,7 @@ def to_labels(names: PodNames, zones: Zones) -> dict[str, str]:
 
 
 def from_labels(labels: Mapping[str, str], zones: Zones) -> tuple[tuple[str, ...], str]:
-    """The names, and the namespace that they all lie in, whoever wrote the labels; empty if that is no namespace."""
+    """The names, and the namespace that they all lie in. The labels are not trusted; empty if that is no namespace."""
     namespace = labels.get(NAMESPACE_LABEL, "")
     if not is_label(namespace):
         return (), ""

@@ -38,6 +38,7 @@ class Refusals:
             )
 
     def forget(self, key: Key) -> None:
+        """The task has ended."""
         self._told.pop(key, None)
 
 

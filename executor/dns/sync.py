@@ -114,7 +114,7 @@ class Synchroniser:
         return hosts_text(self._notes[key], self._book.carried(key))
 
     def _reconcile(self) -> None:
-        """A write may have failed, somebody may have removed a file of ours, or an older version have left one."""
+        """A write may have failed, a file of ours may have been removed, or an older version may have left one."""
         there = set(self._hosts.names(SYNCHRONISER))
         ours = {file_name(key): key for key in self._book}
         for name in there - ours.keys():
@@ -133,7 +133,7 @@ def _is_sound(content: str) -> bool:
 
 
 def file_name(key: Key) -> str:
-    """A task's file, whatever its ids are made of."""
+    """The name of a task's file; its ids may be of any characters."""
     return hashlib.sha256("\0".join(key).encode()).hexdigest()[:24]
 
 

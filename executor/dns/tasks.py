@@ -35,7 +35,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A living task. `name` is its discovery name, or else its name; `refused` what it claims in vain, in words."""
+    """A living task. `name` is its discovery name, or else its name; `refused` what it claims and does not get, in
+    words.
+    """
 
     name: str
     agent: str
@@ -102,7 +104,7 @@ class Tasks:
         return []
 
     def expire(self, now_s: float) -> list[Key]:
-        """Held tasks that nobody has told of in time."""
+        """Held tasks that the source has not named in time."""
         over = [key for key, until_s in self._held.items() if until_s <= now_s]
         for key in over:
             self._forget(key)

@@ -20,6 +20,7 @@ _LOOKS: Final = 5
 
 
 def check(flags: Mapping[str, str], config: DiskSection) -> Finding:
+    """Whether the agent ends an executor for the disk of one pod. `flags` are the agent's. Pure."""
     isolators = {each.strip() for each in flags.get("isolation", "").split(",")}
     if not agentquota.enforces(flags):
         text = "the agent ends no executor for its disk"

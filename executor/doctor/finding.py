@@ -25,18 +25,22 @@ class Finding:
 
 
 def passed(check: str, message: str) -> Finding:
+    """A finding that asks for nothing."""
     return Finding(check, Verdict.PASS, message)
 
 
 def warned(check: str, message: str, hint: str) -> Finding:
+    """A finding that a service is missing or harm is possible."""
     return Finding(check, Verdict.WARN, message, hint)
 
 
 def failed(check: str, message: str, hint: str) -> Finding:
+    """A finding that pods will not run, or not as they must."""
     return Finding(check, Verdict.FAIL, message, hint)
 
 
 def skipped(check: str, message: str, hint: str = "") -> Finding:
+    """A finding that the check could not be made."""
     return Finding(check, Verdict.SKIP, message, hint)
 
 

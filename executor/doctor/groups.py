@@ -20,7 +20,7 @@ _CONTROLLERS = {
     "cpu": (failed, "regular and revocable pods cannot be given weights"),
     "memory": (failed, "no pod can be given a memory limit, nor a class one of its own"),
     "pids": (warned, "processes of a pod cannot be bounded"),
-    "freezer": (warned, "Mesos kills a container by the freezer; a stray process may outlive its pod"),
+    "freezer": (warned, "Mesos kills a container by the freezer; a lost process may outlive its pod"),
 }
 
 

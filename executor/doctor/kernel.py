@@ -18,6 +18,7 @@ _PROC = Path("/proc")
 
 
 def check() -> list[Finding]:
+    """PSI, overlayfs, pidfd, openat2 and capabilities. Raises OSError if /proc cannot be read."""
     return [
         _pressure(_PROC / "pressure"),
         _overlay((_PROC / "filesystems").read_text()),

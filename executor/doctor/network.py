@@ -1,7 +1,7 @@
 """CNI: can pods and Mesos tasks share each network, are the plugins there, has each address a holder, does the kernel
 have what is on record?
 
-Whether a configuration is dangerous is decided by executor/cni (problems, advice); here it becomes findings, with what
+Whether a configuration is dangerous is decided by executor/cni (problems, dangers); here it becomes findings, with what
 only the node knows beside it: plugins, routes, the ledger of addresses.
 """
 
@@ -18,7 +18,7 @@ from executor.cni import Cni
 from executor.cni.catalog import Catalog
 from executor.cni.conflist import Network
 from executor.cni.ledger import Entry
-from executor.cni.lint import advice, subnets
+from executor.cni.lint import dangers, subnets
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound
@@ -34,6 +34,7 @@ _PLUGIN_DIRS = "[cni] plugin_dirs"
 
 
 def check(config: Config) -> list[Finding]:
+    """All that needs no plugin to be run. Raises OSError if the kernel's routes cannot be read."""
     catalog = Catalog(Path(config.cni.config_dir))
     try:
         networks, problems = catalog.networks(), catalog.problems()
@@ -81,12 +82,12 @@ def _configurations(config: Config, networks: Sequence[Network], problems: Seque
 
 
 def _dangers(networks: Sequence[Network]) -> list[Finding]:
-    """A lost address is a failure: every Spark executor of the network dies of it."""
+    """A lost address is a failure: every Spark executor of the network ends with it."""
     found = [
         failed("network.cni_version", str(each), each.hint)
         if each.grave
         else warned("network.advice", str(each), each.hint)
-        for each in advice(networks)
+        for each in dangers(networks)
     ]
     return found or [passed("network.advice", "pods and Mesos tasks can share every network")]
 
@@ -149,8 +150,8 @@ def ledger(inventory: Inventory, containers: Collection[str] | None) -> list[Fin
     """Pure. `containers` are the agent's, None if they are not known: then only pods' addresses can be judged."""
     lost = [each for each in inventory.others if containers is not None and each.container_id not in containers]
     found = [
-        warned("network.ledger", f"{_entry(each)}, of which {whom} knows", _release(each))
-        for entries, whom in ((inventory.unrecorded, "no executor"), (lost, "neither the agent nor an executor"))
+        warned("network.ledger", f"{_entry(each)}, which is on record of {where}", _release(each))
+        for entries, where in ((inventory.unrecorded, "no executor"), (lost, "neither the agent nor an executor"))
         for each in entries
     ]
     found += [warned("network.records", f"{each.subject}: {each.message}", each.hint) for each in inventory.damaged]

@@ -1,4 +1,4 @@
-"""Host ports that Mesos offers and somebody else on this node has: a pod would get no connection on them."""
+"""Host ports that Mesos offers and another program of this node uses: a pod would get no connection on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Use:
-    """Of one port; `by` is a process, or whoever's rule it is."""
+    """Of one port; `by` is a process, or the chain of a rule."""
 
     port: int
     by: str

@@ -10,6 +10,7 @@ _CHECK = "network.resolv_conf"
 
 
 def check() -> list[Finding]:
+    """The name servers of pods with dnsPolicy Default. Raises OSError."""
     return [judge(host_files.read(host_files.RESOLV_CONF), host_files.resolv_conf(on_host=False))]
 
 

@@ -65,7 +65,7 @@ CODES: Final = MappingProxyType(
             "See `error`. Nothing is touched; if it is dead, run `gc --assume-dead` with its id.",
         ),
         "executor.no_watcher": _warning(
-            "No process will start the reaper when this executor dies.",
+            "No process will start the reaper when this executor ends.",
             "Nothing at once: other executors and the timer of `gc` release what it leaves, but later.",
         ),
         "executor.event_refused": _warning("An event from the agent could not be carried out.", "See `error`."),
@@ -87,7 +87,7 @@ CODES: Final = MappingProxyType(
         "executor.log_writer_replaced": _warning(
             "The process that writes the containers' logs ended or was stuck, and was started anew; `size_bytes` of"
             " output that it had read are lost.",
-            "See `reason`; who killed or stopped it?",
+            "See `reason`; look for what killed or stopped it.",
         ),
         "executor.log_writer_failed": _error(
             "The process that writes the containers' logs cannot be started; tried again. Containers wait once"
@@ -105,6 +105,7 @@ CODES: Final = MappingProxyType(
         "executor.failed": _error(
             "The executor cannot go on.", "See `error` and `hint`; run `mesos-pod-executor doctor`."
         ),
+        "pod.volumes_updated": _info("A framework sent new ConfigMaps or Secrets: the files of `volumes` show them."),
         "pod.accepted": _info("A launch was read and became a pod."),
         "pod.without_effect": _info("Fields of the pod were accepted that change nothing on a Mesos agent: `fields`."),
         "pod.refused": _warning(
@@ -176,7 +177,7 @@ CODES: Final = MappingProxyType(
         "pod.released": _info("What of the pod could not be removed at first is removed now."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),
         "pod.stuck": _error(
-            "The pod's processes do not die of SIGKILL.", "Look for state D in `pids`: storage, a driver."
+            "The pod's processes do not end after SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
         "image.removed": _info("An unused image was removed from a disk that is too full; it can be pulled again."),
         "image.disk_full": _warning(
@@ -223,7 +224,7 @@ CODES: Final = MappingProxyType(
         "revocation.kill_failed": _warning(
             "A subtree could not be killed at once; pods are, one by one.", "See `error`."
         ),
-        "revocation.stuck": _error("Victims do not die of SIGKILL.", "Look for `pod.stuck`; see revocation.last_step."),
+        "revocation.stuck": _error("Victims do not end after SIGKILL.", "See `pod.stuck` and revocation.last_step."),
         "revocation.victim": _info("What a revocation did to one pod, as in its receipt."),
         "revocation.unstuck": _info("Victims that did not die have ended; the receipt is given anew."),
         "revocation.regular_changed": _error(
@@ -236,7 +237,7 @@ CODES: Final = MappingProxyType(
         "pressure.returned": _info("The pressure came back before the squeeze was over."),
         "pressure.released": _info("The squeeze is over: revocable pods may use what is there."),
         "pressure.blind": _warning(
-            "The kernel cannot tell of stalls, so the node is looked at every `delay_s`; without PSI for CPU in vain.",
+            "The kernel reports no stalls, so the node is measured each `delay_s`; without PSI, CPU is unseen.",
             "Boot with psi=1; mount cgroup2, at /sys/fs/cgroup/unified beside v1.",
         ),
         "pressure.squeeze_failed": _warning(
@@ -277,7 +278,7 @@ CODES: Final = MappingProxyType(
             "Did containerd restart?",
         ),
         "cgroup.no_shims": _warning(
-            "No cgroup could be made for shims: they disturb regular pods more, and nobody finds those that get lost.",
+            "No cgroup could be made for shims: they disturb regular pods more, and lost ones are not found.",
             "See `error` and [cgroups] root.",
         ),
         "cgroup.refused": _warning(
@@ -292,7 +293,7 @@ CODES: Final = MappingProxyType(
             "Look for files in memory that pods shared (a hostPath on tmpfs).",
         ),
         "network.rules_restored": _warning(
-            "Somebody erased port or masquerade rules of a pod (a firewall's reload); they are put back.",
+            "Port or masquerade rules of a pod were erased (by a firewall's reload); they are put back.",
             "Make the firewall's reload leave the rules of others alone: see `text`.",
         ),
         "network.rules_lost": _warning(
@@ -308,7 +309,7 @@ CODES: Final = MappingProxyType(
             "See `text`; look at the plugins of the network, and at `kernel_network` of `inspect POD`.",
         ),
         "network.changed": _warning(
-            "Somebody changed the network of a running pod: its link, address, route, or the bridge.",
+            "The network of a running pod was changed: its link, address, route, or the bridge.",
             "See `text`. Find what else configures links on this node; launch the pod again if it stays so.",
         ),
         "network.restored": _info("A pod's network is again as its CNI plugins made it."),
@@ -361,6 +362,6 @@ CODES: Final = MappingProxyType(
             "The journal's file cannot be written; tried again.", "Free space in the sandbox."
         ),
         "library.warning": _warning("A library warned.", "See `text`."),
-        "library.error": _error("A library, or a task of the event loop that nobody awaits, failed.", "Report it."),
+        "library.error": _error("A library, or a task of the event loop that is not awaited, failed.", "Report it."),
     }
 )

@@ -178,7 +178,7 @@ class _Follower:
         self.woken = asyncio.Event()
 
     def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody listens
+        with contextlib.suppress(RuntimeError):  # its loop is closed: it has ended
             self._loop.call_soon_threadsafe(self.woken.set)
 
 

@@ -18,7 +18,7 @@ KEYS: Final = MappingProxyType(
         "message": "the same in words, constant for a code",
         "logger": "the module that wrote the line",
         "seq": "an event's number in this executor's journal, from 1",
-        # who
+        # whose
         "framework": "Mesos framework id",
         "executor": "Mesos executor id",
         "agent": "Mesos agent id",
@@ -58,6 +58,7 @@ KEYS: Final = MappingProxyType(
         "grace_s": "time given to end by itself",
         "hook": "postStart or preStop",
         "fields": "paths of fields of a pod",
+        "volumes": "names of volumes of a pod",
         "what": "the kind of object the message is about",
         "since": "when it began, RFC 3339 in UTC",
         # where

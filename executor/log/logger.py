@@ -1,7 +1,7 @@
 """The log: one line per transition, JSON on stderr, a readable form on a terminal; or to a file, journald or syslog.
 
 A line is a constant message and keys from the closed list KEYS; a line of INFO and above carries a code from `codes`.
-Records with a code also go to the sinks (the journal), whatever the level: what is logged and what is an event is one
+Records with a code also go to the sinks (the journal), at every level: what is logged and what is an event is one
 thing. Loggers are structlog's, on one shared list of processors, so `configure` and `set_level` reach loggers that
 exist already. Until `configure` was called a key or code that is not in its list raises; afterwards, unless `strict`,
 an unknown key is kept under `extra`, for a log line must never end a pod. Owns: the shared processors, the level and
@@ -82,12 +82,15 @@ class Logger(structlog.BoundLoggerBase):
     """`bind(pod=..., role=...)` returns a logger whose lines carry these keys."""
 
     def debug(self, message: str, *, code: str = "", **keys: object) -> None:
+        """For a developer: an RPC, an argv. Needs no code."""
         self._emit(Level.DEBUG, message, code, keys)
 
     def info(self, message: str, *, code: str, **keys: object) -> None:
+        """One line for each transition."""
         self._emit(Level.INFO, message, code, keys)
 
     def warning(self, message: str, *, code: str, **keys: object) -> None:
+        """Something failed that is tried again, or that takes away a part of a service."""
         self._emit(Level.WARNING, message, code, keys)
 
     def error(self, message: str, *, code: str, **keys: object) -> None:
@@ -129,6 +132,7 @@ def set_level(name: str) -> None:
 
 
 def level() -> str:
+    """The level of what is written now: debug, info, warning or error."""
     return _state.level.name.lower()
 
 

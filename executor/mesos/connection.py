@@ -42,6 +42,7 @@ def _connect_domain(path: str) -> socket.socket:
 
 
 def failure(environment: Environment, message: str) -> MesosFailure:
+    """A MesosFailure whose subject is the agent."""
     return MesosFailure(message, subject=f"agent {environment.domain_socket or environment.agent_endpoint}")
 
 
@@ -53,5 +54,6 @@ class CallConnection(HTTPConnection):
         self._environment = environment
 
     def connect(self) -> None:
+        """As http.client calls it. Raises OSError."""
         self.sock = connect(self._environment)
         self.sock.settimeout(ANSWER_TIMEOUT_S)

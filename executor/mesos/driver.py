@@ -80,7 +80,7 @@ class Driver:
     async def _events(self) -> AsyncIterator[Event]:
         while (event := await self._queue.get()) is not None:
             yield event
-            await asyncio.sleep(0)  # a queue that is not empty gives no turn to anybody else
+            await asyncio.sleep(0)  # a queue that is not empty gives other tasks no turn
 
     def update(self, status: dict[str, Any]) -> None:
         """Sends a TaskStatus (see status.status), now or when the agent is back; never blocks.
@@ -128,7 +128,7 @@ class Driver:
     def _hand_over(self, event: Event | None) -> None:
         """From a thread to the loop; None: an update was settled without an event."""
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended
                 self._loop.call_soon_threadsafe(self._arrived, event)
 
     def _arrived(self, event: Event | None) -> None:

@@ -1,4 +1,4 @@
-"""One record of the agent's event stream as a JSON object, whatever a framework has put into it. Pure.
+"""One record of the agent's event stream as a JSON object, with any content of a framework. Pure.
 
 A LAUNCH or MESSAGE is as large as its framework likes, and Python's JSON readers let no other thread run while they
 read. So the tasks of a launch are found first, unread, which takes milliseconds; what is above a bound is not read but

@@ -33,7 +33,7 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One pod. The agent may repeat a launch that it does not know to have arrived; whoever receives it decides.
+    """One pod. The agent may repeat a launch that it does not know to have arrived; the receiver decides.
 
     `fault` says why `tasks` hold no more than what identifies them; `size_bytes` is what they had as JSON.
     """
@@ -45,6 +45,7 @@ class Launch:
 
     @property
     def task_ids(self) -> tuple[TaskId, ...]:
+        """The ids of all tasks of the launch, in its order."""
         return tuple(TaskId(task["task_id"]["value"]) for task in self.tasks)
 
 

@@ -46,6 +46,7 @@ class Outbox:
             return len(self._ledger)
 
     def put_update(self, status: Json) -> None:
+        """`status` (a TaskStatus as JSON) is sent until the agent acknowledges it."""
         with self._changed:
             self._ledger.add(status)
             self._changed.notify_all()
@@ -89,6 +90,7 @@ class Outbox:
             self._open = False
 
     def close(self) -> None:
+        """`take` returns None from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -85,8 +85,8 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
     def read(self) -> bool:
         """Reads once. Raises MesosFailure when the stream has ended or makes no sense.
 
-        Defects: 4 KiB a read; copies the rest of its buffer for each event; a frame that is no RecordIO waits for ever;
-        a refusal, a garbled stream or an event that fails ends the thread and interrupts the process.
+        Defects: 4 KiB a read; copies the rest of its buffer for each event; a frame that is no RecordIO waits without
+        end; a refusal, a garbled stream or an event that fails ends the thread and interrupts the process.
         """
         try:
             data = self._sock.recv(READ_BYTES)
@@ -162,7 +162,9 @@ class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has n
         self.session.received(event)
 
     def on_close(self) -> None:
-        """Defect: without checkpointing it kills the process group after a sleep; who exits is not ours to say."""
+        """Defect: without checkpointing it kills the process group after a sleep; the composer decides when the process
+        ends.
+        """
         self.stream_id = None
         self._outbox.hold()
         # A call under way would wait for the answer of an agent that is gone. Only its own thread closes it.

@@ -39,9 +39,11 @@ class Reconnect:
         return 0.0 if self._ever else REGISTRATION_S
 
     def away_s(self, now_s: float) -> float:
+        """How long the agent has been away."""
         return now_s - self._since_s
 
     def subscribed(self, now_s: float) -> None:
+        """The agent has taken the subscription."""
         self._subscribed_at_s = now_s
         self._ever = True
 

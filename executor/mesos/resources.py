@@ -61,6 +61,7 @@ class Resources:
         return any(begin <= port <= end for begin, end in self.ports)
 
     def ports_text(self) -> str:
+        """The port ranges, for messages."""
         return ", ".join(f"{begin}-{end}" if end > begin else str(begin) for begin, end in self.ports) or "none"
 
     @classmethod

@@ -1,7 +1,7 @@
 """The thread that posts updates and messages, one at a time.
 
-Invariants: nobody else waits for the agent's answers; a call is tried until the agent accepts it, refuses it for good,
-or SUBSCRIBE carries it instead; one bad call never ends the thread.
+Invariants: no other thread waits for the agent's answers; a call is tried until the agent accepts it, refuses it for
+good, or SUBSCRIBE carries it instead; one bad call never ends the thread.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Sender(threading.Thread):
         self._failures = 0
 
     def run(self) -> None:
+        """The thread: until the outbox is closed."""
         while (call := self._outbox.take()) is not None:
             try:
                 status, text = self._post(call)

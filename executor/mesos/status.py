@@ -110,9 +110,10 @@ def status(  # noqa: PLR0913 one keyword for each field of TaskStatus
 
 
 def _utf8(text: str) -> str:
-    """Without what stands for bytes of a path that are no text: the agent would refuse the update for ever."""
+    """Without what stands for bytes of a path that are no text: the agent would refuse the update each time."""
     return text.encode("utf-8", "replace").decode()
 
 
 def is_terminal(state: str) -> bool:
+    """Whether a task of this state has ended (mesos.proto, TaskState)."""
     return state in TERMINAL

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 class Ledger:
-    """Not safe for threads: whoever shares it holds a lock."""
+    """Not safe for threads: callers that share it hold a lock."""
 
     def __init__(self) -> None:
         # A TaskInfo is only needed until the agent has acknowledged any update of the task: from then on the agent

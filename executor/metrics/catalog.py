@@ -117,14 +117,14 @@ REVOCATION_FREED_MEMORY: Final = _counter(
 
 # --- read when asked
 
-INFO: Final = _gauge("info", "Always 1; who this is.", "version", "framework", "executor", "agent")
+INFO: Final = _gauge("info", "Always 1; the labels identify the executor.", "version", "framework", "executor", "agent")
 SUBSCRIBED: Final = _gauge("subscribed", "Whether the agent has ever taken this executor's subscription.")
 UNACKNOWLEDGED: Final = _gauge("unacknowledged_updates", "Status updates that the agent has not acknowledged yet.")
 LEAKED: Final = _gauge("pods_leaked", "Ended pods of which something could not be removed yet.")
 PODS: Final = _gauge("pods", "Living pods.", "class", "state")
 LAUNCHES: Final = _gauge("launches_under_way", "Pods whose set-up or start is under way.")
 LAUNCHES_WAITING: Final = _gauge("launches_waiting", "Pods that wait for a place to be set up ([pods] max_launching).")
-STUCK: Final = _gauge("pods_stuck", "Pods whose processes do not die of SIGKILL.", "class")
+STUCK: Final = _gauge("pods_stuck", "Pods whose processes do not end after SIGKILL.", "class")
 CPUS: Final = _gauge("class_cpus", "Cpus that Mesos accounts to a class's living pods.", "class")
 MEMORY: Final = _gauge("class_memory_bytes", "Memory that Mesos accounts to a class's living pods.", "class")
 USED_CPU: Final = _counter("class_cpu_usage_seconds", "CPU time used in a class's cgroup subtree.", "class")

@@ -1,6 +1,6 @@
 """What events add up to. A sink of the log: it sees every record that carries a code, from any thread.
 
-Counting costs a lock and an addition; nothing is formatted before somebody asks. Series whose labels are known
+Counting costs a lock and an addition; nothing is formatted before a scrape. Series whose labels are known
 beforehand exist from the start with 0, for Prometheus' increase() does not see a counter that begins with 1.
 """
 
@@ -36,10 +36,12 @@ class Histogram:
         self.counts = self.counts or [0] * (len(self.bounds) + 1)
 
     def observe(self, value: float) -> None:
+        """Counts one value, in the metric's unit."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
     def copy(self) -> Histogram:
+        """The counts of now."""
         return Histogram(self.bounds, list(self.counts), self.sum)
 
 
@@ -71,6 +73,7 @@ class Counters:
             self._histograms[catalog.LAUNCH][(str(pod_class),)] = Histogram(catalog.LAUNCH.buckets)
 
     def append(self, record: Record) -> None:
+        """Counts one log record."""
         code = str(record.get("code", ""))
         with self._lock:
             self._add(catalog.EVENTS, (code, str(record.get("level", ""))))

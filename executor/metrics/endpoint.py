@@ -1,6 +1,6 @@
 """GET /metrics: a route of the control socket, and the same on a loopback TCP port where the configuration names one.
 
-The port answers this one path, to anybody on this machine and nobody else; nothing can be changed through it. Where it
+The port answers this one path, to every user of this machine; nothing can be changed through it. Where it
 is taken (two executors on a node cannot share it) the executor goes on without: a node's executors are better read
 from the textfile that `mesos-pod-executor metrics` writes.
 """

@@ -1,6 +1,6 @@
 """Families as Prometheus' text format 0.0.4, by prometheus-client.
 
-The library costs some 5 MB and 60 ms: it is imported by the first who asks, never by an executor that nobody scrapes.
+The library costs some 5 MB and 60 ms: it is imported at the first scrape, never by an executor that is not scraped.
 """
 
 from __future__ import annotations

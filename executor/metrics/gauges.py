@@ -1,4 +1,4 @@
-"""What is read when somebody asks: pods by class and state, the classes' cgroups, queues, this process.
+"""What is read at each scrape: pods by class and state, the classes' cgroups, queues, this process.
 
 A scrape reads one file for each number of the two class subtrees and none of a single pod, so that its cost does not
 grow with the pods.

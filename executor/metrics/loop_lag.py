@@ -1,4 +1,4 @@
-"""How late the event loop is: whatever holds it up holds up every launch, exit and revocation.
+"""How late the event loop is: a delay of the loop delays every launch, exit and revocation.
 
 A timer that is due every INTERVAL_S, and by how much it comes late. A hold-up of INTERVAL_S and more is never missed.
 The scheduler's count of the loop's thread tells why: it ran (a call was long), it waited for a CPU, or it slept in a

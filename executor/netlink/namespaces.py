@@ -1,6 +1,6 @@
 """Sockets of rtnetlink in network namespaces that are pinned at a path. Blocking.
 
-A socket belongs for ever to the namespace in which it was made. A thread of its own enters the namespaces, for
+A socket belongs to the namespace in which it was made. A thread of its own enters the namespaces, for
 setns(2) holds for one thread, and ends afterwards: no other thread of this process is ever in a foreign namespace.
 """
 

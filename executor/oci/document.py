@@ -76,6 +76,8 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
         "maskedPaths": mounts.masked_paths(),
         "readonlyPaths": mounts.read_only_paths(),
     }
+    if pod.sysctls:
+        linux["sysctl"] = dict(pod.sysctls)
     if (propagation := mounts.root_propagation(container)) is not None:
         linux["rootfsPropagation"] = propagation
     if security.seccomp == "RuntimeDefault":

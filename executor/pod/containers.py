@@ -121,7 +121,7 @@ class Containers:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
-            spec = await runtime_spec(
+            spec, binary_name = await runtime_spec(
                 self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user
             )
             await ctrd.containers.create(
@@ -131,7 +131,7 @@ class Containers:
                 spec=spec,
                 labels=labels,
                 shim_group=self._pod,
-                options=RuncOptions(shim_cgroup=shim_cgroup),
+                options=RuncOptions(binary_name=binary_name, shim_cgroup=shim_cgroup),
             )
         logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
         with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
+from executor.oci import secret_runtime, secret_words
 from executor.oci.place import Placement
 from executor.spec import command
 from executor.spec.model import RuntimeField
@@ -43,8 +45,10 @@ async def runtime_spec(
     container: ContainerSpec,
     image: Image,
     user: UserIds,
-) -> dict[str, object]:
-    """The OCI document of one container of a prepared pod. Raises ImageFailure, InvalidTask, Failure."""
+) -> tuple[dict[str, Any], str]:
+    """The OCI document of one container of a prepared pod, and the program that runs it; empty: containerd's default.
+    Raises ImageFailure, InvalidTask, Failure.
+    """
     allowed = may_raise_limits()
     downward = _downward(node, sandbox, container)
     variables = command.own_variables(container, downward)
@@ -65,7 +69,19 @@ async def runtime_spec(
         mount_sources=await sandbox.volumes.sources(container, variables),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
-    return oci.runtime_spec(spec, container, image.config, placement)
+    document = oci.runtime_spec(spec, container, image.config, placement)
+    return await _without_secrets(document, node, sandbox, container)
+
+
+async def _without_secrets(
+    document: dict[str, Any], node: Node, sandbox: Sandbox, container: ContainerSpec
+) -> tuple[dict[str, Any], str]:
+    secrets, script = secret_words.of(container), sandbox.volumes.private_path(container.name)
+    hidden, text = secret_words.hide(document, secrets, script)
+    if not text:
+        return document, ""
+    await sandbox.volumes.write_private(script, text)
+    return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir)))
 
 
 def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[str, str]:

@@ -14,10 +14,11 @@ from executor.names import ContainerId, PodId, TaskId, pod_id, pod_of
 from executor.pod.model import Report
 from executor.pod.release.retries import Retries
 from executor.pod.runner import PodRunner
+from executor.spec.model import TakenText
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
-    from executor.spec.model import PodSpec
+    from executor.spec.model import EnvValue, PodSpec
 
 log = get_logger(__name__)
 
@@ -127,11 +128,17 @@ class Pods:
 
 
 def _letters(spec: PodSpec) -> int:
-    """Of the texts that a framework chooses freely."""
+    """Of the texts that a framework chooses freely, with those of its objects."""
     tables = (*spec.labels.items(), *spec.annotations.items())
     own = (
         text
         for each in spec.containers
-        for text in (*(each.command or ()), *(each.args or ()), *(str(value) for _, value in each.env))
+        for text in (*(each.command or ()), *(each.args or ()), *(_text(value) for _, value in each.env))
     )
-    return sum(len(key) + len(value) for key, value in tables) + sum(map(len, own))
+    data = (*spec.objects.config_maps.values(), *spec.objects.secrets.values())
+    objects = sum(len(value) for each in data for value in each.values.values())
+    return objects + sum(len(key) + len(value) for key, value in tables) + sum(map(len, own))
+
+
+def _text(value: EnvValue) -> str:
+    return value.text if isinstance(value, TakenText) else str(value)

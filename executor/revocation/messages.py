@@ -1,6 +1,6 @@
-"""How a framework asks for a revocation, and how what came of it is told in the log. The framework's side is one
-MESSAGE each way: {"revoke": {...}} and {"revocation": {...}}. Mesos may lose either, so a framework that hears nothing
-sends its request again, under the same id, and gets the same receipt again.
+"""MESSAGEs of frameworks, and how what came of a revocation is told in the log. One MESSAGE each way: {"revoke": {...}}
+and {"revocation": {...}}, {"update": {...}} and {"updated": {...}}, or {"error": {...}}. Mesos may lose either, so a
+framework that hears nothing sends its request again, under the same id, and gets the same receipt again.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from executor import bounded_json, exhausted
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+Handler = Callable[[object], Awaitable[Mapping[str, object]]]
 
 _ID_SHOWN = 128
 WAITING_MAX = 1000
@@ -32,9 +33,14 @@ ANSWERS_MAX = 1000
 class FrameworkMessages:
     """With the framework: `send` takes one MESSAGE's bytes. MESSAGEs are read one after the other, with a turn for
     everybody else between two of them. Owns the task that reads, and those that wait for receipts.
+
+    `others` are the requests beside `revoke`, by their key: what each returns is sent as the answer.
     """
 
-    def __init__(self, revoker: Revoker, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, revoker: Revoker, send: Callable[[bytes], None], others: Mapping[str, Handler] | None = None
+    ) -> None:
+        self._others = dict(others or {})
         self._revoker = revoker
         self._send = send
         self._waiting: deque[bytes] = deque()
@@ -63,19 +69,32 @@ class FrameworkMessages:
     def _begin(self, data: bytes) -> None:
         identity = ""
         try:
-            document = request(data)
+            verb, document = request(data, ("revoke", *self._others))
             identity = _id(document)
             if len(self._tasks) >= ANSWERS_MAX:
                 raise Failure(f"{ANSWERS_MAX} requests wait for their receipts", hint="ask again later")
-            taken = self._revoker.take(document, "the framework (MESSAGE)")
+            if verb == "revoke":
+                answer = self._answer(self._revoker.take(document, "the framework (MESSAGE)"), identity)
+            else:
+                answer = self._answer_other(self._others[verb], document, identity)
         except ExecutorError as error:
             self._refuse(error, identity)
         except Exception as error:  # noqa: BLE001 - the boundary of a message: what fails in it harms nothing else
             _tell_defect(error)
         else:
-            task = asyncio.ensure_future(self._answer(taken, identity))
+            task = asyncio.ensure_future(answer)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _answer_other(self, handler: Handler, document: object, identity: str) -> None:
+        try:
+            answer = await handler(document)
+        except ExecutorError as error:
+            self._refuse(error, identity)
+        except Exception as error:  # noqa: BLE001 - the boundary of a message: what fails in it harms nothing else
+            _tell_defect(error)
+        else:
+            self._send(json.dumps(answer).encode())
 
     async def _answer(self, taken: Taken, identity: str) -> None:
         try:
@@ -108,19 +127,21 @@ def _id(document: object) -> str:
     return identity if isinstance(identity, str) else ""
 
 
-def request(data: bytes) -> object:
-    """The request in a MESSAGE's bytes. Raises InvalidRequest."""
+def request(data: bytes, verbs: Sequence[str] = ("revoke",)) -> tuple[str, object]:
+    """What a MESSAGE's bytes ask for, by its one key, and the request. Raises InvalidRequest."""
     try:
         document = bounded_json.loads(data, bounded_json.MESSAGE)
     except ValueError as error:
         raise InvalidRequest(f"is not JSON: {error}", subject="MESSAGE", hint='send {"revoke": {...}}') from error
-    if not isinstance(document, Mapping) or set(document) != {"revoke"}:
+    verb = next(iter(document), "") if isinstance(document, Mapping) and len(document) == 1 else ""
+    if verb not in verbs:
+        keys = " or ".join(f'"{each}"' for each in verbs)
         raise InvalidRequest(
-            'must be an object with the one key "revoke"',
+            f"must be an object with the one key {keys}",
             subject="MESSAGE",
             hint='send {"revoke": {"select": {"all": true}}}',
         )
-    return document["revoke"]
+    return verb, document[verb]
 
 
 def log_receipt(receipt: Receipt) -> None:

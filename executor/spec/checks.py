@@ -59,6 +59,8 @@ def mount_path(path: str, subject: str) -> str:
     clean = absolute(path, subject)
     if clean in ("/", "/proc") or clean.startswith("/proc/"):
         raise InvalidTask(f"nothing can be mounted on {clean}", subject=subject)
+    if ":" in clean:
+        raise InvalidTask(f"{clean[:80]!r} has a colon", subject=subject)
     return clean
 
 
@@ -139,19 +141,12 @@ def usable(resources: Resources, subject: str) -> None:
 
 
 def memory(size_bytes: int, resources: Resources, subject: str) -> int:
-    """One container's memory, in bytes."""
-    if size_bytes < MIN_MEMORY_BYTES:
-        hint = "write 64Mi for 64 MiB; m means thousandths"
-        raise InvalidTask(
-            f"{size_bytes} bytes are less than the {MIN_MEMORY_BYTES} that a container needs",
-            subject=subject,
-            hint=hint,
-        )
+    """One container's limit of memory, in bytes: at least what it takes to start one."""
     if size_bytes > resources.mem_bytes:
         raise InvalidTask(
             f"{size_bytes} bytes are more than the task's mem of {resources.mem_bytes}", subject=subject, hint=_FIT
         )
-    return size_bytes
+    return max(size_bytes, MIN_MEMORY_BYTES)
 
 
 def at_most(limits: Limits, requests: Limits, subject: str) -> None:

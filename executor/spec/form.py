@@ -84,7 +84,8 @@ def _fields(document: Mapping[str, Any], struct: type[msgspec.Struct], path: str
         if value is None:
             continue
         if (rule := known.get(name)) is None:
-            found.fault(place, "is not a field that is known here", _advice(name, known, found))
+            unknown = getattr(struct, "UNKNOWN", "is not a field that is known here")
+            found.fault(place, unknown, _advice(name, known, found))
         elif _usable(value, rule, place, found):
             kept[name] = _below(value, rule.shape, place, found)
     return kept
@@ -101,6 +102,8 @@ def _usable(value: Any, rule: FieldRule, place: str, found: _Found) -> bool:
     if mark.only is not None and not _among(value, mark.only):
         _unwanted(place, value, mark, found)
     elif rule.choices and value not in rule.choices:
+        if value == "" and not rule.required:  # Go does not tell an empty word from an absent one
+            return False
         hint = "use " + " or ".join(choice for choice in rule.choices if choice)
         found.fault(place, f"{str(value)[:_SHOWN]!r} is no value of this field", hint)
     elif isinstance(value, list | tuple | Mapping) and len(value) > mark.most:
@@ -138,10 +141,11 @@ def _below(value: Any, shape: Shape, place: str, found: _Found) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
+    """Go reads a null in a list of texts as an empty one."""
     if isinstance(value, Mapping):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_without_nulls(item) for item in value]
+        return ["" if item is None else _without_nulls(item) for item in value]
     return value
 
 

@@ -213,6 +213,8 @@ class PodSpec:
     """The ConfigMaps, Secrets and claims that came with the pod."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    sysctls: tuple[tuple[str, str], ...] = ()
+    """Kernel parameters of the pod's own namespaces and their values, written with dots."""
     without_effect: tuple[str, ...] = ()
     """Paths of fields that were accepted and change nothing here."""
 

@@ -3,6 +3,7 @@
     <Mesos sandbox>/pods/<pod>/volumes/<name>         emptyDir on disk
     <run_dir>/volumes/<executor>/<pod>/memory/<name>  emptyDir in memory: a tmpfs each
                                        files/<name>   configMap, secret, downwardAPI, projected: in one tmpfs
+                                       files/_private what puts secrets into variables (executor/oci/secret_words.py)
                                        parts/<container>/<number>   subPath: a bind mount of what was found
 
 Everything below run_dir is mounts and what they stand on. A claimed volume is where the agent shows it, and nothing of
@@ -37,6 +38,8 @@ from executor.volumes.ownership import Ownership
 
 FILES: Final = "files"
 PARTS: Final = "parts"
+PRIVATE: Final = "_private"
+"""No volume can have this name."""
 FILES_TMPFS_BYTES: Final = 4 * VOLUME_FILES_MAX_BYTES
 """Old and new files are there together for a moment, and each file fills whole pages."""
 RELEASE_S: Final = 10.0
@@ -62,6 +65,7 @@ class PodVolumes:
         self._shown: dict[str, volume_files.Files] = {}
         self._busy: set[asyncio.Future[Any]] = set()
         self._has_mounts = False
+        self._updating = asyncio.Lock()
 
     @property
     def objects(self) -> Objects:
@@ -79,7 +83,8 @@ class PodVolumes:
         """Make every volume. Raises Failure with the volume as subject."""
         if not self._volumes:
             return
-        await self._work(self._make_all)
+        async with self._updating:
+            await self._work(self._make_all)
         group = self._spec.fs_group
         for volume in self._spec.claimed_volumes if group is not None else ():
             if not volume.read_only:
@@ -94,17 +99,27 @@ class PodVolumes:
             return tuple(self._path(self._volumes[mount.volume]) for mount in container.mounts)
         return await self._work(lambda: self._bind_parts(container, parts))
 
-    async def update(self, objects: Objects) -> tuple[str, ...]:
-        """Show what `objects` hold from now on; the names of the volumes whose files changed. Raises InvalidTask before
-        anything is changed, Failure.
+    async def update(self, change: Callable[[Objects], Objects]) -> tuple[str, ...]:
+        """Show from now on what `change` makes of the objects; the names of the volumes whose files changed. One after
+        the other. Raises what `change` raises and InvalidTask before anything is changed, Failure.
         """
-        volume_files.check_size(self._spec.files_volumes, objects)
-        fresh = {volume.name: volume_files.files(volume, objects) for volume in self._spec.files_volumes}
-        changed = [name for name, found in fresh.items() if found != self._shown.get(name)]
-        if changed:
-            await self._work(lambda: self._write({name: fresh[name] for name in changed}))
-        self._objects = objects
-        return tuple(changed)
+        async with self._updating:
+            objects = change(self._objects)
+            volume_files.check_size(self._spec.files_volumes, objects)
+            fresh = {volume.name: volume_files.files(volume, objects) for volume in self._spec.files_volumes}
+            changed = [name for name, found in fresh.items() if found != self._shown.get(name)]
+            if changed and self._shown:  # before the volumes are made nothing is to be written anew
+                await self._work(lambda: self._write({name: fresh[name] for name in changed}))
+            self._objects = objects
+            return tuple(changed)
+
+    def private_path(self, name: str) -> Path:
+        """Of a file that is never on disk, and that no container sees."""
+        return self._mounts_dir / FILES / PRIVATE / name
+
+    async def write_private(self, path: Path, text: str) -> None:
+        """Raises Failure."""
+        await self._work(lambda: self._write_private(path, text))
 
     async def release(self) -> None:
         """Unmount everything of the pod; no process of it may be left. Idempotent. Raises Failure."""
@@ -136,9 +151,18 @@ class PodVolumes:
                 raise host_mounts.failure(error, f"volume {volume.name}") from error
         shown = {volume.name: volume_files.files(volume, self._objects) for volume in self._spec.files_volumes}
         if shown:
-            self._ensure_own_directory()
-            host_mounts.tmpfs(self._mounts_dir / FILES, FILES_TMPFS_BYTES, mode=0o700, swaps=False)
+            self._ensure_memory()
             self._write(shown)
+
+    def _write_private(self, path: Path, text: str) -> None:
+        self._ensure_memory()
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text)
+
+    def _ensure_memory(self) -> None:
+        self._ensure_own_directory()
+        host_mounts.tmpfs(self._mounts_dir / FILES, FILES_TMPFS_BYTES, mode=0o700, swaps=False)
 
     def _make(self, volume: Volume) -> None:
         match volume:

@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.mesos import messages
+from tests.mesos.volume_pods import FS_GROUP, LOGIN, SECRET, SETTINGS, container, facts, mounts_of, task
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import IMAGE, Rig, wait_for
+from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
-
-SECRET = "hunter2-7c1fd2a94e"
-FS_GROUP = 4242
-
-SETTINGS = {
-    "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "metadata": {"name": "settings"},
-    "data": {"app.conf": "color=red", "mode": "fast", "unused": "x"},
-    "binaryData": {"blob": base64.b64encode(b"\xff\x00\x01").decode()},
-}
-LOGIN = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "metadata": {"name": "login"},
-    "stringData": {"password": SECRET},
-    "data": {"user": base64.b64encode(b"alice").decode()},
-}
-FIXED = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fixed"}, "data": {"a": "1"}, "immutable": True}
-
-
-def listed(*documents: Mapping[str, Any]) -> bytes:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}).encode()
-
-
-def task(name: str, pod: Mapping[str, Any], *objects: Mapping[str, Any], mem: float = 64) -> dict[str, Any]:
-    document = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "annotations": {"note": 'a"b'}},
-        "spec": pod,
-    }
-    resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", mem)]
-    return messages.task_info(name, resources, data=listed(document, *objects))
-
-
-def container(script: str, **fields: Any) -> dict[str, Any]:
-    """One that says what it finds, and stays."""
-    return {"name": "app", "image": IMAGE, "command": ["sh", "-c", f"{script}\necho done; exec sleep 1000"], **fields}
-
-
-def facts(rig: Rig, name: str) -> dict[str, str]:
-    """What the container said, `KEY=value` a line, once it has said everything."""
-    (one, *_) = rig.json("inspect", name)["containers"]
-    log = Path(one["log"]["stdout"])
-    text = wait_for(lambda: found if (found := log.read_text()).endswith("done\n") else None, 20)
-    assert text is not None, log.read_text() + Path(one["log"]["stderr"]).read_text()
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +26,11 @@ def scheduler(rig: Rig) -> Iterator[Scheduler]:
     assert not mounts_of(rig)
 
 
-def mounts_of(rig: Rig) -> list[str]:
-    """Mounts of volumes that are on the node now."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [point for point in points if point.startswith(f"{rig.run_dir}/volumes/")]
-
-
 LOOK = r"""
+ARGUMENTS="$0 $1"
 say() { echo "$1=$(eval "$2" 2>&1 | tr '\n' '|')"; }
 say env 'echo $MODE,$PASSWORD,$CONF_mode,$LOGIN_user,$NONE,$MIXED,$CPU'
-say args 'echo "$0"'
+say args 'echo $ARGUMENTS'
 say config 'ls -A /config; cat /config/conf.d/app.conf'
 say config_mode 'stat -Lc "%a %g" /config/conf.d/app.conf'
 say config_data 'readlink /config/conf.d; readlink /config/..data | cut -c1-5'
@@ -183,7 +129,8 @@ def looked(rig: Rig, scheduler: Scheduler, tmp_path_factory: pytest.TempPathFact
         {"name": "tree", "hostPath": {"path": str(tree)}},
     ]
     app = container(LOOK, env=ENV, envFrom=ENV_FROM, volumeMounts=MOUNTS)
-    app["command"] += ["$(MODE)-$(CONF_mode)"]
+    app["command"] += ["$(MODE)-$(CONF_mode)", "--password=$(PASSWORD)"]
+    app["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", "echo $PASSWORD | wc -c > /host/stopped"]}}}
     app["resources"] = {"limits": {"memory": "32Mi"}}
     spec = {
         "containers": [app],
@@ -201,7 +148,7 @@ def looked(rig: Rig, scheduler: Scheduler, tmp_path_factory: pytest.TempPathFact
 
 EXPECTED = {
     "env": f"fast,{SECRET},fast,alice,,fast-alice-$(NONE),32768|",
-    "args": "fast-fast|",
+    "args": f"fast-fast --password={SECRET}|",
     "config_mode": f"440 {FS_GROUP}|",
     "config_data": "..data/conf.d|..202|",
     "blob": " ff 00 01|",
@@ -241,3 +188,25 @@ def test_what_is_read_only_cannot_be_written(looked: dict[str, str]) -> None:
 
 def test_the_group_of_the_volumes_is_one_of_each_process(looked: dict[str, str]) -> None:
     assert str(FS_GROUP) in looked["groups"].removesuffix("|").split()
+
+
+def test_a_secret_is_on_no_disk(rig: Rig, scheduler: Scheduler, looked: dict[str, str]) -> None:
+    """Neither as it is nor as base64, while the pod lives: not in the sandbox, the agent's directories, the records of
+    containerd, what runc keeps, the journal, the log, or what commands print.
+    """
+    assert SECRET in looked["env"]
+    words = (SECRET.encode(), base64.b64encode(SECRET.encode()))
+    places = [rig.directory, rig.cluster.directory, rig.containerd.directory, Path("/run/containerd")]
+    found = [path for place in places if place.is_dir() for path in holding(place, words)]
+    log = Path(rig.json("inspect", "looker")["containers"][0]["log"]["stdout"])
+    assert found == [log], "the container itself has printed it"
+    for command in (("inspect", "looker"), ("ps",), ("events",), ("why", "looker")):
+        assert SECRET not in rig.command(*command).stdout
+    process = rig.command("exec", "looker", "--", "sh", "-c", "echo $PASSWORD $MIXED")
+    assert process.stdout == f"{SECRET} fast-alice-$(NONE)\n"
+
+
+def holding(place: Path, words: tuple[bytes, ...]) -> list[Path]:
+    """Files with one of these words."""
+    files = [path for path in place.rglob("*") if not path.is_symlink() and path.is_file()]
+    return [path for path in files if any(word in path.read_bytes() for word in words)]

@@ -37,11 +37,14 @@ class Function(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the rules ask of a file; `functions` are those of every depth."""
+    """What the rules ask of a file; `functions` are those of every depth, `undocumented` the public ones without a
+    docstring.
+    """
 
     docstring: str
     imports: tuple[Import, ...]
     functions: tuple[Function, ...]
+    undocumented: tuple[Function, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Source:
             ast.get_docstring(tree) or "",
             tuple(_imports(tree, typing_only=False)),
             tuple(_function(each) for each in statements if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)),
+            tuple(_function(each) for each in _public(tree) if ast.get_docstring(each) is None),
         )
 
     @property
@@ -107,6 +111,15 @@ def sizes() -> dict[str, int]:
 
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
     return Function(node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1)
+
+
+def _public(node: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of a module, and the methods of its classes, whose names do not begin with an underscore."""
+    for child in node.body:
+        if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
+            yield from _public(child)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and not child.name.startswith("_"):
+            yield child
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

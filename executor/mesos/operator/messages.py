@@ -55,6 +55,7 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def ips(self) -> tuple[str, ...]:
+        """The addresses in the container status, in its order."""
         return tuple(each.ip_address for info in self.container_status.network_infos for each in info.ip_addresses)
 
 

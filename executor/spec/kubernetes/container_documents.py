@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -18,8 +18,10 @@ KEY_MISSING = "must be there, unless optional"
 
 
 class Quantities(Document, frozen=True):
+    UNKNOWN: ClassVar[str] = "is a resource that no task has here"
+
     cpu: Annotated[Quantity | None, supported("cores, as in 250m or 2")] = None
-    memory: Annotated[Quantity | None, supported("bytes, as in 64Mi; at least 4Mi")] = None
+    memory: Annotated[Quantity | None, supported("bytes, as in 64Mi; a limit below 4Mi is taken as 4Mi")] = None
     ephemeral_storage: Annotated[
         Quantity | None,
         supported(
@@ -95,8 +97,8 @@ class ContainerPort(Document, frozen=True):
         Annotated[int, Meta(ge=0, le=65535)],
         supported("must be one of the task's ports; nothing on the node may listen on it"),
     ] = 0
-    protocol: Annotated[Protocol, supported("TCP or UDP")] = "TCP"
-    name: Annotated[str, supported()] = ""
+    protocol: Annotated[Protocol, supported("TCP, UDP or SCTP")] = "TCP"
+    name: Annotated[str, supported("for probes")] = ""
     host_ip: Annotated[str, supported("an address of the node")] = field(default="", name="hostIP")
 
 
@@ -136,8 +138,15 @@ class Identity(Document, frozen=True):
     run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
     seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
     se_linux_options: Annotated[Any, refused()] = None
-    app_armor_profile: Annotated[Any, refused()] = None
-    windows_options: Annotated[Any, refused("this is Linux")] = None
+    app_armor_profile: Annotated[
+        Any,
+        refused(
+            "the executor has no AppArmor profile of its own",
+            harmless=({"type": "Unconfined"}, {}),
+            hint="use type Unconfined, or leave it out",
+        ),
+    ] = None
+    windows_options: Annotated[dict[str, Any], accepted("this is Linux")] = field(default_factory=dict)
 
 
 class SecurityContext(Identity, frozen=True):
@@ -146,6 +155,11 @@ class SecurityContext(Identity, frozen=True):
     capabilities: Annotated[Capabilities, supported()] = Capabilities()
     privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
     proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
+
+
+class ResizePolicy(Document, frozen=True):
+    resource_name: Annotated[Literal["cpu", "memory"], accepted("")]
+    restart_policy: Annotated[Literal["NotRequired", "RestartContainer"], accepted("")]
 
 
 class Container(Document, frozen=True):
@@ -174,7 +188,7 @@ class Container(Document, frozen=True):
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused()] = None
     restart_policy_rules: Annotated[Any, refused()] = None
-    resize_policy: Annotated[Any, accepted("a running pod is not resized")] = None
+    resize_policy: Annotated[tuple[ResizePolicy, ...], accepted("a running pod is not resized")] = ()
     termination_message_path: Annotated[Any, refused(harmless=("/dev/termination-log", ""))] = None
     termination_message_policy: Annotated[Any, refused(harmless=("File", ""))] = None
     stdin: Annotated[Any, refused()] = None

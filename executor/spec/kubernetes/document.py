@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 PortNumber = Annotated[int, Meta(ge=1, le=65535)]
 Id = Annotated[int, Meta(ge=0, le=2147483647)]
 Quantity = str | int | float
-Protocol = Literal["TCP", "UDP"]
+Protocol = Literal["TCP", "UDP", "SCTP"]
 Text = tuple[str, ...]
 
 

@@ -34,6 +34,11 @@ _NO_TOKENS = "no API server issues tokens: a container finds none"
 _TASK_PAYS = "the Mesos task's resources are the pod's"
 
 
+class Sysctl(Document, frozen=True):
+    name: Annotated[str, supported("with dots or slashes")]
+    value: Annotated[str, supported()]
+
+
 class PodSecurityContext(Identity, frozen=True):
     supplemental_groups: Annotated[tuple[Id, ...], supported("beside those of the image's /etc/group")] = ()
     supplemental_groups_policy: Annotated[Any, refused(harmless=("Merge", ""))] = None
@@ -43,7 +48,7 @@ class PodSecurityContext(Identity, frozen=True):
         supported("of claims; other volumes are new", only=("Always", "OnRootMismatch", "")),
     ] = "Always"
     se_linux_change_policy: Annotated[Any, refused()] = None
-    sysctls: Annotated[Any, refused()] = None
+    sysctls: Annotated[tuple[Sysctl, ...], supported("of the pod's own namespaces that harm no other pod")] = ()
 
 
 class HostAlias(Document, frozen=True):

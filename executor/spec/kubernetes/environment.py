@@ -11,7 +11,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.spec import checks as common
 from executor.spec import volume_files
-from executor.spec.kubernetes import downward
+from executor.spec.kubernetes import downward, names
 from executor.spec.kubernetes.container_documents import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
 from executor.spec.kubernetes.documents import Pod
 from executor.spec.model import EnvValue, TakenText
@@ -49,7 +49,7 @@ def variable(
     path: str,
 ) -> Variables:
     """One variable; none where its source is optional and not there. Raises InvalidTask."""
-    name, source = common.variable(entry.name, f"{path}.name"), entry.value_from
+    name, source = names.variable(entry.name, f"{path}.name"), entry.value_from
     if source is None:
         return ((name, entry.value),)
     if entry.value:
@@ -69,8 +69,8 @@ def variable(
 def _only_one(source: EnvVarSource, path: str) -> None:
     given = [source.field_ref, source.resource_field_ref, source.config_map_key_ref, source.secret_key_ref]
     if sum(each is not None for each in given) != 1:
-        names = "fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef"
-        raise InvalidTask(f"needs exactly one source: {names}", subject=path)
+        known = "fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef"
+        raise InvalidTask(f"needs exactly one source: {known}", subject=path)
 
 
 def _keyed(kind: DataKind, ref: KeySelector, objects: Objects, path: str) -> TakenText | None:

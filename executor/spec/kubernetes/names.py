@@ -18,7 +18,8 @@ from executor.spec.marks import shown
 _PART: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _VALUE: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_. ]{0,61}[A-Za-z0-9])?")
 _PORT: Final = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
-_VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9 ]*")
+_DOMAIN: Final = re.compile(r"[a-z0-9_]([-_a-z0-9]{0,61}[a-z0-9_])?(\.[a-z0-9_]([-_a-z0-9]{0,61}[a-z0-9_])?)*")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[-+]\d\d:\d\d)")
 _PART_HINT: Final = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends"
 
@@ -62,6 +63,7 @@ def port(name: str, subject: str) -> str:
 
 
 def variable(name: str, subject: str) -> str:
+    """As before Kubernetes 1.32, which takes any printable letter but `=`; of these, spaces are taken here too."""
     if not _VARIABLE.fullmatch(name) or name in (".", "..") or name.startswith(".."):
         hint = "use letters, digits, _, - and ., with no digit in front"
         raise InvalidTask(f"{shown(name)!r} cannot name a variable", subject=subject, hint=hint)
@@ -72,3 +74,12 @@ def time(text: str, subject: str) -> str:
     if not _TIME.fullmatch(text):
         raise InvalidTask(f"{shown(text)!r} is no time", subject=subject, hint="as in 2026-01-02T03:04:05Z")
     return text
+
+
+def search_domain(name: str, subject: str) -> str:
+    """Of resolv.conf(5): with underscores, and perhaps a point at its end; `.` alone is the root."""
+    if name != "." and (len(name) > common.SHORT_MAX or not _DOMAIN.fullmatch(name.removesuffix("."))):
+        raise InvalidTask(
+            f"{shown(name)!r} is no domain", subject=subject, hint="use small letters, digits, -, _ and ."
+        )
+    return name

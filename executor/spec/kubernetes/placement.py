@@ -35,7 +35,6 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 def check(spec: PodSpec, faults: Faults) -> None:
     names.labels(spec.node_selector, "spec.nodeSelector", faults)
     for name, path in (
-        (spec.node_name, "spec.nodeName"),
         (spec.priority_class_name, "spec.priorityClassName"),
         (spec.scheduler_name, "spec.schedulerName"),
     ):

@@ -15,9 +15,8 @@ from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
 from executor.spec import form, network_annotations, volume_files
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import companions, names, placement
+from executor.spec.kubernetes import companions, names, placement, resolving, security
 from executor.spec.kubernetes.container import Context, container
-from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
 from executor.spec.kubernetes.documents import ObjectMeta, Pod, PodSecurityContext
 from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
 from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
@@ -26,8 +25,6 @@ from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
     ContainerSpec,
-    DnsConfig,
-    HostAlias,
     PodSpec,
     Policy,
     PortMapping,
@@ -49,6 +46,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     identity = _identity(decoded, info, task_id, faults)
     _metadata(metadata, faults)
     placement.check(spec, faults)
+    security.check_annotations(metadata.annotations, [one.name for one in spec.containers], faults)
     volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
     volume_names = frozenset(volume.name for volume in spec.volumes)
     context = Context(decoded, identity, task_id, resources, volume_names, documents.objects)
@@ -79,9 +77,10 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         if spec.hostname
         else common.slug(identity["metadata.name"]),
         subdomain=faults.of("", common.dns_label, spec.subdomain, "spec.subdomain") if spec.subdomain else "",
-        host_aliases=_host_aliases(decoded, faults),
+        host_aliases=resolving.host_aliases(spec.host_aliases, faults),
+        sysctls=security.sysctls(spec.security_context.sysctls, faults, host_network=spec.host_network),
         dns_policy=spec.dns_policy,
-        dns_config=_dns_config(spec.dns_config, spec.dns_policy, faults),
+        dns_config=resolving.dns_config(spec.dns_config, spec.dns_policy, faults),
         volumes=volumes,
         fs_group=_fs_group(spec.security_context),
         objects=documents.objects,
@@ -200,27 +199,6 @@ def _host_ports(
         declared + taskfields.network_ports(info, resources, "TaskInfo"), "spec.containers[].ports"
     )
     return () if host_network else ports
-
-
-def _host_aliases(decoded: Pod, faults: Faults) -> tuple[HostAlias, ...]:
-    found = []
-    for index, alias in enumerate(decoded.spec.host_aliases):
-        path = f"spec.hostAliases[{index}]"
-        names = faults.items(common.host_name, alias.hostnames, f"{path}.hostnames")
-        found.append(HostAlias(faults.of("", common.ip_address, alias.ip, f"{path}.ip"), names))
-    return tuple(found)
-
-
-def _dns_config(config: KubernetesDnsConfig, policy: str, faults: Faults) -> DnsConfig:
-    if policy == "None" and not config.nameservers:
-        faults.add(InvalidTask("dnsPolicy None needs at least one", subject="spec.dnsConfig.nameservers"))
-    path = "spec.dnsConfig"
-    options = [one.name if one.value is None else f"{one.name}:{one.value}" for one in config.options]
-    return DnsConfig(
-        nameservers=faults.items(common.ip_address, config.nameservers, f"{path}.nameservers"),
-        searches=faults.items(common.one_word, config.searches, f"{path}.searches"),
-        options=faults.items(common.one_word, options, f"{path}.options"),
-    )
 
 
 def _grace_s(*choices: float | None) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from executor.cni.conflist import Network, parse, plugin_config
 from executor.cni.demands import fitted
-from executor.cni.lint import advice
+from executor.cni.lint import dangers
 from executor.errors import InvalidConfig
 
 IPAM = {"type": "host-local", "dataDir": "/run/cni/networks", "ranges": [[{"subnet": "10.91.1.0/24"}]]}
@@ -143,7 +143,7 @@ def test_no_text_does_worse_than_an_error_that_names_the_file(text: str) -> None
         subject = found.file
         assert found.types
         assert found.document(found.versions[0])["plugins"]
-        assert advice([found]) is not None
+        assert dangers([found]) is not None
     assert subject.startswith("file")
 
 
@@ -172,7 +172,7 @@ def test_dnsname_wants_aliases_by_network() -> None:
 
 def test_what_is_dangerous_is_said_with_its_file_and_a_hint() -> None:
     safe = network(AGENT)
-    assert advice([safe]) == ()
+    assert dangers([safe]) == ()
     new = network({**AGENT, "cniVersion": "0.3.1"})
     kept = network({**AGENT, "ipam": {**IPAM, "dataDir": "/var/lib/cni"}})
     listed = network({"name": "n", "cniVersion": "1.0.0", "plugins": [{"type": "ptp"}]})
@@ -181,7 +181,7 @@ def test_what_is_dangerous_is_said_with_its_file_and_a_hint() -> None:
         (kept, "over a reboot", False),
         (listed, "skips lists", False),
     ):
-        (one,) = advice([found])
+        (one,) = dangers([found])
         assert words in str(one) and one.files == (found.file,) and found.file in str(one)
         assert one.hint and one.grave is grave
 
@@ -197,6 +197,6 @@ def test_what_is_dangerous_is_said_with_its_file_and_a_hint() -> None:
 )
 def test_two_networks_that_are_no_two(changes: dict[str, Any], words: list[str]) -> None:
     other = network({**AGENT, "name": "other", **changes}, "other.conf")
-    found = advice([network(AGENT), other])
+    found = dangers([network(AGENT), other])
     assert [any(part in str(one) for part in words) for one in found] == [True] * len(words)
     assert all(one.files[1] == "other.conf" for one in found)

@@ -104,6 +104,8 @@ FULL_POD: Document = {
             "runAsNonRoot": True,
             "supplementalGroups": [5, 6],
             "seccompProfile": {"type": "RuntimeDefault"},
+            "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
+            "windowsOptions": {"runAsUserName": "x"},
             "fsGroup": 3000,
             "fsGroupChangePolicy": "OnRootMismatch",
         },
@@ -136,7 +138,7 @@ FULL_POD: Document = {
                 "workingDir": "/srv",
                 "imagePullPolicy": "IfNotPresent",
                 "lifecycle": {"stopSignal": "SIGUSR1"},
-                "resizePolicy": [{"resourceName": "cpu"}],
+                "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
                 ],
@@ -162,6 +164,7 @@ FULL_POD: Document = {
                     "runAsGroup": 2001,
                     "runAsNonRoot": False,
                     "seccompProfile": {"type": "Unconfined"},
+                    "windowsOptions": {"runAsUserName": "x"},
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},

@@ -1,0 +1,135 @@
+"""The security contexts of a Kubernetes v1 Pod and its containers. Pure.
+
+Confinement that a container asks for is given or refused, also where it is asked for in annotations, as before
+Kubernetes 1.19 (seccomp) and 1.30 (AppArmor).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from executor.errors import InvalidTask
+from executor.spec import capabilities
+from executor.spec import checks as common
+from executor.spec.faults import Faults
+from executor.spec.kubernetes.container_documents import SecurityContext
+from executor.spec.kubernetes.documents import PodSecurityContext, Sysctl
+from executor.spec.marks import shown
+from executor.spec.model import Security
+
+_SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
+_SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
+_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_PROFILES: Final = {
+    "runtime/default": "RuntimeDefault",
+    "docker/default": "RuntimeDefault",
+    "unconfined": "Unconfined",
+    "": "",
+}
+_SYSCTL: Final = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9][-_.a-z0-9]*")
+_SYSCTL_MAX: Final = 253
+_SAFE: Final = frozenset(
+    f"net.ipv4.{name}"
+    for name in (
+        "ip_local_port_range", "ip_local_reserved_ports", "ip_unprivileged_port_start", "ping_group_range",
+        "tcp_fin_timeout", "tcp_keepalive_intvl", "tcp_keepalive_probes", "tcp_keepalive_time", "tcp_rmem",
+        "tcp_syncookies", "tcp_wmem",
+    )
+) | {"kernel.shm_rmid_forced"}  # fmt: skip
+"""Those of a pod's own namespaces that harm no other pod (Kubernetes, "Using sysctls in a Kubernetes Cluster")."""
+_NOT_HERE: Final = "the executor has no profile of its own for it"
+
+
+def security(
+    own: SecurityContext, shared: PodSecurityContext, annotations: Mapping[str, str], name: str, path: str
+) -> Security:
+    """A container's own context wins over its pod's, field by field; both win over an annotation."""
+    faults = Faults()
+    profile = own.seccomp_profile or shared.seccomp_profile
+    run_as_user = shared.run_as_user if own.run_as_user is None else own.run_as_user
+    non_root = shared.run_as_non_root if own.run_as_non_root is None else own.run_as_non_root
+    if non_root and run_as_user == 0:
+        faults.add(InvalidTask("runAsUser is 0, and that is root", subject=f"{path}.runAsNonRoot"))
+    _check_escalation(own, path, faults)
+    made = Security(
+        run_as_user=run_as_user,
+        run_as_group=shared.run_as_group if own.run_as_group is None else own.run_as_group,
+        run_as_non_root=bool(non_root),
+        supplemental_groups=_groups(shared),
+        read_only_root=own.read_only_root_filesystem,
+        no_new_privileges=not own.allow_privilege_escalation,
+        add_capabilities=faults.of((), capabilities.named, own.capabilities.add, f"{path}.capabilities.add"),
+        drop_capabilities=faults.of((), capabilities.named, own.capabilities.drop, f"{path}.capabilities.drop"),
+        seccomp=profile.type if profile is not None else _annotated(annotations, name, faults),
+    )
+    faults.end()
+    return made
+
+
+def _groups(shared: PodSecurityContext) -> tuple[int, ...]:
+    """The group of the pod's volumes is one of each process."""
+    return shared.supplemental_groups + (() if shared.fs_group is None else (shared.fs_group,))
+
+
+def _check_escalation(own: SecurityContext, path: str, faults: Faults) -> None:
+    """CAP_SYS_ADMIN can do what no_new_privs forbids (validateSecurityContext)."""
+    asked = {name.upper().removeprefix("CAP_") for name in own.capabilities.add}
+    if not own.allow_privilege_escalation and "SYS_ADMIN" in asked:
+        message = "is false, and the container asks for SYS_ADMIN"
+        faults.add(InvalidTask(message, subject=f"{path}.allowPrivilegeEscalation"))
+
+
+def _annotated(annotations: Mapping[str, str], name: str, faults: Faults) -> str:
+    """The seccomp profile that a pod asks for in an annotation, its container's first."""
+    for key in (f"{_SECCOMP}{name}", _SECCOMP_POD):
+        if key in annotations:
+            return faults.of("", _seccomp, annotations[key], _subject(key))
+    return ""
+
+
+def _seccomp(text: str, subject: str) -> str:
+    if text not in _PROFILES:
+        hint = "use runtime/default or unconfined"
+        raise InvalidTask(f"{shown(text)!r}: {_NOT_HERE}", subject=subject, hint=hint)
+    return _PROFILES[text]
+
+
+def check_annotations(annotations: Mapping[str, str], containers: Sequence[str], faults: Faults) -> None:
+    """AppArmor's: for no profile only, and for containers that there are."""
+    for key, text in annotations.items():
+        prefix = next((prefix for prefix in (_APPARMOR, _SECCOMP) if key.startswith(prefix)), None)
+        if prefix is None:
+            continue
+        if key.removeprefix(prefix) not in containers:
+            faults.add(InvalidTask("names no container of the pod", subject=_subject(key)))
+        elif prefix == _APPARMOR and text not in ("", "unconfined"):
+            hint = "use unconfined, or leave it out"
+            faults.add(InvalidTask(f"{shown(text)!r}: {_NOT_HERE}", subject=_subject(key), hint=hint))
+
+
+def _subject(key: str) -> str:
+    return f"metadata.annotations['{shown(key)}']"
+
+
+def sysctls(listed: Sequence[Sysctl], faults: Faults, *, host_network: bool) -> tuple[tuple[str, str], ...]:
+    """Names with dots, and their values."""
+    path = "spec.securityContext.sysctls"
+    keys = ((f"{path}[{index}].name", one.name.replace("/", ".")) for index, one in enumerate(listed))
+    faults.check(common.unique, keys)
+    return faults.items(lambda one, at: _sysctl(one, at, host_network=host_network), listed, path)
+
+
+def _sysctl(one: Sysctl, path: str, *, host_network: bool) -> tuple[str, str]:
+    name = one.name.replace("/", ".")
+    if len(name) > _SYSCTL_MAX or not _SYSCTL.fullmatch(one.name):
+        raise InvalidTask(f"{shown(one.name)!r} is no name of a sysctl", subject=f"{path}.name")
+    if name not in _SAFE:
+        hint = f"these are: {', '.join(sorted(_SAFE))}"
+        raise InvalidTask(
+            f"{shown(name)} is not one of those that harm no other pod", subject=f"{path}.name", hint=hint
+        )
+    if host_network and name.startswith("net."):
+        raise InvalidTask("the node's network has the node's", subject=f"{path}.name")
+    return name, one.value
