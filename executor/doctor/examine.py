@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -> list[Finding]:
     """`endpoints` are where the agent may be; one that was `demanded` must answer."""
-    endpoint, flags, of_agent = _agent(config, endpoints, demanded=demanded)
+    endpoint, flags, of_agent = agent_findings(config, endpoints, demanded=demanded)
     work_dir = flags.get("work_dir", "")
     async with AsyncExitStack() as stack:
         containerd, error = await _connect(config, stack)
@@ -86,7 +86,9 @@ def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> li
     return found
 
 
-def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple[str, dict[str, str], list[Finding]]:
+def agent_findings(
+    config: Config, endpoints: Sequence[str], *, demanded: bool
+) -> tuple[str, dict[str, str], list[Finding]]:
     """Where it is, its flags, and what is to be said of them."""
     from executor.mesos import operator
 
@@ -95,7 +97,8 @@ def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple
         try:
             answer = agent_flags.read(endpoint, operator.credential(Path(config.dns.credential_file)))
         except MesosFailure as failure:
-            error, known = str(failure), True
+            absent = isinstance(failure.__cause__, ConnectionRefusedError)  # an endpoint that is only a guess
+            error, known = str(failure), known or not absent
             continue
         if "launcher" in answer.flags:  # a master has flags as well
             return endpoint, dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
