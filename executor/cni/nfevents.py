@@ -28,6 +28,7 @@ class RuleEvents:
     """Of this process's network namespace. Raises OSError if the kernel has no such events, or not for us."""
 
     def __init__(self) -> None:
+        self._removed = False
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
         try:
             self._socket.setblocking(False)  # noqa: FBT003 - the library's own
@@ -42,14 +43,25 @@ class RuleEvents:
         self._socket.close()
 
     async def removal(self) -> None:
-        """Until rules were removed since the last call."""
+        """Until rules were removed since the last `take`."""
         seen = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._socket, lambda: seen.set() if self._read() else None)
+        loop.add_reader(self._socket, lambda: seen.set() if self._note() else None)
         try:
-            await seen.wait()
+            while not self._removed:
+                await seen.wait()
         finally:
             loop.remove_reader(self._socket)
+
+    def take(self) -> bool:
+        """Whether rules were removed since the last call."""
+        self._note()
+        removed, self._removed = self._removed, False
+        return removed
+
+    def _note(self) -> bool:
+        self._removed |= self._read()
+        return self._removed
 
     def _read(self) -> bool:
         """Whether one of the messages that are there tells of a removal."""

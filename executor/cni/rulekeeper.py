@@ -4,7 +4,8 @@ The rules of an attachment are read once after it was made. When the kernel repo
 it does not report, every POLL_S), all are compared with what is there. portmap's own ADD, which may be repeated, puts
 back what portmap makes; a masquerade, whose plugin cannot be run again without making a second interface, is fed back
 to iptables line by line. Rules that iptables-save does not show (a plugin's nftables backend) are neither known nor
-touched. Nothing runs while no attachment has rules.
+touched; but of an attachment with port mappings, which has none when rules were removed, they may have been erased
+before they were read: then portmap's ADD is repeated once. Nothing runs while no attachment has rules.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ POLL_S: Final = 30.0
 AT_A_TIME: Final = 4
 """Of portmap's ADD, some 50 ms each."""
 PORTMAP: Final = "portmap"
+_UNSEEN: Final = "port mappings, of which no rule was seen"
 Known = dict[str, dict[Key, tuple[str, ...]]]
 """By program (iptables, ip6tables)."""
 
@@ -50,6 +52,8 @@ class RuleKeeper:
         """Whether the last look did not come to its end."""
         self._lost: dict[Key, tuple[str, ...]] = {}
         """What could not be put back, as it was logged."""
+        self._repeated = set[Key]()
+        """Attachments without a known rule whose ADD was repeated."""
 
     def watch(self, record: Record) -> None:
         """The attachment was made: its rules are read soon, and kept from then on."""
@@ -62,6 +66,7 @@ class RuleKeeper:
         for key in [key for key in self._watched if key.container_id == container_id]:
             del self._watched[key]
             self._lost.pop(key, None)
+            self._repeated.discard(key)
             for known in self._known.values():
                 known.pop(key, None)
 
@@ -73,32 +78,35 @@ class RuleKeeper:
             while True:
                 if not self._watched:
                     await self._fresh.wait()
-                await self._cause(events)
+                removed = await self._cause(events)
                 await asyncio.sleep(SETTLE_S)
-                await self._look_and_tell()
+                await self._look_and_tell(removed=removed)
                 await asyncio.sleep(PAUSE_S)
         finally:
             if events is not None:
                 events.close()
 
-    async def _look_and_tell(self) -> None:
+    async def _look_and_tell(self, *, removed: bool) -> None:
         self._again = True
         try:
             await self.look()
+            if removed:
+                await self._repeat_unseen()
             self._again = False
         except OSError as error:
             log.warning("cannot read the node's rules", code="network.rules_unread", error=str(error))
         except Exception:  # a defect here must not end the executor
             log.exception("defect while looking at rules", code="executor.defect")
 
-    async def _cause(self, events: RuleEvents | None) -> None:
-        """Waits until there is a reason to look."""
+    async def _cause(self, events: RuleEvents | None) -> bool:
+        """Waits until there is a reason to look; whether rules were removed, or may have been."""
         waits: list[asyncio.Task[object]] = [asyncio.create_task(self._fresh.wait())]
         if events is not None:
             waits.append(asyncio.create_task(events.removal()))
         try:
             timeout_s = POLL_S if events is None or self._lost or self._again else None
             await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            return not self._fresh.is_set() if events is None else events.take()
         finally:
             for each in waits:
                 each.cancel()
@@ -114,6 +122,26 @@ class RuleKeeper:
                 missing = self._compare(family, saved, watched)
                 if missing:
                     await self._put_back(family, missing)
+
+    async def _repeat_unseen(self) -> None:
+        """portmap's ADD for attachments with port mappings of which no rule was ever seen, once for each."""
+        unseen = [
+            key
+            for key, record in self._watched.items()
+            if record.capability_args.get("portMappings")
+            and key not in self._repeated
+            and not any(known.get(key) for known in self._known.values())
+        ]
+        for key in unseen:
+            self._repeated.add(key)
+            said = await self._repeat(key)
+            for known in self._known.values():
+                known.pop(key, None)
+            await self.look()
+            if lines := [line for known in self._known.values() for line in known.get(key, ())]:
+                self._tell(key, tuple(lines), (), "")
+            elif said:
+                self._tell(key, (_UNSEEN,), (_UNSEEN,), said)
 
     def _compare(self, family: str, saved: str, watched: list[Key]) -> dict[Key, tuple[str, ...]]:
         """The rules that each attachment lacks; those that all need count for each that maps ports."""

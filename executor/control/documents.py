@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from executor.disk import limits
 from executor.log import timestamp
 from executor.names import PodClass, PodId
-from executor.pod.model import Phase
 from executor.pod.node import STREAMS, log_name
+from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
     from executor.netlink import NetworkWatch
+    from executor.pod.model import Container
     from executor.pod.runner import PodRunner
 
 
@@ -48,7 +49,7 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "role": spec.role,
         "state": runner.pod.state,
         "tasks": list(spec.task_ids),
-        "containers": [_container(runner, container.name, container.image) for container in spec.containers],
+        "containers": [_container(runner, container) for container in runner.pod.containers.values()],
         "ips": list(runner.pod.ips),
         "cgroup": runner.sandbox.cgroup.path,
         "started_at": timestamp(datetime.fromtimestamp(runner.started_at, UTC)),
@@ -59,6 +60,9 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         document["disk"] = runner.sandbox.disk.view()
     if runner.sandbox.logs_removed:
         document["logs_removed"] = runner.sandbox.logs_removed
+    health = set(runner.pod.healthy.values()) - {None}
+    if health:
+        document["healthy"] = health == {True}
     if runner.pod.stuck:
         document["stuck_pids"] = list(runner.pod.stuck)
     if runner.pod.outcome is not None:
@@ -67,19 +71,24 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
     return document
 
 
-def _container(runner: PodRunner, name: str, image: str) -> dict[str, Any]:
-    status = runner.pod.containers[name]
-    directory = runner.sandbox.directory
-    return {
+def _container(runner: PodRunner, container: Container) -> dict[str, Any]:
+    """`kind` is there for init containers and sidecars, `ready` for containers with probes."""
+    name, directory = container.name, runner.sandbox.directory
+    document = {
         "name": name,
         "id": runner.containers.id(name),
-        "state": status.phase,
-        "pid": status.pid,
-        "image": image,
-        "exit_code": status.exit_code,
-        "restarts": status.restarts,
+        "state": container.phase,
+        "pid": container.pid,
+        "image": container.spec.image,
+        "exit_code": container.exit_code,
+        "restarts": container.restarts,
         "log": {stream: str(directory / log_name(name, stream)) for stream in STREAMS},
     }
+    if container.spec.kind is not ContainerKind.MAIN:
+        document["kind"] = container.spec.kind
+    if container.is_probed:
+        document["ready"] = container.ready
+    return document
 
 
 def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
@@ -127,7 +136,7 @@ async def kernel_network(networks: NetworkWatch, pod: PodId) -> dict[str, Any] |
 
 def usage(runner: PodRunner) -> dict[str, Any] | None:
     """Of the pod's cgroup now; None when it has none."""
-    if not any(status.phase is Phase.RUNNING for status in runner.pod.containers.values()):
+    if not runner.pod.running:
         return None
     stat = runner.sandbox.cgroup.stat()
     return {"cpu_usage_usec": stat.cpu_usage_usec, "memory_bytes": stat.memory_bytes, "pids": stat.pids}

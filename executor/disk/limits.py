@@ -20,6 +20,7 @@ from typing import Final
 from executor.disk.usage import DiskUsage
 from executor.names import PodId
 from executor.spec.model import PodSpec
+from executor.spec.peak import peak
 
 QUOTA_PART: Final = 0.9
 """Of the executor's quota: above it pods are ended that have no disk of their own."""
@@ -47,7 +48,7 @@ class Held:
 
 def pod_limit(spec: PodSpec) -> tuple[int, str] | None:
     """Bytes for the whole pod and what says so; None: no limit."""
-    of_containers = sum(each.limits.ephemeral_bytes or 0 for each in spec.containers)
+    of_containers = peak(spec.containers, lambda each: each.limits.ephemeral_bytes, 0)
     given = [(spec.resources.disk_bytes, "the task's disk"), (of_containers, "its limits.ephemeral-storage")]
     return min((each for each in given if each[0]), default=None)
 

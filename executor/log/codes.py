@@ -171,8 +171,9 @@ CODES: Final = MappingProxyType(
             "Did containerd restart? See `error`.",
         ),
         "pod.shim_killed": _warning(
-            "A shim does not answer and its containers have no process left: it is killed, and containerd cleans up.",
-            "Look for a shim that was stopped (state T in ps) or waits for a disk (D).",
+            "A shim does not answer and its containers have no process left, or it does not come to start a container"
+            " of a pod that is to end: it is killed, and containerd cleans up.",
+            "Look for a shim or a runc that was stopped (state T in ps) or waits for a disk (D).",
         ),
         "pod.released": _info("What of the pod could not be removed at first is removed now."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),

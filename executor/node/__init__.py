@@ -8,7 +8,7 @@ judgement.py       the owners of a set of marks, sorted into living, dead and un
 dead_executors.py  notices the death of another executor of this node
 reaper.py          releases what dead executors left; reaping/ has the steps, kind by kind
 inventory.py       what is on this node and whose it is, without changing anything
-shims.py, shim_group.py, shim_processes.py   containerd's shims: their cgroups and their processes
+shims.py, shim_group.py, shim_processes.py, shim_sockets.py   containerd's shims: their cgroups, processes, sockets
 
 An owner is dead only if exactly its lock file (same path, device and inode) was locked by this process, or if it was
 started before this boot of this machine. Everything else is unknown: it is reported and never touched.

@@ -101,14 +101,17 @@ async def _lost_shims(judgement: Judgement, config: Config, containerd: Containe
 async def left_by(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:
     """What the reaper would release of a dead owner, by kind."""
     from executor.node.reaper import shim_groups
+    from executor.node.reaping import volumes
     from executor.node.reaping.containers import stray
     from executor.node.reaping.networks import pins_directory, state_directory, things
     from executor.node.reaping.shims import in_groups
+    from executor.volumes import host_mounts
 
     counts = {
         "processes": _processes(owner),
         "attachments": len(things(state_directory(owner, config))),
         "namespaces": len(things(pins_directory(owner, config))),
+        "mounts": len(host_mounts.mounted_below(volumes.directory(owner, config))),
         "names": _names(config, owner),
         "cgroup trees": _trees(owner),
     }

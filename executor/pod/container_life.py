@@ -1,17 +1,15 @@
 """What happens to one container, as one pure table: `step(container, event, pod_ends=...) -> (container, effects)`.
 
-                                    ┌──────────────── RestartDue ─────────────────┐
-                                    ▼                                             │
-    CREATED ─StartNow─▶ STARTING ─ContainerStarted─▶ RUNNING                      │
-                         │   │                        │   │                       │
-                         │   │         ContainerExited│   │StopNow, a fatal probe,│
-                         │   │                        │   │a failed postStart hook│
-                         │   │ContainerExited         │   ▼                       │
-                         │   └──────────▶ ENDING ◀────┴─ STOPPING ─KillDue─▶ Kill │
-                         │                  │ OutputCollected                     │
-              StartFailed└─────────┬────────┘                                     │
-                                   ├── its restart policy, and its pod lives ─▶ BACKING_OFF
-                                   └── else ─▶ EXITED
+    CREATED ─StartNow─▶ STARTING ─ContainerStarted─▶ RUNNING ─StopNow, fatal probe, failed hook─▶ STOPPING
+                           │                            │                                           │ KillDue ─▶ Kill
+                           │ ContainerExited            │ ContainerExited                           │ ContainerExited
+                           ├─────────────▶ ENDING ◀─────┴───────────────────────────────────────────┘
+                           │                 │ OutputCollected
+                           │ StartFailed     ▼
+                           └────────▶ its restart policy ─▶ EXITED
+                                             │
+                                             ▼
+                                        BACKING_OFF ─RestartDue─▶ STARTING
 
 Invariants. No I/O and no clock. The table names every event for every phase: what comes late changes nothing. `run`
 counts the starts: what belongs to an earlier run is told from what belongs to this one.

@@ -73,7 +73,7 @@ class Containers:
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
-        self._release = PodRelease(node.containerd, groups, PATIENCE)
+        self._release = PodRelease(node.containerd, pod, groups, PATIENCE)
 
     def id(self, name: str) -> ContainerId:
         """As containerd has it now."""
@@ -237,6 +237,10 @@ class Containers:
                 for leader in living.values():
                     await leader.ended()
         return sorted(self._living())
+
+    def end_starts(self) -> None:
+        """Of a pod that is to end: creations and starts that hang come to their end."""
+        self._release.end_starts()
 
     def lives(self, name: str) -> bool:
         """Whether its first process has been started and has not ended."""

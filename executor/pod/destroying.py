@@ -20,6 +20,7 @@ async def until_dead(
     under_way: Callable[[], Collection[asyncio.Task[None]]],
     end: Callable[[float], Awaitable[Collection[int]]],
     stuck: Callable[[tuple[int, ...]], None],
+    end_starts: Callable[[], None],
     *,
     stuck_after_s: float,
     log: Logger,
@@ -27,7 +28,8 @@ async def until_dead(
     """Returns once no start is `under_way`, no process lives in `cgroup`, and `end` finds none that was moved out of
     it, however long that takes.
 
-    After `stuck_after_s` the survivors are told once to `stuck`, and looked for in every hierarchy from then on.
+    After `stuck_after_s` the survivors are told once to `stuck`, and looked for in every hierarchy from then on; and
+    starts that are still under way are ended by `end_starts`.
     """
     begin = time.monotonic()
     told = False
@@ -44,6 +46,8 @@ async def until_dead(
             pids = tuple(sorted({*_survivors(cgroup), *strays}))
             log.error("the pod does not die", code="pod.stuck", pids=list(pids))
             stuck(pids)
+            if starts:
+                end_starts()
 
 
 def _survivors(cgroup: Cgroup) -> tuple[int, ...]:

@@ -212,6 +212,7 @@ class Effects:
                 lambda: self.under_way,
                 self._containers.end,
                 lambda pids: self._post(Stuck(pids)),
+                self._containers.end_starts,
                 stuck_after_s=self._node.config.revocation.stuck_after_s,
                 log=self._log,
             )

@@ -99,9 +99,10 @@ class Execs:
     def check(self, runner: PodRunner, request: Request) -> str:
         """The container's name. Raises NotFound, InvalidRequest, Refused."""
         names = list(runner.pod.containers)
-        if not request.container and len(names) > 1:
-            raise InvalidRequest(f"the pod has several, name one: {', '.join(names)}", subject="container")
-        name = request.container or names[0]
+        main = [container.name for container in runner.pod.main]
+        if not request.container and len(main) > 1:
+            raise InvalidRequest(f"the pod has several, name one: {', '.join(main)}", subject="container")
+        name = request.container or main[0]
         if name not in names:
             raise NotFound("no such container", subject=f"{runner.id}/{name}", hint=f"it has: {', '.join(names)}")
         if runner.pod.containers[name].phase is not Phase.RUNNING or runner.pod.stop is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from executor.names import PodClass
 from executor.revocation.request import Reclaim
 from executor.revocation.selection import Candidate, matches
+from executor.spec.peak import peak
 
 if TYPE_CHECKING:
     from executor.revocation.pod import Pod
@@ -46,6 +47,7 @@ def _candidate(pod: Pod, *, measured: bool) -> Candidate:
 
 def _overshoot(spec: PodSpec, used_bytes: int) -> float:
     """What containers request together, else what the tasks hold, is what a pod was to use."""
-    requests = [container.requests.memory_bytes for container in spec.containers]
-    requested_bytes = sum(filter(None, requests)) if all(requests) else spec.resources.mem_bytes
+    asked = peak(spec.containers, lambda each: each.requests.memory_bytes, 0)
+    everyone_asks = all(each.requests.memory_bytes for each in spec.containers)
+    requested_bytes = asked if everyone_asks else spec.resources.mem_bytes
     return max(0.0, used_bytes / requested_bytes - 1) if requested_bytes else 0.0

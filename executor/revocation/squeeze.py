@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cgroups import UNLIMITED, Cgroup, CgroupNotFound, Limits, Mode
 from executor.names import PodClass
+from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
     from cgroups import Tree
@@ -74,10 +75,11 @@ class SqueezedPods:
         held = sum(pod.spec.resources.cpus for pod in pods)
         for pod in pods:
             spec, containers = pod.spec, pod.spec.containers
+            beside = sum(each.kind is not ContainerKind.INIT for each in containers)
             for container in containers:
                 quota_cores = UNLIMITED if container.limits.cpus is None else container.limits.cpus
                 if cpus is not None:
-                    share = cpus * (spec.resources.cpus / held if held else 1 / len(pods)) / len(containers)
+                    share = cpus * (spec.resources.cpus / held if held else 1 / len(pods)) / beside
                     quota_cores = min([share, *self._bounds(spec, container)])
                 cgroup = self._tree.container(spec.pod_class, spec.role, pod.id, container.name)
                 with contextlib.suppress(CgroupNotFound):  # not started yet, or ended

@@ -16,6 +16,7 @@ from executor.errors import InvalidTask, together
 from executor.mesos.resources import MIB, Resources
 from executor.names import Role, TaskId
 from executor.spec.model import ContainerSpec, Limits
+from executor.spec.peak import peak
 
 MIN_MEMORY_BYTES = 4 * MIB
 """Below this runc itself does not get a container started."""
@@ -163,12 +164,15 @@ def at_most(limits: Limits, requests: Limits, subject: str) -> None:
 
 def fits(containers: Sequence[ContainerSpec], resources: Resources, subject: str) -> None:
     """What containers are promised and allowed together must be the task's to give."""
+    limits = peak(containers, lambda each: each.limits.memory_bytes, 0)
+    requests = peak(containers, lambda each: each.requests.memory_bytes, 0)
+    cpus = round(peak(containers, lambda each: each.requests.cpus, 0.0), 3)
+    disk_bytes = peak(containers, lambda each: each.requests.ephemeral_bytes, 0)
     sums = (
-        ("memory limits", sum(c.limits.memory_bytes or 0 for c in containers), resources.mem_bytes, "mem", "bytes"),
-        ("memory requests", sum(c.requests.memory_bytes or 0 for c in containers), resources.mem_bytes, "mem", "bytes"),
-        ("cpu requests", round(sum(c.requests.cpus or 0 for c in containers), 3), resources.cpus, "cpus", "cores"),
+        ("memory limits", limits, resources.mem_bytes, "mem", "bytes"),
+        ("memory requests", requests, resources.mem_bytes, "mem", "bytes"),
+        ("cpu requests", cpus, resources.cpus, "cpus", "cores"),
     )
-    disk_bytes = sum(c.requests.ephemeral_bytes or 0 for c in containers)
     disk = ("ephemeral-storage requests", disk_bytes, resources.disk_bytes, "disk", "bytes")
     for what, total, most, name, unit in (*sums, disk) if resources.disk_bytes else sums:
         if total > most:

@@ -31,25 +31,31 @@ class Row:
 
 def pod_rows() -> tuple[Row, ...]:
     """Of a Kubernetes v1 Pod in TaskInfo.data, in the order of the schema."""
-    return tuple(_rows(kubernetes.Pod, ""))
+    return tuple(_rows(kubernetes.Pod, "", set()))
 
 
 def object_rows() -> tuple[Row, ...]:
     """Of the objects that may come with a pod; each path begins with the kind."""
     structs = (companion_documents.ConfigMap, companion_documents.Secret, companion_documents.PersistentVolumeClaim)
-    return tuple(row for struct in structs for row in _rows(struct, struct.__name__))
+    return tuple(row for struct in structs for row in _rows(struct, struct.__name__, set()))
 
 
 def task_rows() -> tuple[Row, ...]:
-    return tuple(_rows(taskinfo.TaskInfo, TASK))
+    return tuple(_rows(taskinfo.TaskInfo, TASK, set()))
 
 
-def _rows(struct: type[msgspec.Struct], path: str) -> Iterator[Row]:
-    for name, rule in marks.rules(struct).items():
+def _rows(struct: type[msgspec.Struct], path: str, listed: set[type]) -> Iterator[Row]:
+    """Of one that derives from a struct that was `listed` before only the fields that differ."""
+    rules = marks.rules(struct)
+    if listed.intersection(struct.__mro__[1:]):
+        names = dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
+        rules = {name: rule for name, rule in rules.items() if names[name] in struct.__annotations__}
+    listed.add(struct)
+    for name, rule in rules.items():
         place = marks.join(path, name) + ("[]" if rule.shape.kind is Kind.LIST and rule.shape.struct else "")
         yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only, rule.mark.told)
         if rule.shape.struct is not None and rule.mark.status is not Status.ACCEPTED:
-            yield from _rows(rule.shape.struct, place)
+            yield from _rows(rule.shape.struct, place, listed)
 
 
 def markdown() -> str:

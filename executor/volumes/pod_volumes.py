@@ -190,7 +190,7 @@ class PodVolumes:
             raise Failure(
                 f"the agent shows no persistent volume {volume.id} at {volume.path}",
                 subject=f"volume {volume.name}",
-                hint="container_path of the task's disk resource is a path below the executor's sandbox",
+                hint="give the task's disk resource a container_path of one name: the agent makes no directories above",
             )
 
     def _write(self, shown: Mapping[str, volume_files.Files]) -> None:

@@ -17,6 +17,21 @@ from tests.support.rig import Rig, wait_for
 
 PODS = 12
 STATUS_S = 90.0
+MOUNTED: dict[str, Any] = {
+    "spec": {
+        "volumes": [
+            {"name": "memory", "emptyDir": {"medium": "Memory"}},
+            {"name": "about", "downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+        ]
+    },
+    "container": {
+        "volumeMounts": [
+            {"name": "memory", "mountPath": "/memory", "subPath": "part"},
+            {"name": "about", "mountPath": "/about"},
+        ]
+    },
+}
+"""Volumes that need mounts on the node."""
 CLEAN_S = 20.0
 
 
@@ -43,7 +58,7 @@ def kill_in_launch(rig: Rig, scheduler: Scheduler, name: str, delay_s: float, *,
     """
     there = remains(rig)
     before = owner_files(rig)
-    tasks = [rig.pod(f"{name}-{n}", revocable=bool(n % 2)) for n in range(PODS)]
+    tasks = [rig.pod(f"{name}-{n}", revocable=bool(n % 2), **(MOUNTED if n % 3 else {})) for n in range(PODS)]
     names = [task["name"] for task in tasks]
     scheduler.launch(tasks, rig.executor(name))
     for task in names[:1]:

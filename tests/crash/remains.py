@@ -26,12 +26,16 @@ def remains(rig: Rig) -> dict[str, list[str]]:
         "bundles": _entries(containerd / "state" / _TASKS / NAMESPACE),
         "work": _entries(containerd / "root" / _TASKS / NAMESPACE),
         "runc": _entries(RUNC_STATE / NAMESPACE),
-        "mounts": [mount for mount in mounts if mount.startswith(f"{containerd}/state/")],
+        "mounts": [mount for mount in mounts if mount.startswith((f"{containerd}/state/", f"{rig.run_dir}/volumes/"))],
         "cgroups": rig.cgroups(),
         "netns": _entries(rig.run_dir / "netns", "*/pod-*"),
         "records": _entries(rig.directory / "state/cni", "*/pod-*"),
         "ips": [f"{path}: {path.read_text()!r}" for path in (rig.directory / "ipam").glob("*/[0-9]*")],
-        "marks": _entries(rig.run_dir / "netns") + _entries(rig.directory / "state/cni"),
+        "marks": [
+            *_entries(rig.run_dir / "netns"),
+            *_entries(rig.run_dir / "volumes"),
+            *_entries(rig.directory / "state/cni"),
+        ],
         "owners": _entries(rig.run_dir, "*.owner"),
         **asyncio.run(_records(rig)),
     }

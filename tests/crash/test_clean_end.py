@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from tests.crash.launching import MOUNTED
 from tests.crash.remains import remains
 from tests.support import cgroupdirs
 from tests.support.mesos.messages import TERMINAL
@@ -38,8 +39,8 @@ def test_nothing_is_left(launcher: Literal["linux", "posix"]) -> None:
         rig.scheduler(name="clean") as scheduler,
     ):
         there = everything(rig, names)
-        tasks = [rig.pod(f"pod{n}", revocable=bool(n % 2)) for n in range(PODS)]
-        late = [rig.pod(f"late{n}", revocable=bool(n % 2)) for n in range(PODS)]
+        tasks = [rig.pod(f"pod{n}", revocable=bool(n % 2), **MOUNTED) for n in range(PODS)]
+        late = [rig.pod(f"late{n}", revocable=bool(n % 2), **MOUNTED) for n in range(PODS)]
         scheduler.launch(tasks, rig.executor())
         for task in tasks:
             scheduler.wait_status(task["name"], "TASK_RUNNING", 60)

@@ -93,6 +93,7 @@ LONG_FILES = {
     "executor/pod/model.py": "states, events and effects of both life cycles are one vocabulary",
     "executor/log/codes.py": "the codes of all events are one list",
     "executor/dispatcher.py": "what each event of the agent means is read in one place",
+    "tests/unit/pod/samples.py": "one document has every field that can be used",
     "tests/support/rig.py": "the rig is one object that the tests of every suite use",
 }
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from executor.errors import ContainerdFailure, ExecutorError
 from executor.names import OWNER_LABEL, POD_LABEL
-from executor.node import shim_processes
+from executor.node import shim_processes, shim_sockets
 from executor.node.reaping import shims
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
         held.leases, lambda each: f"lease {each.id}", lambda each: containerd.leases.delete(each.id)
     )
     if not failed:
-        shims.remove_dead_sockets(containerd.address, containerd.namespace, held.pods)
+        shim_sockets.remove_dead(containerd.address, containerd.namespace, held.pods)
     result.add("containers", len(held.containers) - len(failed))
     result.add("snapshots", len(held.snapshots) - len(lost) - len(_kept(held, failed)))
     result.add("leases", len(held.leases) - len(leases))

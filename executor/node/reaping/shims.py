@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import re
 import signal
-import socket
 import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,13 +19,10 @@ from pathlib import Path
 from cgroups import Cgroup, CgroupBusy
 from cgroups.processes import signal_members
 from executor.errors import ContainerdFailure
-from executor.node import shim_processes
+from executor.node import shim_processes, shim_sockets
 from executor.node.reaping.groups import all_pids
 from executor.node.shim_processes import Shim
 
-SOCKETS = "/run/containerd/s/"
-"""Where every containerd of the node has its shims' sockets."""
-_SOCKET = re.compile(r"socket:\[(\d+)\]")
 OLD_S = 60.0
 ROUNDS = 20
 DIE_S = 5.0
@@ -85,7 +79,7 @@ async def end(groups: Sequence[Cgroup], others: Sequence[Shim] = ()) -> list[Fou
 
 
 def _found(shim: Shim) -> FoundShim:
-    return FoundShim(shim, _sockets(shim.pid), _bundle(shim.pid))
+    return FoundShim(shim, shim_sockets.of_process(shim.pid), _bundle(shim.pid))
 
 
 def _living(shims: Sequence[Shim]) -> set[int]:
@@ -110,53 +104,11 @@ def _removed(groups: Sequence[Cgroup]) -> bool:
     return True
 
 
-def remove_dead_sockets(address: str, namespace: str, groups: Collection[str]) -> int:
-    """Those that a shim of one of these groups (pods) had, or that were made for it before its process, and that
-    nobody serves; how many there were. `address` is containerd's own. containerd names them by a digest.
-    """
-    count = 0
-    for group in groups:
-        path = Path(SOCKETS, hashlib.sha256(f"{address}/{namespace}/{group}".encode()).hexdigest())
-        if _is_dead(path):
-            path.unlink(missing_ok=True)
-            count += 1
-    return count
-
-
-def _is_dead(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return False
-
-
 def _remove_sockets(found: FoundShim) -> None:
     for path in found.sockets:
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
-
-
-def _sockets(pid: int) -> tuple[Path, ...]:
-    """Those that it listens on, in containerd's directory."""
-    inodes = set()
-    with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                if found := _SOCKET.fullmatch(os.readlink(link)):  # noqa: PTH115  a text, not a path
-                    inodes.add(found[1])
-    try:
-        lines = Path(f"/proc/{pid}/net/unix").read_bytes().decode(errors="replace").splitlines()
-    except OSError:
-        return ()
-    sockets = (line.split() for line in lines)
-    return tuple(
-        Path(each[7]) for each in sockets if len(each) > 7 and each[6] in inodes and each[7].startswith(SOCKETS)
-    )
 
 
 def _bundle(pid: int) -> Path | None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
+from cgroups.processes import signal_members
 from executor.containerd.types import LeaseId
-from executor.node import shim_processes
+from executor.log import get_logger
+from executor.node import shim_processes, shim_sockets
 from executor.pod.release.containerd_records import Patience, Release, Subject
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.containerd import Containerd
-    from executor.names import ContainerId
+    from executor.names import ContainerId, PodId
     from executor.node.shim_processes import Shim
     from executor.pod.release.leaks import Leak
+
+log = get_logger(__name__)
 
 CLEAR_S = 5.0
 
@@ -25,8 +30,11 @@ CLEAR_S = 5.0
 class PodRelease:
     """`groups` are the cgroups of the pod's containers."""
 
-    def __init__(self, containerd: Containerd, groups: Mapping[ContainerId, Cgroup], patience: Patience) -> None:
+    def __init__(
+        self, containerd: Containerd, pod: PodId, groups: Mapping[ContainerId, Cgroup], patience: Patience
+    ) -> None:
         self._containerd = containerd
+        self._pod = pod
         self._groups = dict(groups)
         self._patience = patience
         self._shims: set[Shim] = set()
@@ -56,6 +64,17 @@ class PodRelease:
                 await asyncio.to_thread(group.kill)
                 await group.wait_unpopulated(CLEAR_S)
 
+    def end_starts(self) -> None:
+        """SIGKILL to the shims, and to what they run for containers that they do not come to start: containerd then
+        fails those calls, and removes what there is.
+        """
+        for shim in self._find_shims():
+            log.warning(
+                "a shim does not start a container", code="pod.shim_killed", container=shim.container, pid=shim.pid
+            )
+            signal_members(shim.helpers, signal.SIGKILL)
+            shim.kill()
+
     async def run(
         self,
         snapshots: Mapping[ContainerId, str],
@@ -67,7 +86,7 @@ class PodRelease:
 
         `with_shim`: no other container of the pod needs it. `pause` sleeps between two tries.
         """
-        return await Release(
+        leaks = await Release(
             self._containerd,
             [self._subject(container, snapshot) for container, snapshot in snapshots.items()],
             shims=self._find_shims if with_shim else tuple,
@@ -75,6 +94,9 @@ class PodRelease:
             patience=self._patience,
             pause=pause,
         ).run()
+        if with_shim and not leaks:
+            shim_sockets.remove_dead(self._containerd.address, self._containerd.namespace, [self._pod])
+        return leaks
 
     def _subject(self, container: ContainerId, snapshot: str) -> Subject:
         """A lease, which is called like the snapshot, is left only by a creation that was cut off."""

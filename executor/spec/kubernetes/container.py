@@ -12,7 +12,7 @@ from executor.spec.kubernetes import amounts, environment, mounts, ports, probes
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod
-from executor.spec.model import DEFAULT_GRACE_S, ContainerSpec, EnvValue, Security
+from executor.spec.model import DEFAULT_GRACE_S, ContainerKind, ContainerSpec, EnvValue, Security
 from executor.spec.objects import Objects
 from executor.spec.probes import Hooks
 from executor.spec.volume_model import VolumeMount
@@ -30,7 +30,7 @@ class Context:
     objects: Objects
 
 
-def container(one: Container, context: Context, path: str) -> ContainerSpec:
+def container(one: Container, context: Context, path: str, kind: ContainerKind = ContainerKind.MAIN) -> ContainerSpec:
     """Raises InvalidTask, or FaultyTask for several faults; every subject begins with `path`."""
     faults = Faults()
     spec = context.pod.spec
@@ -39,6 +39,7 @@ def container(one: Container, context: Context, path: str) -> ContainerSpec:
         name=faults.of("", common.dns_label, one.name, f"{path}.name"),
         image=faults.of("", common.image, one.image, f"{path}.image"),
         task_id=context.task_id,
+        kind=kind,
         command=one.command or None,
         args=one.args or None,
         env=_env(one, context, path, faults),

@@ -186,7 +186,7 @@ class Container(Document, frozen=True):
     readiness_probe: Annotated[Any, refused()] = None
     startup_probe: Annotated[Any, refused()] = None
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
-    restart_policy: Annotated[Any, refused()] = None
+    restart_policy: Annotated[Any, refused("only an init container has one")] = None
     restart_policy_rules: Annotated[Any, refused()] = None
     resize_policy: Annotated[tuple[ResizePolicy, ...], accepted("a running pod is not resized")] = ()
     termination_message_path: Annotated[Any, refused(harmless=("/dev/termination-log", ""))] = None
@@ -194,3 +194,10 @@ class Container(Document, frozen=True):
     stdin: Annotated[Any, refused()] = None
     stdin_once: Annotated[Any, refused()] = None
     tty: Annotated[Any, refused()] = None
+
+
+class InitContainer(Container, frozen=True):
+    restart_policy: Annotated[
+        Literal["Always"] | None,
+        supported("Always makes it a sidecar, which runs beside the containers after it and is always restarted"),
+    ] = None

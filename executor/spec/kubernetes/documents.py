@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from executor.spec.kubernetes.container_documents import CONTAINERS_MAX, OTHER_SOURCES, Container, Identity
+from executor.spec.kubernetes.container_documents import (
+    CONTAINERS_MAX,
+    OTHER_SOURCES,
+    Container,
+    Identity,
+    InitContainer,
+)
 from executor.spec.kubernetes.document import Document, Id, Quantity, Text
 from executor.spec.kubernetes.placement_documents import (
     PLACED,
@@ -86,7 +92,14 @@ class PodSpec(Document, frozen=True):
     dns_config: Annotated[DnsConfig, supported()] = DnsConfig()
     security_context: Annotated[PodSecurityContext, supported()] = PodSecurityContext()
     volumes: Annotated[tuple[Volume, ...], supported()] = ()
-    init_containers: Annotated[Any, refused()] = None
+    init_containers: Annotated[
+        tuple[InitContainer, ...],
+        supported(
+            "run one after the other before the containers. The fields are those of containers[]; one that is no"
+            " sidecar has no probes, no postStart and no preStop. At most 100",
+            most=CONTAINERS_MAX,
+        ),
+    ] = ()
     ephemeral_containers: Annotated[Any, refused()] = None
     subdomain: Annotated[str, supported("a DNS label; see `mesos-pod-executor dns`")] = ""
     host_pid: Annotated[Any, refused()] = field(default=None, name="hostPID")

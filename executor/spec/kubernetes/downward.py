@@ -33,7 +33,9 @@ def value(
     if field_ref is not None:
         return _field(field_ref.field_path, pod, identity, f"{subject}.fieldRef.fieldPath")
     assert resource_ref is not None  # noqa: S101 - what the first test leaves over, said for the type checker
-    return _resource(resource_ref, pod.spec.containers, own, resources, f"{subject}.resourceFieldRef")
+    return _resource(
+        resource_ref, (*pod.spec.init_containers, *pod.spec.containers), own, resources, f"{subject}.resourceFieldRef"
+    )
 
 
 def file_content(item: DownwardFile, pod: Pod, identity: dict[str, str], resources: Resources, subject: str) -> bytes:

@@ -8,6 +8,7 @@ network_infos, as any Mesos task does, or by the pod's annotation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
@@ -15,8 +16,9 @@ from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
 from executor.spec import form, network_annotations, volume_files
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import companions, names, placement, resolving, security
+from executor.spec.kubernetes import companions, init_containers, names, placement, resolving, security
 from executor.spec.kubernetes.container import Context, container
+from executor.spec.kubernetes.container_documents import InitContainer
 from executor.spec.kubernetes.documents import ObjectMeta, Pod, PodSecurityContext
 from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
 from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
@@ -24,6 +26,7 @@ from executor.spec.kubernetes.volumes import VolumeContext, volume
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
+    ContainerKind,
     ContainerSpec,
     PodSpec,
     Policy,
@@ -140,13 +143,22 @@ def _service_account(spec: KubernetesPodSpec, faults: Faults) -> str:
 
 
 def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
-    listed = context.pod.spec.containers
-    if not listed:
+    """In the order of their start."""
+    spec = context.pod.spec
+    if not spec.containers:
         faults.add(InvalidTask("a pod has at least one container", subject="spec.containers"))
-    faults.check(common.unique, ((f"spec.containers[{index}].name", one.name) for index, one in enumerate(listed)))
-    containers = faults.items(lambda one, path: container(one, context, path), listed, "spec.containers")
+    both = {"spec.initContainers": spec.init_containers, "spec.containers": spec.containers}
+    named = ((f"{path}[{index}].name", one.name) for path, some in both.items() for index, one in enumerate(some))
+    faults.check(common.unique, named)
+    before = faults.items(partial(_init_container, context=context), spec.init_containers, "spec.initContainers")
+    main = faults.items(lambda one, path: container(one, context, path), spec.containers, "spec.containers")
+    containers = (*before, *main)
     faults.check(common.fits, containers, context.resources, "spec.containers")
     return containers
+
+
+def _init_container(one: InitContainer, path: str, context: Context) -> ContainerSpec:
+    return container(one, context, path, init_containers.kind(one, path))
 
 
 def _volumes(listed: tuple[KubernetesVolume, ...], context: VolumeContext, faults: Faults) -> tuple[Volume, ...]:
@@ -193,7 +205,7 @@ def _host_ports(
         )
         for one in containers
         for port in one.ports
-        if port.host_port is not None
+        if port.host_port is not None and one.kind is not ContainerKind.INIT
     )
     ports = taskfields.distinct(
         declared + taskfields.network_ports(info, resources, "TaskInfo"), "spec.containers[].ports"

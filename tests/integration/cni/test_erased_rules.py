@@ -106,6 +106,28 @@ async def test_what_was_erased_is_put_back(lab: Lab, how: str) -> None:
     assert lab.clean(), lab.retries()
 
 
+async def test_what_was_erased_before_it_was_read_is_put_back(lab: Lab) -> None:
+    """As by a firewall's reload right after a launch, and again and again after that."""
+    await lab.up("pod-other")
+    async with kept(lab.cni):
+        await learnt(lab.cni, "pod-other")
+        await lab.up("pod-web", WEB)
+        assert any("pod-web" in rule for rule in rules())
+        with told() as lines:
+            flush_and_delete()
+            await lab.serve("pod-web", 80)
+            await until(lambda: {"pod-web"} <= {each["pod"] for each in lines})
+            assert await lab.ask(lab.gateway, PORT) == ("pod-web", lab.gateway)
+            for _ in range(2):
+                before, count = rules(), len(lines)
+                flush_and_delete()
+                await until(lambda: rules() == before and len(lines) > count)  # noqa: B023
+            assert {each["code"] for each in lines} == {"network.rules_restored"}, lines
+    await lab.down("pod-web")
+    await lab.down("pod-other")
+    assert lab.clean(), lab.retries()
+
+
 @pytest.mark.parametrize("how", ["-F and -X", "nft flush"])
 async def test_a_pod_whose_rules_are_gone_can_end(lab: Lab, how: str) -> None:
     """Nobody keeps the rules here: bridge alone would fail for ever at a chain that is missing."""

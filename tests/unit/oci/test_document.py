@@ -69,10 +69,10 @@ def test_a_minimal_container() -> None:
 
 def test_the_full_pods_documents_can_be_written() -> None:
     spec = parse_launch([full_task(FULL_POD)], group=False)
-    for at in range(2):
+    for at in range(3):
         found = document(spec, at, downward={"status.podIP": "10.0.0.7"})
         assert json.loads(json.dumps(found)) == found
-    assert "MEM=16" in document(spec, downward={"status.podIP": "10.0.0.7"})["process"]["env"]
+    assert "MEM=16" in document(spec, 1, downward={"status.podIP": "10.0.0.7"})["process"]["env"]
 
 
 def test_the_network_is_joined_and_all_else_is_the_containers_own() -> None:

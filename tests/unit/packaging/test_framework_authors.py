@@ -17,6 +17,8 @@ from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
 from executor.own_directory import OwnDirectory
 from executor.revocation import notice, request
+from executor.spec import object_update
+from executor.spec.kubernetes import companions
 from executor.spec.launch import parse_launch
 from reference import DIRECTORY
 from tests.support.schema import faults
@@ -39,6 +41,7 @@ def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
     assert {kind for kind, _ in BLOCKS} == {
         "executor-info", "task", "pod", "status", "revoke", "message", "notice", "service", "group",
+        "update",
     }  # fmt: skip
 
 
@@ -83,6 +86,14 @@ def test_the_request_is_understood() -> None:
     assert faults("revoke", document["revoke"]) == []
     parsed = request.parse(document["revoke"], default_grace_s=0.0, fresh_id="x")
     assert (parsed.id, parsed.grace_s) == ("spark-7", 3.0)
+
+
+def test_the_update_is_understood() -> None:
+    (document,) = blocks("update")
+    parsed = object_update.parse(document["update"])
+    assert (parsed.id, parsed.task) == ("u-1", "web-0")
+    (found,) = companions.objects(parsed.documents, "default").config_maps.values()
+    assert found.values == {"app.conf": b"color=blue"}
 
 
 def test_every_key_of_a_request_is_told() -> None:

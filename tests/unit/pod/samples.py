@@ -129,6 +129,7 @@ FULL_POD: Document = {
         "schedulerName": "default-scheduler",
         "priorityClassName": "high",
         "preemptionPolicy": "Never",
+        "initContainers": [{"name": "proxy", "image": "proxy:3", "restartPolicy": "Always"}],
         "containers": [
             {
                 "name": "app",

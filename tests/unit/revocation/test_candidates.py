@@ -10,7 +10,7 @@ import pytest
 from executor.names import PodClass, RevocationId
 from executor.revocation.candidates import candidates
 from executor.revocation.request import Reclaim, Request, Select
-from executor.spec.model import Limits
+from executor.spec.model import ContainerKind, Limits
 
 MIB = 1 << 20
 
@@ -25,7 +25,7 @@ def runner(used_mib: int, *requests_mib: int | None, held_mib: int = 0, is_stopp
         labels={"b": "2", "a": "1"},
         priority=3,
         resources=SimpleNamespace(cpus=0.5, mem_bytes=held_mib * MIB),
-        containers=[SimpleNamespace(requests=each) for each in requests],
+        containers=[SimpleNamespace(kind=ContainerKind.MAIN, requests=each) for each in requests],
     )
     measured: list[int] = []
     return SimpleNamespace(

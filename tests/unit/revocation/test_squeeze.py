@@ -12,7 +12,7 @@ import pytest
 from cgroups import Hierarchies, Tree
 from executor.names import PodClass
 from executor.revocation.squeeze import SqueezedPods
-from executor.spec.model import Limits
+from executor.spec.model import ContainerKind, Limits
 
 ROOT = "mesos/c1/pods/revocable"
 V1_FILES = {"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000", "memory.soft_limit_in_bytes": "-1"}
@@ -22,7 +22,7 @@ V2_FILES = {"cpu.max": "max 100000", "memory.high": "max"}
 def pod(name: str, *, cpus: float = 1.0, limit: float | None = None, role: str = "*", containers: int = 1) -> Any:
     """As much of a PodRunner as is asked."""
     names = ["app", "side"][:containers]
-    parts = [SimpleNamespace(name=each, limits=Limits(cpus=limit)) for each in names]
+    parts = [SimpleNamespace(name=each, kind=ContainerKind.MAIN, limits=Limits(cpus=limit)) for each in names]
     resources = SimpleNamespace(cpus=cpus)
     spec = SimpleNamespace(pod_class=PodClass.REVOCABLE, role=role, containers=parts, resources=resources)
     return SimpleNamespace(id=f"pod-{name}", spec=spec)

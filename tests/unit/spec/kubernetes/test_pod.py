@@ -12,6 +12,7 @@ from executor.errors import InvalidTask
 from executor.names import PodClass
 from executor.spec.launch import parse_launch
 from executor.spec.model import (
+    ContainerKind,
     ContainerPort,
     DnsConfig,
     HostAlias,
@@ -54,7 +55,8 @@ def test_a_minimal_pod_has_kubernetes_defaults() -> None:
 
 def test_the_full_pod() -> None:
     found = parse_launch([full_task(FULL_POD)], group=False)
-    first, second = found.containers
+    proxy, first, second = found.containers
+    assert (proxy.name, proxy.kind) == ("proxy", ContainerKind.SIDECAR)
     assert (found.restart_policy, found.active_deadline_s, found.priority) == (RestartPolicy.ON_FAILURE, 600, 100)
     assert found.host_aliases == (HostAlias("10.0.0.9", ("db.local",)),)
     assert found.dns_config == DnsConfig(("10.0.0.10",), ("svc.local",), ("ndots:2",))
