@@ -33,6 +33,7 @@ _OPTIONS = (
 
 
 def options(command: F) -> F:
+    """The options that choose victims, for a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -37,12 +37,15 @@ class Client:
 
     @property
     def id(self) -> str:
+        """Of the executor's Mesos container."""
         return self.socket.name.removesuffix(SOCKET_SUFFIX)
 
     def get(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: object) -> Any:
+        """The answer's JSON. Raises Unreachable, or the error that the executor answers."""
         return self._json("GET", path, query, None, timeout_s)
 
     def put(self, path: str, body: object) -> Any:
+        """As `get`, with a body."""
         return self._json("PUT", path, {}, body, TIMEOUT_S)
 
     def post(self, path: str, body: object, *, timeout_s: float | None, **query: object) -> Any:

@@ -41,15 +41,18 @@ def containers(context: click.Context, _: click.Parameter, incomplete: str) -> I
 
 
 def tasks(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Mesos task ids of pods that run."""
     found = [CompletionItem(task, help=pod["name"]) for pod in _pods(context) for task in pod["tasks"]]
     return _matching(found, incomplete)
 
 
 def roles(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Roles of pods that run."""
     return _matching([CompletionItem(role) for role in sorted({pod["role"] for pod in _pods(context)})], incomplete)
 
 
 def executor_ids(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Ids of executors' Mesos containers."""
     with contextlib.suppress(ExecutorError):
         return _matching([CompletionItem(each.id) for each in clients(_session(context).run_dir)], incomplete)
     return []

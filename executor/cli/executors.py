@@ -49,6 +49,7 @@ class Executor:
 
     @property
     def id(self) -> str:
+        """Of its Mesos container."""
         return self.client.id
 
     @property

@@ -39,6 +39,7 @@ class Unreachable(Failure):
 
 
 def of(error: ExecutorError) -> Exit:
+    """The exit code of a command that raised this error."""
     kinds = (
         (Unreachable, Exit.UNREACHABLE),
         (NotFound, Exit.NOT_FOUND),

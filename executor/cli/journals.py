@@ -26,6 +26,7 @@ class Journal:
 
     @property
     def path(self) -> Path:
+        """Of its newer file."""
         return Path(self.names.sandbox) / FILE
 
     def events(self) -> list[dict[str, Any]]:

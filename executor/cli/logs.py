@@ -138,6 +138,7 @@ class LogFile:
         return missed_bytes
 
     def close(self) -> None:
+        """The file; a second call does nothing."""
         if self._file is not None:
             self._file.close()
         self._file = None

@@ -33,6 +33,7 @@ class Session:
 
     @property
     def run_dir(self) -> Path:
+        """Where the control sockets are. Raises InvalidConfig."""
         return Path(self.run_dir_option or self.configuration().node.run_dir)
 
     def configuration(self) -> config.Config:
@@ -48,6 +49,7 @@ class Session:
         return look(self.run_dir)
 
     def has_socket(self, container: str) -> bool:
+        """Whether a control socket of this Mesos container is there, answered or not."""
         return any(each.id == container for each in clients(self.run_dir))
 
     def look(self) -> list[Executor]:
@@ -110,6 +112,7 @@ pass_session = click.make_pass_decorator(Session)
 
 
 def json_option(command: F) -> F:
+    """The option --json, for a command."""
     return click.option("--json", "as_json", is_flag=True, callback=_remember, help="Print JSON.")(command)
 
 

@@ -34,6 +34,7 @@ _STYLES: Final = MappingProxyType(
 
 
 def console(width: int | None = None) -> Console:
+    """Standard output, `width` columns wide, or as wide as the terminal."""
     return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
 
 
@@ -76,11 +77,13 @@ def styled(word: str) -> Text:
 
 
 def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str]) -> None:
+    """Print a table on the terminal."""
     own = console()
     console(max(own.width, needed(columns, cells, spare, own.width))).print(table(columns, cells, spare, own.width))
 
 
 def table(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], width: int) -> RenderableType:
+    """A table with the columns that `width` has room for; those left out are named below it."""
     kept = fitting(columns, cells, spare, width)
     shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for index in kept:

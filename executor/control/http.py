@@ -70,6 +70,7 @@ Answer = Callable[[Request], Awaitable[Response | Stream]]
 
 
 def failure(status: int, message: str, *, subject: str = "", hint: str = "") -> Response:
+    """The response to a request that failed: schema/error.json."""
     return Response({"error": {"message": message, "subject": subject, "hint": hint}}, status=status)
 
 
@@ -93,6 +94,7 @@ class Connection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
 
     async def run(self, answer: Answer) -> None:
+        """Serve requests until the client goes, is too slow, or errs."""
         try:
             while await self._serve_one(answer):
                 self._http.start_next_cycle()

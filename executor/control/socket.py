@@ -28,6 +28,7 @@ class Peer:
 
 
 def peer_of(connection: socket.socket) -> Peer:
+    """The process at the other end of a Unix socket."""
     pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return Peer(pid, uid)
 

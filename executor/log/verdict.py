@@ -43,6 +43,7 @@ class Verdict:
     action: str
 
     def document(self) -> dict[str, str]:
+        """For JSON (schema/why.json)."""
         return {"what": self.what, "why": self.why, "actor": self.actor, "action": self.action}
 
 

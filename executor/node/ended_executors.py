@@ -29,9 +29,11 @@ class MesosNames:
 
     @staticmethod
     def of(document: dict[str, object]) -> MesosNames:
+        """Out of an owner file, or a file of this module."""
         return MesosNames(*(str(document.get(key, "")) for key in ("executor_id", "framework_id", "sandbox")))
 
     def document(self) -> dict[str, str]:
+        """For JSON."""
         return {"executor_id": self.executor_id, "framework_id": self.framework_id, "sandbox": self.sandbox}
 
 

@@ -37,6 +37,8 @@ START_S: Final = 10.0
 """How long the container's shim may take to start the process."""
 DELETE_S: Final = 5.0
 """How long output may still be copied after the process was killed."""
+LATE_S: Final = 60.0
+"""How long a shim that was late may take to end the process again."""
 _SHOWN_COMMAND: Final = 200
 
 
@@ -195,7 +197,7 @@ def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]
 async def _end_late(starting: asyncio.Future[int], process: ContainerProcess) -> None:
     with contextlib.suppress(ExecutorError):  # its session is over; what could not be made needs no end
         await starting
-    await process.end(DELETE_S)
+    await process.end(LATE_S)
 
 
 def _drop(_: bytes) -> None:

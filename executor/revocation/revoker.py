@@ -13,6 +13,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from executor import exhausted
@@ -133,7 +134,7 @@ class Revoker:
         request = ladder.request
         try:
             self._before()
-            ladder.prove()
+            ladder.prove(partial(_tell_started, request, actor))
         except Exception as error:
             refusal = _refusal(error)
             log.warning(
@@ -142,14 +143,6 @@ class Revoker:
             self._give(ladder, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
             raise refusal from error
         if not request.dry_run:
-            log.info(
-                "revocation started",
-                code="revocation.started",
-                revocation=request.id,
-                reason=request.reason,
-                grace_s=request.grace_s,
-                actor=actor,
-            )
             self._on_proven(request)
         receipt = await self._descend(ladder)
         self._give(ladder, receipt)
@@ -217,6 +210,20 @@ def _refusal(error: Exception) -> ExecutorError:
         log.error("defect in a revocation", code="executor.defect", trigger="Descent", exc_info=error)
     hint = "ask again when the node answers; single tasks can be killed through their scheduler"
     return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", hint=hint)
+
+
+def _tell_started(request: Request, actor: str) -> None:
+    """Of what will be carried out: a dry run and a refused request have events of their own."""
+    if request.dry_run:
+        return
+    log.info(
+        "revocation started",
+        code="revocation.started",
+        revocation=request.id,
+        reason=request.reason,
+        grace_s=request.grace_s,
+        actor=actor,
+    )
 
 
 def _check_same(request: Request, known: Request) -> None:
