@@ -26,7 +26,7 @@ from executor.names import TaskId
 from executor.output.endedlogs import EndedLogs, EndedPod
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
-from executor.pod.model import Report, State, Stop, StopCause
+from executor.pod.model import Pod, Report, State, Stop, StopCause
 from executor.pod.object_updates import ObjectUpdates
 from executor.pod.resources.weight_guard import WeightGuard
 from executor.pod.table import Pods
@@ -63,7 +63,7 @@ class Dispatcher:
         self.node = node
         self.environment = environment
         pods = node.config.pods
-        policy = Policy(default_image=pods.default_image, termination_grace_s=pods.termination_grace_s)
+        policy = Policy(pods.default_image, pods.termination_grace_s, allow_privileged=pods.allow_privileged)
         self.intake = Intake(policy, self._accept, self._refuse, self._end_if_idle)
         self.pods = Pods(node, self._report, self._ended, self.intake)
         self._ended_logs = EndedLogs(node.config.retention)
@@ -225,10 +225,12 @@ class Dispatcher:
         if report.revocation is not None:
             reason = self.revoker.reason(report.revocation)
             labels |= revocation_labels(runner, report.revocation, reason)
-        self._send(report, runner.sandbox.network_infos, labels)
+        self._send(report, runner.sandbox.network_infos, labels, runner.pod)
 
-    def _send(self, report: Report, infos: Any = (), labels: status_updates.Labels | None = None) -> None:
-        for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels):
+    def _send(
+        self, report: Report, infos: Any = (), labels: status_updates.Labels | None = None, pod: Pod | None = None
+    ) -> None:
+        for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels, pod=pod):
             if self._last_update.pass_on(update):
                 self._driver.update(update)
 

@@ -1,8 +1,8 @@
-"""What the system has nothing left of: told in the same words wherever it is met, and never as a defect.
+"""What is used up on the node or in this process: described in the same words everywhere, and never as a defect.
 
 Threads and processes (EAGAIN, Python's "can't start new thread"), memory, descriptors and space on a disk run out in
-calls of every kind. Who can say more of such a failure translates it where it enters; what nobody expected comes to a
-boundary (of a pod, an event, a request), which asks here before it calls it a defect.
+calls of every kind. Code that can say more of such a failure translates it where it enters. An unexpected one comes to
+a boundary (of a pod, an event, a request), which asks here before it calls it a defect.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ RevocationId = NewType("RevocationId", str)
 
 OWNER_LABEL = "mesos-pod-executor/executor"
 LOCK_LABEL = "mesos-pod-executor/lock"
-"""Which lock is the owner's: see executor/ownership."""
+"""Which lock is the owner's: see executor/node/lock_identity.py."""
 POD_LABEL = "mesos-pod-executor/pod"
 SERVICE_KEY = "mesos-pod-executor/service"
 """Annotation, or label, of a pod: the services it stands behind, separated by commas."""

@@ -29,7 +29,7 @@ Identity = tuple[int, int]
 class OwnDirectory:
     """`names` lead to it from `base`. Symbolic links are followed in `base`, which is the agent's to choose.
 
-    Until it is made, or where its `identity` is not known (None), it is whatever directory stands there.
+    Until it is made, or where its `identity` is not known (None), any directory at its path is taken for it.
     """
 
     __slots__ = ("base", "identity", "names")

@@ -56,8 +56,8 @@ def _wanted(pod: dict[str, Any], pod_class: str | None, role: str | None) -> boo
 
 
 def _row(pod: dict[str, Any]) -> tuple[object, ...]:
-    containers = pod.get("containers", [])
-    running = sum(container.get("state") == "running" for container in containers)
+    containers = [each for each in pod.get("containers", []) if each.get("kind") != "init"]
+    ready = sum(bool(container.get("ready", container.get("state") == "running")) for container in containers)
     name = "/".join(part for part in (pod.get("namespace"), pod.get("name")) if part)
     return (
         pod["pod"],
@@ -65,7 +65,7 @@ def _row(pod: dict[str, Any]) -> tuple[object, ...]:
         pod.get("class"),
         pod.get("role"),
         _state(pod),
-        f"{running}/{len(containers)}",
+        f"{ready}/{len(containers)}",
         sum(container.get("restarts") or 0 for container in containers),
         output.age(pod.get("age_s")),
         pod.get("ips"),
@@ -74,6 +74,8 @@ def _row(pod: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _state(pod: dict[str, Any]) -> object:
-    """And what Mesos was told, once that is settled."""
+    """And what Mesos was told, once that is settled, or that a container waits for its next start."""
     outcome = pod.get("outcome")
+    if not outcome and any(container.get("state") == "backing-off" for container in pod.get("containers", [])):
+        return f"{pod.get('state')} (backing-off)"
     return f"{pod.get('state')} ({outcome['state']})" if outcome else pod.get("state")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from executor.cli import output
-from executor.cli.session import json_option
-from executor.cli.validate import read
+from executor.cli.session import Session, json_option, pass_session
+from executor.cli.validate import policy, read
 from executor.errors import InvalidTask, together
 
 if TYPE_CHECKING:
     from executor.spec.kubernetes.workloads import Launchable
-    from executor.spec.model import ContainerSpec, PodSpec
+    from executor.spec.model import ContainerSpec, PodSpec, Policy
 
 MIB: Final = 1 << 20
 CONTAINER_CPUS, CONTAINER_MEM_BYTES = 0.1, 64 * MIB
@@ -30,7 +30,8 @@ CONTAINER_CPUS, CONTAINER_MEM_BYTES = 0.1, 64 * MIB
 @click.option("--role", default="*", show_default=True, help="The role whose resources the tasks use.")
 @click.option("--revocable", is_flag=True, help="Use revocable cpus.")
 @json_option
-def command(file: Path, *, role: str, revocable: bool, as_json: bool) -> None:
+@pass_session
+def command(session: Session, file: Path, *, role: str, revocable: bool, as_json: bool) -> None:
     """Print the TaskInfos of the pods in FILE (- for stdin), as a JSON list.
 
     FILE has Pods, Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs, with the ConfigMaps and
@@ -44,13 +45,13 @@ def command(file: Path, *, role: str, revocable: bool, as_json: bool) -> None:
     documents = manifest.mappings(manifest.values(read(file)))
     if not any(document.get("kind") in workloads.KINDS for document in documents):
         raise InvalidTask(f"has no {', '.join(workloads.KINDS)}", subject=str(file))
-    tasks = _tasks(workloads.launchables(documents), role=role, revocable=revocable)
+    tasks = _tasks(workloads.launchables(documents), policy(session), role=role, revocable=revocable)
     output.json_document(tasks)
     if not as_json and (left := workloads.others(documents)):
         output.note(f"no task is made of: {', '.join(left)}")
 
 
-def _tasks(found: Sequence[Launchable], *, role: str, revocable: bool) -> list[dict[str, Any]]:
+def _tasks(found: Sequence[Launchable], allowed: Policy, *, role: str, revocable: bool) -> list[dict[str, Any]]:
     """Raises FaultyTask with the faults of every pod; a workload's pods share them."""
     from executor.spec import checks as common
     from executor.spec.launch import parse_pod
@@ -60,7 +61,7 @@ def _tasks(found: Sequence[Launchable], *, role: str, revocable: bool) -> list[d
     for one, name in zip(found, common.without_twins([one.name for one in found]), strict=True):
         data = _data(one)
         try:
-            pod = parse_pod(data)
+            pod = parse_pod(data, policy=allowed)
         except InvalidTask as error:
             told = [_of_template(fault, one) for fault in error.faults]
             faults |= {(fault.subject, fault.message): fault for fault in told}

@@ -5,35 +5,49 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from executor.cli import output, verdict
 from executor.cli.exits import Exit
-from executor.cli.session import json_option
+from executor.cli.session import Session, json_option, pass_session
 from executor.cli.verdict import Verdict
 from executor.errors import InvalidTask, NotFound, reason
+
+if TYPE_CHECKING:
+    from executor.spec.model import Policy
 
 
 @click.command("validate")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @json_option
-def command(files: Sequence[Path], *, as_json: bool) -> int:
+@pass_session
+def command(session: Session, files: Sequence[Path], *, as_json: bool) -> int:
     """Check each FILE (- for stdin) as the master and the executor would, and name every fault.
 
     It is a TaskInfo (with its executor or without), a group as {"executor": ..., "tasks": [...]} or as the list of its
     tasks, an ExecutorInfo, or what a task may have in its data: a pod, also with the config maps, secrets and claims
     that it names. JSON or YAML. What the file does not say is left out: a pod alone has no class, no role and no
-    resources, for those are its task's. With --json one line a file.
+    resources, for those are its task's. What a node allows is that of the configuration here. With --json one line a
+    file.
     """
-    codes = [_one(file, as_json=as_json, alone=len(files) == 1) for file in files]
+    allowed = policy(session)
+    codes = [_one(file, allowed, as_json=as_json, alone=len(files) == 1) for file in files]
     return max(codes)
 
 
-def _one(file: Path, *, as_json: bool, alone: bool) -> int:
+def policy(session: Session) -> Policy:
+    """What the configuration in force says of launches. Raises InvalidConfig."""
+    from executor.spec.model import Policy
+
+    pods = session.configuration().pods
+    return Policy(pods.default_image, pods.termination_grace_s, allow_privileged=pods.allow_privileged)
+
+
+def _one(file: Path, allowed: Policy, *, as_json: bool, alone: bool) -> int:
     try:
-        found, code = verdict.of(read(file)), Exit.INVALID
+        found, code = verdict.of(read(file), allowed), Exit.INVALID
     except NotFound as error:
         found, code = Verdict((InvalidTask(error.message, hint=error.hint),)), Exit.NOT_FOUND
     except InvalidTask as error:

@@ -17,7 +17,7 @@ from executor.spec import document as manifest
 from executor.spec.bounds import SUBJECT as DATA
 
 if TYPE_CHECKING:
-    from executor.spec.model import PodSpec
+    from executor.spec.model import PodSpec, Policy
 
 FILE_MAX_BYTES: Final = 8 << 20
 """A task group with pods in its data is larger than a pod."""
@@ -36,13 +36,15 @@ class Verdict:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def of(raw: bytes) -> Verdict:
-    """Of the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data."""
+def of(raw: bytes, policy: Policy) -> Verdict:
+    """Of the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data. `policy` is what a
+    node's configuration says of launches.
+    """
     try:
         found = manifest.values(raw, most_bytes=FILE_MAX_BYTES)
         if len(found) == 1 and (judge := _mesos(found[0])) is not None:
-            return judge(found[0])
-        return _pod(raw)
+            return judge(found[0], policy)
+        return _pod(raw, policy)
     except InvalidTask as error:
         return Verdict(tuple(_of_file(fault) for fault in error.faults))
 
@@ -54,7 +56,7 @@ def _of_file(fault: InvalidTask) -> InvalidTask:
     return InvalidTask(fault.message, hint=_HELP if fault.hint in ("", manifest.HINT) else fault.hint)
 
 
-def _mesos(document: Any) -> Callable[[Any], Verdict] | None:
+def _mesos(document: Any) -> Callable[[Any, Policy], Verdict] | None:
     """What judges a document of Mesos; None for any other."""
     if isinstance(document, list):
         return _group if document and all(isinstance(each, dict) for each in document) else None
@@ -69,36 +71,36 @@ def _mesos(document: Any) -> Callable[[Any], Verdict] | None:
     return None if "kind" in document else _unknown
 
 
-def _unknown(_: Any) -> Verdict:
+def _unknown(_: Any, __: Policy) -> Verdict:
     return Verdict((InvalidTask("is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", hint=_HELP),))
 
 
-def _pod(raw: bytes) -> Verdict:
+def _pod(raw: bytes, policy: Policy) -> Verdict:
     """Without a task, a pod has no class and no role, and no resources that it must fit into."""
     from executor.spec.launch import parse_pod
 
-    pod = parse_pod(base64.b64encode(raw).decode())
+    pod = parse_pod(base64.b64encode(raw).decode(), policy=policy)
     return Verdict((), pod.without_effect, _summary(pod, None))
 
 
-def _task(document: dict[str, Any]) -> Verdict:
-    return _launch([document], document.get("executor"), group=False)
+def _task(document: dict[str, Any], policy: Policy) -> Verdict:
+    return _launch([document], document.get("executor"), policy, group=False)
 
 
-def _group(document: dict[str, Any] | list[Any]) -> Verdict:
+def _group(document: dict[str, Any] | list[Any], policy: Policy) -> Verdict:
     if isinstance(document, list):
-        return _launch(document, None, group=True)
-    return _launch(document["tasks"], document.get("executor"), group=True)
+        return _launch(document, None, policy, group=True)
+    return _launch(document["tasks"], document.get("executor"), policy, group=True)
 
 
-def _launch(tasks: Sequence[Any], executor: Any, *, group: bool) -> Verdict:
+def _launch(tasks: Sequence[Any], executor: Any, policy: Policy, *, group: bool) -> Verdict:
     from executor.spec.launch import parse_launch
 
     if executor is not None:
         _check_form(executor, "executor")
     faults = list(_of_master(tasks, executor, group=group))
     try:
-        pod = parse_launch(tasks, group=group)
+        pod = parse_launch(tasks, group=group, policy=policy)
         summary = _summary(pod, executor)
     except InvalidTask as error:
         known = {fault.subject for fault in faults}
@@ -143,7 +145,7 @@ def _network(pod: PodSpec, executor: Mapping[str, Any] | None) -> str:
     return "the node's default network ([cni] default_network), or else the executor's own"
 
 
-def _executor(document: dict[str, Any]) -> Verdict:
+def _executor(document: dict[str, Any], _: Policy) -> Verdict:
     """An ExecutorInfo by itself, and which pods it may then run."""
     _check_form(document, "")
     if faults := master_rules.executor_faults(document, group=False):

@@ -113,6 +113,10 @@ class PodsSection:
     """Defaults and limits of pods."""
 
     default_image: str = key("", "Image of a task that names none; empty: such a task is refused.")
+    allow_privileged: bool = key(
+        default=False,
+        doc="Accept privileged containers, procMount Unmasked, hostPID and hostIPC: such a pod can do anything here.",
+    )
     termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
     start_timeout_s: float = key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
     max_launching: int = key(8, "How many pods of one class are launched at the same time.", least=1, most=1000)

@@ -72,7 +72,7 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
 
 
 def _container(runner: PodRunner, container: Container) -> dict[str, Any]:
-    """`kind` is there for init containers and sidecars, `ready` for containers with probes."""
+    """`kind` is there for init containers and sidecars."""
     name, directory = container.name, runner.sandbox.directory
     document = {
         "name": name,
@@ -80,14 +80,16 @@ def _container(runner: PodRunner, container: Container) -> dict[str, Any]:
         "state": container.phase,
         "pid": container.pid,
         "image": container.spec.image,
+        "started": container.started,
+        "ready": container.ready,
         "exit_code": container.exit_code,
         "restarts": container.restarts,
+        "message": container.stop_message or container.message,
+        "probes": {kind: verdict.ok for kind, verdict in container.verdicts.items()},
         "log": {stream: str(directory / log_name(name, stream)) for stream in STREAMS},
     }
     if container.spec.kind is not ContainerKind.MAIN:
         document["kind"] = container.spec.kind
-    if container.is_probed:
-        document["ready"] = container.ready
     return document
 
 

@@ -3,6 +3,7 @@
 descriptors.py   directories by descriptor: no symbolic link is followed, no mount is crossed
 removal.py       empties and removes a tree of any depth and size, part by part
 walk.py          counts the blocks of a tree of any depth and size, part by part
+unlinked.py      counts files that were removed and are still open
 turns.py         threads of low priority for such work, so that no launch, kill or revocation waits for it
 usage.py         what a pod uses, by part (pure)
 limits.py        which limits a pod has, and which pod is over one (pure)

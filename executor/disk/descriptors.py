@@ -38,7 +38,7 @@ def open_child(parent: int, name: bytes) -> int:
 
 
 def open_parent(fd: int, expected: Identity) -> int | None:
-    """What `..` leads to; None if that is not the directory `expected`, for somebody has moved `fd`. Raises OSError."""
+    """What `..` leads to; None if that is not the directory `expected`, for `fd` was moved. Raises OSError."""
     parent = os.open("..", DIRECTORY, dir_fd=fd)
     if identity(parent) == expected:
         return parent

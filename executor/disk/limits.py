@@ -73,6 +73,7 @@ def room_bytes(spec: PodSpec, usage: DiskUsage) -> int | None:
 
 
 def has_limit(spec: PodSpec) -> bool:
+    """Whether the pod, a container or a volume of it has a limit."""
     return any(True for _ in _checks(spec, DiskUsage()))
 
 
@@ -123,7 +124,9 @@ def quota_message(usage: DiskUsage, quota_bytes: int, own_bytes: int) -> str:
 
 
 def _told(usage: DiskUsage) -> str:
-    return ", ".join(f"{name} {size(used)}" for name, used in usage.parts().items() if used or name != "other")
+    return ", ".join(
+        f"{name} {size(used)}" for name, used in usage.parts().items() if used or name not in ("other", "unlinked")
+    )
 
 
 def size(size_bytes: int) -> str:

@@ -1,6 +1,6 @@
 """getdents64(2): a directory's entries with the offset after each, so that a listing can go on later.
 
-os.scandir tells no offset. With it, whoever walks a tree remembers one number for each level, however many entries a
+os.scandir tells no offset. With it, a walk through a tree remembers one number for each level, however many entries a
 directory has.
 """
 

@@ -1,8 +1,8 @@
 """When the disk that a pod uses is counted again. Pure.
 
-Free space costs one call to look at. Only when as much has been written to the file systems, by whomever, as a pod may
-still write, that pod can be over its limit, and is counted. On a node where others write much, counting is bounded by
-its own cost instead.
+Free space costs one call to look at. Only when as much has been written to the file systems, by any process, as a pod
+may still write, that pod can be over its limit, and is counted. On a node where others write much, counting is bounded
+by its own cost instead.
 """
 
 from __future__ import annotations

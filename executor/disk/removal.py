@@ -26,7 +26,7 @@ BELOW_TOTAL_MAX: Final = 16384
 FAILED_MAX: Final = 1000
 """Entries of one directory that cannot be removed; after that many it is left as it is."""
 AGAIN_MAX: Final = 3
-"""How often a directory that somebody fills meanwhile, or moves, is begun anew."""
+"""How often a directory that is filled or moved meanwhile is begun anew."""
 _MOVED: Final = b".mesos-pod-executor-removal-%d"
 
 

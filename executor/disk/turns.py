@@ -43,6 +43,7 @@ class Call:
         self.result = 0
 
     def turn(self) -> bool:
+        """The whole call. Raises what it raises."""
         self.result = self._function()
         return True
 
@@ -58,7 +59,7 @@ class _Queued:
     urgent: bool
 
     def settle(self, error: BaseException | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no task waits any more
             self.loop.call_soon_threadsafe(self._set, error)
 
     def _set(self, error: BaseException | None) -> None:

@@ -23,6 +23,8 @@ class DiskUsage:
     volumes: Mapping[str, int] = field(default_factory=dict)
     other: int = 0
     complete: bool = True
+    unlinked: int = 0
+    """Files that were removed and are still open; the agent does not count them."""
 
     @property
     def in_sandbox(self) -> int:
@@ -31,7 +33,8 @@ class DiskUsage:
 
     @property
     def total(self) -> int:
-        return sum(self.rootfs.values()) + self.in_sandbox
+        """In bytes: the root file systems, what is in the sandbox, and what is in neither any more."""
+        return sum(self.rootfs.values()) + self.in_sandbox + self.unlinked
 
     def parts(self) -> dict[str, int]:
         """In bytes, by the names that messages, `inspect` and metrics use."""
@@ -40,6 +43,7 @@ class DiskUsage:
             "volumes": sum(self.volumes.values()),
             "logs": sum(self.logs.values()),
             "other": self.other,
+            "unlinked": self.unlinked,
         }
 
     def view(self) -> dict[str, object]:
@@ -65,7 +69,7 @@ def divider(containers: Collection[str]) -> Callable[[str, int, bytes], str]:
     return part
 
 
-def of_parts(counted: Mapping[str, int], rootfs: Mapping[str, int], *, complete: bool) -> DiskUsage:
+def of_parts(counted: Mapping[str, int], rootfs: Mapping[str, int], *, complete: bool, unlinked: int = 0) -> DiskUsage:
     """`counted`: bytes by the parts of `divider`."""
     logs, volumes, other = dict[str, int](), dict[str, int](), 0
     for part, size in counted.items():
@@ -76,4 +80,4 @@ def of_parts(counted: Mapping[str, int], rootfs: Mapping[str, int], *, complete:
             volumes[name] = size
         else:
             other += size
-    return DiskUsage(dict(rootfs), logs, volumes, other, complete)
+    return DiskUsage(dict(rootfs), logs, volumes, other, complete, unlinked)

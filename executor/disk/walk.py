@@ -47,6 +47,7 @@ class _Level:
 
 
 def one_part(part: str, _depth: int, _name: bytes) -> str:
+    """Every entry belongs to the part of its directory."""
     return part
 
 
@@ -175,7 +176,7 @@ class Walk:
             self._find_way()
 
     def _find_way(self) -> None:
-        """By names from the root, as far as they lead: somebody has moved or removed the directory."""
+        """By names from the root, as far as they lead: the directory was moved or removed."""
         self._lost += 1
         if self._lost > LOST_MAX:
             self.count.complete = False

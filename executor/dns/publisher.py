@@ -19,7 +19,7 @@ class Names:
     """One executor's files, `<Mesos container id>.<pod id>`. Every call takes well under a millisecond and blocks."""
 
     def __init__(self, hosts: HostsDir, owner: MesosContainerId, agent: AgentId, zones: Zones, lock: str = "") -> None:
-        """`lock` says which lock is the owner's (executor/ownership)."""
+        """`lock` says which lock is the owner's (executor/node/lock_identity.py)."""
         self.zones = zones
         self._lock = lock
         self.framework = ""

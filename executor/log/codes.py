@@ -138,6 +138,21 @@ CODES: Final = MappingProxyType(
             " same, after a postStart hook it is stopped too.",
             "See `error`.",
         ),
+        "pod.probe_passes": _info("A probe of a container passes now: `probe` says which."),
+        "pod.probe_fails": _info("A probe of a container fails now, `count` times in a row; the container runs on."),
+        "pod.probe_failed": _warning(
+            "A probe of a container has failed `count` times in a row: the container is stopped, and its restart policy"
+            " decides what follows.",
+            "See `error`, and what the container wrote.",
+        ),
+        "pod.probe_error": _warning(
+            "A probe of a container could not be asked, which says nothing about the container (of Mesos' checks it is"
+            " a failure); tried again.",
+            "See `error`: is the command in the image?",
+        ),
+        "pod.restarting": _info(
+            "A container has ended and is started again after `delay_s`; `count` is how often it was restarted before."
+        ),
         "pod.stop_signal_unknown": _warning(
             "The STOPSIGNAL of an image is no signal: SIGTERM is sent.", "Repair the image, or set stopSignal."
         ),

@@ -56,6 +56,7 @@ KEYS: Final = MappingProxyType(
         "freed_cpus": "cpus given back",
         "freed_mem_bytes": "memory given back",
         "grace_s": "time given to end by itself",
+        "probe": "startup, liveness, readiness, health or check",
         "hook": "postStart or preStop",
         "fields": "paths of fields of a pod",
         "volumes": "names of volumes of a pod",

@@ -1,10 +1,10 @@
 """Which executors live on this node, and what each of them owns: proof before anything of a dead one is removed.
 
 An executor holds an exclusive flock(2) on `<run_dir>/<Mesos container id>.owner` as long as it lives; the kernel
-releases it with the process, whatever ends it, so a pid that is used again deceives nobody. The file says where the
-executor's things are. It is removed by a clean end, or by whoever reaped what a dead executor left; reapers hold the
-lock meanwhile, so that two never meet. What carries the executor's name says which file this is (executor/ownership),
-so that nobody takes an owner for dead because he looks into another directory.
+releases it with the process, also after SIGKILL, so a pid that is used again proves nothing. The file says where the
+executor's things are. It is removed by a clean end, or by the reaper of what a dead executor left; reapers hold the
+lock meanwhile, so that two never meet. What carries the executor's name says which file this is (lock_identity.py),
+so that no reaper takes an owner for dead because it looks into another directory.
 """
 
 from __future__ import annotations
@@ -104,13 +104,11 @@ class Claim:
 
     def __init__(self, identity: str = "") -> None:
         self.identity = identity
-        """Of the lock (ownership/identity.py): it belongs on everything that carries this executor's name."""
+        """Of the lock (lock_identity.py): it belongs on everything that carries this executor's name."""
         self.kept = False
 
     def keep(self) -> None:
-        """Something is left that could not be released: the file stays and tells whoever reaps, once this process has
-        ended.
-        """
+        """Something is left that could not be released: the file stays for the reaper, once this process has ended."""
         self.kept = True
 
 

@@ -102,7 +102,7 @@ async def left_by(owner: Owner, config: Config, containerd: Containerd | None) -
     """What the reaper would release of a dead owner, by kind."""
     from executor.node.reaper import shim_groups
     from executor.node.reaping import volumes
-    from executor.node.reaping.containers import stray
+    from executor.node.reaping.containers import without_record
     from executor.node.reaping.networks import pins_directory, state_directory, things
     from executor.node.reaping.shims import in_groups
     from executor.volumes import host_mounts
@@ -121,7 +121,7 @@ async def left_by(owner: Owner, config: Config, containerd: Containerd | None) -
         counts["containers"] = len(recorded)
         counts["snapshots"] = len(await containerd.snapshots.list(label))
         counts["leases"] = len(await containerd.leases.list(label))
-        counts["shims"] = len(stray(in_groups(shim_groups(owner, config)), recorded))
+        counts["shims"] = len(without_record(in_groups(shim_groups(owner, config)), recorded))
     return {kind: count for kind, count in sorted(counts.items()) if count}
 
 

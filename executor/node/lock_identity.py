@@ -2,7 +2,7 @@
 
 While the owner lives, its file system, device number and inode cannot become another file's, for it holds the file
 open. A process that finds no file at the path, or another one, may look from another mount namespace, or at a
-directory that somebody emptied: that proves nothing.
+directory that was emptied: that proves nothing.
 
 No process survives a reboot. But a directory may be shared with another machine, and a container may show a boot id of
 its own (systemd-nspawn), so another boot id counts only with the same machine id and a start before this boot.
@@ -86,7 +86,7 @@ def parse(text: str) -> LockIdentity | None:
 
 
 def prove(identity: LockIdentity) -> Proof:
-    """Takes the lock if nobody holds it."""
+    """Takes the lock if no process holds it."""
     reason = ""
     for path in (identity.path, identity.path + REAPED_SUFFIX):
         proof = _prove_by_lock(identity, Path(path))

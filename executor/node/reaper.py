@@ -4,11 +4,11 @@ An executor does not survive its own death: Mesos ends its container, and with t
 What Mesos does not know of is reaped by the next executor, by the other half of a pair, by the watcher that each
 executor leaves behind, or by `mesos-pod-executor gc` from a timer.
 
-Ownership is always proven before anything is removed (executor/ownership): the object carries the dead executor's id
-and the identity of its lock, and this process holds that very lock. Whatever carries no such id is not ours; of whose
-owner nothing is proven is unknown: reported, and never touched. Owners are reaped at the same time, a step that fails
-holds up none of the others, and an owner is forgotten only when a second look finds nothing of it, so what fails is
-tried again by the next reaper.
+Ownership is always proven before anything is removed (lock_identity.py): the object carries the dead executor's id and
+the identity of its lock, and this process holds that very lock. A thing without such an id is not ours. Where nothing
+is proven the owner is unknown: it is reported, and its things are never touched. Owners are reaped at the same time, a
+step that fails holds up none of the others, and an owner is forgotten only when a second look finds nothing of it, so
+what fails is tried again by the next reaper.
 """
 
 from __future__ import annotations
@@ -65,14 +65,17 @@ class Reaped:
     """Their locks were held: by themselves, or by another reaper."""
 
     def add(self, kind: str, count: int = 1) -> None:
+        """So many more of a kind were released."""
         self.counts[kind] = self.counts.get(kind, 0) + count
 
     def take(self, owner: Owner, released: Released) -> None:
+        """Add what was released of `owner`, and what failed."""
         for kind, count in released.counts.items():
             self.add(kind, count)
         self.fail(owner, *released.failed)
 
     def fail(self, owner: Owner, *texts: object) -> None:
+        """What of `owner` could not be released, and why."""
         self.failed += [f"executor {owner.container}: {text}" for text in texts]
 
 
@@ -98,7 +101,7 @@ def _unwritten(config: Config, result: Reaped) -> None:
         if count := networks.release_unwritten(config):
             result.add("addresses", count)
     except (ExecutorError, OSError) as error:
-        result.failed.append(f"addresses that were reserved for nobody: {error}")
+        result.failed.append(f"addresses that belong to no attachment: {error}")
 
 
 async def reap_owners(dead: list[Owner], config: Config, containerd: Containerd, result: Reaped) -> None:
@@ -209,7 +212,8 @@ def _shims(owner: Owner, config: Config) -> list[Shims | ShimGroup]:
 
 async def _agent_first(owner: Owner, config: Config) -> None:
     """Lets the agent finish: it kills and removes a dead executor's container itself (v1), and must not find
-    directories gone while it does. It may be away, so the time is limited. Meanwhile nobody makes them again.
+    directories gone while it does. It may be away, so the time is limited. Meanwhile runc, which would make them again,
+    is killed.
     """
     from cgroups import Hierarchies
 

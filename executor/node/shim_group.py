@@ -24,7 +24,7 @@ class ShimGroup:
     """`path` is this executor's group, in one that holds nothing else than such groups."""
 
     def __init__(self, hierarchies: Hierarchies, path: str, lock: str = "") -> None:
-        """`lock` says which lock is the owner's (executor/ownership)."""
+        """`lock` says which lock is the owner's (lock_identity.py)."""
         self._lock = lock
         self.group = Cgroup(hierarchies.only("freezer"), path)
         self._all = Cgroup(self.group.hierarchies, str(Path(path).parent))
@@ -32,7 +32,7 @@ class ShimGroup:
     def ensure(self) -> str:
         """The group's path, for containerd. Empty where it cannot be had: then a shim runs beside containerd.
 
-        To be asked for each pod, for containerd starts no shim in a group that somebody has removed meanwhile.
+        To be asked for each pod, for containerd starts no shim in a group that was removed meanwhile.
         """
         try:
             if not self.group.exists():

@@ -1,4 +1,4 @@
-"""The sockets of containerd's shims: found, and removed once nobody serves them.
+"""The sockets of containerd's shims: found, and removed once no process serves them.
 
 A shim that was killed leaves its socket, unless containerd's `shim delete` comes to remove it.
 Source: containerd 1.6, runtime/v2/shim/util_unix.go (SocketAddress); unix(7), proc(5).
@@ -21,7 +21,7 @@ _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 def remove_dead(address: str, namespace: str, groups: Collection[str]) -> int:
     """Those that a shim of one of these groups (pods) had, or that were made for it before its process, and that
-    nobody serves; how many there were. `address` is containerd's own. containerd names them by a digest.
+    no process serves; how many there were. `address` is containerd's own. containerd names them by a digest.
     """
     count = 0
     for group in groups:

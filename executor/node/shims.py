@@ -1,4 +1,4 @@
-"""Where the shims of revocable pods run, and runc for them: on what nobody else wants of the CPU. Owns that cgroup.
+"""Where the shims of revocable pods run, and runc for them: on CPU time that no other group wants. Owns that cgroup.
 
 Only in the cpu controller's hierarchy, so that a shim's memory stays containerd's where that can be, and never in the
 Mesos container, whose end the agent could not bring about while a process is in some of its hierarchies only.
@@ -28,19 +28,20 @@ class Shims:
     """`path` is this executor's group, in one that holds nothing else than such groups."""
 
     def __init__(self, hierarchies: Hierarchies, path: str, lock: str = "") -> None:
-        """`lock` says which lock is the owner's (executor/ownership)."""
+        """`lock` says which lock is the owner's (lock_identity.py)."""
         self._lock = lock
         self.group = Cgroup(hierarchies.only("cpu"), path)
         self._all = Cgroup(self.group.hierarchies, str(Path(path).parent))
 
     @property
     def path(self) -> str:
+        """Of the cgroup."""
         return self.group.path
 
     def ensure(self) -> str:
         """The group's path, for containerd. Empty where it cannot be had: then a shim runs beside containerd.
 
-        To be asked for each pod, for containerd starts no shim in a group that somebody has removed meanwhile.
+        To be asked for each pod, for containerd starts no shim in a group that was removed meanwhile.
         """
         try:
             if not self.group.exists():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.oci import mounts, seccomp, users
 from executor.spec import capabilities, command
-from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.model import ContainerSpec, PodSpec, Security
 
 if TYPE_CHECKING:
     from executor.images.model import ImageConfig
@@ -48,7 +48,7 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     security = container.security
     own = command.own_variables(container, placement.downward)
     ids = users.effective(security, placement.user, subject=f"container {container.name}")
-    held = list(capabilities.granted(security.add_capabilities, security.drop_capabilities))
+    held = _held(security, placement)
     args, env = command.argv(container, image, own), command.environment(own, image, placement.hostname)
     command.check_process(args, env, f"container {container.name}")
     process: dict[str, Any] = {
@@ -62,19 +62,29 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     }
     if placement.nofile is not None:
         process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": placement.nofile, "hard": placement.nofile}]
+    if security.selinux_label and placement.has_selinux:
+        process["selinuxLabel"] = security.selinux_label
     if placement.oom_score_adj is not None:
         process["oomScoreAdj"] = placement.oom_score_adj
     return process
+
+
+def _held(security: Security, placement: Placement) -> list[str]:
+    """A capability that is asked for by name must be had; of all of them, those that there are."""
+    held = capabilities.granted(security.add_capabilities, security.drop_capabilities)
+    every = capabilities.ALL in security.add_capabilities
+    return [name for name in held if not every or name in placement.bounding or name in security.add_capabilities]
 
 
 def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict[str, Any]:
     security = container.security
     linux: dict[str, Any] = {
         "cgroupsPath": placement.cgroups_path,
-        "namespaces": _namespaces(placement),
+        "namespaces": _namespaces(pod, placement),
         "resources": _resources(pod, container),
-        "maskedPaths": mounts.masked_paths(),
-        "readonlyPaths": mounts.read_only_paths(),
+        "devices": [device.document() for device in placement.devices],
+        "maskedPaths": mounts.masked_paths(security),
+        "readonlyPaths": mounts.read_only_paths(security),
     }
     if pod.sysctls:
         linux["sysctl"] = dict(pod.sysctls)
@@ -86,15 +96,18 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
     return linux
 
 
-def _namespaces(placement: Placement) -> list[dict[str, str]]:
-    found = [{"type": kind} for kind in ("pid", "mount", "cgroup", "ipc", "uts")]
+def _namespaces(pod: PodSpec, placement: Placement) -> list[dict[str, str]]:
+    shared = {"pid"} if pod.host_pid else set()
+    shared |= {"ipc"} if pod.host_ipc else set()
+    found = [{"type": kind} for kind in ("pid", "mount", "cgroup", "ipc", "uts") if kind not in shared]
     if placement.netns_path is not None:
         found.append({"type": "network", "path": str(placement.netns_path)})
     return found
 
 
 def _resources(pod: PodSpec, container: ContainerSpec) -> dict[str, Any]:
-    found: dict[str, Any] = {"devices": _devices()}
+    every = [{"allow": True, "access": "rwm"}]
+    found: dict[str, Any] = {"devices": every if container.security.privileged else _devices()}
     if cpu := _cpu(pod, container):
         found["cpu"] = cpu
     if container.limits.memory_bytes is not None:

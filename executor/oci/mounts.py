@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.model import ContainerSpec, PodSpec, Security
 from executor.spec.volume_model import Propagation, RecursiveReadOnly, VolumeMount
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ NOTICE = "notice"
 NOTICE_TARGET = "/run/mesos-pod-executor"
 """Where containers find it."""
 
+_SHM = "/dev/shm"  # noqa: S108 - in the container
 _NO_EXECUTION = ["nosuid", "noexec", "nodev"]
 _MASKED = (
     "/proc/acpi",
@@ -43,21 +44,21 @@ def termination_name(container: str) -> str:
     return f"{container}.termination"
 
 
-def masked_paths() -> list[str]:
+def masked_paths(security: Security) -> list[str]:
     """Files of the kernel's that tell too much about the node."""
-    return list(_MASKED)
+    return [] if security.privileged or security.proc_unmasked else list(_MASKED)
 
 
-def read_only_paths() -> list[str]:
+def read_only_paths(security: Security) -> list[str]:
     """Files of the kernel's by which a container would change the node."""
-    return list(_READ_ONLY)
+    return [] if security.privileged or security.proc_unmasked else list(_READ_ONLY)
 
 
 def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
     """In the order in which they are mounted: the kernel's and volumes from the root downwards, the pod's own files."""
-    volumes = _volumes(pod, container, placement)
+    volumes = _image_volumes(placement) + _volumes(pod, container, placement)
     taken = {mount["destination"] for mount in volumes}
-    kernel = [mount for mount in _kernel() if mount["destination"] not in taken]
+    kernel = [mount for mount in _kernel(pod, container) if mount["destination"] not in taken]
     files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
     return (
         sorted(kernel + volumes, key=lambda mount: mount["destination"].split("/"))
@@ -66,8 +67,11 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
     )
 
 
-def _kernel() -> list[dict[str, Any]]:
-    shm = _tmpfs("/dev/shm", "shm", [*_NO_EXECUTION, "mode=1777", "size=65536k"])  # noqa: S108 - in the container
+def _kernel(pod: PodSpec, container: ContainerSpec) -> list[dict[str, Any]]:
+    access = "rw" if container.security.privileged else "ro"
+    shm = _tmpfs(_SHM, "shm", [*_NO_EXECUTION, "mode=1777", "size=65536k"])
+    if pod.host_ipc:
+        shm = {"destination": _SHM, "type": "bind", "source": _SHM, "options": ["rbind", "rw"]}
     pts = [*_NO_EXECUTION[:2], "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
     return [
         {"destination": "/proc", "type": "proc", "source": "proc", "options": list(_NO_EXECUTION)},
@@ -75,12 +79,12 @@ def _kernel() -> list[dict[str, Any]]:
         {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": pts},
         shm,
         {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": list(_NO_EXECUTION)},
-        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*_NO_EXECUTION, "ro"]},
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*_NO_EXECUTION, access]},
         {
             "destination": "/sys/fs/cgroup",
             "type": "cgroup",
             "source": "cgroup",
-            "options": [*_NO_EXECUTION, "relatime", "ro"],
+            "options": [*_NO_EXECUTION, "relatime", access],
         },
     ]
 
@@ -96,6 +100,14 @@ def _volumes(pod: PodSpec, container: ContainerSpec, placement: Placement) -> li
             "options": _options(mount, placement, read_only=mount.read_only or mount.volume in fixed),
         }
         for mount, source in zip(container.mounts, placement.mount_sources, strict=True)
+    ]
+
+
+def _image_volumes(placement: Placement) -> list[dict[str, Any]]:
+    options = ["rbind", "rprivate", "rw"]
+    return [
+        {"destination": path, "type": "bind", "source": source, "options": options}
+        for path, source in placement.image_volumes.items()
     ]
 
 

@@ -7,8 +7,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from executor.spec import capabilities
+
 if TYPE_CHECKING:
     from executor.oci.users import UserIds
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of the node. `type` is c or b, `mode` the permissions."""
+
+    path: str
+    type: str
+    major: int
+    minor: int
+    mode: int
+    uid: int
+    gid: int
+
+    def document(self) -> dict[str, object]:
+        """As OCI's config-linux.md has it ("Devices")."""
+        device = {"path": self.path, "type": self.type, "major": self.major, "minor": self.minor}
+        return device | {"fileMode": self.mode, "uid": self.uid, "gid": self.gid}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,5 +56,12 @@ class Placement:
     downward: Mapping[str, str] = field(default_factory=dict)
     mount_sources: tuple[Path, ...] = ()
     """Of each of the container's mounts, in their order."""
+    image_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Directories of a read-only root that can be written to, and where each is mounted from."""
+    devices: tuple[Device, ...] = ()
+    """What a privileged container finds in /dev beside what every container has."""
+    has_selinux: bool = False
+    bounding: frozenset[str] = frozenset(capabilities.EVERY)
+    """Capabilities that there are on this node: what every one of them means."""
     can_mount_recursively_read_only: bool = True
     """Whether the kernel has mount_setattr(2)."""

@@ -118,7 +118,7 @@ def size(directory: OwnDirectory) -> int:
 
 
 def remove(directory: OwnDirectory) -> bool:
-    """A pod's log files and directory; False: somebody reads them now. Raises OSError, ESTALE where another directory
+    """A pod's log files and directory; False: they are being read. Raises OSError, ESTALE where another directory
     stands in its place, which is left as it is.
     """
     with reading(directory, fcntl.LOCK_EX | fcntl.LOCK_NB) as allowed:

@@ -1,6 +1,6 @@
 """What the threads of the log writer share: logs that one thread at a time may write, and the streams that lead there.
 
-A write may hang. It then holds its log until it returns, and whoever else has something for that log is refused.
+A write may hang. It then holds its log until it returns, and other threads with output for that log are refused.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _is_running(thread: int) -> bool:
 
 
 class Stream:
-    """A FIFO that is read into a log. `turn` is whose turn it is: a thread's own object; None: nobody's."""
+    """A FIFO that is read into a log. `turn` is whose turn it is: a thread's own object; None: no thread's."""
 
     __slots__ = ("closing", "fifo", "log", "slot", "turn")
 

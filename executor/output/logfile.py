@@ -1,6 +1,6 @@
 """One log on the disk: appended to within its exact size, rotated by renaming.
 
-`name` never passes `max_bytes`, whatever the pace: before a piece that does not fit it becomes `name.1`, and a new
+`name` never passes `max_bytes`, at any pace: before a piece that does not fit it becomes `name.1`, and a new
 file takes its name. Cuts are made at a line's end where one is in sight. With `files` older ones the log's size is at
 most max_bytes * (files + 1).
 
@@ -40,7 +40,7 @@ class LogFile:
         if self._file != _NO_FILE:
             status = os.fstat(self._file)
             if status.st_nlink:
-                self._size_bytes = status.st_size  # somebody may have emptied it
+                self._size_bytes = status.st_size  # it may have been emptied
                 return
             self.close()
         with self._directory.opened() as directory:
@@ -81,6 +81,7 @@ class LogFile:
         self._hole, self._cut = True, data[size_bytes - 1] != NEWLINE
 
     def close(self) -> None:
+        """Idempotent; the next output opens it again."""
         if self._file != _NO_FILE:
             os.close(self._file)
         self._file = _NO_FILE

@@ -3,8 +3,8 @@
     open ─▶ FIFOs, their reading ends held here and by the writer ─▶ the shim opens them ─▶ their names go
     the container ends, the shim closes its ends ─▶ everything is read and written ─▶ `written` returns
 
-The shim holds a FIFO by both ends, and this process its reading end, so whatever happens to the log writer no
-container is sent SIGPIPE and nothing in a FIFO is lost: a new writer goes on with it. A writer that is stopped, or
+The shim holds a FIFO by both ends, and this process its reading end, so when the log writer ends no container
+is sent SIGPIPE and nothing in a FIFO is lost: a new writer goes on with it. A writer that is stopped, or
 stuck, is replaced. What the old one had read and not written is lost and counted (slots.py).
 
 Owns: the writer's process, the FIFOs' directory, and a descriptor for each stream.
@@ -47,7 +47,7 @@ FIFO_BYTES: Final = 256 << 10
 LOOK_S: Final = 1.0
 STOPPED_LOOKS: Final = 2
 STUCK_LOOKS: Final = 15
-"""So many looks at output that nobody reads: the log writer is stopped, or stuck. One that only waits for a CPU, or for
+"""So many looks at output that is not read: the log writer is stopped, or stuck. One that only waits for a CPU, or for
 the start of its program, is neither.
 """
 YOUNG_S: Final = 1.0
@@ -73,7 +73,7 @@ class Outputs:
 
     def __init__(self, directory: Path, *, max_bytes: int, files: int) -> None:
         self.directory = directory
-        """Also for the FIFOs of other processes of containers, which whoever makes them removes."""
+        """Also for the FIFOs of other processes of containers, which their maker removes."""
         self._max_bytes, self._files = max_bytes, files
         self._streams: dict[int, Stream] = {}
         self._free = iter(range(SLOTS))
@@ -140,7 +140,7 @@ class Outputs:
         if slot is None:
             raise Failure(f"there are {SLOTS} already", subject="open streams of containers")
         try:
-            _make(self.directory)  # somebody may have removed it
+            _make(self.directory)  # it may have been removed
             fifo.unlink(missing_ok=True)
             os.mkfifo(fifo, 0o600)
             descriptor = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -58,6 +58,7 @@ class WriterProcess:
 
     @property
     def pid(self) -> int:
+        """Of the log writer."""
         return self._process.pid
 
     @property

@@ -25,19 +25,24 @@ class Slots:
         self._cells = memoryview(self._map).cast("Q")
 
     def get(self, slot: int, cell: int) -> int:
+        """The value of a cell: bytes, or an error number."""
         return int(self._cells[slot * _CELLS + cell])
 
     def set(self, slot: int, cell: int, value: int) -> None:
+        """Replace the value of a cell."""
         self._cells[slot * _CELLS + cell] = value
 
     def add(self, slot: int, cell: int, count: int) -> None:
+        """Add to a cell. Not atomic: a cell has one writer."""
         self._cells[slot * _CELLS + cell] += count
 
     def clear(self, slot: int) -> None:
+        """Make every cell of a slot 0, for the next stream."""
         for cell in range(_CELLS):
             self.set(slot, cell, 0)
 
     def close(self) -> None:
+        """Unmap the memory."""
         self._cells.release()
         self._map.close()
 

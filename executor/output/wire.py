@@ -38,6 +38,7 @@ class Close:
 
 
 def pack(message: Open | Close) -> bytes:
+    """One datagram."""
     if isinstance(message, Close):
         return _HEAD.pack(CLOSE, message.slot, 0, 0, 0, 0, 0, 0)
     base, names = _encoded(message.directory.base), _encoded("/".join((*message.directory.names, message.name)))
@@ -47,6 +48,7 @@ def pack(message: Open | Close) -> bytes:
 
 
 def unpack(data: bytes) -> Open | Close:
+    """What `pack` made."""
     kind, slot, max_bytes, files, device, inode, base_bytes, names_bytes = _HEAD.unpack_from(data)
     if kind == CLOSE:
         return Close(slot)
@@ -65,8 +67,10 @@ def _decoded(data: bytes) -> str:
 
 
 def pack_ended(slot: int) -> bytes:
+    """That the stream of a slot has ended."""
     return _SLOT.pack(slot)
 
 
 def unpack_ended(data: bytes) -> int:
+    """The slot in what `pack_ended` made."""
     return int(_SLOT.unpack(data)[0])

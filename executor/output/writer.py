@@ -173,7 +173,7 @@ class Writer:
                 self._slots.set(stream.slot, slots.ERRNO, number)
 
     def _pass_on(self, stream: Stream, turn: object) -> None:
-        """The next turn is that of whoever finds something to read, if it was `turn` until now."""
+        """The next turn is that of the thread which finds something to read, if it was `turn` until now."""
         with self._lock:
             if stream.turn is not turn:
                 return  # it took too long; others go on
@@ -246,7 +246,7 @@ class Writer:
     @staticmethod
     def _start(work: Callable[..., None], *arguments: object) -> bool:
         """Whether a thread could be had for it. A defect in it ends the process, which the executor replaces: a thread
-        that is missing would be noticed by nobody.
+        that is missing would not be noticed.
         """
 
         def to_the_end() -> None:

@@ -134,8 +134,8 @@ def _started(container: Container, event: ContainerStarted, pod_ends: PodEnds) -
         hooked=container.spec.hooks.post_start is None,
         verdicts={},
     )
-    probed = container.spec.probes and not pod_ends
-    return container, (StartProbes(container.name, container.run),) if probed else ()
+    watched = container.is_watched and not pod_ends
+    return container, (StartProbes(container.name, container.run),) if watched else ()
 
 
 def _start_failed(container: Container, event: StartFailed, pod_ends: PodEnds) -> Step:
@@ -181,7 +181,7 @@ def _stop(container: Container, _: StopNow, _ends: PodEnds) -> Step:
 
 
 def _ask_to_stop(container: Container) -> Step:
-    probes = (StopProbes(container.name),) if container.spec.probes else ()
+    probes = (StopProbes(container.name),) if container.is_watched else ()
     return replace(container, phase=Phase.STOPPING), (*probes, Terminate(container.name))
 
 
@@ -194,7 +194,7 @@ def _kill(container: Container, event: KillDue, _ends: PodEnds) -> Step:
 
 def _exited(container: Container, event: ContainerExited, pod_ends: PodEnds) -> Step:
     explained = pod_ends or container.phase is Phase.STOPPING or event.oom is not None
-    probes = (StopProbes(container.name),) if container.spec.probes and container.phase is Phase.RUNNING else ()
+    probes = (StopProbes(container.name),) if container.is_watched and container.phase is Phase.RUNNING else ()
     doubt_s = DOUBT_S if event.exit_code == KILLED_CODE and not explained else 0.0
     container = replace(
         container,
@@ -206,13 +206,13 @@ def _exited(container: Container, event: ContainerExited, pod_ends: PodEnds) -> 
         message="",
         stop_message=container.stop_message if container.phase is Phase.STOPPING else "",
     )
-    return container, (*probes, CollectOutput(container.name, container.run, doubt_s))
+    return container, (*probes, CollectOutput(container.name, container.run, doubt_s, event.exit_code))
 
 
 def _collected(container: Container, event: OutputCollected, pod_ends: PodEnds) -> Step:
     if event.run != container.run:
         return container, ()
-    return _ended(replace(container, pid=None), pod_ends)
+    return _ended(replace(container, pid=None, message=event.message), pod_ends)
 
 
 def _ended(container: Container, pod_ends: PodEnds) -> Step:

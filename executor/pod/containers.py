@@ -122,7 +122,7 @@ class Containers:
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
             spec, binary_name = await runtime_spec(
-                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user
+                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user, mounts
             )
             await ctrd.containers.create(
                 identity,

@@ -18,7 +18,7 @@ from executor import exhausted
 from executor.concurrency import together
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.names import PodClass
-from executor.pod import destroying
+from executor.pod import destroying, termination
 from executor.pod.model import (
     Abort,
     CollectOutput,
@@ -35,6 +35,8 @@ from executor.pod.model import (
     SetUpFailed,
     Start,
     StartFailed,
+    StartProbes,
+    StopProbes,
     Stuck,
     TearDown,
     Terminate,
@@ -44,6 +46,7 @@ from executor.pod.placement import needs_address
 from executor.pod.release import teardown
 from executor.pod.release.pace import held
 from executor.pod.resources.cpu_boost import LATE_S, SOON_S
+from executor.pod.watching import Watching
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -76,6 +79,7 @@ class Effects:
         self._node, self._spec = node, spec
         self._sandbox, self._containers = sandbox, containers
         self._evidence, self._post = evidence, post
+        self._watching = Watching(node.probing, spec, containers, post, log)
         self._log, self._phases_ms = log, phases_ms
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""
@@ -101,6 +105,7 @@ class Effects:
         for task in self._work:
             task.cancel()
         self._evidence.close()
+        self._watching.close()
 
     def perform(self, effect: Effect) -> None:
         """Begin an effect; After and Report are the inbox's and the runner's."""
@@ -109,18 +114,27 @@ class Effects:
                 self._set_up = self._spawn(self._do_set_up(), SetUpFailed)
             case Abort() if self._set_up is not None:
                 self._set_up.cancel()
+            case Destroy():
+                self._spawn(self._destroy(effect), None)
+            case TearDown():
+                self._spawn(self._tear_down(effect), lambda error: TornDown((str(error),)))
+            case _:
+                self._perform_of_container(effect)
+
+    def _perform_of_container(self, effect: Effect) -> None:
+        match effect:
             case Start():
                 self._start(effect)
+            case StartProbes():
+                self._watching.start(effect.container, effect.run)
+            case StopProbes():
+                self._watching.stop(effect.container)
             case Terminate():
                 self._spawn(self._containers.terminate((effect.container,)), None)
             case Kill():
                 self._spawn(self._containers.kill(effect.container), None)
             case CollectOutput():
                 self._spawn(self._collect_output(effect), None)
-            case Destroy():
-                self._spawn(self._destroy(effect), None)
-            case TearDown():
-                self._spawn(self._tear_down(effect), lambda error: TornDown((str(error),)))
 
     def _spawn(
         self, work: Coroutine[Any, Any, None], failed: Callable[[ExecutorError], Event] | None
@@ -200,7 +214,9 @@ class Effects:
     async def _collect_output(self, effect: CollectOutput) -> None:
         await asyncio.sleep(effect.after_s)
         await self._containers.written([effect.container])
-        self._post(OutputCollected(effect.container, effect.run))
+        spec = next(each for each in self._spec.containers if each.name == effect.container)
+        message = await termination.message(self._sandbox.files, spec, effect.exit_code)
+        self._post(OutputCollected(effect.container, effect.run, message))
 
     # --- the end ---------------------------------------------------------------------------------------------
 

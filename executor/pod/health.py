@@ -38,6 +38,12 @@ def of_container(container: Container) -> bool | None:
     return container.ready
 
 
+def at_end(pod: Pod, task: TaskId) -> bool | None:
+    """False for a task that was ended because its health check failed, as of Mesos' own executors."""
+    ends = [each.verdicts.get(Kind.HEALTH) for each in pod.containers.values() if each.spec.task_id == task]
+    return False if any(verdict is not None and verdict.fatal for verdict in ends) else None
+
+
 def message(pod: Pod, task: TaskId) -> str:
     """Why the task is not healthy, as far as a probe says it."""
     own = [each for each in pod.containers.values() if each.spec.task_id == task]

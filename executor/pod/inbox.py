@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from executor.pod import lifecycle
 from executor.pod.container_life import IllegalTransition
 from executor.pod.model import After, Effect, Event, Launch, Pod, State
-from executor.pod.pod_events import note_container, note_state
+from executor.pod.pod_events import note_container, note_restarts, note_state
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -79,14 +79,15 @@ class Inbox:
         self._was_held = True
 
     def _take(self, event: Event, perform: Callable[[Effect], None]) -> None:
-        before = self.pod.state
+        before = self.pod
         note_container(self._log, event)
         try:
             self.pod, effects = lifecycle.step(self.pod, event)
         except IllegalTransition as error:
             self._log.error("illegal transition", code="pod.illegal_transition", error=str(error))
             return
-        if self.pod.state is not before:
+        note_restarts(self._log, before, self.pod)
+        if self.pod.state is not before.state:
             note_state(self._log, self.pod, self.age_s, self._phases_ms)
         for effect in effects:
             if isinstance(effect, After):

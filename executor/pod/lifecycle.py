@@ -182,7 +182,7 @@ def _settle(pod: Pod) -> Step:
             return _wind_down(replace(pod, outcome=causes.of_container(failed[0])))
         pod, more = _start_next(pod)
         effects.extend(more)
-    if pod.state is State.STARTING and not any(each.phase in _NOT_STARTED for each in pod.main):
+    if pod.state is State.STARTING and not any(_is_starting(each) for each in pod.main):
         pod = replace(pod, state=State.RUNNING, healthy=health.of_pod(pod))
         effects.extend(_running(pod))
     pod, more = _settle_group(pod)
@@ -193,7 +193,11 @@ def _settle(pod: Pod) -> Step:
     return pod, tuple(effects)
 
 
-_NOT_STARTED = (Phase.CREATED, Phase.STARTING)
+def _is_starting(container: Container) -> bool:
+    """A container runs once its postStart hook has ended."""
+    return container.phase in (Phase.CREATED, Phase.STARTING) or (
+        container.phase is Phase.RUNNING and not container.hooked
+    )
 
 
 def _has_failed_init(container: Container) -> bool:
@@ -325,9 +329,9 @@ def _grace_over(pod: Pod, _: GraceOver) -> Step:
 def _destroy(pod: Pod) -> Step:
     living = [each for each in pod.alive if each.phase is not Phase.ENDING]
     ended = not living and any(each.run for each in pod.containers.values())
-    probed = tuple(StopProbes(each.name) for each in living if each.spec.probes)
+    watched = tuple(StopProbes(each.name) for each in living if each.is_watched)
     revoked = pod.stop is not None and pod.stop.cause is StopCause.REVOKED
-    return replace(pod, state=State.DESTROYING, exited=ended), (*probed, Destroy(collect_output=not revoked))
+    return replace(pod, state=State.DESTROYING, exited=ended), (*watched, Destroy(collect_output=not revoked))
 
 
 def _of_container_over(pod: Pod, event: ContainerEvent) -> Step:
@@ -387,6 +391,7 @@ def _final_reports(pod: Pod) -> Step:
 
 def _report_task(pod: Pod, task: TaskId, outcome: Outcome) -> tuple[Pod, Report]:
     report = Report((task,), outcome.state, outcome.reason, outcome.message, outcome.revocation, outcome.limit_bytes)
+    report = replace(report, healthy=health.at_end(pod, task))
     return replace(pod, reported=pod.reported | {task}), report
 
 

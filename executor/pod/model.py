@@ -134,6 +134,7 @@ class OutputCollected:
 
     container: str
     run: int
+    message: str = ""  # the container's termination message
 
 
 @dataclass(frozen=True)
@@ -261,7 +262,9 @@ class Start:
 
 @dataclass(frozen=True)
 class StartProbes:
-    """Begin to probe this run of the container: each verdict is a Probed."""
+    """Run the postStart hook of this run of the container, which ends in PostStartEnded, and begin to probe it: each
+    verdict is a Probed.
+    """
 
     container: str
     run: int
@@ -269,6 +272,8 @@ class StartProbes:
 
 @dataclass(frozen=True)
 class StopProbes:
+    """And give up a postStart hook that still runs."""
+
     container: str
 
 
@@ -279,6 +284,7 @@ class CollectOutput:
     container: str
     run: int
     after_s: float = 0.0
+    exit_code: int = 0
 
 
 @dataclass(frozen=True)
@@ -358,7 +364,7 @@ class Container:
     restarts: int = 0
     oom: Oom | None = None
     oom_kills: int = 0  # processes of the last run that the kernel killed for memory
-    message: str = ""  # of a start that failed
+    message: str = ""  # of a start that failed; else the termination message of the last run
     stop_message: str = ""  # why the executor stopped this run, with its pod living on
     hooked: bool = True  # its postStart hook, if it has one, has ended
     verdicts: Mapping[Kind, Verdict] = field(default_factory=dict)  # of this run's probes
@@ -376,6 +382,11 @@ class Container:
     def ready(self) -> bool:
         """As Kubernetes means it: it may be sent requests."""
         return self.started and self._passed(Kind.READINESS) and self._passed(Kind.HEALTH)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it has a postStart hook or probes."""
+        return bool(self.spec.probes) or self.spec.hooks.post_start is not None
 
     @property
     def is_probed(self) -> bool:

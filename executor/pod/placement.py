@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
-from executor.oci import secret_runtime, secret_words
+from executor.oci import host_devices, image_volumes, secret_runtime, secret_words
 from executor.oci.place import Placement
-from executor.spec import command
+from executor.spec import capabilities, command
 from executor.spec.model import RuntimeField
 from executor.volumes import host_mounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.names import PodId
     from executor.oci.users import UserIds
@@ -32,9 +35,12 @@ NOFILE = 1048576
 
 def may_raise_limits() -> bool:
     """Whether this process has CAP_SYS_RESOURCE, which a negative oom_score_adj and higher rlimits need."""
+    return bool(_own_capabilities("CapEff") >> CAP_SYS_RESOURCE & 1)
+
+
+def _own_capabilities(name: str) -> int:
     with open("/proc/self/status") as status:  # noqa: PTH123 one line of a file of the kernel's
-        effective = next(line.split()[1] for line in status if line.startswith("CapEff:"))
-    return bool(int(effective, 16) >> CAP_SYS_RESOURCE & 1)
+        return next(int(line.split()[1], 16) for line in status if line.startswith(f"{name}:"))
 
 
 async def runtime_spec(
@@ -45,6 +51,7 @@ async def runtime_spec(
     container: ContainerSpec,
     image: Image,
     user: UserIds,
+    layers: Sequence[Mount],
 ) -> tuple[dict[str, Any], str]:
     """The OCI document of one container of a prepared pod, and the program that runs it; empty: containerd's default.
     Raises ImageFailure, InvalidTask, Failure.
@@ -67,6 +74,10 @@ async def runtime_spec(
         user=user,
         downward=downward,
         mount_sources=await sandbox.volumes.sources(container, variables),
+        image_volumes=await image_volumes.sources(image, layers, container, sandbox.image_volume),
+        devices=host_devices.devices() if container.security.privileged else (),
+        bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
+        has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
     document = oci.runtime_spec(spec, container, image.config, placement)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from executor.pod.model import ContainerExited, Event, Oom, Pod, StartFailed, State
+from executor.pod.container_life import back_off_s
+from executor.pod.model import ContainerExited, Event, Oom, Phase, Pod, StartFailed, State
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -32,6 +33,21 @@ def note_container(log: Logger, event: Event) -> None:
         log.warning(
             "a container could not be started", code="pod.start_failed", container=event.container, error=event.error
         )
+
+
+def note_restarts(log: Logger, before: Pod, after: Pod) -> None:
+    """The containers that wait for their next start since this event."""
+    for name, container in after.containers.items():
+        if container.phase is Phase.BACKING_OFF and before.containers[name].phase is not Phase.BACKING_OFF:
+            log.info(
+                "a container is started again",
+                code="pod.restarting",
+                container=name,
+                exit_code=container.exit_code,
+                reason=container.stop_message or None,
+                count=container.restarts,
+                delay_s=back_off_s(container.restarts),
+            )
 
 
 def _note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:

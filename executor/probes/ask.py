@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,8 @@ class Means:
     sockets: Sockets = field(default_factory=Sockets)
     turns: Turns = field(default_factory=lambda: Turns(GAP_S))
     command_turns: Turns = field(default_factory=lambda: Turns(COMMAND_GAP_S))
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Questions by kind of probe and result: passed, failed, error."""
 
     def close(self) -> None:
         self.sockets.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import secrets
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Final
@@ -71,15 +72,16 @@ async def _target(place: Place, sockets: Sockets) -> AsyncGenerator[str, None]:
     """
     connected = await sockets.connected(place)
     if connected is None:
-        yield f"ipv6:{place.text}" if ":" in place.host else f"dns:{place.text}"
+        yield f"{_scheme(place.host)}:{place.text}"
         return
     reader, writer = await asyncio.open_connection(sock=connected)
     name = f"probe-{secrets.token_hex(16)}"
-    work: set[asyncio.Task[None]] = set()
+    work: list[asyncio.Task[None]] = []
+    writers = [writer]
 
     def relay(inner: asyncio.StreamReader, outer: asyncio.StreamWriter) -> None:
-        work.add(asyncio.ensure_future(_copy(inner, writer)))
-        work.add(asyncio.ensure_future(_copy(reader, outer)))
+        writers.append(outer)
+        work.extend(asyncio.ensure_future(copy) for copy in (_copy(inner, writer), _copy(reader, outer)))
 
     server = await asyncio.start_unix_server(relay, f"\0{name}")
     try:
@@ -88,7 +90,16 @@ async def _target(place: Place, sockets: Sockets) -> AsyncGenerator[str, None]:
         server.close()
         for task in work:
             task.cancel()
-        writer.transport.abort()
+        for each in writers:
+            each.transport.abort()
+
+
+def _scheme(host: str) -> str:
+    """An address needs no resolver, which costs gRPC a thread."""
+    try:
+        return f"ipv{ipaddress.ip_address(host).version}"
+    except ValueError:
+        return "dns"
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

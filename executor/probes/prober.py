@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from executor.errors import ExecutorError
+from executor import exhausted
+from executor.errors import ExecutorError, Failure
 from executor.probes import rhythm, state
 from executor.probes.ask import Means, Reach, ask
 from executor.probes.state import Result, Verdict
@@ -63,12 +64,18 @@ class Prober:
         try:
             result = await ask(probe.action, probe.timeout_s, self._reach, self._means)
         except ExecutorError as error:
-            self._note(kind, error, first=kind not in self._before or self._before[kind] is not None)
-            self._before[kind] = None
-            return Result(ok=False, message=str(error)) if kind in _MESOS else None
+            return self._could_not_ask(kind, error)
+        except Exception as error:  # noqa: BLE001 - what fails for one container harms no other
+            defect = Failure(f"a defect of the executor: {type(error).__name__}: {error}")
+            return self._could_not_ask(kind, exhausted.translated(error) or defect)
         self._note(kind, result, first=self._before.get(kind) is not result.ok)
         self._before[kind] = result.ok
         return result
+
+    def _could_not_ask(self, kind: Kind, error: ExecutorError) -> Result | None:
+        self._note(kind, error, first=kind not in self._before or self._before[kind] is not None)
+        self._before[kind] = None
+        return Result(ok=False, message=str(error)) if kind in _MESOS else None
 
     def _take(self, kind: Kind, result: Result) -> None:
         age_s = asyncio.get_running_loop().time() - self._started_s

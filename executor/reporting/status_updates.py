@@ -11,15 +11,24 @@ from typing import Any
 
 from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState, status
 from executor.names import TaskId
-from executor.pod.model import Report
+from executor.pod import health
+from executor.pod.model import Pod, Report
+from executor.reporting import container_statuses
 
 Labels = dict[str, str]
 
 
 def updates(
-    report: Report, able: Capabilities, *, network_infos: Sequence[dict[str, Any]] = (), labels: Labels | None = None
+    report: Report,
+    able: Capabilities,
+    *,
+    network_infos: Sequence[dict[str, Any]] = (),
+    labels: Labels | None = None,
+    pod: Pod | None = None,
 ) -> list[dict[str, Any]]:
-    """One TaskStatus for each task of the report, in the states that the framework can take."""
+    """One TaskStatus for each task of the report, in the states that the framework can take. `pod` is theirs, if they
+    became one.
+    """
     able_to = {TaskState.KILLING: able.killing, TaskState.GONE: able.gone, TaskState.DROPPED: able.dropped}
     state = able_to.get(report.state, report.state)
     if state is None:
@@ -33,8 +42,9 @@ def updates(
             labels=labels or {},
             healthy=report.healthy,
             network_infos=network_infos,
-            check_status=report.check_status,
+            check_status=report.check_status or (None if pod is None else health.check_status(pod, task)),
             limitation=_limitation(report),
+            data=b"" if pod is None else container_statuses.encoded(pod, task),
         )
         for task in report.tasks
     ]

@@ -42,6 +42,11 @@ def named(names: Sequence[str], subject: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def of_mask(mask: int) -> frozenset[str]:
+    """The names of the bits of a line of /proc/PID/status, such as CapBnd."""
+    return frozenset(name for bit, name in enumerate(EVERY) if mask >> bit & 1)
+
+
 def granted(add: Sequence[str], drop: Sequence[str]) -> tuple[str, ...]:
     """The default ones with what is added and dropped, in the kernel's order; dropping ALL spares what is added."""
     held = set(DEFAULT)

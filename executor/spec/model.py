@@ -46,6 +46,7 @@ class Policy:
 
     default_image: str = ""
     termination_grace_s: float = DEFAULT_GRACE_S
+    allow_privileged: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,11 @@ class Security:
     add_capabilities: tuple[str, ...] = ()
     drop_capabilities: tuple[str, ...] = ()
     """CAP_ALL stands for every one, here and in `add_capabilities`."""
+    privileged: bool = False
+    """Every capability and device, and nothing of the kernel's hidden."""
+    proc_unmasked: bool = False
+    selinux_label: str = ""
+    """user:role:type:level of the processes, on a node that has SELinux."""
     seccomp: str = ""
     """RuntimeDefault, Unconfined, or empty: what the node's configuration says."""
 
@@ -213,6 +219,8 @@ class PodSpec:
     """The ConfigMaps, Secrets and claims that came with the pod."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    host_pid: bool = False
+    host_ipc: bool = False
     sysctls: tuple[tuple[str, str], ...] = ()
     """Kernel parameters of the pod's own namespaces and their values, written with dots."""
     without_effect: tuple[str, ...] = ()

@@ -97,6 +97,17 @@ def test_a_pod_that_fills_its_volume_ends_alone(rig: Rig, keeper: Scheduler) -> 
     assert "pod.disk_limit" in {line["code"] for line in rig.journal("mixed", keeper)}
 
 
+@pytest.mark.parametrize("where", ["/v/f", "/tmp/f"])
+def test_a_file_that_is_removed_and_still_open_counts(rig: Rig, keeper: Scheduler, where: str) -> None:
+    """In a volume, and in the writable root file system."""
+    script = f"exec 9>{where}; rm {where}; dd if=/dev/zero bs=1M count=100 >&9; sleep 1000"
+    name = f"unlinked{where.replace('/', '-')}"
+    hog = rig.pod(name, revocable=True, command=("sh", "-c", script), spec=VOLUME, container=MOUNT)
+    launch(rig, keeper, with_disk(hog, 32))
+    status = ended(keeper, name)
+    assert "unlinked 100.0 MiB" in status.message and "more than the task's disk of 32.0 MiB" in status.message
+
+
 def test_a_pod_without_disk_of_its_own_does_not_get_the_executor_killed(rig: Rig, keeper: Scheduler) -> None:
     launch(rig, keeper, rig.pod("free", revocable=True))
     command = writing("/v/f", 2 * (DISK_MIB + KEEPER_MIB), "0.03")

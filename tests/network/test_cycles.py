@@ -69,6 +69,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
     tree = Tree(Hierarchies.discover(), f"/mpe-test-{os.getpid()}-cycles")
     for pod_class in PodClass:
         tree.subtree(pod_class).ensure()
+    (lab.directory / "sandbox").mkdir()
     with PrivateContainerd() as containerd:
         async with (
             await Containerd.connect(containerd.address, "cycles") as client,

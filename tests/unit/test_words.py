@@ -14,10 +14,11 @@ import pytest
 from tests.support.sources import ROOT, Source, modules
 
 FINISHED = (
-    "cgroups", "executor.cni", "executor.config", "executor.dns", "executor.doctor", "executor.log", "executor.mesos",
-    "executor.metrics", "executor.netlink",
+    "cgroups", "executor.bounded_json", "executor.cni", "executor.config", "executor.disk", "executor.dns",
+    "executor.doctor", "executor.exhausted", "executor.log", "executor.mesos", "executor.metrics", "executor.netlink",
+    "executor.node", "executor.output", "executor.own_directory",
 )  # fmt: skip
-UNDOCUMENTED_MAX = 170
+UNDOCUMENTED_MAX = 150
 """Public functions without a docstring in the rooms that are not finished. Lower it with what you write."""
 
 # A word that hides the subject, or that is not of this field, and what to write.

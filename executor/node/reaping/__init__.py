@@ -4,7 +4,7 @@ found.py       every thing that carries an executor's name, with the identity of
 containers.py  records, tasks, snapshots and leases of containerd, released in parallel within a budget
 shims.py       shims that live on without a record, with their sockets and bundles
 networks.py    attachments and network namespaces
-groups.py      cgroups: what must go at once so that the agent can finish, and parents that nobody needs any more
+groups.py      cgroups: what must go at once so that the agent can finish, and parents without any group in them
 leaving.py     the marks of an executor, made at its start and removed by a clean end
 watcher.py     the process that outlives an executor and starts the reaper
 """

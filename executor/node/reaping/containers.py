@@ -1,6 +1,6 @@
 """The release of what containerd holds of a dead executor: in parallel, each container within a budget of its own.
 
-No record goes before its task, and no snapshot before the record: whoever tries again finds by the record what is left.
+No record goes before its task, and no snapshot before the record: the next try finds by the record what is left.
 A shim that does not answer within the budget is ended, for its owner is dead; containerd then removes the task, the
 mount and the bundle by itself, and the rest is released in a second pass. containerd's NotFound about a task proves
 nothing, so the bundle has to be gone too.
@@ -44,6 +44,7 @@ class Released:
     failed: list[str] = field(default_factory=list)
 
     def add(self, kind: str, count: int) -> None:
+        """So many more of a kind were released."""
         if count:
             self.counts[kind] = self.counts.get(kind, 0) + count
 
@@ -70,7 +71,7 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     """
     result = Released()
     held = await _held(owner, containerd)  # snapshots too: containerd collects those of deleted containers by itself
-    strays = stray(shims.in_groups(list(groups)), held.ids)
+    lost_shims = without_record(shims.in_groups(list(groups)), held.ids)
     failed = await _containers(held.containers, containerd, BUDGET_S)
     lost = await _snapshots(held, containerd, without=failed)
     await _lingering(groups)
@@ -92,7 +93,7 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     result.add("containers", len(held.containers) - len(failed))
     result.add("snapshots", len(held.snapshots) - len(lost) - len(_kept(held, failed)))
     result.add("leases", len(held.leases) - len(leases))
-    result.add("shims", len(strays))
+    result.add("shims", len(lost_shims))
     result.failed += [f"{what}: {why}" for part in (failed, lost, leases) for what, why in part.items()]
     return result
 
@@ -114,7 +115,7 @@ def _kept(held: _Held, containers: Collection[str]) -> set[str]:
     return keys & {each.key for each in held.snapshots}
 
 
-def stray(found: Iterable[Shim], recorded: Collection[str]) -> list[Shim]:
+def without_record(found: Iterable[Shim], recorded: Collection[str]) -> list[Shim]:
     """Those that serve no container with a record. Pure."""
     return [shim for shim in found if shim.container not in recorded]
 

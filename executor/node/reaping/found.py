@@ -67,7 +67,7 @@ def _names(config: Config) -> Iterator[tuple[MesosContainerId, str]]:
 
 
 def _groups(config: Config) -> Iterator[tuple[MesosContainerId, str | None]]:
-    """A hierarchy that cannot be read names nobody."""
+    """A hierarchy that cannot be read names no owner."""
     from cgroups import CgroupError
 
     for parent in owners.group_parents(config.cgroups.root):

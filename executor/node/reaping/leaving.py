@@ -1,6 +1,6 @@
 """The marks of an executor in the node's directories, made at its start, and the last look of a clean end.
 
-What carries an executor's name after its end is nobody's to prove once its lock file is gone. So a clean end looks
+Once its lock file is gone, nothing proves whose the things are that carry an executor's name. So a clean end looks
 whether anything is left; if so the file stays, and a reaper releases the rest.
 """
 

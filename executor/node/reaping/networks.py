@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from executor.node.claims import Owner
 
 AT_ONCE = 8
-"""Plugins that run at the same time, so that a few that hang hold up nobody else."""
+"""Plugins that run at the same time, so that a few that hang hold up no other pod."""
 
 
 async def release(owner: Owner, config: Config) -> Released:
@@ -51,7 +51,7 @@ async def release(owner: Owner, config: Config) -> Released:
 
 
 def release_unwritten(config: Config) -> int:
-    """Addresses that were reserved for nobody, because the plugin was killed with its executor."""
+    """Addresses that belong to no attachment, because the plugin was killed with its executor."""
     from executor.cni.catalog import Catalog
     from executor.cni.unwritten import release_unwritten as release_of
 
@@ -64,6 +64,7 @@ def state_directory(owner: Owner, config: Config) -> Path:
 
 
 def pins_directory(owner: Owner, config: Config) -> Path:
+    """Where its network namespaces are pinned."""
     run_dir = config.node.run_dir if owner.lock is None else str(owner.lock.parent)
     return netns_parent(run_dir) / owner.container
 

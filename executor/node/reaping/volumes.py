@@ -34,5 +34,6 @@ async def release(owner: Owner, config: Config) -> Released:
 
 
 def directory(owner: Owner, config: Config) -> Path:
+    """Where its volumes are mounted."""
     run_dir = config.node.run_dir if owner.lock is None else str(owner.lock.parent)
     return volumes_parent(run_dir) / owner.container

@@ -2,7 +2,7 @@
 
 Why there is one: an executor that is killed while it launches leaves runc processes behind which make cgroups again
 after the Mesos agent has listed those that it destroys. The agent then waits for its whole time-out (60 s) before it
-tells the framework of the tasks' ends, unless somebody removes those cgroups. Another executor does, where there is
+tells the framework of the tasks' ends, unless those cgroups are removed. Another executor does that, where there is
 one; gc's timer comes too late; a systemd path unit needs systemd and knows one run_dir only.
 
 It is a shell that waits for the end of a pipe (1.7 MB of memory, 0.24 MB of it its own), and becomes `gc` only after a

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from executor.disk import usage
+from executor.disk.unlinked import OpenUnlinked
 from executor.disk.usage import DiskUsage
 from executor.disk.walk import Count, Walk
 from executor.errors import ContainerdUnavailable, ExecutorError, NotFound
@@ -18,6 +19,7 @@ from executor.pod.node import PODS
 if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.runner import PodRunner
+    from executor.spec.model import PodSpec
 
 USAGE_S: Final = 5.0
 """How long containerd may take to count a root file system; after that its last number is used."""
@@ -50,7 +52,10 @@ class Counting:
             if (count := await self._rootfs(runner, name)) is not None:
                 rootfs[name] = count.bytes.total()
                 complete, cost_s = complete and count.complete, cost_s + count.cpu_s
-        return usage.of_parts(walk.count.bytes, rootfs, complete=complete), cost_s
+        removed = OpenUnlinked(runner.sandbox.cgroup.pids(), runner.sandbox.files, _host_paths(runner.spec))
+        await self._node.counting.run(removed)
+        found = usage.of_parts(walk.count.bytes, rootfs, complete=complete, unlinked=removed.bytes)
+        return found, cost_s + removed.cpu_s
 
     async def _rootfs(self, runner: PodRunner, container: str) -> Count | None:
         """Of the writable layer; None if containerd does not tell now. Raises OSError."""
@@ -113,3 +118,9 @@ class Counting:
             upper = await self._upper(snapshot)
             self._layers = [upper.parent.parent] if upper is not None else []
         return self._layers
+
+
+def _host_paths(spec: PodSpec) -> list[str]:
+    """Where containers have the node's own directories."""
+    named = {volume.name for volume in spec.host_paths}
+    return [mount.path for container in spec.containers for mount in container.mounts if mount.volume in named]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
 from executor.pod.model import Container, Oom, Outcome, State, Stop, StopCause
 from executor.spec.model import ContainerKind
+from executor.spec.probes import Kind
 
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
@@ -69,10 +70,12 @@ def of_container(container: Container) -> Outcome:
         return out_of_memory(container.name, container.oom)
     if container.stop_message:
         message = f"{name} was stopped because {container.stop_message}"
-        return Outcome(TaskState.FAILED, None, message)
-    if container.exit_code == 0:
-        return Outcome(TaskState.FINISHED, None, f"{name} {describe_exit(0)}")
+        health = container.verdicts.get(Kind.HEALTH)
+        unhealthy = health is not None and health.fatal
+        return Outcome(TaskState.KILLED if unhealthy else TaskState.FAILED, None, message)
     detail = f": {container.message}" if container.message else ""
+    if container.exit_code == 0:
+        return Outcome(TaskState.FINISHED, None, f"{name} {describe_exit(0)}{detail}")
     memory = children_killed(container.oom_kills)
     return Outcome(TaskState.FAILED, None, f"{name} {describe_exit(container.exit_code or 0)}{detail}{memory}")
 

@@ -12,9 +12,18 @@ from executor.spec.kubernetes import amounts, environment, mounts, ports, probes
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod
-from executor.spec.model import DEFAULT_GRACE_S, ContainerKind, ContainerSpec, EnvValue, Security
+from executor.spec.model import (
+    DEFAULT_GRACE_S,
+    TERMINATION_PATH,
+    ContainerKind,
+    ContainerSpec,
+    EnvValue,
+    Policy,
+    Security,
+    TerminationMessage,
+)
 from executor.spec.objects import Objects
-from executor.spec.probes import Hooks
+from executor.spec.probes import Hooks, Probes
 from executor.spec.volume_model import VolumeMount
 
 
@@ -28,6 +37,7 @@ class Context:
     resources: Resources
     volumes: frozenset[str]
     objects: Objects
+    policy: Policy
 
 
 def container(one: Container, context: Context, path: str, kind: ContainerKind = ContainerKind.MAIN) -> ContainerSpec:
@@ -47,9 +57,17 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         limits=limits,
         requests=requests,
         ports=ports.ports(one.ports, context.resources, f"{path}.ports", faults, host_network=spec.host_network),
-        mounts=_mounts(one.volume_mounts, context, f"{path}.volumeMounts", faults),
+        mounts=_mounts(
+            one.volume_mounts,
+            context,
+            f"{path}.volumeMounts",
+            faults,
+            privileged=one.security_context.privileged,
+        ),
+        probes=faults.of(Probes(), probes.probes, one, path),
         hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
         stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
+        termination=faults.of(None, _termination, one, path),
         security=faults.of(
             Security(),
             security.security,
@@ -57,6 +75,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
             spec.security_context,
             context.pod.metadata.annotations,
             one.name,
+            context.policy,
             f"{path}.securityContext",
         ),
     )
@@ -67,6 +86,12 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
 def _grace_s(pod: Pod) -> float:
     asked = pod.spec.termination_grace_period_seconds
     return DEFAULT_GRACE_S if asked is None else float(asked)
+
+
+def _termination(one: Container, path: str) -> TerminationMessage:
+    target = one.termination_message_path or TERMINATION_PATH
+    fallback = one.termination_message_policy == "FallbackToLogsOnError"
+    return TerminationMessage(common.mount_path(target, f"{path}.terminationMessagePath"), fallback_to_logs=fallback)
 
 
 def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[tuple[str, EnvValue], ...]:
@@ -84,9 +109,11 @@ def _env(one: Container, context: Context, path: str, faults: Faults) -> tuple[t
 
 
 def _mounts(
-    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults
+    listed: tuple[KubernetesMount, ...], context: Context, path: str, faults: Faults, *, privileged: bool
 ) -> tuple[VolumeMount, ...]:
-    found = faults.items(lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=False), listed, path)
+    found = faults.items(
+        lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=privileged), listed, path
+    )
     paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
     faults.check(common.unique, paths)
     return found

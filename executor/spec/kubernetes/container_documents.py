@@ -7,12 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
-from executor.spec.kubernetes.probe_documents import Lifecycle
+from executor.spec.kubernetes.probe_documents import EndingProbe, Lifecycle, ReadinessProbe
 from executor.spec.marks import accepted, refused, supported
 
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
 OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
+ALLOWED = "where the node's configuration has [pods] allow_privileged"
 NAMES_OBJECT = "sent along in TaskInfo.data"
 KEY_MISSING = "must be there, unless optional"
 
@@ -130,6 +131,13 @@ class Capabilities(Document, frozen=True):
     drop: Annotated[Text, supported("as in add")] = ()
 
 
+class SeLinuxOptions(Document, frozen=True):
+    user: Annotated[str, supported("else system_u")] = ""
+    role: Annotated[str, supported("else system_r")] = ""
+    type: Annotated[str, supported("else container_t")] = ""
+    level: Annotated[str, supported("else s0")] = ""
+
+
 class Identity(Document, frozen=True):
     """What a security context says for a pod and for a container alike."""
 
@@ -137,7 +145,7 @@ class Identity(Document, frozen=True):
     run_as_group: Annotated[Id | None, supported("else that of the image's /etc/passwd, or 0")] = None
     run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
     seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
-    se_linux_options: Annotated[Any, refused()] = None
+    se_linux_options: Annotated[SeLinuxOptions | None, supported("of the processes, on a node that has SELinux")] = None
     app_armor_profile: Annotated[
         Any,
         refused(
@@ -153,8 +161,10 @@ class SecurityContext(Identity, frozen=True):
     read_only_root_filesystem: Annotated[bool, supported()] = False
     allow_privilege_escalation: Annotated[bool, supported("false sets no_new_privs")] = True
     capabilities: Annotated[Capabilities, supported()] = Capabilities()
-    privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
-    proc_mount: Annotated[Any, refused(harmless=("Default", ""))] = None
+    privileged: Annotated[bool, supported(f"every capability and device; {ALLOWED}")] = False
+    proc_mount: Annotated[
+        Literal["Default", "Unmasked", ""], supported(f"Unmasked hides and protects nothing in /proc; {ALLOWED}")
+    ] = ""
 
 
 class ResizePolicy(Document, frozen=True):
@@ -182,15 +192,17 @@ class Container(Document, frozen=True):
         ),
     ] = None
     volume_devices: Annotated[Any, refused()] = None
-    liveness_probe: Annotated[Any, refused()] = None
-    readiness_probe: Annotated[Any, refused()] = None
-    startup_probe: Annotated[Any, refused()] = None
+    liveness_probe: Annotated[EndingProbe | None, supported("enough failures in a row end the container")] = None
+    readiness_probe: Annotated[ReadinessProbe | None, supported("`ps`, and healthy in the statuses")] = None
+    startup_probe: Annotated[EndingProbe | None, supported("the other two wait until it has passed once")] = None
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused("only an init container has one")] = None
     restart_policy_rules: Annotated[Any, refused()] = None
     resize_policy: Annotated[tuple[ResizePolicy, ...], accepted("a running pod is not resized")] = ()
-    termination_message_path: Annotated[Any, refused(harmless=("/dev/termination-log", ""))] = None
-    termination_message_policy: Annotated[Any, refused(harmless=("File", ""))] = None
+    termination_message_path: Annotated[str, supported("its last 4096 bytes are in the status of the end")] = ""
+    termination_message_policy: Annotated[
+        Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, or else of stdout")
+    ] = ""
     stdin: Annotated[Any, refused()] = None
     stdin_once: Annotated[Any, refused()] = None
     tty: Annotated[Any, refused()] = None

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.container_documents import (
+    ALLOWED,
     CONTAINERS_MAX,
     OTHER_SOURCES,
     Container,
@@ -102,9 +103,11 @@ class PodSpec(Document, frozen=True):
     ] = ()
     ephemeral_containers: Annotated[Any, refused()] = None
     subdomain: Annotated[str, supported("a DNS label; see `mesos-pod-executor dns`")] = ""
-    host_pid: Annotated[Any, refused()] = field(default=None, name="hostPID")
-    host_ipc: Annotated[Any, refused()] = field(default=None, name="hostIPC")
-    share_process_namespace: Annotated[Any, refused()] = None
+    host_pid: Annotated[bool, supported(ALLOWED)] = field(default=False, name="hostPID")
+    host_ipc: Annotated[bool, supported(ALLOWED)] = field(default=False, name="hostIPC")
+    share_process_namespace: Annotated[
+        bool, accepted("a pod of several containers is refused: each has its own", told=False)
+    ] = False
     host_users: Annotated[Any, refused(harmless=(True,))] = None
     hostname_override: Annotated[Any, refused()] = None
     set_hostname_as_fqdn: Annotated[bool, accepted("the host name is the short one")] = field(

@@ -49,10 +49,12 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     identity = _identity(decoded, info, task_id, faults)
     _metadata(metadata, faults)
     placement.check(spec, faults)
-    security.check_annotations(metadata.annotations, [one.name for one in spec.containers], faults)
+    security.check_host(spec, policy, faults)
+    all_names = [one.name for one in (*spec.init_containers, *spec.containers)]
+    security.check_annotations(metadata.annotations, all_names, faults)
     volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
     volume_names = frozenset(volume.name for volume in spec.volumes)
-    context = Context(decoded, identity, task_id, resources, volume_names, documents.objects)
+    context = Context(decoded, identity, task_id, resources, volume_names, documents.objects, policy)
     containers = _containers(context, faults)
     networks = faults.of((), _networks, info, metadata.annotations, host_network=spec.host_network)
     ingress, egress = faults.of((0, 0), _bandwidth, metadata.annotations, host_network=spec.host_network)
@@ -73,6 +75,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         priority=spec.priority,
         networks=networks,
         host_network=spec.host_network,
+        host_pid=spec.host_pid,
+        host_ipc=spec.host_ipc,
         host_ports=faults.of((), _host_ports, info, containers, resources, host_network=spec.host_network),
         ingress_bits_per_s=ingress,
         egress_bits_per_s=egress,

@@ -82,7 +82,9 @@ class LifecycleHandler(Document, frozen=True):
 
 
 class Lifecycle(Document, frozen=True):
-    post_start: Annotated[Any, refused(harmless=())] = None
+    post_start: Annotated[
+        LifecycleHandler | None, supported("TASK_RUNNING waits for it; one that fails ends the container")
+    ] = None
     pre_stop: Annotated[LifecycleHandler | None, supported("before the stop signal, within the grace of any stop")] = (
         None
     )

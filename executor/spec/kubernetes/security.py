@@ -14,10 +14,10 @@ from executor.errors import InvalidTask
 from executor.spec import capabilities
 from executor.spec import checks as common
 from executor.spec.faults import Faults
-from executor.spec.kubernetes.container_documents import SecurityContext
-from executor.spec.kubernetes.documents import PodSecurityContext, Sysctl
+from executor.spec.kubernetes.container_documents import SecurityContext, SeLinuxOptions
+from executor.spec.kubernetes.documents import PodSecurityContext, PodSpec, Sysctl
 from executor.spec.marks import shown
-from executor.spec.model import Security
+from executor.spec.model import Policy, Security
 
 _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
@@ -43,7 +43,12 @@ _NOT_HERE: Final = "the executor has no profile of its own for it"
 
 
 def security(
-    own: SecurityContext, shared: PodSecurityContext, annotations: Mapping[str, str], name: str, path: str
+    own: SecurityContext,
+    shared: PodSecurityContext,
+    annotations: Mapping[str, str],
+    name: str,
+    policy: Policy,
+    path: str,
 ) -> Security:
     """A container's own context wins over its pod's, field by field; both win over an annotation."""
     faults = Faults()
@@ -53,6 +58,9 @@ def security(
     if non_root and run_as_user == 0:
         faults.add(InvalidTask("runAsUser is 0, and that is root", subject=f"{path}.runAsNonRoot"))
     _check_escalation(own, path, faults)
+    _check_privileged(own, policy, path, faults)
+    added = faults.of((), capabilities.named, own.capabilities.add, f"{path}.capabilities.add")
+    seccomp = profile.type if profile is not None else _annotated(annotations, name, faults)
     made = Security(
         run_as_user=run_as_user,
         run_as_group=shared.run_as_group if own.run_as_group is None else own.run_as_group,
@@ -60,9 +68,12 @@ def security(
         supplemental_groups=_groups(shared),
         read_only_root=own.read_only_root_filesystem,
         no_new_privileges=not own.allow_privilege_escalation,
-        add_capabilities=faults.of((), capabilities.named, own.capabilities.add, f"{path}.capabilities.add"),
+        add_capabilities=(capabilities.ALL,) if own.privileged else added,
         drop_capabilities=faults.of((), capabilities.named, own.capabilities.drop, f"{path}.capabilities.drop"),
-        seccomp=profile.type if profile is not None else _annotated(annotations, name, faults),
+        privileged=own.privileged,
+        proc_unmasked=own.proc_mount == "Unmasked",
+        selinux_label=_selinux_label(own.se_linux_options or shared.se_linux_options),
+        seccomp="Unconfined" if own.privileged else seccomp,
     )
     faults.end()
     return made
@@ -76,9 +87,41 @@ def _groups(shared: PodSecurityContext) -> tuple[int, ...]:
 def _check_escalation(own: SecurityContext, path: str, faults: Faults) -> None:
     """CAP_SYS_ADMIN can do what no_new_privs forbids (validateSecurityContext)."""
     asked = {name.upper().removeprefix("CAP_") for name in own.capabilities.add}
-    if not own.allow_privilege_escalation and "SYS_ADMIN" in asked:
-        message = "is false, and the container asks for SYS_ADMIN"
+    wanted = "is privileged" if own.privileged else "asks for SYS_ADMIN" if "SYS_ADMIN" in asked else ""
+    if wanted and not own.allow_privilege_escalation:
+        message = f"is false, and the container {wanted}"
         faults.add(InvalidTask(message, subject=f"{path}.allowPrivilegeEscalation"))
+
+
+def _check_privileged(own: SecurityContext, policy: Policy, path: str, faults: Faults) -> None:
+    asked = ((own.privileged, "privileged"), (own.proc_mount == "Unmasked", "procMount"))
+    for wanted, field in asked:
+        if wanted and not policy.allow_privileged:
+            faults.add(_forbidden(f"{path}.{field}"))
+
+
+def _forbidden(subject: str) -> InvalidTask:
+    hint = "[pods] allow_privileged of the node's configuration allows it"
+    return InvalidTask("is not allowed on this node", subject=subject, hint=hint)
+
+
+def check_host(spec: PodSpec, policy: Policy, faults: Faults) -> None:
+    """Of the namespaces of processes and of IPC."""
+    for wanted, field in ((spec.host_pid, "hostPID"), (spec.host_ipc, "hostIPC")):
+        if wanted and not policy.allow_privileged:
+            faults.add(_forbidden(f"spec.{field}"))
+    path = "spec.shareProcessNamespace"
+    if spec.share_process_namespace and spec.host_pid:
+        faults.add(InvalidTask("the pod has the node's processes: hostPID", subject=path))
+    elif spec.share_process_namespace and len((*spec.init_containers, *spec.containers)) > 1:
+        faults.add(InvalidTask("each container has its own processes", subject=path, hint="use one container"))
+
+
+def _selinux_label(options: SeLinuxOptions | None) -> str:
+    if options is None:
+        return ""
+    parts = (options.user or "system_u", options.role or "system_r", options.type or "container_t")
+    return ":".join((*parts, options.level or "s0"))
 
 
 def _annotated(annotations: Mapping[str, str], name: str, faults: Faults) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from executor.spec.marks import accepted, refused, supported
+from executor.spec.mesos.check_documents import CheckInfo, HealthCheck
 from executor.spec.mesos.message import SECRETS, Environment, HostPort, Message
 
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**62)]
@@ -148,8 +149,8 @@ class TaskInfo(Message, frozen=True):
     labels: Annotated[Labels, supported("revocation selects by them")] = Labels()
     kill_policy: Annotated[KillPolicy, supported()] = KillPolicy()
     max_completion_time: Annotated[DurationInfo | None, supported("the earliest of a group ends the pod")] = None
-    health_check: Annotated[Any, refused(harmless=())] = None
-    check: Annotated[Any, refused(harmless=())] = None
+    health_check: Annotated[HealthCheck | None, supported("of a task without data")] = None
+    check: Annotated[CheckInfo | None, supported("of a task without data; told in check_status")] = None
     limits: Annotated[Any, refused("the pod's limits are the task's resources")] = None
     agent_id: Annotated[Any, accepted("it is this agent", told=False)] = None
     executor: Annotated[Any, accepted("it is this executor", told=False)] = None

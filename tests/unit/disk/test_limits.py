@@ -146,9 +146,9 @@ def test_parts_of_the_directory() -> None:
     }  # fmt: skip
     assert {name: part("", 0, name) for name in names} == names
     assert part("volumes", 1, b"v") == "volumes/v" and part("volumes/v", 2, b"volumes") == "volumes/v"
-    usage = of_parts({"": 1, "logs/app": 2, "volumes": 4, "volumes/v": 8}, {"app": 16}, complete=True)
-    assert (usage.total, usage.in_sandbox, usage.other) == (31, 15, 5)
-    assert usage.parts() == {"rootfs": 16, "volumes": 8, "logs": 2, "other": 5}
+    usage = of_parts({"": 1, "logs/app": 2, "volumes": 4, "volumes/v": 8}, {"app": 16}, complete=True, unlinked=32)
+    assert (usage.total, usage.in_sandbox, usage.other) == (63, 15, 5)
+    assert usage.parts() == {"rootfs": 16, "volumes": 8, "logs": 2, "other": 5, "unlinked": 32}
 
 
 @pytest.mark.parametrize("containers", [{"a": None, "b": None}, {"a": 5, "b": None}])

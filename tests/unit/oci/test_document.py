@@ -13,10 +13,10 @@ from executor.images.model import ImageConfig
 from executor.oci import seccomp
 from executor.oci.document import runtime_spec
 from executor.oci.mounts import NOTICE_TARGET
-from executor.oci.place import Placement
+from executor.oci.place import Device, Placement
 from executor.oci.users import UserIds
 from executor.spec.launch import parse_launch
-from executor.spec.model import ContainerSpec, Limits, PodSpec, Security
+from executor.spec.model import TERMINATION_PATH, ContainerSpec, Limits, PodSpec, Security
 from tests.unit.pod.samples import FULL_POD, full_task, pod, task
 
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
@@ -154,6 +154,7 @@ def test_the_kernels_file_systems() -> None:
         "/dev/mqueue",
         "/sys",
         "/sys/fs/cgroup",
+        TERMINATION_PATH,
         NOTICE_TARGET,
     }
     assert all("ro" in found[path]["options"] for path in ("/sys", "/sys/fs/cgroup"))
@@ -177,11 +178,19 @@ def test_volumes_go_from_the_root_downwards_and_the_pods_files_last() -> None:
         for child in order
         if child.startswith(f"{parent}/")
     )
-    assert order[-3:] == ["/etc/resolv.conf", "/etc/hostname", NOTICE_TARGET]
+    assert order[-4:] == ["/etc/resolv.conf", "/etc/hostname", TERMINATION_PATH, NOTICE_TARGET]
     found = {mount["destination"]: mount for mount in listed}
     assert found["/etc/hosts"]["source"] == found["/srv"]["source"] == "/sources/v"
     assert found["/srv"]["options"] == ["rbind", "rprivate", "ro"]
     assert found["/srv/a/b"]["options"] == ["rbind", "rprivate", "rw"]
+
+
+def test_the_termination_message_has_a_file_of_the_pod_unless_a_volume_is_there() -> None:
+    found = mounts_of(parse_launch([task(pod({"terminationMessagePath": "/tmp/end"}))], group=False))
+    assert found["/tmp/end"]["source"].endswith("/app.termination") and "rw" in found["/tmp/end"]["options"]
+    mount = {"name": "v", "mountPath": "/tmp/end"}
+    own = pod({"terminationMessagePath": "/tmp/end", "volumeMounts": [mount]}, volumes=[{"name": "v", "emptyDir": {}}])
+    assert mounts_of(parse_launch([task(own)], group=False))["/tmp/end"]["source"] == "/sources/v"
 
 
 @pytest.mark.parametrize(
@@ -202,3 +211,40 @@ def test_the_notice_is_mounted_unless_a_volume_leaves_no_place_for_it(
     spec = parse_launch([task(pod(container, volumes=[volume]))], group=False)
     own = [mount for mount in document(spec)["mounts"] if mount["source"] == "/sandbox/pods/pod-1/notice"]
     assert [mount["options"] for mount in own] == [["rbind", "rprivate", "ro"]] * mounted
+
+
+def test_a_privileged_container_sees_all_of_the_kernel() -> None:
+    spec = with_container(security=Security(privileged=True, add_capabilities=("CAP_ALL",)))
+    found = document(spec, devices=(Device("/dev/kmsg", "c", 1, 11, 0o644, 0, 0),))
+    linux = found["linux"]
+    assert (linux["maskedPaths"], linux["readonlyPaths"]) == ([], [])
+    assert linux["resources"]["devices"] == [{"allow": True, "access": "rwm"}]
+    (device,) = linux["devices"]
+    assert (device["path"], device["major"], device["minor"], device["fileMode"]) == ("/dev/kmsg", 1, 11, 0o644)
+    (sys,) = [mount for mount in found["mounts"] if mount["destination"] == "/sys"]
+    assert "rw" in sys["options"] and "CAP_SYS_ADMIN" in found["process"]["capabilities"]["effective"]
+    plain = document(minimal())["linux"]
+    assert plain["devices"] == [] and plain["maskedPaths"] and plain["readonlyPaths"]
+    unmasked = document(with_container(security=Security(proc_unmasked=True)))["linux"]
+    assert unmasked["maskedPaths"] == [] and len(unmasked["resources"]["devices"]) > 1
+
+
+def test_a_pod_in_the_nodes_namespaces() -> None:
+    spec = replace(minimal(), host_pid=True, host_ipc=True)
+    found = document(spec)
+    assert {each["type"] for each in found["linux"]["namespaces"]} == {"mount", "cgroup", "uts"}
+    (shm,) = [mount for mount in found["mounts"] if mount["destination"] == "/dev/shm"]
+    assert (shm["type"], shm["source"]) == ("bind", "/dev/shm")
+
+
+def test_sysctls_and_selinux() -> None:
+    spec = replace(with_container(security=Security(selinux_label="u:r:t:s0")), sysctls=(("kernel.x", "1"),))
+    assert document(spec)["linux"]["sysctl"] == {"kernel.x": "1"}
+    assert document(spec, has_selinux=True)["process"]["selinuxLabel"] == "u:r:t:s0"
+    assert "selinuxLabel" not in document(spec)["process"]
+
+
+def test_every_capability_is_every_one_of_the_node() -> None:
+    security = Security(add_capabilities=("CAP_ALL", "CAP_BPF"))
+    held = document(with_container(security=security), bounding=frozenset({"CAP_CHOWN", "CAP_KILL"}))
+    assert held["process"]["capabilities"]["bounding"] == ["CAP_CHOWN", "CAP_KILL", "CAP_BPF"]

@@ -104,6 +104,7 @@ FULL_POD: Document = {
             "runAsNonRoot": True,
             "supplementalGroups": [5, 6],
             "seccompProfile": {"type": "RuntimeDefault"},
+            "seLinuxOptions": {"user": "u", "role": "r", "type": "spc_t", "level": "s1"},
             "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
             "windowsOptions": {"runAsUserName": "x"},
             "fsGroup": 3000,
@@ -115,9 +116,7 @@ FULL_POD: Document = {
         "nodeSelector": {"disk": "ssd"},
         "affinity": {"nodeAffinity": {}},
         "tolerations": [{"operator": "Exists"}],
-        "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
-        ],
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule"}],
         "serviceAccountName": "web",
         "serviceAccount": "web",
         "automountServiceAccountToken": True,
@@ -139,6 +138,8 @@ FULL_POD: Document = {
                 "workingDir": "/srv",
                 "imagePullPolicy": "IfNotPresent",
                 "lifecycle": {"stopSignal": "SIGUSR1"},
+                "terminationMessagePath": "/tmp/end",
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
@@ -166,6 +167,7 @@ FULL_POD: Document = {
                     "runAsNonRoot": False,
                     "seccompProfile": {"type": "Unconfined"},
                     "windowsOptions": {"runAsUserName": "x"},
+                    "seLinuxOptions": {"user": "u", "role": "r", "type": "t", "level": "s2"},
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},
@@ -227,47 +229,6 @@ FULL_DOCKER_TASK: Document = {
         },
     },
 }
-
-_HTTP: Document = {
-    "path": "/up?deep=1",
-    "port": "dns",
-    "host": "10.0.0.9",
-    "scheme": "HTTPS",
-    "httpHeaders": [{"name": "X-Token", "value": "a"}],
-}
-_HANDLERS: Document = {
-    "exec": {"command": ["/app", "--drain"]},
-    "httpGet": _HTTP,
-    "tcpSocket": {"port": "31001", "host": "db.example"},
-    "grpc": {"port": 31001, "service": "ready"},
-    "sleep": {"seconds": 2},
-}
-_TIMINGS: Document = {
-    "initialDelaySeconds": 5,
-    "timeoutSeconds": 2,
-    "periodSeconds": 7,
-    "failureThreshold": 4,
-    "successThreshold": 1,
-}
-_HANDLED = re.compile(r"spec\.containers\[\]\.(\w+Probe|lifecycle\.\w+)(?:\.(\w+))?")
-
-
-def with_handler(path: str) -> Document:
-    """FULL_POD with a probe or hook at `path` that asks in the way that the path is about: it can ask in one only."""
-    match = _HANDLED.match(path)
-    if match is None:
-        return FULL_POD
-    place, way = match.groups()
-    if place.endswith("Probe") or place == "lifecycle.postStart":
-        return FULL_POD
-    handler: Document = {way: _HANDLERS[way]} if way in _HANDLERS else {"exec": _HANDLERS["exec"]}
-    if place.endswith("Probe"):
-        ends = place != "readinessProbe"
-        handler |= _TIMINGS | ({"terminationGracePeriodSeconds": 3} if ends else {"successThreshold": 2})
-    elif place == "lifecycle.stopSignal":
-        return FULL_POD
-    return changed(FULL_POD, steps(f"spec.containers[].{place}"), handler)
-
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d*)\]")
 

@@ -125,18 +125,20 @@ def test_every_phase_takes_or_refuses_every_event_as_the_table_says() -> None:
 
 def test_an_exit_is_believed_once_its_output_is_in_the_log() -> None:
     one, effects = step(running(), ContainerExited("app", 3))
-    assert (one.phase, effects) == (Phase.ENDING, (CollectOutput("app", 1),))
-    one, effects = step(one, OutputCollected("app", 1))
-    assert (one.phase, one.exit_code, effects) == (Phase.EXITED, 3, ())
+    assert (one.phase, effects) == (Phase.ENDING, (CollectOutput("app", 1, exit_code=3),))
+    one, effects = step(one, OutputCollected("app", 1, "no licence"))
+    assert (one.phase, one.exit_code, one.message, effects) == (Phase.EXITED, 3, "no licence", ())
 
 
 def test_an_unexplained_sigkill_is_believed_later() -> None:
-    assert step(running(), ContainerExited("app", 137))[1] == (CollectOutput("app", 1, DOUBT_S),)
+    assert step(running(), ContainerExited("app", 137))[1] == (CollectOutput("app", 1, DOUBT_S, 137),)
     explained = ContainerExited("app", 137, Oom("container"))
-    assert step(running(), explained)[1] == (CollectOutput("app", 1),), "the kernel, for memory"
-    assert step(running(), ContainerExited("app", 137), pod_ends=True)[1] == (CollectOutput("app", 1),)
+    assert step(running(), explained)[1] == (CollectOutput("app", 1, exit_code=137),), "the kernel, for memory"
+    assert step(running(), ContainerExited("app", 137), pod_ends=True)[1] == (CollectOutput("app", 1, exit_code=137),)
     stopped, _ = play(running(probes=PROBES), Probed("app", 1, LIVENESS_FAILED), KillDue("app", 1))
-    assert step(stopped, ContainerExited("app", 137))[1] == (CollectOutput("app", 1),), "the executor itself"
+    assert step(stopped, ContainerExited("app", 137))[1] == (CollectOutput("app", 1, exit_code=137),), (
+        "the executor itself"
+    )
 
 
 def test_a_failed_liveness_probe_stops_the_container_and_its_policy_decides() -> None:
@@ -176,11 +178,11 @@ def test_a_container_is_started_and_ready_by_its_probes() -> None:
 
 
 def test_a_post_start_hook_holds_up_the_start_and_stops_the_container_if_it_fails() -> None:
-    one, _ = play(container(hooks=Hooks(post_start=COMMAND)), StartNow("app"), ContainerStarted("app", 7))
-    assert not one.started
+    one, begun = play(container(hooks=Hooks(post_start=COMMAND)), StartNow("app"), ContainerStarted("app", 7))
+    assert not one.started and begun[-1] == StartProbes("app", 1)
     assert step(one, PostStartEnded("app", 1))[0].started
     failed, effects = step(one, PostStartEnded("app", 1, "exited with status 1"))
-    assert effects == (Terminate("app"), After(30.0, KillDue("app", 1)))
+    assert effects == (StopProbes("app"), Terminate("app"), After(30.0, KillDue("app", 1)))
     assert failed.stop_message == "its postStart hook failed: exited with status 1"
 
 
@@ -203,7 +205,7 @@ def test_nothing_is_restarted_once_the_pod_ends() -> None:
     one, effects = play(running(RestartPolicy.ALWAYS), StopNow("app"), pod_ends=True)
     assert effects == [Terminate("app")]
     one, effects = play(one, ContainerExited("app", 143), OutputCollected("app", 1), pod_ends=True)
-    assert one.phase is Phase.EXITED and effects == [CollectOutput("app", 1)]
+    assert one.phase is Phase.EXITED and effects == [CollectOutput("app", 1, exit_code=143)]
     waiting, _ = play(running(RestartPolicy.ALWAYS), ContainerExited("app", 1), OutputCollected("app", 1))
     assert step(waiting, RestartDue("app"), pod_ends=True) == (waiting, ())
 

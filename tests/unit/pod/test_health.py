@@ -67,9 +67,11 @@ def test_the_health_of_a_mesos_task_is_unknown_until_its_first_result() -> None:
     assert Terminate("app") in effects and StopProbes("app") in effects
     pod, _ = play(pod, ContainerExited("app", 143))
     assert pod.state is State.DESTROYING
-    assert pod.outcome is not None and pod.outcome.state is TaskState.FAILED
+    assert pod.outcome is not None and pod.outcome.state is TaskState.KILLED
     assert pod.outcome.message == "container app was stopped because its health check failed: no answer"
-    assert reports(finish(pod)[1]) == [(TaskState.FAILED, None)]
+    effects = finish(pod)[1]
+    assert reports(effects) == [(TaskState.KILLED, None)]
+    assert [each.healthy for each in effects if isinstance(each, Report)] == [False]
 
 
 def test_a_restart_makes_a_task_unhealthy_until_it_is_ready_again() -> None:

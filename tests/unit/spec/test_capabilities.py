@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InvalidTask
-from executor.spec.capabilities import ALL, DEFAULT, EVERY, granted, named
+from executor.spec.capabilities import ALL, DEFAULT, EVERY, granted, named, of_mask
 
 SETS = st.lists(st.sampled_from([ALL, *EVERY]), max_size=4)
 
@@ -39,3 +39,8 @@ def test_what_is_dropped_by_name_is_gone(add: list[str], drop: list[str]) -> Non
     held = granted(add, drop)
     assert set(held).isdisjoint(drop)
     assert set(held) >= (set(add) - set(drop) - {ALL})
+
+
+def test_the_bits_of_a_mask() -> None:
+    assert of_mask(1 << 21 | 1) == {"CAP_CHOWN", "CAP_SYS_ADMIN"}
+    assert of_mask((1 << 41) - 1) == frozenset(EVERY)

@@ -14,16 +14,15 @@ from executor.spec.fields import Row
 from executor.spec.launch import parse_launch
 from executor.spec.marks import Status
 from executor.spec.model import PodSpec
+from tests.unit.pod.probe_samples import with_check, with_handler
 from tests.unit.pod.samples import (
     FULL_DOCKER_TASK,
-    FULL_MESOS_TASK,
     FULL_POD,
     Document,
     changed,
     full_task,
     lookup,
     steps,
-    with_handler,
     without,
 )
 
@@ -39,11 +38,22 @@ CHECKED_ONLY = {
     "TaskInfo.container.mesos.image.type",
     "TaskInfo.container.volumes[].source.type",
     "TaskInfo.command.environment.variables[].type",
+    "TaskInfo.check.type",
+    "TaskInfo.check.command.command.environment.variables[].type",
+    "TaskInfo.health_check.type",
+    "TaskInfo.health_check.command.environment.variables[].type",
     "spec.containers[].livenessProbe.successThreshold",
     "spec.containers[].startupProbe.successThreshold",
 }
-# Supported beside data, where it is tested in test_kubepod.
-ELSEWHERE = {"TaskInfo.data"}
+# Supported beside data, where it is tested in kubernetes/test_pod.py; needs a policy: kubernetes/test_security.py.
+ELSEWHERE = {
+    "TaskInfo.data",
+    "spec.hostPID",
+    "spec.hostIPC",
+    "spec.shareProcessNamespace",
+    "spec.containers[].securityContext.privileged",
+    "spec.containers[].securityContext.procMount",
+}
 
 
 def parsed(document: Document, row: Row) -> PodSpec:
@@ -57,7 +67,7 @@ def sample(row: Row) -> Document:
         )
     if not row.path.startswith("TaskInfo"):
         return with_handler(row.path)
-    return FULL_DOCKER_TASK if row.path.startswith("TaskInfo.container.docker") else FULL_MESOS_TASK
+    return FULL_DOCKER_TASK if row.path.startswith("TaskInfo.container.docker") else with_check(row.path)
 
 
 def place(row: Row) -> list[str | int]:

@@ -189,7 +189,7 @@ INVALID: dict[str, tuple[str, Document]] = {
         own(allowPrivilegeEscalation=False, capabilities={"add": ["SYS_ADMIN"]}),
     ),
     "no escalation of the privileged": (
-        f"{C}.securityContext.privileged",
+        f"{C}.securityContext.allowPrivilegeEscalation",
         own(allowPrivilegeEscalation=False, privileged=True),
     ),
     "a user below 0": (f"{C}.securityContext.runAsUser", own(runAsUser=-1)),

@@ -121,7 +121,7 @@ WRONG: list[tuple[str, str, list[Document]]] = [
     ("tasks[0].command.uris", "not supported yet", [member("a", command={"uris": [{"value": "x"}]})]),
     ("tasks[0].resources", "mem is 1048576", [member("a", resources=[scalar("mem", 1)]), member("b")]),
     ("tasks[].resources", "roles", [member("a"), member("b", resources=[scalar("mem", 32, role="x")])]),
-    ("tasks[0].health_check", "not supported yet", [member("a", health_check={})]),
+    ("tasks[0].health_check.type", "missing", [member("a", health_check={})]),
     (
         "tasks[1].container.network_infos",
         "differ",

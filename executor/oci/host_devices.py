@@ -1,0 +1,51 @@
+"""What of the node's kernel a container may be given: its devices, and whether it has SELinux."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from executor.oci.place import Device
+
+_OWN: Final = frozenset({"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts"})
+"""Of which a container has its own, as containerd's WithHostDevices leaves them out."""
+_STANDARD: Final = frozenset({"null", "zero", "full", "random", "urandom", "tty", "ptmx"})
+"""runc makes these itself."""
+
+
+def devices(root: Path = Path("/dev")) -> tuple[Device, ...]:
+    """Every character and block device below the directory; one that goes away meanwhile is left out."""
+    return tuple(sorted(_found(root), key=lambda device: device.path))
+
+
+def _found(directory: Path) -> Iterator[Device]:
+    try:
+        entries = list(os.scandir(directory))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name in _OWN | _STANDARD or entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield from _found(Path(entry.path))
+        elif (device := _device(entry)) is not None:
+            yield device
+
+
+def _device(entry: os.DirEntry[str]) -> Device | None:
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    kind = "c" if stat.S_ISCHR(found.st_mode) else "b" if stat.S_ISBLK(found.st_mode) else ""
+    if not kind:
+        return None
+    major, minor = os.major(found.st_rdev), os.minor(found.st_rdev)
+    return Device(entry.path, kind, major, minor, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+
+
+def has_selinux() -> bool:
+    return Path("/sys/fs/selinux/enforce").exists()

@@ -1,0 +1,78 @@
+"""What a pod gets of the kernel on a real node: sysctls of its own, and all of it where the operator allows that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.rig import Rig
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+FACTS = """
+grep CapEff /proc/self/status
+cat /proc/1/comm
+grep Seccomp: /proc/self/status
+ls /dev/kmsg 2>/dev/null || echo none
+grep -c . /proc/timer_list
+grep ' /sys sysfs' /proc/mounts | cut -c1-14
+ls -L /proc/self/ns/ipc >/dev/null && readlink /proc/self/ns/ipc
+echo end
+"""
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    with Rig(config={"PODS_ALLOW_PRIVILEGED": "true"}) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def scheduler(rig: Rig) -> Iterator[Scheduler]:
+    with rig.scheduler(name="host") as framework:
+        framework.launch([rig.pod("keeper")], rig.executor())
+        framework.wait_status("keeper", "TASK_RUNNING", 30)
+        yield framework
+    assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def printed(rig: Rig, scheduler: Scheduler, name: str, script: str, **pod: Any) -> list[str]:
+    scheduler.launch([rig.pod(name, command=("sh", "-c", script), **pod)], rig.executor())
+    scheduler.wait_status(name, "TASK_FINISHED", 60)
+    return Path(rig.json("inspect", name)["containers"][0]["log"]["stdout"]).read_text().splitlines()
+
+
+def test_a_privileged_pod_in_the_nodes_namespaces(rig: Rig, scheduler: Scheduler) -> None:
+    privileged = {"securityContext": {"privileged": True}}
+    found = printed(rig, scheduler, "host", FACTS, container=privileged, spec={"hostPID": True, "hostIPC": True})
+    plain = printed(rig, scheduler, "plain", FACTS)
+    assert int(found[0].split()[1], 16) & 1 << 21, "CAP_SYS_ADMIN"
+    assert not int(plain[0].split()[1], 16) & 1 << 21
+    assert (found[1] != plain[1], plain[1]) == (True, "sh")
+    assert found[2].split()[1] == "0"
+    assert (found[3], plain[3]) == ("/dev/kmsg", "none")
+    assert (found[4] != "0", plain[4]) == (True, "0")
+    assert (found[5], plain[5]) == ("sysfs /sys sys", "sysfs /sys sys")
+    assert found[6] == str(Path("/proc/self/ns/ipc").readlink()) != plain[6]
+
+
+def test_sysctls_are_the_pods_own(rig: Rig, scheduler: Scheduler) -> None:
+    sysctls = [
+        {"name": "kernel.shm_rmid_forced", "value": "1"},
+        {"name": "net/ipv4/ip_unprivileged_port_start", "value": "80"},
+    ]
+    script = "cat /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_unprivileged_port_start"
+    before = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()
+    assert printed(rig, scheduler, "sysctls", script, spec={"securityContext": {"sysctls": sysctls}}) == ["1", "80"]
+    assert Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text() == before
+
+
+def test_fields_without_effect_are_one_event(rig: Rig, scheduler: Scheduler) -> None:
+    spec = {"serviceAccountName": "web", "tolerations": [{"operator": "Exists"}], "nodeSelector": {"a": "b"}}
+    printed(rig, scheduler, "told", "true", spec=spec)
+    events = [each for each in rig.journal("mixed", scheduler) if each["code"] == "pod.without_effect"]
+    assert [each["fields"] for each in events] == [["spec.nodeSelector", "spec.serviceAccountName", "spec.tolerations"]]
