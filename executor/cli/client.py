@@ -2,7 +2,7 @@
 library.
 
 Answers are the executor's JSON; its errors come back as the errors they were there (NotFound, Refused, ...), a socket
-that nobody answers on as Unreachable.
+without an answer as Unreachable.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def clients(run_dir: Path) -> list[Client]:
 
 
 def is_dead(client: Client, timeout_s: float) -> bool:
-    """Nobody listens: its executor died without removing the file."""
+    """No process listens: its executor died without removing the file."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(timeout_s)
         try:

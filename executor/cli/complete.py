@@ -20,7 +20,7 @@ Items = list[CompletionItem]
 
 
 def pods(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
-    """By name, and by id where somebody begins with one."""
+    """By name, and by id where the word begins like one."""
     found: Items = []
     for pod in _pods(context):
         names = (pod["pod"],) if incomplete.startswith("pod-") else (pod["name"], pod["pod"])

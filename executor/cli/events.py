@@ -152,7 +152,7 @@ def _together(sources: list[_Source]) -> Iterator[Event]:
 
 
 def _check(codes: Iterable[str]) -> None:
-    """One that is misspelt would match nothing for ever. Raises a usage error."""
+    """One that is misspelt would never match. Raises a usage error."""
     areas = {code.rpartition(".")[0] for code in CODES}
     for code in codes:
         if code not in CODES and code not in areas:

@@ -45,7 +45,7 @@ class Session:
         return container.startswith(self.executor) or names.executor_id == self.executor
 
     def everyone(self) -> list[Executor]:
-        """Every executor that has a control socket, whatever state it is in."""
+        """Every executor that has a control socket, in any state."""
         return look(self.run_dir)
 
     def has_socket(self, container: str) -> bool:
@@ -53,7 +53,7 @@ class Session:
         return any(each.id == container for each in clients(self.run_dir))
 
     def look(self) -> list[Executor]:
-        """The executors meant, whatever state they are in. Raises NotFound if one was asked for and is not there."""
+        """The executors meant, in any state. Raises NotFound if one was asked for and is not there."""
         found = look(self.run_dir, self.executor)
         if self.executor and not found:
             known = ", ".join(each.title for each in self.everyone()) or "none"

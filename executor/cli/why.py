@@ -36,7 +36,7 @@ class _Story:
 @click.option(
     "--journal",
     metavar="PATH",
-    help="Read this journal.jsonl, or the one in this Mesos sandbox, and ask nobody.",
+    help="Read this journal.jsonl, or the one in this Mesos sandbox, and ask no executor.",
 )
 @json_option
 @pass_session

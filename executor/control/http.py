@@ -105,7 +105,7 @@ class Connection:
             self._writer.transport.abort()  # nothing after close(), for every write was drained to the last byte
 
     async def refuse(self, status: int, message: str) -> None:
-        """Answers whatever comes with an error, and ends."""
+        """Answers any request with an error, and ends."""
         with contextlib.suppress(OSError, h11.LocalProtocolError):
             await self._send_last(failure(status, message))
         self._writer.transport.abort()

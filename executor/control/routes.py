@@ -158,7 +158,7 @@ def _command(pid: int) -> str:
 
 
 def _seen(task: asyncio.Task[Receipt]) -> None:
-    """Nobody waits for it; its failure is in the log and in `GET /v1/revocations/{id}`."""
+    """No request waits for it; its failure is in the log and in `GET /v1/revocations/{id}`."""
     if not task.cancelled():
         task.exception()
 

@@ -15,7 +15,7 @@ _LOCKS = Path("/proc/locks")
 
 
 def reaper_of(owner: Owner, run_dir: Path) -> int:
-    """The pid of the reaper that holds the lock of `owner`. 0 if the executor itself holds it, nobody does, or the
+    """The pid of the reaper that holds the lock of `owner`. 0 if the executor itself holds it, no process does, or the
     kernel does not tell.
     """
     pid = _holder(run_dir / f"{owner.container}{SUFFIX}")
@@ -23,7 +23,7 @@ def reaper_of(owner: Owner, run_dir: Path) -> int:
 
 
 def _holder(path: Path) -> int:
-    """0 if nobody holds it, or a process that is not visible here."""
+    """0 if no process holds it, or a process that is not visible here."""
     try:
         state, text = path.stat(), _LOCKS.read_text()
     except OSError:
