@@ -75,7 +75,7 @@ class FrameworkMessages:
             if len(self._tasks) >= ANSWERS_MAX:
                 raise Failure(f"{ANSWERS_MAX} requests wait for their receipts", hint="ask again later")
             if verb == "revoke":
-                answer = self._answer(self._revoker.take(document), identity)
+                answer = self._answer(self._revoker.take(document, "the framework (MESSAGE)"), identity)
             else:
                 answer = self._answer_other(self._others[verb], document, identity)
         except ExecutorError as error:
