@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 DIGITS_MAX: Final = 1000
-"""Of a whole number: more than any field needs, so a field names its own bound first. Python's own limit is a setting of the process (4,300)."""
+"""Of a whole number: more than any field needs, so that the field's own bound is the one that is named."""
 
 
 class JsonBoundError(ValueError):
