@@ -15,7 +15,10 @@ from tests.support.sources import ROOT
 pytestmark = [pytest.mark.root, pytest.mark.timeout(1800)]
 
 # Enough of the real parts to see that what was installed works: containerd and runc, cgroups, CNI plugins, Mesos.
-SHORT = ("tests/integration/containerd", "tests/integration/cgroups", "tests/integration/cni", "tests/mesos")
+SHORT = (
+    *("tests/integration/containerd", "tests/integration/cgroups", "tests/integration/cni"),
+    *("tests/mesos/test_executor.py", "tests/mesos/test_pods.py", "tests/mesos/test_driver.py"),
+)
 SHORT_S = 900.0
 
 
