@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-DIGITS_MAX: Final = 40
-"""Of a whole number: twice what 64 bits have. Python's own limit is a setting of the process (4,300)."""
+DIGITS_MAX: Final = 1000
+"""Of a whole number: more than any field needs, so that the field's own bound is the one that is named."""
 
 
 class JsonBoundError(ValueError):

@@ -52,6 +52,8 @@ class Objects:
     config_maps: Mapping[str, KeyedData] = field(default_factory=dict)
     secrets: Mapping[str, KeyedData] = field(default_factory=dict)
     claims: Mapping[str, Claim] = field(default_factory=dict)
+    unreadable: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name of those that were sent along and have faults, so that a pod that names them has no further one."""
 
     def data(self, kind: DataKind, name: str) -> KeyedData | None:
         return (self.config_maps if kind is DataKind.CONFIG_MAP else self.secrets).get(name)

@@ -90,7 +90,7 @@ def _fixed(source: FixedFile) -> tuple[str, bytes, int | None]:
 def _of_data(source: DataFiles, objects: Objects) -> Iterator[tuple[str, bytes, int | None]]:
     data = objects.data(source.kind, source.name)
     if data is None:
-        if source.optional:
+        if source.optional or (source.kind, source.name) in objects.unreadable:
             return
         name = "secretName" if source.field.endswith("].secret") and ".sources[" not in source.field else "name"
         raise missing(source.kind, source.name, f"{source.field}.{name}")

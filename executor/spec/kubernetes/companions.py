@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from executor import quantity
-from executor.errors import InvalidTask
+from executor.errors import InvalidTask, together
 from executor.spec import checks as common
 from executor.spec import document as manifest
 from executor.spec import form, marks
@@ -22,20 +22,22 @@ from executor.spec.bounds import SUBJECT
 from executor.spec.kubernetes.companion_documents import ConfigMap, PersistentVolumeClaim, Secret
 from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind, KeyedData, Objects
 
-KINDS: Final = ("ConfigMap", "Secret", "PersistentVolumeClaim")
+CLAIM: Final = "PersistentVolumeClaim"
+KINDS: Final = ("ConfigMap", "Secret", CLAIM)
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 @dataclass(frozen=True)
 class Documents:
-    """`pod` is the Pod's document as it is."""
+    """`pod` is the Pod's document as it is; `faults` are those of the objects."""
 
     pod: Mapping[str, Any]
     objects: Objects
+    faults: tuple[InvalidTask, ...] = ()
 
 
 def read(data: Any) -> Documents:
-    """From base64 text. Raises InvalidTask."""
+    """From base64 text. Raises InvalidTask where there is not exactly one pod; faults of objects are in the result."""
     listed = manifest.documents(data)
     pods = [document for document in listed if document.get("kind") not in KINDS]
     if len(pods) != 1:
@@ -43,20 +45,49 @@ def read(data: Any) -> Documents:
         hint = f"send one Pod, with the {', '.join(KINDS)} it names; `mesos-pod-executor task` makes tasks of workloads"
         raise InvalidTask(f"has {len(pods)} documents that could be the pod: {kinds}", subject=SUBJECT, hint=hint)
     (pod,) = pods
-    return Documents(pod, objects([each for each in listed if each is not pod], _namespace(pod)))
+    return Documents(pod, *_read([each for each in listed if each is not pod], _namespace(pod)))
 
 
 def objects(documents: Sequence[Mapping[str, Any]], namespace: str) -> Objects:
-    """ConfigMaps, Secrets and claims, each of which has `namespace` or none. Raises InvalidTask."""
-    data = [_keyed(each) for each in documents if each["kind"] != "PersistentVolumeClaim"]
-    claims = [_claim(each) for each in documents if each["kind"] == "PersistentVolumeClaim"]
-    for each in documents:
-        _same_namespace(each, namespace)
-    return Objects(
-        config_maps=_by_name(each for each in data if each.kind is DataKind.CONFIG_MAP),
-        secrets=_by_name(each for each in data if each.kind is DataKind.SECRET),
-        claims=_by_name(claims),
+    """ConfigMaps, Secrets and claims, each of which has `namespace` or none. Raises InvalidTask, with every fault."""
+    found, faults = _read(documents, namespace)
+    if faults:
+        raise together(faults)
+    return found
+
+
+def _read(documents: Sequence[Mapping[str, Any]], namespace: str) -> tuple[Objects, tuple[InvalidTask, ...]]:
+    """What can be read, and what is wrong with the others."""
+    found: dict[tuple[str, str], KeyedData | Claim] = {}
+    faults: list[InvalidTask] = []
+    unreadable: set[tuple[str, str]] = set()
+    for document in documents:
+        name = _name(document)
+        try:
+            made = _claim(document) if document["kind"] == CLAIM else _keyed(document)
+            _same_namespace(document, namespace)
+            if (document["kind"], name) in found:
+                raise InvalidTask("is there twice", subject=path_of(document), hint="send one of it")
+            found[document["kind"], name] = made
+        except InvalidTask as error:
+            faults += error.faults
+            unreadable.add((document["kind"], name))
+    data = [each for each in found.values() if isinstance(each, KeyedData)]
+    return (
+        Objects(
+            config_maps={each.name: each for each in data if each.kind is DataKind.CONFIG_MAP},
+            secrets={each.name: each for each in data if each.kind is DataKind.SECRET},
+            claims={each.name: each for each in found.values() if isinstance(each, Claim)},
+            unreadable=frozenset(unreadable),
+        ),
+        tuple(faults),
     )
+
+
+def _name(document: Mapping[str, Any]) -> str:
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else ""
 
 
 def _namespace(pod: Mapping[str, Any]) -> str:
@@ -68,9 +99,7 @@ def _namespace(pod: Mapping[str, Any]) -> str:
 
 def path_of(document: Mapping[str, Any]) -> str:
     """How messages name a document."""
-    metadata = document.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    return f"{document['kind']} {marks.shown(name) if isinstance(name, str) else '?'}"
+    return f"{document['kind']} {marks.shown(_name(document)) or '?'}"
 
 
 def _same_namespace(document: Mapping[str, Any], namespace: str) -> None:
@@ -81,16 +110,6 @@ def _same_namespace(document: Mapping[str, Any], namespace: str) -> None:
             subject=f"{path_of(document)}.metadata.namespace",
             hint="a pod uses objects of its own namespace",
         )
-
-
-def _by_name(found: Iterable[Any]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
-    for each in found:
-        if each.name in named:
-            kind = str(each.kind) if isinstance(each, KeyedData) else "PersistentVolumeClaim"
-            raise InvalidTask("is there twice", subject=f"{kind} {marks.shown(each.name)}", hint="send one of it")
-        named[each.name] = each
-    return named
 
 
 def _keyed(document: Mapping[str, Any]) -> KeyedData:

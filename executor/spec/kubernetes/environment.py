@@ -86,7 +86,7 @@ def _keyed(kind: DataKind, ref: KeySelector, objects: Objects, path: str) -> Tak
 
 def _object(kind: DataKind, name: str, objects: Objects, subject: str, *, optional: bool) -> KeyedData | None:
     data = objects.data(kind, name)
-    if data is None and not optional:
+    if data is None and not optional and (kind, name) not in objects.unreadable:
         raise volume_files.missing(kind, name, subject)
     return data
 

@@ -52,7 +52,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     """Raises InvalidTask, or FaultyTask for several faults: with paths in the TaskInfo, or in the Pod."""
     documents = companions.read(info.data)
     reading = form.read(documents.pod, Pod)
-    decoded, faults = reading.value, Faults(reading.faults)
+    decoded, faults = reading.value, Faults((*reading.faults, *documents.faults))
     spec, metadata, task_id = decoded.spec, decoded.metadata, TaskId(info.task_id.value)
     faults.check(_only_one_description, info)
     identity = _identity(decoded, info, task_id, faults)

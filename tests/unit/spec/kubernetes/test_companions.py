@@ -10,6 +10,7 @@ import pytest
 from executor.errors import InvalidTask
 from executor.spec import fields
 from executor.spec.kubernetes import companions
+from executor.spec.launch import parse_pod
 from executor.spec.marks import Status
 from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind
 from tests.unit.pod.samples import Document, changed, encoded, pod, steps, without
@@ -97,9 +98,30 @@ WRONG = {
 @pytest.mark.parametrize(("documents", "subject", "words"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named(documents: list[Document], subject: str, words: str) -> None:
     with pytest.raises(InvalidTask, match=words) as caught:
-        companions.read(listed(*documents))
+        parse_pod(listed(*documents))
     assert caught.value.subject == subject
     assert "hunter-2" not in str(caught.value)
+
+
+def test_every_fault_is_named_once() -> None:
+    """Also those of the pod, which has no further one for naming an object with faults."""
+    bad = secret(data={"p": "!", "q/": ""})
+    volumes = [
+        {"name": "v", "secret": {"secretName": "password"}},
+        {"name": "w", "configMap": {"name": "none"}},
+        {"name": "x", "persistentVolumeClaim": {"claimName": "data"}},
+    ]
+    variable = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "p"}}}
+    document = pod({"env": [variable]}, volumes=volumes)
+    items = [document, bad, config_map("c", metadata={"name": "c", "namespace": "x"}), claim(volumeMode="Block")]
+    with pytest.raises(InvalidTask) as caught:
+        parse_pod(encoded({"apiVersion": "v1", "kind": "List", "items": items}))
+    assert {fault.subject for fault in caught.value.faults} == {
+        "Secret password.data['p']",
+        "ConfigMap c.metadata.namespace",
+        "PersistentVolumeClaim data.spec.volumeMode",
+        "spec.volumes[1].configMap.name",
+    }
 
 
 def test_a_large_one_is_refused() -> None:
@@ -117,7 +139,7 @@ FIXED = ("apiVersion", "kind", "metadata.namespace")
 
 
 def whole(document: Document) -> Any:
-    found = companions.read(listed(document)).objects
+    found = companions.objects([document], "default")
     return [*found.config_maps.values(), *found.secrets.values(), *found.claims.values()]
 
 
