@@ -9,7 +9,7 @@ import pytest
 from tests.pods import corpus
 from tests.pods.corpus import Read
 
-ACCEPTED_AT_LEAST = 0.25
+ACCEPTED_AT_LEAST = 0.88
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,7 @@ LIBRARY_OWNERS = {
     "click": ("executor.cli",),
     "rich": ("executor.cli",),
     "structlog": ("executor.log",),
+    "urllib3": ("executor.images.registry",),
     "prometheus_client": ("executor.metrics",),
 }
 

@@ -12,6 +12,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
+from executor.spec.faults import Faults
 from executor.spec.mesos import checks, images
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import CommandInfo, ContainerInfo, TaskInfo, Volume
@@ -30,16 +31,18 @@ from executor.spec.volume_model import HostPath, VolumeMount
 
 
 def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy) -> PodSpec:
-    """`paths` name the tasks in errors. Raises InvalidTask."""
+    """`paths` name the tasks in errors. Raises InvalidTask, or FaultyTask for several faults."""
+    faults = Faults()
     names = common.without_twins([common.slug(info.name or info.task_id.value) for info in infos])
     made = [
-        _container(info, name, path, policy, alone=len(infos) == 1)
+        each
         for info, name, path in zip(infos, names, paths, strict=True)
+        if (each := faults.of(None, _container, info, name, path, policy, alone=len(infos) == 1)) is not None
     ]
     task_ids = tuple(TaskId(info.task_id.value) for info in infos)
-    host_network = _host_network(infos, paths)
+    host_network = bool(faults.of(None, _host_network, infos, paths))
     deadlines = [deadline for info in infos if (deadline := taskfields.deadline_s(info)) is not None]
-    return PodSpec(
+    found = PodSpec(
         task_ids=task_ids,
         name=names[0],
         namespace="default",
@@ -51,14 +54,16 @@ def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, p
         restart_policy=RestartPolicy.NEVER,
         termination_grace_s=max(_grace_s(info) for info in infos),
         active_deadline_s=min(deadlines, default=None),
-        networks=_networks(infos, paths, host_network=host_network),
+        networks=faults.of((), _networks, infos, paths, host_network=host_network),
         host_network=host_network,
-        host_ports=_host_ports(infos, paths, resources, host_network=host_network),
-        hostname=_hostname(infos, paths) or names[0],
+        host_ports=faults.of((), _host_ports, infos, paths, resources, host_network=host_network),
+        hostname=faults.of("", _hostname, infos, paths) or names[0],
         volumes=tuple(volume for _, volumes in made for volume in volumes),
-        pull_credentials=images.credentials(infos, paths),
+        pull_credentials=faults.of((), images.credentials, infos, paths),
         labels={key: value for info in infos for key, value in taskfields.labels(info).items()},
     )
+    faults.end()
+    return found
 
 
 def _grace_s(info: TaskInfo) -> float:

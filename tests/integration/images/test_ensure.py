@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from executor.images.images import Images, Pulling
 from executor.images.policy import PullPolicy
 from executor.images.pulling.verifier import VerificationRefused
 from executor.images.registry.credentials import parse_docker_config
+from tests.integration.containerd.launching import Launcher
 from tests.integration.images.pulls import Node, fresh, layer
 from tests.support.images import ImageSpec
 from tests.support.registry import Registry, docker_config
@@ -183,3 +185,30 @@ async def test_a_use_is_recorded(images: Images, app: ImageSpec, front: Front, c
     image = await images.ensure(f"{front.host}/team/app:1")
     record = await client.images.get(image.name)
     assert set(record.labels) == {"mesos-pod-executor/pulled", "mesos-pod-executor/used"}
+
+
+async def test_an_executor_makes_room_on_a_full_disk(
+    here: Node, front: Front, plain: Registry, app: ImageSpec, launcher: Launcher, tmp_path: Path
+) -> None:
+    plain.push("team/idle", "1", fresh())
+    idle, used = f"{front.host}/team/idle:1", f"{front.host}/team/app:1"
+    full = config(
+        here, front, content_dir=str(tmp_path), gc_high_percent=1.0, gc_low_percent=0.0, gc_min_age_s=3600.0
+    )  # fmt: skip
+    images = Images(here.client, full)
+    for name in (idle, used):
+        await images.ensure(name)
+    await launcher.create("user", "true", image_name=used)
+    images.keep_room()
+    await asyncio.sleep(1)
+    await images.close()
+    assert {each.name for each in await here.client.images.list()} >= {idle, used}  # both were just asked for
+
+    later = Images(here.client, replace(full, images=replace(full.images, gc_min_age_s=0.0)))
+    later.keep_room()
+    deadline = time.monotonic() + 30
+    while idle in (names := {each.name for each in await here.client.images.list()}):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    await later.close()
+    assert used in names

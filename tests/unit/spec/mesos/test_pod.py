@@ -194,3 +194,18 @@ def test_a_nodes_network_and_a_named_one_exclude_each_other() -> None:
     assert refusal(task(command=LS, container=container)).subject == "TaskInfo.container.network_infos"
     container["docker"] = {"image": "x", "network": "USER"}
     assert parse(task(command=LS, container=container)).networks == (WantedNetwork("n", {"name": "n"}),)
+
+
+def test_every_fault_of_a_group_is_named() -> None:
+    tasks = [{**FULL_MESOS_TASK, "task_id": {"value": name}} for name in "ab"]
+    for one in tasks:
+        one["command"] = {"shell": True}
+        one["container"] = {**one["container"], "hostname": "A"}
+    with pytest.raises(InvalidTask) as caught:
+        parse_launch(tasks, group=True)
+    assert [fault.subject for fault in caught.value.faults] == [
+        "tasks[0].command.value",
+        "tasks[1].command.value",
+        "tasks[0].container",  # the same port of the node twice
+        "tasks[0].container.hostname",
+    ]
