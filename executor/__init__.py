@@ -11,7 +11,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
     pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
-    images/       images: names, documents, import, unpacking
+    images/       images: pulled from registries, found, imported, unpacked, collected
     oci/          the OCI document of a container, and what of an image it needs
     volumes/      volumes of pods: their files, their mounts on the node, their owners
     exec/         the one way to run a further process in a container: hooks, probes, `exec`

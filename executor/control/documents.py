@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from executor.disk import limits
 from executor.log import timestamp
 from executor.names import PodClass, PodId
+from executor.pod.model import State
 from executor.pod.node import STREAMS, log_name
 from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
+    from executor.images.images import Pulling
     from executor.netlink import NetworkWatch
     from executor.pod.model import Container
     from executor.pod.runner import PodRunner
@@ -47,7 +49,7 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "namespace": spec.namespace,
         "class": spec.pod_class,
         "role": spec.role,
-        "state": runner.pod.state,
+        "state": _state(runner),
         "tasks": list(spec.task_ids),
         "containers": [_container(runner, container) for container in runner.pod.containers.values()],
         "ips": list(runner.pod.ips),
@@ -56,6 +58,8 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "age_s": round(runner.age_s, 1),
         "executor": executor,
     }
+    if waiting := runner.containers.images.waiting:
+        document["pulling"] = [_pulling(each) for each in waiting]
     if runner.sandbox.disk is not None:
         document["disk"] = runner.sandbox.disk.view()
     if runner.sandbox.logs_removed:
@@ -69,6 +73,23 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         outcome = runner.pod.outcome
         document["outcome"] = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
     return document
+
+
+def _state(runner: PodRunner) -> str:
+    """`pulling` while it waits for its images: nothing of the pod is there yet."""
+    state = runner.pod.state
+    return "pulling" if state is State.SETTING_UP and runner.containers.images.waiting else state
+
+
+def _pulling(pulling: Pulling) -> dict[str, Any]:
+    progress = pulling.progress
+    return {
+        "image": pulling.image,
+        "phase": "backing-off" if pulling.error else progress.phase,
+        "bytes": progress.bytes,
+        "total_bytes": progress.total_bytes,
+        "error": pulling.error,
+    }
 
 
 def _container(runner: PodRunner, container: Container) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from executor.images.policy import PullPolicy
+from executor.images.registry.credentials import Credential
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec.objects import Objects
@@ -139,6 +141,8 @@ class ContainerSpec:
     kind: ContainerKind = ContainerKind.MAIN
     command: tuple[str, ...] | None = None
     args: tuple[str, ...] | None = None
+    pull_policy: PullPolicy | None = None
+    """None: Kubernetes' default for the image's name."""
     env: tuple[tuple[str, EnvValue], ...] = ()
     working_dir: str | None = None
     limits: Limits = Limits()
@@ -219,6 +223,8 @@ class PodSpec:
     fs_group: FsGroup | None = None
     objects: Objects = field(default=Objects(), repr=False)
     """The ConfigMaps, Secrets and claims that came with the pod."""
+    pull_credentials: tuple[Credential, ...] = field(default=(), repr=False)
+    """For the registries of its images; the node has its own besides."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     host_pid: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from executor.errors import InvalidTask
+from executor.images.policy import PullPolicy
 from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import checks as common
@@ -54,6 +55,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         kind=kind,
         command=one.command or None,
         args=one.args or None,
+        pull_policy=PullPolicy(one.image_pull_policy) if one.image_pull_policy else None,
         env=_env(one, context, path, faults),
         working_dir=faults.of("", common.absolute, one.working_dir, f"{path}.workingDir") if one.working_dir else None,
         limits=limits,
