@@ -4,7 +4,7 @@
     control socket, MESSAGE ──▶ Revoker ──Stop──▶ PodRunner;  receipt ──▶ Receipts ──▶ log, journal, MESSAGE
     containerd's events ──exit──▶ the pod that the container belongs to
 
-It ends when it was told to (SHUTDOWN, SIGTERM, the agent lost for good), after every pod is torn down and every
+It ends when it has to (SHUTDOWN, SIGTERM, the agent lost for good), after every pod is torn down and every
 update is acknowledged, or when the grace that Mesos gives an executor is over. assembly.py makes the parts.
 """
 
@@ -89,7 +89,7 @@ class Dispatcher:
         return self._parts.governor
 
     async def run(self, reaper: Callable[[], Awaitable[object]]) -> None:
-        """Until the executor was told to end and everything is released. `reaper` releases what dead executors left."""
+        """Until the executor has to end and everything is released. `reaper` releases what dead executors left."""
         parts = self._parts
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, parts.ending.begin, f"got {number.name}")

@@ -4,7 +4,7 @@ A small launch is read on the loop, in some milliseconds at most; a larger one i
 them. What a description may hold is bounded (executor.spec.document, executor.spec.marks), so none takes longer, and a
 thread is enough: it takes turns with the loop. After one that took long its lane rests three times as long, for a
 revocation must not meet a queue of launches. Invariants: every launch ends in `accept` or `refuse`, once, but those
-that were dropped; until then its tasks are in here, so that nobody takes the executor for idle or a task for unknown.
+that were dropped; until then its tasks are in here, so that the executor is not taken for idle.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Intake(Collection["TaskId"]):
             coming.revocations.append(request)
 
     def has_ended(self, task: TaskId) -> bool:
-        """Whether its framework was told of its end, lately, before it was a pod."""
+        """Whether its end was reported, lately, before it was a pod."""
         return task in self._ended and task not in self._coming
 
     def _remember(self, tasks: Sequence[TaskId]) -> None:

@@ -1,6 +1,6 @@
 """Making and starting a container while containerd restarts: each step waits for it, within the limit of a launch.
 
-A call that was cut off has an outcome that nobody knows. A creation is repeated only after everything that it may have
+The outcome of a call that was cut off is unknown. A creation is repeated only after everything that it may have
 made is proven to be gone, a start only while the task says that it has not been started.
 """
 

@@ -28,7 +28,7 @@ async def until_dead(
     """Returns once no start is `under_way`, no process lives in `cgroup`, and `end` finds none that was moved out of
     it, however long that takes.
 
-    After `stuck_after_s` the survivors are told once to `stuck`, and looked for in every hierarchy from then on; and
+    After `stuck_after_s` the survivors are reported once to `stuck`, and looked for in every hierarchy from then on;
     starts that are still under way are ended by `end_starts`.
     """
     begin = time.monotonic()

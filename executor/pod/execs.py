@@ -201,4 +201,4 @@ async def _end_late(starting: asyncio.Future[int], process: ContainerProcess) ->
 
 
 def _drop(_: bytes) -> None:
-    """Output that nobody reads."""
+    """Output that is not read."""

@@ -1,4 +1,4 @@
-"""What the probes of containers mean for the health of their tasks, as Mesos is told. Pure.
+"""What the probes of containers mean for the health of their tasks, in their statuses. Pure.
 
 Source: TaskStatus.healthy and CheckStatusInfo in Mesos' include/mesos/v1/mesos.proto.
 """
@@ -17,7 +17,7 @@ CHECK_UPDATED = "REASON_TASK_CHECK_STATUS_UPDATED"
 
 
 def of_pod(pod: Pod) -> dict[TaskId, bool | None]:
-    """Whether each task of the pod is healthy; None: nothing probes it, or no probe has told yet."""
+    """Whether each task of the pod is healthy; None: nothing probes it, or no probe has a result yet."""
     return {task: of_task(pod, task) for task in pod.spec.task_ids}
 
 
@@ -32,7 +32,7 @@ def of_task(pod: Pod, task: TaskId) -> bool | None:
 
 
 def of_container(container: Container) -> bool | None:
-    """None: Mesos' health check has not told yet."""
+    """None: Mesos' health check has no result yet."""
     if container.spec.probes.health is not None and Kind.HEALTH not in container.verdicts:
         return None
     return container.ready

@@ -227,7 +227,7 @@ def _settle_group(pod: Pod) -> Step:
 
 
 def _running(pod: Pod) -> list[Report]:
-    """One report for all tasks of which the same is to be told."""
+    """One report for all tasks with the same content."""
     reports: list[Report] = []
     for task in _open_tasks(pod):
         report = Report((task,), TaskState.RUNNING, healthy=pod.healthy.get(task))
@@ -315,7 +315,7 @@ def _of_container_stopping(pod: Pod, event: ContainerEvent) -> Step:
 
 
 def _without_output(pod: Pod, name: str) -> Pod:
-    """A container whose output nobody waits for has ended with its first process."""
+    """A container has ended with its first process, where its output is not waited for."""
     container = pod.containers[name]
     if container.phase is not Phase.ENDING:
         return pod

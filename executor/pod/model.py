@@ -205,7 +205,7 @@ class TornDown:
 
 @dataclass(frozen=True)
 class TearDownDue:
-    """What is left of the pod is to be tried again before its end is told."""
+    """What is left of the pod is to be tried again before its end is reported."""
 
 
 Event = (
@@ -391,7 +391,7 @@ class Container:
 
     @property
     def is_probed(self) -> bool:
-        """Whether its readiness is told: a check of Mesos' is told by itself."""
+        """Whether its readiness is reported; a check of Mesos' is reported by itself."""
         return any(kind is not Kind.CHECK for kind, _ in self.spec.probes)
 
     def _passed(self, kind: Kind) -> bool:
@@ -424,7 +424,7 @@ class Pod:
     stuck: tuple[int, ...] = ()
     exited: bool = False  # every container had ended by itself before the pod's cgroup was killed
     ended_pids: frozenset[int] = frozenset()  # first processes whose end needs no other explanation than their own
-    healthy: Mapping[TaskId, bool | None] = field(default_factory=dict)  # what was told last; None: nothing probes it
+    healthy: Mapping[TaskId, bool | None] = field(default_factory=dict)  # as reported last; None: nothing probes it
     tear_downs: int = 0  # how often it was tried in vain
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 

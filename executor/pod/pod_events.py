@@ -26,7 +26,7 @@ def note_state(log: Logger, pod: Pod, age_s: float, phases_ms: Mapping[str, floa
 
 
 def note_container(log: Logger, event: Event) -> None:
-    """That a container exited, or could not be started. Other events are told elsewhere."""
+    """That a container exited, or could not be started. Other events are logged elsewhere."""
     if isinstance(event, ContainerExited):
         _note_exit(log, event.container, event.exit_code, event.oom)
     elif isinstance(event, StartFailed):

@@ -32,7 +32,7 @@ _DEAD = (State.TEARING_DOWN, State.ENDED)
 
 
 class PodRunner:
-    """`report` takes what Mesos is to be told."""
+    """`report` takes the reports for Mesos."""
 
     def __init__(self, node: Node, pod: PodId, spec: PodSpec, report: Callable[[PodRunner, Report], None]) -> None:
         self.id = pod

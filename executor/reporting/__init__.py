@@ -1,1 +1,1 @@
-"""What Mesos is told about tasks: status updates, and the last update that is held back."""
+"""What Mesos learns about tasks: status updates, and the last update that is held back."""

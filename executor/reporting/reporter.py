@@ -1,4 +1,4 @@
-"""The one exit for what Mesos is told of tasks: from a report to the updates that the driver sends.
+"""The one exit for status updates: from a report to the updates that the driver sends.
 
 Owns the framework's capabilities, and the last update that is held back (last_update.py).
 """

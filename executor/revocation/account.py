@@ -1,4 +1,4 @@
-"""One victim's account: what it held, whether it was told, when it ended, and what its cgroup said then.
+"""One victim's account: what it held, whether it was notified, when it ended, and what its cgroup said then.
 
 What is measured before the kill delays it, so that is one file a pod; the rest is read after its end, while the
 cgroup is still there: usage of CPU is a sum over its life, and memory that is charged to it still was not given back.

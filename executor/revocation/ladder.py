@@ -3,14 +3,14 @@
     prove ─▶ [notice ─▶ CPU to the regular pods ─▶ SIGTERM, after each preStop hook ─▶ the grace] ─▶
     kill the whole subtree ─▶ wait until nothing lives there and nothing can come ─▶ compare the regular pods ─▶ receipt
 
-Without a grace what stands in brackets is left out: nobody could read the notice. Nor is anything frozen first: one
+Without a grace what stands in brackets is left out: no process could read the notice. Nor is anything frozen first: one
 write to cgroup.kill stops 250 processes in 40 ms, and freezing them before took as long again.
 
 Each victim's own life cycle hears a Stop and ends as with any other Stop; what the ladder adds is that it acts on
 subtrees, so that the time to free does not grow with the number of pods, and that it proves what it did. A pod that
 is being launched is a victim like the others: it is dead only when its launch is over as well. No request waits for
 another one; a harder one overtakes, because a Stop with less grace does. A victim that does not die delays no other
-one: their ends are told as they come, and the receipt is given as it stands.
+one: their ends are reported as they come, and the receipt is given as it stands.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Table(Protocol):
 
 
 KILL_RESULT_S = 0.5
-"""How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
+"""How long the victims' own life cycles wait for the result of the one kill before each looks after its pod."""
 LATE_S = 1.0
-"""When some victims still live this long after the kill, what is known of the others is told."""
+"""When some victims still live this long after the kill, the ends of the others are reported."""
 
 
 class Ladder:
@@ -167,7 +167,7 @@ class Ladder:
         self._step("cpu", begin, f"the least weight for {_pods(done)}")
 
     async def _kill(self, stop: Stop) -> None:
-        """One blow for all. No await stands between it and the choice of its targets, so that nothing can slip in; the
+        """One kill for all. No await stands between it and the choice of its targets, so that nothing can slip in; the
         pods' own life cycles hold theirs back until it is known how it went.
         """
         begin, alive, emptied = self.ms, self.alive, asyncio.Event()
@@ -203,7 +203,7 @@ class Ladder:
         return [pod.cgroup for pod in alive]
 
     async def kill_by_containerd(self) -> bool:
-        """The last step for the victims alone: containerd is told to kill them too. Whether all ended in time."""
+        """The last step for the victims alone: containerd kills them too. Whether all ended in time."""
         begin = self.ms
         await asyncio.gather(*(pod.kill_by_containerd() for pod in self.alive))
         ended = await self._ended(self._stuck_after_s)

@@ -1,8 +1,8 @@
 """Every revocation of this executor, by id: a repeated id is the same revocation and gets the same receipt. Owns
 their history.
 
-A receipt is given when all victims have ended, or when those that live are stuck; in between what is known is told
-once. Stuck victims are retried for as long as they live (by their own life cycles), and told of when they end.
+A receipt is given when all victims have ended, or when those that live are stuck; in between what is known is reported
+once. Stuck victims are retried for as long as they live (by their own life cycles), and reported when they end.
 """
 
 from __future__ import annotations

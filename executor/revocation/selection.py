@@ -1,6 +1,6 @@
 """Which pods a request takes. Pure: the same request and candidates always give the same victims.
 
-A regular pod is never selected. Naming one is refused as a whole, because whoever names it believes something false
+A regular pod is never selected. Naming one is refused as a whole, because the request believes something false
 about the node.
 """
 

@@ -1,6 +1,6 @@
 """What the end of a container, or of a pod, means for its tasks. Pure.
 
-Its own limit (the container's or its pod's) is the task's affair: it failed, and Mesos is told which limit it met. A
+Its own limit (the container's or its pod's) is the task's affair: it failed, and the status names the limit. A
 limit that it shares with others is not: what was borrowed has been taken back, as by a revocation, and a regular task
 has failed without having done wrong.
 """

@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 LOOK_AGAIN_S = 0.2
 KILLED_CODE = 137
-"""What is told of a container whose task vanished with its shim: containerd kills it then (128 + SIGKILL)."""
+"""The exit code of a container whose task vanished with its shim: containerd kills it then (128 + SIGKILL)."""
 
 
 class ExitRouter:
@@ -99,7 +99,7 @@ class ExitRouter:
             task.add_done_callback(self._look_ups.discard)
 
     async def _look_up(self, container: ContainerId) -> None:
-        """Until it is known, for an exit that is missed now is never told again."""
+        """Until it is known, for containerd does not repeat an exit."""
         while self._pods.by_container(container) is not None:
             try:
                 task = await self._containerd.tasks.get(container)

@@ -28,7 +28,7 @@ class UnreportedExits:
         self._ended: set[tuple[str, str, int]] = set()
 
     def look(self, runners: Iterable[PodRunner]) -> None:
-        """Hands on each end that was there at the last look already, and that nobody has told of since."""
+        """Hands on each end that was there at the last look already, and that has not been reported since."""
         ended = {(runner.id, name, pid): runner for runner in runners for name, pid in _ended(runner)}
         for (pod, name, pid), runner in ended.items():
             if (pod, name, pid) in self._ended and (code := zombie_exit_code(pid)) is not None:
@@ -48,7 +48,7 @@ def _ended(runner: PodRunner) -> list[tuple[str, int]]:
 
 
 def zombie_exit_code(pid: int) -> int | None:
-    """What a process that nobody has reaped ended with: its exit status, or 128 + the signal. None: it is no zombie."""
+    """What a process that was not reaped ended with: its exit status, or 128 + the signal. None: it is no zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:

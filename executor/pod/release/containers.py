@@ -41,7 +41,7 @@ class PodRelease:
         self._unsure: set[ContainerId] = set()
 
     def creating(self, container: ContainerId) -> None:
-        """Until `created`, nobody knows what there is of it."""
+        """Until `created` it is unknown what there is of it."""
         self._unsure.add(container)
 
     def created(self, container: ContainerId, pid: int) -> None:
@@ -57,7 +57,7 @@ class PodRelease:
         self.creating(now)
 
     async def clear(self, container: ContainerId) -> None:
-        """End what is left in the cgroup of a container whose end was told. That it is empty `run` proves."""
+        """End what is left in the cgroup of a container whose end was reported. That it is empty `run` proves."""
         group = self._groups[container]
         with contextlib.suppress(CgroupError):
             if group.populated():

@@ -1,4 +1,4 @@
-"""What of a pod could not be released, and since when: the one place from which it is told."""
+"""What of a pod could not be released, and since when: the one place that reports it."""
 
 from __future__ import annotations
 

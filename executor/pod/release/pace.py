@@ -115,7 +115,7 @@ class ReleasePace:
         return self._hold_s / (1 << min(slow, SLOW_MAX))
 
     def hurry(self) -> None:
-        """The executor ends: nobody is spared any more."""
+        """The executor ends: no release is delayed any more."""
         self._pause_s = 0.0
         for _ in range(self._max):
             self._gently.release()

@@ -48,7 +48,7 @@ class Classes:
         self._tree = tree
         self._pods: dict[PodId, PodSpec] = {}
         self._turn = {pod_class: asyncio.Lock() for pod_class in PodClass}
-        """Of whoever writes a class's limits."""
+        """Held while the limits of a class are written."""
         self._in_force: dict[PodClass, int | None] = {}
         """The memory limit of each class; None, UNLIMITED: it has none."""
         self._kept: set[PodClass] = set()

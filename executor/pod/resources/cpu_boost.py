@@ -1,11 +1,11 @@
 """CPU for what ends: dying processes need some, or they keep the memory that somebody waits for.
 
-The revocable class and the shims of its pods run on what nobody else wants (`qos.LENT_CPU`), so that they disturb no
+The revocable class and the shims of its pods run on idle CPU (`qos.LENT_CPU`), so that they disturb no
 regular pod. On a node whose CPUs are all in use that is next to nothing: 250 processes took 6 s to die there, and the
 shims would take minutes to clean up after them. Whoever waits for an end longer than it takes on a node with some idle
 time asks for urgency, and for as long as anybody does that group weighs as much as the regular pods together.
 
-Only the group that is waited for: nobody dies sooner for what shims do, and while theirs was raised for the dying, a
+Only the group that is waited for: shims do not hasten an end, and while their weight was raised as well, a
 process of a regular pod at times waited for 35 ms, for 50 of them had much to catch up with.
 """
 
@@ -32,7 +32,7 @@ LATE_S = 1.0
 
 
 class IdleGroup(Protocol):
-    """What has only CPU that nobody else wants."""
+    """What has only idle CPU."""
 
     @property
     def path(self) -> str: ...
@@ -81,7 +81,7 @@ class CpuBoost:
         group = self._group
         try:
             group.apply(limits)
-        except CgroupNotFound:  # nobody is in it
+        except CgroupNotFound:  # the group is empty
             return
         except CgroupError as error:  # what ends goes on, only slower
             log.warning("could not change a weight", code="cgroup.refused", cgroup=group.path, error=str(error))
