@@ -5,11 +5,13 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
 
     __main__      the entry: the executor when a Mesos agent starts it, else a command
     composer      starts the executor; opening opens what it owns on the node
-    dispatcher    Mesos events in, status updates out; intake reads launches beside the event loop
+    assembly      makes the parts of the executor
+    dispatcher    what each Mesos event means; intake reads launches beside the event loop, admission makes them pods
+    ending        when this executor ends
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
     pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
-    images/       images: names, documents, import, unpacking
+    images/       images: pulled from registries, found, imported, unpacked, collected
     oci/          the OCI document of a container, and what of an image it needs
     volumes/      volumes of pods: their files, their mounts on the node, their owners
     exec/         the one way to run a further process in a container: hooks, probes, `exec`

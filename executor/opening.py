@@ -17,12 +17,14 @@ from executor.errors import CgroupFailure
 from executor.mesos.environment import Environment
 from executor.names import PodClass
 from executor.node import claims as owners
+from executor.node.ended_executors import MesosNames
 
 if TYPE_CHECKING:
     from cgroups import Membership, Tree
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
+    from executor.images.images import Images
     from executor.node.shim_group import ShimGroup
     from executor.node.shims import Shims
     from executor.output.outputs import Outputs
@@ -36,7 +38,6 @@ CONNECT_S = 45.0
 
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
-    from executor.images.store import ImageStore
     from executor.mesos import agent_flags
     from executor.netlink import NetworkWatch
     from executor.node.reaping import watcher
@@ -58,6 +59,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
             state_dir=config.node.state_dir,
             hosts_dir=config.dns.hosts_dir,
             shim_groups=(owners.shims_group(*named), owners.regular_shims_group(*named)),
+            mesos=MesosNames(environment.executor_id, environment.framework_id, str(environment.sandbox)),
         )
     )
     watcher.start(config, environment.container_id, claim, stack)
@@ -79,7 +81,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         mesos_sandbox=environment.sandbox,
         network=OwnNetwork(environment.agent_endpoint.rpartition(":")[0], config.cni.default_network),
         containerd=containerd,
-        images=ImageStore(containerd),
+        images=_images(config, containerd, stack),
         cni=_cni(config, environment),
         networks=NetworkWatch(),
         tree=tree,
@@ -151,6 +153,15 @@ async def _remove_shims(shims: Shims | ShimGroup, claim: owners.Claim) -> None:
     except CgroupError as error:
         log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
         claim.keep()
+
+
+def _images(config: Config, containerd: Containerd, stack: AsyncExitStack) -> Images:
+    from executor.images.images import Images
+
+    images = Images(containerd, config)
+    stack.push_async_callback(images.close)
+    images.keep_room()
+    return images
 
 
 async def _connect(config: Config) -> Containerd:

@@ -73,8 +73,18 @@ def _row(pod: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
+def _progress(pulling: list[dict[str, Any]]) -> str:
+    """Of all images that the pod waits for."""
+    if any(each["error"] for each in pulling):
+        return "backing off"
+    total = sum(each["total_bytes"] for each in pulling)
+    return f"{100 * sum(each['bytes'] for each in pulling) // total} %" if total else str(pulling[0]["phase"])
+
+
 def _state(pod: dict[str, Any]) -> object:
     """And what Mesos was told, once that is settled, or that a container waits for its next start."""
+    if pulling := pod.get("pulling"):
+        return f"pulling ({_progress(pulling)})"
     outcome = pod.get("outcome")
     if not outcome and any(container.get("state") == "backing-off" for container in pod.get("containers", [])):
         return f"{pod.get('state')} (backing-off)"

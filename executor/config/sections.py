@@ -118,7 +118,9 @@ class PodsSection:
         doc="Accept privileged containers, procMount Unmasked, hostPID and hostIPC: such a pod can do anything here.",
     )
     termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
-    start_timeout_s: float = key(120.0, "Limit on one pod's launch, pulls included, seconds.", least=1, most=86400)
+    start_timeout_s: float = key(
+        120.0, "Limit on one pod's launch, from the moment when its images are here, seconds.", least=1, most=86400
+    )
     max_launching: int = key(8, "How many pods of one class are launched at the same time.", least=1, most=1000)
     pids_max: int = key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
     log_max_bytes: int = key(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from executor.disk import limits
 from executor.log import timestamp
 from executor.names import PodClass, PodId
+from executor.pod.model import State
 from executor.pod.node import STREAMS, log_name
 from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
     from executor.dispatcher import Dispatcher
+    from executor.images.images import Pulling
     from executor.netlink import NetworkWatch
     from executor.pod.model import Container
     from executor.pod.runner import PodRunner
@@ -46,7 +49,7 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "namespace": spec.namespace,
         "class": spec.pod_class,
         "role": spec.role,
-        "state": runner.pod.state,
+        "state": _state(runner),
         "tasks": list(spec.task_ids),
         "containers": [_container(runner, container) for container in runner.pod.containers.values()],
         "ips": list(runner.pod.ips),
@@ -55,6 +58,8 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "age_s": round(runner.age_s, 1),
         "executor": executor,
     }
+    if waiting := runner.containers.images.waiting:
+        document["pulling"] = [_pulling(each) for each in waiting]
     if runner.sandbox.disk is not None:
         document["disk"] = runner.sandbox.disk.view()
     if runner.sandbox.logs_removed:
@@ -68,6 +73,23 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         outcome = runner.pod.outcome
         document["outcome"] = {"state": outcome.state, "reason": outcome.reason, "message": outcome.message}
     return document
+
+
+def _state(runner: PodRunner) -> str:
+    """`pulling` while it waits for its images: nothing of the pod is there yet."""
+    state = runner.pod.state
+    return "pulling" if state is State.SETTING_UP and runner.containers.images.waiting else state
+
+
+def _pulling(pulling: Pulling) -> dict[str, Any]:
+    progress = pulling.progress
+    return {
+        "image": pulling.image,
+        "phase": "backing-off" if pulling.error else progress.phase,
+        "bytes": progress.bytes,
+        "total_bytes": progress.total_bytes,
+        "error": pulling.error,
+    }
 
 
 def _container(runner: PodRunner, container: Container) -> dict[str, Any]:
@@ -101,6 +123,8 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     document["resources"] = {"cpus": spec.resources.cpus, "mem_bytes": spec.resources.mem_bytes}
     if (limit := limits.pod_limit(spec)) is not None:
         document["resources"]["disk_bytes"] = limit[0]
+    document["host_ports"] = [asdict(each) for each in spec.host_ports]
+    document["containers"] = [{**each, **_limits(runner, each["name"])} for each in document["containers"]]
     document["restart_policy"] = spec.restart_policy
     document["termination_grace_s"] = spec.termination_grace_s
     document["hostname"] = spec.hostname
@@ -112,6 +136,16 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     document["phases_ms"] = runner.phases_ms
     document["usage"] = usage(runner)
     return document
+
+
+def _limits(runner: PodRunner, name: str) -> dict[str, Any]:
+    """A container's own limits, null for none, and how often the kernel killed one of its processes for memory."""
+    status, limits = runner.pod.containers[name], runner.pod.containers[name].spec.limits
+    return {
+        "limits": {"cpus": limits.cpus, "mem_bytes": limits.memory_bytes, "ephemeral_bytes": limits.ephemeral_bytes},
+        "oom_killed": status.oom.level if status.oom is not None else None,
+        "oom_kills": status.oom_kills,
+    }
 
 
 async def kernel_network(networks: NetworkWatch, pod: PodId) -> dict[str, Any] | None:

@@ -126,15 +126,18 @@ async def used_percent(directory: str) -> float:
 
 
 async def keep_room(containerd: Containerd, section: ImagesSection, run_dir: Path, *, interval_s: float) -> None:
-    """Collect for as long as the executor lives; a failure is logged and tried again."""
+    """Collect for as long as the executor lives; a failure is tried again, and logged when it is another one."""
+    is_full, said = False, ""
     while section.gc_high_percent < 100:
         try:
             done = await collect(containerd, section, run_dir)
-            if done.after_percent > section.gc_high_percent:
+            was_full, is_full = is_full, done.after_percent > section.gc_high_percent
+            if is_full and not was_full:
                 percent = round(done.after_percent, 1)
                 log.warning("the disk of images is full", code="image.disk_full", percent=percent)
         except ExecutorError as error:
-            log.warning("unused images could not be removed", code="image.gc_failed", error=error)
+            if said != (said := str(error)):
+                log.warning("unused images could not be removed", code="image.gc_failed", error=error)
         await asyncio.sleep(interval_s)
 
 

@@ -88,7 +88,7 @@ class ImageStore:
             if found:
                 return _nearest(found, name)
         namespace = self._containerd.namespace
-        hint = f"import it with: ctr -a {self._containerd.address} -n {namespace} images import FILE"
+        hint = "bring it here: mesos-pod-executor images pull, or images import"
         raise NotFound(f"no such image in containerd's namespace {namespace}", subject=name, hint=hint)
 
     async def _content(self, record: ImageRecord) -> _Content:

@@ -195,6 +195,19 @@ CODES: Final = MappingProxyType(
         "pod.stuck": _error(
             "The pod's processes do not end after SIGKILL.", "Look for state D in `pids`: storage, a driver."
         ),
+        "pod.pulling": _info(
+            "The pod waits for an image; nothing of it is there yet, and [pods] start_timeout_s does not run."
+        ),
+        "image.pulling": _info("An image is being fetched from its registry; pods that need it wait."),
+        "image.pulled": _info("An image is on this node and unpacked; `size_bytes` came over the network."),
+        "image.pull_failed": _warning(
+            "A registry does not give an image; tried again after `delay_s`, for as long as [images] patience_s.",
+            "See `error`: the name, the credentials, the registry.",
+        ),
+        "image.refused": _warning(
+            "An image came and cannot be used, or the operator's verifier does not allow it; its pods fail.",
+            "See `error`.",
+        ),
         "image.removed": _info("An unused image was removed from a disk that is too full; it can be pulled again."),
         "image.disk_full": _warning(
             "The disk of images is fuller than [images] gc_high_percent, and no unused image is left to remove.",
@@ -231,6 +244,7 @@ CODES: Final = MappingProxyType(
         "revocation.refused": _warning(
             "A revocation was refused; nothing was changed.", "See `error`; correct the request."
         ),
+        "revocation.dry_run": _info("A dry run told which pods a revocation would end; nothing was changed."),
         "revocation.exercise": _info("A revocation was rehearsed: its victims were stopped for a moment."),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
         "revocation.notice_failed": _warning(

@@ -51,7 +51,7 @@ LABELS: Final = {
     "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
     "part": "rootfs, volumes, logs, other or unlinked (removed files that are still open)",
     "outcome": "the task state that Mesos was told, TASK_...",
-    "phase": "queued, sandbox, network, containers, start: the steps of a launch",
+    "phase": "images, queued, sandbox, network, containers, start: the steps of a launch",
     "probe": "startup, liveness, readiness, health or check",
     "result": "passed, failed, or error for a question that could not be asked",
     "reason": "Mesos' REASON_..., empty for none",
@@ -63,6 +63,7 @@ LABELS: Final = {
 
 _LAUNCH = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
 _PHASE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0, 120.0)
+_PULL = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 _LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 _REVOCATION = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -103,6 +104,14 @@ LOG_DROPPED: Final = _counter(
     "log_dropped_bytes",
     "Output of containers that was lost: the disk refused it, did not answer, or the log writer was killed.",
 )
+IMAGE_PULL: Final = Metric(
+    "image_pull_seconds",
+    Kind.HISTOGRAM,
+    "Time from the start of a pull that succeeded until its image was unpacked.",
+    (),
+    _PULL,
+)
+IMAGE_PULL_BYTES: Final = _counter("image_pull_bytes", "Bytes of images that came from registries.")
 REVOCATIONS: Final = _counter("revocations", "Receipts of revocations, by the state they tell.", "state")
 REVOCATION: Final = Metric(
     "revocation_seconds",
@@ -175,16 +184,19 @@ PROCESS_START: Final = _gauge("process_start_time_seconds", "When the executor s
 # --- added by `mesos-pod-executor metrics`, which asks all executors of a node
 
 UP: Final = _gauge("executors_up", "Executors of this node whose control socket answered.")
-SILENT: Final = _gauge("executors_silent", "Executors of this node whose control socket did not answer.")
+SILENT: Final = _gauge(
+    "executors_silent", "Executors of this node that live and do not answer on their control socket."
+)
+DEAD: Final = _gauge("executors_dead", "Executors of this node that died and whose remains are not released yet.")
 
 FROM_EVENTS: Final = (
-    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, REVOCATIONS, REVOCATION,
-    REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
+    EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, IMAGE_PULL, IMAGE_PULL_BYTES,
+    REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
     INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, UNREADY, PROBES, STUCK, CPUS, MEMORY,
     USED_CPU, USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED, NETWORK_ERRORS,
     LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
-BY_COMMAND: Final = (UP, SILENT)
+BY_COMMAND: Final = (UP, SILENT, DEAD)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

@@ -68,7 +68,8 @@ class Counters:
         self._numbers[catalog.EVENTS] = {(code, entry.level.name.lower()): 0.0 for code, entry in CODES.items()}
         self._numbers[catalog.OOM_KILLS] = {(str(each), level): 0.0 for each in PodClass for level in OOM_LEVELS}
         self._numbers[catalog.REVOCATIONS] = {(state,): 0.0 for state in REVOCATION_STATES}
-        self._histograms[catalog.REVOCATION] = {(): Histogram(catalog.REVOCATION.buckets)}
+        for metric in (catalog.REVOCATION, catalog.IMAGE_PULL):
+            self._histograms[metric] = {(): Histogram(metric.buckets)}
         for pod_class in PodClass:
             self._histograms[catalog.LAUNCH][(str(pod_class),)] = Histogram(catalog.LAUNCH.buckets)
 
@@ -121,6 +122,10 @@ class Counters:
     def _log_dropped(self, record: Record) -> None:
         self._add(catalog.LOG_DROPPED, (), _number(record, "size_bytes"))
 
+    def _pulled(self, record: Record) -> None:
+        self._observe(catalog.IMAGE_PULL, (), _number(record, "duration_ms") / 1e3)
+        self._add(catalog.IMAGE_PULL_BYTES, (), _number(record, "size_bytes"))
+
     def _refused(self, _: Record) -> None:
         self._add(catalog.REVOCATIONS, ("refused",))
 
@@ -145,6 +150,7 @@ _COUNTED: Final[Mapping[str, Callable[[Counters, Record], None]]] = MappingProxy
         "pod.child_oom": Counters._oom,
         "pod.leaked": Counters._leaked,
         "pod.log_dropped": Counters._log_dropped,
+        "image.pulled": Counters._pulled,
         "revocation.refused": Counters._refused,
         "revocation.receipt": Counters._receipt,
     }

@@ -16,15 +16,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
-from executor.concurrency import patiently
 from executor.containerd.types import RuncOptions
-from executor.errors import ContainerdFailure, ExecutorError, ImageFailure, NotFound
+from executor.errors import ContainerdFailure, ExecutorError
 from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
 from executor.pod import creation, hooks, termination
 from executor.pod.exits import process_state
+from executor.pod.images import PodImages
 from executor.pod.made import Made
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
 from executor.pod.placement import runtime_spec
@@ -73,6 +73,7 @@ class Containers:
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
+        self.images = PodImages(node.images, spec, log.bind(pod=pod), patience_s=self._limit_s)
         self._release = PodRelease(node.containerd, pod, groups, PATIENCE)
 
     def id(self, name: str) -> ContainerId:
@@ -90,7 +91,7 @@ class Containers:
     async def create(self, name: str) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
         begin, limit_s = time.monotonic(), self._limit_s
-        image = await patiently(lambda: self._image(self._spec[name].image), patience_s=limit_s)
+        image = await self.images.take(self._spec[name])
         self._release.creating(self.id(name))
         left_s = limit_s - (time.monotonic() - begin)
         try:
@@ -122,7 +123,7 @@ class Containers:
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
             spec, binary_name = await runtime_spec(
-                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user
+                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user, mounts
             )
             await ctrd.containers.create(
                 identity,
@@ -135,22 +136,12 @@ class Containers:
             )
         logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
         with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
-            pid = await ctrd.tasks.create(identity, mounts, **fifos)
+            pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
         user = users.wanted(self._spec[name].security, image.config.user)
         return await self._node.users.ids(image, mounts, user, subject=f"container {name}")
-
-    async def _image(self, reference: str) -> Image:
-        try:
-            return await self._node.images.lookup(reference)
-        except NotFound as error:
-            raise ImageFailure(
-                "is not on this node",
-                subject=f"image {reference}",
-                hint="import or pull it into the executor's containerd namespace",
-            ) from error
 
     async def start(self, name: str) -> int:
         """The first process's pid (in the host's pid namespace). Raises ContainerdFailure."""

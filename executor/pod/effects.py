@@ -161,6 +161,8 @@ class Effects:
     # --- launch ----------------------------------------------------------------------------------------------
 
     async def _do_set_up(self) -> None:
+        await self._timed("images", self._containers.images.pull())
+        self._begun_s = time.monotonic()
         place = self._node.launching[self._spec.pod_class]
         async with held(place, LAUNCHING_S) if self._spec.pod_class is PodClass.REGULAR else place:
             self._phases_ms["queued"] = _ms_since(self._begun_s)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
-    from executor.images.store import ImageStore
+    from executor.images.images import Images
     from executor.mesos.agent_flags import AgentFlags
     from executor.netlink import NetworkWatch
     from executor.node.shim_group import ShimGroup
@@ -50,7 +50,7 @@ class Node:
     network: OwnNetwork
     """That of the executor itself."""
     containerd: Containerd
-    images: ImageStore
+    images: Images
     cni: Cni
     networks: NetworkWatch
     tree: Tree

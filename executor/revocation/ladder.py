@@ -58,8 +58,6 @@ class Table(Protocol):
     def coming(self) -> Collection[TaskId]: ...
 
 
-Pods = Callable[[], Table]
-
 KILL_RESULT_S = 0.5
 """How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
 LATE_S = 1.0
@@ -69,7 +67,7 @@ LATE_S = 1.0
 class Ladder:
     """One request on its way down the ladder: `prove`, `descend`, and for those that do not die `insist`."""
 
-    def __init__(self, request: Request, pods: Pods, tree: Tree, boost: CpuBoost, *, stuck_after_s: float) -> None:
+    def __init__(self, request: Request, pods: Table, tree: Tree, boost: CpuBoost, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
         self.regular: list[Pod] = []
@@ -92,12 +90,12 @@ class Ladder:
     def alive(self) -> list[Pod]:
         return [account.pod for account in self.accounts if account.alive]
 
-    def prove(self) -> None:
-        """Choose the victims, and show that no regular pod is among them. Raises Refused or NotFound; nothing is
-        touched.
+    def prove(self, proven: Callable[[], None] = lambda: None) -> None:
+        """Choose the victims, and show that no regular pod is among them; then call `proven`. Raises Refused or
+        NotFound; nothing is touched.
         """
         begin = self.ms
-        table = self._pods()
+        table = self._pods
         over = [*table.ended, *(pod for pod in table if pod.is_over)]
         living = {pod.id: pod for pod in table if not pod.is_over}
         ended = {task for pod in over for task in pod.spec.task_ids}
@@ -106,6 +104,7 @@ class Ladder:
         self.regular = [pod for pod in living.values() if pod.spec.pod_class is PodClass.REGULAR]
         self._before = prove(victims, self.regular, self._tree)
         self.accounts = [Account(pod) for pod in victims]
+        proven()
         found = f"{_pods(victims, 'revocable')} selected, {_pods(self.regular, 'regular')} outside"
         self._step("proof", begin, found + self._late(ended))
 
@@ -198,7 +197,7 @@ class Ladder:
         if isinstance(want, Select) and want.roles:
             tops = [self._tree.role(PodClass.REVOCABLE, role) for role in want.roles]
         ids = {pod.id for pod in alive}
-        others = [each.cgroup.path for each in self._pods() if each.id not in ids and not each.dead.is_set()]
+        others = [each.cgroup.path for each in self._pods if each.id not in ids and not each.dead.is_set()]
         if tops and not any(path.startswith(f"{top.path}/") for top in tops for path in others):
             return tops
         return [pod.cgroup for pod in alive]
@@ -236,7 +235,7 @@ class Ladder:
     def receipt(self) -> Receipt:
         """As it stands now."""
         request = self.request
-        living = Outcome.SPARED if request.dry_run else self._living
+        living = Outcome.WOULD_END if request.dry_run else self._living
         over = self._comparison is not None
         state = State.RUNNING if not over else State.STUCK if self.alive else State.DONE
         return Receipt(
@@ -254,7 +253,7 @@ class Ladder:
         gone = {account.pod.id for account in self.accounts if not account.alive}
         others = [
             pod
-            for pod in self._pods()
+            for pod in self._pods
             if pod.spec.pod_class is PodClass.REVOCABLE and not pod.dead.is_set() and pod.id not in gone
         ]
         cpus = sum(pod.spec.resources.cpus for pod in others)
@@ -267,6 +266,8 @@ class Ladder:
     def _step(self, name: str, begin_ms: float, effect: str) -> None:
         ms = self.ms
         self._steps.append(Step(name, ms, ms - begin_ms, effect))
+        if self.request.dry_run:
+            return  # nothing was done
         log.info(
             "revocation step",
             code="revocation.step",

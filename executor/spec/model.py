@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from executor.images.policy import PullPolicy
+from executor.images.registry.credentials import Credential
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec.objects import Objects
@@ -139,6 +141,8 @@ class ContainerSpec:
     kind: ContainerKind = ContainerKind.MAIN
     command: tuple[str, ...] | None = None
     args: tuple[str, ...] | None = None
+    pull_policy: PullPolicy | None = None
+    """None: Kubernetes' default for the image's name."""
     env: tuple[tuple[str, EnvValue], ...] = ()
     working_dir: str | None = None
     limits: Limits = Limits()
@@ -151,6 +155,8 @@ class ContainerSpec:
     """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
     termination: TerminationMessage | None = None
     security: Security = Security()
+    tty: bool = False
+    """Whether its process has a terminal, with nobody at it."""
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
 
@@ -217,6 +223,8 @@ class PodSpec:
     fs_group: FsGroup | None = None
     objects: Objects = field(default=Objects(), repr=False)
     """The ConfigMaps, Secrets and claims that came with the pod."""
+    pull_credentials: tuple[Credential, ...] = field(default=(), repr=False)
+    """For the registries of its images; the node has its own besides."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     host_pid: bool = False

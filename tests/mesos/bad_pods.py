@@ -132,8 +132,8 @@ PODS = {
     ),
     "no-image": Bad(
         "image docker.io/library/nowhere:1: is not on this node"
-        " (import or pull it into the executor's containerd namespace)",
-        {"image": "docker.io/library/nowhere:1"},
+        " (bring it here: mesos-pod-executor images pull, or images import)",
+        {"image": "docker.io/library/nowhere:1", "imagePullPolicy": "Never"},
         reason=FAILED,
     ),
     "no-program": Bad(r"^.*/no/such/program.*", {"command": ["/no/such/program"]}, reason=FAILED),

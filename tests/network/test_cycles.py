@@ -22,7 +22,7 @@ from executor.containerd import Containerd
 from executor.dns import HostsDir, Names
 from executor.dns.names import Zones
 from executor.errors import NetworkFailure
-from executor.images.store import ImageStore
+from executor.images.images import Images
 from executor.mesos import agent_flags
 from executor.mesos.resources import Resources
 from executor.names import AgentId, MesosContainerId, PodClass, PodId, Role, TaskId
@@ -82,7 +82,7 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 mesos_sandbox=lab.directory / "sandbox",
                 network=OwnNetwork("127.0.0.1", "podnet"),
                 containerd=client,
-                images=ImageStore(client),
+                images=Images(client, config),
                 cni=lab.runtime(faults.plugins, timeout_s=TIME_LIMIT_S),
                 networks=NetworkWatch(),
                 tree=tree,

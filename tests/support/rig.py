@@ -163,6 +163,10 @@ class Rig:
             "DNS_HOSTS_DIR": str(self.run_dir / "names"),
             "CGROUPS_ROOT": self.cgroup,
             "PODS_DEFAULT_IMAGE": IMAGE,
+            "IMAGES_HOSTS_DIR": str(self.directory / "certs.d"),
+            "IMAGES_DOCKER_CONFIG": str(self.directory / "docker.json"),
+            "IMAGES_CONTENT_DIR": str(self.containerd.directory),
+            "IMAGES_PATIENCE_S": "0",
             **self._config,
         }
 

@@ -1,22 +1,25 @@
-"""The helper of a pull: reads one request from its standard input, pulls, and writes what happens to its output."""
+"""The helper of a pull: reads one request from its standard input, pulls, and writes what happens to its output.
+
+Its standard input stays open while the executor lives; when it ends, so does the helper. What it has fetched by then
+is in containerd, for the next pull.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from typing import Final
+import threading
 
 from executor.errors import ExecutorError, Failure
 from executor.images.pulling import wire
-
-REQUEST_MAX_BYTES: Final = wire.REQUEST.size_bytes
 
 
 def main() -> None:
     """Ends with 0 after a pull, with 1 after a failure, which is its last line."""
     try:
-        request = wire.decode_request(sys.stdin.buffer.read(REQUEST_MAX_BYTES + 1))
+        request = wire.decode_request(sys.stdin.buffer.readline(wire.REQUEST.size_bytes + 1))
+        threading.Thread(target=_end_with_the_executor, daemon=True).start()
         asyncio.run(_pull(request))
     except ExecutorError as error:
         _say(wire.encode_failure(error))
@@ -24,6 +27,11 @@ def main() -> None:
     except Exception as error:
         _say(wire.encode_failure(Failure(f"the helper of a pull failed: {type(error).__name__}: {error}")))
         raise
+
+
+def _end_with_the_executor() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 async def _pull(request: wire.Request) -> None:

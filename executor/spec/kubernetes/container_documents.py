@@ -174,7 +174,7 @@ class ResizePolicy(Document, frozen=True):
 
 class Container(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
-    image: Annotated[str, supported("a reference among the node's images")] = ""
+    image: Annotated[str, supported("its name; pulled if it is not on the node, see imagePullPolicy")] = ""
     command: Annotated[Text, supported("replaces ENTRYPOINT, and CMD with it")] = ()
     args: Annotated[Text, supported("replaces CMD")] = ()
     working_dir: Annotated[str, supported("absolute")] = ""
@@ -185,12 +185,9 @@ class Container(Document, frozen=True):
     volume_mounts: Annotated[tuple[VolumeMount, ...], supported()] = ()
     security_context: Annotated[SecurityContext, supported()] = SecurityContext()
     image_pull_policy: Annotated[
-        Any,
-        accepted(
-            "images are those on the node, nothing is pulled, so Always cannot be kept",
-            only=("IfNotPresent", "Never", ""),
-        ),
-    ] = None
+        Literal["Always", "IfNotPresent", "Never", ""],
+        supported("Always for the tag latest or none, else IfNotPresent; Always asks the registry at each launch"),
+    ] = ""
     volume_devices: Annotated[Any, refused()] = None
     liveness_probe: Annotated[EndingProbe | None, supported("enough failures in a row end the container")] = None
     readiness_probe: Annotated[ReadinessProbe | None, supported("`ps`, and healthy in the statuses")] = None
@@ -203,9 +200,9 @@ class Container(Document, frozen=True):
     termination_message_policy: Annotated[
         Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, or else of stdout")
     ] = ""
-    stdin: Annotated[Any, refused()] = None
-    stdin_once: Annotated[Any, refused()] = None
-    tty: Annotated[Any, refused()] = None
+    stdin: Annotated[bool, accepted("with tty it has no end and no input; refused without")] = False
+    stdin_once: Annotated[bool, accepted("there is no attach")] = False
+    tty: Annotated[bool, supported("the terminal's output is stdout's log; there is no input")] = False
 
 
 class InitContainer(Container, frozen=True):

@@ -41,6 +41,12 @@ _NO_TOKENS = "no API server issues tokens: a container finds none"
 _TASK_PAYS = "the Mesos task's resources are the pod's"
 
 
+class LocalReference(Document, frozen=True):
+    """An object of the pod's own namespace."""
+
+    name: Annotated[str, supported()] = ""
+
+
 class Sysctl(Document, frozen=True):
     name: Annotated[str, supported("with dots or slashes")]
     value: Annotated[str, supported()]
@@ -113,7 +119,9 @@ class PodSpec(Document, frozen=True):
     set_hostname_as_fqdn: Annotated[bool, accepted("the host name is the short one")] = field(
         default=False, name="setHostnameAsFQDN"
     )
-    image_pull_secrets: Annotated[Any, refused("images are those on the node, nothing is pulled")] = None
+    image_pull_secrets: Annotated[
+        tuple[LocalReference, ...], supported("Secrets that come with the pod; one that does not is told")
+    ] = ()
     service_account_name: Annotated[str, accepted(_NO_TOKENS)] = ""
     service_account: Annotated[str, accepted(_NO_TOKENS)] = ""
     automount_service_account_token: Annotated[bool, accepted(_NO_TOKENS)] = False

@@ -16,11 +16,20 @@ from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
 from executor.spec import form, network_annotations, volume_files
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import companions, init_containers, names, placement, resolving, security
+from executor.spec.kubernetes import (
+    companions,
+    init_containers,
+    names,
+    placement,
+    pull_secrets,
+    resolving,
+    security,
+)
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.container_documents import InitContainer
 from executor.spec.kubernetes.documents import ObjectMeta, Pod, PodSecurityContext
 from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
+from executor.spec.kubernetes.pull_secrets import PullSecrets
 from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
 from executor.spec.kubernetes.volumes import VolumeContext, volume
 from executor.spec.mesos import fields as taskfields
@@ -56,6 +65,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     volume_names = frozenset(volume.name for volume in spec.volumes)
     context = Context(decoded, identity, task_id, resources, volume_names, documents.objects, policy)
     containers = _containers(context, faults)
+    pulls = faults.of(PullSecrets(), pull_secrets.read, spec.image_pull_secrets, documents.objects)
     networks = faults.of((), _networks, info, metadata.annotations, host_network=spec.host_network)
     ingress, egress = faults.of((0, 0), _bandwidth, metadata.annotations, host_network=spec.host_network)
     made = PodSpec(
@@ -91,9 +101,10 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         volumes=volumes,
         fs_group=_fs_group(spec.security_context),
         objects=documents.objects,
+        pull_credentials=pulls.credentials,
         labels=taskfields.labels(info) | metadata.labels,
         annotations=metadata.annotations,
-        without_effect=reading.without_effect,
+        without_effect=(*reading.without_effect, *pulls.without_effect),
     )
     faults.end()
     return made

@@ -12,7 +12,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
-from executor.spec.mesos import checks
+from executor.spec.mesos import checks, images
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.taskinfo import CommandInfo, ContainerInfo, TaskInfo, Volume
 from executor.spec.model import (
@@ -56,6 +56,7 @@ def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, p
         host_ports=_host_ports(infos, paths, resources, host_network=host_network),
         hostname=_hostname(infos, paths) or names[0],
         volumes=tuple(volume for _, volumes in made for volume in volumes),
+        pull_credentials=images.credentials(infos, paths),
         labels={key: value for info in infos for key, value in taskfields.labels(info).items()},
     )
 
@@ -74,9 +75,11 @@ def _container(
     command = info.command or CommandInfo(shell=False)
     argv, args = _argv(command, path)
     volumes = _volumes(info.container, name, f"{path}.container.volumes")
+    image, pull_policy = images.image(info, policy, path)
     spec = ContainerSpec(
         name=name,
-        image=_image(info, policy, path),
+        image=image,
+        pull_policy=pull_policy,
         task_id=TaskId(info.task_id.value),
         command=argv,
         args=args,
@@ -106,22 +109,6 @@ def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tupl
 def _env(command: CommandInfo, path: str) -> tuple[tuple[str, str], ...]:
     variables = command.environment.variables
     return tuple((common.variable(one.name, f"{path}[{index}].name"), one.value) for index, one in enumerate(variables))
-
-
-def _image(info: TaskInfo, policy: Policy, path: str) -> str:
-    container = info.container
-    if container is not None and container.docker is not None:
-        return common.image(container.docker.image, f"{path}.container.docker.image")
-    if container is not None and container.mesos is not None and (image := container.mesos.image) is not None:
-        if image.docker is None:
-            raise InvalidTask("is missing", subject=f"{path}.container.mesos.image.docker")
-        return common.image(image.docker.name, f"{path}.container.mesos.image.docker.name")
-    if policy.default_image:
-        return policy.default_image
-    hint = (
-        "name one, put a Kubernetes pod into TaskInfo.data, or set pods.default_image in the executor's configuration"
-    )
-    raise InvalidTask("names no image", subject=f"{path}.container", hint=hint)
 
 
 def _volumes(container: ContainerInfo | None, name: str, path: str) -> tuple[tuple[HostPath, VolumeMount], ...]:

@@ -16,8 +16,6 @@ from executor.spec.mesos.message import SECRETS, Environment, HostPort, Message
 
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**62)]
 
-_NO_PULL = "images are those on the node, nothing is pulled"
-
 
 class Identifier(Message, frozen=True):
     value: Annotated[Annotated[str, Meta(min_length=1)], supported()]
@@ -51,17 +49,27 @@ class CommandInfo(Message, frozen=True):
     uris: Annotated[Any, refused()] = None
 
 
+class SecretValue(Message, frozen=True):
+    data: Annotated[str, supported("base64")]
+
+
+class Secret(Message, frozen=True):
+    type: Annotated[Literal["VALUE"], supported("VALUE", only=("VALUE",))]
+    reference: Annotated[Any, refused(SECRETS)] = None
+    value: Annotated[SecretValue | None, supported()] = None
+
+
 class DockerImage(Message, frozen=True):
-    name: Annotated[str, supported("a reference among the node's images")]
-    credential: Annotated[Any, refused(_NO_PULL)] = None
-    config: Annotated[Any, refused(_NO_PULL)] = None
+    name: Annotated[str, supported("pulled if it is not on the node")]
+    credential: Annotated[Any, refused("Mesos itself gave it up; use config")] = None
+    config: Annotated[Secret | None, supported("credentials of registries, as docker's config.json has them")] = None
 
 
 class Image(Message, frozen=True):
     type: Annotated[Literal["DOCKER"], supported("DOCKER", only=("DOCKER",))]
     docker: Annotated[DockerImage | None, supported()] = None
     appc: Annotated[Any, refused("containerd runs OCI and Docker images only", harmless=())] = None
-    cached: Annotated[Any, refused(_NO_PULL, harmless=(True,))] = None
+    cached: Annotated[bool, supported("false asks the registry at each launch")] = True
 
 
 class MesosInfo(Message, frozen=True):
@@ -75,7 +83,7 @@ class PortMapping(Message, frozen=True):
 
 
 class DockerInfo(Message, frozen=True):
-    image: Annotated[str, supported("a reference among the node's images")]
+    image: Annotated[str, supported("pulled if it is not on the node")]
     network: Annotated[
         Literal["HOST", "BRIDGE", "USER"],
         supported("BRIDGE is the node's default network", only=("HOST", "BRIDGE", "USER")),
@@ -83,7 +91,7 @@ class DockerInfo(Message, frozen=True):
     port_mappings: Annotated[tuple[PortMapping, ...], supported()] = ()
     privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
     parameters: Annotated[Any, refused("there is no docker command line here")] = None
-    force_pull_image: Annotated[Any, refused(_NO_PULL)] = None
+    force_pull_image: Annotated[bool, supported("asks the registry at each launch")] = False
     volume_driver: Annotated[Any, refused()] = None
 
 

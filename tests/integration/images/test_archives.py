@@ -91,13 +91,13 @@ async def test_a_deleted_image_leaves_nothing(client: Containerd, tmp_path: Path
         await ImageStore(client).lookup(FULL.name)
 
 
-async def test_an_unknown_image_says_what_to_do(node: PrivateContainerd, client: Containerd) -> None:
+async def test_an_unknown_image_says_what_to_do(client: Containerd) -> None:
     with pytest.raises(NotFound) as caught:
         await ImageStore(client).lookup("no/such:image")
 
     assert str(caught.value) == (
         f"no/such:image: no such image in containerd's namespace {client.namespace} "
-        f"(import it with: ctr -a {node.address} -n {client.namespace} images import FILE)"
+        "(bring it here: mesos-pod-executor images pull, or images import)"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from executor.errors import InvalidTask
 from executor.images.model import ImageConfig
 from executor.oci import seccomp
 from executor.oci.document import runtime_spec
@@ -248,3 +249,12 @@ def test_every_capability_is_every_one_of_the_node() -> None:
     security = Security(add_capabilities=("CAP_ALL", "CAP_BPF"))
     held = document(with_container(security=security), bounding=frozenset({"CAP_CHOWN", "CAP_KILL"}))
     assert held["process"]["capabilities"]["bounding"] == ["CAP_CHOWN", "CAP_KILL", "CAP_BPF"]
+
+
+def test_a_terminal_has_a_type() -> None:
+    process = document(minimal(tty=True, stdin=True))["process"]
+    assert (process["terminal"], process["env"][0]) == (True, "TERM=xterm")
+    own = document(minimal(tty=True, env=[{"name": "TERM", "value": "vt100"}]))["process"]["env"]
+    assert [each for each in own if each.startswith("TERM=")] == ["TERM=vt100"]
+    with pytest.raises(InvalidTask, match="nobody can write to it"):
+        minimal(stdin=True)

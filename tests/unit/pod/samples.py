@@ -85,6 +85,7 @@ FULL_POD: Document = {
     },
     "spec": {
         "restartPolicy": "OnFailure",
+        "imagePullSecrets": [{"name": "not-with-the-pod"}],
         "terminationGracePeriodSeconds": 7,
         "activeDeadlineSeconds": 600,
         "priority": 100,
@@ -137,6 +138,9 @@ FULL_POD: Document = {
                 "args": ["--serve"],
                 "workingDir": "/srv",
                 "imagePullPolicy": "IfNotPresent",
+                "tty": True,
+                "stdin": True,
+                "stdinOnce": True,
                 "lifecycle": {"stopSignal": "SIGUSR1"},
                 "terminationMessagePath": "/tmp/end",
                 "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -193,12 +197,19 @@ _COMMON_TASK: Document = {
         "environment": {"variables": [{"name": "A", "type": "VALUE", "value": "1"}]},
     },
 }
+DOCKER_CONFIG = base64.b64encode(b'{"auths": {"r.example": {"username": "u", "password": "p"}}}').decode()
 FULL_MESOS_TASK: Document = {
     **copy.deepcopy(_COMMON_TASK),
     "container": {
         "type": "MESOS",
         "hostname": "front",
-        "mesos": {"image": {"type": "DOCKER", "docker": {"name": "app:1"}}},
+        "mesos": {
+            "image": {
+                "type": "DOCKER",
+                "cached": False,
+                "docker": {"name": "app:1", "config": {"type": "VALUE", "value": {"data": DOCKER_CONFIG}}},
+            }
+        },
         "volumes": [
             {"container_path": "/data", "mode": "RO", "host_path": "/srv/data"},
             {
@@ -223,6 +234,7 @@ FULL_DOCKER_TASK: Document = {
     "container": {
         "type": "DOCKER",
         "docker": {
+            "force_pull_image": True,
             "image": "app:1",
             "network": "BRIDGE",
             "port_mappings": [{"host_port": 31003, "container_port": 81, "protocol": "udp"}],

@@ -45,9 +45,11 @@ CHECKED_ONLY = {
     "spec.containers[].livenessProbe.successThreshold",
     "spec.containers[].startupProbe.successThreshold",
 }
-# Supported beside data, where it is tested in kubernetes/test_pod.py; needs a policy: kubernetes/test_security.py.
+# Supported beside data, where it is tested in kubernetes/test_pod.py; needs a policy: kubernetes/test_security.py;
+# needs a Secret: kubernetes/test_pull_secrets.py.
 ELSEWHERE = {
     "TaskInfo.data",
+    "spec.imagePullSecrets[].name",
     "spec.hostPID",
     "spec.hostIPC",
     "spec.shareProcessNamespace",

@@ -164,7 +164,7 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.containers[0].workingDir", "absolute", pod({"workingDir": "srv"})),
     ("spec.containers[0].livenessProb", "not a field", pod({"livenessProb": {"exec": {}}})),
     ("spec.containers[0].livenessProbe.exec.command", "a command", pod({"livenessProbe": {"exec": {}}})),
-    ("spec.containers[0].imagePullPolicy", "'Always'", pod({"imagePullPolicy": "Always"})),
+    ("spec.containers[0].imagePullPolicy", "'Sometimes'", pod({"imagePullPolicy": "Sometimes"})),
     ("spec.containers[0].ports[0].hostPort", "31000-31009", pod({"ports": [{"containerPort": 1, "hostPort": 80}]})),
     ("spec.containers[0].ports[0].containerPort", "80", pod({"ports": [{"containerPort": 80}]}, hostNetwork=True)),
     ("spec.containers[0].ports[0].containerPort", "65535", pod({"ports": [{"containerPort": 70000}]})),
