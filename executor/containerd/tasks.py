@@ -42,16 +42,24 @@ class Tasks:
         self._channel = channel
 
     async def create(
-        self, container_id: str, mounts: Sequence[Mount], *, stdout: Path | None = None, stderr: Path | None = None
+        self,
+        container_id: str,
+        mounts: Sequence[Mount],
+        *,
+        stdout: Path | None = None,
+        stderr: Path | None = None,
+        terminal: bool = False,
     ) -> int:
         """Make the container with its first process not yet started; its pid. AlreadyExists, NotFound.
 
-        `stdout` and `stderr` are existing files (appended to) or FIFOs; None is /dev/null.
+        `stdout` and `stderr` are existing files (appended to) or FIFOs; None is /dev/null. With `terminal` stdout is a
+        FIFO, and gets what the process writes to its terminal; nobody types there.
         """
         request = pb.CreateTaskRequest(
             container_id=container_id,
             rootfs=convert.mount_messages(mounts),
-            **_streams(stdout=stdout, stderr=stderr),
+            **_streams(stdout=stdout, stderr=stderr, terminal=terminal),
+            terminal=terminal,
         )
         method = f"{_SERVICE}/Create"
         reply = await self._channel.call(method, request, pb.CreateTaskResponse, subject=container_id, timeout_s=SLOW_S)

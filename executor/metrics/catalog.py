@@ -52,6 +52,8 @@ LABELS: Final = {
     "part": "rootfs, volumes, logs, other or unlinked (removed files that are still open)",
     "outcome": "the task state that Mesos was told, TASK_...",
     "phase": "queued, sandbox, network, containers, start: the steps of a launch",
+    "probe": "startup, liveness, readiness, health or check",
+    "result": "passed, failed, or error for a question that could not be asked",
     "reason": "Mesos' REASON_..., empty for none",
     "resource": "cpu, memory or io",
     "state": "of a pod or of a revocation",
@@ -124,6 +126,10 @@ LEAKED: Final = _gauge("pods_leaked", "Ended pods of which something could not b
 PODS: Final = _gauge("pods", "Living pods.", "class", "state")
 LAUNCHES: Final = _gauge("launches_under_way", "Pods whose set-up or start is under way.")
 LAUNCHES_WAITING: Final = _gauge("launches_waiting", "Pods that wait for a place to be set up ([pods] max_launching).")
+UNREADY: Final = _gauge(
+    "pods_unready", "Running pods of which a container is not ready, as its probes, or its state, say.", "class"
+)
+PROBES: Final = _counter("probes", "Probes and checks of containers, by their result.", "probe", "result")
 STUCK: Final = _gauge("pods_stuck", "Pods whose processes do not end after SIGKILL.", "class")
 CPUS: Final = _gauge("class_cpus", "Cpus that Mesos accounts to a class's living pods.", "class")
 MEMORY: Final = _gauge("class_memory_bytes", "Memory that Mesos accounts to a class's living pods.", "class")
@@ -176,8 +182,8 @@ FROM_EVENTS: Final = (
     REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
-    INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, STUCK, CPUS, MEMORY, USED_CPU,
-    USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED, NETWORK_ERRORS,
+    INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, UNREADY, PROBES, STUCK, CPUS, MEMORY,
+    USED_CPU, USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED, NETWORK_ERRORS,
     LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
 BY_COMMAND: Final = (UP, SILENT)

@@ -19,7 +19,8 @@ from executor.disk.usage import DiskUsage
 from executor.metrics import catalog
 from executor.metrics.counters import Family, Labels
 from executor.names import PodClass
-from executor.pod.model import State
+from executor.pod.model import Phase, Pod, State
+from executor.spec import probes
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from executor.metrics.loop_lag import LoopLag
     from executor.netlink import Traffic
     from executor.pod.runner import PodRunner
+    from executor.probes.ask import Means
 
+RESULTS: Final = ("passed", "failed", "error")
 _SHOWN_STATES: Final = tuple(state for state in State if state not in (State.NEW, State.ENDED))
 
 
@@ -41,6 +44,8 @@ def families(dispatcher: Dispatcher, lag: LoopLag, traffic: Mapping[PodClass, Tr
     yield _one(catalog.UNACKNOWLEDGED, facts["unacknowledged"])
     yield _one(catalog.LEAKED, len(dispatcher.pods.retries))
     yield from _pods(pods)
+    yield from _probes(pods, dispatcher.node.probing)
+    yield from _stuck_and_promised(pods)
     yield from _classes(dispatcher)
     yield from _networks(traffic)
     yield Family(catalog.LOOP_LAG, {(): lag.seconds.copy()})
@@ -58,6 +63,19 @@ def _pods(pods: list[PodRunner]) -> Iterator[Family]:
     waiting = sum(_waits(each) for each in pods)
     yield _one(catalog.LAUNCHES, sum(each.launching for each in pods) - waiting)
     yield _one(catalog.LAUNCHES_WAITING, waiting)
+
+
+def _probes(pods: list[PodRunner], means: Means) -> Iterator[Family]:
+    yield Family(catalog.UNREADY, _by_class(pods, lambda each: float(_is_unready(each.pod))))
+    known = [(str(kind), result) for kind in probes.Kind for result in RESULTS]
+    yield Family(catalog.PROBES, {labels: float(means.counts[labels]) for labels in known})
+
+
+def _is_unready(pod: Pod) -> bool:
+    return pod.state is State.RUNNING and not all(each.ready for each in pod.main if each.phase is not Phase.EXITED)
+
+
+def _stuck_and_promised(pods: list[PodRunner]) -> Iterator[Family]:
     yield Family(catalog.STUCK, _by_class(pods, lambda each: float(bool(each.pod.stuck))))
     yield Family(catalog.CPUS, _by_class(pods, lambda each: each.spec.resources.cpus))
     yield Family(catalog.MEMORY, _by_class(pods, lambda each: float(each.spec.resources.mem_bytes)))

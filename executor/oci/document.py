@@ -62,6 +62,9 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     }
     if placement.nofile is not None:
         process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": placement.nofile, "hard": placement.nofile}]
+    if container.tty:
+        term = [] if any(each.startswith("TERM=") for each in env) else ["TERM=xterm"]
+        process |= {"terminal": True, "env": [*term, *env]}
     if security.selinux_label and placement.has_selinux:
         process["selinuxLabel"] = security.selinux_label
     if placement.oom_score_adj is not None:

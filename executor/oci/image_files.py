@@ -51,9 +51,20 @@ async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> 
     """The contents of the files `paths` of an image, below what `mounts` (of a fresh snapshot of it) give; None for
     one that is not there. Raises ImageFailure (UnusableFile), TimedOut.
     """
+    return await _look(lambda: _at_root(layers(mounts), lambda root: [_content(root, path) for path in paths]), image)
+
+
+async def real_directories(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> list[str | None]:
+    """The paths of the image's directories `paths` without symbolic links, from its root; None for what is no directory
+    of it. Raises ImageFailure, TimedOut.
+    """
+    return await _look(lambda: _at_root(layers(mounts), lambda root: [_real(root, path) for path in paths]), image)
+
+
+async def _look(work: Callable[[], T], image: str) -> T:
     try:
         async with asyncio.timeout(PATIENCE_S):
-            return await _in_own_thread(lambda: _read(layers(mounts), paths))
+            return await _in_own_thread(work)
     except TimeoutError as error:
         hint = "look at the disk that holds containerd's snapshots"
         raise TimedOut("its files cannot be read", subject=f"image {image}", hint=hint) from error
@@ -104,15 +115,29 @@ async def _in_own_thread(work: Callable[[], T]) -> T:
     return await done
 
 
-def _read(where: tuple[list[str], list[str]], paths: Sequence[str]) -> list[bytes | None]:
+def _at_root(where: tuple[list[str], list[str]], look: Callable[[int], T]) -> T:
     """In a thread that must not be used again."""
     directories, options = where
     _enter_own_mounts()
     root = os.open(_mounted(directories, options), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return [_content(root, path) for path in paths]
+        return look(root)
     finally:
         os.close(root)
+
+
+def _real(root: int, path: str) -> str | None:
+    try:
+        found = beneath.open_below(root, path)
+    except _ABSENT:
+        return None
+    try:
+        if not stat.S_ISDIR(os.fstat(found).st_mode):
+            return None
+        above, own = (str(Path(f"/proc/self/fd/{each}").readlink()) for each in (root, found))
+    finally:
+        os.close(found)
+    return "/" + os.path.relpath(own, above) if own != above else "/"
 
 
 def _enter_own_mounts() -> None:

@@ -56,7 +56,7 @@ def read_only_paths(security: Security) -> list[str]:
 
 def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
     """In the order in which they are mounted: the kernel's and volumes from the root downwards, the pod's own files."""
-    volumes = _volumes(pod, container, placement)
+    volumes = _image_volumes(placement) + _volumes(pod, container, placement)
     taken = {mount["destination"] for mount in volumes}
     kernel = [mount for mount in _kernel(pod, container) if mount["destination"] not in taken]
     files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
@@ -100,6 +100,14 @@ def _volumes(pod: PodSpec, container: ContainerSpec, placement: Placement) -> li
             "options": _options(mount, placement, read_only=mount.read_only or mount.volume in fixed),
         }
         for mount, source in zip(container.mounts, placement.mount_sources, strict=True)
+    ]
+
+
+def _image_volumes(placement: Placement) -> list[dict[str, Any]]:
+    options = ["rbind", "rprivate", "rw"]
+    return [
+        {"destination": path, "type": "bind", "source": source, "options": options}
+        for path, source in placement.image_volumes.items()
     ]
 
 

@@ -56,6 +56,8 @@ class Placement:
     downward: Mapping[str, str] = field(default_factory=dict)
     mount_sources: tuple[Path, ...] = ()
     """Of each of the container's mounts, in their order."""
+    image_volumes: Mapping[str, str] = field(default_factory=dict)
+    """Directories of a read-only root that can be written to, and where each is mounted from."""
     devices: tuple[Device, ...] = ()
     """What a privileged container finds in /dev beside what every container has."""
     has_selinux: bool = False

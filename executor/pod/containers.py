@@ -122,7 +122,7 @@ class Containers:
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
             spec, binary_name = await runtime_spec(
-                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user
+                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user, mounts
             )
             await ctrd.containers.create(
                 identity,
@@ -135,7 +135,7 @@ class Containers:
             )
         logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
         with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
-            pid = await ctrd.tasks.create(identity, mounts, **fifos)
+            pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
         self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.oci import document as oci
-from executor.oci import host_devices, secret_runtime, secret_words
+from executor.oci import host_devices, image_volumes, secret_runtime, secret_words
 from executor.oci.place import Placement
 from executor.spec import capabilities, command
 from executor.spec.model import RuntimeField
 from executor.volumes import host_mounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.names import PodId
     from executor.oci.users import UserIds
@@ -48,6 +51,7 @@ async def runtime_spec(
     container: ContainerSpec,
     image: Image,
     user: UserIds,
+    layers: Sequence[Mount],
 ) -> tuple[dict[str, Any], str]:
     """The OCI document of one container of a prepared pod, and the program that runs it; empty: containerd's default.
     Raises ImageFailure, InvalidTask, Failure.
@@ -70,6 +74,7 @@ async def runtime_spec(
         user=user,
         downward=downward,
         mount_sources=await sandbox.volumes.sources(container, variables),
+        image_volumes=await image_volumes.sources(image, layers, container, sandbox.image_volume),
         devices=host_devices.devices() if container.security.privileged else (),
         bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
         has_selinux=host_devices.has_selinux(),

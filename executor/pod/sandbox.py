@@ -31,7 +31,7 @@ from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import network_infos, requests
 from executor.pod.node import PODS
 from executor.pod.release.leaks import Leak
-from executor.volumes.empty_dir import VOLUMES
+from executor.volumes.empty_dir import IMAGE_VOLUME, VOLUMES
 from executor.volumes.pod_volumes import PodVolumes
 
 if TYPE_CHECKING:
@@ -140,6 +140,16 @@ class Sandbox:
         self._write_names(())
         for container in self._spec.containers:
             termination.renew(self.files, container)
+
+    def image_volume(self, name: str) -> Path:
+        """An empty directory for a VOLUME that its image does not have. Raises Failure."""
+        own = f"{IMAGE_VOLUME}{name}"
+        try:
+            with self.files.opened() as directory, Opened(ensure_below(directory, VOLUMES, own)) as made:
+                os.fchmod(made, 0o755)
+        except OSError as error:
+            raise Failure(reason(error), subject=str(self.directory / VOLUMES / own), hint=_HINT) from error
+        return self.directory / VOLUMES / own
 
     @property
     def _generated(self) -> tuple[str, ...]:

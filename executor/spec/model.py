@@ -151,6 +151,8 @@ class ContainerSpec:
     """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
     termination: TerminationMessage | None = None
     security: Security = Security()
+    tty: bool = False
+    """Whether its process has a terminal, with nobody at it."""
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
 

@@ -11,6 +11,8 @@ from executor.spec.volume_model import EmptyDir
 
 VOLUMES = "volumes"
 """Directory of the emptyDir volumes on disk, below the pod's in the Mesos sandbox."""
+IMAGE_VOLUME = "_image-"
+"""Begins the names of directories there for VOLUMEs of images; no volume of a pod can be called so."""
 MEMORY = "memory"
 """Directory of those in memory, below the pod's directory of mounts."""
 MODE = 0o777

@@ -76,3 +76,10 @@ def test_fields_without_effect_are_one_event(rig: Rig, scheduler: Scheduler) -> 
     printed(rig, scheduler, "told", "true", spec=spec)
     events = [each for each in rig.journal("mixed", scheduler) if each["code"] == "pod.without_effect"]
     assert [each["fields"] for each in events] == [["spec.nodeSelector", "spec.serviceAccountName", "spec.tolerations"]]
+
+
+def test_a_terminal_has_nobody_at_it(rig: Rig, scheduler: Scheduler) -> None:
+    """And so the program that reads from it waits, until it is killed."""
+    script = "test -t 0 && test -t 1 && echo $TERM >&2; read -t 1 line || echo nothing"
+    found = printed(rig, scheduler, "terminal", script, container={"tty": True, "stdin": True})
+    assert found == ["xterm", "nothing"]

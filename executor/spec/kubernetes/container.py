@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import checks as common
@@ -45,6 +46,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
     faults = Faults()
     spec = context.pod.spec
     limits, requests = amounts.amounts(one.resources, context.resources, f"{path}.resources", faults)
+    faults.check(_check_stdin, one, path)
     made = ContainerSpec(
         name=faults.of("", common.dns_label, one.name, f"{path}.name"),
         image=faults.of("", common.image, one.image, f"{path}.image"),
@@ -67,6 +69,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         probes=faults.of(Probes(), probes.probes, one, path),
         hooks=faults.of(Hooks(), probes.hooks, one, _grace_s(context.pod), f"{path}.lifecycle"),
         stop_signal=faults.of(None, probes.stop_signal, one, f"{path}.lifecycle.stopSignal"),
+        tty=one.tty,
         termination=faults.of(None, _termination, one, path),
         security=faults.of(
             Security(),
@@ -81,6 +84,12 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
     )
     faults.end()
     return made
+
+
+def _check_stdin(one: Container, path: str) -> None:
+    if one.stdin and not one.tty:
+        hint = "ask for tty too, or leave it out"
+        raise InvalidTask("nobody can write to it", subject=f"{path}.stdin", hint=hint)
 
 
 def _grace_s(pod: Pod) -> float:

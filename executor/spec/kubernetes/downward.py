@@ -47,8 +47,9 @@ def file_content(item: DownwardFile, pod: Pod, identity: dict[str, str], resourc
         place = f"{subject}.resourceFieldRef"
         if not resource_ref.container_name:
             raise InvalidTask("is missing", subject=f"{place}.containerName", hint="a volume belongs to no container")
-        own = _named(resource_ref.container_name, pod.spec.containers, place)
-        return _resource(resource_ref, pod.spec.containers, own, resources, place).encode()
+        containers = (*pod.spec.init_containers, *pod.spec.containers)
+        own = _named(resource_ref.container_name, containers, place)
+        return _resource(resource_ref, containers, own, resources, place).encode()
     assert field_ref is not None  # noqa: S101 - what the first test leaves over, said for the type checker
     path, place = field_ref.field_path, f"{subject}.fieldRef.fieldPath"
     tables = {"metadata.labels": pod.metadata.labels, "metadata.annotations": pod.metadata.annotations}

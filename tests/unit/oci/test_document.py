@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from executor.errors import InvalidTask
 from executor.images.model import ImageConfig
 from executor.oci import seccomp
 from executor.oci.document import runtime_spec
@@ -16,7 +17,7 @@ from executor.oci.mounts import NOTICE_TARGET
 from executor.oci.place import Device, Placement
 from executor.oci.users import UserIds
 from executor.spec.launch import parse_launch
-from executor.spec.model import ContainerSpec, Limits, PodSpec, Security
+from executor.spec.model import TERMINATION_PATH, ContainerSpec, Limits, PodSpec, Security
 from tests.unit.pod.samples import FULL_POD, full_task, pod, task
 
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
@@ -154,6 +155,7 @@ def test_the_kernels_file_systems() -> None:
         "/dev/mqueue",
         "/sys",
         "/sys/fs/cgroup",
+        TERMINATION_PATH,
         NOTICE_TARGET,
     }
     assert all("ro" in found[path]["options"] for path in ("/sys", "/sys/fs/cgroup"))
@@ -177,11 +179,19 @@ def test_volumes_go_from_the_root_downwards_and_the_pods_files_last() -> None:
         for child in order
         if child.startswith(f"{parent}/")
     )
-    assert order[-3:] == ["/etc/resolv.conf", "/etc/hostname", NOTICE_TARGET]
+    assert order[-4:] == ["/etc/resolv.conf", "/etc/hostname", TERMINATION_PATH, NOTICE_TARGET]
     found = {mount["destination"]: mount for mount in listed}
     assert found["/etc/hosts"]["source"] == found["/srv"]["source"] == "/sources/v"
     assert found["/srv"]["options"] == ["rbind", "rprivate", "ro"]
     assert found["/srv/a/b"]["options"] == ["rbind", "rprivate", "rw"]
+
+
+def test_the_termination_message_has_a_file_of_the_pod_unless_a_volume_is_there() -> None:
+    found = mounts_of(parse_launch([task(pod({"terminationMessagePath": "/tmp/end"}))], group=False))
+    assert found["/tmp/end"]["source"].endswith("/app.termination") and "rw" in found["/tmp/end"]["options"]
+    mount = {"name": "v", "mountPath": "/tmp/end"}
+    own = pod({"terminationMessagePath": "/tmp/end", "volumeMounts": [mount]}, volumes=[{"name": "v", "emptyDir": {}}])
+    assert mounts_of(parse_launch([task(own)], group=False))["/tmp/end"]["source"] == "/sources/v"
 
 
 @pytest.mark.parametrize(
@@ -239,3 +249,12 @@ def test_every_capability_is_every_one_of_the_node() -> None:
     security = Security(add_capabilities=("CAP_ALL", "CAP_BPF"))
     held = document(with_container(security=security), bounding=frozenset({"CAP_CHOWN", "CAP_KILL"}))
     assert held["process"]["capabilities"]["bounding"] == ["CAP_CHOWN", "CAP_KILL", "CAP_BPF"]
+
+
+def test_a_terminal_has_a_type() -> None:
+    process = document(minimal(tty=True, stdin=True))["process"]
+    assert (process["terminal"], process["env"][0]) == (True, "TERM=xterm")
+    own = document(minimal(tty=True, env=[{"name": "TERM", "value": "vt100"}]))["process"]["env"]
+    assert [each for each in own if each.startswith("TERM=")] == ["TERM=vt100"]
+    with pytest.raises(InvalidTask, match="nobody can write to it"):
+        minimal(stdin=True)

@@ -16,6 +16,8 @@ from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
 from executor.own_directory import OwnDirectory
+from executor.pod.lifecycle import begin
+from executor.reporting import container_statuses
 from executor.revocation import notice, request
 from executor.spec import object_update
 from executor.spec.kubernetes import companions
@@ -41,7 +43,7 @@ def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
     assert {kind for kind, _ in BLOCKS} == {
         "executor-info", "task", "pod", "status", "revoke", "message", "notice", "service", "group",
-        "update",
+        "update", "data",
     }  # fmt: skip
 
 
@@ -79,6 +81,15 @@ def test_the_status_is_one_that_is_sent() -> None:
     (status,) = blocks("status")
     assert TaskState(status["state"]) is TaskState.GONE
     assert status["source"] == "SOURCE_EXECUTOR"
+
+
+def test_the_data_of_a_status_is_what_is_sent() -> None:
+    (shown,) = blocks("data")
+    (described,) = blocks("task")
+    pod = begin(parse_launch([described], group=False))
+    sent = json.loads(container_statuses.encoded(pod, pod.spec.task_ids[0]))
+    assert {*sent} == {*shown}
+    assert {*sent["containers"][0]} == {*shown["containers"][0]}
 
 
 def test_the_request_is_understood() -> None:
