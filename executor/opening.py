@@ -17,6 +17,7 @@ from executor.errors import CgroupFailure
 from executor.mesos.environment import Environment
 from executor.names import PodClass
 from executor.node import claims as owners
+from executor.node.ended_executors import MesosNames
 
 if TYPE_CHECKING:
     from cgroups import Membership, Tree
@@ -58,6 +59,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
             state_dir=config.node.state_dir,
             hosts_dir=config.dns.hosts_dir,
             shim_groups=(owners.shims_group(*named), owners.regular_shims_group(*named)),
+            mesos=MesosNames(environment.executor_id, environment.framework_id, str(environment.sandbox)),
         )
     )
     watcher.start(config, environment.container_id, claim, stack)

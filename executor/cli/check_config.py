@@ -30,7 +30,7 @@ from executor.errors import InvalidConfig, NotFound
 def command(session: Session, file: Path, *, default: bool, as_executor: bool, as_json: bool) -> None:
     """Check the configuration (or FILE) with the environment's overrides, and print what is in force.
 
-    Behind each key is who may set it by a variable of an executor: nobody (the operator's), the framework, or the
+    Behind each key is who may set it by a variable of an executor: no framework (the operator's), the framework, or the
     framework if that makes it stricter. All faults are told, not the first only.
     """
     if default:

@@ -33,17 +33,23 @@ _OPTIONS = (
 
 
 def options(command: F) -> F:
+    """The options that choose victims, for a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def request(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The part of a request (executor.revocation.request) that these options make; takes them out of `chosen`."""
+def request(chosen: dict[str, Any], *, all_without_choice: bool = False) -> dict[str, Any]:
+    """The part of a request (executor.revocation.request) that these options make; takes them out of `chosen`.
+
+    Raises a usage error for several of them, and for none, which can also mean every revocable pod.
+    """
     everything, roles, tasks = chosen.pop("everything"), list(chosen.pop("roles")), list(chosen.pop("tasks"))
     select = {"all": everything, "roles": roles, "tasks": tasks, "labels": _labels(chosen.pop("labels"))}
     select = {key: value for key, value in select.items() if value}
     reclaim = _reclaim(chosen.pop("reclaim_cpus"), chosen.pop("reclaim_mem"))
+    if not select and not reclaim and all_without_choice:
+        select = {"all": True}
     if len(select) + bool(reclaim) != 1:
         raise click.UsageError("choose victims by exactly one of --all, --role, --task, --label and --reclaim-...")
     return {"reclaim": reclaim} if reclaim else {"select": select}

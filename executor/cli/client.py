@@ -2,7 +2,7 @@
 library.
 
 Answers are the executor's JSON; its errors come back as the errors they were there (NotFound, Refused, ...), a socket
-that nobody answers on as Unreachable.
+without an answer as Unreachable.
 """
 
 from __future__ import annotations
@@ -37,12 +37,15 @@ class Client:
 
     @property
     def id(self) -> str:
+        """Of the executor's Mesos container."""
         return self.socket.name.removesuffix(SOCKET_SUFFIX)
 
-    def get(self, path: str, **query: object) -> Any:
-        return self._json("GET", path, query, None, TIMEOUT_S)
+    def get(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: object) -> Any:
+        """The answer's JSON. Raises Unreachable, or the error that the executor answers."""
+        return self._json("GET", path, query, None, timeout_s)
 
     def put(self, path: str, body: object) -> Any:
+        """As `get`, with a body."""
         return self._json("PUT", path, {}, body, TIMEOUT_S)
 
     def post(self, path: str, body: object, *, timeout_s: float | None, **query: object) -> Any:
@@ -108,8 +111,8 @@ class Client:
         return Unreachable(text, subject=f"executor {self.id}", hint=hint)
 
 
-def executors(run_dir: Path, prefix: str = "") -> list[Client]:
-    """Every executor of this node whose id begins with `prefix`, by id; those that died may still be among them.
+def clients(run_dir: Path) -> list[Client]:
+    """Of every executor of this node, by id; those that died may still be among them.
 
     Raises Failure if the directory may not be read.
     """
@@ -120,13 +123,13 @@ def executors(run_dir: Path, prefix: str = "") -> list[Client]:
     except OSError as error:
         raise Failure(f"cannot be read: {reason(error)}", subject=str(run_dir), hint="run as root") from error
     sockets = [name for name in names if name.endswith(SOCKET_SUFFIX) and not name.startswith(".")]
-    return [Client(run_dir / name) for name in sockets if name.startswith(prefix)]
+    return [Client(run_dir / name) for name in sockets]
 
 
-def is_dead(client: Client) -> bool:
-    """Nobody listens: its executor died without removing the file."""
+def is_dead(client: Client, timeout_s: float) -> bool:
+    """No process listens: its executor died without removing the file."""
     with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(TIMEOUT_S)
+        probe.settimeout(timeout_s)
         try:
             probe.connect(str(client.socket))
         except (ConnectionRefusedError, FileNotFoundError):
@@ -144,7 +147,7 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT_S)  # even where the answer may take its time, connecting may not
+        self.sock.settimeout(min(TIMEOUT_S, self._timeout_s or TIMEOUT_S))  # connecting may never take its time
         self.sock.connect(str(self._path))
         self.sock.settimeout(self._timeout_s)
 

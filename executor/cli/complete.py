@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from executor.cli.client import executors
+from executor.cli.client import clients
 from executor.cli.session import Session
 from executor.errors import ExecutorError
 
@@ -20,7 +20,7 @@ Items = list[CompletionItem]
 
 
 def pods(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
-    """By name, and by id where somebody begins with one."""
+    """By name, and by id where the word begins like one."""
     found: Items = []
     for pod in _pods(context):
         names = (pod["pod"],) if incomplete.startswith("pod-") else (pod["name"], pod["pod"])
@@ -41,24 +41,29 @@ def containers(context: click.Context, _: click.Parameter, incomplete: str) -> I
 
 
 def tasks(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Mesos task ids of pods that run."""
     found = [CompletionItem(task, help=pod["name"]) for pod in _pods(context) for task in pod["tasks"]]
     return _matching(found, incomplete)
 
 
 def roles(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Roles of pods that run."""
     return _matching([CompletionItem(role) for role in sorted({pod["role"] for pod in _pods(context)})], incomplete)
 
 
 def executor_ids(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Ids of executors' Mesos containers."""
     with contextlib.suppress(ExecutorError):
-        return _matching([CompletionItem(each.id) for each in executors(_session(context).run_dir)], incomplete)
+        return _matching([CompletionItem(each.id) for each in clients(_session(context).run_dir)], incomplete)
     return []
 
 
 def _pods(context: click.Context) -> Iterator[dict[str, Any]]:
     with contextlib.suppress(ExecutorError):
         session = _session(context)
-        for client in executors(session.run_dir, session.executor):
+        for client in clients(session.run_dir):
+            if not client.id.startswith(session.executor):
+                continue
             with contextlib.suppress(ExecutorError):
                 yield from client.get("/v1/pods")["pods"]
 

@@ -6,18 +6,24 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from executor import log
 from executor.cli import output
+from executor.cli.executors import State, obituary
 from executor.cli.exits import Exit
 from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
+from executor.errors import Failure
 
 if TYPE_CHECKING:
     from executor.doctor.finding import Finding, Verdict
+
+
+_HUNG: Final = "look at its process: stopped (state T), waiting for a disk (D), or without CPU; see its log"
+_DEAD: Final = "mesos-pod-executor gc"
 
 
 @click.command("doctor")
@@ -37,6 +43,7 @@ def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) 
     loaded = session.configuration()
     log.configure(LogSection(level="error"))
     findings = asyncio.run(examine(loaded, _endpoints(loaded, agent), demanded=agent is not None))
+    findings += _executors(session)
     verdict = worst(findings)
     if as_json:
         output.json_document(_document(verdict, findings))
@@ -44,6 +51,23 @@ def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) 
         shown = [each for each in findings if not quiet or each.verdict in (Verdict.WARN, Verdict.FAIL)]
         _show(verdict, shown, Counter(each.verdict for each in findings))
     return Exit.FAILURE if verdict is Verdict.FAIL else Exit.OK
+
+
+def _executors(session: Session) -> list[Finding]:
+    """What their control sockets say of them: one that hangs is named, and so is one that died."""
+    from executor.doctor.finding import failed, passed, warned
+
+    try:
+        found = session.everyone()
+    except Failure as error:
+        return [failed("node.executors", str(error), error.hint)]
+    findings = [
+        failed("node.executors", f"executor {each.title} lives and does not answer: {each.error.message}", _HUNG)
+        for each in found
+        if each.error is not None
+    ]
+    findings += [warned("node.executors", obituary(each), _DEAD) for each in found if each.state is State.DEAD]
+    return findings or [passed("node.executors", f"{len(found)} run, and each one answers")]
 
 
 def _endpoints(loaded: Config, agent: str | None) -> list[str]:

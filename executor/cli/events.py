@@ -6,15 +6,17 @@ import difflib
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
-from executor.cli import output
+from executor.cli import journals, output
 from executor.cli.client import Client
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
-from executor.log.codes import CODES
+from executor.errors import NotFound
+from executor.log.codes import CODES, Level
 
 _HEAD: Final = ("seq", "time", "level", "code", "message", "exception")
 Event = dict[str, Any]
@@ -24,27 +26,82 @@ Event = dict[str, Any]
 @click.option("-f", "--follow", is_flag=True, help="Go on with events as they happen.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N of those that are there.")
 @click.option("--since", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events after this number.")
+@click.option(
+    "--level",
+    type=click.Choice([level.name.lower() for level in Level if level > Level.DEBUG]),
+    help="Only events of this level and above.",
+)
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="Only these codes, or areas such as pod.")
 @json_option
 @pass_session
 def command(
-    session: Session, *, follow: bool, tail: int | None, since: int, codes: tuple[str, ...], as_json: bool
+    session: Session,
+    *,
+    follow: bool,
+    tail: int | None,
+    since: int,
+    level: str | None,
+    codes: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Show what the executors of this node did, and follow it.
 
     Each executor numbers its events by itself. Those of several are in the order of time, and name their executor by
-    its Mesos container.
+    its Mesos container. Of dead executors the journals are read, and with --executor also of one that has ended.
     """
     _check(codes)
-    clients = session.some()
-    sources = [_Source(client, since, named=len(clients) > 1) for client in clients]
+    wanted = _Wanted(codes, Level[level.upper()] if level else Level.DEBUG)
+    living, left = _sources(session, since)
+    sources: list[_Source | _Left] = [*living, *left]
     recorded = sorted((event for source in sources for event in source.recorded()), key=lambda event: event["time"])
-    chosen = [event for event in recorded if _wanted(event, codes)]
+    chosen = list(filter(wanted.fits, recorded))
     for event in chosen if tail is None else chosen[max(0, len(chosen) - tail) :]:
         _print(event, as_json=as_json)
-    for event in _together(sources) if follow else ():
-        if _wanted(event, codes):
+    for event in _together(living) if follow else ():
+        if wanted.fits(event):
             _print(event, as_json=as_json)
+
+
+def _sources(session: Session, since: int) -> tuple[list[_Source], list[_Left]]:
+    """Raises NotFound where there is none, Unreachable."""
+    found = list(journals.left(session))
+    left = [each for each in found if session.executor or session.has_socket(each.container)]
+    try:
+        clients = session.all()
+        if not left:
+            clients = session.some()
+    except NotFound:
+        if not left:
+            raise
+        clients = []
+    named = len(clients) + len(left) > 1
+    return [_Source(each, since, named=named) for each in clients], [_Left(each, since, named=named) for each in left]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    codes: tuple[str, ...]
+    level: Level
+
+    def fits(self, event: Event) -> bool:
+        code = str(event.get("code", ""))
+        level = Level.__members__.get(str(event.get("level", "")).upper(), Level.INFO)
+        return level >= self.level and (not self.codes or any(_is_of(code, each) for each in self.codes))
+
+
+def _is_of(code: str, wanted: str) -> bool:
+    return code == wanted or code.startswith(f"{wanted}.")
+
+
+class _Left:
+    """The journal of an executor that cannot be asked any more."""
+
+    def __init__(self, journal: journals.Journal, since: int, *, named: bool) -> None:
+        self._journal, self._since, self._named = journal, since, named
+
+    def recorded(self) -> list[Event]:
+        own = {"mesos_container": self._journal.container} if self._named else {}
+        return [{**each, **own} for each in self._journal.events() if each["seq"] > self._since]
 
 
 class _Source:
@@ -95,18 +152,13 @@ def _together(sources: list[_Source]) -> Iterator[Event]:
 
 
 def _check(codes: Iterable[str]) -> None:
-    """One that is misspelt would match nothing for ever. Raises a usage error."""
+    """One that is misspelt would never match. Raises a usage error."""
     areas = {code.rpartition(".")[0] for code in CODES}
     for code in codes:
         if code not in CODES and code not in areas:
             near = difflib.get_close_matches(code, [*CODES, *areas], n=1)
             meant = f"did you mean {near[0]}?" if near else f"areas are: {', '.join(sorted(areas))}"
             raise click.BadParameter(f"{code!r} is neither a code nor an area; {meant}", param_hint="--code")
-
-
-def _wanted(event: Event, codes: tuple[str, ...]) -> bool:
-    code = str(event.get("code", ""))
-    return not codes or any(code == each or code.startswith(f"{each}.") for each in codes)
 
 
 def _print(event: Event, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import signal
 import struct
 import sys
@@ -17,7 +18,7 @@ import termios
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import click
@@ -34,9 +35,35 @@ _QUIET_S: Final = 0.5
 _OPEN_S: Final = 5.0
 
 
-@click.command("exec")
+_TAKES_CONTAINER: Final = re.compile(r"--container|-[it]*c")
+
+
+def separated(words: Sequence[str]) -> list[str]:
+    """With `--` before the command where it was left out: the command begins with the second word that is no option of
+    ours. Pure.
+    """
+    positional = index = 0
+    while index < len(words) and words[index] != "--":
+        if _TAKES_CONTAINER.fullmatch(words[index]):
+            index += 1
+        elif not words[index].startswith("-"):
+            positional += 1
+            if positional == 2:
+                return [*words[:index], "--", *words[index:]]
+        index += 1
+    return list(words)
+
+
+class _WithCommand(click.Command):
+    """Its last words are a command with options of its own."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(context, separated(args))
+
+
+@click.command("exec", cls=_WithCommand)
 @click.argument("pod", shell_complete=complete.pods)
-@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND [ARGUMENT]...")
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENT]...")
 @click.option(
     "-c",
     "--container",

@@ -35,10 +35,11 @@ MEANINGS: Final = MappingProxyType(
 
 
 class Unreachable(Failure):
-    """The control socket is there, but nobody answers on it, or not in time."""
+    """The control socket is there, but there is no answer on it, or not in time."""
 
 
 def of(error: ExecutorError) -> Exit:
+    """The exit code of a command that raised this error."""
     kinds = (
         (Unreachable, Exit.UNREACHABLE),
         (NotFound, Exit.NOT_FOUND),

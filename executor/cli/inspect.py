@@ -11,6 +11,7 @@ from executor.cli.client import segment
 from executor.cli.pods import find
 from executor.cli.session import Session, json_option, pass_session
 
+_COLUMNS = ("container", "state", "pid", "exit", "restarts", "oom kills", "cpu limit", "mem limit", "image")
 _SHOWN_APART = frozenset({"containers", "kernel_network"})
 
 
@@ -32,7 +33,7 @@ def command(session: Session, pod: str, *, check: bool, as_json: bool) -> None:
     _show_network(document.get("kernel_network"))
     output.line("")
     containers = document.get("containers", [])
-    output.table(("container", "state", "pid", "exit", "restarts", "image"), map(_row, containers))
+    output.table(_COLUMNS, map(_row, containers), spare=("oom kills", "restarts", "mem limit", "cpu limit"))
     output.line("")
     for container in containers:
         for stream, path in (container.get("log") or {}).items():
@@ -61,7 +62,11 @@ def _link(link: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _row(container: dict[str, Any]) -> tuple[object, ...]:
-    return tuple(container.get(key) for key in ("name", "state", "pid", "exit_code", "restarts", "image"))
+    limits = container.get("limits") or {}
+    size_bytes = limits.get("mem_bytes")
+    memory = None if size_bytes is None else output.size(size_bytes)
+    values = [container.get(key) for key in ("name", "state", "pid", "exit_code", "restarts", "oom_kills")]
+    return (*values, limits.get("cpus"), memory, container.get("image"))
 
 
 def _flat(value: object) -> object:

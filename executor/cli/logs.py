@@ -138,6 +138,7 @@ class LogFile:
         return missed_bytes
 
     def close(self) -> None:
+        """The file; a second call does nothing."""
         if self._file is not None:
             self._file.close()
         self._file = None
@@ -187,7 +188,7 @@ class LogFile:
                 if not self._open():
                     return b""
             self._moved_bytes = moved
-            if self._at > moved + os.fstat(self._file.fileno()).st_size:  # somebody else has emptied it
+            if self._at > moved + os.fstat(self._file.fileno()).st_size:  # another process has emptied it
                 self._at = moved
             return _block(self._file, self._at - moved)
 

@@ -128,6 +128,7 @@ def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete
 @click.option("--run-dir", default="", metavar="DIR", help="Where control sockets are (default: node.run_dir).")
 @click.pass_context
 def root(context: click.Context, executor: str, run_dir: str, config: str) -> None:
+    """The options before a command."""
     context.obj = Session(executor, run_dir, config)
 
 

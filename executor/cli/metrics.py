@@ -7,12 +7,14 @@ it is for node_exporter's collector of that name: run it from a timer, and nothi
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from executor.cli import output
+from executor.cli.executors import State
 from executor.cli.exits import Unreachable
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import Failure, reason
@@ -25,22 +27,32 @@ from executor.metrics import catalog
 @pass_session
 def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
     """Print the metrics for Prometheus, or write them as a textfile."""
-    documents, up = [], {}
-    for client in session.all():
-        try:
-            documents.append(client.text("/metrics", identity="1"))
-            up[client.id] = True
-        except Unreachable as error:
-            output.note(str(error))
-            up[client.id] = False
+    documents, states = _documents(session)
     if as_json:
         output.json_document({"samples": [_sample(line) for line in merge(documents) if not line.startswith("#")]})
         return
-    text = "".join(f"{line}\n" for line in [*merge(documents), *_availability(up)])
+    text = "".join(f"{line}\n" for line in [*merge(documents), *_availability(states)])
     if textfile is None:
         click.echo(text, nl=False)
     else:
         _write(textfile, text)
+
+
+def _documents(session: Session) -> tuple[list[str], Counter[State]]:
+    """Of the executors that answer. Hung and dead ones are counted, and never keep the document from being written."""
+    documents, states = [], Counter[State]()
+    for executor in session.look():
+        state = executor.state
+        try:
+            if executor.error is not None:
+                raise executor.error
+            if state is State.ANSWERS:
+                documents.append(executor.client.text("/metrics", identity="1"))
+        except Unreachable as error:
+            output.note(str(error))
+            state = State.SILENT
+        states[state] += 1
+    return documents, states
 
 
 def merge(documents: Iterable[str]) -> Iterator[str]:
@@ -63,12 +75,11 @@ def merge(documents: Iterable[str]) -> Iterator[str]:
         yield from samples[family]
 
 
-def _availability(up: dict[str, bool]) -> Iterator[str]:
-    alive = sum(up.values())
-    for metric, value in ((catalog.UP, alive), (catalog.SILENT, len(up) - alive)):
+def _availability(states: Counter[State]) -> Iterator[str]:
+    for metric, state in ((catalog.UP, State.ANSWERS), (catalog.SILENT, State.SILENT), (catalog.DEAD, State.DEAD)):
         yield f"# HELP {metric.full_name} {metric.help}"
         yield f"# TYPE {metric.full_name} {metric.kind}"
-        yield f"{metric.full_name} {value}"
+        yield f"{metric.full_name} {states[state]}"
 
 
 def _sample(line: str) -> dict[str, object]:

@@ -30,15 +30,18 @@ def clean(value: object) -> str:
 
 
 def json_document(document: object) -> None:
+    """Print a document on several lines."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 
 def json_line(document: object) -> None:
+    """Print a document on one line, at once."""
     sys.stdout.write(json.dumps(document, default=str) + "\n")
     sys.stdout.flush()
 
 
 def line(text: str) -> None:
+    """Print a line, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -60,6 +63,7 @@ def table(columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] =
 
 
 def cleaned(rows: Iterable[Row]) -> list[list[str]]:
+    """The cells of a table, as printable text."""
     return [[clean(value) for value in row] for row in rows]
 
 

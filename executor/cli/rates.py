@@ -16,7 +16,7 @@ Look = dict[str, Document]
 def look(session: Session) -> Look:
     """Every class of every executor and every pod, by a key of its own. A silent executor is named and left out."""
     found: Look = {}
-    for client in session.all():
+    for client in session.answering():
         try:
             document = client.get("/v1/usage")
         except Unreachable as error:

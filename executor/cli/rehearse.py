@@ -8,6 +8,7 @@ import click
 
 from executor.cli import choice, output
 from executor.cli.exits import Exit
+from executor.cli.fitting import fitting
 from executor.cli.session import Session, json_option, pass_session
 
 
@@ -17,13 +18,25 @@ from executor.cli.session import Session, json_option, pass_session
 @json_option
 @pass_session
 def command(session: Session, /, *, exercise: bool, as_json: bool, **options: Any) -> int:
-    """Show who a revocation would take, and how long it takes by the receipts of earlier ones. Ends nothing."""
-    body = {**choice.request(options), "exercise": exercise}
-    found = session.one().post("/v1/rehearsals", body, timeout_s=None)
+    """Show which pods a revocation would end, and how long it takes by the receipts of earlier ones. Ends nothing.
+
+    Without a choice it is about every revocable pod. Where several executors run, each one that has such pods answers.
+    """
+    choice_made = choice.request(options, all_without_choice=True)
+    clients = fitting(session, choice_made)
+    answers = [each.post("/v1/rehearsals", {**choice_made, "exercise": exercise}, timeout_s=None) for each in clients]
     if as_json:
-        output.json_document(found)
+        named = [{"mesos_container": each.id, **found} for each, found in zip(clients, answers, strict=True)]
+        output.json_document(answers[0] if len(answers) == 1 else {"rehearsals": named})
     else:
-        _show(found)
+        for client, found in zip(clients, answers, strict=True):
+            if len(clients) > 1:
+                output.line(f"executor {client.id}:")
+            _show(found)
+    return max(map(_exit, answers))
+
+
+def _exit(found: dict[str, Any]) -> Exit:
     done = found.get("exercise", {})
     return Exit.OK if done.get("all_stopped", True) and done.get("regular_untouched", True) else Exit.FAILURE
 

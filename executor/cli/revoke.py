@@ -10,6 +10,7 @@ import click
 from executor import duration
 from executor.cli import choice, output
 from executor.cli.exits import Exit
+from executor.cli.fitting import fitting
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidInput
 
@@ -45,15 +46,21 @@ def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any
     """Take revocable resources back: end the chosen revocable pods, and no regular one.
 
     They are chosen by exactly one of --all, --role, --task and --label, or by --reclaim-cpus and --reclaim-mem.
+    Where several executors run, it is carried out by each one that has such pods.
     """
     body = _request(options)
-    client = session.one()
-    receipt = client.post("/v1/revocations", body, timeout_s=None, **({"wait": "0"} if no_wait else {}))
+    query = {"wait": "0"} if no_wait else {}
+    clients = fitting(session, body)
+    receipts = [{**each.post("/v1/revocations", body, timeout_s=None, **query)} for each in clients]
     if as_json:
-        output.json_document(receipt)
+        named = [{"mesos_container": each.id, **receipt} for each, receipt in zip(clients, receipts, strict=True)]
+        output.json_document(receipts[0] if len(receipts) == 1 else {"revocations": named})
     else:
-        _show(receipt)
-    return _exit(receipt)
+        for client, receipt in zip(clients, receipts, strict=True):
+            if len(clients) > 1:
+                output.line(f"executor {client.id}:")
+            _show(receipt)
+    return max(map(_exit, receipts))
 
 
 def _request(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -19,6 +20,8 @@ from urllib.parse import unquote
 import click
 
 from executor.cli import output, rates
+from executor.cli.client import Client
+from executor.cli.executors import Executor, State, obituary
 from executor.cli.exits import Unreachable
 from executor.cli.page import collect
 from executor.cli.page.node import node
@@ -41,7 +44,7 @@ def command(session: Session, port: int, *, as_json: bool) -> None:
 
     From elsewhere: ssh -L 8480:127.0.0.1:8480 NODE.
     """
-    session.all()  # an error now is better than one on every page
+    session.look()  # an error now is better than one on every page
     try:
         server = _Server(session, port)
     except OSError as error:
@@ -96,7 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise NotFound("this is for 127.0.0.1 only", subject="host")
         path, session, host = self.path.partition("?")[0], self.server.session, socket.gethostname()
         if path == "/":
-            return node(host, timestamp(), _executors(session), self.server.usage())
+            found = session.look()
+            answering = [each.client for each in found if each.state is State.ANSWERS]
+            return node(host, timestamp(), _executors(answering), self.server.usage(), problems(found))
         if match := re.fullmatch("/revocations/([^/]+)", path):
             facts = collect.revocation(session, unquote(match[1]))
             return report(facts["receipt"], facts["events"], host)
@@ -123,9 +128,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: requests are no events of this program."""
 
 
-def _executors(session: Session) -> list[dict[str, Any]]:
+def problems(found: Sequence[Executor]) -> list[str]:
+    """Of the executors that hang or died, in words."""
+    hung = [f"{each.error}" for each in found if each.error is not None]
+    return hung + [obituary(each) for each in found if each.state is State.DEAD]
+
+
+def _executors(clients: Sequence[Client]) -> list[dict[str, Any]]:
     found = []
-    for client in session.all():
+    for client in clients:
         with contextlib.suppress(Unreachable):  # it ended just now
             found.append(collect.executor(client))
     return found

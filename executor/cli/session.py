@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from executor import config
-from executor.cli.client import Client, executors, is_dead
-from executor.cli.exits import Unreachable
+from executor.cli.client import Client, clients
+from executor.cli.executors import Executor, State, look, obituary
 from executor.cli.output import note
-from executor.errors import ExecutorError, NotFound
-from executor.node import claims as owners
+from executor.errors import NotFound
+from executor.node.ended_executors import MesosNames
 
 F = TypeVar("F", bound=Callable[..., Any])
 _AS_JSON: Final = f"{__name__}.as_json"
@@ -28,38 +28,71 @@ class Session:
     executor: str
     run_dir_option: str
     config_option: str = ""
+    _told: set[str] = field(default_factory=set)
+    """The executors that were named on stderr."""
 
     @property
     def run_dir(self) -> Path:
+        """Where the control sockets are. Raises InvalidConfig."""
         return Path(self.run_dir_option or self.configuration().node.run_dir)
 
     def configuration(self) -> config.Config:
         """What is in force for a command: --config, variables, the default file. Raises InvalidConfig."""
         return config.read(os.environ, Path(self.config_option) if self.config_option else None)
 
-    def all(self) -> list[Client]:
-        """The executors that are alive. Raises NotFound if one was asked for and is not there."""
-        found = executors(self.run_dir, self.executor) or self._named()
-        alive = [client for client in found if not is_dead(client)]
-        locked = owners.living(self.run_dir) if len(alive) < len(found) else frozenset()
-        for client in found:
-            if client not in alive:
-                state = "lives but does not answer" if client.id in locked else "is dead and left its socket behind"
-                note(f"executor {client.id} {state} ({client.socket})")
-        if self.executor and not found:
-            known = _names(executors(self.run_dir)) or "none"
-            raise NotFound("no such executor", subject=self.executor, hint=f"{self.run_dir} has: {known}")
-        if found and not alive:
-            hint = "they have ended: mesos-pod-executor gc --dry-run shows what they left"
-            raise Unreachable("no executor on this node answers", subject=str(self.run_dir), hint=hint)
-        return alive
+    def means(self, container: str, names: MesosNames) -> bool:
+        """Whether --executor means this one; without it all are meant."""
+        return container.startswith(self.executor) or names.executor_id == self.executor
 
-    def _named(self) -> list[Client]:
-        """Those whose ExecutorID it is, as `ps` shows it; of several frameworks there may be some."""
-        return [client for client in executors(self.run_dir) if self.executor and _executor_id(client) == self.executor]
+    def everyone(self) -> list[Executor]:
+        """Every executor that has a control socket, in any state."""
+        return look(self.run_dir)
+
+    def has_socket(self, container: str) -> bool:
+        """Whether a control socket of this Mesos container is there, answered or not."""
+        return any(each.id == container for each in clients(self.run_dir))
+
+    def look(self) -> list[Executor]:
+        """The executors meant, in any state. Raises NotFound if one was asked for and is not there."""
+        found = look(self.run_dir, self.executor)
+        if self.executor and not found:
+            known = ", ".join(each.title for each in self.everyone()) or "none"
+            raise NotFound("no such executor", subject=self.executor, hint=f"{self.run_dir} has: {known}")
+        return found
+
+    def all(self) -> list[Client]:
+        """The executors meant that answer. Others are named on stderr: dead ones, and those that hang.
+
+        Raises NotFound if one was asked for and is not there, Unreachable where executors live and none answers.
+        """
+        found = self.look()
+        answering = [each.client for each in found if each.state is State.ANSWERS]
+        for each in found:
+            self._tell(each, last=not answering)
+        silent = [each.error for each in found if each.error is not None]
+        if silent and not answering:
+            raise silent[0]
+        return answering
+
+    def answering(self) -> list[Client]:
+        """As `all`, for a look that is repeated: where none answers there is nothing to see, which is no error."""
+        found = self.look()
+        for each in found:
+            self._tell(each, last=False)
+        return [each.client for each in found if each.state is State.ANSWERS]
+
+    def _tell(self, executor: Executor, *, last: bool) -> None:
+        """Once in the life of this process. An error is told by who raises it."""
+        if executor.state is State.ANSWERS or executor.id in self._told:
+            return
+        self._told.add(executor.id)
+        if executor.state is State.DEAD:
+            note(obituary(executor))
+        elif not last:
+            note(f"left out: {executor.error}")
 
     def some(self) -> list[Client]:
-        """The executors meant, of which there is one at least. Raises NotFound."""
+        """The executors meant, of which there is one at least. Raises NotFound, Unreachable."""
         found = self.all()
         if not found:
             hint = "Mesos starts one with the first launch; else check --run-dir"
@@ -68,32 +101,18 @@ class Session:
 
     def one(self) -> Client:
         """The only executor meant; a usage error if there are several."""
-        found = self.some()
+        found = [each for each in self.look() if each.state is not State.DEAD]
         if len(found) > 1:
-            raise click.UsageError(
-                f"{len(found)} executors run on this node; choose one by --executor: {_names(found)}"
-            )
-        return found[0]
-
-
-def _names(clients: Iterable[Client]) -> str:
-    """What --executor takes, for people."""
-    named = ((client.id, _executor_id(client)) for client in clients)
-    return ", ".join(f"{identity} ({name})" if name else identity for identity, name in named)
-
-
-def _executor_id(client: Client) -> str:
-    """Empty where nobody answers."""
-    try:
-        return str(client.get("/v1/executor")["executor"])
-    except ExecutorError:
-        return ""
+            named = ", ".join(each.title for each in found)
+            raise click.UsageError(f"{len(found)} executors run on this node; choose one by --executor: {named}")
+        return self.some()[0]
 
 
 pass_session = click.make_pass_decorator(Session)
 
 
 def json_option(command: F) -> F:
+    """The option --json, for a command."""
     return click.option("--json", "as_json", is_flag=True, callback=_remember, help="Print JSON.")(command)
 
 

@@ -6,8 +6,14 @@ named below it; where that does not suffice, the terminal's own wrapping does th
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import sys
-from collections.abc import Sequence
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -28,7 +34,41 @@ _STYLES: Final = MappingProxyType(
 
 
 def console(width: int | None = None) -> Console:
+    """Standard output, `width` columns wide, or as wide as the terminal."""
     return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+
+
+@contextlib.contextmanager
+def quit_key() -> Iterator[Callable[[float], bool]]:
+    """A wait for some seconds that ends early, with True, when q is typed; other keys do nothing. Where standard input
+    is no terminal it is a wait and no more.
+    """
+    if not sys.stdin.isatty():
+        yield _only_wait
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor)
+        yield lambda seconds: _typed(descriptor, seconds, b"q")
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _only_wait(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _typed(descriptor: int, seconds: float, key: bytes) -> bool:
+    deadline_s = time.monotonic() + seconds
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        readable, _, _ = select.select([descriptor], [], [], left_s)
+        if readable:
+            data = os.read(descriptor, 64)
+            if key in data.lower() or not data:
+                return True
+    return False
 
 
 def styled(word: str) -> Text:
@@ -37,11 +77,13 @@ def styled(word: str) -> Text:
 
 
 def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str]) -> None:
+    """Print a table on the terminal."""
     own = console()
     console(max(own.width, needed(columns, cells, spare, own.width))).print(table(columns, cells, spare, own.width))
 
 
 def table(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], width: int) -> RenderableType:
+    """A table with the columns that `width` has room for; those left out are named below it."""
     kept = fitting(columns, cells, spare, width)
     shown = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for index in kept:

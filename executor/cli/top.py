@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -40,33 +40,36 @@ if TYPE_CHECKING:
 def command(session: Session, *, once: bool, interval: float, sort: str, as_json: bool) -> None:
     """Show what classes and pods use now: cores, memory, network, and how much of the time they wait (PSI, last 10 s).
 
-    "cpus" and "mem" are what Mesos accounts to them. Without --once it goes on until it is interrupted.
+    "cpus" and "mem" are what Mesos accounts to them. Without --once it goes on until q is typed, or it is interrupted.
     """
     session.some()  # there is something to look at; what ends or comes later is met
-    pictures = _pictures(session, interval, sort)
     if as_json:
-        output.json_document(next(pictures))
+        output.json_document(next(_pictures(session, interval, sort)))
     elif once:
-        _show(next(pictures))
+        _show(next(_pictures(session, interval, sort)))
     else:
-        _follow(pictures)
+        _follow(session, interval, sort)
 
 
-def _pictures(session: Session, interval_s: float, sort: str) -> Iterator[Document]:
+def _pictures(
+    session: Session, interval_s: float, sort: str, wait: Callable[[float], object] = time.sleep
+) -> Iterator[Document]:
+    """Until `wait`, which is given seconds, returns something true."""
     before = rates.look(session)
     pause_s = min(_FIRST_S, interval_s)
     while True:
-        time.sleep(pause_s)
+        if wait(pause_s):
+            return
         now = rates.look(session)
         picture = rates.usage(now, before)
         yield {**picture, "pods": sorted(picture["pods"], key=_SORTS[sort])}
         before, pause_s = now, interval_s
 
 
-def _follow(pictures: Iterator[Document]) -> None:
+def _follow(session: Session, interval_s: float, sort: str) -> None:
     """On a terminal in a screen of its own, which is gone afterwards; elsewhere one picture after the other."""
     if not sys.stdout.isatty():
-        for picture in pictures:
+        for picture in _pictures(session, interval_s, sort):
             output.line(_headline(picture))
             _show(picture)
             output.line("")
@@ -76,8 +79,8 @@ def _follow(pictures: Iterator[Document]) -> None:
     from executor.cli import terminal
 
     console = terminal.console()
-    with Live(console=console, screen=True, auto_refresh=False) as screen:
-        for picture in pictures:
+    with terminal.quit_key() as wait, Live(console=console, screen=True, auto_refresh=False) as screen:
+        for picture in _pictures(session, interval_s, sort, wait):
             screen.update(_drawn(picture, console.width, console.height), refresh=True)
 
 
@@ -111,7 +114,7 @@ def _drawn(picture: Document, width: int, height: int) -> RenderableType:
         table(_CLASSES, classes, _SPARE_CLASSES),
         Text(),
         table(_PODS, pods[:room], _SPARE_PODS),
-        Text(f"{left}ctrl-c ends it", style="dim"),
+        Text(f"{left}q ends it", style="dim"),
     )
 
 

@@ -97,9 +97,16 @@ class Subscription:
         while True:
             try:
                 return await self._open()
-            except ContainerdFailure:
+            except ContainerdFailure as error:
                 if self._channel.closed:
                     raise
+                if delay_s == _RETRY_FIRST_S:  # once an outage; Resync tells that it is over
+                    _log.warning(
+                        "containerd does not answer",
+                        code="containerd.unavailable",
+                        address=self._channel.socket,
+                        error=error,
+                    )
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _RETRY_MAX_S)
 

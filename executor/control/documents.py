@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,8 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     document["resources"] = {"cpus": spec.resources.cpus, "mem_bytes": spec.resources.mem_bytes}
     if (limit := limits.pod_limit(spec)) is not None:
         document["resources"]["disk_bytes"] = limit[0]
+    document["host_ports"] = [asdict(each) for each in spec.host_ports]
+    document["containers"] = [{**each, **_limits(runner, each["name"])} for each in document["containers"]]
     document["restart_policy"] = spec.restart_policy
     document["termination_grace_s"] = spec.termination_grace_s
     document["hostname"] = spec.hostname
@@ -112,6 +115,16 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     document["phases_ms"] = runner.phases_ms
     document["usage"] = usage(runner)
     return document
+
+
+def _limits(runner: PodRunner, name: str) -> dict[str, Any]:
+    """A container's own limits, null for none, and how often the kernel killed one of its processes for memory."""
+    status, limits = runner.pod.containers[name], runner.pod.containers[name].spec.limits
+    return {
+        "limits": {"cpus": limits.cpus, "mem_bytes": limits.memory_bytes, "ephemeral_bytes": limits.ephemeral_bytes},
+        "oom_killed": status.oom.level if status.oom is not None else None,
+        "oom_kills": status.oom_kills,
+    }
 
 
 async def kernel_network(networks: NetworkWatch, pod: PodId) -> dict[str, Any] | None:

@@ -70,6 +70,7 @@ Answer = Callable[[Request], Awaitable[Response | Stream]]
 
 
 def failure(status: int, message: str, *, subject: str = "", hint: str = "") -> Response:
+    """The response to a request that failed: schema/error.json."""
     return Response({"error": {"message": message, "subject": subject, "hint": hint}}, status=status)
 
 
@@ -93,6 +94,7 @@ class Connection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
 
     async def run(self, answer: Answer) -> None:
+        """Serve requests until the client goes, is too slow, or errs."""
         try:
             while await self._serve_one(answer):
                 self._http.start_next_cycle()
@@ -103,7 +105,7 @@ class Connection:
             self._writer.transport.abort()  # nothing after close(), for every write was drained to the last byte
 
     async def refuse(self, status: int, message: str) -> None:
-        """Answers whatever comes with an error, and ends."""
+        """Answers any request with an error, and ends."""
         with contextlib.suppress(OSError, h11.LocalProtocolError):
             await self._send_last(failure(status, message))
         self._writer.transport.abort()

@@ -7,11 +7,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor import log as logs
 from executor.control import documents as views
 from executor.control.server import Handler, Request, Response, Routes, Stream
+from executor.control.socket import Peer
 from executor.errors import InvalidRequest, NetworkFailure, NotFound
 from executor.log.journal import read
 from executor.log.timeline import timeline
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from executor.revocation.receipt import Receipt
 
 log = logs.get_logger(__name__)
+
+_SHOWN_COMMAND = 200
 
 
 def routes(dispatcher: Dispatcher, journal: Journal, metrics: Handler) -> Routes:
@@ -95,7 +99,7 @@ class _Answers:
         return Response({})
 
     async def revoke(self, request: Request) -> Response:
-        taken = self._dispatcher.revoker.take(request.body)
+        taken = self._dispatcher.revoker.take(request.body, actor(request.peer))
         if request.query.get("wait") == "0":
             taken.task.add_done_callback(_seen)
             return Response({"id": taken.id, "state": "running"}, status=202)
@@ -138,8 +142,23 @@ class _Answers:
         return Response({"task": task, "events": events})
 
 
+def actor(peer: Peer) -> str:
+    """The process at the other end, in words."""
+    return f"uid {peer.uid}, process {peer.pid} ({_command(peer.pid)})"
+
+
+def _command(pid: int) -> str:
+    """Its command line, cut."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return "ended"
+    text = b" ".join(words).decode(errors="replace")
+    return text if len(text) <= _SHOWN_COMMAND else f"{text[:_SHOWN_COMMAND]}..."
+
+
 def _seen(task: asyncio.Task[Receipt]) -> None:
-    """Nobody waits for it; its failure is in the log and in `GET /v1/revocations/{id}`."""
+    """No request waits for it; its failure is in the log and in `GET /v1/revocations/{id}`."""
     if not task.cancelled():
         task.exception()
 

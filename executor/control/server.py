@@ -36,6 +36,7 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 
 def socket_path(run_dir: str | Path, mesos_container_id: str) -> Path:
+    """Of the control socket of the executor in this Mesos container."""
     return Path(run_dir) / f"{mesos_container_id}{SOCKET_SUFFIX}"
 
 
@@ -59,6 +60,7 @@ class Server:
         _log.info("the control socket listens", code="control.listening", path=str(self._path))
 
     async def close(self) -> None:
+        """End every connection and remove the socket; a second call does nothing."""
         if self._server is None:
             return
         self._server.close()

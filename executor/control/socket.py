@@ -28,6 +28,7 @@ class Peer:
 
 
 def peer_of(connection: socket.socket) -> Peer:
+    """The process at the other end of a Unix socket."""
     pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return Peer(pid, uid)
 
@@ -35,9 +36,9 @@ def peer_of(connection: socket.socket) -> Peer:
 def listen(path: Path, *, backlog: int = 64) -> socket.socket:
     """A listening socket at `path`, mode 0600, in a directory of mode 0700 that is made if missing.
 
-    It is made under another name and renamed, so that nobody can connect before the mode is right, and so that a file
-    left by a dead executor is replaced in one step. Raises Refused if somebody listens at `path`, InvalidConfig if
-    the path is too long for a socket, Failure if the directory cannot be written.
+    It is made under another name and renamed, so that no process can connect before the mode is right, and so that a
+    file left by a dead executor is replaced in one step. Raises Refused if a process listens at `path`, InvalidConfig
+    if the path is too long for a socket, Failure if the directory cannot be written.
     """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     if len(os.fsencode(new)) > _PATH_MAX_BYTES:
@@ -75,5 +76,5 @@ def remove(path: Path, *, inode_then: int) -> None:
 
 def _is_alive(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        # EAGAIN is a full backlog: somebody listens and is busy. Refused, missing or no socket at all: nobody does.
+        # EAGAIN is a full backlog: a process listens and is busy. Refused, missing or no socket at all: none does.
         return probe.connect_ex(os.fspath(path)) in (0, errno.EAGAIN)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.config import Config
 from executor.doctor import agent, groups, kernel, naming, network, node, portuse, resolving, runtime
-from executor.doctor.finding import Finding, failed, skipped
+from executor.doctor.finding import Finding, failed, skipped, warned
 from executor.errors import ExecutorError, MesosFailure
 from executor.mesos import agent_flags
 from executor.node.inventory import Inventory, inventory
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -> list[Finding]:
     """`endpoints` are where the agent may be; one that was `demanded` must answer."""
-    endpoint, flags, of_agent = _agent(config, endpoints, demanded=demanded)
+    endpoint, flags, of_agent = agent_findings(config, endpoints, demanded=demanded)
     work_dir = flags.get("work_dir", "")
     async with AsyncExitStack() as stack:
         containerd, error = await _connect(config, stack)
@@ -59,7 +59,7 @@ async def _survey(config: Config, containerd: Containerd | None, endpoint: str) 
     except ExecutorError as error:
         return [failed("node.left_overs", f"cannot be counted: {error}", error.hint)]
     containers = await asyncio.to_thread(_containers, config, endpoint)  # after the addresses that they hold
-    return [*network.ledger(found, containers), node.left_overs(found)]
+    return [*network.ledger(found, containers), *node.left_overs(found)]
 
 
 def _containers(config: Config, endpoint: str) -> frozenset[str] | None:
@@ -86,22 +86,26 @@ def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> li
     return found
 
 
-def _agent(config: Config, endpoints: Sequence[str], *, demanded: bool) -> tuple[str, dict[str, str], list[Finding]]:
+def agent_findings(
+    config: Config, endpoints: Sequence[str], *, demanded: bool
+) -> tuple[str, dict[str, str], list[Finding]]:
     """Where it is, its flags, and what is to be said of them."""
     from executor.mesos import operator
 
-    error = "no endpoint is known"
+    error, known = "no endpoint is known", False
     for endpoint in endpoints:
         try:
             answer = agent_flags.read(endpoint, operator.credential(Path(config.dns.credential_file)))
         except MesosFailure as failure:
-            error = str(failure)
+            absent = isinstance(failure.__cause__, ConnectionRefusedError)  # an endpoint that is only a guess
+            error, known = str(failure), known or not absent
             continue
         if "launcher" in answer.flags:  # a master has flags as well
             return endpoint, dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
         error = f"{endpoint} is no agent"
-    hint = "name it: --agent HOST:PORT"
-    return "", {}, [(failed if demanded else skipped)("agent.flags", f"the agent's flags are unknown: {error}", hint)]
+    hint = "does the agent run? name it: --agent HOST:PORT"
+    told = failed if demanded else warned if known else skipped
+    return "", {}, [told("agent.flags", f"the agent's flags are unknown: {error}", hint)]
 
 
 def _dns_path() -> str:

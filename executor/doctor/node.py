@@ -20,7 +20,7 @@ FREE_FAIL_BYTES, FREE_WARN_BYTES = 64 << 20, 1 << 30
 FREE_WARN_SHARE = 0.05
 _SOCKET_PATH_MAX = 107
 _CONTAINER_ID_CHARS = 36
-UNKNOWN_SHOWN = 3
+NAMES_SHOWN = 3
 _STA_UNSYNC = 0x40
 
 
@@ -33,22 +33,31 @@ def check(config: Config, work_dir: str) -> list[Finding]:
     return found + [_space(name, Path(path)) for name, path in places.items()]
 
 
-def left_overs(inventory: Inventory) -> Finding:
-    """Pure."""
-    if inventory.unknown:
-        names = ", ".join(
-            f"{container} ({why})" for container, why in sorted(inventory.unknown.items())[:UNKNOWN_SHOWN]
-        )
-        text = f"{len(inventory.unknown)} executors left something, and nothing proves them dead: {names}"
-        return warned("node.left_overs", text, "look for each; mesos-pod-executor gc --assume-dead ID")
-    if inventory.lost_shims:
-        pids = ", ".join(str(shim.pid) for shim in inventory.lost_shims)
-        text = f"shims of containers without a record: processes {pids}"
-        return warned("node.left_overs", text, "if nothing needs them, kill these processes")
-    if not inventory.dead:
-        return passed("node.left_overs", f"none of dead executors; {len(inventory.living)} live")
+def left_overs(inventory: Inventory) -> list[Finding]:
+    """Of dead executors, of those of which nothing is proven, and of shims without a record. Pure."""
+    found = [_unknown(inventory)] if inventory.unknown else []
+    found += [_lost_shims(inventory)] if inventory.lost_shims else []
+    found += [_dead(inventory)] if inventory.dead else []
+    return found or [passed("node.left_overs", f"none of dead executors; {len(inventory.living)} live")]
+
+
+def _unknown(inventory: Inventory) -> Finding:
+    names = ", ".join(f"{container} ({why})" for container, why in sorted(inventory.unknown.items())[:NAMES_SHOWN])
+    text = f"{len(inventory.unknown)} executors left something, and nothing proves them dead: {names}"
+    return warned("node.left_overs", text, "look for each; mesos-pod-executor gc --assume-dead ID")
+
+
+def _lost_shims(inventory: Inventory) -> Finding:
+    pids = ", ".join(str(shim.pid) for shim in inventory.lost_shims)
+    text = f"shims of containers without a record: processes {pids}"
+    return warned("node.left_overs", text, "if nothing needs them, kill these processes")
+
+
+def _dead(inventory: Inventory) -> Finding:
     counts = ", ".join(f"{count} {kind}" for kind, count in inventory.counts().items()) or "their owner files only"
-    return warned("node.left_overs", f"{len(inventory.dead)} dead executors left {counts}", "mesos-pod-executor gc")
+    names = ", ".join(sorted(inventory.dead)[:NAMES_SHOWN]) + (", ..." if len(inventory.dead) > NAMES_SHOWN else "")
+    text = f"{len(inventory.dead)} dead executors ({names}) left {counts}"
+    return warned("node.left_overs", text, "mesos-pod-executor gc")
 
 
 def _clock() -> Finding:

@@ -231,6 +231,7 @@ CODES: Final = MappingProxyType(
         "revocation.refused": _warning(
             "A revocation was refused; nothing was changed.", "See `error`; correct the request."
         ),
+        "revocation.dry_run": _info("A dry run told which pods a revocation would end; nothing was changed."),
         "revocation.exercise": _info("A revocation was rehearsed: its victims were stopped for a moment."),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
         "revocation.notice_failed": _warning(

@@ -23,6 +23,8 @@ KEYS: Final = MappingProxyType(
         "executor": "Mesos executor id",
         "agent": "Mesos agent id",
         "mesos_container": "id of the executor's own Mesos container",
+        "mesos_containers": "ids of several executors' Mesos containers",
+        "actor": "who asked for it: a framework, a process of this node, or the pressure on it",
         "pod": "the pod's id on this node (pod-...)",
         "pods": "several pods' ids",
         "name": "the pod's name as its framework gave it",

@@ -14,7 +14,7 @@ from typing import Any
 Event = Mapping[str, Any]
 
 NODE_WIDE = ("containerd.", "mesos.", "pressure.", "executor.stop")
-_LAST = "pod.ended"
+_FIRST, _LAST = "pod.accepted", "pod.ended"
 
 
 def timeline(events: Sequence[Event], text: str) -> list[dict[str, Any]]:
@@ -35,6 +35,22 @@ def timeline(events: Sequence[Event], text: str) -> list[dict[str, Any]]:
         or (first < event["seq"] < last and str(event.get("code", "")).startswith(NODE_WIDE))
     ]
     return [{**event, "since_ms": _ms_between(chosen[0], event)} for event in chosen]
+
+
+def unfinished(events: Iterable[Event]) -> list[str]:
+    """The pods that were launched and have not ended, by name, in the order of their launch: what an executor was
+    doing when its journal stops.
+    """
+    pods: dict[str, str] = {}
+    for event in events:
+        if "pod" not in event:
+            continue
+        identity = str(event["pod"])
+        if event.get("code") == _LAST:
+            pods.pop(identity, None)
+        elif event.get("code") == _FIRST:
+            pods[identity] = str(event.get("name") or identity)
+    return list(pods.values())
 
 
 def _newest_pod(events: Iterable[Event], text: str) -> str:

@@ -175,7 +175,10 @@ PROCESS_START: Final = _gauge("process_start_time_seconds", "When the executor s
 # --- added by `mesos-pod-executor metrics`, which asks all executors of a node
 
 UP: Final = _gauge("executors_up", "Executors of this node whose control socket answered.")
-SILENT: Final = _gauge("executors_silent", "Executors of this node whose control socket did not answer.")
+SILENT: Final = _gauge(
+    "executors_silent", "Executors of this node that live and do not answer on their control socket."
+)
+DEAD: Final = _gauge("executors_dead", "Executors of this node that died and whose remains are not released yet.")
 
 FROM_EVENTS: Final = (
     EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, REVOCATIONS, REVOCATION,
@@ -186,5 +189,5 @@ WHEN_ASKED: Final = (
     USED_CPU, USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED, NETWORK_ERRORS,
     LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
-BY_COMMAND: Final = (UP, SILENT)
+BY_COMMAND: Final = (UP, SILENT, DEAD)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

@@ -17,12 +17,13 @@ import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from executor import bounded_json
 from executor.errors import Failure, reason
 from executor.names import MesosContainerId
+from executor.node.ended_executors import MesosNames, remember
 from executor.node.lock_identity import REAPED_SUFFIX, LockIdentity, identity_of
 
 SOCKET_SUFFIX = ".sock"
@@ -95,6 +96,7 @@ class Owner:
     """Paths of the groups of its shims."""
     lock: Path | None = None
     """Its owner file. None: there is none, and another boot proves its death."""
+    mesos: MesosNames = field(default_factory=MesosNames)
 
 
 class Claim:
@@ -119,10 +121,13 @@ def claim(
     state_dir: str = "",
     hosts_dir: str = "",
     shim_groups: Sequence[str] = (),
+    mesos: MesosNames | None = None,
 ) -> Iterator[Claim]:
     """Own everything that carries `container`, until the block ends. The file says where its things are, for a reaper
-    that is configured otherwise. Raises Failure when another process owns it already.
+    that is configured otherwise, and where its sandbox is, for those who ask what it did. Raises Failure when another
+    process owns it already.
     """
+    mesos = mesos or MesosNames()
     path = run_dir / f"{container}{SUFFIX}"
     hint = "is [node] run_dir writable, and is no second executor in this Mesos container?"
     try:
@@ -138,6 +143,7 @@ def claim(
         "state_dir": state_dir,
         "hosts_dir": hosts_dir,
         "shim_groups": list(shim_groups),
+        **mesos.document(),
     }
     try:
         os.ftruncate(descriptor, 0)
@@ -145,6 +151,7 @@ def claim(
         yield (own := Claim(identity_of(descriptor, path).text()))
         if own.kept:
             return  # the lock ends with the process
+        remember(run_dir, container, mesos, died=False)
         path.unlink(missing_ok=True)  # only after a clean end: otherwise it names what is left to reap
     except BaseException:
         os.close(descriptor)
@@ -184,6 +191,7 @@ def forget(owner: Owner) -> None:
     if owner.lock is None:
         return
     forget_files(owner.lock.parent, owner.container)
+    remember(owner.lock.parent, owner.container, owner.mesos, died=True)
     with contextlib.suppress(FileNotFoundError):
         os.utime(owner.lock)
         owner.lock.rename(f"{owner.lock}{REAPED_SUFFIX}")
@@ -198,29 +206,36 @@ def forget_files(run_dir: Path, container: MesosContainerId) -> None:
         streams.rmdir()
 
 
+def was_reaped(run_dir: Path, container: MesosContainerId) -> bool:
+    """Whether its lock is still kept after everything of it was released."""
+    return (run_dir / f"{container}{SUFFIX}{REAPED_SUFFIX}").exists()
+
+
 def forget_reaped(run_dir: Path, named: Collection[MesosContainerId]) -> None:
     """Removes the locks of owners that were reaped some time ago, and of which nothing was found now."""
     for path in run_dir.glob(f"*{SUFFIX}{REAPED_SUFFIX}"):
         container = MesosContainerId(path.name.removesuffix(f"{SUFFIX}{REAPED_SUFFIX}"))
         with contextlib.suppress(OSError):
-            if container not in named and time.time() - path.stat().st_mtime > REAPED_S:
+            if container not in named and abs(time.time() - path.stat().st_mtime) > REAPED_S:
                 path.unlink()
 
 
 def living(run_dir: Path) -> frozenset[MesosContainerId]:
     """The executors whose lock is held now."""
-    alive = set()
-    for path in run_dir.glob(f"*{SUFFIX}"):
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            if not _lock(descriptor):
-                alive.add(MesosContainerId(path.name.removesuffix(SUFFIX)))
-        finally:
-            os.close(descriptor)
-    return frozenset(alive)
+    held = filter(is_locked, run_dir.glob(f"*{SUFFIX}"))
+    return frozenset(MesosContainerId(path.name.removesuffix(SUFFIX)) for path in held)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds this owner file's lock now."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def listed(run_dir: Path) -> list[Owner]:
@@ -285,6 +300,7 @@ def _read(container: MesosContainerId, descriptor: int) -> Owner:
             state_dir=str(document.get("state_dir", "")),
             hosts_dir=str(document.get("hosts_dir", "")),
             shim_groups=tuple(str(each) for each in document.get("shim_groups", ())),
+            mesos=MesosNames.of(document),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Owner(container)

@@ -63,7 +63,7 @@ async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     marks = await marks_on_node(config, containerd)
     with judged(Path(config.node.run_dir), marks) as judgement:
         pass  # a look holds up no reaper
-    dead = {owner.container: await _of(owner, config, containerd) for owner in judgement.dead}
+    dead = {owner.container: await left_by(owner, config, containerd) for owner in judgement.dead}
     lost = await _lost_shims(judgement, config, containerd)
     unknown = await still_there(judgement, config, containerd)
     entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
@@ -98,7 +98,8 @@ async def _lost_shims(judgement: Judgement, config: Config, containerd: Containe
     return tuple(lost(containerd.namespace, recorded, groups))
 
 
-async def _of(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:
+async def left_by(owner: Owner, config: Config, containerd: Containerd | None) -> dict[str, int]:
+    """What the reaper would release of a dead owner, by kind."""
     from executor.node.reaper import shim_groups
     from executor.node.reaping import volumes
     from executor.node.reaping.containers import without_record

@@ -24,7 +24,9 @@ from executor.errors import reason
 REAPED_SUFFIX = ".reaped"
 """A reaped owner's file is kept under this name for a while: what containerd makes late is still proven to be dead."""
 CLAIM_S = 60.0
-"""An empty file of this age was left by an executor that died while it claimed it."""
+"""An empty file of this age was left by an executor that died while it claimed it. So was one that is as far in the
+future: the clock was set back since.
+"""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE_ID = Path("/etc/machine-id")
 
@@ -117,7 +119,7 @@ def _prove_open(identity: LockIdentity, path: Path, descriptor: int) -> Proof:
         return Proof(Verdict.LIVING)
     except OSError as error:
         return Proof(Verdict.UNKNOWN, f"{path} cannot be locked: {reason(error)}")
-    if state.st_size == 0 and time.time() - state.st_mtime < CLAIM_S:
+    if state.st_size == 0 and abs(time.time() - state.st_mtime) < CLAIM_S:
         return Proof(Verdict.LIVING)  # it has made its file and not yet written into it
     if not _stands_at(path, identity):  # a clean end, or another reaper, between the opening and the lock
         return Proof(Verdict.UNKNOWN, f"{path} was removed meanwhile")

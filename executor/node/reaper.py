@@ -145,6 +145,7 @@ def _tell(result: Reaped) -> None:
             "reaped what dead executors left",
             code="executor.recovered",
             count=len(result.owners),
+            mesos_containers=list(result.owners),
             outcome=", ".join(f"{count} {kind}" for kind, count in sorted(result.counts.items())) or "nothing was left",
         )
     for text in result.failed:

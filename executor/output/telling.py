@@ -26,6 +26,8 @@ class Telling:
         self._told_bytes = self._rotated_bytes = 0
         self._episode_bytes: int | None = None
         """What was lost before the present loss began; None: nothing is being lost."""
+        self._cause = 0
+        """The errno that was last seen in the present loss: it is gone from the counters when the disk works again."""
         self._next_loss_s = self._next_rotation_s = 0.0
 
     def look(self, counters: Slots, slot: int, *, last: bool = False) -> None:
@@ -36,9 +38,10 @@ class Telling:
     def _look_at_loss(self, dropped_bytes: int, number: int, *, last: bool) -> None:
         news_bytes = dropped_bytes - self._told_bytes
         if self._episode_bytes is None and news_bytes:
-            self._episode_bytes, self._next_loss_s = self._told_bytes, 0.0
+            self._episode_bytes, self._next_loss_s, self._cause = self._told_bytes, 0.0, 0
         if self._episode_bytes is None:
             return
+        self._cause = number or self._cause
         over = last or not number
         if news_bytes and (over or time.monotonic() >= self._next_loss_s):
             self._told_bytes, self._next_loss_s = dropped_bytes, time.monotonic() + AGAIN_S
@@ -47,7 +50,7 @@ class Telling:
                 code="pod.log_dropped",
                 path=str(self._path),
                 size_bytes=news_bytes,
-                error=_why(number),
+                error=_why(self._cause),
             )
         if over:
             total_bytes, self._episode_bytes = dropped_bytes - self._episode_bytes, None

@@ -11,6 +11,7 @@ Owns: the sessions, and the directories `exec-*` in the pods' directories.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shlex
 from collections.abc import AsyncGenerator, Mapping
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.concurrency import to_the_end
-from executor.errors import ExecutorError, InvalidRequest, NotFound, Refused
+from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused
 from executor.exec import process as processes
 from executor.exec.fifos import Fifos
 from executor.exec.process import ContainerProcess
@@ -32,8 +33,12 @@ if TYPE_CHECKING:
 
 SESSIONS_MAX: Final = 64
 ARGUMENTS_MAX_BYTES: Final = 256 << 10
+START_S: Final = 10.0
+"""How long the container's shim may take to start the process."""
 DELETE_S: Final = 5.0
 """How long output may still be copied after the process was killed."""
+LATE_S: Final = 60.0
+"""How long a shim that was late may take to end the process again."""
 _SHOWN_COMMAND: Final = 200
 
 
@@ -91,6 +96,7 @@ class Execs:
         self._containerd = containerd
         self._streams_dir = streams_dir
         self._sessions: dict[str, _Session] = {}
+        self._late: set[asyncio.Task[None]] = set()
 
     def check(self, runner: PodRunner, request: Request) -> str:
         """The container's name. Raises NotFound, InvalidRequest, Refused."""
@@ -142,13 +148,27 @@ class Execs:
         try:
             session.fifos.make()
             yield {"id": identity, **{key: str(path) for key, path in session.fifos.paths.items()}}
-            yield {"pid": await self._start(session)}
+            yield {"pid": await self._started(session)}
             yield {"exit_code": await process.wait()}
             await asyncio.Event().wait()  # until the client has read everything, and hangs up
         except ExecutorError as error:
             yield {"error": {"message": error.message, "subject": error.subject, "hint": error.hint}}
         finally:
             await to_the_end(self._end(session))
+
+    async def _started(self, session: _Session) -> int:
+        """Its pid. Raises Failure where the container's shim does not answer in time; should it do so later, the
+        process is ended at once.
+        """
+        starting = asyncio.ensure_future(self._start(session))
+        done, _ = await asyncio.wait({starting}, timeout=START_S)
+        if done:
+            return starting.result()
+        late = asyncio.ensure_future(_end_late(starting, session.process))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
+        hint = "look for a shim that was stopped (state T in ps) or waits for a disk (D)"
+        raise Failure(f"its shim does not answer within {START_S:g} s", subject=session.process.container, hint=hint)
 
     async def _start(self, session: _Session) -> int:
         record = await self._containerd.containers.get(session.process.container)
@@ -172,6 +192,12 @@ def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]
     if request.size is not None:
         process["consoleSize"] = {"width": request.size[0], "height": request.size[1]}
     return {**process, "env": [*env, "TERM=xterm"] if request.terminal else env}
+
+
+async def _end_late(starting: asyncio.Future[int], process: ContainerProcess) -> None:
+    with contextlib.suppress(ExecutorError):  # its session is over; what could not be made needs no end
+        await starting
+    await process.end(LATE_S)
 
 
 def _drop(_: bytes) -> None:

@@ -219,7 +219,7 @@ class Governor:
         reclaim = {name: amount for name, amount in amounts.items() if amount}
         reason = f"pressure on the node: {' and '.join(reclaim)}"
         try:
-            self._revoking = self._revoker.take({"reason": reason, "reclaim": reclaim}).task
+            self._revoking = self._revoker.take({"reason": reason, "reclaim": reclaim}, "pressure on the node").task
         except ExecutorError as error:
             log.warning("could not revoke", code="pressure.revoke_failed", error=str(error))
             return

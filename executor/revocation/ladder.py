@@ -92,9 +92,9 @@ class Ladder:
     def alive(self) -> list[Pod]:
         return [account.pod for account in self.accounts if account.alive]
 
-    def prove(self) -> None:
-        """Choose the victims, and show that no regular pod is among them. Raises Refused or NotFound; nothing is
-        touched.
+    def prove(self, proven: Callable[[], None] = lambda: None) -> None:
+        """Choose the victims, and show that no regular pod is among them; then call `proven`. Raises Refused or
+        NotFound; nothing is touched.
         """
         begin = self.ms
         table = self._pods()
@@ -106,6 +106,7 @@ class Ladder:
         self.regular = [pod for pod in living.values() if pod.spec.pod_class is PodClass.REGULAR]
         self._before = prove(victims, self.regular, self._tree)
         self.accounts = [Account(pod) for pod in victims]
+        proven()
         found = f"{_pods(victims, 'revocable')} selected, {_pods(self.regular, 'regular')} outside"
         self._step("proof", begin, found + self._late(ended))
 
@@ -236,7 +237,7 @@ class Ladder:
     def receipt(self) -> Receipt:
         """As it stands now."""
         request = self.request
-        living = Outcome.SPARED if request.dry_run else self._living
+        living = Outcome.WOULD_END if request.dry_run else self._living
         over = self._comparison is not None
         state = State.RUNNING if not over else State.STUCK if self.alive else State.DONE
         return Receipt(
@@ -267,6 +268,8 @@ class Ladder:
     def _step(self, name: str, begin_ms: float, effect: str) -> None:
         ms = self.ms
         self._steps.append(Step(name, ms, ms - begin_ms, effect))
+        if self.request.dry_run:
+            return  # nothing was done
         log.info(
             "revocation step",
             code="revocation.step",

@@ -74,7 +74,7 @@ class FrameworkMessages:
             if len(self._tasks) >= ANSWERS_MAX:
                 raise Failure(f"{ANSWERS_MAX} requests wait for their receipts", hint="ask again later")
             if verb == "revoke":
-                answer = self._answer(self._revoker.take(document), identity)
+                answer = self._answer(self._revoker.take(document, "the framework (MESSAGE)"), identity)
             else:
                 answer = self._answer_other(self._others[verb], document, identity)
         except ExecutorError as error:
@@ -148,6 +148,18 @@ def log_receipt(receipt: Receipt) -> None:
     """One line for the whole, one for each victim, and an ERROR for what a human should look at. A dry run did
     nothing to the pods that it names.
     """
+    if receipt.state is State.REFUSED:
+        return  # it has an event of its own
+    if receipt.state is State.DRY_RUN:
+        log.info(
+            "dry run of a revocation",
+            code="revocation.dry_run",
+            revocation=receipt.id,
+            victims=len(receipt.victims),
+            freed_cpus=receipt.freed_cpus,
+            freed_mem_bytes=receipt.freed_mem_bytes,
+        )
+        return
     log.info(
         "revocation receipt",
         code="revocation.receipt",
@@ -159,7 +171,7 @@ def log_receipt(receipt: Receipt) -> None:
         freed_mem_bytes=receipt.freed_mem_bytes,
         duration_ms=round(receipt.time_to_free_ms, 1),
     )
-    for victim in receipt.victims if receipt.state is not State.DRY_RUN else ():
+    for victim in receipt.victims:
         log.info(
             "what a revocation did to a pod",
             code="revocation.victim",

@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     EXITED = "exited"  # by itself, within its grace
     KILLED = "killed"
     STUCK = "stuck"  # alive long after the kill
-    SPARED = "spared"  # a dry run
+    WOULD_END = "would-end"  # a dry run
 
 
 class State(StrEnum):
@@ -86,7 +86,7 @@ class Receipt:
     @property
     def freed(self) -> tuple[Victim, ...]:
         """Those that gave back what they had; in a dry run those that would."""
-        gone = (Outcome.EXITED, Outcome.KILLED, Outcome.SPARED)
+        gone = (Outcome.EXITED, Outcome.KILLED, Outcome.WOULD_END)
         return tuple(victim for victim in self.victims if victim.outcome in gone)
 
     @property

@@ -13,6 +13,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from executor import exhausted
@@ -89,9 +90,10 @@ class Revoker:
         self._runs: OrderedDict[RevocationId, _Run] = OrderedDict()
         self._followers: set[asyncio.Task[None]] = set()
 
-    def take(self, document: object) -> Taken:
-        """Begin what `document` asks for, or find the revocation that has its id already. Raises InvalidRequest, and
-        Refused for an id that is another request's: whoever asked would believe that his own was carried out.
+    def take(self, document: object, actor: str = "") -> Taken:
+        """Begin what `document` asks for, or find the revocation that has its id already. `actor` asks for it, in words
+        for the log. Raises InvalidRequest, and Refused for an id that is another request's: whoever asked would believe
+        that his own was carried out.
         """
         fresh = f"r-{uuid.uuid4().hex[:12]}"
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
@@ -100,7 +102,7 @@ class Revoker:
             _check_same(request, known.ladder.request)
             return Taken(request.id, known.task, repeated=True)
         ladder = Ladder(request, self._pods, self._tree, self._boost, stuck_after_s=self._config.stuck_after_s)
-        self._runs[request.id] = _Run(ladder, asyncio.ensure_future(self._carry_out(ladder)))
+        self._runs[request.id] = _Run(ladder, asyncio.ensure_future(self._carry_out(ladder, actor)))
         self._forget_oldest()
         return Taken(request.id, self._runs[request.id].task, repeated=False)
 
@@ -128,22 +130,16 @@ class Revoker:
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id="rehearsal")
         return Ladder(replace(request, dry_run=True), self._pods, self._tree, self._boost, stuck_after_s=0)
 
-    async def _carry_out(self, ladder: Ladder) -> Receipt:
+    async def _carry_out(self, ladder: Ladder, actor: str) -> Receipt:
         request = ladder.request
-        if not request.dry_run:
-            log.info(
-                "revocation taken",
-                code="revocation.started",
-                revocation=request.id,
-                reason=request.reason,
-                grace_s=request.grace_s,
-            )
         try:
             self._before()
-            ladder.prove()
+            ladder.prove(partial(_tell_started, request, actor))
         except Exception as error:
             refusal = _refusal(error)
-            log.warning("revocation refused", code="revocation.refused", revocation=request.id, error=str(refusal))
+            log.warning(
+                "revocation refused", code="revocation.refused", revocation=request.id, actor=actor, error=str(refusal)
+            )
             self._give(ladder, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
             raise refusal from error
         if not request.dry_run:
@@ -214,6 +210,20 @@ def _refusal(error: Exception) -> ExecutorError:
         log.error("defect in a revocation", code="executor.defect", trigger="Descent", exc_info=error)
     hint = "ask again when the node answers; single tasks can be killed through their scheduler"
     return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", hint=hint)
+
+
+def _tell_started(request: Request, actor: str) -> None:
+    """Of what will be carried out: a dry run and a refused request have events of their own."""
+    if request.dry_run:
+        return
+    log.info(
+        "revocation started",
+        code="revocation.started",
+        revocation=request.id,
+        reason=request.reason,
+        grace_s=request.grace_s,
+        actor=actor,
+    )
 
 
 def _check_same(request: Request, known: Request) -> None:

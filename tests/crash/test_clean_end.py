@@ -20,8 +20,12 @@ PODS = 4
 
 
 def everything(rig: Rig, names: Path) -> list[str]:
-    """Beside what containerd and runc have: files, marks, directories and groups, those above the executor's too."""
-    directories = [*rig.run_dir.rglob("*"), *(rig.directory / "state").rglob("*"), *names.glob("*")]
+    """Beside what containerd and runc have: files, marks, directories and groups, those above the executor's too. Not
+    where `why` finds the journal of an executor that has ended: that stays, and says nothing else.
+    """
+    ended = rig.run_dir / "ended"
+    own = [path for path in rig.run_dir.rglob("*") if ended not in (path, *path.parents)]
+    directories = [*own, *(rig.directory / "state").rglob("*"), *names.glob("*")]
     tops = (rig.cgroup, f"{rig.cgroup}-shims", f"{rig.cgroup}-regular-shims", rig.agent.cgroups_root)
     return [str(path) for path in (*directories, *(each for top in tops for each in cgroupdirs.roots(top)))]
 

@@ -157,6 +157,8 @@ def test_without_its_lock_file_a_dead_executor_is_unknown_until_an_operator_says
         text = rig.command("gc").stdout
         assert f"not touched: executor {path.stem} may live" in text and "--assume-dead" in text
         assert rig.command("gc", "--assume-dead", "nobody", check=False).returncode != 0
+        dry = gc(rig, {}, "--assume-dead", path.stem, "--dry-run")
+        assert dry["dry_run"] and dry["released"]["containers"] == 2 and remains(rig) == left
         done = gc(rig, {}, "--assume-dead", path.stem)
         assert done["released"]["containers"] == 2 and done["failed"] == []
         assert wait_for(lambda: True if remains(rig) == there else None, 10), remains(rig)

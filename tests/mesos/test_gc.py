@@ -103,6 +103,10 @@ def test_gc_releases_all_of_a_killed_executor_and_nothing_else(
     dry = rig.json("gc", "--dry-run")
     assert all(psutil.pid_exists(pid) for pid in orphans)
     assert rig.leaks() == left | {"ips": PODS + 2}, "a dry run changes nothing"
+    (dead,) = dry["executors"]
+    assert f"of 1 dead executors ({dead}); 0 live" in rig.command("gc", "--dry-run").stdout
+    unknown = rig.command("gc", "--only", "typo", check=False)
+    assert unknown.returncode == 3 and "executor typo" in unknown.stderr and dead in unknown.stderr
     done = rig.json("gc")
     assert done["executors"] == dry["executors"] and len(done["executors"]) == 1
     assert done["released"] == dry["released"]
@@ -119,6 +123,7 @@ def test_gc_releases_all_of_a_killed_executor_and_nothing_else(
     for path in foreign:
         path.unlink()
     again = rig.command("gc")
+    assert rig.command("gc", "--only", dead).returncode == 0, "it was released just now"
     assert again.stdout == "released nothing of 0 dead executors; 0 live\n" and again.stderr == ""
 
 

@@ -56,6 +56,23 @@ def test_a_killed_command_has_the_signals_code(rig: Rig) -> None:
     assert rig.command("exec", "web", "--", "sh", "-c", "kill -9 $$", check=False).returncode == 137
 
 
+def test_a_shim_that_is_stopped_is_told_in_time_and_the_command_does_not_go_on(rig: Rig) -> None:
+    (pod,) = [each for each in rig.pods() if each["name"] == "web"]
+    (shim,) = [each for each in rig.containerd.shims() if pod["pod"] in " ".join(psutil.Process(each).cmdline())]
+    os.kill(shim, signal.SIGSTOP)
+    try:
+        done = rig.command("exec", "web", "sleep", "4711", check=False)
+    finally:
+        os.kill(shim, signal.SIGCONT)
+    assert (done.returncode, done.stdout) == (1, "") and "its shim does not answer within 10 s" in done.stderr
+    assert rig.command("exec", "web", "--", "echo", "again").stdout == "again\n"
+    assert wait_for(lambda: None if _runs("sleep", "4711") else True, 20), "it is killed when the shim goes on"
+
+
+def _runs(*argv: str) -> bool:
+    return any(process.info["cmdline"] == list(argv) for process in psutil.process_iter(["cmdline"]))
+
+
 def test_as_json(rig: Rig) -> None:
     done = rig.command("exec", "web", "--json", "--", "sh", "-c", "echo out; echo err >&2; exit 3", check=False)
     assert done.returncode == 3

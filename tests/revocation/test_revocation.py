@@ -142,7 +142,7 @@ def test_a_dry_run_touches_nothing(rig: Rig, scheduler: Scheduler) -> None:
     before = {pod["name"]: rig.processes(pod) for pod in rig.pods()}
     receipt = rig.json("revoke", "--all", "--dry-run")
     assert receipt["state"] == "dry-run"
-    assert [victim["outcome"] for victim in receipt["victims"]] == ["spared"]
+    assert [victim["outcome"] for victim in receipt["victims"]] == ["would-end"]
     assert {pod["name"]: rig.processes(pod) for pod in rig.pods()} == before
 
 

@@ -150,17 +150,19 @@ class Node:
 
 
 @contextlib.contextmanager
-def hanging_executor(run_dir: Path, identity: str, answer: bytes = b"") -> Iterator[None]:
-    """Accepts, sends `answer`, and hangs up; without one it never answers."""
+def hanging_executor(run_dir: Path, identity: str, answer: bytes = b"", *, wait: bool = False) -> Iterator[None]:
+    """Accepts, sends `answer`, and hangs up; one that is to `wait` never answers."""
     run_dir.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(socket_path(run_dir, identity)))
         listener.listen()
         thread = threading.Thread(target=_answer_all, args=(listener, answer))
-        thread.start()
+        if not wait:
+            thread.start()
         yield
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        if not wait:
+            thread.join()
 
 
 def _answer_all(listener: socket.socket, answer: bytes) -> None:

@@ -14,9 +14,23 @@ import pytest
 from tests.support.sources import ROOT, Source, modules
 
 FINISHED = (
-    "cgroups", "executor.bounded_json", "executor.cni", "executor.config", "executor.disk", "executor.dns",
-    "executor.doctor", "executor.exhausted", "executor.log", "executor.mesos", "executor.metrics", "executor.netlink",
-    "executor.node", "executor.output", "executor.own_directory",
+    "cgroups",
+    "executor.bounded_json",
+    "executor.cli",
+    "executor.cni",
+    "executor.config",
+    "executor.control",
+    "executor.disk",
+    "executor.dns",
+    "executor.doctor",
+    "executor.exhausted",
+    "executor.log",
+    "executor.mesos",
+    "executor.metrics",
+    "executor.netlink",
+    "executor.node",
+    "executor.output",
+    "executor.own_directory",
 )  # fmt: skip
 UNDOCUMENTED_MAX = 150
 """Public functions without a docstring in the rooms that are not finished. Lower it with what you write."""

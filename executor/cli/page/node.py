@@ -22,8 +22,8 @@ _HIGH: Final = 20.0
 _POD_STATES: Final = {"running": "good", "destroying": "bad", "stopping": "warn", "tearing-down": "warn"}
 
 
-def node(host: str, time: str, executors: Sequence[Json], usage: Json) -> str:
-    """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json)."""
+def node(host: str, time: str, executors: Sequence[Json], usage: Json, problems: Sequence[str] = ()) -> str:
+    """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json); `problems` are sentences."""
     lines = [
         tag("h1", f"Pods on {host}"),
         tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 renewed every {REFRESH_S} s"),
@@ -31,6 +31,9 @@ def node(host: str, time: str, executors: Sequence[Json], usage: Json) -> str:
     sections = [_executor(each, usage) for each in executors]
     if not sections:
         sections = [tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
+    if problems:
+        items = tag("ul", [tag("li", each) for each in problems])
+        sections = [tag("section", tag("h2", "Problems"), items), *sections]
     return page(f"Pods on {host}", tag("header", lines), sections, refresh_s=REFRESH_S)
 
 

@@ -108,6 +108,7 @@ def _regular(regular: Json | None) -> list[Markup]:
 
 
 def event_table(events: Sequence[Json]) -> Markup:
+    """Events as rows of a table."""
     rows = (
         (
             tag("code", each["time"][11:23], style="white-space:nowrap"),

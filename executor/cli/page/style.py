@@ -28,6 +28,7 @@ def page(title: str, *content: object, refresh_s: int | None = None) -> str:
 
 
 def tile(value: object, caption: str) -> Markup:
+    """One figure with its name."""
     return tag("div", tag("b", value), tag("span", caption), class_="tile")
 
 
@@ -45,6 +46,7 @@ def size(size_bytes: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs one."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -18,7 +18,7 @@ _RIGHT: Final = 130
 _LANE: Final = 20
 _MARK: Final = 9
 _NAME_MAX: Final = 26
-_COLOURS: Final = {"exited": "var(--good)", "killed": "var(--bad)", "spared": "var(--soft)"}
+_COLOURS: Final = {"exited": "var(--good)", "killed": "var(--bad)", "would-end": "var(--soft)"}
 _NAMED_MAX: Final = 80
 _MANY_HEIGHT: Final = 480
 """What more victims than _NAMED_MAX share."""

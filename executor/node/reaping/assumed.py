@@ -16,7 +16,8 @@ from executor.errors import ContainerdFailure, ExecutorError, NotFound, Refused
 from executor.names import OWNER_LABEL, MesosContainerId
 from executor.node import claims
 from executor.node.claims import Owner
-from executor.node.judgement import judged
+from executor.node.inventory import left_by
+from executor.node.judgement import Judgement, judged
 from executor.node.reaper import Reaped, reap_owners
 from executor.node.reaping.found import marks_on_node
 
@@ -33,20 +34,34 @@ async def reap_assumed(container: MesosContainerId, config: Config, containerd: 
     """Raises NotFound if nothing carries the id, Refused if it lives, ContainerdFailure."""
     marks = await marks_on_node(config, containerd)
     with judged(Path(config.node.run_dir), marks, only=container) as judgement:
-        proven = {owner.container: owner for owner in judgement.dead}
-        if container in judgement.living:
-            raise Refused("lives: its lock is held", subject=f"executor {container}", hint=_HINT)
-        if container not in proven and container not in judgement.unknown:
-            raise NotFound("nothing on this node carries this id", subject=f"executor {container}")
-        records = await containerd.containers.list({OWNER_LABEL: container})
-        owner = proven.get(container, Owner(container, cgroup_root=_root(container, config, records)))
-        if container not in proven and (running := await _running(owner, records, containerd)):
-            raise Refused(f"lives: {running}", subject=f"executor {container}", hint=_HINT)
+        owner = await _assumed(container, judgement, config, containerd)
         result = Reaped()
         await reap_owners([owner], config, containerd, result)
         if not result.failed:
             claims.forget_files(Path(config.node.run_dir), container)
     return result
+
+
+async def assumed_left(container: MesosContainerId, config: Config, containerd: Containerd) -> dict[str, int]:
+    """What `reap_assumed` would release, by kind. Raises what it raises."""
+    marks = await marks_on_node(config, containerd)
+    with judged(Path(config.node.run_dir), marks, only=container) as judgement:
+        owner = await _assumed(container, judgement, config, containerd)
+    return await left_by(owner, config, containerd)
+
+
+async def _assumed(container: MesosContainerId, judgement: Judgement, config: Config, containerd: Containerd) -> Owner:
+    """Raises NotFound if nothing carries the id, Refused if it lives, ContainerdFailure."""
+    proven = {owner.container: owner for owner in judgement.dead}
+    if container in judgement.living:
+        raise Refused("lives: its lock is held", subject=f"executor {container}", hint=_HINT)
+    if container not in proven and container not in judgement.unknown:
+        raise NotFound("nothing on this node carries this id", subject=f"executor {container}")
+    records = await containerd.containers.list({OWNER_LABEL: container})
+    owner = proven.get(container, Owner(container, cgroup_root=_root(container, config, records)))
+    if container not in proven and (running := await _running(owner, records, containerd)):
+        raise Refused(f"lives: {running}", subject=f"executor {container}", hint=_HINT)
+    return owner
 
 
 def _root(container: MesosContainerId, config: Config, records: Sequence[Container]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from executor import log
 from executor.containerd import Containerd
 from executor.containerd.events import Subscription, Topic
 from executor.containerd.types import Event, Resync, TaskDelete, TaskExit, TaskOom, TaskStart, TaskStatus
@@ -99,6 +101,8 @@ async def test_other_namespaces_are_not_heard(
 async def test_containers_survive_a_killed_containerd_and_a_resync_tells_of_it(
     node: PrivateContainerd, client: Containerd, launcher: Launcher, stream: Subscription
 ) -> None:
+    seen: list[Mapping[str, Any]] = []
+    remove_sink = log.add_sink(seen.append)
     pid = await launcher.run("survivor", "sleep 1000")
     await launcher.run("victim", "sleep 1000")
     waiting = asyncio.create_task(client.tasks.wait("survivor"))
@@ -114,6 +118,8 @@ async def test_containers_survive_a_killed_containerd_and_a_resync_tells_of_it(
     node.start()
 
     assert await reading == Resync()
+    remove_sink()
+    assert [each["code"] for each in seen if each["code"].startswith("containerd.")] == ["containerd.unavailable"]
     tasks = {task.container_id: task for task in await client.tasks.list()}
     assert (tasks["survivor"].status, tasks["survivor"].pid) == (TaskStatus.RUNNING, pid) and alive(pid)
     assert tasks["victim"].status is TaskStatus.STOPPED

@@ -89,13 +89,22 @@ def test_victims_are_chosen_in_one_way(node: Node, run: Run, options: list[str])
     assert not executor.requests
 
 
-def test_two_executors_need_a_choice(node: Node, run: Run) -> None:
+def test_of_several_executors_those_act_that_have_such_pods(node: Node, run: Run) -> None:
     first, second = node.executor("aaa"), node.executor("bbb")
-    ran = run("revoke", "--all")
-    assert ran.code == Exit.USAGE
-    assert "aaa (e-1), bbb (e-1)" in ran.err
-    assert run("--executor", "b", "revoke", "--all").code == Exit.OK
-    assert (len(first.requests), len(second.requests)) == (0, 1)
+    second.receipt = {**second.receipt, "victims": []}
+    assert run("revoke", "--all", "--json").json["id"] == "r-1"
+    assert [each.body.get("dry_run", False) for each in first.requests] == [True, False]
+    assert [each.body.get("dry_run", False) for each in second.requests] == [True]
+    second.receipt = first.receipt
+    assert [each["mesos_container"] for each in run("revoke", "--all", "--json").json["revocations"]] == ["aaa", "bbb"]
+    assert "executor bbb:" in run("revoke", "--all").out
+    ran = run("revoke", "--reclaim-cpus", "1")
+    assert ran.code == Exit.USAGE and "aaa (e-1), bbb (e-1)" in ran.err
+    second.refusal = "is regular"
+    assert run("revoke", "--reclaim-cpus", "1", "--json").json["id"] == "r-1"
+    first.refusal = "is regular"
+    assert run("revoke", "--all").code == Exit.REFUSED
+    assert run("--executor", "b", "revoke", "--all").code == Exit.REFUSED
     assert run("--executor", "c", "revoke", "--all").code == Exit.NOT_FOUND
 
 

@@ -27,9 +27,16 @@ def sandbox(tmp_path: Path) -> Path:
 def test_a_dead_executors_journal_by_its_sandbox_or_file(run: Run, sandbox: Path) -> None:
     for path in (sandbox, sandbox / "journal.jsonl"):
         ran = run("why", "t", "--journal", str(path))
-        head, first, second = ran.out.splitlines()
-        assert ran.code == Exit.OK
-        assert re.fullmatch(r"t  pod=pod-1 since \d{4}-\d\d-\d\dT[0-9:.]+Z", head), "to find it in other logs"
+        what, why, whom, action, head, empty, first, second = ran.out.splitlines()
+        assert ran.code == Exit.OK and empty == ""
+        assert [each.partition("  ")[0] for each in (what, why, whom, action)] == [
+            "WHAT",
+            "WHY",
+            "BY WHOM",
+            "WHAT TO DO",
+        ]
+        assert "pod.oom at" in why and "raise its limit" in action
+        assert re.match(r"t  pod=pod-1 since \d{4}-\d\d-\d\dT[0-9:.]+Z", head), "to find it in other logs"
         assert first.split() == ["0", "ms", "pod.accepted", "pod", "accepted"]
         assert second.endswith("pod.oom                killed  oom=container"), "what says nothing is left out"
 

@@ -86,13 +86,15 @@ def test_a_clock_that_is_behind_the_program() -> None:
 
 def test_left_overs() -> None:
     dead = MesosContainerId("d")
-    assert node.left_overs(Inventory()).verdict is Verdict.PASS
-    assert "2 snapshots" in node.left_overs(Inventory(dead={dead: {"snapshots": 2}})).message
-    assert node.left_overs(Inventory(dead={dead: {}})).verdict is Verdict.WARN
-    unknown = node.left_overs(Inventory(unknown={dead: "no file"}))
+    assert [each.verdict for each in node.left_overs(Inventory())] == [Verdict.PASS]
+    (found,) = node.left_overs(Inventory(dead={dead: {"snapshots": 2}}))
+    assert found.verdict is Verdict.WARN and "1 dead executors (d) left 2 snapshots" in found.message
+    assert [each.verdict for each in node.left_overs(Inventory(dead={dead: {}}))] == [Verdict.WARN]
+    assert len(node.left_overs(Inventory(dead={dead: {}}, unknown={MesosContainerId("u"): "no file"}))) == 2
+    (unknown,) = node.left_overs(Inventory(unknown={dead: "no file"}))
     assert unknown.verdict is Verdict.WARN and f"{dead} (no file)" in unknown.message
     assert "gc --assume-dead" in unknown.hint
-    lost = node.left_overs(Inventory(lost_shims=(Shim(77, 1, "mesos-pods", "pod-1-app"),)))
+    (lost,) = node.left_overs(Inventory(lost_shims=(Shim(77, 1, "mesos-pods", "pod-1-app"),)))
     assert lost.verdict is Verdict.WARN and "77" in lost.message
 
 

@@ -47,6 +47,7 @@ def test_a_loss_is_told_at_once_and_its_total_when_it_is_over(
     counters.set(SLOT, slots.ERRNO, 0)
     telling.look(counters, SLOT)
     assert sizes(records, "pod.log_dropped") == [10, 40] and sizes(records, "pod.log_recovered") == [50]
+    assert {each["error"] for each in records if each["code"] == "pod.log_dropped"} == {"No space left on device"}
     telling.look(counters, SLOT, last=True)
     assert len(records) == 3, "nothing is new"
 

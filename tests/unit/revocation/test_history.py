@@ -37,7 +37,7 @@ def victim(outcome: Outcome, ms: float) -> Victim:
 def test_only_what_was_carried_out_counts() -> None:
     done = receipt(State.DONE, victim(Outcome.EXITED, 5.0), victim(Outcome.KILLED, 30.0))
     stuck = receipt(State.STUCK, victim(Outcome.STUCK, 900.0), victim(Outcome.KILLED, 50.0))
-    dry = receipt(State.DRY_RUN, victim(Outcome.SPARED, 0.0))
+    dry = receipt(State.DRY_RUN, victim(Outcome.WOULD_END, 0.0))
     found = summary([done, stuck, dry, receipt(State.DONE), receipt(State.REFUSED)])
     assert found["revocations"]["count"] == 2
     assert (found["victims"]["count"], found["victims"]["max_ms"]) == (3, 50.0)

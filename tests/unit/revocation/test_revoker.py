@@ -147,8 +147,8 @@ async def test_a_dry_run_is_one_line_of_the_log(node: Node, capsys: pytest.Captu
     log.configure(LogSection(format="json"), strict=True)
     descended = (await node.revoker.take({**ALL, "dry_run": True}).task).document()
     assert descended["state"] == "dry-run"
-    meant = Victim(PodId("pod-1"), (TaskId("a"),), Outcome.SPARED, 1.0, cpus=0.1)
+    meant = Victim(PodId("pod-1"), (TaskId("a"),), Outcome.WOULD_END, 1.0, cpus=0.1)
     log_receipt(Receipt(RevocationId("r-2"), "", State.DRY_RUN, (meant, replace(meant, cpus=0.2))))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line["code"] for line in lines] == ["revocation.step", "revocation.receipt"]
+    assert [line["code"] for line in lines] == ["revocation.dry_run"]
     assert (lines[-1]["victims"], lines[-1]["freed_cpus"]) == (2, 0.3)

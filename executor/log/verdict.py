@@ -1,0 +1,125 @@
+"""What became of a task, why, by whom, and what to do about it: the verdict of its timeline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from executor.log.codes import CODES
+
+Event = Mapping[str, Any]
+
+_BY_REASON: Final = MappingProxyType(
+    {
+        "REASON_CONTAINER_LIMITATION_DISK": (
+            "this executor: the pod was over a limit of its disk",
+            CODES["pod.disk_limit"].action,
+        ),
+        "REASON_MAX_COMPLETION_TIME_REACHED": (
+            "the max_completion_time of its TaskInfo",
+            "Give the task more time, or look at what kept it: `mesos-pod-executor logs`.",
+        ),
+        "REASON_EXECUTOR_TERMINATED": (
+            "who ended the executor: see mesos.shutdown and executor.stopping below",
+            "Nothing: the framework launches the task again.",
+        ),
+        "REASON_CONTAINER_LAUNCH_FAILED": (
+            "this executor: the node could not start it",
+            CODES["pod.start_failed"].action,
+        ),
+        "REASON_CONTAINER_UPDATE_FAILED": ("this executor: the node could not start it", "See the error above."),
+    }
+)
+"""By whom, and what to do, of ends that one reason explains."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    why: str
+    actor: str
+    action: str
+
+    def document(self) -> dict[str, str]:
+        """For JSON (schema/why.json)."""
+        return {"what": self.what, "why": self.why, "actor": self.actor, "action": self.action}
+
+
+def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
+    """Of a timeline (executor.log.timeline), which has one event at least. `executor_died`: without a clean end."""
+    end = _newest(events, lambda event: str(event.get("outcome", "")).startswith("TASK_"))
+    state = _newest(events, lambda event: _code(event).startswith("pod.") and "state" in event)
+    has_ended = _code(state) in ("pod.tearing_down", "pod.ended")
+    if refused := _newest(events, lambda event: _code(event) == "pod.refused"):
+        return Verdict("refused: TASK_FAILED", _why(refused), "this executor, before the launch", _action(refused))
+    if (stuck := _newest(events, lambda event: _code(event) == "pod.stuck")) and not has_ended:
+        what = f"stuck: its processes do not die of SIGKILL: {', '.join(map(str, stuck.get('pids', ())))}"
+        return Verdict(what, _why(end) or _why(stuck), _actor(events, end), _action(stuck))
+    if executor_died and not has_ended:
+        what = f"lost with its executor while it was {state.get('state') or 'launched'}"
+        why = "the executor's process ended and had no time to tell: a SIGKILL, the kernel (out of memory), a crash"
+        action = "Look into dmesg and the agent's log; the framework launches the task again."
+        return Verdict(what, why, "not known to the executor", action)
+    if end:
+        told = " ".join(str(end[key]) for key in ("outcome", "reason") if end.get(key))
+        return Verdict(_ended(told, state, has_ended=has_ended), _why(end), _actor(events, end), _remedy(events, end))
+    return _going_on(events, state)
+
+
+def _ended(told: str, state: Event, *, has_ended: bool) -> str:
+    return f"ended: {told}" if has_ended else f"{state.get('state')}, and then: {told}"
+
+
+def _going_on(events: Sequence[Event], state: Event) -> Verdict:
+    what = f"{state.get('state') or 'launched'} since {(state or events[-1])['time']}"
+    trouble = _newest(events, lambda event: event.get("level") in ("warning", "error"))
+    if not trouble:
+        return Verdict(what, "nothing went wrong", "-", "Nothing.")
+    return Verdict(what, f"{_code(trouble)} at {trouble['time']}: {_why(trouble)}", "-", _action(trouble))
+
+
+def _actor(events: Sequence[Event], end: Event) -> str:
+    reason = end.get("reason")
+    if oom := _newest(events, lambda event: _code(event) == "pod.oom"):
+        return f"the kernel, at the memory limit of the {oom.get('oom')}"
+    if reason == "REASON_CONTAINER_PREEMPTED":
+        started = _newest(events, lambda event: _code(event) == "revocation.started")
+        return f"{started.get('actor') or 'unknown'}, revocation {started.get('revocation', '')}".rstrip()
+    if reason in _BY_REASON:
+        return _BY_REASON[str(reason)][0]
+    if end.get("outcome") == "TASK_KILLED":
+        return "the framework's scheduler (KILL)" if "group" not in _why(end) else "another task of its group"
+    return "the container itself"
+
+
+def _remedy(events: Sequence[Event], end: Event) -> str:
+    reason = end.get("reason")
+    if oom := _newest(events, lambda event: _code(event) == "pod.oom"):
+        return _action(oom)
+    if reason == "REASON_CONTAINER_PREEMPTED":
+        return "Nothing on this node: the framework launches it again where revocable resources are offered."
+    if reason in _BY_REASON:
+        return _BY_REASON[str(reason)][1]
+    if end.get("outcome") == "TASK_FAILED":
+        return f"Read what it wrote: mesos-pod-executor logs {end.get('pod', '')}".rstrip()
+    return "Nothing."
+
+
+def _newest(events: Sequence[Event], fits: Any) -> Event:
+    """Empty if there is none."""
+    return next((event for event in reversed(events) if fits(event)), {})
+
+
+def _code(event: Event) -> str:
+    return str(event.get("code", ""))
+
+
+def _why(event: Event) -> str:
+    return str(event.get("error") or event.get("message") or "")
+
+
+def _action(event: Event) -> str:
+    code = CODES.get(_code(event))
+    return str(event.get("hint") or (code.action if code else "") or "Nothing.")

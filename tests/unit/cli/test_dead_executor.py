@@ -1,0 +1,160 @@
+"""After the crash of an executor the commands still report: real processes with real locks, killed."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from executor.cli import rates
+from executor.cli.executors import ANSWER_S
+from executor.cli.exits import Exit
+from executor.cli.page.node import node as page
+from executor.cli.serve import problems
+from executor.cli.session import Session
+from executor.log.journal import Journal
+from executor.names import MesosContainerId
+from executor.node import claims
+from tests.support.control_node import Node, hanging_executor, pod
+from tests.unit.cli.conftest import Run
+
+HOLD = """
+import sys
+from pathlib import Path
+from executor.node import claims
+from executor.node.ended_executors import MesosNames
+names = MesosNames("mixed", "framework-1", sys.argv[3])
+with claims.claim(Path(sys.argv[1]), sys.argv[2], "/x", mesos=names):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+ACCEPTED = {
+    "code": "pod.accepted",
+    "level": "info",
+    "message": "pod accepted",
+    "pod": "pod-1",
+    "task": "t",
+    "name": "web",
+}
+RUNNING = {
+    "code": "pod.running",
+    "level": "info",
+    "message": "pod changed its state",
+    "pod": "pod-1",
+    "state": "running",
+}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Path:
+    directory = tmp_path / "sandbox"
+    directory.mkdir()
+    journal = Journal(directory / "journal.jsonl")
+    for event in (ACCEPTED, {**RUNNING, "task": "t"}):
+        journal.append(event)
+    journal.close()
+    return directory
+
+
+def hold(run_dir: Path, container: str, sandbox: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLD, str(run_dir), container, str(sandbox)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.fixture
+def crashed(node: Node, sandbox: Path) -> Node:
+    """The executor `dead` was killed; its socket, owner file and journal are there."""
+    process = hold(node.run_dir, "dead", sandbox)
+    node.dead_executor("dead")
+    process.kill()
+    process.communicate()
+    return node
+
+
+def test_what_it_was_doing_is_told_and_no_command_fails(crashed: Node, run: Run, sandbox: Path) -> None:
+    for line in (["ps"], ["metrics"], ["events"]):
+        ran = run(*line)
+        assert ran.code == Exit.OK, line
+    told = run("ps").err
+    assert "executor dead (mixed) is dead; it had 1 pods (web) at 20" in told
+    assert f"its journal: {sandbox}/journal.jsonl" in told
+    assert "pod.running" in run("events").out
+
+
+def test_the_textfile_is_written_and_counts_it(crashed: Node, run: Run, tmp_path: Path) -> None:
+    assert run("metrics", "--textfile", str(tmp_path / "x.prom")).code == Exit.OK
+    text = (tmp_path / "x.prom").read_text()
+    assert "mesos_pod_executor_executors_up 0\n" in text and "mesos_pod_executor_executors_dead 1\n" in text
+    assert "mesos_pod_executor_executors_silent 0\n" in text
+
+
+def test_why_finds_the_journal_before_and_after_gc(crashed: Node, run: Run, sandbox: Path) -> None:
+    for _ in range(2):
+        ran = run("why", "t")
+        assert ran.code == Exit.OK and ran.out.startswith("WHAT        lost with its executor while it was running\n")
+        assert f"from {sandbox}/journal.jsonl" in ran.out
+        owner = claims.peek(crashed.run_dir / "dead.owner")
+        if owner is not None:
+            with (crashed.run_dir / "dead.owner").open() as file:
+                identity = claims.identity_in(crashed.run_dir, owner.container)
+                claims.forget(claims.of_dead(owner.container, file.fileno(), identity))
+    assert not (crashed.run_dir / "dead.sock").exists()
+    assert "pod.running" in run("--executor", "mixed", "events").out
+
+
+def test_one_that_is_being_released_is_dead_although_its_lock_is_held(crashed: Node, run: Run) -> None:
+    with (crashed.run_dir / "dead.owner").open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ran = run("ps")
+    assert ran.code == Exit.OK
+    assert "is dead; process" in ran.err and "is releasing what it left" in ran.err
+
+
+def test_one_that_lives_without_its_socket_is_not_dead(node: Node, run: Run, sandbox: Path) -> None:
+    process = hold(node.run_dir, "young", sandbox)
+    node.dead_executor("young")
+    ran = run("ps")
+    process.communicate("")
+    assert ran.code == Exit.UNREACHABLE and "lives, but nothing listens" in ran.err
+
+
+def test_a_hung_executor_is_known_by_its_name_and_holds_nobody_up(node: Node, run: Run, sandbox: Path) -> None:
+    process = hold(node.run_dir, "hung", sandbox)
+    for number in range(3):
+        node.executor(f"live-{number}", pod(f"pod-{number}", "web"))
+    with hanging_executor(node.run_dir, "hung", wait=True):
+        ran = run("--executor", "mixed", "ps")
+        assert ran.code == Exit.UNREACHABLE and "executor hung: does not answer" in ran.err
+        began_s = time.monotonic()
+        ran = run("ps", "--json")
+        took_s = time.monotonic() - began_s
+        assert len(ran.json["pods"]) == 3 and "left out: executor hung: does not answer" in ran.err
+        assert took_s < 2 * ANSWER_S
+    process.communicate("")
+
+
+def test_a_clean_end_leaves_a_pointer_and_a_sandbox_that_goes_takes_it_along(
+    node: Node, run: Run, sandbox: Path
+) -> None:
+    process = hold(node.run_dir, MesosContainerId("over"), sandbox)
+    process.communicate("")
+    ran = run("why", "t")
+    assert ran.code == Exit.OK and ran.out.startswith("WHAT        running since ")
+    (sandbox / "journal.jsonl").unlink()
+    sandbox.rmdir()
+    assert run("why", "t").code == Exit.NOT_FOUND
+    assert not list((node.run_dir / "ended").iterdir())
+
+
+def test_the_page_begins_with_what_is_wrong(crashed: Node, run: Run) -> None:
+    session = Session("", str(crashed.run_dir))
+    found = problems(session.look())
+    assert len(found) == 1 and "executor dead (mixed) is dead" in found[0]
+    text = page("host", "now", [], rates.usage({}, {}), found)
+    assert text.index("Problems") < text.index("executor dead (mixed) is dead") < text.index("No executor runs")

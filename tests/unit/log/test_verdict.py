@@ -1,0 +1,93 @@
+"""What became of a task, why, by whom, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from executor.log.codes import CODES
+from executor.log.verdict import verdict
+from tests.unit.log.test_timeline import journal
+
+RUNNING = {"code": "pod.running", "state": "running", "pod": "pod-1"}
+
+
+def ended(outcome: str, reason: str | None, error: str) -> dict[str, Any]:
+    return {"code": "pod.ended", "state": "ended", "outcome": outcome, "reason": reason, "error": error, "pod": "pod-1"}
+
+
+REVOKED = {"code": "revocation.started", "revocation": "r-1", "reason": "spark", "actor": "uid 0, process 7 (sh)"}
+OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
+
+
+@pytest.mark.parametrize(
+    ("events", "what", "why", "actor", "action"),
+    [
+        (
+            [RUNNING, REVOKED, ended("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "revoked by r-1: spark")],
+            "ended: TASK_GONE REASON_CONTAINER_PREEMPTED",
+            "revoked by r-1: spark",
+            "uid 0, process 7 (sh), revocation r-1",
+            "launches it again",
+        ),
+        (
+            [RUNNING, OOM, ended("TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY", "out of memory")],
+            "ended: TASK_FAILED REASON_CONTAINER_LIMITATION_MEMORY",
+            "out of memory",
+            "the kernel, at the memory limit of the role",
+            CODES["pod.oom"].action,
+        ),
+        (
+            [RUNNING, ended("TASK_FAILED", None, "container app exited with 3")],
+            "ended: TASK_FAILED",
+            "container app exited with 3",
+            "the container itself",
+            "mesos-pod-executor logs pod-1",
+        ),
+        (
+            [RUNNING, ended("TASK_KILLED", None, "killed by the scheduler")],
+            "ended: TASK_KILLED",
+            "killed by the scheduler",
+            "the framework's scheduler (KILL)",
+            "Nothing.",
+        ),
+        (
+            [{"code": "pod.refused", "level": "warning", "error": "spec.x: unknown", "hint": "leave it out"}],
+            "refused: TASK_FAILED",
+            "spec.x: unknown",
+            "this executor, before the launch",
+            "leave it out",
+        ),
+        (
+            [RUNNING, {"code": "pod.stuck", "level": "error", "pids": [7, 8], "message": "does not die"}],
+            "stuck: its processes do not die of SIGKILL: 7, 8",
+            "does not die",
+            "the container itself",
+            CODES["pod.stuck"].action,
+        ),
+        ([RUNNING], "running since 2026-01-01T00:00:01.000Z", "nothing went wrong", "-", "Nothing."),
+        (
+            [RUNNING, {"code": "pod.log_dropped", "level": "warning", "error": "No space left on device"}],
+            "running since 2026-01-01T00:00:01.000Z",
+            "pod.log_dropped at 2026-01-01T00:00:02.000Z: No space left on device",
+            "-",
+            CODES["pod.log_dropped"].action,
+        ),
+    ],
+)
+def test_every_end_has_a_verdict(events: list[dict[str, Any]], what: str, why: str, actor: str, action: str) -> None:
+    found = verdict(journal(*events))
+    assert (found.what, found.why, found.actor) == (what, why, actor)
+    assert action in found.action
+
+
+def test_a_dead_executors_pod_is_lost_unless_it_had_ended() -> None:
+    assert verdict(journal(RUNNING), executor_died=True).what == "lost with its executor while it was running"
+    over = journal(RUNNING, ended("TASK_FINISHED", None, "exited with 0"))
+    assert verdict(over, executor_died=True).what == "ended: TASK_FINISHED"
+
+
+def test_one_that_is_ending_says_so() -> None:
+    stopping = {**ended("TASK_KILLED", None, "killed by the scheduler"), "code": "pod.stopping", "state": "stopping"}
+    assert verdict(journal(RUNNING, stopping)).what == "stopping, and then: TASK_KILLED"
