@@ -5,7 +5,9 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
 
     __main__      the entry: the executor when a Mesos agent starts it, else a command
     composer      starts the executor; opening opens what it owns on the node
-    dispatcher    Mesos events in, status updates out; intake reads launches beside the event loop
+    assembly      makes the parts of the executor
+    dispatcher    what each Mesos event means; intake reads launches beside the event loop, admission makes them pods
+    ending        when this executor ends
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
     pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down

@@ -14,6 +14,7 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,9 +126,9 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
                 hint=each.hint,
             )
         await outer.enter_async_context(driver)
+        from executor.assembly import assemble
         from executor.control.routes import routes
         from executor.control.server import Server, socket_path
-        from executor.dispatcher import Dispatcher
         from executor.metrics import endpoint
         from executor.metrics.loop_lag import LoopLag
 
@@ -137,7 +138,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             node = await open_node(config, environment, stack)
             for turns in (node.removing, node.counting, node.owning):
                 turns.start()
-            dispatcher = Dispatcher(node, environment, driver, lambda: _keep_clean(node))
+            dispatcher = assemble(node, environment, driver)
             socket = socket_path(config.node.run_dir, environment.container_id)
             lag = LoopLag()
             await stack.enter_async_context(beside(lag.run()))
@@ -145,7 +146,7 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             await stack.enter_async_context(endpoint.port(config.control.metrics_port, metrics.answer))
             await stack.enter_async_context(Server(socket, routes(dispatcher, journal, metrics.answer)))
             gc.freeze()  # what is loaded by now stays: each full collection would look at all of it again
-            await dispatcher.run()
+            await dispatcher.run(partial(_keep_clean, node))
         await dispatcher.send_last_updates()
 
 

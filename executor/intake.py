@@ -60,8 +60,7 @@ class Coming:
 class Intake(Collection["TaskId"]):
     """As a collection: the tasks that are in here.
 
-    `accept` makes a pod, or raises ExecutorError. `refuse` tells the framework, task by task. `settled` is called
-    after each launch has become a pod or was refused.
+    `accept` makes a pod, or raises ExecutorError. `refuse` tells the framework, task by task.
     """
 
     def __init__(
@@ -69,18 +68,21 @@ class Intake(Collection["TaskId"]):
         policy: Policy,
         accept: Callable[[PodSpec, Sequence[Request]], None],
         refuse: Callable[[Sequence[TaskId], ExecutorError], None],
-        settled: Callable[[], None],
     ) -> None:
         self._policy = policy
         self._accept = accept
         self._refuse = refuse
-        self._settled = settled
+        self._on_settled: list[Callable[[], None]] = []
         self._coming: dict[TaskId, Coming] = {}
         self._ended: dict[TaskId, None] = {}
         self._waiting_bytes = 0
         self._small, self._large = _Lane(), _Lane()
         self._ending: set[asyncio.Task[None]] = set()
         self._thread = ready_threads(1, "intake")
+
+    def on_settled(self, listener: Callable[[], None]) -> None:
+        """Called after each launch has become a pod or was refused."""
+        self._on_settled.append(listener)
 
     def __len__(self) -> int:
         return len(self._coming)
@@ -183,7 +185,8 @@ class Intake(Collection["TaskId"]):
     async def _end(self, coming: Coming, error: ExecutorError | None) -> None:
         if error is not None and not coming.dropped:
             await self._tell(coming, error)
-        self._settled()
+        for listener in self._on_settled:
+            listener()
 
     async def _tell(self, coming: Coming, error: ExecutorError) -> None:
         """Slice by slice: a launch may have thousands of tasks."""

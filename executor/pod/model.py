@@ -172,6 +172,7 @@ class Stop:
     grace_s: float | None = None  # None: the pod's own
     message: str = ""
     revocation: RevocationId | None = None
+    reason: str = ""  # REVOKED: as the request gave it
     limit_bytes: int | None = None  # DISK: the limit that was passed
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import NotFound
@@ -12,25 +11,23 @@ from executor.pod.model import State
 from executor.spec import object_update
 
 if TYPE_CHECKING:
-    from executor.pod.runner import PodRunner
+    from executor.pod.table import Pods
 
 log = get_logger(__name__)
 
-LIVING: Final = frozenset({State.NEW, State.SETTING_UP, State.STARTING, State.RUNNING})
+LIVING: Final = frozenset({State.NEW, State.SETTING_UP, State.INITIALIZING, State.STARTING, State.RUNNING})
 
 
 class ObjectUpdates:
-    """`by_task` finds a pod, also one that has ended."""
-
-    def __init__(self, by_task: Callable[[TaskId], PodRunner | None]) -> None:
-        self._by_task = by_task
+    def __init__(self, pods: Pods) -> None:
+        self._pods = pods
 
     async def take(self, document: object) -> dict[str, Any]:
         """The answer: which volumes of the pod changed. Raises ExecutorError before anything is changed, or Failure."""
         from executor.spec.kubernetes import companions
 
         request = object_update.parse(document)
-        runner = self._by_task(TaskId(request.task))
+        runner = self._pods.by_task(TaskId(request.task))
         if runner is None or runner.pod.state not in LIVING:
             raise NotFound("has no pod that runs", subject=f"task {request.task[:80]}")
         fresh = companions.objects(request.documents, runner.spec.namespace)

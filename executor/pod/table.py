@@ -33,14 +33,13 @@ class Pods:
         self,
         node: Node,
         report: Callable[[PodRunner, Report], None],
-        on_ended: Callable[[PodRunner], None],
-        coming: Collection[TaskId] = (),
     ) -> None:
-        self.coming = coming
+        self.coming: Collection[TaskId] = ()
         """Tasks whose launch is not read yet."""
         self._node = node
         self._report = report
-        self._on_ended = on_ended
+        self._on_change: list[Callable[[], None]] = []
+        self._on_end: list[Callable[[PodRunner], None]] = []
         self._living: dict[PodId, PodRunner] = {}
         self._by_task: dict[TaskId, PodRunner] = {}
         self._ended: deque[PodRunner] = deque()
@@ -58,6 +57,14 @@ class Pods:
     def ended(self) -> Sequence[PodRunner]:
         return list(self._ended)
 
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Called when a pod has come, before it starts, and when one has gone."""
+        self._on_change.append(listener)
+
+    def on_end(self, listener: Callable[[PodRunner], None]) -> None:
+        """Called with each pod that has ended, after the listeners to changes."""
+        self._on_end.append(listener)
+
     def launch(self, spec: PodSpec) -> PodRunner:
         runner = PodRunner(self._node, pod_id(os.urandom(6)), spec, self._report)
         self._living[runner.id] = runner
@@ -65,7 +72,12 @@ class Pods:
         task = asyncio.create_task(self._live(runner))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._tell_change()
         return runner
+
+    def _tell_change(self) -> None:
+        for listener in self._on_change:
+            listener()
 
     async def _live(self, runner: PodRunner) -> None:
         await runner.run()
@@ -73,7 +85,9 @@ class Pods:
         self._remember(runner)
         if runner.pod.leaked:
             self.retries.take(runner)
-        self._on_ended(runner)
+        self._tell_change()
+        for listener in self._on_end:
+            listener(runner)
 
     def _remember(self, runner: PodRunner) -> None:
         self._ended.append(runner)

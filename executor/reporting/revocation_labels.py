@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from executor.reporting.status_updates import Labels
 
 
-def revocation_labels(runner: PodRunner, revocation: RevocationId, reason: str) -> Labels:
+def revocation_labels(runner: PodRunner, revocation: RevocationId) -> Labels:
     """What the terminal status of a revoked task tells the framework beside its reason."""
     stop = runner.pod.stop
     grace_s = stop.grace_s if stop is not None and stop.grace_s is not None else 0.0
     return {
         "revocation": revocation,
-        "revocation.reason": reason,
+        "revocation.reason": "" if stop is None else stop.reason,
         "revocation.grace_s": f"{grace_s:g}",
         "revocation.freed.cpus": f"{runner.spec.resources.cpus:g}",
         "revocation.freed.mem_bytes": str(freed_bytes(runner)),

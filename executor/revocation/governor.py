@@ -10,7 +10,7 @@ Owns the limits of the squeeze: they go when the task ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
@@ -52,7 +52,7 @@ class Governor:
         sensors: Sensors,
         squeezed: SqueezedPods,
         revoker: Revoker,
-        pods: Callable[[], Iterable[Pod]],
+        pods: Iterable[Pod],
         run_dir: Path,
     ) -> None:
         self._policy = policy
@@ -109,7 +109,7 @@ class Governor:
         return between(before, after, capacity_cpus=self._sensors.capacity_cpus, borrowed=self._borrowed())
 
     def _borrowed(self) -> Borrowed:
-        pods = [pod for pod in self._pods() if pod.spec.pod_class is PodClass.REVOCABLE]
+        pods = [pod for pod in self._pods if pod.spec.pod_class is PodClass.REVOCABLE]
         victims = [pod.spec.resources for pod in pods if not pod.is_stopping]
         return Borrowed(
             pods=len(pods),
@@ -263,7 +263,7 @@ def _figures(control: Control, now: Readings) -> dict[str, Any]:
     }
 
 
-def govern(config: Config, tree: Tree, revoker: Revoker, pods: Callable[[], Iterable[Pod]]) -> Governor:
+def govern(config: Config, tree: Tree, revoker: Revoker, pods: Iterable[Pod]) -> Governor:
     """From the configuration. Raises InvalidConfig."""
     from executor.revocation.sensors import Sensors
     from executor.revocation.squeeze import SqueezedPods

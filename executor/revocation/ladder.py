@@ -58,8 +58,6 @@ class Table(Protocol):
     def coming(self) -> Collection[TaskId]: ...
 
 
-Pods = Callable[[], Table]
-
 KILL_RESULT_S = 0.5
 """How long the victims' own life cycles wait for the outcome of the one blow before each looks after its pod."""
 LATE_S = 1.0
@@ -69,7 +67,7 @@ LATE_S = 1.0
 class Ladder:
     """One request on its way down the ladder: `prove`, `descend`, and for those that do not die `insist`."""
 
-    def __init__(self, request: Request, pods: Pods, tree: Tree, boost: CpuBoost, *, stuck_after_s: float) -> None:
+    def __init__(self, request: Request, pods: Table, tree: Tree, boost: CpuBoost, *, stuck_after_s: float) -> None:
         self.request = request
         self.accounts: list[Account] = []
         self.regular: list[Pod] = []
@@ -97,7 +95,7 @@ class Ladder:
         NotFound; nothing is touched.
         """
         begin = self.ms
-        table = self._pods()
+        table = self._pods
         over = [*table.ended, *(pod for pod in table if pod.is_over)]
         living = {pod.id: pod for pod in table if not pod.is_over}
         ended = {task for pod in over for task in pod.spec.task_ids}
@@ -199,7 +197,7 @@ class Ladder:
         if isinstance(want, Select) and want.roles:
             tops = [self._tree.role(PodClass.REVOCABLE, role) for role in want.roles]
         ids = {pod.id for pod in alive}
-        others = [each.cgroup.path for each in self._pods() if each.id not in ids and not each.dead.is_set()]
+        others = [each.cgroup.path for each in self._pods if each.id not in ids and not each.dead.is_set()]
         if tops and not any(path.startswith(f"{top.path}/") for top in tops for path in others):
             return tops
         return [pod.cgroup for pod in alive]
@@ -255,7 +253,7 @@ class Ladder:
         gone = {account.pod.id for account in self.accounts if not account.alive}
         others = [
             pod
-            for pod in self._pods()
+            for pod in self._pods
             if pod.spec.pod_class is PodClass.REVOCABLE and not pod.dead.is_set() and pod.id not in gone
         ]
         cpus = sum(pod.spec.resources.cpus for pod in others)

@@ -1,6 +1,6 @@
-"""MESSAGEs of frameworks, and how what came of a revocation is told in the log. One MESSAGE each way: {"revoke": {...}}
-and {"revocation": {...}}, {"update": {...}} and {"updated": {...}}, or {"error": {...}}. Mesos may lose either, so a
-framework that hears nothing sends its request again, under the same id, and gets the same receipt again.
+"""MESSAGEs of frameworks and the answers to them. One MESSAGE each way: {"revoke": {...}} and {"revocation": {...}},
+{"update": {...}} and {"updated": {...}}, or {"error": {...}}. Mesos may lose either, so a framework that hears nothing
+sends its request again, under the same id, and gets the same receipt again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from executor import bounded_json, exhausted
 from executor.errors import ExecutorError, Failure, InvalidRequest
 from executor.log import get_logger
-from executor.revocation.receipt import Receipt, State
+from executor.revocation.receipt import State
 
 if TYPE_CHECKING:
+    from executor.revocation.receipts import Receipts
     from executor.revocation.revoker import Revoker, Taken
 
 log = get_logger(__name__)
@@ -38,8 +39,13 @@ class FrameworkMessages:
     """
 
     def __init__(
-        self, revoker: Revoker, send: Callable[[bytes], None], others: Mapping[str, Handler] | None = None
+        self,
+        revoker: Revoker,
+        receipts: Receipts,
+        send: Callable[[bytes], None],
+        others: Mapping[str, Handler] | None = None,
     ) -> None:
+        self._receipts = receipts
         self._others = dict(others or {})
         self._revoker = revoker
         self._send = send
@@ -60,11 +66,6 @@ class FrameworkMessages:
         while self._waiting:
             self._begin(self._waiting.popleft())
             await asyncio.sleep(0)
-
-    def tell(self, receipt: Receipt) -> None:
-        """What came of a revocation, whoever asked for it. Of one that changed nothing only who asked is told."""
-        if receipt.state not in (State.DRY_RUN, State.REFUSED):
-            self._send_receipt(receipt)
 
     def _begin(self, data: bytes) -> None:
         identity = ""
@@ -105,15 +106,12 @@ class FrameworkMessages:
             _tell_defect(error)
         else:
             if taken.repeated or receipt.state is State.DRY_RUN:
-                self._send_receipt(receipt)
+                self._receipts.send(receipt)
 
     def _refuse(self, error: ExecutorError, identity: str) -> None:
         log.warning("message refused", code="executor.message_refused", error=error)
         refusal = {"message": error.message, "subject": error.subject, "hint": error.hint}
         self._send(json.dumps({"error": refusal | ({"id": identity[:_ID_SHOWN]} if identity else {})}).encode())
-
-    def _send_receipt(self, receipt: Receipt) -> None:
-        self._send(json.dumps({"revocation": receipt.document()}).encode())
 
 
 def _tell_defect(error: Exception) -> None:
@@ -142,54 +140,3 @@ def request(data: bytes, verbs: Sequence[str] = ("revoke",)) -> tuple[str, objec
             hint='send {"revoke": {"select": {"all": true}}}',
         )
     return verb, document[verb]
-
-
-def log_receipt(receipt: Receipt) -> None:
-    """One line for the whole, one for each victim, and an ERROR for what a human should look at. A dry run did
-    nothing to the pods that it names.
-    """
-    if receipt.state is State.REFUSED:
-        return  # it has an event of its own
-    if receipt.state is State.DRY_RUN:
-        log.info(
-            "dry run of a revocation",
-            code="revocation.dry_run",
-            revocation=receipt.id,
-            victims=len(receipt.victims),
-            freed_cpus=receipt.freed_cpus,
-            freed_mem_bytes=receipt.freed_mem_bytes,
-        )
-        return
-    log.info(
-        "revocation receipt",
-        code="revocation.receipt",
-        revocation=receipt.id,
-        state=receipt.state,
-        victims=len(receipt.victims),
-        spared=receipt.regular.pods if receipt.regular else 0,
-        freed_cpus=receipt.freed_cpus,
-        freed_mem_bytes=receipt.freed_mem_bytes,
-        duration_ms=round(receipt.time_to_free_ms, 1),
-    )
-    for victim in receipt.victims:
-        log.info(
-            "what a revocation did to a pod",
-            code="revocation.victim",
-            revocation=receipt.id,
-            pod=victim.pod,
-            tasks=list(victim.tasks),
-            outcome=victim.outcome,
-            duration_ms=round(victim.ms, 1),
-            freed_cpus=victim.cpus,
-            freed_mem_bytes=victim.mem_bytes,
-            pids=list(victim.pids),
-        )
-    if receipt.regular is not None and not receipt.regular.unchanged:
-        log.error(
-            "a regular pod changed",
-            code="revocation.regular_changed",
-            revocation=receipt.id,
-            error="; ".join(receipt.regular.changed),
-        )
-    if receipt.state is State.STUCK:
-        log.error("victims do not die", code="revocation.stuck", revocation=receipt.id)

@@ -71,7 +71,7 @@ class Request:
     def stop(self) -> Stop:
         """What each victim hears."""
         message = f"revoked by {self.id}" + (f": {self.reason}" if self.reason else "")
-        return Stop(StopCause.REVOKED, self.grace_s, message, self.id)
+        return Stop(StopCause.REVOKED, self.grace_s, message, self.id, self.reason)
 
 
 def parse(document: object, *, default_grace_s: float, fresh_id: str) -> Request:

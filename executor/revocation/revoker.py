@@ -22,7 +22,7 @@ from executor.log import get_logger
 from executor.names import RevocationId
 from executor.pod.model import Stop, StopCause
 from executor.revocation import request as requests
-from executor.revocation.ladder import Ladder, Pods
+from executor.revocation.ladder import Ladder, Table
 from executor.revocation.receipt import Receipt, State
 from executor.revocation.request import Request
 
@@ -73,7 +73,7 @@ class Revoker:
         config: RevocationSection,
         tree: Tree,
         boost: CpuBoost,
-        pods: Pods,
+        pods: Table,
         on_receipt: Callable[[Receipt], None],
         shut_down: Callable[[str], None] = lambda _: None,
         on_proven: Callable[[Request], None] = lambda _: None,
@@ -163,7 +163,7 @@ class Revoker:
             if exhausted.tell(log, error) is None:
                 log.exception("defect in a revocation", code="executor.defect", trigger="Descent", revocation=identity)
             for pod in ladder.alive:
-                pod.stop(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity))
+                pod.stop(Stop(StopCause.REVOKED, 0.0, f"revoked by {identity}", identity, ladder.request.reason))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.stuck_after_s):
                     await ladder.all_ended()
@@ -183,11 +183,6 @@ class Revoker:
         if run is not None and run.ladder is ladder:
             run.receipt = receipt
         self._on_receipt(receipt)
-
-    def reason(self, identity: RevocationId) -> str:
-        """What its request gave as the reason; empty if it is not known."""
-        run = self._runs.get(identity)
-        return run.ladder.request.reason if run is not None else ""
 
     def receipts(self) -> list[Receipt]:
         """Oldest first; one that is still running is in the state `running`."""

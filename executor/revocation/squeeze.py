@@ -28,7 +28,7 @@ Ceiling = Callable[[str], float | None]
 class SqueezedPods:
     """`pods` are those that live, of both classes."""
 
-    def __init__(self, tree: Tree, pods: Callable[[], Iterable[Pod]], ceiling: Ceiling) -> None:
+    def __init__(self, tree: Tree, pods: Iterable[Pod], ceiling: Ceiling) -> None:
         self._tree = tree
         self._pods = pods
         self._ceiling = ceiling
@@ -90,4 +90,4 @@ class SqueezedPods:
         return [cpus for cpus in (container.limits.cpus, self._ceiling(spec.role)) if cpus is not None]
 
     def _revocable(self) -> list[Pod]:
-        return [pod for pod in self._pods() if pod.spec.pod_class is PodClass.REVOCABLE]
+        return [pod for pod in self._pods if pod.spec.pod_class is PodClass.REVOCABLE]

@@ -34,7 +34,8 @@ class Listener:
         self.refused: dict[TaskId, ExecutorError] = {}
         self.settled = 0
         self.on_accept: Callable[[PodSpec], None] = lambda _: None
-        self.intake = Intake(Policy(), self._accept, self._refuse, self._settle)
+        self.intake = Intake(Policy(), self._accept, self._refuse)
+        self.intake.on_settled(self._settle)
 
     def _accept(self, spec: PodSpec, revocations: Sequence[Request]) -> None:
         self.on_accept(spec)

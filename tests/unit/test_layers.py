@@ -92,7 +92,6 @@ LONG_FILES = {
     "executor/revocation/ladder.py": "the steps of a revocation are one descent, which is read from top to bottom",
     "executor/pod/model.py": "states, events and effects of both life cycles are one vocabulary",
     "executor/log/codes.py": "the codes of all events are one list",
-    "executor/dispatcher.py": "what each event of the agent means is read in one place",
     "tests/unit/pod/samples.py": "one document has every field that can be used",
     "tests/support/rig.py": "the rig is one object that the tests of every suite use",
 }
@@ -122,11 +121,11 @@ FLOORS = (
     ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),
-    ("intake", "doctor"),
+    ("ending", "intake", "admission", "doctor"),
     ("dispatcher",),
     ("control",),
     ("metrics",),
-    ("opening",),
+    ("opening", "assembly"),
     ("composer", "cli"),
     ("__main__",),
 )

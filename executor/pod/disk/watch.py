@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from executor.disk import limits, pace
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-WATCHED = frozenset({State.SETTING_UP, State.STARTING, State.RUNNING, State.STOPPING})
+WATCHED = frozenset({State.SETTING_UP, State.INITIALIZING, State.STARTING, State.RUNNING, State.STOPPING})
 
 
 class Watch:
-    def __init__(self, node: Node, runners: Callable[[], Iterable[PodRunner]]) -> None:
+    def __init__(self, node: Node, runners: Iterable[PodRunner]) -> None:
         self._node, self._runners = node, runners
         self._config = node.config.disk
         self._counting = Counting(node)
@@ -68,7 +68,7 @@ class Watch:
 
     async def _look(self) -> float:
         """Seconds until the next look."""
-        pods = [runner for runner in self._runners() if runner.pod.state in WATCHED]
+        pods = [runner for runner in self._runners if runner.pod.state in WATCHED]
         self._forget({runner.id for runner in pods})
         if not pods:
             return self._config.interval_s

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 5.0
 """How often it is looked, and how long containerd may take at least: it takes some milliseconds."""
-_STATES = (State.STARTING, State.RUNNING, State.STOPPING)
+_STATES = (State.INITIALIZING, State.STARTING, State.RUNNING, State.STOPPING)
 
 
 class UnreportedExits:

@@ -10,7 +10,7 @@ pods live. It is only ever raised, to what the regular cpus alone amount to; the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cgroups import CgroupError, Limits, qos
@@ -19,7 +19,7 @@ from executor.names import PodClass
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
-    from executor.spec.model import PodSpec
+    from executor.pod.runner import PodRunner
 
 log = get_logger(__name__)
 
@@ -31,7 +31,7 @@ SAY_AGAIN_S = 60.0
 class WeightGuard:
     """`root` is the container's cgroup, None for one that is not the agent's; `pods` are those that live."""
 
-    def __init__(self, root: Cgroup | None, pods: Callable[[], Iterable[PodSpec]]) -> None:
+    def __init__(self, root: Cgroup | None, pods: Iterable[PodRunner]) -> None:
         self._root = root
         self._pods = pods
         self._executor_cpus = 0.0
@@ -50,7 +50,7 @@ class WeightGuard:
         """After anything upon which the agent may have written the weight."""
         if self._root is None:
             return
-        pods = list(self._pods())
+        pods = [runner.spec for runner in self._pods]
         regular = [spec.resources.cpus for spec in pods if spec.pod_class is PodClass.REGULAR]
         if regular:
             self._restore(self._root, qos.total([self._executor_cpus, *regular]))

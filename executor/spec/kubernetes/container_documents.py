@@ -204,8 +204,8 @@ class Container(Document, frozen=True):
         Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, or else of stdout")
     ] = ""
     stdin: Annotated[bool, accepted("with tty it has no end and no input; refused without")] = False
-    stdin_once: Annotated[bool, accepted("nothing attaches to a container")] = False
-    tty: Annotated[bool, supported("the terminal's output is the log of stdout; it has no input")] = False
+    stdin_once: Annotated[bool, accepted("there is no attach")] = False
+    tty: Annotated[bool, supported("the terminal's output is stdout's log; there is no input")] = False
 
 
 class InitContainer(Container, frozen=True):

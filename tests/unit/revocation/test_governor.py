@@ -35,7 +35,7 @@ def tree(tmp_path: Path) -> Counting:
 
 def governor(tree: Tree, pods: list[Any], run_dir: Path) -> Governor:
     config = load(f"[node]\nrun_dir = '{run_dir}'\n[pressure]\nenabled = true\ninterval_s = 0.2\n", {})
-    return govern(config, tree, SimpleNamespace(), lambda: pods)  # type: ignore[arg-type]
+    return govern(config, tree, SimpleNamespace(), pods)  # type: ignore[arg-type]
 
 
 def revocable() -> Any:

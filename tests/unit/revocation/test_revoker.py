@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from executor.errors import NotFound, Refused
 from executor.names import PodClass, PodId, RevocationId, TaskId
 from executor.pod.resources.cpu_boost import CpuBoost
 from executor.pod.runner import PodRunner
-from executor.revocation.messages import FrameworkMessages, log_receipt
+from executor.revocation.messages import FrameworkMessages
 from executor.revocation.receipt import Outcome, Receipt, State, Victim
+from executor.revocation.receipts import Receipts, log_receipt
 from executor.revocation.revoker import REMEMBERED, Revoker
 
 ALL = {"id": "r-1", "select": {"all": True}}
@@ -31,18 +32,22 @@ class Empty(list[PodRunner]):
 
 
 class Node:
-    def __init__(self, directory: Path, pods: Callable[[], Empty] = Empty) -> None:
+    def __init__(self, directory: Path, pods: Empty | None = None) -> None:
         (directory / "mesos/pods/revocable").mkdir(parents=True)
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         dying = CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root)
-        self.revoker = Revoker(RevocationSection(), tree, dying, pods, self._on_receipt)
-        self.framework = FrameworkMessages(self.revoker, lambda data: self.sent.put_nowait(json.loads(data)))
+        self.revoker = Revoker(RevocationSection(), tree, dying, Empty() if pods is None else pods, self._on_receipt)
+        self.receipts = Receipts(self._send)
+        self.framework = FrameworkMessages(self.revoker, self.receipts, self._send)
+
+    def _send(self, data: bytes) -> None:
+        self.sent.put_nowait(json.loads(data))
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self.given.append(receipt)
-        self.framework.tell(receipt)
+        self.receipts.give(receipt)
 
     async def message(self, **request: Any) -> dict[str, Any]:
         """What the framework is answered."""
@@ -118,14 +123,17 @@ async def test_a_refused_request_is_told_with_its_id_and_may_be_tried_again(node
 
 
 async def test_a_defect_in_the_proof_is_a_refusal_and_one_on_the_way_down_is_in_the_receipt(tmp_path: Path) -> None:
-    faults: list[Exception | None] = [RuntimeError("one"), None, RuntimeError("two"), None]
+    faults: list[Exception | None] = [RuntimeError("one"), None, None, RuntimeError("two")]
 
-    def pods() -> Empty:
-        if fault := faults.pop(0):
-            raise fault
-        return Empty()
+    class Faulty(Empty):
+        """The proof looks at the pods twice."""
 
-    node = Node(tmp_path, pods)
+        def __iter__(self) -> Iterator[PodRunner]:
+            if faults and (fault := faults.pop(0)):
+                raise fault
+            return super().__iter__()
+
+    node = Node(tmp_path, Faulty())
     refused = await node.message(**ALL)
     assert refused["error"]["id"] == "r-1" and refused["error"]["message"].endswith("one")
     assert [receipt.state for receipt in node.given] == [State.REFUSED]
@@ -150,5 +158,5 @@ async def test_a_dry_run_is_one_line_of_the_log(node: Node, capsys: pytest.Captu
     meant = Victim(PodId("pod-1"), (TaskId("a"),), Outcome.WOULD_END, 1.0, cpus=0.1)
     log_receipt(Receipt(RevocationId("r-2"), "", State.DRY_RUN, (meant, replace(meant, cpus=0.2))))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line["code"] for line in lines] == ["revocation.dry_run"]
+    assert [line["code"] for line in lines] == ["revocation.dry_run", "revocation.dry_run"]
     assert (lines[-1]["victims"], lines[-1]["freed_cpus"]) == (2, 0.3)

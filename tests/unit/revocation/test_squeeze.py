@@ -65,7 +65,7 @@ def v2(tmp_path: Path) -> Node:
 
 
 def squeezed(node: Node, ceiling: Callable[[str], float | None] = lambda _: None) -> SqueezedPods:
-    return SqueezedPods(node.tree, lambda: node.pods, ceiling)
+    return SqueezedPods(node.tree, node.pods, ceiling)
 
 
 def limit(squeeze: SqueezedPods, cpus: float | None, high_bytes: int | None) -> None:

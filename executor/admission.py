@@ -1,0 +1,38 @@
+"""From a launch that has been read to a pod: what only this node and its configuration can know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from executor.revocation.candidates import takes
+from executor.spec import roles
+
+if TYPE_CHECKING:
+    from executor.pod.node import Node
+    from executor.pod.table import Pods
+    from executor.revocation.request import Request
+    from executor.spec.model import PodSpec
+
+FIELDS_SHOWN_MAX: Final = 100
+
+
+class Admission:
+    def __init__(self, node: Node, pods: Pods) -> None:
+        self._node, self._pods = node, pods
+
+    def accept(self, spec: PodSpec, revocations: Sequence[Request]) -> None:
+        """Make it a pod. `revocations` came after its launch: those that name it end it at once. Raises
+        ExecutorError.
+        """
+        configured = self._node.config.roles
+        roles.check(configured.namespace_to_role, configured.limits, spec)
+        self._node.network.check(spec)
+        runner = self._pods.launch(spec)
+        tasks = list(spec.task_ids)
+        runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)
+        if paths := list(spec.without_effect):
+            runner.log.info("fields without effect here", code="pod.without_effect", fields=paths[:FIELDS_SHOWN_MAX])
+        for request in revocations:
+            if takes(request, runner):
+                runner.post(request.stop)

@@ -1,0 +1,78 @@
+"""Which part of the executor is given which: the only place where they are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from executor.admission import Admission
+from executor.dispatcher import Dispatcher, Parts
+from executor.ending import Ending
+from executor.intake import Intake
+from executor.output.endedlogs import EndedLogs
+from executor.pod.disk.watch import Watch
+from executor.pod.exits.router import ExitRouter
+from executor.pod.object_updates import ObjectUpdates
+from executor.pod.resources.weight_guard import WeightGuard
+from executor.pod.table import Pods
+from executor.reporting.reporter import Reporter
+from executor.revocation.messages import FrameworkMessages
+from executor.revocation.receipts import Receipts
+from executor.revocation.revoker import Revoker
+from executor.spec.model import Policy
+
+if TYPE_CHECKING:
+    from executor.mesos.driver import Driver
+    from executor.mesos.environment import Environment
+    from executor.pod.node import Node
+    from executor.revocation.governor import Governor
+
+
+def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher:
+    """The executor on an opened node, not running yet. Raises InvalidConfig."""
+    config = node.config
+    ending, reporter = Ending(environment.shutdown_grace_s), Reporter(driver)
+    pods = Pods(node, reporter.report)
+    own = config.pods
+    policy = Policy(own.default_image, own.termination_grace_s, allow_privileged=own.allow_privileged)
+    intake = Intake(policy, Admission(node, pods).accept, reporter.refuse)
+    pods.coming = intake
+    receipts = Receipts(driver.message)
+    revoker = Revoker(
+        config.revocation,
+        node.tree,
+        node.victims_boost,
+        pods,
+        receipts.give,
+        ending.begin,
+        intake.revoked,
+        intake.flush,
+    )
+    governor = _governor(node, revoker, pods)
+    guard = WeightGuard(node.guarded, pods)
+    for listener in (*([governor.pods_changed] if governor is not None else []), guard.check):
+        pods.on_change(listener)
+    others = {"update": ObjectUpdates(pods).take}
+    parts = Parts(
+        driver=driver,
+        reporter=reporter,
+        ending=ending,
+        intake=intake,
+        pods=pods,
+        revoker=revoker,
+        messages=FrameworkMessages(revoker, receipts, driver.message, others),
+        exits=ExitRouter(node.containerd, pods),
+        guard=guard,
+        disk=Watch(node, pods),
+        ended_logs=EndedLogs(config.retention),
+        governor=governor,
+    )
+    return Dispatcher(node, environment, parts)
+
+
+def _governor(node: Node, revoker: Revoker, pods: Pods) -> Governor | None:
+    """None: the node is not watched for pressure."""
+    if not node.config.pressure.enabled:
+        return None
+    from executor.revocation.governor import govern
+
+    return govern(node.config, node.tree, revoker, pods)
