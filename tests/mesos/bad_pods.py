@@ -11,7 +11,11 @@ from typing import Any
 INVALID, FAILED = "REASON_TASK_INVALID", "REASON_CONTAINER_LAUNCH_FAILED"
 PUT_A_POD = "(put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or leave it out)"
 SMALL = "(pods are small: move data to an image or a volume)"
-ITSELF = "a pod describes itself completely here: no config maps, secrets or claims (remove it)"
+ONE_POD = (
+    "(send one Pod, with the ConfigMap, Secret, PersistentVolumeClaim it names;"
+    " `mesos-pod-executor task` makes tasks of workloads)"
+)
+SEND_ALONG = "(send the {} along: TaskInfo.data may be several YAML documents or a List)"
 CONTAINER = "spec.containers[0]"
 POD = json.dumps({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": []}}).encode()
 LAUGHS = "a: &a [ha, ha, ha]\n" + "".join(f"{b}: &{b} [*{a}, *{a}, *{a}]\n" for a, b in pairwise("abcdefghi"))
@@ -25,11 +29,11 @@ DATA = {
     "broken-yaml": (b"a: 'x\n", "is not YAML: found unexpected end of stream in line 2, column 1"),
     "two-documents": (
         b"a: 1\n---\na: 1\n",
-        "is YAML that cannot be used: a second document begins (line 2) (send one pod in one task)",
+        "has 2 documents that could be the pod: no kind, no kind " + ONE_POD,
     ),
     "billion-laughs": (
         LAUGHS.encode(),
-        "is YAML that cannot be used: anchors and aliases are not accepted (line 1) (write the value out)",
+        "is YAML that cannot be used: it has more than 10000 values (line 8)",
     ),
     "yaml-that-constructs": (
         b"a: !!python/object/apply:os.system [reboot]",
@@ -76,8 +80,10 @@ PODS = {
         f"{CONTAINER}.imagePulPolicy: is not a field that is known here (did you mean imagePullPolicy?)",
         {"imagePulPolicy": "Never"},
     ),
-    "not-yet": Bad(
-        f"{CONTAINER}.livenessProbe: not supported yet (remove it)", {"livenessProbe": {"exec": {"command": ["x"]}}}
+    "not-here": Bad(
+        "spec.volumes[0].nfs: NFS: a driver of the cluster must mount it, and there is none here: mount it on the node"
+        " and use hostPath (remove it)",
+        spec={"volumes": [{"name": "v", "nfs": {"server": "s", "path": "/"}}]},
     ),
     "wrong-type": Bad(f"{CONTAINER}.args[0]: expected str, got int", {"args": [1]}),
     "no-such-policy": Bad(
@@ -87,8 +93,16 @@ PODS = {
     "twin-containers": Bad(
         "spec.containers[1].name: 'a' is there twice (each may be there once)", spec={"containers": TWINS}
     ),
-    "secret": Bad(f"{CONTAINER}.env[0].valueFrom.secretKeyRef: {ITSELF}", env({"secretKeyRef": {"name": "s"}})),
-    "config-map": Bad(f"{CONTAINER}.env[0].valueFrom.configMapKeyRef: {ITSELF}", env({"configMapKeyRef": {"k": "s"}})),
+    "secret": Bad(
+        f"{CONTAINER}.env[0].valueFrom.secretKeyRef.name: there is no Secret 's' in TaskInfo.data"
+        f" {SEND_ALONG.format('Secret')}",
+        env({"secretKeyRef": {"name": "s", "key": "k"}}),
+    ),
+    "config-map": Bad(
+        f"{CONTAINER}.env[0].valueFrom.configMapKeyRef.name: there is no ConfigMap 'c' in TaskInfo.data"
+        f" {SEND_ALONG.format('ConfigMap')}",
+        env({"configMapKeyRef": {"name": "c", "key": "k"}}),
+    ),
     "unknown-field-of-a-variable": Bad(
         f"{CONTAINER}.env[0].valueFrom.fieldRef.fieldPath: 'spec.frob' is not a field that a variable can have"
         " (the document fields.md lists those that are)",
@@ -102,18 +116,12 @@ PODS = {
         " (ask for less, or launch the task with more)",
         limit(memory="64Gi"),
     ),
-    "tiny-memory": Bad(
-        f"{LIMITS}.memory: 1 bytes are less than the 4194304 that a container needs"
-        " (write 64Mi for 64 MiB; m means thousandths)",
-        limit(memory="1"),
-    ),
     "negative-memory": Bad(f"{LIMITS}.memory: '-1' is out of range: from 0 to 2^63 - 1", limit(memory="-1")),
     "no-quantity": Bad(
         f"{LIMITS}.memory: 'lots' is not a Kubernetes quantity"
         " (write a number with a suffix, such as 250m, 2, 64Mi or 1Gi)",
         limit(memory="lots"),
     ),
-    "no-cpu": Bad(f"{LIMITS}.cpu: must be above 0 (leave it out for no limit of its own)", limit(cpu="0")),
     "endless-cpu": Bad(f"{LIMITS}.cpu: '1e30' is out of range: from 0 to 2^63 - 1", limit(cpu="1e30")),
     "more-cpu-than-the-task": Bad(
         "spec.containers: cpu requests are 2.0 cores together, the task's cpus 0.1"

@@ -120,7 +120,8 @@ def test_volumes_and_files(run: Run, tmp_path: Path) -> None:
         mounts=mounts,
     )
     volumes = (EmptyDir("work"), HostPath("host", str(tmp_path / "host")))
-    lines = run(spec, volumes=volumes, hosts=tmp_path / "hosts")
+    sources = (tmp_path / "pod/volumes/work", tmp_path / "host")
+    lines = run(spec, volumes=volumes, hosts=tmp_path / "hosts", mount_sources=sources)
     assert [lines[0], lines[1], lines[-1]] == ["from the node", "127.0.0.1 localhost", "read-only"]
     assert (tmp_path / "pod/volumes/work/new").read_text() == "made\n"
 
