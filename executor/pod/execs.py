@@ -57,6 +57,7 @@ class Request:
 class _Session:
     def __init__(self, process: ContainerProcess, streams_dir: Path, request: Request) -> None:
         self.process, self.request = process, request
+        self.starts_late = False
         names = ["stdout"] if request.terminal else ["stdout", "stderr"]
         names = [*(["stdin"] if request.stdin else []), *names]
         self.fifos = Fifos({name: streams_dir / f"{process.id}.{name}" for name in names})
@@ -154,7 +155,8 @@ class Execs:
         except ExecutorError as error:
             yield {"error": {"message": error.message, "subject": error.subject, "hint": error.hint}}
         finally:
-            await to_the_end(self._end(session))
+            if not session.starts_late:
+                await to_the_end(self._end(session, DELETE_S))
 
     async def _started(self, session: _Session) -> int:
         """Its pid. Raises Failure where the container's shim does not answer in time; should it do so later, the
@@ -164,7 +166,8 @@ class Execs:
         done, _ = await asyncio.wait({starting}, timeout=START_S)
         if done:
             return starting.result()
-        late = asyncio.ensure_future(_end_late(starting, session.process))
+        session.starts_late = True
+        late = asyncio.ensure_future(self._end_late(starting, session))
         self._late.add(late)
         late.add_done_callback(self._late.discard)
         hint = "look for a shim that was stopped (state T in ps) or waits for a disk (D)"
@@ -175,11 +178,17 @@ class Execs:
         process = process_spec(json.loads(record.spec), session.request)
         return await session.process.start(process, session.fifos.paths, terminal=session.request.terminal)
 
-    async def _end(self, session: _Session) -> None:
+    async def _end_late(self, starting: asyncio.Future[int], session: _Session) -> None:
+        """The FIFOs stay until the shim answers: without them it starts the process, and then does not know it."""
+        with contextlib.suppress(ExecutorError):  # its session is over; what could not be made needs no end
+            await starting
+        await self._end(session, LATE_S)
+
+    async def _end(self, session: _Session, limit_s: float) -> None:
         """What the client has not read is dropped: the shim removes a process only when its output is copied."""
         session.fifos.read(_drop)
         try:
-            await session.process.end(DELETE_S)
+            await session.process.end(limit_s)
         finally:
             session.fifos.remove()
             del self._sessions[session.process.id]
@@ -192,12 +201,6 @@ def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]
     if request.size is not None:
         process["consoleSize"] = {"width": request.size[0], "height": request.size[1]}
     return {**process, "env": [*env, "TERM=xterm"] if request.terminal else env}
-
-
-async def _end_late(starting: asyncio.Future[int], process: ContainerProcess) -> None:
-    with contextlib.suppress(ExecutorError):  # its session is over; what could not be made needs no end
-        await starting
-    await process.end(LATE_S)
 
 
 def _drop(_: bytes) -> None:
