@@ -63,7 +63,7 @@ RIDDLES = {
 }
 _RIDDLE = re.compile(rf"\b({'|'.join(RIDDLES)})\b", re.IGNORECASE)
 DOCUMENTS = (
-    ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", ROOT / ".github/SECURITY.md",
+    ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")),
     *sorted((ROOT / "packaging/doc").glob("*.md")),
 )  # fmt: skip
 
