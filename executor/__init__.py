@@ -31,7 +31,8 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     control/      the control socket
     metrics/      Prometheus metrics
     doctor/       checks of the node
-    cli/          the commands, one file each; they ask the control socket
+    cli/          the commands, one file each, in rooms: pods, history (what happened), revocation, node, launch;
+                  executors finds and asks the executors of this node, printing prints
 
     config/       the configuration
     log/          the log, the journal, the lists of codes and keys

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from executor.cli.client import clients
+from executor.cli.executors.client import clients
 from executor.cli.session import Session
 from executor.errors import ExecutorError
 

@@ -17,36 +17,57 @@ import click
 
 from executor import __version__
 from executor.cli.exits import MEANINGS, Exit, of
-from executor.cli.output import json_line, note
+from executor.cli.printing.output import json_line, note
 from executor.cli.session import Session, as_json
 from executor.config import DEFAULT_PATH
 from executor.errors import ExecutorError, Failure, reason
 
 PROGRAM: Final = "mesos-pod-executor"
-COMMANDS: Final = MappingProxyType(
+ROOMS: Final = MappingProxyType(
     {
-        "ps": "List the pods of this node.",
-        "inspect": "Show one pod.",
-        "logs": "Print what a pod's container wrote.",
-        "exec": "Run a command in a pod's container.",
-        "top": "Show what classes and pods use now.",
-        "revoke": "Take revocable resources back, and spare regular pods.",
-        "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
-        "why": "Tell what happened to a task, also after its executor's end.",
-        "report": "Write a revocation as a page: timeline, victims, proof.",
-        "serve": "Show this node's pods and revocations to a browser on this machine.",
-        "events": "Show what the executor did, and follow it.",
-        "doctor": "Check that this node can run pods.",
-        "gc": "Release what dead executors left on this node.",
-        "images": "List, pull, import and remove the images of this node.",
-        "dns": "Serve, keep and list the names of pods and Mesos tasks.",
-        "check-config": "Check the configuration and print what is in force.",
-        "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
-        "task": "Print the TaskInfos of the pods and workloads in a file.",
-        "executor-info": "Print an ExecutorInfo for this executor.",
-        "metrics": "Print the metrics for Prometheus, or write them as a textfile.",
-        "log-level": "Show or change what the executor logs.",
-        "version": "Print the version.",
+        "pods": {
+            "ps": "List the pods of this node.",
+            "inspect": "Show one pod.",
+            "logs": "Print what a pod's container wrote.",
+            "exec": "Run a command in a pod's container.",
+            "top": "Show what classes and pods use now.",
+        },
+        "history": {
+            "why": "Tell what happened to a task, also after its executor's end.",
+            "events": "Show what the executor did, and follow it.",
+        },
+        "revocation": {
+            "revoke": "Take revocable resources back, and spare regular pods.",
+            "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
+            "report": "Write a revocation as a page: timeline, victims, proof.",
+        },
+        "node": {
+            "doctor": "Check that this node can run pods.",
+            "gc": "Release what dead executors left on this node.",
+            "images": "List, pull, import and remove the images of this node.",
+            "dns": "Serve, keep and list the names of pods and Mesos tasks.",
+            "metrics": "Print the metrics for Prometheus, or write them as a textfile.",
+            "serve": "Show this node's pods and revocations to a browser on this machine.",
+            "log-level": "Show or change what the executor logs.",
+            "check-config": "Check the configuration and print what is in force.",
+            "version": "Print the version.",
+        },
+        "launch": {
+            "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
+            "task": "Print the TaskInfos of the pods and workloads in a file.",
+            "executor-info": "Print an ExecutorInfo for this executor.",
+        },
+    }
+)
+"""The packages of commands below this one, and what each command does, in one line."""
+COMMANDS: Final = MappingProxyType({name: text for room in ROOMS.values() for name, text in room.items()})
+_TITLES: Final = MappingProxyType(
+    {
+        "pods": "Pods",
+        "history": "What happened",
+        "revocation": "Revocation",
+        "node": "This node",
+        "launch": "Before a launch",
     }
 )
 _EXITS: Final = "\n".join(["\b", "Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())])
@@ -57,15 +78,16 @@ _DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
-    """Knows each command by name; `executor.cli.<name>` defines it as `command`."""
+    """Knows each command by name; `executor.cli.<room>.<name>` defines it as `command`."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        room = next((each for each, commands in ROOMS.items() if name in commands), None)
+        if room is None:
             return None
-        module = importlib.import_module("executor.cli." + name.replace("-", "_"))
+        module = importlib.import_module(f"executor.cli.{room}.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -89,8 +111,9 @@ class _Commands(click.Group):
         return result
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for room, commands in ROOMS.items():
+            with formatter.section(_TITLES[room]):
+                formatter.write_dl(list(commands.items()))
 
 
 def _discard_output() -> None:

@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 import click
 
 from executor import config
-from executor.cli.client import Client, clients
-from executor.cli.executors import Executor, State, look, obituary
-from executor.cli.output import note
+from executor.cli.executors.client import Client, clients
+from executor.cli.executors.look import Executor, State, look, obituary
+from executor.cli.printing.output import note
 from executor.errors import NotFound
 from executor.node.ended_executors import MesosNames
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from executor.cli.executor_info import executor_info
+from executor.cli.launch.executor_info import executor_info
 from tests.support.mesos import messages
 from tests.support.mesos.messages import scalar
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from executor.cli.client import Client, segment
+from executor.cli.executors.client import Client, segment
 from executor.cli.session import Session
 from executor.errors import NotFound
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from executor.cli import rates
-from executor.cli.executors import ANSWER_S
+from executor.cli.executors.look import ANSWER_S
 from executor.cli.exits import Exit
+from executor.cli.node.serve import problems
 from executor.cli.page.node import node as page
-from executor.cli.serve import problems
+from executor.cli.pods import rates
 from executor.cli.session import Session
 from executor.log.journal import Journal
 from executor.names import MesosContainerId

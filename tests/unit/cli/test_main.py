@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from executor import __version__
-from executor.cli.executor_info import executor_info
 from executor.cli.exits import MEANINGS, Exit, Unreachable, of
+from executor.cli.launch.executor_info import executor_info
 from executor.cli.main import COMMANDS
 from executor.errors import Failure, InvalidConfig, NotFound, Refused
 from tests.unit.cli.conftest import POD, Run

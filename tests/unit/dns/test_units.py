@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from executor.cli import dns
+from executor.cli.node import dns
 from executor.config import DnsSection
 
 UNITS = Path(__file__).resolve().parents[3] / "packaging/systemd"

@@ -1,0 +1,1 @@
+"""The commands about what happened, from living executors and from the journals of dead ones."""

@@ -1,0 +1,62 @@
+"""The journals of executors that cannot be asked any more: dead ones by their owner files, ended ones by what was left
+to find them (executor/node/ended_executors.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from executor.cli.executors.look import State
+from executor.cli.session import Session
+from executor.errors import Failure, NotFound, reason
+from executor.log.journal import FILE, read
+from executor.node.ended_executors import MesosNames, ended
+
+
+@dataclass(frozen=True)
+class Journal:
+    """`died`: its executor had no clean end."""
+
+    container: str
+    names: MesosNames
+    died: bool
+
+    @property
+    def path(self) -> Path:
+        """Of its newer file."""
+        return Path(self.names.sandbox) / FILE
+
+    def events(self) -> list[dict[str, Any]]:
+        """Empty where there is no file any more. Raises Failure where it cannot be read."""
+        try:
+            return [dict(event) for event in read(Path(self.names.sandbox))]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Failure(f"cannot be read: {reason(error)}", subject=str(self.path), hint="run as root") from error
+
+
+def left(session: Session) -> Iterator[Journal]:
+    """Of the executors meant, or of all: the dead ones, then those that ended, the newest first."""
+    dead = [each for each in session.everyone() if each.state is State.DEAD and session.means(each.id, each.names)]
+    for each in dead:
+        if each.names.sandbox:
+            yield Journal(each.id, each.names, died=True)
+    known = {each.id for each in dead}
+    for former in ended(session.run_dir):
+        if former.container not in known and session.means(former.container, former.names):
+            yield Journal(former.container, former.names, died=former.died)
+
+
+def at(path: Path) -> list[dict[str, Any]]:
+    """The events of a journal.jsonl, or of the one in a Mesos sandbox. Raises NotFound, Failure."""
+    directory = path.parent if path.name.startswith(FILE) else path
+    try:
+        return [dict(event) for event in read(directory)]
+    except FileNotFoundError as error:
+        raise NotFound("no such file", subject=str(path), hint="name a journal.jsonl or a Mesos sandbox") from error
+    except OSError as error:
+        raise Failure(f"cannot be read: {reason(error)}", subject=str(path)) from error

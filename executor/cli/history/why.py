@@ -1,0 +1,111 @@
+"""`why`: what became of one task, from the journal of a living executor or from the file that another one left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from executor.cli import complete
+from executor.cli.executors.client import segment
+from executor.cli.exits import Unreachable
+from executor.cli.history import journals
+from executor.cli.printing import output
+from executor.cli.session import Session, json_option, pass_session
+from executor.errors import NotFound
+from executor.log.timeline import timeline
+from executor.log.verdict import Verdict, verdict
+
+_HEAD: Final = (
+    "seq", "time", "level", "code", "message", "exception", "since_ms", "since_launch_ms", "pod", "task", "class",
+    "role", "name",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Story:
+    """`source` is a journal's path, empty where its executor answered."""
+
+    events: list[dict[str, Any]]
+    source: str = ""
+    executor_died: bool = False
+
+
+@click.command("why")
+@click.argument("task", shell_complete=complete.tasks)
+@click.option(
+    "--journal",
+    metavar="PATH",
+    help="Read this journal.jsonl, or the one in this Mesos sandbox, and ask no executor.",
+)
+@json_option
+@pass_session
+def command(session: Session, task: str, journal: str | None, *, as_json: bool) -> None:
+    """Tell what happened to TASK (a task id, or a pod's id or name), why, by whom, and what to do; then the timeline.
+
+    The journals of executors that have ended are found on this node as long as their Mesos sandboxes are there.
+    """
+    story = _from_file(Path(journal), task) if journal else _found(session, task)
+    found = verdict(story.events, executor_died=story.executor_died)
+    if as_json:
+        output.json_document({"task": task, "verdict": found.document(), "events": story.events})
+        return
+    _show_verdict(task, found, story)
+    output.line("")
+    for event in story.events:
+        output.paragraph(_text(event), indent=15)
+
+
+def _found(session: Session, task: str) -> _Story:
+    """Of an executor that answers, else of a journal. Raises NotFound, Unreachable."""
+    silent: list[Unreachable] = []
+    for client in _answering(session, silent):
+        try:
+            return _Story(client.get(f"/v1/timelines/{segment(task)}")["events"])
+        except NotFound:
+            continue
+        except Unreachable as error:
+            silent.append(error)
+    for journal in journals.left(session):
+        if events := timeline(journal.events(), task):
+            return _Story(events, str(journal.path), journal.died)
+    if silent:
+        raise silent[0]
+    hint = "its Mesos sandbox may be gone, or its name another one: see `events`, or give --journal PATH"
+    raise NotFound("no executor of this node knows it, nor any journal that is left", subject=f"task {task}", hint=hint)
+
+
+def _answering(session: Session, silent: list[Unreachable]) -> list[Any]:
+    try:
+        return session.all()
+    except Unreachable as error:
+        silent.append(error)
+    except NotFound:  # chosen by --executor, and ended
+        if not any(session.means(each.container, each.names) for each in journals.left(session)):
+            raise
+    return []
+
+
+def _from_file(path: Path, task: str) -> _Story:
+    events = timeline(journals.at(path), task)
+    if not events:
+        raise NotFound("this journal knows no such task", subject=f"task {task}", hint=f"see {path}")
+    return _Story(events, str(path))
+
+
+def _show_verdict(task: str, found: Verdict, story: _Story) -> None:
+    lines = (("WHAT", found.what), ("WHY", found.why), ("BY WHOM", found.actor), ("WHAT TO DO", found.action))
+    for name, text in lines:
+        output.paragraph(f"{name:<10}  {output.clean(text)}", indent=12)
+    known = {key: event[key] for event in story.events for key in ("pod", "class", "role") if key in event}
+    identity = " ".join(f"{key}={output.clean(value)}" for key, value in known.items())
+    source = f" (from {story.source})" if story.source else ""
+    output.paragraph(f"{task}  {identity} since {story.events[0]['time']}{source}", indent=12)
+
+
+def _text(event: dict[str, Any]) -> str:
+    keys = output.keys(event, _HEAD)
+    head = f"{event['since_ms']:>10.0f} ms  {event.get('code', ''):<22}"
+    return f"{head} {output.clean(event.get('message'))}  {keys}".rstrip()

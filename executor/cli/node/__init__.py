@@ -1,0 +1,1 @@
+"""The commands about this node and the program on it."""

@@ -1,0 +1,100 @@
+"""`metrics`: the metrics of every executor on this node, as one document for Prometheus.
+
+Executors that share a document are told apart by the labels `framework` and `executor` on every sample. As a textfile
+it is for node_exporter's collector of that name: run it from a timer, and nothing has to listen on a port.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from executor.cli.executors.look import State
+from executor.cli.exits import Unreachable
+from executor.cli.printing import output
+from executor.cli.session import Session, json_option, pass_session
+from executor.errors import Failure, reason
+from executor.metrics import catalog
+
+
+@click.command("metrics")
+@click.option("--textfile", type=click.Path(path_type=Path), metavar="PATH", help="Write to PATH (*.prom) at once.")
+@json_option
+@pass_session
+def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
+    """Print the metrics for Prometheus, or write them as a textfile."""
+    documents, states = _documents(session)
+    if as_json:
+        output.json_document({"samples": [_sample(line) for line in merge(documents) if not line.startswith("#")]})
+        return
+    text = "".join(f"{line}\n" for line in [*merge(documents), *_availability(states)])
+    if textfile is None:
+        click.echo(text, nl=False)
+    else:
+        _write(textfile, text)
+
+
+def _documents(session: Session) -> tuple[list[str], Counter[State]]:
+    """Of the executors that answer. Hung and dead ones are counted, and never keep the document from being written."""
+    documents, states = [], Counter[State]()
+    for executor in session.look():
+        state = executor.state
+        try:
+            if executor.error is not None:
+                raise executor.error
+            if state is State.ANSWERS:
+                documents.append(executor.client.text("/metrics", identity="1"))
+        except Unreachable as error:
+            output.note(str(error))
+            state = State.SILENT
+        states[state] += 1
+    return documents, states
+
+
+def merge(documents: Iterable[str]) -> Iterator[str]:
+    """The lines of several documents as those of one: each family once, with the samples of all. Pure."""
+    heads: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
+    for document in documents:
+        family, seen = "", set[str]()
+        for line in filter(None, document.splitlines()):
+            if not line.startswith("#"):
+                samples[family].append(line)
+                continue
+            family = line.split(" ")[2]
+            if family not in heads or family in seen:
+                heads.setdefault(family, []).append(line)
+                samples.setdefault(family, [])
+                seen.add(family)
+    for family, head in heads.items():
+        yield from head
+        yield from samples[family]
+
+
+def _availability(states: Counter[State]) -> Iterator[str]:
+    for metric, state in ((catalog.UP, State.ANSWERS), (catalog.SILENT, State.SILENT), (catalog.DEAD, State.DEAD)):
+        yield f"# HELP {metric.full_name} {metric.help}"
+        yield f"# TYPE {metric.full_name} {metric.kind}"
+        yield f"{metric.full_name} {states[state]}"
+
+
+def _sample(line: str) -> dict[str, object]:
+    """One sample of the text format, as the executor writes it."""
+    name, _, value = line.rpartition(" ")
+    return {"sample": name, "value": float(value)}
+
+
+def _write(path: Path, text: str) -> None:
+    """In one step: the collector must never read half of it."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(text)
+        new.chmod(0o644)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise Failure(f"cannot be written: {reason(error)}", subject=str(path)) from error

@@ -1,0 +1,1 @@
+"""The commands about pods that run or ended."""

@@ -1,0 +1,78 @@
+"""`inspect`: everything the executor knows of one pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from executor.cli import complete
+from executor.cli.executors.client import segment
+from executor.cli.pods.lookup import find
+from executor.cli.printing import output
+from executor.cli.session import Session, json_option, pass_session
+
+_COLUMNS = ("container", "state", "pid", "exit", "restarts", "oom kills", "cpu limit", "mem limit", "image")
+_SHOWN_APART = frozenset({"containers", "kernel_network"})
+
+
+@click.command("inspect")
+@click.argument("pod", shell_complete=complete.pods)
+@click.option("--check", is_flag=True, help="Have the CNI plugins check the pod's attachments (network_check).")
+@json_option
+@pass_session
+def command(session: Session, pod: str, *, check: bool, as_json: bool) -> None:
+    """Show one pod: POD is its id or the beginning of it, a task id, or its name."""
+    client, document = find(session, pod)
+    if check:
+        answer = client.post(f"/v1/pods/{segment(document['pod'])}/check", {}, timeout_s=None)
+        document["network_check"] = answer["error"] or "passed"
+    if as_json:
+        output.json_document(document)
+        return
+    output.fields((key, _flat(value)) for key, value in document.items() if key not in _SHOWN_APART)
+    _show_network(document.get("kernel_network"))
+    output.line("")
+    containers = document.get("containers", [])
+    output.table(_COLUMNS, map(_row, containers), spare=("oom kills", "restarts", "mem limit", "cpu limit"))
+    output.line("")
+    for container in containers:
+        for stream, path in (container.get("log") or {}).items():
+            output.line(f"{output.clean(container['name'])} {stream}  {output.clean(path)}")
+
+
+def _show_network(found: dict[str, Any] | None) -> None:
+    """What the kernel has, and where it differs from what the plugins said."""
+    if found is None:
+        return
+    output.line("")
+    output.table(("link", "kind", "ips", "mtu", "received", "sent", "dropped", "errors"), map(_link, found["links"]))
+    output.table(
+        ("route", "gateway", "link"),
+        ((each["destination"], each["gateway"] or None, each["ifname"]) for each in found["routes"]),
+    )
+    for each in found["differences"]:
+        output.line(f"the kernel differs from what the plugins said: {output.clean(each)}")
+
+
+def _link(link: dict[str, Any]) -> tuple[object, ...]:
+    received, sent = output.size(link["received_bytes"]), output.size(link["sent_bytes"])
+    dropped, errors = (link[f"received_{what}"] + link[f"sent_{what}"] for what in ("dropped", "errors"))
+    state = "" if link["up"] and link["carrier"] else " (down)" if not link["up"] else " (no carrier)"
+    return (link["ifname"] + state, link["kind"], link["ips"], link["mtu_bytes"], received, sent, dropped, errors)
+
+
+def _row(container: dict[str, Any]) -> tuple[object, ...]:
+    limits = container.get("limits") or {}
+    size_bytes = limits.get("mem_bytes")
+    memory = None if size_bytes is None else output.size(size_bytes)
+    values = [container.get(key) for key in ("name", "state", "pid", "exit_code", "restarts", "oom_kills")]
+    return (*values, limits.get("cpus"), memory, container.get("image"))
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, dict):
+        return [f"{key}={output.clean(each)}" for key, each in value.items()]
+    if isinstance(value, list):
+        return [" ".join(map(output.clean, each.values())) if isinstance(each, dict) else each for each in value]
+    return value

@@ -1,0 +1,119 @@
+"""How commands print: tables for a terminal (`terminal`), plain aligned columns otherwise, JSON when asked.
+
+Names, labels and messages come from frameworks; what could steer a terminal is replaced before it is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+Row = Sequence[object]
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], ())
+
+
+def clean(value: object) -> str:
+    """A value as one line of printable text; `-` for none."""
+    if value in _NOTHING:
+        return "-"
+    if isinstance(value, dict):
+        return ",".join(f"{clean(key)}:{clean(each)}" for key, each in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ",".join(clean(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))
+
+
+def json_document(document: object) -> None:
+    """Print a document on several lines."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def json_line(document: object) -> None:
+    """Print a document on one line, at once."""
+    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def line(text: str) -> None:
+    """Print a line, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Something beside the result, on stderr."""
+    sys.stderr.write(f"mesos-pod-executor: {clean(text)}\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = ()) -> None:
+    """`spare`: columns that a narrow terminal does without, the first of them first."""
+    cells = cleaned(rows)
+    if sys.stdout.isatty():
+        from executor.cli.printing import terminal
+
+        terminal.show(columns, cells, spare)
+    else:
+        _plain_table(columns, cells)
+
+
+def cleaned(rows: Iterable[Row]) -> list[list[str]]:
+    """The cells of a table, as printable text."""
+    return [[clean(value) for value in row] for row in rows]
+
+
+def paragraph(text: str, *, indent: int) -> None:
+    """One line; a terminal that is narrower gets several, broken between words, the later ones indented."""
+    if not sys.stdout.isatty():
+        line(text)
+        return
+    width = max(40, shutil.get_terminal_size().columns)
+    line(textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False))
+
+
+def keys(event: Mapping[str, object], known: Collection[str]) -> str:
+    """The keys of an event that say something, and are not `known` by what stands before them."""
+    told = ((key, clean(value)) for key, value in event.items() if key not in known and value not in _NOTHING)
+    return " ".join(f"{key}={value}" for key, value in told)
+
+
+def fields(pairs: Iterable[tuple[str, object]]) -> None:
+    """One object: a name and a value a line."""
+    cells = [(name, clean(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in cells), default=0)
+    for name, value in cells:
+        line(f"{name:<{width}}  {value}")
+
+
+def age(seconds: float | None) -> str:
+    """As kubectl shows it: the two largest units."""
+    if seconds is None:
+        return "-"
+    parts: list[str] = []
+    rest = int(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts or unit == "s":
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2])
+
+
+def size(size_bytes: float) -> str:
+    """In the largest unit that it reaches, with a digit behind the point where that tells something."""
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size_bytes >= scale:
+            value = size_bytes / scale
+            return f"{value:.1f} {unit}" if value < 10 and value % 1 >= 0.05 else f"{value:.0f} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
+def _plain_table(columns: Sequence[str], cells: list[list[str]]) -> None:
+    rows = [[column.upper() for column in columns], *cells]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
+    for row in rows:
+        line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,1 @@
+"""The commands that take revocable resources back, or show what that does and did."""

@@ -1,0 +1,126 @@
+"""`revoke`: takes revocable resources back and prints the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from executor import duration
+from executor.cli.exits import Exit
+from executor.cli.printing import output
+from executor.cli.revocation import choice
+from executor.cli.revocation.fitting import fitting
+from executor.cli.session import Session, json_option, pass_session
+from executor.errors import InvalidInput
+
+_MEANT: Final = ("pod", "tasks", "cpus", "used", "memory")
+_ENDED: Final = ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory")
+
+
+def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    """Raises a usage error."""
+    try:
+        if text is not None:
+            duration.seconds(text, subject="")
+    except InvalidInput as error:
+        raise click.BadParameter(f"{error.message}: {error.hint}") from error
+    return text
+
+
+@click.command("revoke")
+@choice.options
+@click.option(
+    "--grace", metavar="TIME", callback=_time, help="Time to end by itself, such as 5s (default: revocation.grace_s)."
+)
+@click.option(
+    "--deadline", metavar="TIME", callback=_time, help="Time after which everything must be ended; shortens the grace."
+)
+@click.option("--reason", default="", metavar="TEXT", help="Told to the framework and kept in the receipt.")
+@click.option("--id", "identity", metavar="ID", help="Name of this revocation; the same id is carried out once only.")
+@click.option("--dry-run", is_flag=True, help="Print what would be ended.")
+@click.option("--no-wait", is_flag=True, help="Return when it has begun.")
+@json_option
+@pass_session
+def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any) -> int:
+    """Take revocable resources back: end the chosen revocable pods, and no regular one.
+
+    They are chosen by exactly one of --all, --role, --task and --label, or by --reclaim-cpus and --reclaim-mem.
+    Where several executors run, it is carried out by each one that has such pods.
+    """
+    body = _request(options)
+    query = {"wait": "0"} if no_wait else {}
+    clients = fitting(session, body)
+    receipts = [{**each.post("/v1/revocations", body, timeout_s=None, **query)} for each in clients]
+    if as_json:
+        named = [{"mesos_container": each.id, **receipt} for each, receipt in zip(clients, receipts, strict=True)]
+        output.json_document(receipts[0] if len(receipts) == 1 else {"revocations": named})
+    else:
+        for client, receipt in zip(clients, receipts, strict=True):
+            if len(clients) > 1:
+                output.line(f"executor {client.id}:")
+            _show(receipt)
+    return max(map(_exit, receipts))
+
+
+def _request(options: dict[str, Any]) -> dict[str, Any]:
+    """The document that executor.revocation.request reads."""
+    body = choice.request(options)
+    identity, dry_run = options.pop("identity"), options.pop("dry_run")
+    body |= {key: text for key, text in options.items() if text}
+    if identity:
+        body["id"] = identity
+    if dry_run:
+        body["dry_run"] = True
+    return body
+
+
+def _exit(receipt: dict[str, Any]) -> Exit:
+    if receipt["state"] == "refused":
+        return Exit.REFUSED
+    spared = receipt.get("regular", {}).get("unchanged", True)
+    return Exit.FAILURE if receipt["state"] == "stuck" or receipt.get("error") or not spared else Exit.OK
+
+
+def _show(receipt: dict[str, Any]) -> None:
+    freed, regular = receipt.get("freed") or {}, receipt.get("regular")
+    if "victims" not in receipt:
+        output.fields((("revocation", receipt.get("id")), ("state", receipt["state"])))
+        return
+    if receipt["victims"]:
+        columns = _MEANT if receipt["state"] == "dry-run" else _ENDED
+        output.table(columns, (_row(each, columns) for each in receipt["victims"]), spare=("used", "told", "cpus"))
+    else:
+        output.line("no revocable pod is meant by this")
+    summary: list[tuple[str, object]] = [
+        ("revocation", receipt.get("id")),
+        ("state", receipt["state"]),
+        ("reason", receipt.get("reason")),
+        (
+            "would free" if receipt["state"] == "dry-run" else "freed",
+            f"{freed.get('cpus', 0):g} cpus, {output.size(freed.get('mem_bytes', 0))}",
+        ),
+    ]
+    if receipt["state"] != "dry-run":
+        summary.append(("took", f"{receipt.get('time_to_free_ms', 0):g} ms"))
+    if regular is not None:
+        verdict = "unchanged" if regular.get("unchanged") else f"CHANGED: {output.clean(regular.get('changed'))}"
+        summary.append(("regular pods", f"{regular.get('pods', 0)}, {verdict}"))
+    if left := receipt.get("left"):
+        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {output.size(left['mem_bytes'])}"
+        summary.append(("revocable left", rest))
+    if receipt.get("error"):
+        summary.append(("error", receipt["error"]))
+    output.line("")
+    output.fields(summary)
+
+
+def _row(victim: dict[str, Any], columns: Sequence[str]) -> tuple[object, ...]:
+    memory = victim.get("mem_bytes")
+    cells = victim | {
+        "told": victim.get("notified"),
+        "used": victim.get("used_cpus"),
+        "memory": None if memory is None else output.size(memory),
+    }
+    return tuple(cells.get(column) for column in columns)

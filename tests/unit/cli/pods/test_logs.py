@@ -1,0 +1,108 @@
+"""A log file that is read while it is written and rotated: nothing is left out unsaid, nothing is there twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from executor.cli.pods.logs import LogFile
+from executor.output.logfile import LogFile as Written
+from executor.own_directory import OwnDirectory
+
+PIECE_BYTES = 20_000
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "app.stdout"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def file(log: Path) -> Iterator[LogFile]:
+    with closing(LogFile("stdout", log)) as opened:
+        yield opened
+
+
+def write(log: Path, numbers: range, *, files: int) -> bytes:
+    """As the log writer does."""
+    data = bytearray(b"".join(b"%d\n" % number for number in numbers))
+    with closing(Written(OwnDirectory.at(str(log.parent)), log.name, PIECE_BYTES, files)) as written:
+        written.append(data, len(data))
+    return bytes(data)
+
+
+def test_it_is_followed_through_any_number_of_rotations(log: Path, file: LogFile) -> None:
+    """At full speed, in threads: the reader meets every moment of a rotation."""
+    lines = 300_000
+    writer = threading.Thread(
+        target=lambda: [write(log, range(at, at + 100), files=200) for at in range(0, lines, 100)]
+    )
+    found = [b"".join(file.begin())]
+    writer.start()
+    while writer.is_alive():
+        found.append(b"".join(file.more()))
+    found.append(b"".join(file.more()))
+    assert b"".join(found) == b"".join(b"%d\n" % number for number in range(lines))
+    assert file.missed() == 0
+    assert len(list(log.parent.glob("app.stdout.*"))) > 1, "it was rotated meanwhile"
+
+
+def test_several_rotations_between_two_reads(log: Path, file: LogFile) -> None:
+    seen, written = b"".join(file.begin()), b""
+    for at in range(0, 40_000, 10_000):
+        written += write(log, range(at, at + 10_000), files=20)
+        if at == 10_000:
+            seen += b"".join(file.more())
+    assert seen + b"".join(file.more()) == written
+    assert file.missed() == 0
+
+
+def test_what_was_rotated_away_is_counted(log: Path, file: LogFile) -> None:
+    seen = b"".join(file.begin())
+    written = write(log, range(40_000), files=2)
+    seen += b"".join(file.more())
+    assert 2 * PIECE_BYTES * 0.8 < len(seen) < 3 * PIECE_BYTES
+    assert written.endswith(seen)
+    assert file.missed() == len(written) - len(seen)
+    assert file.missed() == 0, "said once"
+
+
+def test_all_begins_with_the_oldest_that_is_kept_and_says_what_is_gone(log: Path, file: LogFile) -> None:
+    written = write(log, range(40_000), files=3)
+    seen = b"".join(file.begin(everything=True))
+    assert written.endswith(seen) and len(seen) == sum(path.stat().st_size for path in log.parent.glob("app.stdout*"))
+    assert file.missed() == len(written) - len(seen) > 0
+
+
+def test_lines_are_whole_where_each_is_a_document(log: Path, file: LogFile) -> None:
+    write(log, range(40_000), files=3)
+    with log.open("ab") as end:
+        end.write(b"no end")
+    found = list(file.whole_lines(file.begin(everything=True), last=False))
+    assert all(block.endswith(b"\n") for block in found)
+    lines = b"".join(found).split()
+    assert lines == [b"%d" % number for number in range(40_000 - len(lines), 40_000)]
+    assert list(file.whole_lines(file.more(), last=True)) == [b"no end"]
+
+
+def test_a_file_that_somebody_emptied_is_read_from_its_beginning(log: Path, file: LogFile) -> None:
+    log.write_bytes(b"a long first line\n")
+    assert b"".join(file.begin()) == b"a long first line\n"
+    log.write_bytes(b"new\n")
+    assert b"".join(file.more()) == b"new\n"
+
+
+def test_a_file_that_another_program_renamed_is_read_to_its_end_first(log: Path, file: LogFile) -> None:
+    log.write_bytes(b"one\n")
+    assert b"".join(file.begin()) == b"one\n"
+    with log.open("ab") as old:
+        old.write(b"two\n")
+    log.rename(log.with_name("app.stdout.old"))
+    log.write_bytes(b"three\n")
+    assert b"".join(file.more()) == b"two\nthree\n"
