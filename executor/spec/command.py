@@ -99,7 +99,7 @@ def check_size(pod: PodSpec) -> None:
     """
     left_bytes = POD_MAX_BYTES
     for container in pod.containers:
-        env = tuple((name, value) for name, value in container.env if isinstance(value, str))
+        env = tuple((name, value) for name, value in container.env if not isinstance(value, RuntimeField))
         budget = Budget()
         own_words(container, own_variables(replace(container, env=env), {}, budget), budget)
         left_bytes -= budget.used_bytes

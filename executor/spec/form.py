@@ -16,7 +16,7 @@ import msgspec
 
 from executor.errors import InvalidTask, together
 from executor.spec import marks
-from executor.spec.marks import FieldRule, Kind, Mark, Shape, Status, join, shown
+from executor.spec.marks import FieldRule, Kind, Mark, Status, join, shown
 
 _SHOWN = 80
 _GUESSES_MAX = 20
@@ -87,7 +87,7 @@ def _fields(document: Mapping[str, Any], struct: type[msgspec.Struct], path: str
             unknown = getattr(struct, "UNKNOWN", "is not a field that is known here")
             found.fault(place, unknown, _advice(name, known, found))
         elif _usable(value, rule, place, found):
-            kept[name] = _below(value, rule.shape, place, found)
+            kept[name] = _below(value, rule, place, found)
     return kept
 
 
@@ -127,7 +127,10 @@ def _unwanted(place: str, value: Any, mark: Mark, found: _Found) -> None:
     found.fault(place, f"{str(value)[:_SHOWN]!r} is not supported{note}", f"supported: {choices}")
 
 
-def _below(value: Any, shape: Shape, place: str, found: _Found) -> Any:
+def _below(value: Any, rule: FieldRule, place: str, found: _Found) -> Any:
+    shape = rule.shape
+    if shape.kind is Kind.MAPPING and rule.item is str and isinstance(value, Mapping):
+        return {key: "" if item is None else item for key, item in value.items()}  # as Go reads a map of texts
     if shape.struct is None:
         return _without_nulls(value)
     if shape.kind is Kind.STRUCT and isinstance(value, Mapping):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from executor.errors import InvalidRequest, Refused
+from executor.spec import document as manifest
 from executor.spec.model import PodSpec
 from executor.spec.objects import KeyedData, Objects
 from executor.spec.volume_files import names_object
@@ -34,7 +35,7 @@ class Request:
 
 
 def parse(document: object) -> Request:
-    """Raises InvalidRequest."""
+    """Raises InvalidRequest, or InvalidTask for a text that no document may hold."""
     if not isinstance(document, Mapping) or set(document) - set(KEYS):
         raise InvalidRequest(f"must be an object with {', '.join(KEYS)}", subject=SUBJECT, hint=_HINT)
     identity, task, objects = (document.get(key) for key in KEYS)
@@ -48,6 +49,7 @@ def parse(document: object) -> Request:
         if not isinstance(each, Mapping) or each.get("kind") not in _KINDS:
             subject = f"{SUBJECT}.objects[{index}].kind"
             raise InvalidRequest(f"must be {' or '.join(_KINDS)}", subject=subject, hint=_HINT)
+        manifest.vet(each, subject=f"{SUBJECT}.objects[{index}]")
     return Request(identity or "", task, tuple(objects))
 
 

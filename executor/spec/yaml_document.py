@@ -169,7 +169,7 @@ def _is_merge(event: Any) -> bool:
 
 
 def _scalar(event: Any) -> Any:
-    """A quoted text, a block and what is tagged so are texts."""
+    """A quoted text, a block and what is tagged so are texts. No message has the value: it may be a secret."""
     if event.tag in ("!", f"{_TAG}str") or (event.tag is None and not event.implicit[0]):
         return event.value
     if event.tag is not None and event.tag not in _TYPES:
@@ -177,9 +177,9 @@ def _scalar(event: Any) -> Any:
     try:
         value = yaml_scalars.resolved(event.value)
     except ValueError as error:
-        _refuse(event, str(error)[:80], "quote it if it is a text")
+        _refuse(event, str(error), "quote it if it is a text")
     if event.tag is not None and type(value) not in _TYPES[event.tag]:
-        _refuse(event, f"{event.value[:80]!r} is no {event.tag.removeprefix(_TAG)}")
+        _refuse(event, f"a value is no {event.tag.removeprefix(_TAG)}")
     return value
 
 

@@ -21,16 +21,17 @@ _NOT_IN_JSON: Final = re.compile(r"\.(nan|NaN|NAN)|[-+]?\.(inf|Inf|INF)")
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9a-fA-FxXoO_]{0,63}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]{1,64}|[0-9]{1,64}(\.[0-9]{0,64})?)([eE][-+]?[0-9]{1,3})?")
 _BASES: Final = {"0x": 16, "0o": 8, "0b": 2}
+_NO_NUMBER: Final = "a value is no number of JSON"
 _WHOLE_BELOW: Final = 1e21
 """From here on Go writes a float into JSON with an exponent."""
 
 
 def resolved(text: str) -> Scalar:
-    """Raises ValueError for what JSON cannot hold: not a number, infinity."""
+    """Raises ValueError for what JSON cannot hold: not a number, infinity. Its message does not have the text."""
     if text in _WORDS:
         return _WORDS[text]
     if _NOT_IN_JSON.fullmatch(text):
-        raise ValueError(f"{text} is no number")
+        raise ValueError(_NO_NUMBER)
     plain = text.replace("_", "") if _NUMBER.fullmatch(text) else text
     if (whole := _whole(plain)) is not None:
         return whole
@@ -61,5 +62,5 @@ def _whole(plain: str) -> int | None:
 def _float(plain: str) -> int | float:
     value = float(plain)
     if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{plain} is too large")
+        raise ValueError(_NO_NUMBER)
     return int(value) if value.is_integer() and abs(value) < _WHOLE_BELOW else value

@@ -18,10 +18,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from executor.errors import Failure, InvalidTask
+from executor.errors import Failure
 from executor.own_directory import Opened
-from executor.spec import volume_files
-from executor.spec.expansion import expand
+from executor.spec import mount_part, volume_files
 from executor.spec.model import ContainerSpec, PodSpec
 from executor.spec.objects import VOLUME_FILES_MAX_BYTES, Objects
 from executor.spec.volume_model import (
@@ -94,7 +93,7 @@ class PodVolumes:
         """Where on the node each of the container's mounts comes from, in their order. `variables` are the container's.
         A subPath is looked up anew for every start of a container. Raises Failure, InvalidTask.
         """
-        parts = [_part(mount, variables, container.name) for mount in container.mounts]
+        parts = [mount_part.part(mount, variables, container.name) for mount in container.mounts]
         if not any(parts):
             return tuple(self._path(self._volumes[mount.volume]) for mount in container.mounts)
         return await self._work(lambda: self._bind_parts(container, parts))
@@ -217,7 +216,7 @@ class PodVolumes:
             finally:
                 os.close(opened)
         except OSError as error:
-            raise host_mounts.failure(error, f"volume {mount.volume}, subPath {part}") from error
+            raise host_mounts.failure(error, f"volume {mount.volume}, subPath {mount.sub_path}") from error
         return target
 
     def _path(self, volume: Volume) -> Path:
@@ -241,30 +240,6 @@ class PodVolumes:
             await self._turns.run(job)
         except OSError as error:
             raise host_mounts.failure(error, f"volume {volume.name}") from error
-
-
-def _part(mount: VolumeMount, variables: Mapping[str, str], container: str) -> str:
-    """The subPath; of an expression with its variables filled in. Raises InvalidTask."""
-    if not mount.expands:
-        return mount.sub_path
-    subject, known = f"container {container}, subPathExpr of {mount.path}", _Noting(variables)
-    filled = expand(mount.sub_path, known)
-    if known.missing:
-        raise InvalidTask(f"there is no variable {known.missing[0][:80]}", subject=subject)
-    return volume_files.relative(filled, subject)
-
-
-class _Noting(dict[str, str]):
-    """Variables that note which ones were asked for and are not there."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        super().__init__(variables)
-        self.missing: list[str] = []
-
-    def get(self, name: str, default: Any = None) -> Any:
-        if name not in self:
-            self.missing.append(name)
-        return super().get(name, default)
 
 
 def _is_fixed(volume: Volume) -> bool:

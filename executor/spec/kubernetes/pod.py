@@ -29,6 +29,7 @@ from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.container_documents import InitContainer
 from executor.spec.kubernetes.documents import ObjectMeta, Pod, PodSecurityContext
 from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
+from executor.spec.kubernetes.probes import GRACE_MAX_S
 from executor.spec.kubernetes.pull_secrets import PullSecrets
 from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
 from executor.spec.kubernetes.volumes import VolumeContext, volume
@@ -44,8 +45,6 @@ from executor.spec.model import (
     WantedNetwork,
 )
 from executor.spec.volume_model import FilesVolume, FsGroup, Volume
-
-GRACE_MAX_S = float(2**31)
 
 
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
@@ -229,7 +228,7 @@ def _host_ports(
 
 
 def _grace_s(*choices: float | None) -> float:
-    """The first that is set, and at most GRACE_MAX_S: 68 years."""
+    """The first that is set, and at most GRACE_MAX_S."""
     return min(float(next(choice for choice in choices if choice is not None)), GRACE_MAX_S)
 
 

@@ -65,7 +65,7 @@ class EndingProbe(AnyProbe, frozen=True):
 
     success_threshold: Annotated[Count, supported("1", only=(0, 1))] = 0
     termination_grace_period_seconds: Annotated[
-        Annotated[int, Meta(ge=1)] | None, supported("of the stop after the last failure; else the pod's")
+        Annotated[int, Meta(ge=1, le=2**63 - 1)] | None, supported("of the stop after the last failure; else the pod's")
     ] = None
 
 

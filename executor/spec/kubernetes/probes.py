@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         ReadinessProbe,
     )
 
+GRACE_MAX_S = float(2**31)
+"""68 years: no longer grace makes a difference."""
 PERIOD_S, TIMEOUT_S, SUCCESSES, FAILURES = 10, 1, 1, 3
 HEADERS_MAX_BYTES = 16 << 10
 _HEADER = re.compile(r"[-A-Za-z0-9!#$%&'*+.^_`|~]+")
@@ -83,7 +85,7 @@ def _probe(document: EndingProbe | ReadinessProbe | None, one: Container, path: 
         success_threshold=document.success_threshold or SUCCESSES,
         failure_threshold=failures,
         fatal_failures=failures if ends else None,
-        grace_s=None if grace is None else float(grace),
+        grace_s=None if grace is None else min(float(grace), GRACE_MAX_S),
     )
 
 

@@ -53,8 +53,9 @@ WRONG = {
     "aliases in each other": (encoded(NESTED), "deeper"),
     "a merge of a text": (encoded(b"<<: x"), "<< needs a mapping"),
     "a merged mapping that grows": (encoded(MERGED), "10000 values"),
-    "infinity": (encoded(b"a: .inf"), ".inf is no number"),
-    "a tag of another type": (encoded(b"a: !!int x"), "'x' is no int"),
+    "infinity": (encoded(b"a: .inf"), "a value is no number of JSON (line 1)"),
+    "a number that is too large": (encoded(b"a: 1e999"), "a value is no number of JSON (line 1)"),
+    "a tag of another type": (encoded(b"a: !!int x"), "a value is no int (line 1)"),
     "a directive": (encoded(b"%TAG ! tag:x\n---\na: 1"), "directives"),
     "no key": (encoded(b"~: 1"), "key is no text"),
     "a tag": (encoded(b"a: !!python/object/apply:os.system [x]"), "tag"),
@@ -198,3 +199,12 @@ YAML_PIECES = [
 def test_any_yaml_is_a_mapping_or_an_invalid_task(text: str) -> None:
     with contextlib.suppress(InvalidTask):
         assert isinstance(one(encoded(text.encode())), dict)
+
+
+@pytest.mark.parametrize("text", ["!!int hunter2", "!!bool hunter2", "!!float hunter2", "!secret hunter2", ".inf"])
+def test_no_value_is_shown_for_it_may_be_a_secret(text: str) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        one(encoded(f"kind: Secret\nstringData:\n  password: {text}\n".encode()))
+    assert "(line 3)" in caught.value.message
+    assert "hunter2" not in str(caught.value)
+    assert ".inf" not in str(caught.value)

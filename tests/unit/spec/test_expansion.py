@@ -14,6 +14,7 @@ from executor.spec import command, expansion
 from executor.spec.expansion import CONTAINER_MAX_BYTES, TEXT_MAX_BYTES
 from executor.spec.launch import parse_launch
 from tests.unit.pod.samples import pod, scalar, task, with_image
+from tests.unit.pod.volume_samples import with_objects
 
 
 def doubled(levels: int, times: int = 10) -> list[dict[str, str]]:
@@ -71,6 +72,19 @@ def test_a_task_without_data_is_held_to_it_too() -> None:
 
 def test_what_can_be_executed_passes() -> None:
     launch(env=doubled(5), args=["$(A5)"], command=["x" * (TEXT_MAX_BYTES - 1)])
+
+
+def test_texts_of_objects_count() -> None:
+    large = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "x" * TEXT_MAX_BYTES}}
+    many = {**large, "data": {f"k{at}": "x" * (TEXT_MAX_BYTES // 2) for at in range(10)}}
+    container = {"envFrom": [{"configMapRef": {"name": "c"}}]}
+    parse_launch([task(with_objects(pod(), large))], group=False)
+    with pytest.raises(InvalidTask, match="cannot be executed") as caught:
+        parse_launch([task(with_objects(pod(container), large))], group=False)
+    assert caught.value.subject == "container app, variable a"
+    twice = {"envFrom": [{"configMapRef": {"name": "c"}}, {"prefix": "P_", "configMapRef": {"name": "c"}}]}
+    with pytest.raises(InvalidTask, match="larger than 1048576 bytes together"):
+        parse_launch([task(with_objects(pod(twice), many))], group=False)
 
 
 def test_the_image_counts_too() -> None:

@@ -56,5 +56,5 @@ def test_a_plain_scalar(text: str, value: Any) -> None:
 
 @pytest.mark.parametrize("text", [".nan", ".NaN", ".inf", "-.Inf", "+.INF", "1e999"])
 def test_what_json_has_no_number_for(text: str) -> None:
-    with pytest.raises(ValueError, match=r"number|large"):
+    with pytest.raises(ValueError, match="a value is no number of JSON"):
         yaml_scalars.resolved(text)

@@ -63,6 +63,12 @@ def test_what_is_kept_secret_is_in_no_repr() -> None:
     assert "hunter2" not in repr(found)
 
 
+def test_a_null_is_an_empty_value() -> None:
+    found = companions.read(listed(config_map(data={"a": None}), secret(data={"p": None}, stringData={"q": None})))
+    assert found.objects.config_maps["settings"].values == {"a": b""}
+    assert found.objects.secrets["password"].values == {"p": b"", "q": b""}
+
+
 def test_yaml_documents_are_read_alike() -> None:
     text = b"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n---\nkind: Pod\n---\n"
     found = companions.read(encoded(text))

@@ -127,6 +127,14 @@ def test_names_that_a_pod_leaves_out() -> None:
     assert (long.name, len(long.hostname)) == ("a" * 62 + ".b", 62)
 
 
+def test_a_null_in_a_map_of_texts_is_an_empty_text() -> None:
+    """Go's JSON reads it so: the key is there."""
+    document = pod(nodeSelector={"disk": None})
+    found = parse({**document, "metadata": {"name": "web", "labels": {"a": None}, "annotations": {"b": None}}})
+    assert (found.labels["a"], found.annotations["b"]) == ("", "")
+    assert "spec.nodeSelector" in found.without_effect
+
+
 def test_host_ports_are_mapped_and_on_the_nodes_network_just_there() -> None:
     document = pod({"ports": [{"containerPort": 80, "hostPort": 31000}, {"containerPort": 81}]})
     found = parse(document)

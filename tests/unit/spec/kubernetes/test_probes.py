@@ -37,6 +37,14 @@ def test_zero_stands_for_the_default() -> None:
     assert probes(livenessProbe={**EXEC, **numbers}) == probes(livenessProbe=EXEC)
 
 
+def test_a_grace_is_bounded_like_the_pods() -> None:
+    found = probes(livenessProbe={**EXEC, GRACE: 2**63 - 1})
+    assert found.liveness is not None
+    assert found.liveness.grace_s == 2.0**31
+    for seconds in (0, 2**63, 10**400):
+        assert subject(livenessProbe={**EXEC, GRACE: seconds}) == f"livenessProbe.{GRACE}"
+
+
 def test_every_number() -> None:
     numbers = {"initialDelaySeconds": 5, "timeoutSeconds": 2, "periodSeconds": 7, "failureThreshold": 4}
     found = probes(
