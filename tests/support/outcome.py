@@ -15,6 +15,8 @@ class Outcome:
     failed: int = 0
     skipped: int = 0
     notes: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    """The reason of each failed test, by the test's name."""
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -28,6 +30,7 @@ class Outcome:
         self.failed += other.failed
         self.skipped += other.skipped
         self.notes += other.notes
+        self.failures |= other.failures
 
     def count(self, test: str, outcome: str, reason: str = "") -> None:
         """`outcome` is passed, failed or skipped."""
@@ -35,6 +38,18 @@ class Outcome:
         if outcome != "passed":
             first_line = reason.strip().partition("\n")[0]
             self.notes.append(f"{outcome}: {test}" + (f": {first_line}" if first_line else ""))
+        if outcome == "failed":
+            self.failures[test] = first_line
+
+    def passed_again(self, test: str) -> None:
+        """A failed test has passed when it ran once more: it counts as passed, and a note says that it is unsteady."""
+        reason = self.failures.pop(test)
+        self.failed -= 1
+        self.passed += 1
+        self.notes = [note for note in self.notes if not note.startswith(f"failed: {test}")]
+        self.notes.append(
+            f"unsteady: {test}: failed, and passed when it ran once more" + (f": {reason}" if reason else "")
+        )
 
 
 def of_lines(lines: Iterable[str]) -> Outcome:

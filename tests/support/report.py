@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "MPE_TEST_REPORT"
+REASON_CHARACTERS = 300
 
 
 class Recorder:
@@ -46,7 +47,9 @@ class Recorder:
 def classify(report: pytest.TestReport) -> tuple[str, str]:
     """(outcome, reason) of one phase; an empty outcome for a set-up or tear-down that went well."""
     if report.failed:
-        return "failed", "" if report.when == "call" else f"in its {report.when}"
+        crash = getattr(report.longrepr, "reprcrash", None)
+        message = str(crash.message).partition("\n")[0][:REASON_CHARACTERS] if crash else ""
+        return "failed", message if report.when == "call" else f"in its {report.when}: {message}".removesuffix(": ")
     if report.skipped:
         expected = getattr(report, "wasxfail", None)
         return "skipped", skip_reason(report.longrepr) if expected is None else f"expected failure: {expected}"

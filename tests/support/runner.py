@@ -2,8 +2,9 @@
 
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
-something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds). Paths
-below tests/ among the arguments for pytest choose from the suites that they are of.
+something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds); up to five
+failed tests of a suite on the real machine run once more then, and one that passes the second time is named as
+"unsteady" at the end. Paths below tests/ among the arguments for pytest choose from the suites that they are of.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
 whatever was started in them. --quick and --json are for bench; with --json standard output is the benchmarks' line of
@@ -31,6 +32,7 @@ from tests.support.suites import ROOT, Suite
 PYTHON = ROOT / ".build/venv/bin/python"
 BUDGET_S = 4500.0  # of the 90 minutes that the project's continuous integration has
 ADDRESS_SPACE_BYTES = 8 << 30  # of a process outside of a sandbox: one that runs away does not take the machine along
+RERUN_AT_MOST = 5  # failed tests of a suite; more of them are no matter of a busy machine
 NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
 REPORTED = (0, 1, NO_TESTS)
 
@@ -142,6 +144,29 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
     finally:
         own.add(of_lines(report.read_text().splitlines(keepends=True)))
     fault(suite, ended, own)
+    if not options.named and suite.sandbox and not ended.why:
+        rerun(suite, scratch, deadline_s, own, options.out)
+
+
+def rerun(suite: Suite, scratch: Path, deadline_s: float, own: Outcome, out: TextIO) -> None:
+    """Run the failed tests of a whole run once more, each in a sandbox of its own.
+
+    The suites on the real machine have limits of time, and a machine that others use too exceeds one of them now and
+    then. A test that fails twice has failed. One that passes the second time counts as passed, and a line at the end
+    names it. A suite that was named is not run again: who looks for a fault sees each failure.
+    """
+    again = [test for test in own.failures if "::" in test]
+    if len(again) > RERUN_AT_MOST or len(again) != own.failed:
+        return
+    for number, test in enumerate(again):
+        print(f"=== {suite.name}: {test} once more", file=out, flush=True)
+        report = scratch / f"{suite.name}-again-{number}.jsonl"
+        report.touch()
+        command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", test]
+        ended = run_in(suite, command, {"MPE_TEST_REPORT": str(report)}, deadline_s)
+        second = of_lines(report.read_text().splitlines(keepends=True))
+        if ended.code == 0 and not ended.why and second.ok:
+            own.passed_again(test)
 
 
 def workers() -> list[str]:

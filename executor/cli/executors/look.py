@@ -1,12 +1,13 @@
 """The executors of this node, as every command sees them: which ones answer, which hang, and which are dead.
 
-All are asked at the same time and for a short time, so that one that hangs holds up no command.
+All are asked at the same time and for a limited time, so that one that hangs holds up no command.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -23,8 +24,12 @@ from executor.node.claims import Owner
 from executor.node.ended_executors import MesosNames
 from executor.node.lock_holders import reaper_of
 
-ANSWER_S: Final = 3.0
-"""How long an executor may take to say who it is. Its event loop is late by more than this only in trouble."""
+ANSWER_S: Final = 10.0
+"""How long an executor may take to say who it is. On a node without idle CPU it has the share of its own resources,
+often a tenth of a CPU, and takes seconds.
+"""
+_NOTICE_S: Final = 2.0
+"""After this time a terminal shows for which executors the command waits."""
 _AT_ONCE: Final = 32
 
 
@@ -76,7 +81,12 @@ def _asked(chosen: Sequence[Client], owners: Mapping[MesosContainerId, Owner]) -
     if not chosen:
         return []
     with ThreadPoolExecutor(min(len(chosen), _AT_ONCE)) as threads:
-        return list(threads.map(lambda client: _ask(client, _owner(owners, client)), chosen))
+        asked = [threads.submit(_ask, client, _owner(owners, client)) for client in chosen]
+        _, waiting = wait(asked, timeout=_NOTICE_S)
+        if waiting and sys.stderr.isatty():
+            names = ", ".join(client.id for client, answer in zip(chosen, asked, strict=True) if answer in waiting)
+            sys.stderr.write(f"waiting for an answer (at most {ANSWER_S:.0f} s): executor {names}\n")
+        return [answer.result() for answer in asked]
 
 
 def _owner(owners: Mapping[MesosContainerId, Owner], client: Client) -> Owner:

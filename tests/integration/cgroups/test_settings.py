@@ -18,6 +18,8 @@ from tests.integration.cgroups.conftest import Spawn, eventually
 
 MIB = 1 << 20
 SPIN = "print('up',flush=True)\nwhile True: pass"
+SETTLE_S = 0.05
+"""A process counts as frozen shortly before its CPU gives it up and accounts for its last time slice."""
 HOG = "print('up',flush=True)\nblock=bytearray(200<<20)\nimport time; time.sleep(1000)"
 
 
@@ -129,6 +131,7 @@ async def test_frozen_processes_stand_still(which: str, group: Cgroup, hierarchi
     python(SPIN, into=leaf.attach)
     assert view.freeze()
     assert view.is_frozen() and Cgroup(view.hierarchies, leaf.path).is_frozen()
+    await asyncio.sleep(SETTLE_S)
     stands = group.stat().cpu_usage_usec
     await asyncio.sleep(0.2)
     assert group.stat().cpu_usage_usec == stands
@@ -144,6 +147,7 @@ def test_freezing_reaches_a_process_that_only_v1_has(group: Cgroup, hierarchies:
     only_v1 = Cgroup(Hierarchies(hierarchies.v1), group.path)
     python(SPIN, into=only_v1.attach)
     assert group.freeze()
+    time.sleep(SETTLE_S)
     stands = group.stat().cpu_usage_usec
     time.sleep(0.2)
     assert group.stat().cpu_usage_usec == stands

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.support import runner
 from tests.support.outcome import Outcome, of_lines, of_targets
 from tests.support.runner import fault, parse, selection
 from tests.support.sources import ROOT
@@ -59,10 +61,10 @@ def test_every_way_to_end_is_counted_once(tmp_path: Path, processes: list[str]) 
     code, outcome = recorded(tmp_path, "test_cases.py", *processes)
     assert (code, str(outcome)) == (1, "1 passed, 5 failed, 2 skipped")
     assert set(outcome.notes) == {
-        "failed: test_cases.py::test_fails",
-        "failed: test_cases.py::test_bad_setup: in its setup",
-        "failed: test_cases.py::test_bad_teardown: in its teardown",
-        "failed: test_cases.py::test_bad_twice",
+        "failed: test_cases.py::test_fails: assert False",
+        "failed: test_cases.py::test_bad_setup: in its setup: ValueError",
+        "failed: test_cases.py::test_bad_teardown: in its teardown: ValueError",
+        "failed: test_cases.py::test_bad_twice: assert False",
         "skipped: test_cases.py::test_skips: no",
         "skipped: test_cases.py::test_expected: expected failure: known",
         "failed: test_cases.py::test_unexpected",
@@ -93,6 +95,44 @@ def test_the_end_of_a_suite(ended: Ended, failed_before: int, failed_after: int)
     outcome = Outcome(passed=3, failed=failed_before)
     fault(Suite("x", ()), ended, outcome)
     assert (outcome.passed, outcome.failed) == (3, failed_after)
+
+
+UNSTEADY = """
+from pathlib import Path
+
+def test_first_time():
+    mark = Path({mark!r})
+    seen, _ = mark.exists(), mark.touch()
+    assert seen, "the first time"
+
+def test_never(): assert False
+def test_good(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "sums"), [(False, "2 passed, 1 failed, 0 skipped"), (True, "1 passed, 2 failed, 0 skipped")]
+)
+def test_a_failed_test_of_a_whole_run_runs_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool, sums: str
+) -> None:
+    """The real pytest runs; only the sandbox around it is left out, since it needs root."""
+
+    def without_sandbox(_: Suite, command: list[str], variables: dict[str, str], deadline_s: float) -> Ended:
+        env = os.environ | variables | {"PYTHONPATH": str(ROOT)}
+        return Ended(subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=False).returncode)
+
+    monkeypatch.setattr(runner, "run_in", without_sandbox)
+    (tmp_path / "test_cases.py").write_text(UNSTEADY.format(mark=str(tmp_path / "mark")))
+    options = replace(parse(["unit"]), named=named)
+    outcome = Outcome()
+    monkeypatch.setattr(Suite, "present", lambda suite: ["test_cases.py"])
+    runner.pytest(Suite("x", ("x",)), replace(options, suites=()), tmp_path, time.monotonic() + 60, outcome)
+    assert str(outcome) == sums
+    unsteady = [note for note in outcome.notes if note.startswith("unsteady")]
+    again = "unsteady: test_cases.py::test_first_time: failed, and passed when it ran once more: "
+    assert unsteady == ([] if named else [f"{again}AssertionError: the first time"])
+    assert "failed: test_cases.py::test_never: assert False" in outcome.notes
 
 
 def test_a_line_that_was_cut_off_does_not_count() -> None:
