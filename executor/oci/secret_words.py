@@ -1,15 +1,14 @@
 """Keeps secrets out of the OCI document that containerd has in its database. Pure.
 
-containerd writes a container's document to disk. So each variable and argument in which a secret is becomes a word that
-says where the secret is instead: `mesos-pod-executor-secret:FILE:NUMBER`. FILE, in memory, is a script of sed that puts
-the words back; executor/oci/secret_runtime.py runs it before runc reads the document.
+containerd writes a container's document to disk. So each variable and argument in which a secret is becomes a mark,
+`mesos-pod-executor-secret:NONCE:NUMBER`. A script of sed, in memory, puts the words back; secret_runtime.py runs it
+before runc reads the document. No image and no pod knows the nonce, so a mark that one of them writes is plain text.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from executor.spec.model import ContainerSpec, TakenText
@@ -27,20 +26,22 @@ def of(container: ContainerSpec) -> frozenset[str]:
     return frozenset(value.text for value in values if value.secret and value.text)
 
 
-def hide(document: Mapping[str, Any], secrets: Collection[str], script: Path) -> tuple[dict[str, Any], str]:
-    """The document without the secrets in its process, and what is to stand in `script`; empty where there is none."""
+def hide(document: Mapping[str, Any], secrets: Collection[str], nonce: str) -> tuple[dict[str, Any], str]:
+    """The document without the secrets in its process, and the script that puts them back; empty where there is none.
+    `nonce` is hexadecimal, and new for each document.
+    """
     process, commands = dict(document["process"]), list[str]()
     for field in _FIELDS:
-        process[field] = list(_hidden(process[field], secrets, script, commands))
+        process[field] = list(_hidden(process[field], secrets, nonce, commands))
     return {**document, "process": process}, "".join(f"{command}\n" for command in commands)
 
 
-def _hidden(words: Collection[str], secrets: Collection[str], script: Path, commands: list[str]) -> Iterator[str]:
+def _hidden(words: Collection[str], secrets: Collection[str], nonce: str, commands: list[str]) -> Iterator[str]:
     for word in words:
         if not any(secret in word for secret in secrets):
             yield word
             continue
-        mark = f"{MARK}:{script}:{len(commands)}"
+        mark = f"{MARK}:{nonce}:{len(commands)}"
         commands.append(f"s|{_escaped(json.dumps(mark), _PATTERN)}|{_escaped(json.dumps(word), _REPLACEMENT)}|")
         yield mark
 

@@ -27,7 +27,7 @@ from executor.pod.exits import process_state
 from executor.pod.images import PodImages
 from executor.pod.made import Made
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
-from executor.pod.placement import runtime_spec
+from executor.pod.placement import runtime_spec, without_secrets
 from executor.pod.reach import reach
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
@@ -122,9 +122,11 @@ class Containers:
             mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
-            spec, binary_name = await runtime_spec(
-                self._node, self._pod, self._sandbox, self._pod_spec, self._spec[name], image, user, mounts
+            own = self._spec[name]
+            document = await runtime_spec(
+                self._node, self._pod, self._sandbox, self._pod_spec, own, image, user, mounts
             )
+            spec, binary_name = await without_secrets(document, self._node, self._sandbox, own, identity)
             await ctrd.containers.create(
                 identity,
                 image=image.name,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cgroups import qos
 from executor.errors import NetworkFailure
+from executor.node.claims import volumes_parent
 from executor.oci import document as oci
 from executor.oci import host_devices, image_volumes, secret_runtime, secret_words
 from executor.oci.place import Placement
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from executor.containerd.types import Mount
     from executor.images.model import Image
-    from executor.names import PodId
+    from executor.names import ContainerId, PodId
     from executor.oci.users import UserIds
     from executor.pod.node import Node
     from executor.pod.sandbox import Sandbox
@@ -52,10 +54,8 @@ async def runtime_spec(
     image: Image,
     user: UserIds,
     layers: Sequence[Mount],
-) -> tuple[dict[str, Any], str]:
-    """The OCI document of one container of a prepared pod, and the program that runs it; empty: containerd's default.
-    Raises ImageFailure, InvalidTask, Failure.
-    """
+) -> dict[str, Any]:
+    """The OCI document of one container of a prepared pod. Raises ImageFailure, InvalidTask, Failure."""
     allowed = may_raise_limits()
     downward = _downward(node, sandbox, container)
     variables = command.own_variables(container, downward)
@@ -80,19 +80,21 @@ async def runtime_spec(
         has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
-    document = oci.runtime_spec(spec, container, image.config, placement)
-    return await _without_secrets(document, node, sandbox, container)
+    return oci.runtime_spec(spec, container, image.config, placement)
 
 
-async def _without_secrets(
-    document: dict[str, Any], node: Node, sandbox: Sandbox, container: ContainerSpec
+async def without_secrets(
+    document: dict[str, Any], node: Node, sandbox: Sandbox, container: ContainerSpec, identity: ContainerId
 ) -> tuple[dict[str, Any], str]:
-    secrets, script = secret_words.of(container), sandbox.volumes.private_path(container.name)
-    hidden, text = secret_words.hide(document, secrets, script)
-    if not text:
+    """The document as containerd may keep it, and the program that runs the container `identity`; empty: containerd's
+    default. Raises Failure.
+    """
+    hidden, script = secret_words.hide(document, secret_words.of(container), secrets.token_hex(16))
+    if not script:
         return document, ""
-    await sandbox.volumes.write_private(script, text)
-    return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir)))
+    await sandbox.volumes.write_private(identity, script)
+    volumes_dir = volumes_parent(node.config.node.run_dir)
+    return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir), volumes_dir))
 
 
 def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[str, str]:

@@ -3,7 +3,8 @@
     <Mesos sandbox>/pods/<pod>/volumes/<name>         emptyDir on disk
     <run_dir>/volumes/<executor>/<pod>/memory/<name>  emptyDir in memory: a tmpfs each
                                        files/<name>   configMap, secret, downwardAPI, projected: in one tmpfs
-                                       files/_private what puts secrets into variables (executor/oci/secret_words.py)
+                                       private/<container id>   in a tmpfs of its own, which no container sees:
+                                           what puts secrets into variables (executor/oci/secret_words.py)
                                        parts/<container>/<number>   subPath: a bind mount of what was found
 
 Everything below run_dir is mounts and what they stand on. A claimed volume is where the agent shows it, and nothing of
@@ -21,6 +22,7 @@ from typing import Any, Final, Protocol, TypeVar
 from executor.errors import Failure
 from executor.own_directory import Opened
 from executor.spec import mount_part, volume_files
+from executor.spec.expansion import CONTAINER_MAX_BYTES
 from executor.spec.model import ContainerSpec, PodSpec
 from executor.spec.objects import VOLUME_FILES_MAX_BYTES, Objects
 from executor.spec.volume_model import (
@@ -37,10 +39,11 @@ from executor.volumes.ownership import Ownership
 
 FILES: Final = "files"
 PARTS: Final = "parts"
-PRIVATE: Final = "_private"
-"""No volume can have this name."""
+PRIVATE: Final = "private"
+"""executor/oci/secret_runtime.py finds its scripts there."""
 FILES_TMPFS_BYTES: Final = 4 * VOLUME_FILES_MAX_BYTES
 """Old and new files are there together for a moment, and each file fills whole pages."""
+PRIVATE_TMPFS_BYTES: Final = 16 * CONTAINER_MAX_BYTES
 RELEASE_S: Final = 10.0
 """How long a release waits for work that is still under way on a disk that hangs."""
 T = TypeVar("T")
@@ -112,13 +115,9 @@ class PodVolumes:
             self._objects = objects
             return tuple(changed)
 
-    def private_path(self, name: str) -> Path:
-        """Of a file that is never on disk, and that no container sees."""
-        return self._mounts_dir / FILES / PRIVATE / name
-
-    async def write_private(self, path: Path, text: str) -> None:
-        """Raises Failure."""
-        await self._work(lambda: self._write_private(path, text))
+    async def write_private(self, name: str, text: str) -> None:
+        """A file that is never on disk, and that no container sees, in one step. Raises Failure."""
+        await self._work(lambda: self._write_private(name, text))
 
     async def release(self) -> None:
         """Unmount everything of the pod; no process of it may be left. Idempotent. Raises Failure."""
@@ -150,18 +149,18 @@ class PodVolumes:
                 raise host_mounts.failure(error, f"volume {volume.name}") from error
         shown = {volume.name: volume_files.files(volume, self._objects) for volume in self._spec.files_volumes}
         if shown:
-            self._ensure_memory()
+            self._ensure_own_directory()
+            host_mounts.tmpfs(self._mounts_dir / FILES, FILES_TMPFS_BYTES, mode=0o700, swaps=False)
             self._write(shown)
 
-    def _write_private(self, path: Path, text: str) -> None:
-        self._ensure_memory()
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(text)
-
-    def _ensure_memory(self) -> None:
+    def _write_private(self, name: str, text: str) -> None:
+        directory = self._mounts_dir / PRIVATE
         self._ensure_own_directory()
-        host_mounts.tmpfs(self._mounts_dir / FILES, FILES_TMPFS_BYTES, mode=0o700, swaps=False)
+        host_mounts.tmpfs(directory, PRIVATE_TMPFS_BYTES, mode=0o700, swaps=False)
+        fresh = directory / f"{name}.new"
+        fresh.touch(mode=0o600)
+        fresh.write_text(text)
+        fresh.replace(directory / name)
 
     def _make(self, volume: Volume) -> None:
         match volume:
