@@ -48,6 +48,8 @@ _LAYER_TYPE = re.compile(
     r"|application/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?"
 )
 ENTRIES_MAX = 1000
+SIZE_MAX = (1 << 63) - 1
+"""Bytes, as containerd counts them (int64)."""
 LAYERS_MAX = 500
 """As many as overlayfs mounts (fs/overlayfs/super.c, OVL_MAX_STACK)."""
 
@@ -80,7 +82,7 @@ def descriptor(value: object, *, subject: str) -> Descriptor:
     digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType", "")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise ImageFailure(f"a descriptor has no valid digest: {digest!r}", subject=subject)
-    if not isinstance(size, int) or size < 0 or not isinstance(media_type, str):
+    if not isinstance(size, int) or not 0 <= size <= SIZE_MAX or not isinstance(media_type, str):
         raise ImageFailure(f"the descriptor of {digest} has no valid size or media type", subject=subject)
     return Descriptor(media_type, digest, size)
 

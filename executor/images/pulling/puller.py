@@ -85,7 +85,8 @@ class _Pull:
         settings, domain = self._settings, self._reference.domain
         found = endpoints(Path(settings.hosts_dir), domain, settings.plain_http)
         own = node_credentials(Path(settings.docker_config))
-        return Repository(self._reference, found, (*self._request.credentials, *own))
+        credentials = (*self._request.credentials, *own)
+        return Repository(self._reference, found, credentials, plain_http=settings.plain_http)
 
     async def _from(self, repository: Repository) -> Progress:
         target = await persistently(repository.resolve)

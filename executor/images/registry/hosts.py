@@ -14,6 +14,7 @@ from typing import Final
 
 from executor.errors import InvalidConfig
 from executor.images.reference import DOMAIN
+from executor.images.registry.credentials import canonical_host
 
 ENDPOINTS_MAX: Final = 32
 CAPABILITIES = ("pull", "resolve", "push")
@@ -38,7 +39,6 @@ class Endpoint:
     """Certificate and key of this node; None: the key is in the certificate's file."""
     skip_verify: bool = False
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    is_mirror: bool = False
 
     @property
     def host(self) -> str:
@@ -48,6 +48,15 @@ class Endpoint:
     @property
     def is_plain(self) -> bool:
         return self.url.startswith("http://")
+
+    def is_of(self, domain: str) -> bool:
+        """Whether it is the registry `domain` itself, under any of its names. Every other endpoint is a mirror."""
+        default = ":80" if self.is_plain else ":443"
+        return canonical_host(self.host.removesuffix(default)) == canonical_host(domain.removesuffix(default))
+
+    def replaces(self, other: Endpoint) -> bool:
+        """Whether `other` is the same place and is asked nothing that this one is not asked."""
+        return self.url == other.url and self.pulls >= other.pulls and self.resolves >= other.resolves
 
 
 def of_registry(domain: str, *, plain: bool = False) -> Endpoint:
@@ -78,13 +87,13 @@ def parse(text: str, directory: Path, default: Endpoint) -> tuple[Endpoint, ...]
     if not isinstance(listed, Mapping) or len(listed) > ENDPOINTS_MAX:
         raise InvalidConfig(f"`host` is no table of {ENDPOINTS_MAX} entries at most", subject=subject)
     mirrors = [_Table(entry, directory, f"{subject}: host.{url}").endpoint(url) for url, entry in listed.items()]
-    server = value.get("server", default.url if value.keys() & (_KEYS - {"host", "server"}) else None)
-    if server is None:
-        return (*mirrors, default)
+    server, has_settings = value.get("server", default.url), bool(value.keys() & (_KEYS - {"host", "server"}))
     if not isinstance(server, str):
         raise InvalidConfig("`server` is no URL", subject=subject)
-    own = _Table(value, directory, subject).endpoint(server, is_mirror=False)
-    return (*(each for each in mirrors if each.url != own.url), own)
+    own = _Table(value, directory, subject).endpoint(server)
+    if not has_settings and any(each.replaces(own) for each in mirrors):
+        return tuple(mirrors)  # the table of a host says how the registry itself is asked
+    return (*mirrors, own)
 
 
 def of_certificates(names: Sequence[str], directory: Path, default: Endpoint) -> Endpoint:
@@ -105,7 +114,7 @@ class _Table:
         self._directory = directory
         self._subject = subject
 
-    def endpoint(self, url: str, *, is_mirror: bool = True) -> Endpoint:
+    def endpoint(self, url: str) -> Endpoint:
         capabilities = self._capabilities()
         return Endpoint(
             self._url(url),
@@ -115,7 +124,6 @@ class _Table:
             client=tuple(self._clients()),
             skip_verify=self._flag("skip_verify"),
             headers=tuple(self._headers()),
-            is_mirror=is_mirror,
         )
 
     def _url(self, text: str) -> str:
@@ -126,8 +134,8 @@ class _Table:
         path = match[3].rstrip("/")
         if not self._flag("override_path") and not path.endswith("/v2"):
             path += "/v2"
-        host = _DOCKER_HUB[1] if match[2] == _DOCKER_HUB[0] else match[2]
-        return f"{match[1]}://{host}{path}"
+        host = match[2].lower()
+        return f"{match[1]}://{_DOCKER_HUB[1] if host == _DOCKER_HUB[0] else host}{path}"
 
     def _capabilities(self) -> tuple[str, ...]:
         if "capabilities" not in self._value:

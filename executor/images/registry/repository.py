@@ -7,7 +7,7 @@ Source: OCI distribution specification, "Pull".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, TypeVar
 
 from executor import bounded_json
@@ -27,7 +27,9 @@ _ACCEPT = ", ".join((*MANIFEST_TYPES, *sorted(SCHEMA_1_TYPES)))
 
 
 class Repository:
-    """`credentials` are all that this node has; each endpoint gets only its own."""
+    """`credentials` are all that this node has; each endpoint gets only those of its own host. `plain_http`: the hosts
+    that are asked over HTTP by the operator's word.
+    """
 
     def __init__(
         self,
@@ -35,11 +37,14 @@ class Repository:
         endpoints: Sequence[Endpoint],
         credentials: Sequence[Credential],
         *,
+        plain_http: Collection[str] = (),
         timeout_s: float = SILENCE_S,
     ) -> None:
         self._name = str(reference)
         self._reference = reference
-        self._sites = [_Site(each, reference, credentials, timeout_s) for each in endpoints]
+        self._sites = [
+            _Site(reference, Transport(each, timeout_s=timeout_s), credentials, plain_http) for each in endpoints
+        ]
 
     def close(self) -> None:
         for site in self._sites:
@@ -101,14 +106,20 @@ class _Site:
     """One endpoint, as it serves this repository."""
 
     def __init__(
-        self, endpoint: Endpoint, reference: Reference, credentials: Sequence[Credential], timeout_s: float
+        self,
+        reference: Reference,
+        transport: Transport,
+        credentials: Sequence[Credential],
+        plain_http: Collection[str],
     ) -> None:
-        self.endpoint = endpoint
+        self.endpoint = endpoint = transport.endpoint
         self._reference = reference
-        self._query = f"?ns={reference.domain}" if endpoint.is_mirror else ""
-        self._transport = Transport(endpoint, timeout_s=timeout_s)
-        own = matching(credentials, endpoint.host if endpoint.is_mirror else reference.domain, reference.path)
-        self._login = Login(self._transport, reference.path, own, plain=endpoint.is_plain)
+        self._transport = transport
+        is_registry = endpoint.is_of(reference.domain)
+        self._query = "" if is_registry else f"?ns={reference.domain}"
+        own = matching(credentials, reference.domain if is_registry else endpoint.host, reference.path)
+        plain = {endpoint.host, *plain_http} if endpoint.is_plain else set()
+        self._login = Login(transport, reference.path, own, plain_hosts=plain)
 
     def close(self) -> None:
         self._transport.close()

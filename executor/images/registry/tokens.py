@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -17,7 +17,7 @@ from executor import bounded_json
 from executor.images.failures import PullFailure
 from executor.images.registry.challenge import Challenge, choose, parse
 from executor.images.registry.credentials import Credential
-from executor.images.registry.transport import Answer, Transport, where
+from executor.images.registry.transport import Answer, Transport, origin, where
 
 ANSWER_MAX_BYTES: Final = 256 << 10
 TOKEN_MAX: Final = 64 << 10
@@ -28,24 +28,29 @@ _DENIED = (400, 401, 403)
 
 
 class Login:
-    """`path` is the repository's. `plain`: the registry itself is asked over HTTP, so its token server may be too."""
+    """`path` is the repository's. A token server may be asked over HTTP if it is one of `plain_hosts`."""
 
-    def __init__(self, transport: Transport, path: str, credentials: Sequence[Credential], *, plain: bool) -> None:
+    def __init__(
+        self, transport: Transport, path: str, credentials: Sequence[Credential], *, plain_hosts: Collection[str]
+    ) -> None:
         self._transport = transport
         self._path = path
         self._left: list[Credential | None] = [*credentials, None]
-        self._plain = plain
+        self._plain_hosts = plain_hosts
         self._lock = threading.Lock()
         self._header = ""
         self._worked = False
 
     def ask(self, send: Callable[[dict[str, str]], Answer]) -> Answer:
-        """`send` with an Authorization until the registry takes one, or nothing is left to try. Raises PullFailure."""
+        """`send` with an Authorization until the registry takes one, or nothing is left to try. Raises PullFailure.
+
+        Only the endpoint's own challenge is answered: that of a redirect's target would get the registry's password.
+        """
         tries = len(self._left) + _RENEWALS
         while True:
             used, tries = self._header, tries - 1
             answer = send({"authorization": used} if used else {})
-            if answer.status != 401:
+            if answer.status != 401 or not self._transport.is_own(answer.url):
                 self._worked = self._worked or answer.status < 400
                 return answer
             challenge = choose(parse(answer.headers("www-authenticate")))
@@ -88,9 +93,11 @@ class Login:
 
     def _token(self, challenge: Challenge, credential: Credential | None) -> str:
         realm = challenge.realm
-        scheme = urlsplit(realm).scheme
-        if scheme != "https" and not (scheme == "http" and self._plain):
-            raise PullFailure("the registry's token server is not asked over HTTPS", subject=where(realm))
+        scheme, host, _ = origin(realm)
+        if scheme != "https" and not (scheme == "http" and urlsplit(realm).netloc in self._plain_hosts):
+            message = f"the registry names the token server {where(realm)}, which is not asked over HTTPS"
+            hint = f"list {host} in [images] plain_http if it is to get passwords without TLS" if host else ""
+            raise PullFailure(message, subject=where(self._transport.endpoint.url), hint=hint, lasting=True)
         with self._fetch(realm, challenge, credential) as answer:
             if answer.status != 200:
                 raise answer.refusal()

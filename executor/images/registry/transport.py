@@ -1,7 +1,8 @@
 """HTTP to one endpoint of a registry, by urllib3: TLS, time limits, redirects, bounded answers.
 
-Blocking code, to be used from threads; one Transport may be used by several. A redirect to another host does not get
-the Authorization of this one, and none leads from HTTPS to HTTP.
+Blocking code, to be used from threads; one Transport may be used by several. Another origin, to which a redirect or a
+token server's address leads, gets neither the Authorization nor the headers nor the certificate of the endpoint, and
+its own certificate is always verified. No redirect leads from HTTPS to HTTP.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _PIECE_BYTES = 64 << 10
 _ERROR_MAX_BYTES = 64 << 10
 _BUSY = (408, 425, 429, 503)
+_PORTS = {"http": 80, "https": 443}
+_URL_SHOWN = 300
+_USER_AGENT = f"mesos-pod-executor/{__version__}"
 
 
 class Answer:
@@ -121,18 +125,21 @@ class Transport:
     """`timeout_s` is how long the other side may be silent. Raises InvalidConfig for unusable certificates."""
 
     def __init__(self, endpoint: Endpoint, *, timeout_s: float = SILENCE_S) -> None:
-        self._headers = {"user-agent": f"mesos-pod-executor/{__version__}", **dict(endpoint.headers)}
-        self._own = _origin(endpoint.url)
-        self._pool = urllib3.PoolManager(
-            num_pools=8,
-            maxsize=8,
-            retries=False,
-            timeout=urllib3.Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s),
-            ssl_context=_tls(endpoint),
-        )
+        self.endpoint = endpoint
+        self._own = origin(endpoint.url)
+        self._own_headers = dict(endpoint.headers)
+        self._timeout = urllib3.Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s)
+        others = Endpoint(endpoint.url, ca=endpoint.ca)
+        self._own_pool = self._pool(endpoint)
+        self._other_pool = self._own_pool if _tls_parts(others) == _tls_parts(endpoint) else self._pool(others)
 
     def close(self) -> None:
-        self._pool.clear()
+        self._own_pool.clear()
+        self._other_pool.clear()
+
+    def is_own(self, url: str) -> bool:
+        """Whether `url` is of the endpoint's own origin. Raises PullFailure for what is no URL."""
+        return origin(url) == self._own
 
     def ask(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, *, body: bytes | None = None
@@ -145,21 +152,20 @@ class Transport:
             if answer.status not in _REDIRECTS or not target or method not in ("GET", "HEAD"):
                 return answer
             with answer:
-                goal = urljoin(url, target)
-                _check_redirect(url, goal)
-            if _origin(goal) != _origin(url):
+                goal = _redirected(url, target)
+            if origin(goal) != origin(url):
                 wanted = {name: value for name, value in wanted.items() if name.lower() != "authorization"}
             url = goal
         raise PullFailure(f"redirects more than {REDIRECTS_MAX} times", subject=where(url))
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        own = self._headers if _origin(url) == self._own else {"user-agent": self._headers["user-agent"]}
+        pool, own = (self._own_pool, self._own_headers) if self.is_own(url) else (self._other_pool, {})
         try:
-            response = self._pool.request(
+            response = pool.request(
                 method,
                 url,
                 body=body,
-                headers={**own, "accept-encoding": "identity", **headers},
+                headers={"user-agent": _USER_AGENT, **own, "accept-encoding": "identity", **headers},
                 preload_content=False,
                 decode_content=False,
                 redirect=False,
@@ -171,22 +177,43 @@ class Transport:
             raise PullFailure(message, subject=subject, hint=hint, lasting=bool(hint)) from error
         return Answer(response, url)
 
+    def _pool(self, endpoint: Endpoint) -> urllib3.PoolManager:
+        context = _tls(endpoint)
+        return urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=self._timeout, ssl_context=context)
+
 
 def where(url: str) -> str:
-    """A URL as errors name it: without its query, which may hold a signature."""
-    return url.partition("?")[0]
+    """A URL as errors name it: without its query and its user, which may be secrets, and of bounded length."""
+    scheme, mark, rest = url.partition("?")[0].partition("://")
+    authority, slash, path = rest.partition("/")
+    text = f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"[:_URL_SHOWN]
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL (RFC 6454). Raises PullFailure for what is none."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError as error:
+        raise PullFailure(f"the registry gives an address that is no URL: {error}", lasting=True) from error
 
 
-def _check_redirect(url: str, goal: str) -> None:
-    scheme = urlsplit(goal).scheme
-    if scheme not in ("http", "https") or (scheme == "http" and url.startswith("https:")):
-        message = f"redirects from HTTPS to {where(goal)}, which is not HTTPS"
+def _redirected(url: str, target: str) -> str:
+    """The URL that a Location names. Raises PullFailure for what is none, or may not be asked."""
+    try:
+        goal = urljoin(url, target)
+    except ValueError as error:
+        raise PullFailure(f"redirects to what is no URL: {error}", subject=where(url), lasting=True) from error
+    scheme, host, _ = origin(goal)
+    if scheme not in _PORTS or not host or (scheme == "http" and url.startswith("https:")):
+        message = f"redirects to {where(goal)}, which is not HTTPS"
         raise PullFailure(message, subject=where(url), lasting=True)
+    return goal
+
+
+def _tls_parts(endpoint: Endpoint) -> tuple[object, ...]:
+    return endpoint.ca, endpoint.client, endpoint.skip_verify
 
 
 def _tls(endpoint: Endpoint) -> ssl.SSLContext:

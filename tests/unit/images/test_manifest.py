@@ -56,6 +56,7 @@ def test_a_manifest_is_read() -> None:
         ({"digest": A.upper(), "size": 1}, "no valid digest"),
         ({"digest": A, "size": -1}, "no valid size"),
         ({"digest": A, "size": "1"}, "no valid size"),
+        ({"digest": A, "size": 2**70}, "no valid size"),
         ({"digest": A, "size": 1, "mediaType": 5}, "no valid size or media type"),
     ],
 )

@@ -31,7 +31,7 @@ def test_mirrors_come_first_in_the_order_of_the_file() -> None:
         "https://r.example/v2",
     ]
     assert [(each.pulls, each.resolves) for each in found] == [(True, False), (True, True), (True, True)]
-    assert [each.is_mirror for each in found] == [True, True, False]
+    assert [each.is_of("r.example") for each in found] == [False, False, True]
     assert [each.is_plain for each in found] == [False, True, False]
 
 
@@ -43,6 +43,32 @@ def test_the_server_may_have_settings_of_its_own() -> None:
     (found,) = endpoints('ca = "ca.crt"\nskip_verify = true')
 
     assert (found.url, found.ca, found.skip_verify) == (DEFAULT.url, (DIRECTORY / "ca.crt",), True)
+
+
+def test_the_table_of_the_registry_itself_is_kept() -> None:
+    (found,) = endpoints("""
+        server = "https://r.example"
+        [host."https://r.example"]
+          ca = "ca.crt"
+    """)
+    assert (found.url, found.ca) == (DEFAULT.url, (DIRECTORY / "ca.crt",))
+
+    (hub,) = parse('[host."https://docker.io"]\nskip_verify = true', DIRECTORY, of_registry("docker.io"))
+    assert (hub.url, hub.skip_verify) == ("https://registry-1.docker.io/v2", True)
+
+
+def test_the_registry_is_asked_for_what_its_table_does_not_allow() -> None:
+    found = endpoints("""
+        server = "https://R.example"
+        [host."https://r.example"]
+          capabilities = ["pull"]
+    """)
+    assert [(each.url, each.resolves) for each in found] == [(DEFAULT.url, False), (DEFAULT.url, True)]
+
+
+def test_settings_of_the_server_are_kept_beside_a_table_of_the_same_host() -> None:
+    found = endpoints('ca = "ca.crt"\n[host."https://r.example"]\nskip_verify = true')
+    assert [(each.skip_verify, each.ca) for each in found] == [(True, ()), (False, (DIRECTORY / "ca.crt",))]
 
 
 def test_certificates_keys_and_headers() -> None:
