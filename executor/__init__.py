@@ -10,6 +10,7 @@ table), and `composer.py` (which part is given which). packaging/doc/architectur
     ending        when this executor ends
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
+    policy/       what a pod may ask of the node: Pod Security Standards for each role (pure)
     pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
     images/       images: pulled from registries, found, imported, unpacked, collected
     oci/          the OCI document of a container, and what of an image it needs

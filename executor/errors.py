@@ -3,6 +3,7 @@
     ExecutorError
     ├── InvalidInput            somebody sent something that cannot work; nothing was changed
     │   ├── InvalidTask         a TaskInfo, its data or a pod: names the field
+    │   │   ├── Forbidden       the policy of the pod's role does not allow it on this node
     │   │   └── FaultyTask      several of them
     │   ├── InvalidConfig       the configuration file, the environment or a CNI configuration
     │   └── InvalidRequest      a framework message, a control socket request, a revocation
@@ -22,7 +23,7 @@ Foreign errors (gRPC, OSError, a CNI plugin's JSON) are translated once, where t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 MESSAGE_MAX: Final = 2000
 NAME_MAX: Final = 500
@@ -45,7 +46,7 @@ def reason(error: BaseException) -> str:
 class ExecutorError(Exception):
     """`message` says what went wrong; `subject` names the object or field; `hint` what a person can do about it."""
 
-    mesos_reason: ClassVar[str] = "REASON_CONTAINER_LAUNCH_FAILED"
+    mesos_reason: str = "REASON_CONTAINER_LAUNCH_FAILED"
 
     def __init__(self, message: str, *, subject: str = "", hint: str = "") -> None:
         self.message = clipped(message, MESSAGE_MAX)
@@ -80,12 +81,19 @@ class InvalidTask(InvalidInput):
         return (self,)
 
 
+class Forbidden(InvalidTask):
+    mesos_reason = "REASON_TASK_UNAUTHORIZED"
+
+
 class FaultyTask(InvalidTask):
-    """Several faults of one description. Its message holds the first, and as many of the others as fit."""
+    """Several faults of one description. Its message holds the first, and as many of the others as fit; its reason is
+    that of the first.
+    """
 
     def __init__(self, faults: Sequence[InvalidTask]) -> None:
         self._faults = tuple(faults)
         first, *others = self._faults
+        self.mesos_reason = first.mesos_reason
         hint = f" ({first.hint})" if first.hint else ""
         super().__init__(
             clipped(first.message + hint, MESSAGE_MAX - MORE_MAX) + _more(others), subject=first.subject, hint=_ALL

@@ -163,6 +163,8 @@ def _checked(key: _Key, value: object, subject: str, *, is_text: bool = False) -
 
 
 def _converted(key: _Key, value: object, *, strict: bool) -> object:
+    if (made_by := getattr(key.kind, "of", None)) is not None:
+        return _own_type(made_by, value)
     item_of = _item_of(key.kind)
     try:
         typed = msgspec.convert(value, _target(key) if item_of is None else dict[str, Any], strict=strict)
@@ -187,6 +189,14 @@ def _target(key: _Key) -> Any:
 def _item_of(kind: Any) -> Callable[[object], object] | None:
     """How the values of a table are made that are not texts."""
     return getattr(get_args(kind)[1], "of", None) if get_origin(kind) is Mapping else None
+
+
+def _own_type(made_by: Callable[[object], object], value: object) -> object:
+    """A value of a key whose type makes it: as an item of a table."""
+    try:
+        return made_by(value)
+    except ValueError as error:
+        raise WrongValueError(str(error)) from error
 
 
 def _item(item_of: Callable[[object], object], value: object) -> object:
@@ -242,4 +252,4 @@ def _toml(value: object) -> str:
         return "[" + ", ".join(json.dumps(item) for item in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
-    return json.dumps(value)
+    return json.dumps(value if isinstance(value, bool | int | float | str) else str(value))

@@ -65,8 +65,8 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     if container.tty:
         term = [] if any(each.startswith("TERM=") for each in env) else ["TERM=xterm"]
         process |= {"terminal": True, "env": [*term, *env]}
-    if security.selinux_label and placement.has_selinux:
-        process["selinuxLabel"] = security.selinux_label
+    if security.selinux is not None and placement.has_selinux:
+        process["selinuxLabel"] = security.selinux.label
     if placement.oom_score_adj is not None:
         process["oomScoreAdj"] = placement.oom_score_adj
     return process

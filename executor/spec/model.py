@@ -98,6 +98,22 @@ class PortMapping:
 
 
 @dataclass(frozen=True)
+class SeLinux:
+    """What a pod asks for; an empty part is the runtime's default."""
+
+    user: str = ""
+    role: str = ""
+    type: str = ""
+    level: str = ""
+
+    @property
+    def label(self) -> str:
+        """user:role:type:level, complete."""
+        parts = (self.user or "system_u", self.role or "system_r", self.type or "container_t", self.level or "s0")
+        return ":".join(parts)
+
+
+@dataclass(frozen=True)
 class Security:
     """One container's, with what the pod sets for all of them merged in. Capabilities are written as CAP_KILL."""
 
@@ -115,10 +131,14 @@ class Security:
     privileged: bool = False
     """Every capability and device, and nothing of the kernel's hidden."""
     proc_unmasked: bool = False
-    selinux_label: str = ""
-    """user:role:type:level of the processes, on a node that has SELinux."""
+    selinux: SeLinux | None = None
+    """Of the processes, on a node that has SELinux."""
     seccomp: str = ""
-    """RuntimeDefault, Unconfined, or empty: what the node's configuration says."""
+    """RuntimeDefault, Unconfined, or empty: the pod names none."""
+    app_armor: str = field(default="", compare=False)
+    """Unconfined, or empty: the pod names none. Only the policy reads this and the next field."""
+    host_process: bool = field(default=False, compare=False)
+    """Windows' hostProcess."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +177,8 @@ class ContainerSpec:
     security: Security = Security()
     tty: bool = False
     """Whether its process has a terminal, with nobody at it."""
+    path: str = field(default="", compare=False)
+    """Where the description has it, as in `spec.containers[0]`."""
     expand_variables: bool = True
     """Whether `$(NAME)` in command, args and env means a variable. A Mesos command keeps its `$(...)` for the shell."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as _field
 from enum import StrEnum
 
 from executor.spec.objects import DataKind
@@ -24,6 +25,10 @@ class HostPath:
     name: str
     path: str
     type: str = ""
+    field: str = _field(default="", compare=False)
+    """The path of the field that names it, for errors."""
+    beneath: str = ""
+    """The directory of the node that the policy allows: no link below it is followed. Empty: no such limit."""
 
 
 @dataclass(frozen=True)

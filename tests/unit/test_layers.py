@@ -117,7 +117,7 @@ FLOORS = (
     ("exhausted", "mesos", "containerd"),
     ("images",),
     ("spec",),
-    ("cni", "dns", "volumes"),
+    ("cni", "dns", "policy", "volumes"),
     ("netlink", "oci", "output", "disk", "exec"),
     ("node", "probes"),
     ("pod",),

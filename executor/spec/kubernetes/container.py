@@ -50,6 +50,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
     faults.check(_check_stdin, one, path)
     made = ContainerSpec(
         name=faults.of("", common.dns_label, one.name, f"{path}.name"),
+        path=path,
         image=faults.of("", common.image, one.image, f"{path}.image"),
         task_id=context.task_id,
         kind=kind,

@@ -17,7 +17,7 @@ from executor.spec.faults import Faults
 from executor.spec.kubernetes.container_documents import SecurityContext, SeLinuxOptions
 from executor.spec.kubernetes.documents import PodSecurityContext, PodSpec, Sysctl
 from executor.spec.marks import shown
-from executor.spec.model import Policy, Security
+from executor.spec.model import Policy, Security, SeLinux
 
 _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
@@ -72,8 +72,10 @@ def security(
         drop_capabilities=faults.of((), capabilities.named, own.capabilities.drop, f"{path}.capabilities.drop"),
         privileged=own.privileged,
         proc_unmasked=own.proc_mount == "Unmasked",
-        selinux_label=_selinux_label(own.se_linux_options or shared.se_linux_options),
+        selinux=_selinux(own.se_linux_options or shared.se_linux_options),
         seccomp="Unconfined" if own.privileged else seccomp,
+        app_armor=_app_armor(own, shared, annotations, name),
+        host_process=any(each.windows_options.get("hostProcess") is True for each in (own, shared)),
     )
     faults.end()
     return made
@@ -117,11 +119,15 @@ def check_host(spec: PodSpec, policy: Policy, faults: Faults) -> None:
         faults.add(InvalidTask("each container has its own processes", subject=path, hint="use one container"))
 
 
-def _selinux_label(options: SeLinuxOptions | None) -> str:
-    if options is None:
-        return ""
-    parts = (options.user or "system_u", options.role or "system_r", options.type or "container_t")
-    return ":".join((*parts, options.level or "s0"))
+def _selinux(options: SeLinuxOptions | None) -> SeLinux | None:
+    return None if options is None else SeLinux(options.user, options.role, options.type, options.level)
+
+
+def _app_armor(own: SecurityContext, shared: PodSecurityContext, annotations: Mapping[str, str], name: str) -> str:
+    """Only Unconfined passes the reading of the fields and of the annotation."""
+    profiles = [each.app_armor_profile for each in (own, shared) if isinstance(each.app_armor_profile, dict)]
+    asked = any(profile.get("type") == "Unconfined" for profile in profiles)
+    return "Unconfined" if asked or annotations.get(f"{_APPARMOR}{name}") == "unconfined" else ""
 
 
 def _annotated(annotations: Mapping[str, str], name: str, faults: Faults) -> str:

@@ -55,7 +55,8 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
     if len(given) > 1:
         raise InvalidTask(f"has several sources: {', '.join(given)}", subject=path, hint="give it one")
     if one.host_path is not None:
-        return HostPath(name, common.absolute(one.host_path.path, f"{path}.hostPath.path"), one.host_path.type)
+        field = f"{path}.hostPath.path"
+        return HostPath(name, common.absolute(one.host_path.path, field), one.host_path.type, field)
     if one.persistent_volume_claim is not None:
         return _claimed(name, one.persistent_volume_claim, context, f"{path}.persistentVolumeClaim")
     if one.empty_dir is not None or not given:

@@ -83,6 +83,7 @@ def _container(
     image, pull_policy = images.image(info, policy, path)
     spec = ContainerSpec(
         name=name,
+        path=path,
         image=image,
         pull_policy=pull_policy,
         task_id=TaskId(info.task_id.value),
@@ -120,7 +121,7 @@ def _volumes(container: ContainerInfo | None, name: str, path: str) -> tuple[tup
     found = []
     for index, volume in enumerate(container.volumes if container is not None else ()):
         place = f"{path}[{index}]"
-        source = HostPath(f"{name}-{index}", _host_path(volume, place))
+        source = HostPath(f"{name}-{index}", _host_path(volume, place), field=place)
         target = common.mount_path(volume.container_path, f"{place}.container_path")
         found.append((source, VolumeMount(source.name, target, volume.mode == "RO")))
     common.unique((f"{path}[{index}].container_path", mount.path) for index, (_, mount) in enumerate(found))

@@ -17,7 +17,7 @@ from executor.oci.mounts import NOTICE_TARGET
 from executor.oci.place import Device, Placement
 from executor.oci.users import UserIds
 from executor.spec.launch import parse_launch
-from executor.spec.model import TERMINATION_PATH, ContainerSpec, Limits, PodSpec, Security
+from executor.spec.model import TERMINATION_PATH, ContainerSpec, Limits, PodSpec, Security, SeLinux
 from tests.unit.pod.samples import FULL_POD, full_task, pod, task
 
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
@@ -239,7 +239,7 @@ def test_a_pod_in_the_nodes_namespaces() -> None:
 
 
 def test_sysctls_and_selinux() -> None:
-    spec = replace(with_container(security=Security(selinux_label="u:r:t:s0")), sysctls=(("kernel.x", "1"),))
+    spec = replace(with_container(security=Security(selinux=SeLinux("u", "r", "t"))), sysctls=(("kernel.x", "1"),))
     assert document(spec)["linux"]["sysctl"] == {"kernel.x": "1"}
     assert document(spec, has_selinux=True)["process"]["selinuxLabel"] == "u:r:t:s0"
     assert "selinuxLabel" not in document(spec)["process"]

@@ -8,7 +8,7 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
-from executor.spec.model import PodSpec, Policy
+from executor.spec.model import PodSpec, Policy, SeLinux
 from tests.unit.pod.samples import Document, pod, task
 
 OPEN = Policy(allow_privileged=True)
@@ -103,4 +103,5 @@ def test_a_field_wins_over_an_annotation() -> None:
 
 def test_a_label_of_selinux_is_completed() -> None:
     (container,) = parse(own(seLinuxOptions={"type": "spc_t"})).containers
-    assert container.security.selinux_label == "system_u:system_r:spc_t:s0"
+    assert container.security.selinux == SeLinux(type="spc_t")
+    assert container.security.selinux.label == "system_u:system_r:spc_t:s0"
