@@ -22,10 +22,10 @@ Items = list[CompletionItem]
 def pods(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """By name, and by id where the word begins like one."""
     found: Items = []
-    for pod in _pods(context):
+    for pod in look(context):
         names = (pod["pod"],) if incomplete.startswith("pod-") else (pod["name"], pod["pod"])
         found += [CompletionItem(name, help=f"{pod['class']} {pod['state']}") for name in names]
-    return _matching(found, incomplete)
+    return matching(found, incomplete)
 
 
 def containers(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
@@ -33,39 +33,68 @@ def containers(context: click.Context, _: click.Parameter, incomplete: str) -> I
     wanted = context.params.get("pod") or ""
     found = [
         CompletionItem(each["name"], help=each["state"])
-        for pod in _pods(context)
+        for pod in look(context)
         if wanted in ("", pod["pod"], pod["name"], *pod["tasks"])
         for each in pod["containers"]
     ]
-    return _matching(found, incomplete)
+    return matching(found, incomplete)
 
 
-def tasks(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
-    """Mesos task ids of pods that run."""
-    found = [CompletionItem(task, help=pod["name"]) for pod in _pods(context) for task in pod["tasks"]]
-    return _matching(found, incomplete)
+def known(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """All that `why` takes: task ids, names and ids of pods that run or ended lately, as `ps --all` shows them."""
+    found = [
+        CompletionItem(text, help=f"{pod['class']} {pod['state']}")
+        for pod in look(context, ended=True)
+        for text in (*pod["tasks"], pod["name"], f"{pod['namespace']}/{pod['name']}", pod["pod"])
+        if incomplete or text in pod["tasks"]
+    ]
+    return matching(found, incomplete)
+
+
+def ended(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Pods that ended lately."""
+    pods = [pod for pod in look(context, ended=True) if pod["state"] == "ended"]
+    return matching([CompletionItem(pod["pod"], help=pod["name"]) for pod in pods], incomplete)
+
+
+def victims(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Mesos task ids of revocable pods that run."""
+    pods = [pod for pod in look(context) if pod["class"] == "revocable"]
+    return matching([CompletionItem(task, help=pod["name"]) for pod in pods for task in pod["tasks"]], incomplete)
+
+
+def victim_roles(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Roles of revocable pods that run."""
+    found = {pod["role"] for pod in look(context) if pod["class"] == "revocable"}
+    return matching([CompletionItem(role) for role in sorted(found)], incomplete)
 
 
 def roles(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Roles of pods that run."""
-    return _matching([CompletionItem(role) for role in sorted({pod["role"] for pod in _pods(context)})], incomplete)
+    return matching([CompletionItem(role) for role in sorted({pod["role"] for pod in look(context)})], incomplete)
+
+
+def namespaces(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Namespaces of pods that run."""
+    return matching([CompletionItem(name) for name in sorted({pod["namespace"] for pod in look(context)})], incomplete)
 
 
 def executor_ids(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Ids of executors' Mesos containers."""
     with contextlib.suppress(ExecutorError):
-        return _matching([CompletionItem(each.id) for each in clients(_session(context).run_dir)], incomplete)
+        return matching([CompletionItem(each.id) for each in clients(_session(context).run_dir)], incomplete)
     return []
 
 
-def _pods(context: click.Context) -> Iterator[dict[str, Any]]:
+def look(context: click.Context, *, ended: bool = False) -> Iterator[dict[str, Any]]:
+    """The pods of the executors meant so far; with `ended` also those that ended lately."""
     with contextlib.suppress(ExecutorError):
         session = _session(context)
         for client in clients(session.run_dir):
             if not client.id.startswith(session.executor):
                 continue
             with contextlib.suppress(ExecutorError):
-                yield from client.get("/v1/pods")["pods"]
+                yield from client.get("/v1/pods", **({"all": 1} if ended else {}))["pods"]
 
 
 def _session(context: click.Context) -> Session:
@@ -74,6 +103,7 @@ def _session(context: click.Context) -> Session:
     return Session(options.get("executor") or "", options.get("run_dir") or "", options.get("config") or "")
 
 
-def _matching(items: Items, incomplete: str) -> Items:
+def matching(items: Items, incomplete: str) -> Items:
+    """Those that the word can become, each once."""
     found = {item.value: item for item in items if item.value.startswith(incomplete)}
     return list(found.values())

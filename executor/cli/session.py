@@ -117,8 +117,14 @@ def json_option(command: F) -> F:
 
 
 def _remember(context: click.Context, _: click.Parameter, chosen: Any) -> Any:
-    context.meta[_AS_JSON] = chosen
+    if chosen:
+        print_json(context)
     return chosen
+
+
+def print_json(context: click.Context) -> None:
+    """Note that the command called in this context is to print JSON, its errors too."""
+    context.meta[_AS_JSON] = True
 
 
 def as_json(context: click.Context) -> bool:

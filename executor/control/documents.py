@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -57,7 +58,11 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
         "started_at": timestamp(datetime.fromtimestamp(runner.started_at, UTC)),
         "age_s": round(runner.age_s, 1),
         "executor": executor,
+        "labels": dict(spec.labels),
     }
+    if runner.ended_at is not None:
+        document["ended_at"] = timestamp(datetime.fromtimestamp(runner.ended_at, UTC))
+        document["ended_age_s"] = round(max(0.0, time.time() - runner.ended_at), 1)
     if waiting := runner.containers.images.waiting:
         document["pulling"] = [_pulling(each) for each in waiting]
     if runner.sandbox.disk is not None:
@@ -118,7 +123,6 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
     """Everything about one pod."""
     document = pod(runner, executor)
     spec = runner.spec
-    document["labels"] = dict(spec.labels)
     document["annotations"] = dict(spec.annotations)
     document["resources"] = {"cpus": spec.resources.cpus, "mem_bytes": spec.resources.mem_bytes}
     if (limit := limits.pod_limit(spec)) is not None:

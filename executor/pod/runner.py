@@ -43,6 +43,7 @@ class PodRunner:
         self.phases_ms: dict[str, float] = {}
         """How long each phase of the launch took, for the log and the metrics."""
         self.started_at = time.time()
+        self.ended_at: float | None = None
         self.used_bytes = 0
         """Memory in use when it was last measured, before a revocation's kill: what the pod's end gives back."""
         self.sandbox = Sandbox(node, pod, spec)
@@ -78,6 +79,7 @@ class PodRunner:
         try:
             await self._inbox.run(self._perform)
         finally:
+            self.ended_at = time.time()
             self._effects.close()
 
     def _perform(self, effect: Effect) -> None:

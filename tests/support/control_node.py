@@ -34,6 +34,7 @@ def pod(identity: str, name: str, **keys: Any) -> dict[str, Any]:
         "started_at": "2024-01-01T00:00:00.000Z",
         "age_s": 3725.5,
         "executor": "e-1",
+        "labels": {},
         **keys,
     }
 

@@ -34,7 +34,7 @@ class _Story:
 
 
 @click.command("why")
-@click.argument("task", shell_complete=complete.tasks)
+@click.argument("task", shell_complete=complete.known)
 @click.option(
     "--journal",
     metavar="PATH",

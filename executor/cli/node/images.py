@@ -15,7 +15,7 @@ import click
 
 from executor import log
 from executor.cli.exits import Exit
-from executor.cli.printing import output
+from executor.cli.printing import output, units
 from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
 from executor.errors import ExecutorError, InvalidRequest, NotFound, Refused, reason
@@ -51,7 +51,7 @@ def listing(session: Session, *, as_json: bool) -> None:
     output.table(
         ("name", "digest", "size", "origin", "used"),
         (
-            (row["name"], row["digest"][:19], output.size(row["size_bytes"]), row["origin"], _used(row))
+            (row["name"], row["digest"][:19], units.size(row["size_bytes"]), row["origin"], _used(row))
             for row in rows
         ),
         spare=("digest", "origin"),
@@ -183,7 +183,7 @@ async def _size_bytes(store: ImageStore, name: str) -> int:
 def _used(row: dict[str, Any]) -> str:
     if row["in_use"]:
         return "in use"
-    return "-" if row["used_at"] is None else f"{output.age(time.time() - row['used_at'])} ago"
+    return "-" if row["used_at"] is None else f"{units.age(time.time() - row['used_at'])} ago"
 
 
 async def _removed(containerd: Containerd, names: tuple[str, ...]) -> list[str]:
@@ -224,7 +224,7 @@ def _pulled(session: Session, name: str, credentials: tuple[Credential, ...], *,
         return {"name": name, "digest": "", "fetched_bytes": 0, "error": str(error)}
     show.end()
     if not as_json:
-        output.line(f"pulled {output.clean(name)} {done.digest}, {output.size(done.fetched_bytes)} fetched")
+        output.line(f"pulled {output.clean(name)} {done.digest}, {units.size(done.fetched_bytes)} fetched")
     return {"name": name, "digest": done.digest, "fetched_bytes": done.fetched_bytes, "error": ""}
 
 
@@ -261,7 +261,7 @@ def describe(progress: Progress) -> str:
     if progress.phase not in _PHASES_WITH_BYTES or not progress.total_bytes:
         return progress.phase
     percent = 100 * progress.bytes // progress.total_bytes
-    sizes = f"{output.size(progress.bytes)} of {output.size(progress.total_bytes)}"
+    sizes = f"{units.size(progress.bytes)} of {units.size(progress.total_bytes)}"
     return f"{progress.phase} {percent} %, {sizes}, {progress.layers_done} of {progress.layers} layers"
 
 

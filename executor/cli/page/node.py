@@ -11,7 +11,7 @@ from executor.cli.page.markup import Markup, join, tag
 from executor.cli.page.revocation import STATES, event_table, picture
 from executor.cli.page.style import badge, count, meter, page, size, tile
 from executor.cli.page.timeline import duration
-from executor.cli.printing.output import age
+from executor.cli.printing.units import age
 
 Json = Mapping[str, Any]
 REFRESH_S: Final = 5

@@ -9,7 +9,7 @@ import click
 from executor.cli import complete
 from executor.cli.executors.client import segment
 from executor.cli.pods.lookup import find
-from executor.cli.printing import output
+from executor.cli.printing import output, units
 from executor.cli.session import Session, json_option, pass_session
 
 _COLUMNS = ("container", "state", "pid", "exit", "restarts", "oom kills", "cpu limit", "mem limit", "image")
@@ -56,7 +56,7 @@ def _show_network(found: dict[str, Any] | None) -> None:
 
 
 def _link(link: dict[str, Any]) -> tuple[object, ...]:
-    received, sent = output.size(link["received_bytes"]), output.size(link["sent_bytes"])
+    received, sent = units.size(link["received_bytes"]), units.size(link["sent_bytes"])
     dropped, errors = (link[f"received_{what}"] + link[f"sent_{what}"] for what in ("dropped", "errors"))
     state = "" if link["up"] and link["carrier"] else " (down)" if not link["up"] else " (no carrier)"
     return (link["ifname"] + state, link["kind"], link["ips"], link["mtu_bytes"], received, sent, dropped, errors)
@@ -65,7 +65,7 @@ def _link(link: dict[str, Any]) -> tuple[object, ...]:
 def _row(container: dict[str, Any]) -> tuple[object, ...]:
     limits = container.get("limits") or {}
     size_bytes = limits.get("mem_bytes")
-    memory = None if size_bytes is None else output.size(size_bytes)
+    memory = None if size_bytes is None else units.size(size_bytes)
     values = [container.get(key) for key in ("name", "state", "pid", "exit_code", "restarts", "oom_kills")]
     return (*values, limits.get("cpus"), memory, container.get("image"))
 

@@ -2,43 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
 
 import click
 
-from executor.cli import complete
 from executor.cli.executors.client import Client
 from executor.cli.exits import Unreachable
-from executor.cli.printing import output
+from executor.cli.pods import filters, status
+from executor.cli.pods.filters import Condition
+from executor.cli.printing import forms, output, units
+from executor.cli.printing.forms import Form, Kind
 from executor.cli.session import Session, json_option, pass_session
 
-_COLUMNS = ("pod", "name", "class", "role", "state", "ready", "restarts", "age", "ips", "executor")
-_SPARE = ("executor", "restarts", "ips", "ready", "role", "age")
+Document = dict[str, Any]
+
+_COLUMNS: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
+    {
+        "pod": lambda pod: pod["pod"],
+        "name": status.name,
+        "class": lambda pod: pod.get("class"),
+        "role": lambda pod: pod.get("role"),
+        "state": status.text,
+        "ready": lambda pod: f"{status.ready(pod)}/{len(status.main_containers(pod))}",
+        "restarts": status.restarts,
+        "age": lambda pod: units.age(pod.get("age_s")),
+        "task": lambda pod: pod.get("tasks"),
+        "reason": lambda pod: units.shortened(status.reason(pod), _REASON_LETTERS),
+        "ips": lambda pod: pod.get("ips"),
+        "executor": lambda pod: str(pod.get("executor", ""))[:12],
+    }
+)
+_WIDE: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
+    {
+        **_COLUMNS,
+        "reason": lambda pod: (pod.get("outcome") or {}).get("message") or status.reason(pod),
+        "executor": lambda pod: pod.get("executor"),
+        "images": lambda pod: sorted({each.get("image") for each in pod.get("containers", ())} - {None}),
+        "labels": lambda pod: [f"{key}={value}" for key, value in pod.get("labels", {}).items()],
+        "started": lambda pod: pod.get("started_at"),
+    }
+)
+_REASON_LETTERS: Final = 48
+_SPARE: Final = ("executor", "ips", "role", "ready", "restarts", "task", "age", "class", "reason")
+_SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
+    {
+        "class": lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or ""),
+        "age": lambda pod: pod.get("age_s") or 0.0,
+        "name": status.name,
+        "namespace": status.name,
+        "role": lambda pod: (pod.get("role", ""), status.name(pod)),
+        "status": lambda pod: (status.word(pod), status.name(pod)),
+        "restarts": lambda pod: -status.restarts(pod),
+        "task": lambda pod: pod.get("tasks", []),
+    }
+)
+_POLL_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """`note`: that no executor runs is said on stderr."""
+
+    conditions: Sequence[Condition]
+    ended: bool
+    sort: str
+    note: bool
+
+    def pods(self, session: Session, *, again: bool = False) -> list[Document]:
+        """In their order. `again`: that no executor answers is no error."""
+        clients = session.answering() if again else session.all()
+        found = [pod for pod in _all(clients, {"all": 1} if self.ended else {}) if filters.fits(self.conditions, pod)]
+        if self.note and not clients and not again:
+            output.note(f"{session.run_dir}: no executor runs on this node")
+        return sorted(found, key=lambda pod: (_SORTS[self.sort](pod), pod["pod"]))
 
 
 @click.command("ps")
-@click.option("--class", "pod_class", type=click.Choice(["regular", "revocable"]), help="Only pods of this class.")
-@click.option("--role", help="Only pods of this role and the roles below it.", shell_complete=complete.roles)
 @click.option("-a", "--all", "everything", is_flag=True, help="Also pods that ended lately, with what became of them.")
+@filters.options
+@click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
+@click.option("-w", "--watch", is_flag=True, help="Go on, with a line for each pod that comes, changes or ends.")
+@click.option("--sort", type=click.Choice(list(_SORTS)), default="class", show_default=True, help="Order of the pods.")
+@click.option("--no-headers", is_flag=True, help="Leave the line of column names out.")
+@forms.option
 @json_option
 @pass_session
-def command(session: Session, pod_class: str | None, role: str | None, *, everything: bool, as_json: bool) -> None:
-    """List the pods of this node. Where no executor runs there are none, which is no error."""
-    clients = session.all()
-    pods = [pod for pod in _all(clients, {"all": 1} if everything else {}) if _wanted(pod, pod_class, role)]
-    pods.sort(key=lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or "", pod["pod"]))
-    if as_json:
-        output.json_document({"pods": pods})
-        return
-    if not clients:
-        output.note(f"{session.run_dir}: no executor runs on this node")
-    output.table(_COLUMNS, (_row(pod) for pod in pods), spare=_SPARE)
+def command(
+    session: Session,
+    /,
+    *,
+    everything: bool,
+    quiet: bool,
+    watch: bool,
+    sort: str,
+    no_headers: bool,
+    form: Form | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """List the pods of this node. Where no executor runs there are none, which is no error.
+
+    The ids of -q and the names of -o name can be arguments of the other commands. With -w and a form such as json, each
+    change is a document of its own, one a line.
+    """
+    if quiet and (form or as_json):
+        raise click.UsageError("-q prints ids, and contradicts -o and --json")
+    form = forms.chosen(form, as_json=as_json)
+    wanted = _Wanted(filters.chosen(options), everything, sort, note=form.is_table and not quiet)
+    shown = _Shown(form, quiet=quiet, headers=not no_headers)
+    if watch:
+        _watch(session, wanted, shown)
+    else:
+        shown.all(wanted.pods(session))
 
 
-def _all(clients: Sequence[Client], query: dict[str, int]) -> list[dict[str, Any]]:
+def _all(clients: Sequence[Client], query: dict[str, int]) -> list[Document]:
     """An executor that does not answer is named and left out, unless it is the only one."""
-    pods: list[dict[str, Any]] = []
+    pods: list[Document] = []
     silent = 0
     for client in clients:
         try:
@@ -51,42 +135,85 @@ def _all(clients: Sequence[Client], query: dict[str, int]) -> list[dict[str, Any
     return pods
 
 
-def _wanted(pod: dict[str, Any], pod_class: str | None, role: str | None) -> bool:
-    own: str = pod.get("role", "")
-    return pod_class in (None, pod.get("class")) and (role is None or own == role or own.startswith(f"{role}/"))
+class _Shown:
+    """How pods are printed: all at once, then one by one."""
+
+    def __init__(self, form: Form, *, quiet: bool, headers: bool) -> None:
+        self._form = form
+        self._quiet = quiet
+        self._headers = headers
+        self._columns = _WIDE if form.kind is Kind.WIDE else _COLUMNS
+        self._widths: list[int] = []
+
+    def all(self, pods: Sequence[Document]) -> None:
+        """Those that are there."""
+        if self._quiet:
+            for pod in pods:
+                output.line(pod["pod"])
+        elif self._form.kind is Kind.NAME:
+            for pod in pods:
+                output.line(output.clean(status.name(pod)))
+        elif self._form.is_table:
+            spare = () if self._form.kind is Kind.WIDE else _SPARE
+            output.table(list(self._columns), map(self.row, pods), spare=spare, headers=self._headers)
+        else:
+            forms.show(self._form, {"pods": pods})
+
+    def row(self, pod: Document) -> list[object]:
+        """Its cells."""
+        return [cell(pod) for cell in self._columns.values()]
+
+    def lasting(self, pod: Document) -> list[str]:
+        """What makes a new line worth while: all but what time alone changes."""
+        cells = {name: output.clean(cell(pod)) for name, cell in self._columns.items() if name != "age"}
+        return [*cells.values(), status.word(pod)] if status.word(pod) != "ended" else ["ended"]
+
+    def begin(self, pods: Sequence[Document]) -> None:
+        """The first lines of a watch; the widths of the columns are kept."""
+        rows = output.cleaned([list(self._columns), *map(self.row, pods)])
+        self._widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        if self._is_lines and self._headers:
+            self._line([column.upper() for column in self._columns])
+        for pod in pods:
+            self.one(pod)
+
+    def one(self, pod: Document) -> None:
+        """A line, or a document."""
+        if self._is_lines:
+            (cells,) = output.cleaned([self.row(pod)])
+            self._line(cells)
+        elif self._form.kind is Kind.JSON:
+            output.json_line(pod)
+        elif self._form.is_table or self._form.kind is Kind.NAME:
+            self.all([pod])
+        else:
+            forms.show(self._form, pod)
+
+    @property
+    def _is_lines(self) -> bool:
+        return self._form.is_table and not self._quiet
+
+    def _line(self, cells: Sequence[str]) -> None:
+        output.line("  ".join(cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)).rstrip())
 
 
-def _row(pod: dict[str, Any]) -> tuple[object, ...]:
-    containers = [each for each in pod.get("containers", []) if each.get("kind") != "init"]
-    ready = sum(bool(container.get("ready", container.get("state") == "running")) for container in containers)
-    name = "/".join(part for part in (pod.get("namespace"), pod.get("name")) if part)
-    return (
-        pod["pod"],
-        name,
-        pod.get("class"),
-        pod.get("role"),
-        _state(pod),
-        f"{ready}/{len(containers)}",
-        sum(container.get("restarts") or 0 for container in containers),
-        output.age(pod.get("age_s")),
-        pod.get("ips"),
-        str(pod.get("executor", ""))[:12],
-    )
+def _watch(session: Session, wanted: _Wanted, shown: _Shown) -> None:
+    first = wanted.pods(session)
+    shown.begin(first)
+    seen = {pod["pod"]: shown.lasting(pod) for pod in first}
+    for pod in _changes(session, wanted, shown, seen):
+        shown.one(pod)
 
 
-def _progress(pulling: list[dict[str, Any]]) -> str:
-    """Of all images that the pod waits for."""
-    if any(each["error"] for each in pulling):
-        return "backing off"
-    total = sum(each["total_bytes"] for each in pulling)
-    return f"{100 * sum(each['bytes'] for each in pulling) // total} %" if total else str(pulling[0]["phase"])
-
-
-def _state(pod: dict[str, Any]) -> object:
-    """And what Mesos was told, once that is settled, or that a container waits for its next start."""
-    if pulling := pod.get("pulling"):
-        return f"pulling ({_progress(pulling)})"
-    outcome = pod.get("outcome")
-    if not outcome and any(container.get("state") == "backing-off" for container in pod.get("containers", [])):
-        return f"{pod.get('state')} (backing-off)"
-    return f"{pod.get('state')} ({outcome['state']})" if outcome else pod.get("state")
+def _changes(session: Session, wanted: _Wanted, shown: _Shown, seen: dict[str, list[str]]) -> Iterator[Document]:
+    """Every pod that is not as it was `seen`, without an end. One that ends is told once, by its record."""
+    with_ended = replace(wanted, ended=True)
+    while True:
+        time.sleep(_POLL_S)
+        for pod in with_ended.pods(session, again=True):
+            is_new_to_us = pod["pod"] not in seen
+            now = shown.lasting(pod)
+            if seen.get(pod["pod"]) == now or (is_new_to_us and pod.get("ended_age_s", 0.0) > _POLL_S * 2):
+                continue
+            seen[pod["pod"]] = now
+            yield pod

@@ -11,7 +11,7 @@ import click
 
 from executor import log
 from executor.cli.pods import rates
-from executor.cli.printing import output
+from executor.cli.printing import output, units
 from executor.cli.session import Session, json_option, pass_session
 
 _FIRST_S: Final = 0.5
@@ -134,8 +134,8 @@ def _numbers(row: Document) -> tuple[object, ...]:
     return (
         f"{row['cpus']:g}",
         None if used is None else f"{used:.2f}",
-        output.size(row["mem_bytes"]),
-        None if size_bytes is None else output.size(size_bytes),
+        units.size(row["mem_bytes"]),
+        None if size_bytes is None else units.size(size_bytes),
     )
 
 
@@ -144,7 +144,7 @@ def _network(row: Document) -> tuple[object, ...]:
     network = row["network"]
     if network is None:
         return (None, None, None)
-    received, sent = (output.size(int(network[f"{way}_bytes_per_s"])) for way in ("received", "sent"))
+    received, sent = (units.size(int(network[f"{way}_bytes_per_s"])) for way in ("received", "sent"))
     return (received, sent, f"{network['received_dropped_per_s'] + network['sent_dropped_per_s']:g}")
 
 

@@ -29,6 +29,11 @@ def clean(value: object) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))
 
 
+def printable(text: str) -> str:
+    """A text of several lines in columns, with nothing else in it that could steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
+
+
 def json_document(document: object) -> None:
     """Print a document on several lines."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
@@ -51,15 +56,17 @@ def note(text: str) -> None:
     sys.stderr.write(f"mesos-pod-executor: {clean(text)}\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = ()) -> None:
-    """`spare`: columns that a narrow terminal does without, the first of them first."""
+def table(columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = (), headers: bool = True) -> None:
+    """`spare`: columns that a narrow terminal does without, the first of them first. Without `headers` every column
+    is there, for a program reads them.
+    """
     cells = cleaned(rows)
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and headers:
         from executor.cli.printing import terminal
 
         terminal.show(columns, cells, spare)
     else:
-        _plain_table(columns, cells)
+        _plain_table(columns, cells, headers=headers)
 
 
 def cleaned(rows: Iterable[Row]) -> list[list[str]]:
@@ -90,30 +97,8 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
         line(f"{name:<{width}}  {value}")
 
 
-def age(seconds: float | None) -> str:
-    """As kubectl shows it: the two largest units."""
-    if seconds is None:
-        return "-"
-    parts: list[str] = []
-    rest = int(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, rest = divmod(rest, size)
-        if count or parts or unit == "s":
-            parts.append(f"{count}{unit}")
-    return "".join(parts[:2])
-
-
-def size(size_bytes: float) -> str:
-    """In the largest unit that it reaches, with a digit behind the point where that tells something."""
-    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size_bytes >= scale:
-            value = size_bytes / scale
-            return f"{value:.1f} {unit}" if value < 10 and value % 1 >= 0.05 else f"{value:.0f} {unit}"
-    return f"{size_bytes:.0f} B"
-
-
-def _plain_table(columns: Sequence[str], cells: list[list[str]]) -> None:
-    rows = [[column.upper() for column in columns], *cells]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
-    for row in rows:
+def _plain_table(columns: Sequence[str], cells: list[list[str]], *, headers: bool) -> None:
+    heads = [column.upper() for column in columns]
+    widths = [max(len(row[index]) for row in (heads, *cells)) for index in range(len(columns))]
+    for row in (heads, *cells) if headers else cells:
         line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -21,10 +21,10 @@ _OPTIONS = (
         multiple=True,
         metavar="ROLE",
         help="Pods of this role and the roles below it.",
-        shell_complete=complete.roles,
+        shell_complete=complete.victim_roles,
     ),
     click.option(
-        "--task", "tasks", multiple=True, metavar="ID", help="The pods of these tasks.", shell_complete=complete.tasks
+        "--task", "tasks", multiple=True, metavar="ID", help="The pods of these tasks.", shell_complete=complete.victims
     ),
     click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Pods with all of these labels."),
     click.option("--reclaim-cpus", metavar="CPUS", help="The least set of pods that frees so many cpus."),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from executor.cli.exits import Exit
-from executor.cli.printing import output
+from executor.cli.printing import output, units
 from executor.cli.revocation import choice
 from executor.cli.revocation.fitting import fitting
 from executor.cli.session import Session, json_option, pass_session
@@ -47,14 +47,14 @@ def _show(found: dict[str, Any]) -> None:
     if would["victims"]:
         output.table(
             ("pod", "tasks", "cpus", "memory"),
-            ((each["pod"], each["tasks"], each["cpus"], output.size(each["mem_bytes"])) for each in would["victims"]),
+            ((each["pod"], each["tasks"], each["cpus"], units.size(each["mem_bytes"])) for each in would["victims"]),
         )
     else:
         output.line("no revocable pod is meant by this")
     freed = would["freed"]
     output.line("")
     pairs: list[tuple[str, object]] = [
-        ("would free", f"{freed['cpus']:g} cpus, {output.size(freed['mem_bytes'])}"),
+        ("would free", f"{freed['cpus']:g} cpus, {units.size(freed['mem_bytes'])}"),
         ("revocations so far", _times(found["history"]["revocations"])),
         ("each pod so far", _times(found["history"]["victims"])),
         ("from kill to end", _times(found["history"]["after_kill"])),

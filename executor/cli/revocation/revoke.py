@@ -9,7 +9,7 @@ import click
 
 from executor import duration
 from executor.cli.exits import Exit
-from executor.cli.printing import output
+from executor.cli.printing import output, units
 from executor.cli.revocation import choice
 from executor.cli.revocation.fitting import fitting
 from executor.cli.session import Session, json_option, pass_session
@@ -99,7 +99,7 @@ def _show(receipt: dict[str, Any]) -> None:
         ("reason", receipt.get("reason")),
         (
             "would free" if receipt["state"] == "dry-run" else "freed",
-            f"{freed.get('cpus', 0):g} cpus, {output.size(freed.get('mem_bytes', 0))}",
+            f"{freed.get('cpus', 0):g} cpus, {units.size(freed.get('mem_bytes', 0))}",
         ),
     ]
     if receipt["state"] != "dry-run":
@@ -108,7 +108,7 @@ def _show(receipt: dict[str, Any]) -> None:
         verdict = "unchanged" if regular.get("unchanged") else f"CHANGED: {output.clean(regular.get('changed'))}"
         summary.append(("regular pods", f"{regular.get('pods', 0)}, {verdict}"))
     if left := receipt.get("left"):
-        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {output.size(left['mem_bytes'])}"
+        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {units.size(left['mem_bytes'])}"
         summary.append(("revocable left", rest))
     if receipt.get("error"):
         summary.append(("error", receipt["error"]))
@@ -121,6 +121,6 @@ def _row(victim: dict[str, Any], columns: Sequence[str]) -> tuple[object, ...]:
     cells = victim | {
         "told": victim.get("notified"),
         "used": victim.get("used_cpus"),
-        "memory": None if memory is None else output.size(memory),
+        "memory": None if memory is None else units.size(memory),
     }
     return tuple(cells.get(column) for column in columns)

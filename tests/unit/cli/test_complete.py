@@ -32,7 +32,8 @@ def offered(run_dir: Path, *words: str) -> list[str]:
 @pytest.fixture
 def used(node: Node) -> Path:
     node.executor("aaa-1", pod("pod-12", "web", role="eng/dev", containers=[container("main"), container("side")]))
-    node.executor("bbb-2", pod("pod-34", "batch"))
+    executor = node.executor("bbb-2", pod("pod-34", "batch", namespace="shop", **{"class": "revocable"}))
+    executor.ended = [pod("pod-56", "old", state="ended", **{"class": "revocable"})]
     return node.run_dir
 
 
@@ -48,7 +49,15 @@ def used(node: Node) -> Path:
         (["exec", "-c", ""], ["main", "side"]),
         (["exec", "web", "-c", "s"], ["side"]),
         (["why", "task-b"], ["task-batch"]),
-        (["revoke", "--task", ""], ["task-web", "task-batch"]),
+        (["why", ""], ["task-web", "task-batch", "task-old"]),
+        (["why", "pod-5"], ["pod-56"]),
+        (["why", "shop/"], ["shop/batch"]),
+        (["revoke", "--task", ""], ["task-batch"]),
+        (["revoke", "--role", ""], ["eng"]),
+        (["ps", "-n", ""], ["default", "shop"]),
+        (["ps", "-f", "na"], ["name=", "namespace="]),
+        (["ps", "-f", "status=r"], ["status=running"]),
+        (["ps", "-o", "j"], ["json", "jsonpath="]),
         (["ps", "--role", ""], ["eng", "eng/dev"]),
         (["--executor", ""], ["aaa-1", "bbb-2"]),
         (["--executor", "bbb", "inspect", ""], ["batch", "pod-34"]),

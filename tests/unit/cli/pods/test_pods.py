@@ -18,7 +18,7 @@ import pytest
 
 from executor.cli.exits import Exit
 from executor.cli.pods.logs import LogFile
-from executor.cli.printing import output, terminal
+from executor.cli.printing import terminal, units
 from tests.support.control_node import Node, container, hanging_executor, pod
 from tests.unit.cli.conftest import Run
 
@@ -29,9 +29,22 @@ def test_ps_lists_the_pods_of_every_executor(node: Node, run: Run) -> None:
     ran = run("ps")
     assert (ran.code, ran.err) == (Exit.OK, "")
     header, first, second = ran.out.splitlines()
-    assert header.split() == ["POD", "NAME", "CLASS", "ROLE", "STATE", "READY", "RESTARTS", "AGE", "IPS", "EXECUTOR"]
-    assert " ".join(first.split()) == "pod-1 default/web regular eng running 1/2 2 1h2m 10.0.0.2/24 e-1"
-    assert " ".join(second.split()) == "pod-2 default/batch revocable eng/dev running 1/1 0 1h2m - e-2"
+    assert header.split() == [
+        "POD",
+        "NAME",
+        "CLASS",
+        "ROLE",
+        "STATE",
+        "READY",
+        "RESTARTS",
+        "AGE",
+        "TASK",
+        "REASON",
+        "IPS",
+        "EXECUTOR",
+    ]
+    assert " ".join(first.split()) == "pod-1 default/web regular eng running 1/2 2 1h2m task-web - 10.0.0.2/24 e-1"
+    assert " ".join(second.split()) == "pod-2 default/batch revocable eng/dev running 1/1 0 1h2m task-batch - - e-2"
     assert header.index("NAME") == first.index("default/web")
 
 
@@ -140,7 +153,7 @@ def test_what_a_narrow_terminal_is_spared() -> None:
     ],
 )  # fmt: skip
 def test_sizes(size_bytes: int, text: str) -> None:
-    assert output.size(size_bytes) == text
+    assert units.size(size_bytes) == text
 
 
 def test_ended_pods_are_shown_with_what_mesos_was_told(node: Node, run: Run) -> None:
@@ -148,7 +161,7 @@ def test_ended_pods_are_shown_with_what_mesos_was_told(node: Node, run: Run) -> 
     executor = node.executor("a", pod("pod-1", "web"))
     executor.ended = [pod("pod-2", "batch", state="ended", outcome=outcome)]
     assert [each["pod"] for each in run("ps", "--json").json["pods"]] == ["pod-1"]
-    assert "ended (TASK_GONE)" in run("ps", "--all").out
+    assert "TASK_GONE CONTAINER_PREEMPTED" in run("ps", "--all").out
 
 
 @pytest.mark.parametrize("name", ["pod-1", "pod", "task-web", "web"])

@@ -1,0 +1,76 @@
+"""What `ps` says of a pod: one word for its state, the same for people, and the reason of it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from executor.cli.printing.units import age
+
+Document = dict[str, Any]
+
+
+def word(pod: Document) -> str:
+    """The pod's state, or what is more to the point: `stuck`, `backing-off`."""
+    if pod.get("stuck_pids") and pod.get("state") != "ended":
+        return "stuck"
+    if not pod.get("outcome") and any(each.get("state") == "backing-off" for each in pod.get("containers", [])):
+        return "backing-off"
+    return str(pod.get("state"))
+
+
+def text(pod: Document) -> str:
+    """`word` with how far it is, or for how long it has been so."""
+    state, found = str(pod.get("state")), word(pod)
+    if pulling := pod.get("pulling"):
+        return f"pulling ({_progress(pulling)})"
+    if state == "ended" and pod.get("ended_age_s") is not None:
+        return f"ended {age(pod['ended_age_s'], units=1)} ago"
+    return state if found == state else f"{state} ({found})"
+
+
+def reason(pod: Document) -> str:
+    """What Mesos was told of its end; of a pod that lives, what is wrong with it. Empty for nothing."""
+    if outcome := pod.get("outcome"):
+        return f"{outcome['state']} {str(outcome.get('reason') or '').removeprefix('REASON_')}".rstrip()
+    if pids := pod.get("stuck_pids"):
+        return f"survives SIGKILL: pid {', '.join(map(str, pids))}"
+    if errors := [each["error"] for each in pod.get("pulling", ()) if each.get("error")]:
+        return str(errors[0])
+    ended = [each for each in pod.get("containers", ()) if each.get("state") == "backing-off"]
+    if ended:
+        return _last_end(ended[0])
+    return "unhealthy" if pod.get("healthy") is False else ""
+
+
+def name(pod: Document) -> str:
+    """With its namespace."""
+    return "/".join(str(part) for part in (pod.get("namespace"), pod.get("name")) if part)
+
+
+def main_containers(pod: Document) -> list[Document]:
+    """Those that are no init containers."""
+    return [each for each in pod.get("containers", []) if each.get("kind") != "init"]
+
+
+def ready(pod: Document) -> int:
+    """How many of the main containers are."""
+    return sum(bool(each.get("ready", each.get("state") == "running")) for each in main_containers(pod))
+
+
+def restarts(pod: Document) -> int:
+    """Of all main containers."""
+    return sum(each.get("restarts") or 0 for each in main_containers(pod))
+
+
+def _last_end(container: Document) -> str:
+    message = container.get("message")
+    code = container.get("exit_code")
+    return f"{container['name']}: {message or ('ended' if code is None else f'exit code {code}')}"
+
+
+def _progress(pulling: list[Document]) -> str:
+    """Of all images that the pod waits for."""
+    if any(each["error"] for each in pulling):
+        return "backing off"
+    total = sum(each["total_bytes"] for each in pulling)
+    return f"{100 * sum(each['bytes'] for each in pulling) // total} %" if total else str(pulling[0]["phase"])

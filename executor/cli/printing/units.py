@@ -1,0 +1,30 @@
+"""Times, sizes and long texts for people, who do not count digits. Pure."""
+
+from __future__ import annotations
+
+
+def shortened(text: str, letters: int) -> str:
+    """Cut to so many letters, with dots that say so."""
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."
+
+
+def age(seconds: float | None, *, units: int = 2) -> str:
+    """As kubectl shows it: the two largest units, or so many."""
+    if seconds is None:
+        return "-"
+    parts: list[str] = []
+    rest = int(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts or unit == "s":
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:units])
+
+
+def size(size_bytes: float) -> str:
+    """In the largest unit that it reaches, with a digit behind the point where that tells something."""
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size_bytes >= scale:
+            value = size_bytes / scale
+            return f"{value:.1f} {unit}" if value < 10 and value % 1 >= 0.05 else f"{value:.0f} {unit}"
+    return f"{size_bytes:.0f} B"
