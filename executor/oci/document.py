@@ -103,6 +103,8 @@ def _namespaces(pod: PodSpec, placement: Placement) -> list[dict[str, str]]:
     shared = {"pid"} if pod.host_pid else set()
     shared |= {"ipc"} if pod.host_ipc else set()
     found = [{"type": kind} for kind in ("pid", "mount", "cgroup", "ipc", "uts") if kind not in shared]
+    if placement.pidns_path is not None:
+        found[0] = {"type": "pid", "path": str(placement.pidns_path)}
     if placement.netns_path is not None:
         found.append({"type": "network", "path": str(placement.netns_path)})
     return found

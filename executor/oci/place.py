@@ -35,8 +35,9 @@ class Device:
 class Placement:
     """Where and how the node runs one container. Paths are the node's.
 
-    `netns_path` is the network namespace to join; None stays in containerd's. `user` is what the image makes of
-    users.wanted, `downward` is needed where the environment has a RuntimeField.
+    `netns_path` is the network namespace to join; None stays in containerd's. `pidns_path` is the PID namespace to
+    join; None is one of its own. `user` is what the image makes of users.wanted, `downward` is needed where the
+    environment has a RuntimeField.
     """
 
     cgroups_path: str
@@ -44,6 +45,7 @@ class Placement:
     hostname: str
     user: UserIds
     netns_path: Path | None = None
+    pidns_path: Path | None = None
     resolv_conf: Path | None = None
     hosts: Path | None = None
     hostname_file: Path | None = None

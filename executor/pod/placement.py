@@ -65,6 +65,7 @@ async def runtime_spec(
         pod_dir=sandbox.directory,
         hostname=spec.hostname,
         netns_path=sandbox.namespace,
+        pidns_path=None if sandbox.pids is None else await sandbox.pids.ensure(),
         resolv_conf=sandbox.directory / "resolv.conf",
         hosts=sandbox.directory / "hosts",
         hostname_file=sandbox.directory / "hostname",

@@ -30,6 +30,7 @@ from executor.pod import termination
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import network_infos, requests
 from executor.pod.node import PODS
+from executor.pod.pid_namespace import PidNamespace
 from executor.pod.release.leaks import Leak
 from executor.volumes.empty_dir import IMAGE_VOLUME, VOLUMES
 from executor.volumes.pod_volumes import PodVolumes
@@ -67,6 +68,8 @@ class Sandbox:
             mesos_sandbox=node.mesos_sandbox,
             turns=node.owning,
         )
+        self.pids = PidNamespace(self.cgroup) if spec.share_pids else None
+        """None: each container has its own."""
         self.attachments: tuple[Attachment, ...] = ()
         self._names: PodNames | None = None
         self._release_limit_s: float | None = FIRST_RELEASE_S
@@ -249,6 +252,8 @@ class Sandbox:
         await self._node.cni.close_namespace(self.netns)
 
     async def _remove_cgroup(self) -> None:
+        if self.pids is not None:
+            await self.pids.close()
         await self._node.classes.release(self._pod)
 
     async def _remove_files(self, *, over_disk: bool) -> None:

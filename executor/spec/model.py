@@ -251,6 +251,8 @@ class PodSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     host_pid: bool = False
     host_ipc: bool = False
+    share_pids: bool = False
+    """Whether its containers share one PID namespace, of which none of them has the first process."""
     sysctls: tuple[tuple[str, str], ...] = ()
     """Kernel parameters of the pod's own namespaces and their values, written with dots."""
     without_effect: tuple[str, ...] = ()

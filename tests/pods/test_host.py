@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import Rig
+from tests.support.rig import IMAGE, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -83,3 +83,51 @@ def test_a_terminal_has_nobody_at_it(rig: Rig, scheduler: Scheduler) -> None:
     script = "test -t 0 && test -t 1 && echo $TERM >&2; read -t 1 line || echo nothing"
     found = printed(rig, scheduler, "terminal", script, container={"tty": True, "stdin": True})
     assert found == ["xterm", "nothing"]
+
+
+SEES = r"""
+sleepers() {
+    for each in /proc/[0-9]*; do
+        test "$(tr '\0' ' ' <$each/cmdline 2>/dev/null)" = "sleep $1 " && echo ${each#/proc/}
+    done
+}
+wait_for() { until found=$(sleepers $1); test "$found"; do sleep 0.1; done; echo $found | wc -w; }
+cat /proc/1/comm
+wait_for 7777
+kill $found
+wait_for 8888
+cat /proc/1/comm
+kill $found
+"""
+
+
+def test_containers_share_their_processes_and_no_end_of_one_ends_another(rig: Rig, scheduler: Scheduler) -> None:
+    """After an init container: one is signalled by the other, ends, and is started again in the same namespace."""
+    first = {"name": "first", "image": IMAGE, "command": ["sh", "-c", "test $$ != 1"]}
+    worker = "test -e /tmp/v/again && exec sleep 8888; touch /tmp/v/again; exec sleep 7777"
+    mounts = [{"name": "v", "mountPath": "/tmp/v"}]
+    containers = [
+        {"name": "looks", "image": IMAGE, "command": ["sh", "-c", SEES]},
+        {"name": "works", "image": IMAGE, "command": ["sh", "-c", worker], "volumeMounts": mounts},
+    ]
+    spec = {
+        "shareProcessNamespace": True,
+        "restartPolicy": "OnFailure",
+        "initContainers": [first],
+        "containers": containers,
+        "volumes": [{"name": "v", "emptyDir": {}}],
+    }
+    scheduler.launch([rig.pod("shared", spec=spec, mem=64)], rig.executor())
+    scheduler.wait_status("shared", "TASK_RUNNING", 60)
+    found = wait_for(lambda: rows if len(rows := logged(rig, "shared", "looks")) == 4 else None, 60)
+    assert found == ["pod-pids", "1", "1", "pod-pids"]
+    restarts = {each["name"]: each["restarts"] for each in rig.json("inspect", "shared")["containers"]}
+    assert restarts["looks"] == 0 and restarts["works"] >= 1
+    scheduler.kill("shared")
+    scheduler.wait_status("shared", "TASK_KILLED", 30)
+
+
+def logged(rig: Rig, name: str, container: str) -> list[str]:
+    containers = {each["name"]: each for each in rig.json("inspect", name)["containers"]}
+    path = Path(containers[container]["log"]["stdout"])
+    return path.read_text().splitlines() if path.exists() else []

@@ -112,7 +112,7 @@ class PodSpec(Document, frozen=True):
     host_pid: Annotated[bool, supported(ALLOWED)] = field(default=False, name="hostPID")
     host_ipc: Annotated[bool, supported(ALLOWED)] = field(default=False, name="hostIPC")
     share_process_namespace: Annotated[
-        bool, accepted("a pod of several containers is refused: each has its own", told=False)
+        bool, supported("the containers see each other's processes; process 1 is the pod's own, and reaps orphans")
     ] = False
     host_users: Annotated[Any, refused(harmless=(True,))] = None
     hostname_override: Annotated[Any, refused()] = None

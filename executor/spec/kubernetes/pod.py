@@ -86,6 +86,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         host_network=spec.host_network,
         host_pid=spec.host_pid,
         host_ipc=spec.host_ipc,
+        share_pids=spec.share_process_namespace,
         host_ports=faults.of((), _host_ports, info, containers, resources, host_network=spec.host_network),
         ingress_bits_per_s=ingress,
         egress_bits_per_s=egress,

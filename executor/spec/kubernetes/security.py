@@ -112,11 +112,9 @@ def check_host(spec: PodSpec, policy: Policy, faults: Faults) -> None:
     for wanted, field in ((spec.host_pid, "hostPID"), (spec.host_ipc, "hostIPC")):
         if wanted and not policy.allow_privileged:
             faults.add(_forbidden(f"spec.{field}"))
-    path = "spec.shareProcessNamespace"
     if spec.share_process_namespace and spec.host_pid:
-        faults.add(InvalidTask("the pod has the node's processes: hostPID", subject=path))
-    elif spec.share_process_namespace and len((*spec.init_containers, *spec.containers)) > 1:
-        faults.add(InvalidTask("each container has its own processes", subject=path, hint="use one container"))
+        message = "the pod has the node's processes: hostPID"
+        faults.add(InvalidTask(message, subject="spec.shareProcessNamespace"))
 
 
 def _selinux(options: SeLinuxOptions | None) -> SeLinux | None:

@@ -90,6 +90,7 @@ FULL_POD: Document = {
         "activeDeadlineSeconds": 600,
         "priority": 100,
         "hostNetwork": True,
+        "shareProcessNamespace": True,
         "hostname": "front",
         "subdomain": "shop",
         "hostAliases": [{"ip": "10.0.0.9", "hostnames": ["db.local"]}],

@@ -52,7 +52,6 @@ ELSEWHERE = {
     "spec.imagePullSecrets[].name",
     "spec.hostPID",
     "spec.hostIPC",
-    "spec.shareProcessNamespace",
     "spec.containers[].securityContext.privileged",
     "spec.containers[].securityContext.procMount",
 }

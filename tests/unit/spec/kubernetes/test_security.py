@@ -61,13 +61,15 @@ def test_no_new_privileges_are_none_with_sys_admin(capability: str) -> None:
         parse(own(allowPrivilegeEscalation=False, privileged=True))
 
 
-def test_one_container_shares_its_processes_with_itself() -> None:
-    assert parse(pod(shareProcessNamespace=True)) == parse(pod())
+def test_containers_share_their_processes_or_the_nodes() -> None:
     two = pod(containers=[{"name": name, "image": "x"} for name in "ab"], shareProcessNamespace=True)
-    for document in (two, pod(shareProcessNamespace=True, hostPID=True)):
-        with pytest.raises(InvalidTask) as caught:
-            parse(document)
-        assert caught.value.subject == "spec.shareProcessNamespace"
+    assert parse(two).share_pids
+    assert not parse(pod()).share_pids
+    with pytest.raises(InvalidTask) as caught:
+        parse_launch(
+            [task(pod(shareProcessNamespace=True, hostPID=True))], group=False, policy=Policy(allow_privileged=True)
+        )
+    assert caught.value.subject == "spec.shareProcessNamespace"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""The PID namespace that the containers of a pod share, where it asks for that. Owns its first process, the keeper.
+
+A PID namespace ends with its first process. That must be none of a container: the others would end with it, and an
+init container always ends. The keeper (pid_keeper.py) runs in a leaf of the pod's cgroup, so that whatever kills the
+pod kills it; no memory of it is the pod's. A thread of its own enters the namespace and starts it, so that no other
+thread's children come to be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cgroups import CgroupError
+from executor.concurrency import to_the_end
+from executor.errors import CgroupFailure, Failure, reason
+
+if TYPE_CHECKING:
+    from cgroups import Cgroup
+
+GROUP: Final = "_pids"
+"""Of the keeper, below the pod's; no container's group has this name (cgroups.names.escape)."""
+START_S: Final = 10.0
+END_S: Final = 5.0
+_CLONE_NEWPID: Final = 0x20000000
+_PROGRAM: Final = Path(__file__).with_name("pid_keeper.py")
+_HINT: Final = "shareProcessNamespace needs CAP_SYS_ADMIN for the executor"
+
+
+class PidNamespace:
+    """`pod` is the pod's cgroup."""
+
+    def __init__(self, pod: Cgroup) -> None:
+        self._group = pod.child(GROUP)
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._turn = asyncio.Lock()
+
+    async def ensure(self) -> Path:
+        """The namespace, as runc is told to join it: a new one where there is none, or no more. Raises Failure."""
+        async with self._turn:
+            if self._keeper is None or self._keeper.poll() is not None:
+                self._keeper = await to_the_end(self._start())
+            return Path(f"/proc/{self._keeper.pid}/ns/pid")
+
+    async def close(self) -> None:
+        """After the pod's cgroup was killed: takes note of the keeper's end. Idempotent."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.kill()
+            await to_the_end(asyncio.to_thread(keeper.wait, END_S))
+
+    async def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            keeper = await _in_own_thread(_started)
+        except (OSError, subprocess.SubprocessError) as error:
+            words = reason(error) if isinstance(error, OSError) else str(error)
+            raise Failure(words, subject="the pod's PID namespace", hint=_HINT) from error
+        try:
+            self._group.ensure()
+            self._group.attach(keeper.pid)
+        except CgroupError as error:
+            keeper.kill()
+            await asyncio.to_thread(keeper.wait, END_S)
+            raise CgroupFailure(str(error), subject=self._group.path) from error
+        return keeper
+
+
+async def _in_own_thread(work: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """The thread ends with the call: it must not be used again."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[subprocess.Popen[bytes]] = loop.create_future()
+
+    def run() -> None:
+        try:
+            keeper = work()
+        except BaseException as error:  # noqa: BLE001 - handed over, not judged
+            loop.call_soon_threadsafe(done.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(done.set_result, keeper)
+
+    threading.Thread(target=run, name="pidns", daemon=True).start()
+    return await done
+
+
+def _started() -> subprocess.Popen[bytes]:
+    """In a thread that must not be used again. Raises OSError, SubprocessError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWPID) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        command = [sys.executable, "-ISB", str(_PROGRAM), str(writer)]
+        keeper = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[writer]
+        )
+    finally:
+        os.close(writer)
+    try:
+        words = _read(reader)
+    finally:
+        os.close(reader)
+    if words or keeper.poll() is not None:
+        keeper.kill()
+        keeper.wait(END_S)
+        raise subprocess.SubprocessError(f"cannot be made: {words or 'its first process ended'}")
+    return keeper
+
+
+def _read(reader: int) -> str:
+    """What a keeper says that could not start; empty once it runs."""
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    if not poll.poll(START_S * 1000):
+        return f"its first process did not start within {START_S:g} s"
+    return os.read(reader, 1000).decode(errors="replace")
