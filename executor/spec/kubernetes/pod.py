@@ -90,10 +90,8 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         host_ports=faults.of((), _host_ports, info, containers, resources, host_network=spec.host_network),
         ingress_bits_per_s=ingress,
         egress_bits_per_s=egress,
-        hostname=faults.of("", common.dns_label, spec.hostname, "spec.hostname")
-        if spec.hostname
-        else common.slug(identity["metadata.name"]),
-        subdomain=faults.of("", common.dns_label, spec.subdomain, "spec.subdomain") if spec.subdomain else "",
+        hostname=_label(spec.hostname, "spec.hostname", faults) or common.slug(identity["metadata.name"]),
+        subdomain=_label(spec.subdomain, "spec.subdomain", faults),
         host_aliases=resolving.host_aliases(spec.host_aliases, faults),
         sysctls=security.sysctls(spec.security_context.sysctls, faults, host_network=spec.host_network),
         dns_policy=spec.dns_policy,
@@ -108,6 +106,11 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     )
     faults.end()
     return made
+
+
+def _label(text: str, subject: str, faults: Faults) -> str:
+    """A DNS label, or nothing."""
+    return faults.of("", common.dns_label, text, subject) if text else ""
 
 
 def _metadata(metadata: ObjectMeta, faults: Faults) -> None:
