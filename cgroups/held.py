@@ -72,17 +72,20 @@ class HeldProcess(Closing):
         return True
 
     async def ended(self) -> None:
-        """Waits: asleep with a pidfd, else with a look every POLL_S."""
+        """Waits: asleep with a pidfd, else with a look every POLL_S. Any number of callers may wait, on a descriptor of
+        their own: the event loop has one reader for each.
+        """
         if not self.is_pidfd:
             while not self.has_ended():  # noqa: ASYNC110 # nothing tells of it
                 await asyncio.sleep(POLL_S)
             return
-        loop, end = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self.fd, end.set)
+        loop, end, fd = asyncio.get_running_loop(), asyncio.Event(), os.dup(self.fd)
         try:
+            loop.add_reader(fd, end.set)
             await end.wait()
         finally:
-            loop.remove_reader(self.fd)
+            loop.remove_reader(fd)
+            os.close(fd)
 
     def _send_by_pid(self, number: int) -> bool:
         """EPERM may also be the answer to the signal itself: then kill(2) answers the same."""

@@ -56,6 +56,19 @@ async def together(*work: Coroutine[Any, Any, Any]) -> None:
         raise first_of(failures) from None
 
 
+async def first_to_end(*work: Coroutine[Any, Any, Any]) -> None:
+    """Run all until one ends, and cancel the others. What the one that ended raises is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
 @asynccontextmanager
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run `work`, which has no end of its own, while the block runs; what it raises ends the block."""

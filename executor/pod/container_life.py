@@ -12,7 +12,8 @@
                                         BACKING_OFF ─RestartDue─▶ STARTING
 
 Invariants. No I/O and no clock. The table names every event for every phase: what comes late changes nothing. `run`
-counts the starts: what belongs to an earlier run is told from what belongs to this one.
+counts the starts: an event of an earlier run changes nothing. While the pod ends, the pod's life cycle alone decides
+when a container is stopped: a probe or a hook that fails does not.
 
 An exit is believed once its output is in the log (ENDING). An unexplained SIGKILL waits there for DOUBT_S as well: it
 may be the agent's, which ends a Mesos container through its cgroups one after the other, and on a busy node reaches
@@ -45,6 +46,7 @@ from executor.pod.model import (
     PostStartEnded,
     Probed,
     RestartDue,
+    RunEvent,
     Start,
     StartFailed,
     StartNow,
@@ -87,8 +89,10 @@ def begin(spec: ContainerSpec, policy: RestartPolicy, grace_s: float) -> Contain
 
 def step(container: Container, event: ContainerEvent, *, pod_ends: PodEnds = False) -> Step:
     """The container after `event`, and what must be done now, in this order. `pod_ends`: the pod is being stopped, so
-    nothing is restarted and every SIGKILL is explained. Raises IllegalTransition.
+    nothing is restarted, every SIGKILL is explained, and its probes were ended. Raises IllegalTransition.
     """
+    if isinstance(event, RunEvent) and event.run < container.run:
+        return container, ()
     handler = TABLE.get((container.phase, type(event)))
     if handler is None:
         raise IllegalTransition(
@@ -146,18 +150,18 @@ def _start_failed(container: Container, event: StartFailed, pod_ends: PodEnds) -
 # --- running -------------------------------------------------------------------------------------------------
 
 
-def _hook_ended(container: Container, event: PostStartEnded, _ends: PodEnds) -> Step:
-    if event.run != container.run:
-        return container, ()
+def _hook_ended(container: Container, event: PostStartEnded, pod_ends: PodEnds) -> Step:
     if event.error:
+        if pod_ends:
+            return container, ()
         return _stop_alone(container, f"its postStart hook failed: {event.error}", container.grace_s)
     return replace(container, hooked=True), ()
 
 
-def _probed(container: Container, event: Probed, _ends: PodEnds) -> Step:
-    if event.run != container.run:
-        return container, ()
+def _probed(container: Container, event: Probed, pod_ends: PodEnds) -> Step:
     verdict = event.verdict
+    if verdict.fatal and pod_ends:
+        return container, ()
     container = replace(container, verdicts={**container.verdicts, verdict.kind: verdict})
     if not verdict.fatal:
         return container, ()
@@ -172,21 +176,19 @@ def _word(kind: Kind) -> str:
 
 def _stop_alone(container: Container, message: str, grace_s: float) -> Step:
     """Stop this run, while the pod lives on; the restart policy decides what follows."""
-    container, effects = _ask_to_stop(replace(container, stop_message=message))
-    return container, (*effects, After(grace_s, KillDue(container.name, container.run)))
+    name, run = container.name, container.run
+    probes = (StopProbes(name),) if container.is_watched else ()
+    container = replace(container, phase=Phase.STOPPING, stop_message=message)
+    return container, (*probes, Terminate(name, run), After(grace_s, KillDue(name, run)))
 
 
 def _stop(container: Container, _: StopNow, _ends: PodEnds) -> Step:
-    return _ask_to_stop(container)
+    """Its probes ended with the stop of its pod."""
+    return replace(container, phase=Phase.STOPPING), (Terminate(container.name, container.run),)
 
 
-def _ask_to_stop(container: Container) -> Step:
-    probes = (StopProbes(container.name),) if container.is_watched else ()
-    return replace(container, phase=Phase.STOPPING), (*probes, Terminate(container.name))
-
-
-def _kill(container: Container, event: KillDue, _ends: PodEnds) -> Step:
-    return container, (Kill(container.name),) if event.run == container.run else ()
+def _kill(container: Container, _: KillDue, _ends: PodEnds) -> Step:
+    return container, (Kill(container.name, container.run),)
 
 
 # --- the end -------------------------------------------------------------------------------------------------
@@ -194,7 +196,8 @@ def _kill(container: Container, event: KillDue, _ends: PodEnds) -> Step:
 
 def _exited(container: Container, event: ContainerExited, pod_ends: PodEnds) -> Step:
     explained = pod_ends or container.phase is Phase.STOPPING or event.oom is not None
-    probes = (StopProbes(container.name),) if container.is_watched and container.phase is Phase.RUNNING else ()
+    has_probes = container.is_watched and container.phase is Phase.RUNNING and not pod_ends
+    probes = (StopProbes(container.name),) if has_probes else ()
     doubt_s = DOUBT_S if event.exit_code == KILLED_CODE and not explained else 0.0
     container = replace(
         container,
@@ -210,8 +213,6 @@ def _exited(container: Container, event: ContainerExited, pod_ends: PodEnds) -> 
 
 
 def _collected(container: Container, event: OutputCollected, pod_ends: PodEnds) -> Step:
-    if event.run != container.run:
-        return container, ()
     return _ended(replace(container, pid=None, message=event.message), pod_ends)
 
 

@@ -22,7 +22,7 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, hooks, termination
+from executor.pod import creation, stop_signal, termination
 from executor.pod.exits import process_state
 from executor.pod.images import PodImages
 from executor.pod.made import Made
@@ -31,7 +31,6 @@ from executor.pod.placement import runtime_spec, without_secrets
 from executor.pod.reach import reach
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
-from executor.pod.stop_signal import stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -84,18 +83,18 @@ class Containers:
         """The name of the container with this id; None of an id that is not used any more."""
         return next((name for name in self._spec if self.id(name) == container), None)
 
-    def ran_s(self, name: str) -> float:
-        made = self._made.get(name)
-        return 0.0 if made is None or made.started_at is None else time.monotonic() - made.started_at
+    def made(self, name: str) -> Made | None:
+        """The run of the container that is there now; None before it was made, and between two runs."""
+        return self._made.get(name)
 
-    async def create(self, name: str) -> None:
+    async def create(self, name: str, run: int = 1) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
         begin, limit_s = time.monotonic(), self._limit_s
         image = await self.images.take(self._spec[name])
         self._release.creating(self.id(name))
         left_s = limit_s - (time.monotonic() - begin)
         try:
-            make, undo = partial(self._make, name, image), partial(self.remove, name)
+            make, undo = partial(self._make, name, run, image), partial(self.remove, name)
             await creation.made(self.id(name), make, undo, partial(self._rename, name), limit_s=left_s)
         finally:  # cancelled, it may have been made all the same
             if name in self._made:
@@ -112,7 +111,7 @@ class Containers:
         """A little less than the limit of the pod's launch, so that the status says what took so long."""
         return 0.95 * self._node.config.pods.start_timeout_s
 
-    async def _make(self, name: str, image: Image) -> None:
+    async def _make(self, name: str, run: int, image: Image) -> None:
         ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
         self._attempts[name] += 1
         termination.renew(self._sandbox.files, self._spec[name])
@@ -139,7 +138,7 @@ class Containers:
         logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
         with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
-        self._made[name] = Made(identity, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
+        self._made[name] = Made(identity, run, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
         user = users.wanted(self._spec[name].security, image.config.user)
@@ -152,49 +151,30 @@ class Containers:
         await creation.started(self._node.containerd.tasks, made.id, limit_s=self._limit_s)
         return made.pid
 
-    async def renew(self, name: str) -> None:
-        """Remove the exited container and make it anew, for a restart. Where its end was told because containerd had
-        lost it, it may still live.
+    async def renew(self, name: str, run: int) -> None:
+        """Remove the exited container and make it again for its next run. Where its end was reported because
+        containerd had lost it, it may still live.
         """
         await self._release.clear(self.id(name))
         leaked = await self.remove(name)
         if leaked:
             message = f"could not be removed before its restart: {leaked[0]}"
             raise ContainerdFailure(message, subject=f"container {name}")
-        await self.create(name)
+        await self.create(name, run)
 
-    def signal(self, name: str) -> bool:
-        """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
-        made = self._made.get(name)
-        if made is None or made.leader is None or made.started_at is None:
-            return False
-        return made.leader.send(stop_signal(self._spec[name], made.image.config.stop_signal))
-
-    async def terminate(self, names: tuple[str, ...]) -> None:
-        """The stop signal to all of these, to one with a preStop hook after it."""
-        hooked = [name for name in names if self._spec[name].hooks.pre_stop is not None]
-        for name in names:
-            if name not in hooked:
-                self.signal(name)
-        await asyncio.gather(*(self._terminate_after_hook(name) for name in hooked))
-
-    async def _terminate_after_hook(self, name: str) -> None:
-        hook = self._spec[name].hooks.pre_stop
-        if hook is not None and self.target(name) is not None:
-            hook_log = log.bind(pod=self._pod, container=name)
-            await hooks.run(hooks.PRE_STOP, hook, self.reach(name, "pre-stop"), self._node.probing, hook_log)
-            self.signal(name)
+    async def terminate(self, name: str, run: int) -> None:
+        """The preStop hook, and the stop signal after it, if this run is there."""
+        made, spec, of_container = self._made.get(name), self._spec[name], log.bind(pod=self._pod, container=name)
+        if made is not None and made.run == run:
+            reached = self.reach(name, "pre-stop")
+            await stop_signal.send_after_hook(made, spec, reached, self._node.probing, of_container)
 
     def reach(self, name: str, purpose: str) -> Reach:
-        """The container, whichever run of it is there then."""
-        return reach(purpose, lambda: self.target(name), lambda: self.pid(name), lambda: self._sandbox.addresses)
-
-    def target(self, name: str) -> Target | None:
-        """Where `executor.exec.run` runs a command in this container; None while it does not run."""
-        made = self._made.get(name)
-        if made is None or made.started_at is None:
-            return None
-        return Target(self._node.containerd.tasks, made.id, made.process, self._node.outputs.directory)
+        """The run of the container that is there now, and no later one."""
+        made, target = self._made.get(name), None
+        if made is not None and made.started_at is not None:
+            target = Target(self._node.containerd.tasks, made.id, made.process, self._node.outputs.directory)
+        return reach(purpose, made, target, lambda: self._sandbox.addresses)
 
     async def kill_all(self) -> None:
         """SIGKILL through containerd, for processes that outlive the kill of their cgroup. Its failures are logged."""
@@ -238,7 +218,7 @@ class Containers:
     def lives(self, name: str) -> bool:
         """Whether its first process has been started and has not ended."""
         made = self._made.get(name)
-        return made is not None and made.started_at is not None and made.pid in self._living()
+        return made is not None and made.lives()
 
     def _living(self) -> dict[int, HeldProcess]:
         """The first processes that have not ended."""
@@ -264,9 +244,11 @@ class Containers:
         """Wait, not long, until the logs have everything that these containers, or all, wrote before their end."""
         await self._node.outputs.written(map(self.id, self._spec if names is None else names), OUTPUT_S)
 
-    async def kill(self, name: str) -> None:
-        """SIGKILL to everything in the cgroup of this container."""
-        await self._release.clear(self.id(name))
+    async def kill(self, name: str, run: int) -> None:
+        """SIGKILL to everything in the cgroup of this container, if this run is there."""
+        made = self._made.get(name)
+        if made is not None and made.run == run:
+            await self._release.clear(made.id)
 
     async def remove(self, name: str) -> list[Leak]:
         """One container; where the pod has others, they need its shim still."""
@@ -284,6 +266,6 @@ class Containers:
         await asyncio.gather(*(self._node.outputs.close(identity, OUTPUT_S) for identity in snapshots))
         for name in names:
             made = self._made.pop(name, None)
-            if made is not None and made.leader is not None:
-                made.leader.close()
+            if made is not None:
+                made.close()
         return leaks

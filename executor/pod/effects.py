@@ -130,9 +130,9 @@ class Effects:
             case StopProbes():
                 self._watching.stop(effect.container)
             case Terminate():
-                self._spawn(self._containers.terminate((effect.container,)), None)
+                self._spawn(self._containers.terminate(effect.container, effect.run), None)
             case Kill():
-                self._spawn(self._containers.kill(effect.container), None)
+                self._spawn(self._containers.kill(effect.container, effect.run), None)
             case CollectOutput():
                 self._spawn(self._collect_output(effect), None)
 
@@ -199,19 +199,19 @@ class Effects:
     # --- containers ------------------------------------------------------------------------------------------
 
     def _start(self, effect: Start) -> None:
-        task = self._spawn(self._do_start(effect), lambda error: StartFailed(effect.container, error))
+        task = self._spawn(self._do_start(effect), lambda error: StartFailed(effect.container, effect.run, error))
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
 
     async def _do_start(self, effect: Start) -> None:
         name = effect.container
         if effect.fresh:
-            await self._containers.renew(name)
+            await self._containers.renew(name, effect.run)
             self._evidence.begin(name)
         begun_s = time.monotonic()
         pid = await self._containers.start(name)
         self._phases_ms["start"] = _ms_since(begun_s)
-        self._post(ContainerStarted(name, pid))
+        self._post(ContainerStarted(name, effect.run, pid))
 
     async def _collect_output(self, effect: CollectOutput) -> None:
         await asyncio.sleep(effect.after_s)

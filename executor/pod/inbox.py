@@ -99,4 +99,10 @@ class Inbox:
         if effect.delay_s <= 0:
             self.post(effect.event)
             return
-        self._timers.add(asyncio.get_running_loop().call_later(effect.delay_s, self.post, effect.event))
+
+        def due() -> None:
+            self._timers.discard(timer)
+            self.post(effect.event)
+
+        timer: asyncio.TimerHandle = asyncio.get_running_loop().call_later(effect.delay_s, due)
+        self._timers.add(timer)

@@ -43,6 +43,7 @@ from executor.pod.exits import causes
 from executor.pod.model import (
     Abort,
     After,
+    CollectOutput,
     Container,
     ContainerEvent,
     ContainerExited,
@@ -83,6 +84,8 @@ from executor.spec.probes import Kind
 
 Step = tuple[Pod, tuple[Effect, ...]]
 
+ENDED_PIDS_PER_CONTAINER = 2
+"""So many runs of one container can end within the ten seconds before its back-off begins; a proof looks at two."""
 TEAR_DOWN_AGAIN_S = (1.0, 5.0, 30.0)
 """What holds a port may be some seconds' trouble; after that Mesos must hear of the task's end all the same."""
 
@@ -144,15 +147,18 @@ def _take(pod: Pod, event: ContainerEvent, *, pod_ends: bool = False) -> Step:
     """The event in the life of its container, and nothing else."""
     before = pod.containers[event.container]
     after, effects = container_life.step(before, event, pod_ends=pod_ends)
-    if isinstance(event, ContainerExited) and after.phase is Phase.ENDING and _explains_itself(before, event):
-        pod = replace(pod, ended_pids=pod.ended_pids | {before.pid or 0})
+    if isinstance(event, ContainerStarted) and event.pid in pod.ended_pids:  # the kernel uses it again
+        pod = replace(pod, ended_pids=tuple(pid for pid in pod.ended_pids if pid != event.pid))
+    ended = before.phase is not after.phase is Phase.ENDING
+    if ended and before.pid is not None and isinstance(event, ContainerExited) and _explains_itself(before, event):
+        kept = ENDED_PIDS_PER_CONTAINER * len(pod.containers)
+        pod = replace(pod, ended_pids=(*pod.ended_pids, before.pid)[-kept:])
     return replace(pod, containers={**pod.containers, event.container: after}), effects
 
 
 def _explains_itself(before: Container, event: ContainerExited) -> bool:
     """Whether the end of the first process needs no revocation as its cause."""
-    ours = before.phase is Phase.STOPPING
-    return before.pid is not None and (event.exit_code != KILLED_CODE or event.oom is not None or ours)
+    return event.exit_code != KILLED_CODE or event.oom is not None or before.phase is Phase.STOPPING
 
 
 def _of_container(pod: Pod, event: ContainerEvent) -> Step:
@@ -167,7 +173,8 @@ def _of_container(pod: Pod, event: ContainerEvent) -> Step:
 
 def _start_failed(pod: Pod, event: StartFailed) -> Step:
     """A first start that fails ends the pod; of a restart that fails the restart policy decides what follows."""
-    if pod.containers[event.container].restarts:
+    container = pod.containers[event.container]
+    if container.restarts or container.phase not in (Phase.STARTING, Phase.ENDING):
         return _of_container(pod, event)
     pod, _ = _take(pod, event, pod_ends=True)
     return _destroy(replace(pod, outcome=_failure(event.error)))
@@ -282,7 +289,9 @@ def _killing(pod: Pod, message: str) -> Report:
 def _wind_down(pod: Pod, grace_s: float | None = None) -> Step:
     """Its outcome is decided: ask what runs to end, in its order, within the grace."""
     grace_s = pod.spec.termination_grace_s if grace_s is None else grace_s
+    probes = tuple(StopProbes(each.name) for each in pod.alive if each.phase is Phase.RUNNING and each.is_watched)
     pod, effects = _stop_next(replace(pod, state=State.STOPPING))
+    effects = (*probes, *effects)
     return pod, effects if pod.state is State.DESTROYING else (*effects, After(grace_s, GraceOver()))
 
 
@@ -309,7 +318,8 @@ def _of_container_stopping(pod: Pod, event: ContainerEvent) -> Step:
     """A revocation waits for no log."""
     pod, effects = _take(pod, event, pod_ends=True)
     if pod.stop is not None and pod.stop.cause is StopCause.REVOKED:
-        pod, effects = _without_output(pod, event.container), ()
+        pod = _without_output(pod, event.container)
+        effects = tuple(each for each in effects if not isinstance(each, CollectOutput))
     pod, more = _stop_next(pod)
     return pod, (*effects, *more)
 
@@ -329,7 +339,7 @@ def _grace_over(pod: Pod, _: GraceOver) -> Step:
 def _destroy(pod: Pod) -> Step:
     living = [each for each in pod.alive if each.phase is not Phase.ENDING]
     ended = not living and any(each.run for each in pod.containers.values())
-    watched = tuple(StopProbes(each.name) for each in living if each.is_watched)
+    watched = tuple(StopProbes(each.name) for each in living if each.is_watched and each.phase is Phase.RUNNING)
     revoked = pod.stop is not None and pod.stop.cause is StopCause.REVOKED
     return replace(pod, state=State.DESTROYING, exited=ended), (*watched, Destroy(collect_output=not revoked))
 

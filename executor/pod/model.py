@@ -88,13 +88,17 @@ class SetUpFailed:
 
 @dataclass(frozen=True)
 class ContainerStarted:
+    """This run of the container; `pid` is its first process."""
+
     container: str
+    run: int
     pid: int
 
 
 @dataclass(frozen=True)
 class StartFailed:
     container: str
+    run: int
     error: ExecutorError
 
 
@@ -118,9 +122,12 @@ class Probed:
 
 @dataclass(frozen=True)
 class ContainerExited:
-    """Its first process has ended. May come twice: by containerd's event, and by a look-up after the stream was cut."""
+    """The first process of this run has ended. May come twice: by containerd's event, and by a look-up after the stream
+    was cut.
+    """
 
     container: str
+    run: int
     exit_code: int
     oom: Oom | None = None
     ran_s: float = 0.0
@@ -240,6 +247,10 @@ ContainerEvent = (
     | StopNow
     | KillDue
 )
+RunEvent = (
+    ContainerStarted | StartFailed | PostStartEnded | Probed | ContainerExited | OutputCollected | KillDue
+)  # fmt: skip
+"""These name the run of the container that they belong to, and may come when that run is over."""
 
 
 # --- effects -------------------------------------------------------------------------------------------------
@@ -254,10 +265,10 @@ class SetUp:
 
 @dataclass(frozen=True)
 class Start:
-    """Start this container. Ends in ContainerStarted or StartFailed."""
+    """Start this run of the container. Ends in ContainerStarted or StartFailed."""
 
     container: str
-    run: int = 1
+    run: int
     fresh: bool = False  # a restart: from a new snapshot
 
 
@@ -290,9 +301,10 @@ class CollectOutput:
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL to everything in the container's cgroup. Its exit tells."""
+    """SIGKILL to everything in the cgroup of this run of the container. Its exit tells."""
 
     container: str
+    run: int
 
 
 @dataclass(frozen=True)
@@ -310,9 +322,10 @@ class Abort:
 
 @dataclass(frozen=True)
 class Terminate:
-    """The preStop hook, then SIGTERM or the image's stop signal to the first process of this container."""
+    """The preStop hook, then SIGTERM or the image's stop signal to the first process of this run of the container."""
 
     container: str
+    run: int
 
 
 @dataclass(frozen=True)
@@ -423,7 +436,7 @@ class Pod:
     reported: frozenset[TaskId] = frozenset()  # tasks whose terminal state is out
     stuck: tuple[int, ...] = ()
     exited: bool = False  # every container had ended by itself before the pod's cgroup was killed
-    ended_pids: frozenset[int] = frozenset()  # first processes whose end needs no other explanation than their own
+    ended_pids: tuple[int, ...] = ()  # the last first processes whose end needs no explanation, the newest one last
     healthy: Mapping[TaskId, bool | None] = field(default_factory=dict)  # as reported last; None: nothing probes it
     tear_downs: int = 0  # how often it was tried in vain
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words

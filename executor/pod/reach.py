@@ -13,6 +13,7 @@ from executor.probes.ask import Reach
 
 if TYPE_CHECKING:
     from executor.exec.run import Result, Target
+    from executor.pod.made import Made
     from executor.spec.probes import Exec
 
 OUTPUT_BYTES = 1000
@@ -21,23 +22,28 @@ OUTPUT_BYTES = 1000
 
 def reach(
     purpose: str,
-    target: Callable[[], Target | None],
-    pid: Callable[[], int | None],
+    made: Made | None,
+    target: Target | None,
     addresses: Callable[[], Sequence[str]],
 ) -> Reach:
-    """`purpose` is a word for the ids of its commands. `target`, `pid`: of the container as it is now, None while it
-    does not run. `addresses`: of its pod.
+    """One run of a container, which cannot be reached once it has ended. `purpose` is a word for the ids of its
+    commands. `made`, `target`: None for a container that does not run. `addresses`: of its pod.
     """
 
+    def runs() -> bool:
+        return made is not None and made.runs()
+
     async def run_command(action: Exec, timeout_s: float | None) -> Result:
-        found = target()
-        if found is None:
+        if target is None or not runs():
             raise NotFound("does not run", subject="container")
         return await run(
-            _with_env(found, action), action.command, timeout_s=timeout_s, purpose=purpose, limit_bytes=OUTPUT_BYTES
+            _with_env(target, action), action.command, timeout_s=timeout_s, purpose=purpose, limit_bytes=OUTPUT_BYTES
         )
 
-    return Reach(addresses, lambda: _network_namespace(pid()), run_command)
+    def open_namespace() -> int:
+        return _network_namespace(made.pid if made is not None and made.lives() else None)
+
+    return Reach(addresses, open_namespace, run_command, runs)
 
 
 def _with_env(target: Target, action: Exec) -> Target:

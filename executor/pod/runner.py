@@ -50,7 +50,7 @@ class PodRunner:
         self.containers = Containers(node, pod, spec, self.sandbox)
         self._report = report
         self._inbox = Inbox(spec, self.log, self.phases_ms, node.release_pace.pause_between_pods)
-        self._evidence = Evidence(node.tree, pod, spec, self.containers, self.log)
+        self._evidence = Evidence(node.tree, pod, spec, self.containers.made, self.log)
         self._effects = Effects(
             node, spec, self.sandbox, self.containers, self._evidence, self.post, self.log, self.phases_ms
         )
@@ -88,8 +88,8 @@ class PodRunner:
         else:
             self._effects.perform(effect)
 
-    def exited(self, container: str, exit_code: int, pid: int | None) -> None:
-        """containerd saw the first process of `container` end. `pid` None: it is not known which."""
+    def exited(self, container: str, exit_code: int, pid: int) -> None:
+        """The first process `pid` of a run of `container` has ended."""
         event = self._evidence.read(container, exit_code, pid, pod_ends=self._inbox.is_ending)
         if event is not None:
             self.post(event)
@@ -130,7 +130,7 @@ class PodRunner:
 
     @property
     def ended_pids(self) -> frozenset[int]:
-        return self.pod.ended_pids
+        return frozenset(self.pod.ended_pids)
 
     def first_pids(self) -> list[int]:
         return [each.pid for each in self.pod.containers.values() if each.pid is not None]

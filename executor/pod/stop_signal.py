@@ -1,17 +1,39 @@
-"""The signal that asks a container to stop."""
+"""The signal that asks one run of a container to stop, after its preStop hook. A hook takes time, in which the run may
+end and the next one begin: neither the hook nor the signal ever reaches that one.
+"""
 
 from __future__ import annotations
 
 import signal
 from typing import TYPE_CHECKING
 
+from executor.concurrency import first_to_end
 from executor.log import get_logger
+from executor.pod import hooks
 from executor.spec import signals
 
 if TYPE_CHECKING:
+    from executor.log import Logger
+    from executor.pod.made import Made
+    from executor.probes.ask import Means, Reach
     from executor.spec.model import ContainerSpec
 
 log = get_logger(__name__)
+
+
+def send(made: Made, container: ContainerSpec) -> bool:
+    """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
+    if made.leader is None or made.started_at is None:
+        return False
+    return made.leader.send(stop_signal(container, made.image.config.stop_signal))
+
+
+async def send_after_hook(made: Made, container: ContainerSpec, reach: Reach, means: Means, log: Logger) -> None:
+    """The preStop hook, if it has one, and then the stop signal. The end of the run ends the hook."""
+    hook = container.hooks.pre_stop
+    if hook is not None and made.leader is not None and made.lives():
+        await first_to_end(made.leader.ended(), hooks.run(hooks.PRE_STOP, hook, reach, means, log))
+    send(made, container)
 
 
 def stop_signal(container: ContainerSpec, of_image: str) -> int:

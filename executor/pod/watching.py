@@ -68,12 +68,13 @@ class Watching:
         hook = spec.hooks.post_start
         if hook is None:
             return
+        reach = self._containers.reach(spec.name, "post-start")
         try:
-            error = await hooks.run(
-                hooks.POST_START, hook, self._containers.reach(spec.name, "post-start"), self._means, log
-            )
+            error = await hooks.run(hooks.POST_START, hook, reach, self._means, log)
         except Exception as failure:  # noqa: BLE001 - the boundary of a pod: what fails in it harms no other
             error = str(exhausted.of_pod(log, failure))
+        if error and not reach.runs():  # it failed because the container ends, whose exit code decides
+            return
         self._post(PostStartEnded(spec.name, run, error))
 
     def _tell(self, name: str, run: int, verdict: Verdict, log: Logger) -> None:

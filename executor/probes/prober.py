@@ -60,17 +60,26 @@ class Prober:
             due_s = rhythm.next_at_s(probe, first_s, begun_s, now_s())
 
     async def _ask(self, kind: Kind, probe: Probe) -> Result | None:
-        """None: nothing was learned of the container. Mesos takes that for a failure, kubelet for no result."""
+        """None: nothing was learned of the container. Mesos takes a question that could not be asked for a failure,
+        kubelet for no result. A failure of a container that ends is none of its own: it answers because it ends.
+        """
+        answer = await self._answer(probe)
+        if not (isinstance(answer, Result) and answer.ok) and not self._reach.runs():
+            return None
+        if isinstance(answer, ExecutorError):
+            return self._could_not_ask(kind, answer)
+        self._note(kind, answer, first=self._before.get(kind) is not answer.ok)
+        self._before[kind] = answer.ok
+        return answer
+
+    async def _answer(self, probe: Probe) -> Result | ExecutorError:
         try:
-            result = await ask(probe.action, probe.timeout_s, self._reach, self._means)
+            return await ask(probe.action, probe.timeout_s, self._reach, self._means)
         except ExecutorError as error:
-            return self._could_not_ask(kind, error)
+            return error
         except Exception as error:  # noqa: BLE001 - what fails for one container harms no other
             defect = Failure(f"a defect of the executor: {type(error).__name__}: {error}")
-            return self._could_not_ask(kind, exhausted.translated(error) or defect)
-        self._note(kind, result, first=self._before.get(kind) is not result.ok)
-        self._before[kind] = result.ok
-        return result
+            return exhausted.translated(error) or defect
 
     def _could_not_ask(self, kind: Kind, error: ExecutorError) -> Result | None:
         self._note(kind, error, first=kind not in self._before or self._before[kind] is not None)

@@ -9,7 +9,7 @@ import pytest
 
 from executor import concurrency
 from executor.cni.shielded import shielded
-from executor.concurrency import ready_threads, to_the_end
+from executor.concurrency import first_to_end, ready_threads, to_the_end
 
 
 class Work:
@@ -105,3 +105,22 @@ def test_threads_that_are_ready_need_no_start_later_on(monkeypatch: pytest.Monke
         assert sorted(pool.map(lambda _: meet.wait(10), range(4))) == [0, 1, 2, 3], "all four at the same time"
         with pytest.raises(RuntimeError, match="can't start"):
             ready_threads(2, "late")
+
+
+async def test_the_first_to_end_ends_the_others() -> None:
+    slow = Work()
+    await first_to_end(slow.run(), asyncio.sleep(0))
+    assert slow.ended == "cut short"
+    with pytest.raises(OSError, match="no"):
+        await first_to_end(Work().run(), _fails())
+    slow, cancelled = Work(), Work()
+    waiting = asyncio.create_task(first_to_end(slow.run(), cancelled.run()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert (slow.ended, cancelled.ended, waiting.cancelled()) == ("cut short", "cut short", True)
+
+
+async def _fails() -> None:
+    raise OSError("no")

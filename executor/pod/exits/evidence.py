@@ -9,6 +9,8 @@ gets one, so the count of victims in the container's own group decides.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from cgroups import Tree
     from executor.log import Logger
     from executor.names import PodId
-    from executor.pod.containers import Containers
+    from executor.pod.made import Made
     from executor.spec.model import PodSpec
 
 LOOKS_S = (0.1, 1.0)
@@ -30,11 +32,11 @@ LOOKS_S = (0.1, 1.0)
 
 
 class Evidence:
-    """`close` ends the looks that are under way."""
+    """`made` gives the run of a container that is there now. `close` ends the looks that are under way."""
 
-    def __init__(self, tree: Tree, pod: PodId, spec: PodSpec, containers: Containers, log: Logger) -> None:
+    def __init__(self, tree: Tree, pod: PodId, spec: PodSpec, made: Callable[[str], Made | None], log: Logger) -> None:
         self._tree, self._pod, self._spec = tree, pod, spec
-        self._containers, self._log = containers, log
+        self._made, self._log = made, log
         self._reported: dict[str, int] = {}
         """How many of the kernel's victims in the present run of a container are in the log."""
         self._looks: dict[str, asyncio.Task[None]] = {}
@@ -47,22 +49,23 @@ class Evidence:
         """A run of it on a cgroup of its own begins."""
         self._reported.pop(container, None)
 
-    def read(self, container: str, exit_code: int, pid: int | None, *, pod_ends: bool) -> ContainerExited | None:
-        """containerd saw the first process of `container` end: the event, with what its cgroup still says.
+    def read(self, container: str, exit_code: int, pid: int, *, pod_ends: bool) -> ContainerExited | None:
+        """The first process `pid` of a run of `container` has ended: the event, with what its cgroup still says.
 
-        None: it belongs to an earlier run of the container, whose first process was another `pid` (None: not known).
-        `pod_ends`: it explains every exit, so that nothing is read.
+        None: it belongs to an earlier run of the container. `pod_ends`: it explains every exit, so that nothing is
+        read.
         """
-        first = self._containers.pid(container)
-        if pid is not None and pid != first:
+        made = self._made(container)
+        if made is None or made.pid != pid:
             return None
         kills = 0 if pod_ends else self._kills(container)
         found = None
         if exit_code == KILLED_CODE and kills > self._reported.get(container, 0):  # an old kill explains no end now
-            found = oom.of_container(self._tree, self._spec, self._pod, container, first)
+            found = oom.of_container(self._tree, self._spec, self._pod, container, pid)
         if found is None:
             self._report(container, kills)
-        return ContainerExited(container, exit_code, found, self._containers.ran_s(container), kills, first)
+        ran_s = 0.0 if made.started_at is None else time.monotonic() - made.started_at
+        return ContainerExited(container, made.run, exit_code, found, ran_s, kills, pid)
 
     def short_of_memory(self, container: str) -> None:
         """containerd reports that a limit was met, of this container or of a group above it."""
@@ -71,10 +74,12 @@ class Evidence:
             task.add_done_callback(lambda _: self._looks.pop(container, None))
 
     async def _look(self, container: str) -> None:
+        made = self._made(container)
         for delay_s in LOOKS_S:
             await asyncio.sleep(delay_s)
-            pid = self._containers.pid(container)
-            if pid is not None and self._containers.lives(container) and not is_dying(pid):  # else its exit tells
+            if made is None or made is not self._made(container):
+                return
+            if made.lives() and not is_dying(made.pid):  # else its exit tells
                 self._report(container, self._kills(container))
 
     def _kills(self, container: str) -> int:

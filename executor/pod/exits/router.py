@@ -6,6 +6,7 @@ Nothing is lost with a broken stream: after every reconnect each container that 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from executor import exhausted
@@ -29,7 +30,7 @@ class ExitRouter:
     def __init__(self, containerd: Containerd, pods: Pods) -> None:
         self._containerd = containerd
         self._pods = pods
-        self._look_ups: set[asyncio.Task[None]] = set()
+        self._look_ups: dict[ContainerId, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong, it subscribes again: without it no pod would ever end."""
@@ -46,7 +47,7 @@ class ExitRouter:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 self._look_up_all()
         finally:
-            for task in (*self._look_ups, unreported):
+            for task in (*self._look_ups.values(), unreported):
                 task.cancel()
 
     async def _look_for_unreported(self) -> None:
@@ -75,7 +76,7 @@ class ExitRouter:
                     case _:
                         pass
 
-    def _exited(self, container: ContainerId, status: int, pid: int | None) -> None:
+    def _exited(self, container: ContainerId, status: int, pid: int) -> None:
         found = self._pods.by_container(container)
         if found is not None:
             runner, name = found
@@ -88,28 +89,43 @@ class ExitRouter:
             runner.short_of_memory(name)
 
     def _look_up_all(self) -> None:
-        """Each by itself, and beside the stream: one shim that hangs must not hide the ends of the others."""
+        """Each by itself, and beside the stream: one shim that hangs must not hide the ends of the others. A look-up
+        that is under way is begun again, for its answer may be older than the interruption.
+        """
         started = self._pods.started()
         if not started:
             return
         log.warning("containerd's events were interrupted", code="containerd.resync", count=len(started))
         for container in started:
-            task = asyncio.create_task(self._look_up(container))
-            self._look_ups.add(task)
-            task.add_done_callback(self._look_ups.discard)
+            if (before := self._look_ups.pop(container, None)) is not None:
+                before.cancel()
+            task = self._look_ups[container] = asyncio.create_task(self._look_up(container))
+            task.add_done_callback(partial(self._looked_up, container))
+
+    def _looked_up(self, container: ContainerId, task: asyncio.Task[None]) -> None:
+        if self._look_ups.get(container) is task:
+            del self._look_ups[container]
 
     async def _look_up(self, container: ContainerId) -> None:
-        """Until it is known, for containerd does not repeat an exit."""
-        while self._pods.by_container(container) is not None:
+        """Until it is known, for containerd does not repeat an exit. The answer is about the run that is there now: it
+        may come when that is over, and the container has been started again.
+        """
+        asked = self._pid(container)
+        while asked is not None and self._pid(container) == asked:
             try:
                 task = await self._containerd.tasks.get(container)
             except NotFound:
-                self._exited(container, KILLED_CODE, None)
+                self._exited(container, KILLED_CODE, asked)
                 return
             except ExecutorError as error:
                 log.debug("could not look a container up", container=container, error=error)
                 await asyncio.sleep(LOOK_AGAIN_S)
                 continue
             if task.status == "stopped":
-                self._exited(container, task.exit_status, task.pid)
+                self._exited(container, task.exit_status, asked)
             return
+
+    def _pid(self, container: ContainerId) -> int | None:
+        """The first process of the run of this container that is there now; None while there is none."""
+        found = self._pods.by_container(container)
+        return None if found is None else found[0].containers.pid(found[1])

@@ -189,7 +189,9 @@ class Container(Document, frozen=True):
         supported("Always for the tag latest or none, else IfNotPresent; Always asks the registry at each launch"),
     ] = ""
     volume_devices: Annotated[Any, refused()] = None
-    liveness_probe: Annotated[EndingProbe | None, supported("enough failures in a row end the container")] = None
+    liveness_probe: Annotated[
+        EndingProbe | None, supported("enough failures in a row end the container, until its pod ends")
+    ] = None
     readiness_probe: Annotated[ReadinessProbe | None, supported("`ps`, and healthy in the statuses")] = None
     startup_probe: Annotated[EndingProbe | None, supported("the other two wait until it has passed once")] = None
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()

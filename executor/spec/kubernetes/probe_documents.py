@@ -85,9 +85,10 @@ class Lifecycle(Document, frozen=True):
     post_start: Annotated[
         LifecycleHandler | None, supported("TASK_RUNNING waits for it; one that fails ends the container")
     ] = None
-    pre_stop: Annotated[LifecycleHandler | None, supported("before the stop signal, within the grace of any stop")] = (
-        None
-    )
+    pre_stop: Annotated[
+        LifecycleHandler | None,
+        supported("before the stop signal, within the grace of any stop; it ends with its container"),
+    ] = None
     stop_signal: Annotated[str | None, supported("SIGUSR1, SIGRTMIN+3, a number; wins over the image's STOPSIGNAL")] = (
         None
     )

@@ -43,6 +43,18 @@ async def test_a_process_ends_and_is_seen_to(sleeper: subprocess.Popen[bytes]) -
     assert HeldProcess.open(sleeper.pid) is None
 
 
+async def test_any_number_of_callers_waits_for_its_end(sleeper: subprocess.Popen[bytes]) -> None:
+    """One that gives up does not take the others' end from them."""
+    with held(sleeper.pid) as process:
+        first, second, third = (asyncio.create_task(process.ended()) for _ in range(3))
+        await asyncio.sleep(0.01)
+        third.cancel()
+        await asyncio.wait({third})
+        sleeper.kill()
+        async with asyncio.timeout(10):
+            await asyncio.gather(first, second)
+
+
 def test_a_process_is_no_other_of_its_pid(sleeper: subprocess.Popen[bytes]) -> None:
     """The pid is given out again at once, in a pid namespace of its own where the next one can be chosen."""
     program = """

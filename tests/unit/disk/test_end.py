@@ -28,7 +28,7 @@ def test_it_is_killed_at_once_and_told_when_its_files_are_gone() -> None:
     pod, effects = step(running(), OVER)
     assert pod.state is State.DESTROYING and pod.over_disk
     assert effects == (Destroy(),), "no TASK_KILLING: it gets no time"
-    pod, _ = step(pod, ContainerExited("app", 137))
+    pod, _ = step(pod, ContainerExited("app", 1, 137))
     pod, effects = step(pod, Dead())
     assert effects == (TearDown(over_disk=True),), "on a terminal status the agent takes the task's disk from the quota"
     pod, effects = step(pod, TornDown())
@@ -40,7 +40,7 @@ def test_it_is_killed_at_once_and_told_when_its_files_are_gone() -> None:
 
 
 def test_files_that_cannot_be_removed_do_not_hold_its_end_up() -> None:
-    pod, _ = play(running(), OVER, ContainerExited("app", 137), Dead())
+    pod, _ = play(running(), OVER, ContainerExited("app", 1, 137), Dead())
     pod, effects = step(pod, TornDown(("files: immutable",)))
     assert pod.state is State.ENDED and [type(each) for each in effects] == [Report]
 

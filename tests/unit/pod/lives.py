@@ -95,7 +95,7 @@ def play(pod: Pod, *events: Event) -> tuple[Pod, list[Effect]]:
 
 def running(pod_spec: PodSpec | None = None) -> Pod:
     pod_spec = pod_spec or spec()
-    starts = [ContainerStarted(container.name, 100 + n) for n, container in enumerate(pod_spec.containers)]
+    starts = [ContainerStarted(container.name, 1, 100 + n) for n, container in enumerate(pod_spec.containers)]
     return play(begin(pod_spec), Launch(), SandboxReady(("10.0.0.2",)), *starts)[0]
 
 

@@ -45,15 +45,15 @@ PROBES = Probes(startup=Probe(COMMAND), liveness=Probe(COMMAND, grace_s=2.0), re
 LIVENESS_FAILED = Verdict(Kind.LIVENESS, ok=False, fatal=True, message="no answer")
 EVENTS: tuple[ContainerEvent, ...] = (
     StartNow("app"),
-    ContainerStarted("app", 7),
-    StartFailed("app", ImageFailure("no")),
+    ContainerStarted("app", 1, 7),
+    StartFailed("app", 1, ImageFailure("no")),
     PostStartEnded("app", 1),
     PostStartEnded("app", 1, "exited with status 1"),
     Probed("app", 1, Verdict(Kind.READINESS, ok=True)),
     Probed("app", 1, LIVENESS_FAILED),
-    ContainerExited("app", 0),
-    ContainerExited("app", 1),
-    ContainerExited("app", 137),
+    ContainerExited("app", 1, 0),
+    ContainerExited("app", 1, 1),
+    ContainerExited("app", 1, 137),
     OutputCollected("app", 1),
     RestartDue("app"),
     StopNow("app"),
@@ -89,7 +89,7 @@ def play(one: Container, *events: ContainerEvent, pod_ends: bool = False) -> tup
 
 
 def running(policy: RestartPolicy = RestartPolicy.NEVER, probes: Probes = NO_PROBES) -> Container:
-    return play(container(policy, probes), StartNow("app"), ContainerStarted("app", 7))[0]
+    return play(container(policy, probes), StartNow("app"), ContainerStarted("app", 1, 7))[0]
 
 
 def reachable(policy: RestartPolicy) -> dict[Phase, Container]:
@@ -124,19 +124,21 @@ def test_every_phase_takes_or_refuses_every_event_as_the_table_says() -> None:
 
 
 def test_an_exit_is_believed_once_its_output_is_in_the_log() -> None:
-    one, effects = step(running(), ContainerExited("app", 3))
+    one, effects = step(running(), ContainerExited("app", 1, 3))
     assert (one.phase, effects) == (Phase.ENDING, (CollectOutput("app", 1, exit_code=3),))
     one, effects = step(one, OutputCollected("app", 1, "no licence"))
     assert (one.phase, one.exit_code, one.message, effects) == (Phase.EXITED, 3, "no licence", ())
 
 
 def test_an_unexplained_sigkill_is_believed_later() -> None:
-    assert step(running(), ContainerExited("app", 137))[1] == (CollectOutput("app", 1, DOUBT_S, 137),)
-    explained = ContainerExited("app", 137, Oom("container"))
+    assert step(running(), ContainerExited("app", 1, 137))[1] == (CollectOutput("app", 1, DOUBT_S, 137),)
+    explained = ContainerExited("app", 1, 137, Oom("container"))
     assert step(running(), explained)[1] == (CollectOutput("app", 1, exit_code=137),), "the kernel, for memory"
-    assert step(running(), ContainerExited("app", 137), pod_ends=True)[1] == (CollectOutput("app", 1, exit_code=137),)
+    assert step(running(), ContainerExited("app", 1, 137), pod_ends=True)[1] == (
+        CollectOutput("app", 1, exit_code=137),
+    )
     stopped, _ = play(running(probes=PROBES), Probed("app", 1, LIVENESS_FAILED), KillDue("app", 1))
-    assert step(stopped, ContainerExited("app", 137))[1] == (CollectOutput("app", 1, exit_code=137),), (
+    assert step(stopped, ContainerExited("app", 1, 137))[1] == (CollectOutput("app", 1, exit_code=137),), (
         "the executor itself"
     )
 
@@ -145,23 +147,37 @@ def test_a_failed_liveness_probe_stops_the_container_and_its_policy_decides() ->
     for policy, phase in ((RestartPolicy.NEVER, Phase.EXITED), (RestartPolicy.ON_FAILURE, Phase.BACKING_OFF)):
         one, effects = step(running(policy, PROBES), Probed("app", 1, LIVENESS_FAILED))
         assert one.phase is Phase.STOPPING
-        assert effects == (StopProbes("app"), Terminate("app"), After(2.0, KillDue("app", 1))), "the probe's grace"
-        assert step(one, KillDue("app", 1))[1] == (Kill("app"),)
-        one, _ = play(one, ContainerExited("app", 0), OutputCollected("app", 1))
+        assert effects == (StopProbes("app"), Terminate("app", 1), After(2.0, KillDue("app", 1))), "the probe's grace"
+        assert step(one, KillDue("app", 1))[1] == (Kill("app", 1),)
+        one, _ = play(one, ContainerExited("app", 1, 0), OutputCollected("app", 1))
         assert one.phase is phase, "whatever its exit code"
         assert one.stop_message == "its liveness probe failed: no answer"
 
 
+OF_THE_FIRST_RUN: tuple[ContainerEvent, ...] = (
+    ContainerStarted("app", 1, 7),
+    StartFailed("app", 1, ImageFailure("containerd answers late")),
+    ContainerExited("app", 1, 137),
+    KillDue("app", 1),
+    OutputCollected("app", 1),
+    Probed("app", 1, LIVENESS_FAILED),
+    PostStartEnded("app", 1, "exited with status 1"),
+)
+
+
 def test_what_belongs_to_an_earlier_run_changes_nothing() -> None:
     one, _ = play(
-        running(RestartPolicy.ALWAYS, PROBES), ContainerExited("app", 1), OutputCollected("app", 1), RestartDue("app")
+        running(RestartPolicy.ALWAYS, PROBES),
+        ContainerExited("app", 1, 1),
+        OutputCollected("app", 1),
+        RestartDue("app"),
     )
-    one, effects = play(one, ContainerStarted("app", 8))
+    assert play(one, *OF_THE_FIRST_RUN) == (one, []), "while the next one is started"
+    one, effects = play(one, ContainerStarted("app", 2, 8))
     assert (one.run, one.restarts, effects) == (2, 1, [StartProbes("app", 2)])
-    late = (KillDue("app", 1), OutputCollected("app", 1), Probed("app", 1, LIVENESS_FAILED), PostStartEnded("app", 1))
-    assert play(one, *late) == (one, [])
-    ending, _ = step(one, ContainerExited("app", 0))
-    assert step(ending, OutputCollected("app", 1)) == (ending, ())
+    assert play(one, *OF_THE_FIRST_RUN) == (one, []), "while it runs"
+    ending, _ = step(one, ContainerExited("app", 2, 0))
+    assert play(ending, *OF_THE_FIRST_RUN) == (ending, [])
 
 
 def test_a_container_is_started_and_ready_by_its_probes() -> None:
@@ -178,11 +194,11 @@ def test_a_container_is_started_and_ready_by_its_probes() -> None:
 
 
 def test_a_post_start_hook_holds_up_the_start_and_stops_the_container_if_it_fails() -> None:
-    one, begun = play(container(hooks=Hooks(post_start=COMMAND)), StartNow("app"), ContainerStarted("app", 7))
+    one, begun = play(container(hooks=Hooks(post_start=COMMAND)), StartNow("app"), ContainerStarted("app", 1, 7))
     assert not one.started and begun[-1] == StartProbes("app", 1)
     assert step(one, PostStartEnded("app", 1))[0].started
     failed, effects = step(one, PostStartEnded("app", 1, "exited with status 1"))
-    assert effects == (StopProbes("app"), Terminate("app"), After(30.0, KillDue("app", 1)))
+    assert effects == (StopProbes("app"), Terminate("app", 1), After(30.0, KillDue("app", 1)))
     assert failed.stop_message == "its postStart hook failed: exited with status 1"
 
 
@@ -203,10 +219,10 @@ def test_the_kind_of_a_container_decides_its_policy(
 
 def test_nothing_is_restarted_once_the_pod_ends() -> None:
     one, effects = play(running(RestartPolicy.ALWAYS), StopNow("app"), pod_ends=True)
-    assert effects == [Terminate("app")]
-    one, effects = play(one, ContainerExited("app", 143), OutputCollected("app", 1), pod_ends=True)
+    assert effects == [Terminate("app", 1)]
+    one, effects = play(one, ContainerExited("app", 1, 143), OutputCollected("app", 1), pod_ends=True)
     assert one.phase is Phase.EXITED and effects == [CollectOutput("app", 1, exit_code=143)]
-    waiting, _ = play(running(RestartPolicy.ALWAYS), ContainerExited("app", 1), OutputCollected("app", 1))
+    waiting, _ = play(running(RestartPolicy.ALWAYS), ContainerExited("app", 1, 1), OutputCollected("app", 1))
     assert step(waiting, RestartDue("app"), pod_ends=True) == (waiting, ())
 
 
@@ -244,7 +260,7 @@ class World:
 
     def happens(self, index: int, what: str) -> None:
         if what in ("crash", "killed") and self.one.phase in (Phase.RUNNING, Phase.STOPPING):
-            self.take(ContainerExited("app", 1 if what == "crash" else 137))
+            self.take(ContainerExited("app", self.one.run, 1 if what == "crash" else 137))
         elif what == "probe" and self.one.phase is Phase.RUNNING:
             self.take(Probed("app", self.one.run, LIVENESS_FAILED))
         elif self.pending:
@@ -255,12 +271,12 @@ def answer_to(effect: ContainerEffect) -> Any:
     """The event in which an effect ends, if any."""
     match effect:
         case Start():
-            return ContainerStarted("app", 7)
+            return ContainerStarted("app", effect.run, 7)
         case CollectOutput():
             return OutputCollected("app", effect.run)
         case After():
             return effect.event
         case Terminate() | Kill():
-            return ContainerExited("app", 137)
+            return ContainerExited("app", effect.run, 137)
         case _:
             return None

@@ -64,8 +64,8 @@ def test_the_health_of_a_mesos_task_is_unknown_until_its_first_result() -> None:
     assert health_of([*effects])[0][0] is True
     fatal = Verdict(Kind.HEALTH, ok=False, fatal=True, message="no answer")
     pod, effects = play(pod, Probed("app", 1, fatal))
-    assert Terminate("app") in effects and StopProbes("app") in effects
-    pod, _ = play(pod, ContainerExited("app", 143))
+    assert Terminate("app", 1) in effects and StopProbes("app") in effects
+    pod, _ = play(pod, ContainerExited("app", 1, 143))
     assert pod.state is State.DESTROYING
     assert pod.outcome is not None and pod.outcome.state is TaskState.KILLED
     assert pod.outcome.message == "container app was stopped because its health check failed: no answer"
@@ -76,7 +76,7 @@ def test_the_health_of_a_mesos_task_is_unknown_until_its_first_result() -> None:
 
 def test_a_restart_makes_a_task_unhealthy_until_it_is_ready_again() -> None:
     pod, _ = play(probed(Probes(readiness=COMMAND), RestartPolicy.ALWAYS), Probed("app", 1, READY))
-    pod, effects = play(pod, ContainerExited("app", 1))
+    pod, effects = play(pod, ContainerExited("app", 1, 1))
     assert health_of([*effects])[0][0] is False
     assert StopProbes("app") in effects
 
@@ -105,7 +105,7 @@ def test_a_check_tells_its_value_and_nothing_else() -> None:
 
 def test_the_first_running_has_the_form_of_the_check() -> None:
     check = spec(probes=Probes(check=Probe(HttpGet(80))))
-    _, effects = play(begin(check), Launch(), SandboxReady(), ContainerStarted("app", 7))
+    _, effects = play(begin(check), Launch(), SandboxReady(), ContainerStarted("app", 1, 7))
     assert StartProbes("app", 1) in effects
     report = effects[-1]
     assert isinstance(report, Report) and report.state is TaskState.RUNNING

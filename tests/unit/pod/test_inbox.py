@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from executor.log import get_logger
 from executor.pod.inbox import Inbox
@@ -46,9 +47,9 @@ class Pod:
             case SetUp():
                 self.inbox.post(SandboxReady())
             case Start():
-                self.inbox.post(ContainerStarted("app", 7))
+                self.inbox.post(ContainerStarted("app", effect.run, 7))
                 if self.exits:
-                    self.inbox.post(ContainerExited("app", 0))
+                    self.inbox.post(ContainerExited("app", effect.run, 0))
             case CollectOutput():
                 self.inbox.post(OutputCollected("app", effect.run))
             case Destroy():
@@ -79,7 +80,7 @@ async def test_a_timer_of_the_life_cycle_is_the_inboxs_own() -> None:
     running = asyncio.create_task(pod.run())
     while pod.inbox.pod.state is not State.STOPPING:  # noqa: ASYNC110 it is what the test waits for
         await asyncio.sleep(0.01)
-    pod.inbox.post(ContainerExited("app", 143))
+    pod.inbox.post(ContainerExited("app", 1, 143))
     await running
     assert pod.inbox.pod.outcome is not None
     assert pod.inbox.pod.outcome.reason == "REASON_MAX_COMPLETION_TIME_REACHED"
@@ -125,3 +126,19 @@ async def test_a_stop_is_heard_while_a_set_up_is_under_way() -> None:
         await running
     assert pod.inbox.pod.outcome is not None
     assert pod.inbox.pod.outcome.reason == "REASON_TASK_KILLED_DURING_LAUNCH"
+
+
+async def test_a_timer_that_was_due_is_forgotten() -> None:
+    """A container that is restarted again and again has one for each restart."""
+    pod = Pod(deadline_s=0.02)
+    pod.exits = False
+    running = asyncio.create_task(pod.run())
+    while pod.inbox.pod.state is not State.STOPPING:  # noqa: ASYNC110 it is what the test waits for
+        await asyncio.sleep(0.01)
+    gc.collect()
+    now_s = asyncio.get_running_loop().time()
+    timers = [each for each in gc.get_objects() if isinstance(each, asyncio.TimerHandle) and not each.cancelled()]
+    assert [each for each in timers if each.when() > now_s], "the end of its grace"
+    assert not [each for each in timers if each.when() <= now_s]
+    pod.inbox.post(ContainerExited("app", 1, 143))
+    await running

@@ -58,17 +58,17 @@ EVENTS: list[Event] = [
     Launch(),
     SandboxReady(),
     SetUpFailed(ImageFailure("no")),
-    ContainerStarted("app", 1),
-    StartFailed("app", ImageFailure("no")),
+    ContainerStarted("app", 1, 1),
+    StartFailed("app", 1, ImageFailure("no")),
     PostStartEnded("app", 1),
     Probed("app", 1, Verdict(Kind.READINESS, ok=True)),
-    ContainerExited("app", 0),
-    ContainerExited("app", 1),
+    ContainerExited("app", 1, 0),
+    ContainerExited("app", 1, 1),
     OutputCollected("app", 1),
     RestartDue("app"),
     KillDue("app", 1),
-    ContainerStarted("before", 1),
-    ContainerExited("before", 0),
+    ContainerStarted("before", 1, 1),
+    ContainerExited("before", 1, 0),
     OutputCollected("before", 1),
     KILL,
     REVOKE,
@@ -178,13 +178,13 @@ def answers(effect: Effect) -> list[Event]:  # noqa: PLR0911 one for each kind
         case SetUp():
             return [SandboxReady()]
         case Start():
-            return [ContainerStarted(effect.container, 1)]
+            return [ContainerStarted(effect.container, effect.run, 1)]
         case After():
             return [effect.event]
         case Terminate():
-            return [ContainerExited(effect.container, 143)]
+            return [ContainerExited(effect.container, effect.run, 143)]
         case Kill():
-            return [ContainerExited(effect.container, 137)]
+            return [ContainerExited(effect.container, effect.run, 137)]
         case CollectOutput():
             return [OutputCollected(effect.container, effect.run)]
         case StartProbes():
@@ -238,8 +238,8 @@ def test_every_path_ends_and_every_task_is_told_one_terminal_state(
         if wish in wishes:
             world.post(wishes[wish])
         elif wish in ("crash", "end") and world.pod.running:
-            code = 0 if wish == "end" else 1
-            world.post(ContainerExited(world.pod.running[index % len(world.pod.running)], code))
+            name, code = world.pod.running[index % len(world.pod.running)], 0 if wish == "end" else 1
+            world.post(ContainerExited(name, world.pod.containers[name].run, code))
         elif world.pending and world.pod.state is not State.ENDED:
             deliver_in_order(world, index)
     world.post(REVOKE)

@@ -42,12 +42,14 @@ def test_of_any_number_of_stops_the_earliest_end_holds(stops: list[tuple[float, 
 
 
 def test_a_pod_that_ended_within_its_grace_is_told_from_one_that_was_killed() -> None:
-    asked, _ = play(running(spec("a", "b")), Stop(StopCause.REVOKED, 60.0), ContainerExited("a", 0))
-    assert play(asked, ContainerExited("b", 143))[0].exited
-    overtaken, _ = play(asked, REVOKE, ContainerExited("b", 137))
+    asked, _ = play(running(spec("a", "b")), Stop(StopCause.REVOKED, 60.0), ContainerExited("a", 1, 0))
+    assert play(asked, ContainerExited("b", 1, 143))[0].exited
+    overtaken, _ = play(asked, REVOKE, ContainerExited("b", 1, 137))
     assert overtaken.state is State.DESTROYING and not overtaken.exited
     assert not play(asked, GraceOver())[0].exited
     assert not play(begin(spec()), Launch(), REVOKE)[0].exited, "it never ran"
     always = running(spec(policy=RestartPolicy.ALWAYS))
-    assert play(always, ContainerExited("app", 1), REVOKE)[0].exited, "it was waiting for its restart"
-    assert not play(always, ContainerExited("app", 1), RestartDue("app"), REVOKE)[0].exited, "a restart was under way"
+    assert play(always, ContainerExited("app", 1, 1), REVOKE)[0].exited, "it was waiting for its restart"
+    assert not play(always, ContainerExited("app", 1, 1), RestartDue("app"), REVOKE)[0].exited, (
+        "a restart was under way"
+    )

@@ -25,6 +25,7 @@ class Container:
 
     def __init__(self, **exit_codes: int) -> None:
         self.exit_codes = exit_codes
+        self.ends = False
         self.runs: list[tuple[str, float]] = []
         self.verdicts: list[Verdict] = []
         self.notes: list[tuple[Kind, bool | None, bool]] = []
@@ -37,7 +38,7 @@ class Container:
         return Ended(self.exit_codes[name], "what it wrote\n")
 
     def reach(self) -> Reach:
-        return Reach(lambda: [LOOPBACK], lambda: -1, self.run)
+        return Reach(lambda: [LOOPBACK], lambda: -1, self.run, lambda: not self.ends)
 
     def tell(self, verdict: Verdict) -> None:
         self.verdicts.append(verdict)
@@ -74,6 +75,21 @@ async def test_readiness_comes_and_goes() -> None:
     assert [each.ok for each in container.verdicts] == [True, False]
     assert container.verdicts[-1].failures == 2
     assert container.verdicts[-1].message == "the command exited with status 7: what it wrote"
+    prober.close()
+
+
+@pytest.mark.parametrize("name", ["missing", "killed"])
+@pytest.mark.parametrize("kind", ["health", "liveness"])
+async def test_a_failure_of_a_container_that_ends_says_nothing(kind: str, name: str) -> None:
+    """Its command cannot be run any more, or is killed with it: the container's own exit code decides."""
+    container = Container(killed=137)
+    container.ends = True
+    prober = probing(container, **{kind: probe(name, fatal_failures=1)})
+    await container.until(lambda: len(container.runs) > 1)
+    assert not container.verdicts and not container.notes
+    container.ends, container.exit_codes["missing"] = False, 1
+    await container.until(lambda: bool(container.verdicts))
+    assert container.verdicts[0].fatal
     prober.close()
 
 
