@@ -3,6 +3,8 @@
 openat2(2) with RESOLVE_IN_ROOT does it. For kernels without that system call links are followed by hand: `/` and what
 `..` would leave are the given directory, and each name is opened without following it and held, so that a name that
 changes meanwhile leads nowhere else; `..` goes back to what is held.
+`open_child` enters one directory, neither through a link nor across a mount point, bind mounts included. Without
+openat2 it compares the mount ids of parent and child (/proc/self/fdinfo).
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ import errno
 import os
 import stat
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
+from cgroups import openat2
 from executor.errors import reason
+from executor.own_directory import DIRECTORY
 
 LINKS_MAX: Final = 40
 """As the kernel (MAXSYMLINKS, include/linux/namei.h)."""
@@ -27,6 +32,8 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 _RACES_MAX: Final = 64
 """The kernel gives up on `..` in a link's target when anything is renamed or mounted anywhere meanwhile."""
 _NO_OPENAT2: Final = (errno.ENOSYS, errno.EPERM)  # Linux before 5.6; a seccomp filter
+_REFUSED: Final = frozenset({*_NO_OPENAT2, errno.EINVAL})
+"""What a kernel or a seccomp profile answers to a call that it does not know. Root is refused no directory."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -51,6 +58,28 @@ def open_below(root: int, path: str) -> int:
     if number in _NO_OPENAT2:
         return open_path(root, path)
     raise OSError(number, os.strerror(number), path)
+
+
+def open_child(parent: int, name: bytes) -> int:
+    """The directory `name` in `parent`. Raises OSError; EXDEV: something is mounted there."""
+    try:
+        return openat2.open_child(parent, name)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+    fd = os.open(name, DIRECTORY, dir_fd=parent)
+    if mount_id(fd) != mount_id(parent):
+        os.close(fd)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), os.fsdecode(name))
+    return fd
+
+
+def mount_id(fd: int) -> str:
+    """Which mount the descriptor is in; empty where the kernel does not say (before Linux 3.15)."""
+    for line in Path(f"/proc/thread-self/fdinfo/{fd}").read_text().splitlines():
+        if line.startswith("mnt_id:"):
+            return line
+    return ""
 
 
 def open_path(root: int, path: str) -> int:

@@ -1,6 +1,6 @@
 """The disk that pods use: counted per pod, held to limits, given back.
 
-descriptors.py   directories by descriptor: no symbolic link is followed, no mount is crossed
+descriptors.py   directories by descriptor: no symbolic link is followed
 removal.py       empties and removes a tree of any depth and size, part by part
 walk.py          counts the blocks of a tree of any depth and size, part by part
 unlinked.py      counts files that were removed and are still open

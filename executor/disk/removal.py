@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from executor import beneath
 from executor.disk import descriptors
 from executor.disk.failures import Failures
 from executor.own_directory import Identity, OwnDirectory, identity, open_directory
@@ -148,7 +149,7 @@ class Removal:
             self._move_up(level, name)
             return
         try:
-            fd = descriptors.open_child(self._fd, name)
+            fd = beneath.open_child(self._fd, name)
         except FileNotFoundError:
             return
         except NotADirectoryError:  # it was replaced meanwhile: the next look finds a file

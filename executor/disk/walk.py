@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from executor import beneath
 from executor.disk import descriptors
 from executor.disk.listing import Lister
 from executor.own_directory import Identity, OwnDirectory, identity
@@ -155,7 +156,7 @@ class Walk:
             self.count.complete = False
             return False
         try:
-            fd = descriptors.open_child(self._fd, name)
+            fd = beneath.open_child(self._fd, name)
         except OSError:  # another mount, or not there any more
             return False
         self._levels.append(_Level(name, identity(fd), part))
@@ -185,7 +186,7 @@ class Walk:
         self._go(os.dup(self._root))
         for depth, level in enumerate(self._levels[1:], 1):
             try:
-                fd = descriptors.open_child(self._fd, level.name)
+                fd = beneath.open_child(self._fd, level.name)
             except OSError:
                 del self._levels[depth:]
                 return

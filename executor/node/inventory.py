@@ -105,13 +105,13 @@ async def left_by(owner: Owner, config: Config, containerd: Containerd | None) -
     from executor.node.reaping.containers import without_record
     from executor.node.reaping.networks import pins_directory, state_directory, things
     from executor.node.reaping.shims import in_groups
-    from executor.volumes import host_mounts
+    from executor.volumes import mountinfo
 
     counts = {
         "processes": _processes(owner),
         "attachments": len(things(state_directory(owner, config))),
         "namespaces": len(things(pins_directory(owner, config))),
-        "mounts": len(host_mounts.mounted_below(volumes.directory(owner, config))),
+        "mounts": len(mountinfo.below(volumes.directory(owner, config))),
         "names": _names(config, owner),
         "cgroup trees": _trees(owner),
     }

@@ -14,6 +14,9 @@ DATA_MAX_BYTES: Final = 1024 * 1024
 """Of one ConfigMap or Secret, as in Kubernetes (api/core/v1/types.go, MaxSecretSize)."""
 VOLUME_FILES_MAX_BYTES: Final = 4 * DATA_MAX_BYTES
 """Of all files that the volumes of one pod show: they are held in memory."""
+VOLUME_PAGES_MAX_BYTES: Final = 2 * VOLUME_FILES_MAX_BYTES
+"""Of the memory that these files need: each file and each directory has whole pages."""
+PAGE_BYTES: Final = 4096
 
 
 class DataKind(StrEnum):

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from executor.errors import InvalidTask
-from executor.spec.objects import VOLUME_FILES_MAX_BYTES, DataKind, KeyedData, Objects
+from executor.spec.objects import (
+    PAGE_BYTES,
+    VOLUME_FILES_MAX_BYTES,
+    VOLUME_PAGES_MAX_BYTES,
+    DataKind,
+    KeyedData,
+    Objects,
+)
 from executor.spec.volume_model import DataFiles, FilesVolume, FixedFile, Item
 
 PATH_MAX, NAME_MAX = 4096, 255
@@ -42,11 +49,29 @@ def files(volume: FilesVolume, objects: Objects) -> Files:
 
 
 def check_size(volumes: Iterable[FilesVolume], objects: Objects) -> None:
-    """Of all files of a pod together: they are in memory. Raises InvalidTask."""
-    size_bytes = sum(len(file.content) for volume in volumes for file in files(volume, objects).values())
+    """All files of a pod together: they are in memory. Raises InvalidTask."""
+    shown = [files(volume, objects) for volume in volumes]
+    size_bytes = sum(len(file.content) for found in shown for file in found.values())
+    message = "the files of configMap, secret, downwardAPI and projected volumes"
     if size_bytes > VOLUME_FILES_MAX_BYTES:
-        message = f"the files of configMap, secret and projected volumes have {size_bytes} bytes together"
-        raise InvalidTask(f"{message}, more than {VOLUME_FILES_MAX_BYTES}", subject="spec.volumes")
+        problem = f"{message} have {size_bytes} bytes together, more than {VOLUME_FILES_MAX_BYTES}"
+        raise InvalidTask(problem, subject="spec.volumes")
+    if sum(map(memory_bytes, shown)) > VOLUME_PAGES_MAX_BYTES:
+        problem = f"{message} need more than {VOLUME_PAGES_MAX_BYTES} bytes of memory together"
+        hint = f"each file and each directory needs {PAGE_BYTES} bytes at least: show fewer of them, with items"
+        raise InvalidTask(problem, subject="spec.volumes", hint=hint)
+
+
+def memory_bytes(found: Files) -> int:
+    """What a tmpfs needs for the files and their directories."""
+    directories: set[str] = set()
+    for path in found:
+        above = path.rpartition("/")[0]
+        while above and above not in directories:
+            directories.add(above)
+            above = above.rpartition("/")[0]
+    pages = sum(max(1, -(-len(file.content) // PAGE_BYTES)) for file in found.values())
+    return PAGE_BYTES * (pages + len(directories))
 
 
 def names_object(volume: FilesVolume, kind: DataKind, name: str) -> bool:

@@ -6,5 +6,7 @@ host_path.py     hostPath: what the type demands
 files.py         configMap, secret, downwardAPI, projected: files that change all at once
 sub_path.py      a part of a volume, found without leaving it
 ownership.py     fsGroup: the group of all files of a volume
-host_mounts.py   mounts on the node, and their release
+host_mounts.py   mounts on the node
+mount_tree.py    their release
+mountinfo.py     the kernel's table of mounts
 """

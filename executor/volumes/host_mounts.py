@@ -2,8 +2,8 @@
 
 Under the agent's filesystem/linux isolator this process has a mount namespace of its own. So work on mounts runs in a
 thread that enters the namespace of process 1 first, and that ends after it. All mounts of a pod are below one
-directory, which is how they are found again, also by others than their maker.
-Source: mount(2), umount2(2), setns(2), proc(5) (mountinfo), tmpfs(5).
+directory, which is how they are found again, also by others than their maker (mount_tree.py).
+Source: mount(2), umount2(2), setns(2), mount_namespaces(7), tmpfs(5).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import ctypes
 import errno
 import functools
 import os
-import re
 import stat
 import threading
 from collections.abc import Callable
@@ -22,12 +21,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from executor.errors import Failure, reason
+from executor.volumes import mountinfo
 
 _CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC = 2, 4, 1 << 12, 1 << 14
+_MS_PRIVATE, _MS_SLAVE = 1 << 18, 1 << 19
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 _MOUNT_SETATTR: Final = 442  # on every architecture
-_OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 SOURCE: Final = "mesos-pod-executor"
 """What the node's list of mounts says where it has a device for others."""
 INODES_PER_BYTE: Final = 1 / 4096
@@ -95,19 +95,45 @@ def tmpfs(target: Path, size_bytes: int, *, mode: int, swaps: bool = True) -> No
 
 
 def _tmpfs(target: Path, options: str) -> None:
-    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
-    _call(_libc.mount(SOURCE.encode(), os.fsencode(target), b"tmpfs", flags, options.encode()), target)
+    _mount(SOURCE, target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+
+
+def _mount(source: str | None, target: Path, kind: str | None, flags: int, options: str | None = None) -> None:
+    words = [None if word is None else os.fsencode(word) for word in (source, str(target), kind, options)]
+    _call(_libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]), target)
+
+
+def private_tmpfs(target: Path, size_bytes: int) -> None:
+    """A tmpfs in which further mounts are made that no other mount namespace sees, nor keeps. Raises OSError."""
+    tmpfs(target, size_bytes, mode=0o700)
+    make_private(target)
+
+
+def make_private(target: Path) -> None:
+    """What is mounted or unmounted in `target`, and in all that is mounted below it, happens nowhere else. Raises
+    OSError.
+    """
+    _mount(None, target, None, _MS_PRIVATE | _MS_REC)
 
 
 def bind(found: int, target: Path) -> None:
     """What the descriptor `found` is, on `target`, which is made: a directory for a directory, else a file. What was
-    mounted there before is unmounted. Raises OSError.
+    mounted there before is unmounted. Later mounts below the source appear below `target` too; what happens below
+    `target` never reaches the source, so that to unmount it unmounts nothing of the node. Raises OSError.
     """
     unmount(target)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_target(target, directory=stat.S_ISDIR(os.fstat(found).st_mode))
-    flags, source = ctypes.c_ulong(_MS_BIND | _MS_REC), f"/proc/thread-self/fd/{found}".encode()
-    _call(_libc.mount(source, os.fsencode(target), None, flags, None), target)
+    _mount(f"/proc/thread-self/fd/{found}", target, None, _MS_BIND | _MS_REC)
+    _mount(None, target, None, _MS_SLAVE | _MS_REC)
+
+
+def empty_directory(target: Path) -> None:
+    """An empty directory that every user may read, in the place of what `bind` would mount. Raises OSError."""
+    unmount(target)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_target(target, directory=True)
+    target.chmod(0o755)
 
 
 def _make_target(target: Path, *, directory: bool) -> None:
@@ -132,44 +158,9 @@ def unmount(target: Path) -> None:
 
 
 def is_mounted(target: Path) -> bool:
-    return str(target) in mounted_below(target)
-
-
-def mounted_below(directory: Path) -> list[str]:
-    """Mount points at and below `directory`, in the order in which they were made."""
-    with open("/proc/thread-self/mountinfo", "rb") as file:  # noqa: PTH123 a file of the kernel's
-        points = [os.fsdecode(_OCTAL.sub(_byte, line.split()[4])) for line in file]
-    own = str(directory)
-    return [point for point in points if point == own or point.startswith(f"{own}/")]
-
-
-def _byte(match: re.Match[bytes]) -> bytes:
-    return bytes([int(match[1], 8)])
-
-
-def remove_tree(directory: Path) -> int:
-    """Unmount everything below `directory` and remove what the mounts stood on: empty directories and empty files. How
-    many mounts there were; nothing there is success. Raises OSError, ENOTEMPTY for a file with content.
-    """
-    points = mounted_below(directory)
-    for point in reversed(points):
-        unmount(Path(point))
-    for above, directories, names in os.walk(directory, topdown=False):
-        for name in (*names, *directories):
-            _remove_empty(Path(above, name))
-    with contextlib.suppress(FileNotFoundError):
-        directory.rmdir()
-    return len(points)
-
-
-def _remove_empty(path: Path) -> None:
-    found = path.lstat()
-    if stat.S_ISDIR(found.st_mode):
-        path.rmdir()
-    elif found.st_size and not stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ENOTEMPTY, "is a file with content, which no mount stood on", str(path))
-    else:
-        path.unlink()
+    """Whether `target` is a mount point. Raises OSError."""
+    real = os.path.realpath(target)
+    return any(mount.point == real for mount in mountinfo.below(target))
 
 
 @functools.cache

@@ -5,15 +5,18 @@
                                        files/<name>   configMap, secret, downwardAPI, projected: in one tmpfs
                                        private/<container id>   in a tmpfs of its own, which no container sees:
                                            what puts secrets into variables (executor/oci/secret_words.py)
-                                       parts/<container>/<number>   subPath: a bind mount of what was found
+                                       parts/<container>/<number>   subPath: a bind mount of what was found, in a
+                                           tmpfs that no other mount namespace sees
 
 Everything below run_dir is mounts and what they stand on. A claimed volume is where the agent shows it, and nothing of
-it is removed.
+it is removed. After its release a pod's volumes are not used again: work that comes later is refused, and work that
+still waits for a disk makes the release fail, which is to be tried again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +27,7 @@ from executor.own_directory import Opened
 from executor.spec import mount_part, volume_files
 from executor.spec.expansion import CONTAINER_MAX_BYTES
 from executor.spec.model import ContainerSpec, PodSpec
-from executor.spec.objects import VOLUME_FILES_MAX_BYTES, Objects
+from executor.spec.objects import PAGE_BYTES, VOLUME_PAGES_MAX_BYTES, Objects
 from executor.spec.volume_model import (
     ClaimedVolume,
     DataFiles,
@@ -34,16 +37,18 @@ from executor.spec.volume_model import (
     Volume,
     VolumeMount,
 )
-from executor.volumes import empty_dir, files, host_mounts, host_path, sub_path
+from executor.volumes import empty_dir, files, host_mounts, host_path, mount_tree, sub_path
 from executor.volumes.ownership import Ownership
 
 FILES: Final = "files"
 PARTS: Final = "parts"
 PRIVATE: Final = "private"
 """executor/oci/secret_runtime.py finds its scripts there."""
-FILES_TMPFS_BYTES: Final = 4 * VOLUME_FILES_MAX_BYTES
-"""Old and new files are there together for a moment, and each file fills whole pages."""
+FILES_TMPFS_BYTES: Final = 2 * VOLUME_PAGES_MAX_BYTES * max(1, mmap.PAGESIZE // PAGE_BYTES)
+"""Old and new files are there together for a moment. A node with larger pages needs more of it for a small file."""
 PRIVATE_TMPFS_BYTES: Final = 16 * CONTAINER_MAX_BYTES
+PARTS_TMPFS_BYTES: Final = 64 * 1024
+"""Of mount points, which are empty."""
 RELEASE_S: Final = 10.0
 """How long a release waits for work that is still under way on a disk that hangs."""
 T = TypeVar("T")
@@ -67,6 +72,7 @@ class PodVolumes:
         self._shown: dict[str, volume_files.Files] = {}
         self._busy: set[asyncio.Future[Any]] = set()
         self._has_mounts = False
+        self._released = False
         self._updating = asyncio.Lock()
 
     @property
@@ -120,14 +126,24 @@ class PodVolumes:
         await self._work(lambda: self._write_private(name, text))
 
     async def release(self) -> None:
-        """Unmount everything of the pod; no process of it may be left. Idempotent. Raises Failure."""
-        if not self._has_mounts:
-            return
+        """Unmount everything of the pod; no process of it may be left. Idempotent. Raises Failure, also where work on a
+        volume does not end: it may make a mount yet.
+        """
+        self._released = True
         if self._busy:
             await asyncio.wait(self._busy, timeout=RELEASE_S)
-        await self._work(lambda: host_mounts.remove_tree(self._mounts_dir))
+        if self._busy:
+            hint = "a disk of the node may hang: look for threads in state D"
+            raise Failure(f"work on them has not ended within {RELEASE_S:g} s", subject="volumes", hint=hint)
+        if self._has_mounts:
+            await self._run(lambda: mount_tree.remove(self._mounts_dir))
 
     async def _work(self, work: Callable[[], T]) -> T:
+        if self._released:
+            raise Failure("were released already, for the pod ends", subject="volumes")
+        return await self._run(work)
+
+    async def _run(self, work: Callable[[], T]) -> T:
         def translated() -> T:
             try:
                 return work()
@@ -199,6 +215,8 @@ class PodVolumes:
 
     def _bind_parts(self, container: ContainerSpec, parts: list[str]) -> tuple[Path, ...]:
         self._ensure_own_directory()
+        if not host_mounts.is_mounted(self._mounts_dir / PARTS):
+            host_mounts.private_tmpfs(self._mounts_dir / PARTS, PARTS_TMPFS_BYTES)
         found = []
         for index, (mount, part) in enumerate(zip(container.mounts, parts, strict=True)):
             source = self._path(self._volumes[mount.volume])
@@ -209,11 +227,12 @@ class PodVolumes:
         target = self._mounts_dir / PARTS / place
         volume = self._volumes[mount.volume]
         try:
-            opened = sub_path.open_part(source, part, make=not _is_fixed(volume))
-            try:
+            with Opened(sub_path.open_part(source, part, make=not isinstance(volume, FilesVolume))) as opened:
                 host_mounts.bind(opened, target)
-            finally:
-                os.close(opened)
+        except FileNotFoundError as error:
+            if not _may_lack(volume):
+                raise host_mounts.failure(error, f"volume {mount.volume}, subPath {part}") from error
+            host_mounts.empty_directory(target)
         except OSError as error:
             raise host_mounts.failure(error, f"volume {mount.volume}, subPath {mount.sub_path}") from error
         return target
@@ -241,8 +260,10 @@ class PodVolumes:
             raise host_mounts.failure(error, f"volume {volume.name}") from error
 
 
-def _is_fixed(volume: Volume) -> bool:
-    """Whether its files are all there is: where none may be missing, a part that is not there is a mistake."""
-    return isinstance(volume, FilesVolume) and not any(
+def _may_lack(volume: Volume) -> bool:
+    """Whether a part of it may be missing: a file that is optional. Its place is an empty directory then, which is
+    outside of the volume: a directory in it would stand in the way of the file, once its framework sends it.
+    """
+    return isinstance(volume, FilesVolume) and any(
         isinstance(source, DataFiles) and source.optional for source in volume.sources
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from executor.node import marks
 from executor.node.claims import volumes_parent
 from executor.node.reaping.containers import Released
-from executor.volumes import host_mounts
+from executor.volumes import host_mounts, mount_tree
 
 if TYPE_CHECKING:
     from executor.config import Config
@@ -22,7 +22,7 @@ async def release(owner: Owner, config: Config) -> Released:
         return result
     for pod in sorted(path for path in own.iterdir() if not path.name.startswith(marks.MARK)):
         try:
-            count = await host_mounts.run(lambda pod=pod: host_mounts.remove_tree(pod))  # type: ignore[misc]
+            count = await host_mounts.run(lambda pod=pod: mount_tree.remove(pod))  # type: ignore[misc]
         except OSError as error:
             result.failed.append(str(error))
         else:

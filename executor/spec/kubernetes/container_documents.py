@@ -111,7 +111,10 @@ class VolumeMount(Document, frozen=True):
     sub_path_expr: Annotated[str, supported("as subPath, with the container's $(NAME) filled in")] = ""
     mount_propagation: Annotated[
         Literal["None", "HostToContainer", "Bidirectional", ""],
-        supported("Bidirectional needs a privileged container", only=("None", "HostToContainer", "Bidirectional", "")),
+        supported(
+            "Bidirectional needs a privileged container and no subPath",
+            only=("None", "HostToContainer", "Bidirectional", ""),
+        ),
     ] = ""
     recursive_read_only: Annotated[
         Literal["Disabled", "IfPossible", "Enabled", ""],

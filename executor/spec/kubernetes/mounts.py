@@ -44,6 +44,9 @@ def _check_propagation(found: VolumeMount, path: str, *, privileged: bool) -> No
     if found.propagation is Propagation.BIDIRECTIONAL and not privileged:
         hint = "use HostToContainer"
         raise InvalidTask("Bidirectional is for privileged containers", subject=f"{path}.mountPropagation", hint=hint)
+    if found.propagation is Propagation.BIDIRECTIONAL and found.sub_path:
+        hint = "mount the whole volume: a part is mounted as a copy, from which no mount reaches the node"
+        raise InvalidTask("Bidirectional is for whole volumes", subject=f"{path}.mountPropagation", hint=hint)
     if found.recursive_read_only is RecursiveReadOnly.DISABLED:
         return
     subject = f"{path}.recursiveReadOnly"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from executor import beneath
 from executor.disk import descriptors, removal
 from executor.disk.removal import Removal
 from executor.own_directory import OwnDirectory
@@ -84,13 +85,13 @@ def test_without_openat2_mount_ids_are_compared(tmp_path: Path) -> None:
     """The way of older kernels, on directories of the same mount and on /proc below /."""
     (tmp_path / "a").mkdir()
     parent = descriptors.open_root(tmp_path)
-    fd = descriptors.open_child(parent, b"a")
-    assert descriptors._mount_id(fd) == descriptors._mount_id(parent) != ""
+    fd = beneath.open_child(parent, b"a")
+    assert beneath.mount_id(fd) == beneath.mount_id(parent) != ""
     root = descriptors.open_root(Path("/"))
     with pytest.raises(OSError, match="cross-device"):
-        descriptors.open_child(root, b"proc")
+        beneath.open_child(root, b"proc")
     proc = os.open("/proc", os.O_RDONLY)
-    assert descriptors._mount_id(proc) != descriptors._mount_id(root)
+    assert beneath.mount_id(proc) != beneath.mount_id(root)
     for each in (parent, fd, root, proc):
         os.close(each)
 

@@ -92,6 +92,19 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "part upwards": (mount(subPath="../x"), f"{M}.subPath", "no relative path"),
     "both parts": (mount(subPath="x", subPathExpr="y"), f"{M}.subPathExpr", "subPath too"),
     "shared": (mount(mountPropagation="Bidirectional"), f"{M}.mountPropagation", "privileged"),
+    "a shared part": (
+        {
+            "container": {
+                "securityContext": {"privileged": True},
+                "volumeMounts": [
+                    {"name": "v", "mountPath": "/v", "subPath": "x", "mountPropagation": "Bidirectional"},
+                ],
+            },
+            "volumes": [{"name": "v"}],
+        },
+        f"{M}.mountPropagation",
+        "whole volumes",
+    ),
     "recursive, writable": (mount(recursiveReadOnly="Enabled"), f"{M}.recursiveReadOnly", "readOnly"),
     "variable without map": (
         env(valueFrom={"configMapKeyRef": {"name": "x", "key": "a"}}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from executor.errors import InvalidTask
@@ -155,3 +157,31 @@ def test_the_files_of_a_pod_are_bounded() -> None:
     assert caught.value.subject == "spec.volumes"
     assert isinstance(parse_launch([task(with_objects(pod(volumes=volumes[:4]), large))], group=False), PodSpec)
     assert all(isinstance(each, FilesVolume) for each in parse(volumes=[]).volumes)
+
+
+def keys_of(count: int) -> Document:
+    small = {**SETTINGS, "data": {f"f{number}": "" for number in range(count)}, "binaryData": {}}
+    return with_objects(pod(volumes=[{"name": "v", "configMap": {"name": "settings"}}]), small)
+
+
+def depths_of(count: int) -> Document:
+    items = [{"key": "a", "path": f"{number}/{'d/' * 40}f"} for number in range(count)]
+    return with_objects(pod(volumes=[{"name": "v", "configMap": {"name": "settings", "items": items}}]), SETTINGS)
+
+
+@pytest.mark.parametrize(("document", "most"), [(keys_of, 2048), (depths_of, 48)])
+def test_small_files_and_directories_are_bounded_in_whole_pages(document: Callable[[int], Document], most: int) -> None:
+    """They have few bytes, and each needs a page."""
+    with pytest.raises(InvalidTask, match="8388608 bytes of memory") as caught:
+        parse_launch([task(document(most + 1))], group=False)
+    assert caught.value.subject == "spec.volumes"
+    assert isinstance(parse_launch([task(document(most))], group=False), PodSpec)
+
+
+def test_the_memory_of_files() -> None:
+    def file(size_bytes: int) -> VolumeFile:
+        return VolumeFile(b"x" * size_bytes, 0o644)
+
+    assert volume_files.memory_bytes({}) == 0
+    assert volume_files.memory_bytes({"a": file(0), "b": file(4096), "c": file(4097)}) == 4 * 4096
+    assert volume_files.memory_bytes({"d/e/a": file(1), "d/e/b": file(1), "d/c": file(1)}) == 5 * 4096

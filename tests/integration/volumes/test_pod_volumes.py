@@ -1,0 +1,205 @@
+"""The volumes of one pod on a real node: what containers would find, and what is left after the release."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from executor.disk.turns import Turns
+from executor.errors import Failure
+from executor.mesos.resources import Resources
+from executor.names import PodClass, Role, TaskId
+from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.objects import DataKind, KeyedData, Objects
+from executor.spec.volume_model import DataFiles, EmptyDir, FilesVolume, HostPath, Volume, VolumeMount
+from executor.volumes import pod_volumes
+from executor.volumes.pod_volumes import PodVolumes
+from tests.support.hung_fs import HungFs
+
+pytestmark = pytest.mark.root
+
+OPTIONAL = FilesVolume("conf", (DataFiles(DataKind.CONFIG_MAP, "settings", optional=True),))
+FIXED = FilesVolume("conf", (DataFiles(DataKind.CONFIG_MAP, "settings"),))
+
+
+def settings(**values: str) -> Objects:
+    data = {key: value.encode() for key, value in values.items()}
+    return Objects(config_maps={"settings": KeyedData(DataKind.CONFIG_MAP, "settings", data)})
+
+
+class Node:
+    """`run` is where the executor mounts; every mount of it is shared, as systemd makes them."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.run, self.data = top, top / "run", top / "data"
+        self.data.mkdir()
+
+    def volumes(self, *volumes: Volume, objects: Objects | None = None) -> PodVolumes:
+        spec = PodSpec(
+            task_ids=(TaskId("t"),),
+            name="pod",
+            namespace="default",
+            uid="u",
+            pod_class=PodClass.REGULAR,
+            role=Role("*"),
+            containers=(container(),),
+            resources=Resources(cpus=1, mem_bytes=2**26),
+            volumes=volumes,
+            objects=objects or Objects(),
+        )
+        return PodVolumes(
+            spec, pod_dir=self.top / "pod", mounts_dir=self.run / "pod", mesos_sandbox=self.top, turns=Turns("test")
+        )
+
+    def mounts(self) -> list[str]:
+        points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        return [point for point in points if point.startswith(f"{self.run}/")]
+
+
+def container(*mounts: VolumeMount) -> ContainerSpec:
+    return ContainerSpec(name="app", image="busybox", task_id=TaskId("t"), mounts=mounts)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    top = tmp_path / "node"
+    top.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "node", top], check=True)
+    subprocess.run(["mount", "--make-shared", top], check=True)
+    yield Node(top)
+    subprocess.run(["umount", "-R", "-l", top], check=False)
+
+
+async def test_everything_is_there_and_goes(node: Node) -> None:
+    (node.data / "a/b").mkdir(parents=True)
+    volumes = node.volumes(
+        HostPath("data", str(node.data)), EmptyDir("mem", in_memory=True), FIXED, objects=settings(key="1")
+    )
+    await volumes.prepare()
+    mounts = (
+        VolumeMount("data", "/d", sub_path="a/b"),
+        VolumeMount("mem", "/m"),
+        VolumeMount("conf", "/c", sub_path="key"),
+    )
+    found = await volumes.sources(container(*mounts), {})
+    (node.data / "a/b/file").write_text("x")
+    assert (found[0] / "file").read_text() == "x"
+    assert found[2].read_text() == "1"
+    await volumes.write_private("id", "secret")
+    private = node.run / "pod" / pod_volumes.PRIVATE / "id"
+    assert (private.read_text(), private.stat().st_mode & 0o777) == ("secret", 0o600)
+    assert len(node.mounts()) == 6
+    await volumes.release()
+    await volumes.release()
+    assert node.mounts() == [] and list(node.run.iterdir()) == []
+    assert (node.data / "a/b/file").read_text() == "x"
+
+
+async def test_an_optional_part_that_is_missing_is_an_empty_directory_outside_of_the_volume(node: Node) -> None:
+    volumes = node.volumes(OPTIONAL)
+    await volumes.prepare()
+    app = container(VolumeMount("conf", "/c", sub_path="key"))
+    (found,) = await volumes.sources(app, {})
+    assert list(found.iterdir()) == [] and found.stat().st_mode & 0o777 == 0o755
+    assert not (node.run / "pod/files/conf/key").exists()
+    assert await volumes.update(lambda _: settings(key="2")) == ("conf",)
+    (found,) = await volumes.sources(app, {})
+    assert found.read_text() == "2"
+    assert await volumes.update(lambda _: Objects()) == ("conf",)
+    (found,) = await volumes.sources(app, {})
+    assert found.is_dir() and list(found.iterdir()) == []
+    await volumes.release()
+    assert node.mounts() == [] and list(node.run.iterdir()) == []
+
+
+async def test_a_part_that_must_be_there_is_not_made(node: Node) -> None:
+    volumes = node.volumes(FIXED, objects=settings(key="1"))
+    await volumes.prepare()
+    with pytest.raises(Failure, match="No such file") as caught:
+        await volumes.sources(container(VolumeMount("conf", "/c", sub_path="none")), {})
+    assert "subPath none" in caught.value.subject
+    await volumes.release()
+
+
+@pytest.mark.parametrize("part", ["link", "link/x", "up", "up/x"])
+async def test_no_link_in_a_host_path_leads_out_of_it(node: Node, part: str) -> None:
+    outside = node.top / "outside"
+    outside.mkdir()
+    (outside / "x").write_text("kept")
+    (node.data / "link").symlink_to(outside)
+    (node.data / "up").symlink_to("../outside")
+    volumes = node.volumes(HostPath("data", str(node.data)))
+    try:
+        (found,) = await volumes.sources(container(VolumeMount("data", "/d", sub_path=part)), {})
+    except Failure:
+        found = None
+    assert found is None or not found.is_file()
+    assert sorted(path.name for path in outside.iterdir()) == ["x"]
+    await volumes.release()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "socket"])
+async def test_a_part_of_any_kind_is_mounted_without_being_opened(node: Node, kind: str) -> None:
+    """To open a FIFO waits for its other end, and to open a device may do much."""
+    path = node.data / "odd"
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        os.mknod(path, 0o600 | (0o020000 if kind == "device" else 0o140000), os.makedev(1, 7))
+    volumes = node.volumes(HostPath("data", str(node.data)))
+    async with asyncio.timeout(5):
+        (found,) = await volumes.sources(container(VolumeMount("data", "/d", sub_path="odd")), {})
+        assert found.lstat().st_ino == path.lstat().st_ino
+        await volumes.release()
+    assert path.exists()
+
+
+async def test_released_volumes_are_not_used_again(node: Node) -> None:
+    volumes = node.volumes(OPTIONAL, HostPath("data", str(node.data)))
+    await volumes.prepare()
+    await volumes.release()
+    part = container(VolumeMount("data", "/d", sub_path="new"))
+    for work in (
+        volumes.prepare(),
+        volumes.sources(part, {}),
+        volumes.write_private("id", "secret"),
+        volumes.update(lambda _: settings(key="1")),
+    ):
+        with pytest.raises(Failure, match="released"):
+            await work
+    assert node.mounts() == [] and list(node.run.iterdir()) == []
+    assert list(node.data.iterdir()) == []
+
+
+async def test_a_release_fails_while_work_is_busy_and_succeeds_later(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of a hostPath hangs in the middle of the preparation, whose next volume would be mounted after it."""
+    monkeypatch.setattr(pod_volumes, "RELEASE_S", 0.2)
+    with HungFs(node.top / "hung") as hung:
+        busy = HostPath("data", str(hung.directory / "file"), "FileOrCreate")
+        volumes = node.volumes(EmptyDir("before", in_memory=True), busy, EmptyDir("after", in_memory=True))
+        preparing = asyncio.ensure_future(volumes.prepare())
+        await asyncio.sleep(0.2)
+        assert not preparing.done()
+        preparing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await preparing
+        for _ in range(2):
+            with pytest.raises(Failure, match="has not ended"):
+                await volumes.release()
+        assert len(node.mounts()) == 1
+        hung.release()
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    await volumes.release()
+                    break
+                except Failure:
+                    continue
+    assert node.mounts() == [] and list(node.run.iterdir()) == []
