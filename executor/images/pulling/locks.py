@@ -12,23 +12,31 @@ import fcntl
 import hashlib
 import os
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from executor.errors import Failure, reason
+from executor.images.failures import PullFailure
 
 FILE: Final = "images.lock"
 AGAIN_S: Final = 0.1
+LIMIT_S: Final = 6 * 3600.0
+"""How long a lock is waited for: longer than any pull takes that gets on."""
 _FLOCK = "hhqqi4x"  # struct flock of fcntl(2) on 64-bit Linux
 _BUSY = (errno.EAGAIN, errno.EACCES)
 
 
 @asynccontextmanager
-async def held(run_dir: Path, name: str, waiting: Callable[[], object] = lambda: None) -> AsyncIterator[None]:
-    """The lock of `name`, waited for without end; `waiting` is called once if another has it. Raises Failure."""
-    file = _open(run_dir)
+async def held(
+    run_dir: Path, name: str, waiting: Callable[[], object] = lambda: None, *, limit_s: float = LIMIT_S
+) -> AsyncIterator[None]:
+    """The lock of `name`; `waiting` is called once if another process has it. Raises PullFailure if it has it for
+    longer than `limit_s`, Failure if the file of the locks cannot be used.
+    """
+    file, deadline = _open(run_dir), time.monotonic() + limit_s
     try:
         place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
         told = False
@@ -36,6 +44,9 @@ async def held(run_dir: Path, name: str, waiting: Callable[[], object] = lambda:
             if not told:
                 told = True
                 waiting()
+            if time.monotonic() > deadline:
+                message = f"another process of this node has held its lock for {limit_s:g} s"
+                raise PullFailure(message, subject=name, hint=f"lslocks shows who holds {run_dir / FILE}")
             await asyncio.sleep(AGAIN_S)
         yield
     finally:

@@ -3,7 +3,8 @@
 hosts.py        the node's hosts.toml: mirrors, certificates, capabilities; hosts_dir.py reads it
 credentials.py  who this node is to a registry: docker's config.json
 challenge.py    what a registry answers to somebody that it does not know
-transport.py    HTTP by urllib3: limits, redirects, TLS
+transport.py    HTTP by urllib3: redirects, TLS; answer.py reads an answer, urls.py the addresses in it
+limits.py       how slow a registry may be
 tokens.py       bearer tokens
 repository.py   one repository: its documents and its layers
 

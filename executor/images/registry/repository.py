@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from executor import bounded_json
@@ -16,14 +17,25 @@ from executor.errors import ImageFailure
 from executor.images.failures import PullFailure
 from executor.images.manifest import MANIFEST_TYPES, SCHEMA_1_TYPES
 from executor.images.reference import DIGEST, Reference
+from executor.images.registry.answer import Answer
 from executor.images.registry.credentials import Credential, matching
 from executor.images.registry.hosts import Endpoint
+from executor.images.registry.limits import SILENCE_S
 from executor.images.registry.tokens import Login
-from executor.images.registry.transport import SILENCE_S, Answer, Transport
+from executor.images.registry.transport import Transport
 
 T = TypeVar("T")
 DOCUMENT_MAX_BYTES: Final = bounded_json.IMAGE_DOCUMENT.size_bytes
 _ACCEPT = ", ".join((*MANIFEST_TYPES, *sorted(SCHEMA_1_TYPES)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer from `offset` on, as the endpoint with this URL sends it. The caller closes the answer."""
+
+    offset: int
+    answer: Answer
+    endpoint: str
 
 
 class Repository:
@@ -40,6 +52,7 @@ class Repository:
         plain_http: Collection[str] = (),
         timeout_s: float = SILENCE_S,
     ) -> None:
+        self.domain = reference.domain
         self._name = str(reference)
         self._reference = reference
         self._sites = [
@@ -61,23 +74,26 @@ class Repository:
             raise ImageFailure(message, subject=self._name)
         return self._each(lambda site: site.document(target, is_manifest=is_manifest))
 
-    def layer(self, target: Descriptor, offset: int) -> tuple[int, Answer]:
-        """The bytes of a layer, and the offset at which they begin: `offset`, or 0 if the registry sends all of them.
-
-        To be closed by the caller. Raises PullFailure.
+    def layer(self, target: Descriptor, offset: int, *, broken: Collection[str] = ()) -> Part:
+        """A layer from `offset` on, or from 0 if the registry sends all of it. Endpoints whose URL is in `broken`, for
+        they began and failed, are asked after the others. Raises PullFailure.
         """
-        return self._each(lambda site: site.layer(target, offset))
+        return self._each(lambda site: site.layer(target, offset), after=broken)
 
-    def _each(self, work: Callable[[_Site], T], *, resolving: bool = False) -> T:
+    def has_other(self, broken: Collection[str]) -> bool:
+        """Whether layers may be asked of an endpoint whose URL is not in `broken`."""
+        return any(site.endpoint.pulls and site.endpoint.url not in broken for site in self._sites)
+
+    def _each(self, work: Callable[[_Site], T], *, resolving: bool = False, after: Collection[str] = ()) -> T:
         """Of the first endpoint that can. What the registry itself says counts more than what its mirrors say."""
-        failures: list[PullFailure] = []
-        for site in self._sites:
-            if not (site.endpoint.resolves if resolving else site.endpoint.pulls):
-                continue
+        sites = [each for each in self._sites if (each.endpoint.resolves if resolving else each.endpoint.pulls)]
+        found: dict[int, PullFailure] = {}
+        for number, site in sorted(enumerate(sites), key=lambda each: each[1].endpoint.url in after):
             try:
                 return work(site)
             except PullFailure as failure:
-                failures.append(failure)
+                found[number] = failure
+        failures = [found[number] for number in sorted(found)]
         if not failures:
             message = "no endpoint of its registry may be asked for this"
             raise PullFailure(message, subject=self._name, hint="see `capabilities` in its hosts.toml")
@@ -153,13 +169,13 @@ class _Site:
                 raise answer.failure(f"sends another document than {target.digest}", lasting=True)
         return data
 
-    def layer(self, target: Descriptor, offset: int) -> tuple[int, Answer]:
+    def layer(self, target: Descriptor, offset: int) -> Part:
         headers = {"range": f"bytes={offset}-"} if offset else {}
         answer = self._ask("GET", f"blobs/{target.digest}", headers)
         if answer.status == 206 and answer.header("content-range").startswith(f"bytes {offset}-"):
-            return offset, answer
+            return Part(offset, answer, self.endpoint.url)
         if answer.status == 200:
-            return 0, answer
+            return Part(0, answer, self.endpoint.url)
         with answer:
             raise answer.refusal()
 

@@ -15,9 +15,11 @@ from urllib.parse import urlencode, urlsplit
 
 from executor import bounded_json
 from executor.images.failures import PullFailure
+from executor.images.registry.answer import Answer
 from executor.images.registry.challenge import Challenge, choose, parse
 from executor.images.registry.credentials import Credential
-from executor.images.registry.transport import Answer, Transport, origin, where
+from executor.images.registry.transport import Transport
+from executor.images.registry.urls import origin, where
 
 ANSWER_MAX_BYTES: Final = 256 << 10
 TOKEN_MAX: Final = 64 << 10

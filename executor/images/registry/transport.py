@@ -7,118 +7,27 @@ its own certificate is always verified. No redirect leads from HTTPS to HTTP.
 
 from __future__ import annotations
 
-import email.utils
 import ssl
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
-from urllib.parse import urljoin, urlsplit
+from typing import Final
+from urllib.parse import urljoin
 
 import urllib3
 
 from executor import __version__
 from executor.errors import InvalidConfig, reason
 from executor.images.failures import PullFailure
+from executor.images.registry.answer import Answer, words_of
 from executor.images.registry.hosts import Endpoint
+from executor.images.registry.limits import SILENCE_S, PlainPool, SecurePool
+from executor.images.registry.urls import PORTS, origin, where
 
 CONNECT_S: Final = 10.0
-SILENCE_S: Final = 30.0
-"""How long a registry may send nothing."""
 REDIRECTS_MAX: Final = 5
-CHUNK_BYTES: Final = 512 << 10
-CHUNK_S: Final = 0.5
-"""Data that came is handed on after this time, full chunk or not, so that a cut connection loses little."""
 _REDIRECTS = (301, 302, 303, 307, 308)
-_PIECE_BYTES = 64 << 10
-_ERROR_MAX_BYTES = 64 << 10
-_BUSY = (408, 425, 429, 503)
-_PORTS = {"http": 80, "https": 443}
-_URL_SHOWN = 300
 _USER_AGENT = f"mesos-pod-executor/{__version__}"
-
-
-class Answer:
-    """An answer whose body is still to be read; a context manager that ends the connection's use."""
-
-    def __init__(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
-        self.status = response.status
-        self.url = url
-        self._response = response
-        self._failure: PullFailure | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._response.close()
-
-    def header(self, name: str) -> str:
-        """Empty if it was not sent."""
-        return self._response.headers.get(name) or ""
-
-    def headers(self, name: str) -> list[str]:
-        return list(self._response.headers.getlist(name))
-
-    @property
-    def length_bytes(self) -> int | None:
-        text = self.header("content-length")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-    def body(self, max_bytes: int) -> bytes:
-        """All of it. PullFailure if it has more than `max_bytes`, or the connection breaks."""
-        if (self.length_bytes or 0) > max_bytes:
-            raise self.failure(f"sends {self.length_bytes} bytes, more than {max_bytes}", lasting=True)
-        data = bytearray()
-        while piece := self._read():
-            data += piece
-            if len(data) > max_bytes:
-                raise self.failure(f"sends more than {max_bytes} bytes", lasting=True)
-        return bytes(data)
-
-    def chunk(self) -> bytes:
-        """The next part of the body, empty at its end. PullFailure if the connection breaks; what came before that is
-        handed out first.
-        """
-        data, deadline = bytearray(), time.monotonic() + CHUNK_S
-        if self._failure is not None:
-            raise self._failure
-        while len(data) < CHUNK_BYTES and (not data or time.monotonic() < deadline):
-            try:
-                piece = self._read()
-            except PullFailure as failure:
-                if not data:
-                    raise
-                self._failure = failure
-                break
-            if not piece:
-                break
-            data += piece
-        return bytes(data)
-
-    def refusal(self) -> PullFailure:
-        """What an answer with an error status means, with the registry's own words."""
-        text = f"answers {self.status}"
-        if words := _words(self):
-            text += f": {words}"
-        return self.failure(text, lasting=400 <= self.status < 500 and self.status not in _BUSY)
-
-    def failure(self, message: str, *, lasting: bool = False) -> PullFailure:
-        wait_s = _retry_after_s(self.header("retry-after")) if self.status in _BUSY else 0.0
-        return PullFailure(message, subject=where(self.url), status=self.status, retry_after_s=wait_s, lasting=lasting)
-
-    def _read(self) -> bytes:
-        try:
-            return self._response.read1(_PIECE_BYTES)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise PullFailure(f"the connection broke off: {_reason(error)}", subject=where(self.url)) from error
 
 
 class Transport:
@@ -128,6 +37,7 @@ class Transport:
         self.endpoint = endpoint
         self._own = origin(endpoint.url)
         self._own_headers = dict(endpoint.headers)
+        self._silence_s = timeout_s
         self._timeout = urllib3.Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s)
         others = Endpoint(endpoint.url, ca=endpoint.ca)
         self._own_pool = self._pool(endpoint)
@@ -173,30 +83,15 @@ class Transport:
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             hint, subject = _hint(error), where(url)
-            message = f"cannot be reached: {_reason(error)}"
+            message = f"cannot be reached: {words_of(error)}"
             raise PullFailure(message, subject=subject, hint=hint, lasting=bool(hint)) from error
-        return Answer(response, url)
+        return Answer(response, url, silence_s=self._silence_s)
 
     def _pool(self, endpoint: Endpoint) -> urllib3.PoolManager:
         context = _tls(endpoint)
-        return urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=self._timeout, ssl_context=context)
-
-
-def where(url: str) -> str:
-    """A URL as errors name it: without its query and its user, which may be secrets, and of bounded length."""
-    scheme, mark, rest = url.partition("?")[0].partition("://")
-    authority, slash, path = rest.partition("/")
-    text = f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"[:_URL_SHOWN]
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL (RFC 6454). Raises PullFailure for what is none."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError as error:
-        raise PullFailure(f"the registry gives an address that is no URL: {error}", lasting=True) from error
+        pool = urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=self._timeout, ssl_context=context)
+        pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+        return pool
 
 
 def _redirected(url: str, target: str) -> str:
@@ -206,7 +101,7 @@ def _redirected(url: str, target: str) -> str:
     except ValueError as error:
         raise PullFailure(f"redirects to what is no URL: {error}", subject=where(url), lasting=True) from error
     scheme, host, _ = origin(goal)
-    if scheme not in _PORTS or not host or (scheme == "http" and url.startswith("https:")):
+    if scheme not in PORTS or not host or (scheme == "http" and url.startswith("https:")):
         message = f"redirects to {where(goal)}, which is not HTTPS"
         raise PullFailure(message, subject=where(url), lasting=True)
     return goal
@@ -237,41 +132,6 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (OSError, ssl.SSLError, ValueError) as error:
         raise InvalidConfig(f"cannot be used as a certificate: {reason(error)}", subject=str(path)) from error
-
-
-def _retry_after_s(text: str) -> float:
-    """Seconds, or a date (RFC 9110, 10.2.3); 0 for neither."""
-    if text.isascii() and text.isdigit() and len(text) < 9:
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-
-
-def _words(answer: Answer) -> str:
-    """The registry's own (distribution specification, "Error Codes"), if it says any."""
-    from executor import bounded_json
-
-    try:
-        value = bounded_json.loads(answer.body(_ERROR_MAX_BYTES), bounded_json.LINE)
-        errors = value["errors"]
-        texts = [f"{each.get('code', '')} {each.get('message', '')}".strip() for each in errors[:3]]
-    except (PullFailure, ValueError, TypeError, KeyError, AttributeError):
-        return ""
-    text = "; ".join(str(each) for each in texts)[:300]
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost words, without urllib3's objects in them."""
-    seen = error
-    while (inner := getattr(seen, "reason", None)) and isinstance(inner, BaseException):
-        seen = inner
-    text = str(seen)
-    if isinstance(seen, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
-        text = text.rpartition(": ")[2]
-    return text or type(seen).__name__
 
 
 def _hint(error: BaseException) -> str:

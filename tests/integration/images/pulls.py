@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +31,13 @@ def fresh(base: str = "busybox") -> ImageSpec:
 def layer(image: ImageSpec, number: int = 1) -> str:
     """The digest of a layer, as it is pushed."""
     return digest_of(gzipped(image.layers()[number]))
+
+
+async def until(condition: Callable[[], object], limit_s: float = 30.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from executor.images.policy import PullPolicy
 from executor.images.pulling.verifier import VerificationRefused
 from executor.images.registry.credentials import parse_docker_config
 from tests.integration.containerd.launching import Launcher
-from tests.integration.images.pulls import Node, fresh, layer
+from tests.integration.images.pulls import Node, fresh, layer, until
 from tests.support.images import ImageSpec
 from tests.support.registry import Registry, docker_config
 from tests.support.registry_front import Fault, Front
@@ -53,13 +53,6 @@ def helpers() -> list[int]:
     """Pids of the helpers of this process."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return [int(pid) for pid in children if b"pulling.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-async def until(condition: Callable[[], object], limit_s: float = 30.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def test_policies(images: Images, app: ImageSpec, front: Front, plain: Registry) -> None:

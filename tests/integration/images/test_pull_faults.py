@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from executor.containerd.types import Descriptor
 from executor.errors import ImageFailure
+from executor.images import reference
 from executor.images.failures import PullFailure
-from tests.integration.images.pulls import SIZE, Node, layer
+from executor.images.pulling.download import Download, Tally
+from executor.images.registry.hosts import of_registry
+from executor.images.registry.repository import Repository
+from tests.integration.images.pulls import SIZE, Node, layer, until
 from tests.support.images import ImageSpec, digest_of, gzipped
 from tests.support.registry import Registry
 from tests.support.registry_front import Fault, Front
@@ -58,6 +68,78 @@ async def test_other_content_is_refused_and_not_kept(here: Node, app: ImageSpec,
     with pytest.raises(PullFailure, match="came with other content"):
         await here.pull(name, plain_http=(front.host,))
     assert (await here.pull(name, plain_http=(front.host,))).phase == "done"
+
+
+async def test_a_wrong_beginning_of_an_earlier_try_does_not_fail_a_good_registry(
+    here: Node, app: ImageSpec, front: Front
+) -> None:
+    name, data = f"{front.host}/team/app:1", gzipped(app.layers()[1])
+    blob = f"/blobs/{digest_of(data)}"
+    other = bytes([data[0] ^ 1]) + data[1:]
+    front.faults = [Fault(blob, body=other, cut_after=1_000_000), Fault(blob, status=404)]
+    with pytest.raises(PullFailure, match="404"):
+        await here.pull(name, plain_http=(front.host,))
+
+    front.seen = []
+    assert (await here.pull(name, plain_http=(front.host,))).phase == "done"
+    ranges = [text for _, path, text in front.seen if blob in path]
+    assert len(ranges) == 2 and ranges[0].startswith("bytes=") and ranges[1] == ""
+
+
+@pytest.mark.parametrize(
+    "broken", [Fault("/blobs/", times=1000, cut_after=1000), Fault("/blobs/", times=1000, body=b"")]
+)
+async def test_a_mirror_that_breaks_in_the_midst_is_left_for_the_registry(
+    here: Node, app: ImageSpec, front: Front, plain: Registry, broken: Fault
+) -> None:
+    here.hosts("r.example", f'server = "http://{plain.host}"\n[host."http://{front.host}"]\n')
+    front.faults = [replace(broken, path=f"/blobs/{layer(app)}")]
+
+    assert (await here.pull("r.example/team/app:1")).phase == "done"
+    assert len([path for _, path, _ in front.seen if layer(app) in path]) == 1
+
+
+async def test_a_mirror_with_other_content_is_left_for_the_registry(
+    here: Node, app: ImageSpec, front: Front, plain: Registry
+) -> None:
+    here.hosts("r.example", f'server = "http://{plain.host}"\n[host."http://{front.host}"]\n')
+    data = gzipped(app.layers()[1])
+    other = bytes([data[0] ^ 1]) + data[1:]
+    front.faults = [Fault(f"/blobs/{digest_of(data)}", times=1000, body=other)]
+
+    assert (await here.pull("r.example/team/app:1")).phase == "done"
+
+
+async def test_a_registry_that_sends_a_little_each_time_is_given_up(
+    here: Node, app: ImageSpec, front: Front, tmp_path: Path
+) -> None:
+    wanted = Descriptor("", layer(app), len(gzipped(app.layers()[1])))
+    endpoint = of_registry(front.host, plain=True)
+    front.faults = [Fault("/blobs/", times=100_000, cut_after=100)]
+    lease = await here.client.leases.create("slow", expire_s=60)
+    with closing(Repository(reference.parse(f"{front.host}/team/app:1"), [endpoint], ())) as repository:
+        download = Download(here.client, repository, tmp_path, lease, Tally(lambda: None), layer_s=-380.0)
+        begin = time.monotonic()
+        with pytest.raises(PullFailure, match="broke off"):
+            await download.layers([(wanted, {})], at_a_time=1)
+    assert time.monotonic() - begin < 60
+    assert len(front.seen) > 5  # each try got further: their number is no limit
+
+
+async def test_another_registry_neither_waits_for_a_layer_nor_takes_its_beginning(
+    here: Node, app: ImageSpec, front: Front, plain: Registry
+) -> None:
+    big = layer(app)
+    front.faults = [Fault(f"/blobs/{big}", pause_s=0.02)]
+    slow = asyncio.create_task(here.pull(f"{front.host}/team/app:1", plain_http=(front.host,)))
+    await until(lambda: any(big in path for _, path, _ in front.seen))
+
+    done = await here.pull(f"{plain.host}/team/app:1")
+
+    assert done.phase == "done" and not slow.done()
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
 
 
 async def test_another_manifest_than_the_digest_is_refused(here: Node, app: ImageSpec, front: Front) -> None:

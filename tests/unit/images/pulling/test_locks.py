@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from executor.errors import Failure
+from executor.images.failures import PullFailure
 from executor.images.pulling.locks import FILE, held
 
 
@@ -47,3 +48,11 @@ async def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="cannot be opened"):
         async with held(tmp_path, "x"):
             pass
+
+
+async def test_a_holder_that_does_not_let_go_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    async with held(tmp_path, "x"):
+        with pytest.raises(PullFailure, match="another process of this node") as caught:
+            async with held(tmp_path, "x", limit_s=0.3):
+                pass
+    assert not caught.value.is_lasting

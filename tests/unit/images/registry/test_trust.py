@@ -38,7 +38,7 @@ def repository(
 
 def layer(found: Repository) -> bytes:
     try:
-        with found.layer(LAYER, 0)[1] as answer:
+        with found.layer(LAYER, 0).answer as answer:
             return answer.body(1000)
     finally:
         found.close()
