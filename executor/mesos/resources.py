@@ -16,6 +16,7 @@ from executor.errors import InvalidTask
 from executor.names import Role
 
 MIB = 1024 * 1024
+_OWN = {"cpus", "mem", "disk", "gpus", "ports"}
 _MOST = 2.0**53  # what a double counts exactly, and more than any node has
 
 
@@ -46,10 +47,10 @@ class Resources:
     """Disks with a source of their own (by type) and no persistent volume on them."""
     persistent_disks: tuple[PersistentDisk, ...] = ()
     """Persistent volumes; their size is not part of `disk_bytes`."""
-    has_any_volume: bool = False
-    """Stands for every persistent volume: for a pod that is read without its task."""
-    others: tuple[str, ...] = ()
-    """Names that the executor only keeps account of, sorted."""
+    is_any: bool = False
+    """Stands for every persistent volume and any amount: for a pod that is read without its task."""
+    others: tuple[tuple[str, float], ...] = ()
+    """Names that the executor only keeps account of, sorted, and how much there is of each; 0 of what has no amount."""
 
     @property
     def revocable(self) -> bool:
@@ -59,6 +60,10 @@ class Resources:
     def offers(self, port: int) -> bool:
         """Whether the node's port belongs to the launch."""
         return any(begin <= port <= end for begin, end in self.ports)
+
+    def amount(self, name: str) -> float:
+        """Of a resource that is only kept account of."""
+        return math.inf if self.is_any else dict(self.others).get(name, 0.0)
 
     def ports_text(self) -> str:
         """The port ranges, for messages."""
@@ -119,7 +124,7 @@ class _Sum:
             revocable_names=tuple(sorted(self.revocable)),
             special_disks=tuple(self.special),
             persistent_disks=tuple(self.persistent),
-            others=tuple(sorted(self.names - {"cpus", "mem", "disk", "gpus", "ports"})),
+            others=tuple((name, self.scalars.get(name, 0.0)) for name in sorted(self.names - _OWN)),
         )
 
 

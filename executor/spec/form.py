@@ -78,17 +78,25 @@ def decode(document: Any, struct: type[Decoded], path: str = "") -> Decoded:
 def _fields(document: Mapping[str, Any], struct: type[msgspec.Struct], path: str, found: _Found) -> dict[str, Any]:
     """The fields that may be used. Kubernetes and protobuf take a null for an absent field, and so it is left out."""
     known = marks.rules(struct)
-    kept = {}
+    kept: dict[str, Any] = {}
     for name, value in document.items():
         place = join(path, shown(name))
         if value is None:
             continue
-        if (rule := known.get(name)) is None:
+        if (rule := known.get(name)) is None and "/" in name and (family := known.get(marks.FAMILY)) is not None:
+            _take_member(name, value, family, kept, place, found)
+        elif rule is None:
             unknown = getattr(struct, "UNKNOWN", "is not a field that is known here")
             found.fault(place, unknown, _advice(name, known, found))
         elif _usable(value, rule, place, found):
             kept[name] = _below(value, rule, place, found)
     return kept
+
+
+def _take_member(name: str, value: Any, family: FieldRule, kept: dict[str, Any], place: str, found: _Found) -> None:
+    if (typed := _leaf(value, family.item, place, found)) is not msgspec.UNSET:
+        kept.setdefault(family.name, {})[name] = typed
+        found.effectless(place)
 
 
 def _advice(name: str, known: Mapping[str, FieldRule], found: _Found) -> str:

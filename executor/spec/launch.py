@@ -19,9 +19,7 @@ from executor.spec.mesos.taskinfo import Identifier, TaskInfo
 from executor.spec.model import PodSpec, Policy
 
 DEFAULT_POLICY = Policy()
-ANY_RESOURCES: Final = Resources(
-    cpus=2.0**30, mem_bytes=2**60, ports=((1, 65535),), roles=(Role("*"),), has_any_volume=True
-)
+ANY_RESOURCES: Final = Resources(cpus=2.0**30, mem_bytes=2**60, ports=((1, 65535),), roles=(Role("*"),), is_any=True)
 """Enough for any pod: where a task's resources are unknown, no pod is too large for them."""
 
 

@@ -21,6 +21,8 @@ NOT_YET = "not supported yet"
 ASKS_FOR_NOTHING: tuple[Any, ...] = (False, "", [], {})
 ITEMS_MAX = 1000
 """Of one list or mapping, where a field sets no other bound."""
+FAMILY = "<domain>/<name>"
+"""The name of a field, a mapping, that takes all names with a slash that no other field of its document has."""
 _SHOWN = 80
 
 

@@ -167,6 +167,8 @@ class ContainerSpec:
     working_dir: str | None = None
     limits: Limits = Limits()
     requests: Limits = Limits()
+    extended: Mapping[str, int] = field(default_factory=dict)
+    """Kubernetes' extended resources, by name: they are only counted."""
     ports: tuple[ContainerPort, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
     probes: Probes = NO_PROBES

@@ -89,12 +89,15 @@ def _task(name: str, data: str, resources: list[dict[str, Any]]) -> dict[str, An
 
 
 def _resources(pod: PodSpec, *, role: str, revocable: bool) -> list[dict[str, Any]]:
+    from executor.spec.kubernetes import extended_resources
+
     containers = pod.containers
     cpus = sum(_first(one.requests.cpus, one.limits.cpus, CONTAINER_CPUS) for one in containers)
     memory = sum(_first(one.limits.memory_bytes, one.requests.memory_bytes, CONTAINER_MEM_BYTES) for one in containers)
     disk = sum(_disk_bytes(one) for one in containers)
-    amounts = {"cpus": max(0.01, math.ceil(cpus * 1000) / 1000), "mem": math.ceil(memory / MIB)}
+    amounts: dict[str, float] = {"cpus": max(0.01, math.ceil(cpus * 1000) / 1000), "mem": math.ceil(memory / MIB)}
     amounts |= {"disk": math.ceil(disk / MIB)} if disk else {}
+    amounts |= extended_resources.together(containers)
     found = [_scalar(name, amount) for name, amount in amounts.items()]
     if revocable:
         found[0]["revocable"] = {}

@@ -10,7 +10,7 @@ from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import checks as common
 from executor.spec.faults import Faults
-from executor.spec.kubernetes import amounts, environment, mounts, ports, probes, security
+from executor.spec.kubernetes import amounts, environment, extended_resources, mounts, ports, probes, security
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod
@@ -61,6 +61,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         working_dir=faults.of("", common.absolute, one.working_dir, f"{path}.workingDir") if one.working_dir else None,
         limits=limits,
         requests=requests,
+        extended=extended_resources.of_container(one.resources, f"{path}.resources", faults),
         ports=ports.ports(one.ports, context.resources, f"{path}.ports", faults, host_network=spec.host_network),
         mounts=_mounts(
             one.volume_mounts,

@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
 from executor.spec.kubernetes.probe_documents import EndingProbe, Lifecycle, ReadinessProbe
-from executor.spec.marks import accepted, refused, supported
+from executor.spec.marks import FAMILY, accepted, refused, supported
 
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
@@ -31,6 +31,13 @@ class Quantities(Document, frozen=True):
             " one"
         ),
     ] = field(default=None, name="ephemeral-storage")
+    extended: Annotated[
+        dict[str, Quantity],
+        accepted(
+            "a whole number; the task's resources must have as many of this name. They are counted only: no device"
+            " comes with them"
+        ),
+    ] = field(default_factory=dict, name=FAMILY)
 
 
 class ResourceRequirements(Document, frozen=True):

@@ -18,6 +18,7 @@ from executor.spec import form, network_annotations, volume_files
 from executor.spec.faults import Faults
 from executor.spec.kubernetes import (
     companions,
+    extended_resources,
     init_containers,
     names,
     placement,
@@ -171,6 +172,7 @@ def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
     before = faults.items(partial(_init_container, context=context), spec.init_containers, "spec.initContainers")
     main = faults.items(lambda one, path: container(one, context, path), spec.containers, "spec.containers")
     containers = (*before, *main)
+    extended_resources.check(containers, context.resources, "spec.containers", faults)
     faults.check(common.fits, containers, context.resources, "spec.containers")
     return containers
 

@@ -29,7 +29,7 @@ GRACE_MAX_S = float(2**31)
 """68 years: no longer grace makes a difference."""
 PERIOD_S, TIMEOUT_S, SUCCESSES, FAILURES = 10, 1, 1, 3
 HEADERS_MAX_BYTES = 16 << 10
-_HEADER = re.compile(r"[-A-Za-z0-9!#$%&'*+.^_`|~]+")
+_HEADER = re.compile(r"[-A-Za-z0-9]+")
 _HOST = re.compile(r"[-A-Za-z0-9_.:%]{1,253}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _KINDS = "exec, httpGet, tcpSocket or grpc"
@@ -165,7 +165,8 @@ def _http_get(action: HttpGetAction, one: Container, path: str) -> HttpGet:
 
 def _header(name: str, value: str, path: str) -> tuple[str, str]:
     if not _HEADER.fullmatch(name):
-        raise InvalidTask(f"{name[:80]!r} is no name of a header", subject=f"{path}.name")
+        hint = "use letters, digits and -, as in X-Probe"
+        raise InvalidTask(f"{name[:80]!r} is no name of a header", subject=f"{path}.name", hint=hint)
     return name, _printable(value.strip(" \t"), f"{path}.value")
 
 

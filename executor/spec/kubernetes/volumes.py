@@ -126,7 +126,7 @@ def _fixed(items: tuple[documents.DownwardFile, ...], context: VolumeContext, pa
 def _claimed(name: str, source: documents.ClaimSource, context: VolumeContext, path: str) -> ClaimedVolume:
     claim = context.objects.claims.get(source.claim_name, Claim(source.claim_name, source.claim_name))
     disks = {disk.id: disk for disk in context.resources.persistent_disks}
-    if context.resources.has_any_volume or (companions.CLAIM, source.claim_name) in context.objects.unreadable:
+    if context.resources.is_any or (companions.CLAIM, source.claim_name) in context.objects.unreadable:
         return ClaimedVolume(name, claim.volume, claim.volume, read_only=source.read_only)
     if claim.volume not in disks:
         known = f"it has {', '.join(sorted(disks))}" if disks else "it has none"

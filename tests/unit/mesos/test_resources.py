@@ -61,7 +61,7 @@ def test_what_needs_more_than_counting_is_kept_by_name() -> None:
     assert found.special_disks == ("source MOUNT",)
     assert found.persistent_disks == (PersistentDisk("v1", "x", read_only=False, size_bytes=10 << 20),)
     assert found.disk_bytes == 10 << 20, "a persistent volume is no room for other files"
-    assert (found.gpus, found.others) == (1.0, ("licences",))
+    assert (found.gpus, found.others) == (1.0, (("licences", 3.0),))
 
 
 WRONG: dict[str, Any] = {

@@ -46,10 +46,12 @@ CHECKED_ONLY = {
     "spec.containers[].startupProbe.successThreshold",
 }
 # Supported beside data, where it is tested in kubernetes/test_pod.py; needs a policy: kubernetes/test_security.py;
-# needs a Secret: kubernetes/test_pull_secrets.py.
+# needs a Secret: kubernetes/test_pull_secrets.py; stands for many names: kubernetes/test_extended_resources.py.
 ELSEWHERE = {
     "TaskInfo.data",
     "spec.imagePullSecrets[].name",
+    "spec.containers[].resources.limits.<domain>/<name>",
+    "spec.containers[].resources.requests.<domain>/<name>",
     "spec.hostPID",
     "spec.hostIPC",
     "spec.containers[].securityContext.privileged",

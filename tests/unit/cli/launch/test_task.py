@@ -75,6 +75,14 @@ def test_several_documents_with_what_they_name(run: Run, tmp_path: Path) -> None
     assert run("task", str(tmp_path / "file")).err == "mesos-pod-executor: no task is made of: Service web\n"
 
 
+def test_the_task_has_the_extended_resources_of_its_pod(run: Run, tmp_path: Path) -> None:
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n"
+    for name in "ab":
+        text += f"  - {{name: {name}, image: x, resources: {{limits: {{example.com/dongle: 2}}}}}}\n"
+    (pod,) = launched(tasks(run, tmp_path, text))
+    assert pod.resources.others == (("example.com/dongle", 4.0),)
+
+
 def test_a_list(run: Run, tmp_path: Path) -> None:
     pods = [
         {
