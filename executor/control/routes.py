@@ -15,7 +15,7 @@ from executor.control import documents as views
 from executor.control.server import Handler, Request, Response, Routes, Stream
 from executor.control.socket import Peer
 from executor.errors import InvalidRequest, NetworkFailure, NotFound
-from executor.log.journal import read
+from executor.log.journal_files import read
 from executor.log.timeline import timeline
 from executor.names import RevocationId
 from executor.pod import execs

@@ -15,17 +15,13 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from executor import bounded_json
 from executor.errors import reason
-from executor.log import get_logger, timestamp
-
-Event = Mapping[str, Any]
-
-FILE: Final = "journal.jsonl"
+from executor.log import get_logger, journal_files, timestamp
+from executor.log.journal_files import Event
 
 _log = get_logger(__name__)
 _NOT_KEPT: Final = frozenset({"logger", "exc_info"})
@@ -118,8 +114,8 @@ class Journal:
             return ""
         try:
             if self._size_bytes and self._size_bytes + len(data) > self._max_bytes:
-                self._close_file()
                 self._path.replace(_older(self._path))
+                self._close_file()  # afterwards: a file that cannot be rotated grows no further
             if self._fd < 0:
                 self._open(self._path)
             written = os.write(self._fd, data)
@@ -132,7 +128,7 @@ class Journal:
         return ""
 
     def _open(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._fd = journal_files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._size_bytes = os.fstat(self._fd).st_size
 
     def _close_file(self) -> None:
@@ -146,30 +142,12 @@ class Journal:
             return
         for path in (_older(self._path), self._path):
             with contextlib.suppress(OSError):
-                if path.is_file():
-                    self._ring.extend(_read_and_repair(path))
+                self._ring.extend(journal_files.read_and_repair(path))
         self._seq = max((event["seq"] for event in self._ring), default=0)
 
 
-def read(directory: Path) -> list[Event]:
-    """Every event in the files of a Mesos sandbox, oldest first, whether its executor lives or not. Raises OSError if
-    there is none.
-    """
-    path = directory / FILE
-    texts = [_older(path).read_bytes()] if _older(path).is_file() else []
-    return [event for text in (*texts, path.read_bytes()) for line in text.splitlines() if (event := _event(line))]
-
-
 def _older(path: Path) -> Path:
-    return path.with_name(path.name + ".1")
-
-
-def _read_and_repair(path: Path) -> Iterator[Event]:
-    text = path.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) < len(text):
-        os.truncate(path, len(whole))
-    return (event for line in whole.splitlines() if (event := _event(line)))
+    return path.with_name(journal_files.older_name(path.name))
 
 
 class _Follower:
@@ -184,11 +162,3 @@ class _Follower:
 
 def _gap(seen: int, count: int) -> Event:
     return {"seq": seen + count, "time": timestamp(), "level": "warning", "code": "journal.gap", "count": count}
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        event = bounded_json.loads(line, bounded_json.LINE)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("seq"), int) else None

@@ -17,7 +17,9 @@ import socket
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TextIO
+
+from executor.own_directory import OwnDirectory
 
 JOURNAL: Final = "/run/systemd/journal/socket"
 SYSLOG: Final = "/dev/log"
@@ -45,7 +47,9 @@ class SandboxFile:
         from logging.handlers import RotatingFileHandler
 
         path = Path(directory) / FILE
+        self._directory = OwnDirectory(directory)
         self._handler = RotatingFileHandler(path, maxBytes=max_bytes, backupCount=1, delay=True, encoding="utf-8")
+        self._handler._open = self._open  # type: ignore[method-assign]
         self._handler.handleError = self._note_failure  # type: ignore[method-assign, assignment]
         self._failed = False
 
@@ -58,6 +62,11 @@ class SandboxFile:
     def close(self) -> None:
         """The next line opens it again."""
         self._handler.close()
+
+    def _open(self) -> TextIO:
+        """Others may write in the sandbox: no FIFO blocks the executor, and no link leads it to another file."""
+        descriptor = self._directory.open_file(FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return os.fdopen(descriptor, "a", encoding="utf-8")
 
     def _note_failure(self, _: logging.LogRecord) -> None:
         self._failed = True

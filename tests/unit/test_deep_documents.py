@@ -17,7 +17,7 @@ from executor.control.server import Server, socket_path
 from executor.dns.tasks import parse_note
 from executor.errors import ImageFailure, InvalidConfig, InvalidRequest, NetworkFailure
 from executor.images import manifest
-from executor.log import journal
+from executor.log import journal, journal_files
 from executor.names import MesosContainerId
 from executor.node import claims as owners
 from executor.revocation import messages
@@ -57,10 +57,10 @@ def test_the_record_of_an_attachment(tmp_path: Path, deep: bytes) -> None:
 
 @BOTH
 def test_lines_of_a_journal(tmp_path: Path, deep: bytes) -> None:
-    good = json.dumps({"seq": 7, "code": "pod.running"}).encode()
-    (tmp_path / journal.FILE).write_bytes(deep + b"\n" + good + b"\n")
-    assert [event["seq"] for event in journal.read(tmp_path)] == [7]
-    assert journal.Journal(tmp_path / journal.FILE).last_seq == 7
+    good = json.dumps({"seq": 7, "time": "2026-01-01T00:00:00.000Z", "code": "pod.running"}).encode()
+    (tmp_path / journal_files.FILE).write_bytes(deep + b"\n" + good + b"\n")
+    assert [event["seq"] for event in journal_files.read(tmp_path)] == [7]
+    assert journal.Journal(tmp_path / journal_files.FILE).last_seq == 7
 
 
 def test_an_owner_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from executor.cli.executors.client import Client, clients, is_dead
 from executor.cli.exits import Unreachable
 from executor.errors import ExecutorError
-from executor.log.journal import FILE, read
+from executor.log.journal_files import FILE, read
 from executor.log.timeline import unfinished
 from executor.names import MesosContainerId
 from executor.node import claims

@@ -12,7 +12,7 @@ from typing import Any
 from executor.cli.executors.look import State
 from executor.cli.session import Session
 from executor.errors import Failure, NotFound, reason
-from executor.log.journal import FILE, read
+from executor.log.journal_files import FILE, read
 from executor.node.ended_executors import MesosNames, ended
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,27 @@ def test_a_file_of_its_own_rotates(tmp_path: Path) -> None:
     assert kept == lines[-len(kept) :] and len(kept) > 9, "in order, nothing between is missing"
     assert max(newest.stat().st_size, older.stat().st_size) <= 1000
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("place", ["FIFO", "link", "directory"])
+def test_what_stands_in_the_place_of_the_file_takes_no_line(tmp_path: Path, place: str) -> None:
+    """The lines go to stderr, at once, and to no other file."""
+    path, outside = tmp_path / "executor.log", tmp_path / "outside"
+    outside.write_text("as it was")
+    if place == "FIFO":
+        os.mkfifo(path)
+    elif place == "link":
+        path.symlink_to(outside)
+    else:
+        path.mkdir()
+    log, taken = SandboxFile(str(tmp_path), 1000), list[bool]()
+    sender = threading.Thread(target=lambda: taken.extend(log.send("info", RECORD, "line") for _ in "ab"), daemon=True)
+    sender.start()
+    sender.join(5)
+    if sender.is_alive():  # it waits for a reader of the FIFO, and holds a lock that Python needs at its end
+        os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    assert taken == [False, False]
+    assert outside.read_text() == "as it was"
 
 
 def test_a_file_that_cannot_be_written_is_told_until_it_can(tmp_path: Path) -> None:

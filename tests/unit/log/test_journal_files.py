@@ -1,0 +1,137 @@
+"""Files that a framework put where a journal is: no reader of them blocks, follows a link, fails or grows with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.cli.exits import Exit
+from executor.log import journal_files
+from executor.log.journal import Journal
+from executor.log.journal_files import FILE, READ_MAX_BYTES, read
+from executor.log.keys import KEYS
+from executor.log.timeline import timeline, unfinished
+from executor.log.verdict import verdict
+from tests.unit.cli.conftest import Run, run
+
+__all__ = ["run"]
+
+TIME = "2026-01-01T00:00:00.000Z"
+GOOD = {"seq": 7, "time": TIME, "level": "info", "code": "pod.accepted", "message": "", "pod": "pod-1", "task": "t"}
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    5,
+    1.5,
+    "x",
+    [],
+    [1],
+    [{}],
+    {},
+    {"a": {"b": 1}},
+    -1,
+    1 << 80,
+    "\ud800",
+    "\0\n\x1b[2J",
+)
+NO_EVENTS = (
+    b"",
+    b"\0" * 4096,
+    b"\xff\xfe garbage",
+    b"{}",
+    b"[]",
+    b'"seq"',
+    b'{"seq": 1}',
+    b'{"seq": 1, "time": "yesterday"}',
+    b'{"seq": 1, "time": "2026-01-01T00:00:00"}',
+    b'{"seq": 1, "time": 1767225600}',
+    *(json.dumps({**GOOD, "seq": seq}).encode() for seq in (True, False, None, "1", 1.0, 0, -1, 1 << 80)),
+    *(json.dumps({**GOOD, key: 1}).encode() for key in ("code", "level", "pod", "task", "tasks", "pids")),
+)
+
+
+def write(directory: Path, *lines: bytes) -> Path:
+    path = directory / FILE
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def test_lines_that_are_no_events(tmp_path: Path) -> None:
+    path = write(tmp_path, *NO_EVENTS, json.dumps(GOOD).encode(), *NO_EVENTS)
+    assert read(tmp_path) == [GOOD]
+    assert Journal(path).events() == [GOOD]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_with_every_kind_of_value(tmp_path: Path, run: Run, key: str) -> None:
+    """What is taken for an event can be shown by every command."""
+    story = [GOOD] + [{**GOOD, "seq": 8 + at, key: value} for at, value in enumerate(VALUES)]
+    write(tmp_path, *(json.dumps(event).encode() for event in story))
+    events = read(tmp_path)
+    assert GOOD in events
+    unfinished(events)
+    verdict(timeline(events, "t"), executor_died=True)
+    for form in ([], ["--json"]):
+        ran = run("why", "t", "--journal", str(tmp_path), *form)
+        assert ran.code == Exit.OK, ran
+
+
+def outside(directory: Path) -> Path:
+    """A file of the node that does not end with a line."""
+    path = directory / "outside"
+    path.write_bytes(b"first\nhalf a line")
+    return path
+
+
+PLACES: dict[str, Callable[[Path], None]] = {
+    "FIFO": os.mkfifo,
+    "directory": Path.mkdir,
+    "link": lambda path: path.symlink_to(outside(path.parent)),
+    "endless device": lambda path: path.symlink_to("/dev/zero"),
+    "socket": lambda path: os.mknod(path, 0o140600),
+}
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+async def test_what_is_no_regular_file(tmp_path: Path, place: str, older: bool) -> None:
+    """An executor starts beside it and has its events in memory, and in the file if that is free."""
+    path = tmp_path / FILE
+    obstacle = path.with_name(f"{FILE}.1") if older else path
+    PLACES[place](obstacle)
+    before = obstacle.lstat()
+    async with asyncio.timeout(10):
+        journal = await asyncio.to_thread(Journal, path, max_bytes=1000)
+        for _ in range(30):
+            await asyncio.to_thread(journal.append, {"code": "pod.running", "message": "x" * 100})
+    assert len(journal.events()) == 30
+    assert older or journal.failure
+    journal.close()
+    if place == "link":
+        assert (tmp_path / "outside").read_bytes() == b"first\nhalf a line", "nothing of the node was cut off"
+    if older:
+        assert path.stat().st_size <= 1000, "without a place for the older part it grows no further"
+        assert await asyncio.to_thread(read, tmp_path)
+    else:
+        assert obstacle.lstat() == before
+        with pytest.raises(OSError, match=r"symbolic links|regular file"):
+            await asyncio.to_thread(read, tmp_path)
+
+
+def test_of_a_huge_file_the_newest_lines_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / FILE
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # sparse
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + json.dumps(GOOD).encode() + b"\n")
+    assert READ_MAX_BYTES < 1 << 26
+    monkeypatch.setattr(journal_files, "READ_MAX_BYTES", 1 << 20)
+    assert read(tmp_path) == [GOOD]
+    assert Journal(path).last_seq == 7
+    assert path.stat().st_size > 1 << 40
