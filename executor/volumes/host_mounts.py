@@ -171,8 +171,13 @@ def has_mount_setattr() -> bool:
 
 def failure(error: OSError, subject: str) -> Failure:
     """One of a volume's, for the status of its task."""
-    hint = HINT if error.errno in (errno.EPERM, errno.EROFS) else ""
-    return Failure(reason(error), subject=f"{subject} ({error.filename})" if error.filename else subject, hint=hint)
+    named = f"{subject} ({error.filename})" if error.filename else subject
+    return Failure(reason(error), subject=named, hint=hint(error))
+
+
+def hint(error: OSError) -> str:
+    """What to do about a failed mount; empty: its reason says enough."""
+    return HINT if error.errno in (errno.EPERM, errno.EROFS) else ""
 
 
 def _call(returned: int, path: Path | None = None) -> None:

@@ -1,19 +1,29 @@
 """hostPath volumes: that a path of the node is what the pod says it is, made where the pod says so.
 
+Below a directory that the policy allows (`beneath`) nothing is a symbolic link: whoever may write there would lead the
+executor out of it. Each name is opened without following it, and what was found is a descriptor, so that nothing that
+is exchanged afterwards changes what is mounted. Without such a directory the pod may mount every path of the node, and
+links are followed.
 Source: Kubernetes, "Volumes", hostPath types. What is made here belongs to the node and stays after the pod.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 from executor.errors import Failure, reason
+from executor.own_directory import Opened
 from executor.spec.volume_model import HostPath
 
-DIRECTORY_MODE = 0o755
-FILE_MODE = 0o644
+DIRECTORY_MODE: Final = 0o755
+FILE_MODE: Final = 0o644
+_PATH: Final = os.O_PATH | os.O_CLOEXEC
+_LINK: Final = "it, or a directory above it, is a symbolic link, which the policy does not follow"
 
 _IS: Mapping[str, Callable[[int], bool]] = {
     "": lambda _mode: True,
@@ -28,23 +38,68 @@ _IS: Mapping[str, Callable[[int], bool]] = {
 
 
 def ensure(volume: HostPath) -> None:
-    """Make what the type says to make, then check what is there; idempotent.
+    """Make what the type says to make, then check what is there; idempotent. Raises Failure as `opened`."""
+    with opened(volume):
+        return
 
-    Raises Failure with the path as subject: nothing there, or of another type, or not to be made.
+
+def opened(volume: HostPath) -> Opened:
+    """An O_PATH descriptor of the volume, after `ensure`.
+
+    Raises Failure with the path as subject: nothing there, of another type, not to be made, or not followed.
     """
-    path = Path(volume.path)
     try:
-        if volume.type == "DirectoryOrCreate":
-            path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-        elif volume.type == "FileOrCreate":
-            path.touch(mode=FILE_MODE, exist_ok=True)
-        mode = path.stat().st_mode
+        found = _beneath(volume) if volume.beneath else _anywhere(volume)
     except OSError as error:
-        raise _failure(volume, reason(error)) from error
-    if not _IS[volume.type](mode):
+        raise _failure(volume, _LINK if error.errno == errno.ELOOP else reason(error)) from error
+    if not _IS[volume.type](os.fstat(found).st_mode):
+        os.close(found)
         raise _failure(volume, f"is no {volume.type.removesuffix('OrCreate')}")
+    return Opened(found)
+
+
+def _anywhere(volume: HostPath) -> int:
+    path = Path(volume.path)
+    if volume.type == "DirectoryOrCreate":
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    elif volume.type == "FileOrCreate":
+        path.touch(mode=FILE_MODE, exist_ok=True)
+    return os.open(path, _PATH)
+
+
+def _beneath(volume: HostPath) -> int:
+    """The allowed directory itself may be behind links: an operator names it."""
+    names = PurePosixPath(volume.path).relative_to(volume.beneath).parts
+    found = os.open(volume.beneath, _PATH)
+    for number, name in enumerate(names, 1):
+        with Opened(found) as above:
+            _make(above, name, volume.type, is_last=number == len(names))
+            found = _entered(above, name)
+    return found
+
+
+def _make(above: int, name: str, kind: str, *, is_last: bool) -> None:
+    try:
+        if kind == "DirectoryOrCreate":
+            os.mkdir(name, DIRECTORY_MODE, dir_fd=above)
+        elif kind == "FileOrCreate" and is_last:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE, dir_fd=above))
+    except FileExistsError:
+        return
+
+
+def _entered(above: int, name: str) -> int:
+    if name == "..":
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    found = os.open(name, _PATH | os.O_NOFOLLOW, dir_fd=above)
+    if stat.S_ISLNK(os.fstat(found).st_mode):
+        os.close(found)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return found
 
 
 def _failure(volume: HostPath, problem: str) -> Failure:
     hint = f"make it on the node, or change the volume's type {volume.type!r}"
+    if problem == _LINK:
+        hint = f"name the path to which it leads; the pod may use {volume.beneath} and what is in it"
     return Failure(f"{problem}, for the volume {volume.name}", subject=volume.path, hint=hint)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from executor.errors import Failure
+from executor.errors import Failure, reason
 from executor.own_directory import Opened
 from executor.spec import mount_part, volume_files
 from executor.spec.expansion import CONTAINER_MAX_BYTES
@@ -100,12 +100,16 @@ class PodVolumes:
 
     async def sources(self, container: ContainerSpec, variables: Mapping[str, str]) -> tuple[Path, ...]:
         """Where on the node each of the container's mounts comes from, in their order. `variables` are the container's.
-        A subPath is looked up anew for every start of a container. Raises Failure, InvalidTask.
+        A subPath, and a hostPath that the policy allows, are looked up for each start of a container, and mounted by
+        descriptor: runc gets a path that only the executor can change. Raises Failure, InvalidTask.
         """
-        parts = [mount_part.part(mount, variables, container.name) for mount in container.mounts]
-        if not any(parts):
+        wanted = [(mount, mount_part.part(mount, variables, container.name)) for mount in container.mounts]
+        if not any(self._is_bound(mount, part) for mount, part in wanted):
             return tuple(self._path(self._volumes[mount.volume]) for mount in container.mounts)
-        return await self._work(lambda: self._bind_parts(container, parts))
+        return await self._work(lambda: self._bind_parts(container.name, wanted))
+
+    def _is_bound(self, mount: VolumeMount, part: str) -> bool:
+        return bool(part) or _is_beneath(self._volumes[mount.volume])
 
     async def update(self, change: Callable[[Objects], Objects]) -> tuple[str, ...]:
         """Show from now on what `change` makes of the objects; the names of the volumes whose files changed. One after
@@ -213,29 +217,36 @@ class PodVolumes:
             files.write(self._mounts_dir / FILES / name, found, None if group is None else group.gid)
             self._shown[name] = found
 
-    def _bind_parts(self, container: ContainerSpec, parts: list[str]) -> tuple[Path, ...]:
+    def _bind_parts(self, container: str, wanted: list[tuple[VolumeMount, str]]) -> tuple[Path, ...]:
+        parts = self._mounts_dir / PARTS
         self._ensure_own_directory()
-        if not host_mounts.is_mounted(self._mounts_dir / PARTS):
-            host_mounts.private_tmpfs(self._mounts_dir / PARTS, PARTS_TMPFS_BYTES)
-        found = []
-        for index, (mount, part) in enumerate(zip(container.mounts, parts, strict=True)):
-            source = self._path(self._volumes[mount.volume])
-            found.append(self._bind_part(mount, source, part, f"{container.name}/{index}") if part else source)
-        return tuple(found)
+        if not host_mounts.is_mounted(parts):
+            host_mounts.private_tmpfs(parts, PARTS_TMPFS_BYTES)
+        return tuple(
+            self._bind_part(mount, part, parts / container / str(index))
+            if self._is_bound(mount, part)
+            else self._path(self._volumes[mount.volume])
+            for index, (mount, part) in enumerate(wanted)
+        )
 
-    def _bind_part(self, mount: VolumeMount, source: Path, part: str, place: str) -> Path:
-        target = self._mounts_dir / PARTS / place
+    def _bind_part(self, mount: VolumeMount, part: str, target: Path) -> Path:
         volume = self._volumes[mount.volume]
+        make = not isinstance(volume, FilesVolume) and not (_is_beneath(volume) and mount.read_only)
         try:
-            with Opened(sub_path.open_part(source, part, make=not isinstance(volume, FilesVolume))) as opened:
+            with self._opened(volume) as root, Opened(sub_path.open_part(root, part, make=make)) as opened:
                 host_mounts.bind(opened, target)
         except FileNotFoundError as error:
             if not _may_lack(volume):
-                raise host_mounts.failure(error, f"volume {mount.volume}, subPath {part}") from error
+                raise _part_failure(error, mount) from error
             host_mounts.empty_directory(target)
         except OSError as error:
-            raise host_mounts.failure(error, f"volume {mount.volume}, subPath {mount.sub_path}") from error
+            raise _part_failure(error, mount) from error
         return target
+
+    def _opened(self, volume: Volume) -> Opened:
+        if isinstance(volume, HostPath) and volume.beneath:
+            return host_path.opened(volume)
+        return Opened(os.open(self._path(volume), os.O_PATH | os.O_CLOEXEC))
 
     def _path(self, volume: Volume) -> Path:
         match volume:
@@ -258,6 +269,16 @@ class PodVolumes:
             await self._turns.run(job)
         except OSError as error:
             raise host_mounts.failure(error, f"volume {volume.name}") from error
+
+
+def _part_failure(error: OSError, mount: VolumeMount) -> Failure:
+    """Its message has the expression of a subPathExpr and no variable's value, which may be a secret."""
+    part = f", subPath {mount.sub_path}" if mount.sub_path else ""
+    return Failure(reason(error), subject=f"volume {mount.volume}{part}", hint=host_mounts.hint(error))
+
+
+def _is_beneath(volume: Volume) -> bool:
+    return isinstance(volume, HostPath) and bool(volume.beneath)
 
 
 def _may_lack(volume: Volume) -> bool:

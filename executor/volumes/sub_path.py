@@ -11,29 +11,24 @@ import errno
 import os
 import stat
 from contextlib import ExitStack
-from pathlib import Path
 
 from executor import beneath
 
 
-def open_part(volume: Path, part: str, *, make: bool = True) -> int:
-    """An O_PATH descriptor of `part` (without ..) below `volume`. `make`: missing directories are made. Raises
+def open_part(root: int, part: str, *, make: bool = True) -> int:
+    """An O_PATH descriptor of `part` (without ..) below the volume `root`. `make`: missing directories are made. Raises
     OSError.
     """
-    root = os.open(volume, os.O_PATH | os.O_CLOEXEC)
+    if not part:
+        return os.dup(root)
+    if not stat.S_ISDIR(os.fstat(root).st_mode):
+        raise OSError(errno.ENOTDIR, "is no directory, and so has no parts")
     try:
-        if not part:
-            return os.dup(root)
-        if not stat.S_ISDIR(os.fstat(root).st_mode):
-            raise OSError(errno.ENOTDIR, "is no directory, and so has no parts", str(volume))
-        try:
-            return beneath.open_below(root, part)
-        except FileNotFoundError:
-            if not make:
-                raise
-            return _made(root, part.split("/"))
-    finally:
-        os.close(root)
+        return beneath.open_below(root, part)
+    except FileNotFoundError:
+        if not make:
+            raise
+        return _made(root, part.split("/"))
 
 
 def _made(root: int, names: list[str]) -> int:

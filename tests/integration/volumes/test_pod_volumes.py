@@ -143,6 +143,46 @@ async def test_no_link_in_a_host_path_leads_out_of_it(node: Node, part: str) -> 
     await volumes.release()
 
 
+async def test_an_allowed_host_path_is_mounted_by_descriptor(node: Node) -> None:
+    """What runc is given cannot be exchanged by a pod that writes in the allowed directory."""
+    (node.data / "own/sub").mkdir(parents=True)
+    (node.data / "own/sub/file").write_text("right")
+    outside = node.top / "outside"
+    (outside / "sub").mkdir(parents=True)
+    volumes = node.volumes(HostPath("data", str(node.data / "own"), "Directory", beneath=str(node.data)))
+    await volumes.prepare()
+    app = container(VolumeMount("data", "/d"), VolumeMount("data", "/s", sub_path="sub"))
+    found = await volumes.sources(app, {})
+    (node.data / "own").rename(node.data / "before")
+    (node.data / "own").symlink_to(outside)
+    assert (found[0] / "sub/file").read_text() == (found[1] / "file").read_text() == "right"
+    with pytest.raises(Failure, match="symbolic link"):
+        await volumes.sources(app, {})
+    await volumes.release()
+    assert node.mounts() == [] and (node.data / "before/sub/file").read_text() == "right"
+
+
+async def test_a_part_that_may_only_be_read_is_not_made_on_the_node(node: Node) -> None:
+    volumes = node.volumes(HostPath("data", str(node.data), beneath=str(node.data)))
+    with pytest.raises(Failure, match="No such file"):
+        await volumes.sources(container(VolumeMount("data", "/d", read_only=True, sub_path="new/dir")), {})
+    assert list(node.data.iterdir()) == []
+    await volumes.release()
+
+
+async def test_a_message_has_no_variable_of_a_part(node: Node) -> None:
+    """It may be a secret."""
+    (node.data / "file").touch()
+    volumes = node.volumes(HostPath("data", str(node.data)), FIXED, objects=settings(key="1"))
+    await volumes.prepare()
+    for name, expression in (("data", "file/$(PASSWORD)"), ("conf", "$(PASSWORD)"), ("conf", "key/$(PASSWORD)")):
+        mount = VolumeMount(name, "/d", sub_path=expression, expands=True)
+        with pytest.raises(Failure) as caught:
+            await volumes.sources(container(mount), {"PASSWORD": "hunter2"})
+        assert "hunter2" not in str(caught.value) and expression in str(caught.value)
+    await volumes.release()
+
+
 @pytest.mark.parametrize("kind", ["fifo", "device", "socket"])
 async def test_a_part_of_any_kind_is_mounted_without_being_opened(node: Node, kind: str) -> None:
     """To open a FIFO waits for its other end, and to open a device may do much."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -52,3 +56,78 @@ def test_a_device_and_directories_on_the_way(node: Path) -> None:
     assert (node / "a/b").stat().st_mode & 0o777 == 0o755
     with pytest.raises(Failure, match="No such file"):
         hostpaths.ensure(HostPath("v", str(node / "c/d"), "FileOrCreate"))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(("name", "fits"), FITS.items())
+def test_below_an_allowed_directory_it_is_the_same(node: Path, name: str, fits: set[str], kind: str) -> None:
+    (node / "a").mkdir()
+    volume = HostPath("v", str(node / name), kind, beneath=str(node))
+    if kind in fits:
+        with hostpaths.opened(volume) as found:
+            assert Path(f"/proc/self/fd/{found}").readlink() == node / name
+    else:
+        with pytest.raises(Failure):
+            hostpaths.ensure(volume)
+        assert name != "nothing" or not (node / name).exists()
+
+
+LINKS = {"absolute": "{outside}", "relative": "../outside", "inside": "directory", "nowhere": "../outside/new"}
+
+
+@pytest.mark.parametrize("kind", ["", "DirectoryOrCreate", "FileOrCreate", "Directory"])
+@pytest.mark.parametrize("below", ["link", "link/x", "directory/link/x/y"])
+@pytest.mark.parametrize("target", LINKS.values(), ids=LINKS)
+def test_below_an_allowed_directory_no_link_is_followed(tmp_path: Path, target: str, below: str, kind: str) -> None:
+    """Neither to read nor to make anything: a pod that may write there chooses the link."""
+    outside, top = tmp_path / "outside", tmp_path / "top"
+    for directory in (outside / "x/y", top / "directory/x/y"):
+        directory.mkdir(parents=True)
+    place = top / below.partition("/x")[0]
+    place.symlink_to(target.format(outside=outside))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(Failure, match="symbolic link") as caught:
+        hostpaths.ensure(HostPath("v", str(top / below), kind, beneath=str(top)))
+    assert (caught.value.subject, str(top) in caught.value.hint) == (str(top / below), True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_allowed_directory_itself_may_be_behind_a_link(node: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").symlink_to(node)
+    for path in ("here", "here/directory"):
+        hostpaths.ensure(HostPath("v", str(tmp_path / path), "Directory", beneath=str(tmp_path / "here")))
+
+
+def test_nothing_leads_upwards(node: Path) -> None:
+    with pytest.raises(Failure):
+        hostpaths.ensure(HostPath("v", f"{node}/directory/../../x", "DirectoryOrCreate", beneath=str(node)))
+
+
+def test_a_directory_that_is_exchanged_for_a_link_leads_nowhere_else(tmp_path: Path) -> None:
+    """A pod that may write there does so, as fast as it can."""
+    outside, top, done = tmp_path / "outside", tmp_path / "top", threading.Event()
+    outside.mkdir()
+    (top / "a").mkdir(parents=True)
+
+    def swap() -> None:
+        while not done.is_set():
+            with contextlib.suppress(OSError):
+                (top / "a").rename(top / "b")
+                (top / "a").symlink_to(outside)
+                time.sleep(0.0005)
+                (top / "a").unlink()
+            shutil.rmtree(top / "b", ignore_errors=True)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    seen = {"made": 0, "refused": 0}
+    for number in range(2000):
+        try:
+            hostpaths.ensure(HostPath("v", f"{top}/a/x{number % 3}/y", "DirectoryOrCreate", beneath=str(top)))
+            seen["made"] += 1
+        except Failure:
+            seen["refused"] += 1
+    done.set()
+    swapper.join()
+    assert list(outside.iterdir()) == []
+    assert all(seen.values()), seen

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from executor.own_directory import Opened
 from executor.volumes import sub_path
 
 
 def found(volume: Path, part: str, *, make: bool = True) -> Path:
-    fd = sub_path.open_part(volume, part, make=make)
-    try:
+    with Opened(os.open(volume, os.O_PATH)) as root, Opened(sub_path.open_part(root, part, make=make)) as fd:
         return Path(f"/proc/self/fd/{fd}").readlink()
-    finally:
-        os.close(fd)
 
 
 @pytest.fixture
