@@ -1,13 +1,11 @@
 """mesos-pod-executor: a Mesos executor that runs pods through containerd.
 
 Read three files, and the rest is where you would guess: this map, `pod/lifecycle.py` (what happens to a pod, as a pure
-table), and `composer.py` (which part is given which). packaging/doc/architecture.md has the drawings.
+table), and `process/parts.py` (the parts, and what each one is given). packaging/doc/architecture.md has the drawings.
 
     __main__      the entry: the executor when a Mesos agent starts it, else a command
-    composer      starts the executor; opening opens what it owns on the node
-    assembly      makes the parts of the executor
-    dispatcher    what each Mesos event means; intake reads launches beside the event loop, admission makes them pods
-    ending        when this executor ends
+    process/      this process from its start to its end: what it owns on the node, its parts
+    dispatch/     what each Mesos event means: launches are read and admitted; when the executor ends
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
     policy/       what a pod may ask of the node: Pod Security Standards for each role (pure)

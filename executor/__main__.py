@@ -15,7 +15,7 @@ CONFIG_OPTION = "--config"
 
 def main() -> int:
     if "MESOS_EXECUTOR_ID" in os.environ and (options := executor_options(sys.argv[1:])) is not None:
-        from executor.composer import run
+        from executor.process.run import run
 
         return run(os.environ, *options)
     from executor.cli.main import main as command

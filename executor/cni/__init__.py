@@ -1,16 +1,11 @@
 """A CNI runtime beside the Mesos agent's: it attaches pods to the agent's networks and touches nothing of others.
 
 cni.py          attach, detach, check: the order of things, retries, undoing
-chain.py        one attachment through its chain of plugins
-plugin.py       one run of one plugin
-catalog.py      the directory of configurations          conflist.py   one configuration (pure)
-cache.py        what was attached, on disk               attachment.py requests and attachments (pure data)
-capability.py   what a request hands to the plugins (pure)
-result.py       results of every CNI version (pure)      version.py    the versions (pure)
-shape.py        their types (pure)                       limit.py      how long a release may take
-rules.py        rules that plugins forget                rulekeeper.py rules that others erase
-rulelines.py    which rules are whose (pure)             nfevents.py   removals of rules, as the kernel tells them
-lint.py         dangers of configurations (pure)
+attachment.py   requests and attachments (pure data)
+config/         the directory of configurations, what each one can do, which one a request gets
+plugins/        one chain of plugins, one run of a plugin, its result and its errors
+rules/          port and masquerade rules: removed where plugins forget them, put back where others erase them
+records/        what was attached, on disk; what the plugin host-local has reserved
 netns.py        pinned network namespaces
 resolver.py     resolv.conf, hosts, host names (pure)
 """

@@ -16,20 +16,22 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from executor.cni import chain, rules, version
 from executor.cni import netns as namespace
 from executor.cni.attachment import Attachment, NetworkRequest
-from executor.cni.cache import Cache, Record
-from executor.cni.capability import capability_args, check_request, cni_args
-from executor.cni.catalog import Catalog
-from executor.cni.conflist import MESOS_ARGS, Network, plugin_config
-from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, network_failure
-from executor.cni.limit import FIRST_RELEASE_S, Limit
-from executor.cni.plan import plan
-from executor.cni.plugin import Call, Plugins
-from executor.cni.result import attachment
-from executor.cni.rulekeeper import RuleKeeper
-from executor.cni.shielded import shielded
+from executor.cni.config import version
+from executor.cni.config.capability import capability_args, check_request, cni_args
+from executor.cni.config.catalog import Catalog
+from executor.cni.config.conflist import MESOS_ARGS, Network, plugin_config
+from executor.cni.config.plan import plan
+from executor.cni.plugins import chain
+from executor.cni.plugins.failure import INCOMPATIBLE_VERSION, Fault, network_failure
+from executor.cni.plugins.limit import FIRST_RELEASE_S, Limit
+from executor.cni.plugins.plugin import Call, Plugins
+from executor.cni.plugins.result import attachment
+from executor.cni.records.cache import Cache, Record
+from executor.cni.rules import sweep
+from executor.cni.rules.keeper import RuleKeeper
+from executor.concurrency import to_the_end
 from executor.errors import ExecutorError, InvalidRequest, NetworkFailure, Refused
 from executor.names import POD_PREFIX
 
@@ -89,7 +91,7 @@ class Cni:
                     ]
                 )
             except BaseException as error:
-                left = await shielded(self._delete_all(container_id, netns, FIRST_RELEASE_S))
+                left = await to_the_end(self._delete_all(container_id, netns, FIRST_RELEASE_S))
                 if left and isinstance(error, ExecutorError):
                     message = f"{error.message}; and it could not be undone: {'; '.join(left)}"
                     raise NetworkFailure(message, subject=error.subject, hint=error.hint) from error
@@ -174,10 +176,10 @@ class Cni:
                 await asyncio.sleep(delays_s.pop(0))
 
     async def _try_add(self, record: Record) -> tuple[Record, Fault | None]:
-        await shielded(asyncio.to_thread(self._cache.save, record))
+        await to_the_end(asyncio.to_thread(self._cache.save, record))
         result, fault = await chain.add(self._plugins, record)
         record = replace(record, result=result, complete=fault is None, fault="" if fault is None else fault.words)
-        await shielded(asyncio.to_thread(self._cache.save, record))
+        await to_the_end(asyncio.to_thread(self._cache.save, record))
         return record, fault
 
     async def _delete_all(self, container_id: str, netns: Path | None, limit_s: float | None) -> list[str]:
@@ -193,21 +195,21 @@ class Cni:
         return left
 
     def _limit(self, records: Sequence[Record], total_s: float | None) -> Limit:
-        runs = sum(len(record.document["plugins"]) + rules.made_by(record.document) for record in records)
+        runs = sum(len(record.document["plugins"]) + sweep.made_by(record.document) for record in records)
         return Limit(self._timeout_s, time.monotonic, total_s, runs)
 
     async def _delete(self, record: Record, limit: Limit) -> tuple[Fault, ...]:
         if not namespace.exists(Path(record.netns)):
             record = replace(record, netns="")  # plugins release what they can without it
         faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
-        if rules.missing_chain(faults, record.network, record.container_id):
-            await rules.ensure_chains(record.network, record.container_id, limit)
+        if sweep.missing_chain(faults, record.network, record.container_id):
+            await sweep.ensure_chains(record.network, record.container_id, limit)
             faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
-        if not faults and rules.made_by(record.document):
+        if not faults and sweep.made_by(record.document):
             # Not earlier: a repeated DEL fails at a chain that is missing.
-            faults = await rules.sweep(record.network, record.container_id, limit)
+            faults = await sweep.sweep(record.network, record.container_id, limit)
         if not faults:
-            await shielded(asyncio.to_thread(self._cache.remove, record))
+            await to_the_end(asyncio.to_thread(self._cache.remove, record))
         return faults
 
 

@@ -19,7 +19,7 @@ import struct
 import threading
 from pathlib import Path
 
-from executor.cni.shielded import shielded
+from executor.concurrency import to_the_end
 from executor.errors import NetworkFailure, reason
 
 _CLONE_FS = 0x00000200
@@ -39,12 +39,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 async def ensure(path: Path) -> None:
     """A network namespace at `path`, its loopback up. The path must be of one pod alone. Raises NetworkFailure."""
     if not exists(path):
-        await shielded(_in_own_thread(path))
+        await to_the_end(_in_own_thread(path))
 
 
 async def destroy(path: Path) -> None:
     """Unpins the namespace; it ends with its last process. Missing is success. Raises NetworkFailure."""
-    await shielded(asyncio.to_thread(_unpin, path))
+    await to_the_end(asyncio.to_thread(_unpin, path))
 
 
 def exists(path: Path) -> bool:

@@ -16,7 +16,7 @@ from executor.pod.node import STREAMS, log_name
 from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
-    from executor.dispatcher import Dispatcher
+    from executor.dispatch.dispatcher import Dispatcher
     from executor.images.images import Pulling
     from executor.netlink import NetworkWatch
     from executor.pod.model import Container

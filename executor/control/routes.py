@@ -23,7 +23,7 @@ from executor.pod.resources import usage
 from executor.revocation.rehearsal import rehearse
 
 if TYPE_CHECKING:
-    from executor.dispatcher import Dispatcher
+    from executor.dispatch.dispatcher import Dispatcher
     from executor.log.journal import Journal
     from executor.revocation.receipt import Receipt
 

@@ -1,6 +1,6 @@
 """The control socket: how the commands of the same program ask and tell this executor.
 
-The composer gives a table of routes, `(method, pattern) -> handler`; a pattern's `{name}` takes one part of the path.
+`routes` has a table, `(method, pattern) -> handler`; a pattern's `{name}` takes one part of the path.
 A handler returns a Response or a Stream, or raises: InvalidInput 400, NotFound 404, Refused 409, Failure 503;
 anything else is a defect, 500 and one ERROR line. Only root and the executor's own user are answered. Owns: the
 socket file and its connections.

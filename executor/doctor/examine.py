@@ -75,7 +75,7 @@ def _containers(config: Config, endpoint: str) -> frozenset[str] | None:
 
 def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> list[Finding]:
     """What the agent needs of this node's networks and ports."""
-    from executor.cni.catalog import Catalog
+    from executor.cni.config.catalog import Catalog
 
     mesos_roots = portuse.roots(flags, config.cgroups.root)
     found = [portuse.check(agent.offered_ports(flags), mesos_roots, _containers(config, endpoint))]
@@ -116,7 +116,7 @@ def _dns_path() -> str:
 
 def _servers(config: Config) -> tuple[str, ...]:
     """The configured addresses, or the nameservers that the networks give to their pods and tasks."""
-    from executor.cni.catalog import Catalog
+    from executor.cni.config.catalog import Catalog
 
     if config.dns.listen:
         return config.dns.listen

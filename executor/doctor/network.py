@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from executor.cni import Cni
-from executor.cni.catalog import Catalog
-from executor.cni.conflist import Network
-from executor.cni.ledger import Entry
-from executor.cni.lint import dangers, subnets
+from executor.cni.config.catalog import Catalog
+from executor.cni.config.conflist import Network
+from executor.cni.config.lint import dangers, subnets
+from executor.cni.records.host_local import Entry
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound

@@ -162,8 +162,8 @@ class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has n
         self.session.received(event)
 
     def on_close(self) -> None:
-        """Defect: without checkpointing it kills the process group after a sleep; the composer decides when the process
-        ends.
+        """Defect: without checkpointing it kills the process group after a sleep; the executor decides when
+        its process ends.
         """
         self.stream_id = None
         self._outbox.hold()

@@ -22,7 +22,7 @@ from executor.metrics import catalog
 
 if TYPE_CHECKING:
     from executor.control.server import Handler
-    from executor.dispatcher import Dispatcher
+    from executor.dispatch.dispatcher import Dispatcher
     from executor.metrics.counters import Counters
     from executor.metrics.loop_lag import LoopLag
 

@@ -24,7 +24,7 @@ from executor.spec import probes
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
-    from executor.dispatcher import Dispatcher
+    from executor.dispatch.dispatcher import Dispatcher
     from executor.metrics.loop_lag import LoopLag
     from executor.netlink import Traffic
     from executor.pod.runner import PodRunner

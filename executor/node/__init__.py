@@ -1,6 +1,5 @@
 """What executors own on this node: whose a thing is, whether its owner is dead, and the release of what dead ones left.
 
-opening.py         what this executor owns, opened at its start and given back at its end
 claims.py          the owner file and its lock
 lock_identity.py   the identity of an owner's lock file, as text, and its proof: living, dead or unknown
 marks.py           that text in directories: a symbolic link that names no file

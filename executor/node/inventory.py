@@ -23,8 +23,8 @@ from executor.node.marks import Marks
 from executor.node.reaping.found import marks_on_node
 
 if TYPE_CHECKING:
-    from executor.cni.cache import Record
-    from executor.cni.ledger import Entry
+    from executor.cni.records.cache import Record
+    from executor.cni.records.host_local import Entry
     from executor.containerd import Containerd
     from executor.node.shim_processes import Shim
 
@@ -57,7 +57,7 @@ class Inventory:
 
 async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     """`containerd` None: its records are left out. Raises NetworkFailure, InvalidConfig, ContainerdFailure."""
-    from executor.cni import rules
+    from executor.cni.rules import sweep
     from executor.node.reaper import still_there
 
     marks = await marks_on_node(config, containerd)
@@ -66,9 +66,9 @@ async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     dead = {owner.container: await left_by(owner, config, containerd) for owner in judgement.dead}
     lost = await _lost_shims(judgement, config, containerd)
     unknown = await still_there(judgement, config, containerd)
-    entries, rule_owners = _ledger(config), await rules.owners(config.cni.timeout_s)
+    entries, rule_owners = _ledger(config), await sweep.owners(config.cni.timeout_s)
     attached = _attached(config)
-    erased = rules.erased(await rules.all_saved(config.cni.timeout_s), attached)
+    erased = sweep.erased(await sweep.all_saved(config.cni.timeout_s), attached)
     altered = altered_networks(attached)
     lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
     recorded = _recorded(config, marks)  # after what is judged by it
@@ -148,8 +148,8 @@ def _names(config: Config, owner: Owner) -> int:
 
 
 def _ledger(config: Config) -> list[Entry]:
-    from executor.cni.catalog import Catalog
-    from executor.cni.ledger import entries
+    from executor.cni.config.catalog import Catalog
+    from executor.cni.records.host_local import entries
 
     return entries(Catalog(Path(config.cni.config_dir)).networks())
 
@@ -164,14 +164,14 @@ def _recorded(config: Config, marks: Marks) -> set[str]:
 
 
 def _damaged(config: Config) -> tuple[NetworkFailure, ...]:
-    from executor.cni.cache import Cache
+    from executor.cni.records.cache import Cache
 
     executors = _directories(cni_parent(config.node.state_dir))
     return tuple(failure for executor in executors for failure in Cache(executor).readable()[1])
 
 
 def _attached(config: Config) -> list[Record]:
-    from executor.cni.cache import Cache
+    from executor.cni.records.cache import Cache
 
     executors = _directories(cni_parent(config.node.state_dir))
     return [record for executor in executors for record in Cache(executor).readable()[0]]
@@ -181,7 +181,7 @@ def altered_networks(records: Sequence[Record]) -> list[tuple[str, str]]:
     """Each record's subject, and in words what the kernel does not have as it is recorded. Records without a namespace
     are left out: their pod ends. Raises OSError.
     """
-    from executor.cni.result import attachment
+    from executor.cni.plugins.result import attachment
     from executor.netlink import requests
     from executor.netlink.comparison import differences
     from executor.netlink.namespaces import own, visit

@@ -1,4 +1,4 @@
-"""What every pod's runner is given by the composer: the node's adapters, and where the pods' things lie. Holds no
+"""What every pod's runner is given: the node's adapters, and where the pods' things lie. Holds no
 decisions.
 """
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cgroups import CgroupError
 from executor.cni import resolver
-from executor.cni.limit import FIRST_RELEASE_S
+from executor.cni.plugins.limit import FIRST_RELEASE_S
 from executor.disk.logs import cut
 from executor.disk.removal import Removal
 from executor.disk.turns import Call

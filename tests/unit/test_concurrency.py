@@ -7,8 +7,6 @@ import threading
 
 import pytest
 
-from executor import concurrency
-from executor.cni.shielded import shielded
 from executor.concurrency import first_to_end, ready_threads, to_the_end
 
 
@@ -33,10 +31,6 @@ class Work:
 async def turn() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
-
-
-def test_there_is_one_of_it() -> None:
-    assert concurrency.to_the_end is to_the_end and shielded is to_the_end
 
 
 @pytest.mark.parametrize("cancellations", [1, 2, 5])

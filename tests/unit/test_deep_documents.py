@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from executor.cni import conflist
-from executor.cni.cache import Cache
-from executor.cni.plugin import read_outcome
+from executor.cni.config import conflist
+from executor.cni.plugins.plugin import read_outcome
+from executor.cni.records.cache import Cache
 from executor.control.server import Server, socket_path
 from executor.dns.tasks import parse_note
 from executor.errors import ImageFailure, InvalidConfig, InvalidRequest, NetworkFailure

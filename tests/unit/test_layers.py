@@ -21,12 +21,11 @@ from tests.support.sources import ROOT, Import, Source, all_files, modules, pyth
 
 ADAPTERS = ("executor.mesos", "executor.containerd", "executor.cni", "executor.netlink", "executor.dns")
 COMPOSERS = (
-    "executor.composer", "executor.opening", "executor.node.reaper", "executor.node.reaping",
+    "executor.process", "executor.node.reaper", "executor.node.reaping",
     "executor.node.inventory", "executor.images.pulling.worker", "executor.doctor", "executor.cli", "executor.__main__",
 )  # fmt: skip
 COMMON = {
     "executor", "executor.concurrency", "executor.config", "executor.errors", "executor.log", "executor.names",
-    "executor.process",
 }  # fmt: skip
 
 # Decisions are made in these. More modules may call themselves pure, but these must.
@@ -48,7 +47,7 @@ MUST_BE_PURE = {
     "executor.probes.rhythm",
     "executor.probes.state",
     "executor.spec.model",
-    "executor.cni.conflist",
+    "executor.cni.config.conflist",
     "executor.cni.resolver",
     "executor.netlink.comparison",
     "executor.netlink.state",
@@ -122,12 +121,10 @@ FLOORS = (
     ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),
-    ("ending", "intake", "admission", "doctor"),
-    ("dispatcher",),
+    ("dispatch", "doctor"),
     ("control",),
     ("metrics",),
-    ("opening", "assembly"),
-    ("composer", "cli"),
+    ("process", "cli"),
     ("__main__",),
 )
 FLOOR = {f"executor.{name}": number for number, floor in enumerate(FLOORS) for name in floor}

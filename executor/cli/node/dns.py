@@ -134,7 +134,7 @@ def _listen(loaded: Config) -> tuple[str, ...]:
     """The configured addresses, or the nameservers that the networks give to their pods and tasks."""
     if loaded.dns.listen:
         return loaded.dns.listen
-    from executor.cni.catalog import Catalog
+    from executor.cni.config.catalog import Catalog
 
     networks = Catalog(Path(loaded.cni.config_dir)).networks()
     found = [server for network in networks for plugin in network.plugins for server in _nameservers(plugin)]

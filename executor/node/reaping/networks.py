@@ -52,8 +52,8 @@ async def release(owner: Owner, config: Config) -> Released:
 
 def release_unwritten(config: Config) -> int:
     """Addresses that belong to no attachment, because the plugin was killed with its executor."""
-    from executor.cni.catalog import Catalog
-    from executor.cni.unwritten import release_unwritten as release_of
+    from executor.cni.config.catalog import Catalog
+    from executor.cni.records.unwritten import release_unwritten as release_of
 
     return release_of(Catalog(Path(config.cni.config_dir)).networks())
 

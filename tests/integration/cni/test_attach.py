@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from executor.cni import Attachment, Bandwidth, NetworkRequest, PortMapping, netns
-from executor.cni.rulelines import chain_names
+from executor.cni.rules.lines import chain_names
 from executor.errors import NetworkFailure
 from tests.integration.cni.lab import Lab, inside, run
 

@@ -13,7 +13,7 @@ import pytest
 
 from executor import log
 from executor.cni import Cni, NetworkRequest, PortMapping
-from executor.cni.rulelines import chain_names
+from executor.cni.rules.lines import chain_names
 from tests.integration.cni.faults import Fault, Faults
 from tests.integration.cni.lab import Lab, run
 

@@ -171,7 +171,7 @@ async def test_what_cannot_be_read_is_told_once(lab: Lab) -> None:
 _COST = """
 import sys, time, resource
 def rss_kib(): return int(open("/proc/self/statm").read().split()[1]) * 4
-import executor.dispatcher, executor.netlink, executor.cni
+import executor.dispatch.dispatcher, executor.netlink, executor.cni
 before, at_s = rss_kib(), time.monotonic()
 import executor.netlink.messages
 print(rss_kib() - before, int((time.monotonic() - at_s) * 1e3), "pyroute2.iproute" in sys.modules)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.cni.conflist import Network
-from executor.cni.unwritten import release_unwritten
+from executor.cni.config.conflist import Network
+from executor.cni.records.unwritten import release_unwritten
 from tests.integration.cni.lab import REAL_PLUGINS
 
 HOST_LOCAL = REAL_PLUGINS / "host-local"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.cni.cache import Cache, Record
+from executor.cni.records.cache import Cache, Record
 from executor.errors import NetworkFailure
 
 RECORD = Record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executor.cni.attachment import Bandwidth, Dns, NetworkRequest, PortMapping
-from executor.cni.capability import capability_args, check_request, cni_args, demanded
+from executor.cni.config.capability import capability_args, check_request, cni_args, demanded
 from executor.errors import InvalidRequest
 
 

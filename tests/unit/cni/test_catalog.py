@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from executor.cni.catalog import Catalog
+from executor.cni.config.catalog import Catalog
 from executor.errors import InvalidConfig, NotFound
 
 PLUGIN: dict[str, Any] = {"type": "bridge", "bridge": "b", "ipam": {"type": "host-local", "subnet": "10.0.0.0/24"}}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.cni.conflist import Network, parse, plugin_config
-from executor.cni.demands import fitted
-from executor.cni.lint import dangers
+from executor.cni.config.conflist import Network, parse, plugin_config
+from executor.cni.config.demands import fitted
+from executor.cni.config.lint import dangers
 from executor.errors import InvalidConfig
 
 IPAM = {"type": "host-local", "dataDir": "/run/cni/networks", "ranges": [[{"subnet": "10.91.1.0/24"}]]}

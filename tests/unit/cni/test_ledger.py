@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from executor.cni.conflist import Network
-from executor.cni.ledger import entries, ledger
+from executor.cni.config.conflist import Network
+from executor.cni.records.host_local import entries, ledger
 
 
 def network(directory: Path, kind: str = "host-local") -> Network:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.cni.plugin import read_outcome
-from executor.cni.result import UnreadableResultError, attachment, converted
-from executor.cni.version import SPEC_VERSIONS
+from executor.cni.config.version import SPEC_VERSIONS
+from executor.cni.plugins.plugin import read_outcome
+from executor.cni.plugins.result import UnreadableResultError, attachment, converted
 from executor.errors import NetworkFailure
 from executor.hostnames import address
 from tests.unit.cni.bench import NET, NETNS, POD, Bench

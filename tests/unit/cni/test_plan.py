@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from executor.cni import Bandwidth, NetworkRequest, PortMapping
-from executor.cni.catalog import Catalog
+from executor.cni.config.catalog import Catalog
 from executor.errors import InvalidConfig, NetworkFailure, NotFound
 from tests.unit.cni.bench import NET, NETNS, POD, Bench
 

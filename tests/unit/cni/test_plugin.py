@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.cni.plugin import Call, Plugins, read_outcome
+from executor.cni.plugins.plugin import Call, Plugins, read_outcome
 from tests.unit.cni.bench import Bench, gone
 
 ADD = Call("ADD", {"cniVersion": "1.0.0"}, container_id="pod-1", ifname="eth0")

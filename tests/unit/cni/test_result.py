@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.cni.attachment import Dns
-from executor.cni.result import UnreadableResultError, attachment, converted
-from executor.cni.version import SPEC_VERSIONS, at_least, newest_first
+from executor.cni.config.version import SPEC_VERSIONS, at_least, newest_first
+from executor.cni.plugins.result import UnreadableResultError, attachment, converted
 
 OLD: dict[str, Any] = {
     "ip4": {"ip": "10.1.0.5/16", "gateway": "10.1.0.1", "routes": [{"dst": "0.0.0.0/0"}]},

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.cni.cache import Record
-from executor.cni.failure import Fault, PluginError
-from executor.cni.nfevents import tells_of_removal
-from executor.cni.rulelines import Key, chain_names, common, lost, owned, restorations
-from executor.cni.rules import erased, missing_chain
+from executor.cni.plugins.failure import Fault, PluginError
+from executor.cni.records.cache import Record
+from executor.cni.rules.events import tells_of_removal
+from executor.cni.rules.lines import Key, chain_names, common, lost, owned, restorations
+from executor.cni.rules.sweep import erased, missing_chain
 
 WEB, OTHER = Key("podnet", "pod-one"), Key("podnet", "pod-one1")
 MASQUERADE, PORTS = chain_names(*WEB)

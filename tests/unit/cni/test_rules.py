@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from executor.cni.rulelines import chain_names
-from executor.cni.rules import made_by, removal
+from executor.cni.rules.lines import chain_names
+from executor.cni.rules.sweep import made_by, removal
 
 MASQUERADE, PORTS = chain_names("podnet", "pod-one")
 OTHER, _ = chain_names("podnet", "pod-one1")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from executor.cni import Cni, NetworkRequest
-from executor.cni.cache import Cache
+from executor.cni.records.cache import Cache
 from executor.errors import NetworkFailure
 from tests.unit.cni.bench import NET, NETNS, POD, Bench, running
 

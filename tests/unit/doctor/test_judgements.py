@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.cni.conflist import Network
-from executor.cni.ledger import Entry
+from executor.cni.config.conflist import Network
+from executor.cni.records.host_local import Entry
 from executor.doctor import kernel, network, node, runtime
 from executor.doctor.finding import Finding, Verdict, failed, passed, skipped, warned, worst
 from executor.names import MesosContainerId

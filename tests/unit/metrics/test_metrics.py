@@ -157,7 +157,7 @@ def test_a_copy_does_not_change_with_its_original() -> None:
 
 
 def test_counting_does_not_load_the_client_library() -> None:
-    modules = "sys, executor.composer, executor.metrics.counters, executor.metrics.endpoint"
+    modules = "sys, executor.process.run, executor.metrics.counters, executor.metrics.endpoint"
     program = f"import {modules}\nprint('prometheus_client' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert ran.stdout == "False\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.cni.conflist import Network, network_name, parse
+from executor.cni.config.conflist import Network, network_name, parse
 from executor.errors import InvalidConfig, NotFound, reason
 
 _SUFFIXES = (".conf", ".conflist", ".json")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from executor.cni import version
 from executor.cni.attachment import Json
-from executor.cni.cache import Record
-from executor.cni.conflist import plugin_config
-from executor.cni.failure import INCOMPATIBLE_VERSION, Fault, PluginError
-from executor.cni.limit import Limit
-from executor.cni.plugin import Call, Outcome, Plugins
-from executor.cni.result import UnreadableResultError, attachment, converted
+from executor.cni.config import version
+from executor.cni.config.conflist import plugin_config
+from executor.cni.plugins.failure import INCOMPATIBLE_VERSION, Fault, PluginError
+from executor.cni.plugins.limit import Limit
+from executor.cni.plugins.plugin import Call, Outcome, Plugins
+from executor.cni.plugins.result import UnreadableResultError, attachment, converted
+from executor.cni.records.cache import Record
 
 
 async def add(plugins: Plugins, record: Record) -> tuple[Json | None, Fault | None]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from executor import bounded_json
 from executor.cni.attachment import Json
-from executor.cni.failure import PluginError
-from executor.cni.process import STDOUT_MAX_BYTES, execute
+from executor.cni.plugins.failure import PluginError
+from executor.cni.plugins.process import STDOUT_MAX_BYTES, execute
 from executor.errors import clipped, reason
 from executor.log import get_logger
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.cni.shielded import shielded
+from executor.concurrency import to_the_end
 
 STDOUT_MAX_BYTES = 1 << 20
 STDERR_MAX_BYTES = 4096
@@ -77,7 +77,7 @@ async def execute(
     try:
         return await asyncio.shield(run)
     except asyncio.CancelledError:
-        await shielded(_finish(run))
+        await to_the_end(_finish(run))
         raise
 
 

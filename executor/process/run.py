@@ -1,4 +1,4 @@
-"""The composer: which part is given which. The only module that knows every adapter.
+"""The executor's process from its start to its end. The only module that knows every adapter.
 
 Order matters twice. The driver subscribes first, while the rest is still being loaded: its events wait in its queue
 until the dispatcher takes them. And everything on the node is given back before the last updates are sent, because
@@ -126,14 +126,14 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
                 hint=each.hint,
             )
         await outer.enter_async_context(driver)
-        from executor.assembly import assemble
         from executor.control.routes import routes
         from executor.control.server import Server, socket_path
         from executor.metrics import endpoint
         from executor.metrics.loop_lag import LoopLag
+        from executor.process.parts import assemble
 
         async with AsyncExitStack() as stack:
-            from executor.opening import open_node
+            from executor.process.owned import open_node
 
             node = await open_node(config, environment, stack)
             for turns in (node.removing, node.counting, node.owning):

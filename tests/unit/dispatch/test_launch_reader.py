@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from executor import intake
+from executor.dispatch import launch_reader
+from executor.dispatch.launch_reader import LaunchReader, is_small
 from executor.errors import ExecutorError, Refused
-from executor.intake import Intake, is_small
 from executor.mesos.events import Launch
 from executor.metrics.loop_lag import INTERVAL_S, LoopLag
 from executor.names import RevocationId, TaskId
@@ -27,24 +27,24 @@ REVOCATION = Request(RevocationId("r"), "", Select(everything=True), 0.0)
 
 
 class Listener:
-    """Who is told, and an intake that tells."""
+    """Who is told, and a reader that tells."""
 
     def __init__(self) -> None:
         self.accepted: dict[TaskId, Sequence[Request]] = {}
         self.refused: dict[TaskId, ExecutorError] = {}
         self.settled = 0
         self.on_accept: Callable[[PodSpec], None] = lambda _: None
-        self.intake = Intake(Policy(), self._accept, self._refuse)
-        self.intake.on_settled(self._settle)
+        self.reader = LaunchReader(Policy(), self._accept, self._refuse)
+        self.reader.on_settled(self._settle)
 
     def _accept(self, spec: PodSpec, revocations: Sequence[Request]) -> None:
         self.on_accept(spec)
-        assert not {*spec.task_ids} & {*self.accepted, *self.refused, *self.intake}
+        assert not {*spec.task_ids} & {*self.accepted, *self.refused, *self.reader}
         self.accepted.update(dict.fromkeys(spec.task_ids, revocations))
 
     def _refuse(self, tasks: Sequence[TaskId], error: ExecutorError) -> None:
         assert not {*tasks} & {*self.accepted, *self.refused}
-        assert {*tasks} <= {*self.intake}
+        assert {*tasks} <= {*self.reader}
         self.refused.update(dict.fromkeys(tasks, error))
 
     def _settle(self) -> None:
@@ -52,7 +52,7 @@ class Listener:
 
     async def empty(self) -> None:
         for _ in range(10_000):
-            if not len(self.intake):
+            if not len(self.reader):
                 return
             await asyncio.sleep(0.002)
         raise TimeoutError
@@ -61,7 +61,7 @@ class Listener:
 @pytest.fixture
 async def listener() -> AsyncIterator[Listener]:
     found = Listener()
-    running = asyncio.create_task(found.intake.run())
+    running = asyncio.create_task(found.reader.run())
     await asyncio.sleep(0)
     yield found
     running.cancel()
@@ -92,9 +92,9 @@ def group(count: int, **fields: Any) -> Launch:
 
 async def test_small_and_large_ones_become_pods(listener: Listener) -> None:
     for number in range(5):
-        listener.intake.take(launch(f"small-{number}"))
-        listener.intake.take(large(f"large-{number}"))
-    assert len(listener.intake) == 10 and "small-3" in listener.intake
+        listener.reader.take(launch(f"small-{number}"))
+        listener.reader.take(large(f"large-{number}"))
+    assert len(listener.reader) == 10 and "small-3" in listener.reader
     await listener.empty()
     assert [name for name in listener.accepted if name.startswith("small")] == [f"small-{n}" for n in range(5)]
     assert [name for name in listener.accepted if name.startswith("large")] == [f"large-{n}" for n in range(5)]
@@ -105,13 +105,13 @@ async def test_what_cannot_work_is_refused(listener: Listener) -> None:
     def refuse(_: PodSpec) -> None:
         raise Refused("not here")
 
-    listener.intake.take(launch("typo", pod({"imagge": 1})))
-    listener.intake.take(launch("large-typo", pod({"imagge": "x" * 100_000})))
-    listener.intake.take(Launch((task(task_id="huge"),), group=False, fault="has more than 5 values"))
-    listener.intake.take(Launch((task(task_id="no-form", resources=7),), group=False))
+    listener.reader.take(launch("typo", pod({"imagge": 1})))
+    listener.reader.take(launch("large-typo", pod({"imagge": "x" * 100_000})))
+    listener.reader.take(Launch((task(task_id="huge"),), group=False, fault="has more than 5 values"))
+    listener.reader.take(Launch((task(task_id="no-form", resources=7),), group=False))
     await listener.empty()
     listener.on_accept = refuse
-    listener.intake.take(launch("other"))
+    listener.reader.take(launch("other"))
     await listener.empty()
     assert {name: str(error)[:40] for name, error in listener.refused.items()} == {
         "typo": "spec.containers[0].imagge: is not a fiel",
@@ -128,40 +128,40 @@ async def test_a_defect_is_that_launches_own(listener: Listener) -> None:
         raise ZeroDivisionError("oh")
 
     listener.on_accept = fail
-    listener.intake.take(launch("a"))
+    listener.reader.take(launch("a"))
     await listener.empty()
     listener.on_accept = lambda _: None
-    listener.intake.take(launch("b"))
+    listener.reader.take(launch("b"))
     await listener.empty()
     assert "the executor could not read it: ZeroDivisionError: oh" in str(listener.refused[TaskId("a")])
     assert list(listener.accepted) == ["b"]
 
 
 async def test_what_is_dropped_is_neither_accepted_nor_refused(listener: Listener) -> None:
-    listener.intake.take(slow("killed"))
-    listener.intake.take(large("next"))
+    listener.reader.take(slow("killed"))
+    listener.reader.take(large("next"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # it is being read
-    assert listener.intake.drop(TaskId("killed")) == ("killed",)
-    assert "killed" not in listener.intake and listener.intake.has_ended(TaskId("killed"))
-    listener.intake.take(large("killed"))
+    assert listener.reader.drop(TaskId("killed")) == ("killed",)
+    assert "killed" not in listener.reader and listener.reader.has_ended(TaskId("killed"))
+    listener.reader.take(large("killed"))
     await listener.empty()
     assert sorted(listener.accepted) == ["killed", "next"], "the same id, launched anew"
-    listener.intake.take(large("a"))
-    listener.intake.take(launch("b"))
-    assert sorted(listener.intake.drop_all()) == [("a",), ("b",)]
-    assert not len(listener.intake)
+    listener.reader.take(large("a"))
+    listener.reader.take(launch("b"))
+    assert sorted(listener.reader.drop_all()) == [("a",), ("b",)]
+    assert not len(listener.reader)
 
 
 async def test_a_launch_of_thousands_is_told_slice_by_slice(listener: Listener) -> None:
-    listener.intake.take(group(3000))
+    listener.reader.take(group(3000))
     for _ in range(100):
         await asyncio.sleep(0)
         if listener.refused:
             break
-    assert 0 < len(listener.refused) <= 2 * intake.SLICE
+    assert 0 < len(listener.refused) <= 2 * launch_reader.SLICE
     told = {*listener.refused}
-    left = listener.intake.drop(TaskId("t2999"))
+    left = listener.reader.drop(TaskId("t2999"))
     assert {*left} | told == {f"t{number}" for number in range(3000)}
     assert not {*left} & told
     await asyncio.sleep(0.05)
@@ -169,10 +169,10 @@ async def test_a_launch_of_thousands_is_told_slice_by_slice(listener: Listener) 
 
 
 async def test_revocations_that_come_meanwhile_are_told(listener: Listener) -> None:
-    listener.intake.revoked(REVOCATION)
-    listener.intake.take(large("a"))
-    listener.intake.revoked(REVOCATION)
-    listener.intake.take(launch("b"))
+    listener.reader.revoked(REVOCATION)
+    listener.reader.take(large("a"))
+    listener.reader.revoked(REVOCATION)
+    listener.reader.take(launch("b"))
     await listener.empty()
     assert listener.accepted == {"a": [REVOCATION], "b": []}
 
@@ -181,7 +181,7 @@ async def test_too_much_that_waits_is_refused(listener: Listener) -> None:
     one = large("x")
     for number in range(3):
         tasks = ({**one.tasks[0], "task_id": {"value": str(number)}},)
-        listener.intake.take(Launch(tasks, group=False, size_bytes=intake.WAITING_MAX_BYTES // 2))
+        listener.reader.take(Launch(tasks, group=False, size_bytes=launch_reader.WAITING_MAX_BYTES // 2))
     await listener.empty()
     assert list(listener.refused) == ["0"], "there was room again for the others"
     assert "wait to be read" in str(listener.refused[TaskId("0")])
@@ -189,18 +189,18 @@ async def test_too_much_that_waits_is_refused(listener: Listener) -> None:
 
 
 async def test_a_thread_that_cannot_start_costs_one_launch(listener: Listener) -> None:
-    listener.intake._thread.shutdown()
-    listener.intake.take(large("a"))
-    listener.intake.take(launch("b"))
+    listener.reader._thread.shutdown()
+    listener.reader.take(large("a"))
+    listener.reader.take(launch("b"))
     await listener.empty()
     assert "cannot be read" in str(listener.refused[TaskId("a")]) and list(listener.accepted) == ["b"]
 
 
 async def test_the_loop_goes_on_while_launches_are_read(listener: Listener) -> None:
     for number in range(10):
-        listener.intake.take(slow(str(number)))
+        listener.reader.take(slow(str(number)))
     lags = []
-    while len(listener.intake):
+    while len(listener.reader):
         begin = time.perf_counter()
         await asyncio.sleep(0.001)
         lags.append(time.perf_counter() - begin)
@@ -236,12 +236,12 @@ async def test_lag_is_seen() -> None:
 
 async def test_a_revocation_finds_what_came_before_it(listener: Listener) -> None:
     for number in range(12):
-        listener.intake.take(launch(str(number)))
-    listener.intake.take(launch("typo", pod({"imagge": 1})))
-    listener.intake.take(slow("slow"))
-    listener.intake.flush()
+        listener.reader.take(launch(str(number)))
+    listener.reader.take(launch("typo", pod({"imagge": 1})))
+    listener.reader.take(slow("slow"))
+    listener.reader.flush()
     assert len(listener.accepted) == 12, "at once"
-    listener.intake.revoked(REVOCATION)
+    listener.reader.revoked(REVOCATION)
     await listener.empty()
     assert listener.accepted[TaskId("3")] == [] and listener.accepted[TaskId("slow")] == [REVOCATION]
     assert list(listener.refused) == ["typo"] and listener.settled == 14
@@ -249,9 +249,9 @@ async def test_a_revocation_finds_what_came_before_it(listener: Listener) -> Non
 
 async def test_a_revocation_waits_for_launches_no_longer_than_it_must(listener: Listener) -> None:
     for number in range(200):
-        listener.intake.take(launch(str(number), pod({"env": [{"name": "A", "value": "x"}] * 300})))
+        listener.reader.take(launch(str(number), pod({"env": [{"name": "A", "value": "x"}] * 300})))
     begin = time.thread_time()
-    listener.intake.flush()
+    listener.reader.flush()
     assert time.thread_time() - begin < 0.1
     assert 0 < len(listener.accepted) < 200
     await listener.empty()

@@ -1,11 +1,11 @@
 """What each event of the Mesos agent means for the pods: the executor's own life.
 
-    driver ──event──▶ Dispatcher ──▶ Intake ──▶ Admission ──▶ Pods ──▶ PodRunner ──Report──▶ Reporter ──▶ driver
+    driver ──event──▶ Dispatcher ──▶ LaunchReader ──▶ Admission ──▶ Pods ──▶ PodRunner ──Report──▶ Reporter ──▶ driver
     control socket, MESSAGE ──▶ Revoker ──Stop──▶ PodRunner;  receipt ──▶ Receipts ──▶ log, journal, MESSAGE
     containerd's events ──exit──▶ the pod that the container belongs to
 
 It ends when it has to (SHUTDOWN, SIGTERM, the agent lost for good), after every pod is torn down and every
-update is acknowledged, or when the grace that Mesos gives an executor is over. assembly.py makes the parts.
+update is acknowledged, or when the grace that Mesos gives an executor is over.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from executor.output.endedlogs import EndedPod
 from executor.pod.model import State, Stop, StopCause
 
 if TYPE_CHECKING:
-    from executor.ending import Ending
-    from executor.intake import Intake
+    from executor.dispatch.executor_end import ExecutorEnd
+    from executor.dispatch.launch_reader import LaunchReader
     from executor.mesos.driver import Driver
     from executor.mesos.environment import Environment
     from executor.output.endedlogs import EndedLogs
@@ -54,8 +54,8 @@ class Parts:
 
     driver: Driver
     reporter: Reporter
-    ending: Ending
-    intake: Intake
+    executor_end: ExecutorEnd
+    launch_reader: LaunchReader
     pods: Pods
     revoker: Revoker
     messages: FrameworkMessages
@@ -74,7 +74,7 @@ class Dispatcher:
         self.subscribed: events.Subscribed | None = None
         self._clean = False
         parts.pods.on_end(self._ended)
-        parts.intake.on_settled(self._end_if_idle)
+        parts.launch_reader.on_settled(self._end_if_idle)
 
     @property
     def pods(self) -> Pods:
@@ -92,13 +92,13 @@ class Dispatcher:
         """Until the executor has to end and everything is released. `reaper` releases what dead executors left."""
         parts = self._parts
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, parts.ending.begin, f"got {number.name}")
+            asyncio.get_running_loop().add_signal_handler(number, parts.executor_end.begin, f"got {number.name}")
         async with asyncio.TaskGroup() as group:
-            works = [parts.exits.run(), parts.intake.run(), self._listen(), self._reap(reaper)]
+            works = [parts.exits.run(), parts.launch_reader.run(), self._listen(), self._reap(reaper)]
             works += [self.node.cni.keep_rules(), self.node.networks.run(), parts.disk.run(), parts.ended_logs.run()]
             works += [parts.governor.run()] if parts.governor is not None else []
             background = [group.create_task(work) for work in works]
-            shutdown = await parts.ending.wait()
+            shutdown = await parts.executor_end.wait()
             await self._end(shutdown)
             parts.guard.close()
             for task in background:
@@ -138,9 +138,9 @@ class Dispatcher:
             case events.Message():
                 self._parts.messages.take(event.data)
             case events.Shutdown():
-                self._parts.ending.take(event)
+                self._parts.executor_end.take(event)
             case events.AgentError():
-                self._parts.ending.begin(f"the agent refused this executor: {event.message}")
+                self._parts.executor_end.begin(f"the agent refused this executor: {event.message}")
             case _:
                 pass
 
@@ -155,15 +155,15 @@ class Dispatcher:
     # --- pods ------------------------------------------------------------------------------------------------
 
     def _launch(self, event: events.Launch) -> None:
-        tasks, intake = event.task_ids, self._parts.intake
-        known = [task for task in tasks if task in intake or self._is_known(task)]
+        tasks, launch_reader = event.task_ids, self._parts.launch_reader
+        known = [task for task in tasks if task in launch_reader or self._is_known(task)]
         if known:
             log.warning("task is known already, launch ignored", code="pod.duplicate", task=known[0])
-        elif self._parts.ending.has_begun:
+        elif self._parts.executor_end.has_begun:
             self._drop_late_launch(tasks)
         else:
             self._parts.reporter.launched(tasks)
-            intake.take(event)
+            launch_reader.take(event)
 
     def _is_known(self, task: TaskId) -> bool:
         runner = self.pods.by_task(task)
@@ -175,13 +175,13 @@ class Dispatcher:
         self._parts.reporter.drop(tasks)
 
     def _kill(self, event: events.Kill) -> None:
-        task, intake = TaskId(event.task_id), self._parts.intake
-        if task in intake:
-            self._parts.reporter.killed_before_launch(intake.drop(task))
+        task, launch_reader = TaskId(event.task_id), self._parts.launch_reader
+        if task in launch_reader:
+            self._parts.reporter.killed_before_launch(launch_reader.drop(task))
             self._end_if_idle()
             return
         runner = self.pods.by_task(task)
-        if runner is None and intake.has_ended(task):
+        if runner is None and launch_reader.has_ended(task):
             return
         if runner is None:
             log.warning("KILL of a task that is not here", code="pod.unknown", task=task)
@@ -195,8 +195,8 @@ class Dispatcher:
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if self._parts.reporter.holds_last_update and not len(self.pods) and not len(self._parts.intake):
-            self._parts.ending.begin("its last pod has ended, and Mesos ends an executor that holds no cpus then")
+        if self._parts.reporter.holds_last_update and not len(self.pods) and not len(self._parts.launch_reader):
+            self._parts.executor_end.begin("its last pod has ended, and Mesos ends an executor that holds no cpus then")
 
     # --- the end ---------------------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class Dispatcher:
             grace_s=shutdown.grace_s,
             count=len(self.pods),
         )
-        for tasks in self._parts.intake.drop_all():
+        for tasks in self._parts.launch_reader.drop_all():
             self._drop_late_launch(tasks)
         room_s = max(0.0, shutdown.grace_s - EXIT_MARGIN_S)
         self.node.release_pace.hurry()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.cni.conflist import HOST_LOCAL_DEFAULT, Network
+from executor.cni.config.conflist import HOST_LOCAL_DEFAULT, Network
 from executor.errors import NetworkFailure, reason
 from executor.names import is_pod_id
 

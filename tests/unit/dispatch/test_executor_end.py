@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from executor.ending import Ending
+from executor.dispatch.executor_end import ExecutorEnd
 from executor.mesos.events import Shutdown
 
 
 async def test_the_first_reason_counts() -> None:
-    ending = Ending(5.0)
+    ending = ExecutorEnd(5.0)
     ending.begin("got SIGTERM")
     ending.take(Shutdown(60.0, "the agent says so"))
     assert ending.has_begun
@@ -19,7 +19,7 @@ async def test_the_first_reason_counts() -> None:
 
 
 async def test_a_wait_that_is_given_up_leaves_it_as_it_is() -> None:
-    ending = Ending(5.0)
+    ending = ExecutorEnd(5.0)
     assert not ending.has_begun
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):

@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from executor.cni import chain, rulelines, rules
-from executor.cni.cache import Record
-from executor.cni.limit import FIRST_RELEASE_S
-from executor.cni.nfevents import RuleEvents
-from executor.cni.plugin import Plugins
-from executor.cni.rulelines import Key
+from executor.cni.plugins import chain
+from executor.cni.plugins.limit import FIRST_RELEASE_S
+from executor.cni.plugins.plugin import Plugins
+from executor.cni.records.cache import Record
+from executor.cni.rules import lines, sweep
+from executor.cni.rules.events import RuleEvents
+from executor.cni.rules.lines import Key
 from executor.log import get_logger
 
 log = get_logger(__name__)
@@ -45,8 +46,8 @@ class RuleKeeper:
         self._lock = lock
         self._timeout_s = timeout_s
         self._watched: dict[Key, Record] = {}
-        self._known: Known = {family: {} for family in rules.FAMILIES}
-        self._common: dict[str, frozenset[str]] = dict.fromkeys(rules.FAMILIES, frozenset())
+        self._known: Known = {family: {} for family in sweep.FAMILIES}
+        self._common: dict[str, frozenset[str]] = dict.fromkeys(sweep.FAMILIES, frozenset())
         self._fresh = asyncio.Event()
         self._again = False
         """Whether the last look did not come to its end."""
@@ -57,8 +58,8 @@ class RuleKeeper:
 
     def watch(self, record: Record) -> None:
         """The attachment was made: its rules are read soon, and kept from then on."""
-        if rules.made_by(record.document):
-            self._watched[rules.key_of(record)] = record
+        if sweep.made_by(record.document):
+            self._watched[sweep.key_of(record)] = record
             self._fresh.set()
 
     def forget(self, container_id: str) -> None:
@@ -115,9 +116,9 @@ class RuleKeeper:
     async def look(self) -> None:
         """Learn what is new, and put back what is missing. Raises OSError."""
         self._fresh.clear()
-        for family in rules.FAMILIES:
+        for family in sweep.FAMILIES:
             watched = [key for key, record in self._watched.items() if _has_family(record, family)]
-            saved = await rules.saved(family, self._timeout_s) if watched else None
+            saved = await sweep.saved(family, self._timeout_s) if watched else None
             if saved is not None:
                 missing = self._compare(family, saved, watched)
                 if missing:
@@ -146,14 +147,14 @@ class RuleKeeper:
     def _compare(self, family: str, saved: str, watched: list[Key]) -> dict[Key, tuple[str, ...]]:
         """The rules that each attachment lacks; those that all need count for each that maps ports."""
         known = self._known[family]
-        missing = rulelines.lost({key: known[key] for key in watched if key in known}, saved)
+        missing = lines.lost({key: known[key] for key in watched if key in known}, saved)
         fresh = [key for key in watched if key not in known]
-        known |= rulelines.owned(saved, fresh)
-        there = rulelines.common(saved)
+        known |= lines.owned(saved, fresh)
+        there = lines.common(saved)
         gone = tuple(sorted(self._common[family] - there))
         self._common[family] |= there
         if gone:
-            mapping = [key for key in watched if any(rulelines.is_port_mapping(line, key) for line in known[key])]
+            mapping = [key for key in watched if any(lines.is_port_mapping(line, key) for line in known[key])]
             missing = {key: (*missing.get(key, ()), *gone) for key in mapping} | {
                 key: lines for key, lines in missing.items() if key not in mapping
             }
@@ -169,17 +170,17 @@ class RuleKeeper:
 
         ported = [key for key, lines in missing.items() if any(_is_of_ports(line, key) for line in lines)]
         await asyncio.gather(*map(repeat, ported))
-        saved = await rules.saved(family, self._timeout_s) or ""
+        saved = await sweep.saved(family, self._timeout_s) or ""
         for key in missing:
             async with self._lock(key.container_id):
                 known = self._known[family].get(key)
-                texts = rulelines.restorations(saved, key, known) if known and key in self._watched else ()
-                said[key] += [await rules.restore(family, text, self._timeout_s) for text in texts]
-        saved = await rules.saved(family, self._timeout_s) or ""
+                texts = lines.restorations(saved, key, known) if known and key in self._watched else ()
+                said[key] += [await sweep.restore(family, text, self._timeout_s) for text in texts]
+        saved = await sweep.saved(family, self._timeout_s) or ""
         still = self._compare(family, saved, [key for key in missing if key in self._known[family]])
-        for key, lines in missing.items():
+        for key, absent in missing.items():
             if key in self._watched:
-                self._tell(key, lines, still.get(key, ()), "; ".join(filter(None, said[key])))
+                self._tell(key, absent, still.get(key, ()), "; ".join(filter(None, said[key])))
 
     async def _repeat(self, key: Key) -> str:
         """portmap's ADD; what went wrong, in words."""
@@ -216,13 +217,13 @@ class RuleKeeper:
 
 
 def _is_of_ports(line: str, key: Key) -> bool:
-    return rulelines.is_port_mapping(line, key) or line in rulelines.common(line)
+    return lines.is_port_mapping(line, key) or line in lines.common(line)
 
 
 async def _opened() -> RuleEvents | None:
     """None where the kernel does not tell of the rules: iptables' legacy variant has none of nf_tables."""
     try:
-        return None if await rules.is_legacy() else RuleEvents()
+        return None if await sweep.is_legacy() else RuleEvents()
     except (OSError, RuntimeError):  # nor where no program can be started now
         return None
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from executor.cni import shape
 from executor.cni.attachment import Attachment, Dns, Json
-from executor.cni.shape import UnreadableResultError
-from executor.cni.version import CHAINING, SPEC_VERSIONS, at_least
+from executor.cni.config.version import CHAINING, SPEC_VERSIONS, at_least
+from executor.cni.plugins import shape
+from executor.cni.plugins.shape import UnreadableResultError
 
 __all__ = ["UnreadableResultError", "attachment", "converted"]
 

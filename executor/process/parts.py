@@ -1,13 +1,13 @@
-"""Which part of the executor is given which: the only place where they are made."""
+"""The parts of the executor, and what each one is given: the only place where they are made."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from executor.admission import Admission
-from executor.dispatcher import Dispatcher, Parts
-from executor.ending import Ending
-from executor.intake import Intake
+from executor.dispatch.admission import Admission
+from executor.dispatch.dispatcher import Dispatcher, Parts
+from executor.dispatch.executor_end import ExecutorEnd
+from executor.dispatch.launch_reader import LaunchReader
 from executor.output.endedlogs import EndedLogs
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher:
     """The executor on an opened node, not running yet. Raises InvalidConfig."""
     config = node.config
-    ending, reporter = Ending(environment.shutdown_grace_s), Reporter(driver)
+    executor_end, reporter = ExecutorEnd(environment.shutdown_grace_s), Reporter(driver)
     pods = Pods(node, reporter.report)
     own = config.pods
     policy = Policy(own.default_image, own.termination_grace_s, allow_privileged=own.allow_privileged)
-    intake = Intake(policy, Admission(node, pods).accept, reporter.refuse)
-    pods.coming = intake
+    launch_reader = LaunchReader(policy, Admission(node, pods).accept, reporter.refuse)
+    pods.coming = launch_reader
     receipts = Receipts(driver.message)
     revoker = Revoker(
         config.revocation,
@@ -43,9 +43,9 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
         node.victims_boost,
         pods,
         receipts.give,
-        ending.begin,
-        intake.revoked,
-        intake.flush,
+        executor_end.begin,
+        launch_reader.revoked,
+        launch_reader.flush,
     )
     governor = _governor(node, revoker, pods)
     guard = WeightGuard(node.guarded, pods)
@@ -55,8 +55,8 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     parts = Parts(
         driver=driver,
         reporter=reporter,
-        ending=ending,
-        intake=intake,
+        executor_end=executor_end,
+        launch_reader=launch_reader,
         pods=pods,
         revoker=revoker,
         messages=FrameworkMessages(revoker, receipts, driver.message, others),

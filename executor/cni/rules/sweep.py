@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from executor.cni.attachment import Json
-from executor.cni.cache import Record
-from executor.cni.failure import Fault, PluginError
-from executor.cni.limit import Limit
-from executor.cni.process import Finished, execute
-from executor.cni.rulelines import Key, chain_names, owned
+from executor.cni.plugins.failure import Fault, PluginError
+from executor.cni.plugins.limit import Limit
+from executor.cni.plugins.process import Finished, execute
+from executor.cni.records.cache import Record
+from executor.cni.rules.lines import Key, chain_names, owned
 from executor.errors import reason
 
 FAMILIES = ("iptables", "ip6tables")

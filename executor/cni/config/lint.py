@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from executor.cni.attachment import Json
-from executor.cni.conflist import HOST_LOCAL_DEFAULT, Network
-from executor.cni.version import MESOS_VERSIONS
+from executor.cni.config.conflist import HOST_LOCAL_DEFAULT, Network
+from executor.cni.config.version import MESOS_VERSIONS
 
 _VOLATILE = ("/run/", "/var/run/", "/tmp/")  # noqa: S108 - recognised, not used
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network

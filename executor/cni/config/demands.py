@@ -7,8 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from executor.cni.attachment import Json
-from executor.cni.conflist import Network
-from executor.cni.failure import INSTALL
+from executor.cni.config.conflist import Network
+from executor.cni.plugins.failure import INSTALL
 from executor.errors import InvalidConfig
 
 CHAINED: MappingProxyType[str, Json] = MappingProxyType(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from executor.cni import version
 from executor.cni.attachment import NetworkRequest
-from executor.cni.capability import capability_args, demanded
-from executor.cni.catalog import Catalog
-from executor.cni.conflist import Network
-from executor.cni.demands import fitted
-from executor.cni.failure import INSTALL
-from executor.cni.plugin import Plugins
+from executor.cni.config import version
+from executor.cni.config.capability import capability_args, demanded
+from executor.cni.config.catalog import Catalog
+from executor.cni.config.conflist import Network
+from executor.cni.config.demands import fitted
+from executor.cni.plugins.failure import INSTALL
+from executor.cni.plugins.plugin import Plugins
 from executor.errors import NetworkFailure
 
 

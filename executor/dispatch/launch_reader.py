@@ -57,7 +57,7 @@ class Coming:
     revocations: list[Request] = field(default_factory=list)
 
 
-class Intake(Collection["TaskId"]):
+class LaunchReader(Collection["TaskId"]):
     """As a collection: the tasks that are in here.
 
     `accept` makes a pod, or raises ExecutorError. `refuse` tells the framework, task by task.
@@ -78,7 +78,7 @@ class Intake(Collection["TaskId"]):
         self._waiting_bytes = 0
         self._small, self._large = _Lane(), _Lane()
         self._ending: set[asyncio.Task[None]] = set()
-        self._thread = ready_threads(1, "intake")
+        self._thread = ready_threads(1, "launch_reader")
 
     def on_settled(self, listener: Callable[[], None]) -> None:
         """Called after each launch has become a pod or was refused."""

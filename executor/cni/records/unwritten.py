@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from executor.cni.conflist import Network
-from executor.cni.ledger import is_address, ledger
+from executor.cni.config.conflist import Network
+from executor.cni.records.host_local import is_address, ledger
 
 _LOCK = "lock"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from executor import bounded_json
 from executor.cni.attachment import Json
-from executor.cni.version import CHAINING, SPEC_VERSIONS, at_least, newest_first
+from executor.cni.config.version import CHAINING, SPEC_VERSIONS, at_least, newest_first
 from executor.errors import InvalidConfig
 
 MESOS_ARGS = "org.apache.mesos"

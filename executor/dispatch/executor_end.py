@@ -7,7 +7,7 @@ import asyncio
 from executor.mesos.events import Shutdown
 
 
-class Ending:
+class ExecutorEnd:
     """`grace_s` is what Mesos gives an executor to end. The first reason counts."""
 
     def __init__(self, grace_s: float) -> None:

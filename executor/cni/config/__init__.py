@@ -1,0 +1,1 @@
+"""Configurations of CNI networks: found, read, checked, chosen for a request."""

@@ -1,0 +1,1 @@
+"""Plugins of CNI: a chain, one run, its result, its errors."""

@@ -1,0 +1,1 @@
+"""Records of attachments, and of the addresses that host-local has reserved."""

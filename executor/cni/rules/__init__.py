@@ -1,0 +1,1 @@
+"""Port and masquerade rules of attachments."""
