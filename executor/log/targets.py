@@ -49,7 +49,7 @@ class SandboxFile:
         path = Path(directory) / FILE
         self._directory = OwnDirectory(directory)
         self._handler = RotatingFileHandler(path, maxBytes=max_bytes, backupCount=1, delay=True, encoding="utf-8")
-        self._handler._open = self._open  # type: ignore[method-assign]
+        self._handler._open = self._open  # type: ignore[method-assign, assignment]
         self._handler.handleError = self._note_failure  # type: ignore[method-assign, assignment]
         self._failed = False
 
