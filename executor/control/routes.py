@@ -59,7 +59,8 @@ class _Answers:
     def __init__(self, dispatcher: Dispatcher, journal: Journal) -> None:
         self._dispatcher = dispatcher
         self._journal = journal
-        self._execs = execs.Execs(dispatcher.node.containerd, dispatcher.node.outputs.directory)
+        node = dispatcher.node
+        self._execs = execs.Execs(node.containerd, node.outputs.directory, node.late_starts)
 
     async def executor(self, _: Request) -> Response:
         return Response({**views.executor(self._dispatcher), "pid": os.getpid(), "last_event": self._journal.last_seq})

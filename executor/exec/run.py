@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.concurrency import to_the_end
 from executor.errors import TimedOut
 from executor.exec.fifos import Fifos
 from executor.exec.process import ContainerProcess, new_id, process_spec
 
 if TYPE_CHECKING:
     from executor.containerd.tasks import Tasks
+    from executor.exec.late import LateStarts
     from executor.names import ContainerId
 
 OUTPUT_BYTES: Final = 4096
@@ -28,13 +28,14 @@ END_S: Final = 3.0
 @dataclass(frozen=True)
 class Target:
     """A container that runs. `first` is its first process as in the OCI document: further ones run as that one does.
-    `streams_dir` is for FIFOs, and on no disk that can be full.
+    `streams_dir` is for FIFOs, and on no disk that can be full. `late_starts` is the same for all containers.
     """
 
     tasks: Tasks
     container: ContainerId
     first: Mapping[str, Any]
     streams_dir: Path
+    late_starts: LateStarts
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,21 @@ async def run(
     purpose: str = "run",
     limit_bytes: int = OUTPUT_BYTES,
 ) -> Result:
-    """Run `argv`, without a shell, and wait for its end. After `timeout_s`, and when the caller is cancelled, it gets
-    SIGKILL; None: it may take any time. `purpose` is a word for its id in containerd, such as `probe`.
+    """Run `argv`, without a shell, and wait for its end. After `timeout_s`, which bounds its start too, and when the
+    caller is cancelled, it gets SIGKILL; None: it may take any time. `purpose` is a word for its id in containerd, such
+    as `probe`.
 
     Raises TimedOut (the message has the end of its output), ContainerdFailure where it cannot be started, and Failure.
     """
     identity = new_id(purpose)
     fifos = Fifos({name: target.streams_dir / f"{identity}.{name}" for name in ("stdout", "stderr")})
-    process, tail = ContainerProcess(target.tasks, target.container, identity), Tail(limit_bytes)
+    process = ContainerProcess(target.tasks, target.container, identity, fifos, target.late_starts)
+    tail = Tail(limit_bytes)
     try:
         fifos.make()
         fifos.read(tail.add)
         async with asyncio.timeout(timeout_s):
-            await process.start(process_spec(target.first, argv), fifos.paths)
+            await process.start(process_spec(target.first, argv))
             exit_code = await process.wait()
         await fifos.ended(COPY_S)
         return Result(exit_code, tail.text())
@@ -91,9 +94,4 @@ async def run(
         written = f"; it wrote: {tail.text().strip()}" if tail.text().strip() else ""
         raise TimedOut(f"{argv[0]} took longer than {timeout_s:g} s{written}", subject=target.container) from error
     finally:
-        await to_the_end(_end(process, fifos))
-
-
-async def _end(process: ContainerProcess, fifos: Fifos) -> None:
-    await process.end(END_S)
-    fifos.remove()
+        await process.end(END_S)

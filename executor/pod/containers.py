@@ -171,9 +171,9 @@ class Containers:
 
     def reach(self, name: str, purpose: str) -> Reach:
         """The run of the container that is there now, and no later one."""
-        made, target = self._made.get(name), None
+        made, target, node = self._made.get(name), None, self._node
         if made is not None and made.started_at is not None:
-            target = Target(self._node.containerd.tasks, made.id, made.process, self._node.outputs.directory)
+            target = Target(node.containerd.tasks, made.id, made.process, node.outputs.directory, node.late_starts)
         return reach(purpose, made, target, lambda: self._sandbox.addresses)
 
     async def kill_all(self) -> None:

@@ -11,7 +11,6 @@ Owns: the sessions, and the directories `exec-*` in the pods' directories.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import shlex
 from collections.abc import AsyncGenerator, Mapping
@@ -19,15 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.concurrency import to_the_end
 from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused
 from executor.exec import process as processes
 from executor.exec.fifos import Fifos
+from executor.exec.late import SHIM_HINT
 from executor.exec.process import ContainerProcess
 from executor.pod.model import Phase
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
+    from executor.exec.late import LateStarts
     from executor.pod.runner import PodRunner
 
 
@@ -37,8 +37,6 @@ START_S: Final = 10.0
 """How long the container's shim may take to start the process."""
 DELETE_S: Final = 5.0
 """How long output may still be copied after the process was killed."""
-LATE_S: Final = 60.0
-"""How long a shim that was late may take to end the process again."""
 _SHOWN_COMMAND: Final = 200
 
 
@@ -52,15 +50,6 @@ class Request:
     stdin: bool = False
     size: tuple[int, int] | None = None
     """Of the terminal at its start: columns, rows."""
-
-
-class _Session:
-    def __init__(self, process: ContainerProcess, streams_dir: Path, request: Request) -> None:
-        self.process, self.request = process, request
-        self.starts_late = False
-        names = ["stdout"] if request.terminal else ["stdout", "stderr"]
-        names = [*(["stdin"] if request.stdin else []), *names]
-        self.fifos = Fifos({name: streams_dir / f"{process.id}.{name}" for name in names})
 
 
 def parse(document: object) -> Request:
@@ -92,12 +81,11 @@ def _size(document: object) -> tuple[int, int]:
 
 
 class Execs:
-    def __init__(self, containerd: Containerd, streams_dir: Path) -> None:
-        """`streams_dir` is for FIFOs, and nobody but root may write there."""
+    def __init__(self, containerd: Containerd, streams_dir: Path, late_starts: LateStarts) -> None:
+        """`streams_dir` is for FIFOs, and only root may write there."""
         self._containerd = containerd
-        self._streams_dir = streams_dir
-        self._sessions: dict[str, _Session] = {}
-        self._late: set[asyncio.Task[None]] = set()
+        self._streams_dir, self._late_starts = streams_dir, late_starts
+        self._sessions: dict[str, ContainerProcess] = {}
 
     def check(self, runner: PodRunner, request: Request) -> str:
         """The container's name. Raises NotFound, InvalidRequest, Refused."""
@@ -121,10 +109,10 @@ class Execs:
 
         Raises NotFound, InvalidRequest, ContainerdFailure.
         """
-        session = self._sessions.get(identity)
-        if session is None or not session.process.running:
+        process = self._sessions.get(identity)
+        if process is None or not process.running:
             raise NotFound("no such session, or it has ended", subject=f"exec {identity}")
-        tasks, process = self._containerd.tasks, session.process
+        tasks = self._containerd.tasks
         match document:
             case {"stdin": "closed"}:
                 await tasks.close_stdin(process.container, exec_id=process.id)
@@ -137,9 +125,9 @@ class Execs:
     async def run(self, runner: PodRunner, name: str, request: Request) -> AsyncGenerator[Mapping[str, Any], None]:
         """The session's news, until its process has ended; closing it early kills the process."""
         container, identity = runner.containers.id(name), processes.new_id("exec")
-        process = ContainerProcess(self._containerd.tasks, container, identity)
-        session = _Session(process, self._streams_dir, request)
-        self._sessions[identity] = session
+        fifos = Fifos({key: self._streams_dir / f"{identity}.{key}" for key in _streams(request)})
+        process = ContainerProcess(self._containerd.tasks, container, identity, fifos, self._late_starts)
+        self._sessions[identity] = process
         runner.log.info(
             "a command is executed in a container",
             code="pod.exec",
@@ -147,51 +135,32 @@ class Execs:
             command=shlex.join(request.command)[:_SHOWN_COMMAND],
         )
         try:
-            session.fifos.make()
-            yield {"id": identity, **{key: str(path) for key, path in session.fifos.paths.items()}}
-            yield {"pid": await self._started(session)}
+            fifos.make()
+            yield {"id": identity, **{key: str(path) for key, path in fifos.paths.items()}}
+            yield {"pid": await self._started(process, request)}
             yield {"exit_code": await process.wait()}
             await asyncio.Event().wait()  # until the client has read everything, and hangs up
         except ExecutorError as error:
             yield {"error": {"message": error.message, "subject": error.subject, "hint": error.hint}}
         finally:
-            if not session.starts_late:
-                await to_the_end(self._end(session, DELETE_S))
+            del self._sessions[identity]
+            await process.end(DELETE_S)
 
-    async def _started(self, session: _Session) -> int:
-        """Its pid. Raises Failure where the container's shim does not answer in time; should it do so later, the
-        process is ended at once.
-        """
-        starting = asyncio.ensure_future(self._start(session))
-        done, _ = await asyncio.wait({starting}, timeout=START_S)
-        if done:
-            return starting.result()
-        session.starts_late = True
-        late = asyncio.ensure_future(self._end_late(starting, session))
-        self._late.add(late)
-        late.add_done_callback(self._late.discard)
-        hint = "look for a shim that was stopped (state T in ps) or waits for a disk (D)"
-        raise Failure(f"its shim does not answer within {START_S:g} s", subject=session.process.container, hint=hint)
-
-    async def _start(self, session: _Session) -> int:
-        record = await self._containerd.containers.get(session.process.container)
-        process = process_spec(json.loads(record.spec), session.request)
-        return await session.process.start(process, session.fifos.paths, terminal=session.request.terminal)
-
-    async def _end_late(self, starting: asyncio.Future[int], session: _Session) -> None:
-        """The FIFOs stay until the shim answers: without them it starts the process, and then does not know it."""
-        with contextlib.suppress(ExecutorError):  # its session is over; what could not be made needs no end
-            await starting
-        await self._end(session, LATE_S)
-
-    async def _end(self, session: _Session, limit_s: float) -> None:
-        """What the client has not read is dropped: the shim removes a process only when its output is copied."""
-        session.fifos.read(_drop)
+    async def _started(self, process: ContainerProcess, request: Request) -> int:
+        """Its pid. Raises Failure where the container's shim does not answer in time."""
         try:
-            await session.process.end(limit_s)
-        finally:
-            session.fifos.remove()
-            del self._sessions[session.process.id]
+            async with asyncio.timeout(START_S):
+                record = await self._containerd.containers.get(process.container)
+                spec = process_spec(json.loads(record.spec), request)
+                return await process.start(spec, terminal=request.terminal)
+        except TimeoutError as error:
+            message = f"its shim does not answer within {START_S:g} s"
+            raise Failure(message, subject=process.container, hint=SHIM_HINT) from error
+
+
+def _streams(request: Request) -> tuple[str, ...]:
+    outputs = ("stdout",) if request.terminal else ("stdout", "stderr")
+    return ("stdin", *outputs) if request.stdin else outputs
 
 
 def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]:
@@ -201,7 +170,3 @@ def process_spec(spec: Mapping[str, Any], request: Request) -> dict[str, object]
     if request.size is not None:
         process["consoleSize"] = {"width": request.size[0], "height": request.size[1]}
     return {**process, "env": [*env, "TERM=xterm"] if request.terminal else env}
-
-
-def _drop(_: bytes) -> None:
-    """Output that is not read."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from executor.config import Config
 from executor.disk.turns import Turns
+from executor.exec.late import LateStarts
 from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
 from executor.node.claims import Claim, netns_parent, own_root, volumes_parent
 from executor.oci.image_users import ImageUsers
@@ -73,6 +74,7 @@ class Node:
     users: ImageUsers = field(default_factory=ImageUsers)
     probing: Means = field(default_factory=Means)
     """What probes and hooks ask containers with."""
+    late_starts: LateStarts = field(default_factory=LateStarts)
     removing: Turns = field(default_factory=lambda: Turns("removing"))
     """Removes the files of pods, of whatever number."""
     owning: Turns = field(default_factory=lambda: Turns("owning"))

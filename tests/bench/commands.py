@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from executor.containerd import Containerd
+from executor.exec.late import LateStarts
 from executor.exec.run import Target, run
 from executor.images.store import ImageStore
 from executor.names import ContainerId
@@ -42,7 +43,7 @@ async def measure(containerd: PrivateContainerd, directory: Path) -> dict[str, f
         await launcher.run("app", "sleep 1000")
         streams = directory / "streams"
         streams.mkdir()
-        target = Target(client.tasks, ContainerId("app"), process(["/bin/sh"]), streams)
+        target = Target(client.tasks, ContainerId("app"), process(["/bin/sh"]), streams, LateStarts())
         await run(target, ("true",), timeout_s=30)
         pids, took_s = node_pids(), 0.0
         own_s, node_s = time.process_time(), cpu_s(pids)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from executor.containerd import Containerd
-from executor.errors import ContainerdFailure, TimedOut
+from executor.errors import ContainerdFailure, Failure, TimedOut
+from executor.exec.late import LateStarts
 from executor.exec.run import Target, run
 from executor.names import ContainerId
 from tests.integration.containerd.launching import Launcher, process
+from tests.support.containerd import PrivateContainerd
 
 pytestmark = pytest.mark.root
 
@@ -22,7 +27,7 @@ async def target(client: Containerd, launcher: Launcher, tmp_path: Path) -> Asyn
     await launcher.run("app", "sleep 1000")
     streams = tmp_path / "streams"
     streams.mkdir()
-    yield Target(client.tasks, ContainerId("app"), process(["/bin/sh"]), streams)
+    yield Target(client.tasks, ContainerId("app"), process(["/bin/sh"]), streams, LateStarts())
     assert not list(streams.iterdir()), "its FIFOs are removed"
     assert len(await client.tasks.pids("app")) == 1, "only the first process is left"
 
@@ -60,6 +65,27 @@ async def test_a_caller_that_is_cancelled_leaves_nothing(target: Target) -> None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_shim_that_hangs_does_not_hold_up_its_caller(target: Target, node: PrivateContainerd) -> None:
+    """The time limit bounds the start too. The shim may answer later: then the command is ended at once."""
+    (shim,) = node.shims()
+    os.kill(shim, signal.SIGSTOP)
+    begin_s = time.monotonic()
+    try:
+        with pytest.raises(TimedOut, match=r"took longer than 0\.5 s"):
+            await run(target, ("sleep", "4711"), timeout_s=0.5)
+        assert time.monotonic() - begin_s < 2
+        assert list(target.streams_dir.iterdir()), "without its FIFOs the command would run on, unknown to its shim"
+        with pytest.raises(Failure, match="has not answered"):
+            await run(target, ("sleep", "4712"), timeout_s=0.5)
+        assert len(list(target.streams_dir.iterdir())) == 2, "no command waits behind another one"
+    finally:
+        os.kill(shim, signal.SIGCONT)
+    async with asyncio.timeout(20):
+        while list(target.streams_dir.iterdir()):  # noqa: ASYNC110 nothing tells of it
+            await asyncio.sleep(0.05)
+    assert (await run(target, shell("exit 3"), timeout_s=30)).exit_code == 3
 
 
 async def test_commands_run_beside_each_other(target: Target) -> None:
