@@ -14,6 +14,7 @@ CONFIG_OPTION = "--config"
 
 
 def main() -> int:
+    """The exit status of the process."""
     if "MESOS_EXECUTOR_ID" in os.environ and (options := executor_options(sys.argv[1:])) is not None:
         from executor.process.run import run
 

@@ -1,4 +1,4 @@
-"""A path below a directory that somebody else fills: symbolic links in it never lead out of the directory.
+"""A path below a directory that others fill: symbolic links in it never lead out of the directory.
 
 openat2(2) with RESOLVE_IN_ROOT does it. For kernels without that system call links are followed by hand: `/` and what
 `..` would leave are the given directory, and each name is opened without following it and held, so that a name that

@@ -1,7 +1,7 @@
 """Every error the executor raises on purpose, and what Mesos is told about it.
 
     ExecutorError
-    ├── InvalidInput            somebody sent something that cannot work; nothing was changed
+    ├── InvalidInput            the input cannot work; nothing was changed
     │   ├── InvalidTask         a TaskInfo, its data or a pod: names the field
     │   │   ├── Forbidden       the policy of the pod's role does not allow it on this node
     │   │   └── FaultyTask      several of them
@@ -77,6 +77,7 @@ class InvalidTask(InvalidInput):
 
     @property
     def faults(self) -> tuple[InvalidTask, ...]:
+        """Each fault of the task by itself; this error alone where it stands for one."""
         """Each fault by itself: this one, or all of a FaultyTask."""
         return (self,)
 
@@ -101,6 +102,7 @@ class FaultyTask(InvalidTask):
 
     @property
     def faults(self) -> tuple[InvalidTask, ...]:
+        """Each fault as an error of its own."""
         return self._faults
 
 

@@ -49,6 +49,7 @@ def pod_id(entropy: bytes) -> PodId:
 
 
 def is_pod_id(text: str) -> bool:
+    """Whether `text` has the form of a pod's id."""
     return _POD_ID.fullmatch(text) is not None
 
 

@@ -149,6 +149,6 @@ def _serialize(message: Any) -> bytes:
 
 
 def _being_cancelled() -> bool:
-    """Whether somebody asked for the current task's end; if not, a CancelledError is gRPC's own."""
+    """Whether the end of the current task was asked for; if not, a CancelledError is gRPC's own."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

@@ -41,7 +41,7 @@ class Containerd:
     async def connect(cls, address: str, namespace: str) -> Containerd:
         """Connect to the socket at `address` (a path or a unix:// URL) and ensure the namespace.
 
-        ContainerdUnavailable names the socket when nobody answers.
+        ContainerdUnavailable names the socket when no answer comes.
         """
         channel = Channel(address, namespace)
         try:
@@ -53,6 +53,7 @@ class Containerd:
 
     @property
     def namespace(self) -> str:
+        """containerd's namespace of all requests."""
         return self._channel.namespace
 
     @property

@@ -46,6 +46,7 @@ class Content:
         await self._channel.call(f"{_SERVICE}/Update", request, pb.UpdateResponse, subject=digest)
 
     async def exists(self, digest: str) -> bool:
+        """Whether containerd has the blob."""
         request = pb.InfoRequest(digest=digest)
         try:
             await self._channel.call(f"{_SERVICE}/Info", request, pb.InfoResponse, subject=digest)

@@ -30,14 +30,17 @@ def document(type_url: str, value: Mapping[str, object] | bytes) -> AnyMessage:
 
 
 def mounts(messages: Iterable[mount_pb2.Mount]) -> list[Mount]:
+    """From the messages of the API."""
     return [Mount(type=m.type, source=m.source, options=tuple(m.options)) for m in messages]
 
 
 def mount_messages(values: Iterable[Mount]) -> list[mount_pb2.Mount]:
+    """To the messages of the API."""
     return [mount_pb2.Mount(type=m.type, source=m.source, options=m.options) for m in values]
 
 
 def descriptor_message(value: Descriptor) -> descriptor_pb2.Descriptor:
+    """To the message of the API."""
     return descriptor_pb2.Descriptor(media_type=value.media_type, digest=value.digest, size=value.size_bytes)
 
 

@@ -143,7 +143,7 @@ class Subscription:
                     reading.cancel()
                     await asyncio.wait({reading})
                 if not reading.cancelled():
-                    reading.exception()  # where Publish failed too, asyncio would complain that nobody took it
+                    reading.exception()  # where Publish failed too, asyncio would report an exception never retrieved
             try:
                 envelope = reading.result()
             except StopAsyncIteration as error:

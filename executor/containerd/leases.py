@@ -1,7 +1,7 @@
 """containerd's Leases service: what is made under a lease is not garbage collected before the lease ends.
 
 A Prepared snapshot that neither a lease nor a container record holds vanishes within a tenth of a second of any
-unrelated delete, so whoever prepares holds a lease until the container's record exists.
+unrelated delete, so the caller of prepare holds a lease until the container's record exists.
 """
 
 from __future__ import annotations

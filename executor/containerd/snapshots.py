@@ -47,6 +47,7 @@ class Snapshots:
         await self._channel.call(f"{_SERVICE}/Commit", request, Empty, subject=name, timeout_s=SLOW_S, lease=lease)
 
     async def exists(self, key: str) -> bool:
+        """Whether containerd has the snapshot."""
         request = pb.StatSnapshotRequest(snapshotter=self.snapshotter, key=key)
         try:
             await self._channel.call(f"{_SERVICE}/Stat", request, pb.StatSnapshotResponse, subject=key)

@@ -53,7 +53,7 @@ class Tasks:
         """Make the container with its first process not yet started; its pid. AlreadyExists, NotFound.
 
         `stdout` and `stderr` are existing files (appended to) or FIFOs; None is /dev/null. With `terminal` stdout is a
-        FIFO, and gets what the process writes to its terminal; nobody types there.
+        FIFO, and gets what the process writes to its terminal; its input stays empty.
         """
         request = pb.CreateTaskRequest(
             container_id=container_id,

@@ -78,14 +78,17 @@ class Dispatcher:
 
     @property
     def pods(self) -> Pods:
+        """The pods that have not ended."""
         return self._parts.pods
 
     @property
     def revoker(self) -> Revoker:
+        """Carries out revocations."""
         return self._parts.revoker
 
     @property
     def governor(self) -> Governor | None:
+        """Revokes under pressure; None if the configuration has it off."""
         return self._parts.governor
 
     async def run(self, reaper: Callable[[], Awaitable[object]]) -> None:

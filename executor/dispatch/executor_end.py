@@ -16,6 +16,7 @@ class ExecutorEnd:
 
     @property
     def has_begun(self) -> bool:
+        """Whether a reason to end is known."""
         return self._shutdown.done()
 
     def begin(self, why: str) -> None:

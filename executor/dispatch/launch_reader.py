@@ -110,6 +110,7 @@ class LaunchReader(Collection["TaskId"]):
         return left
 
     def drop_all(self) -> list[tuple[TaskId, ...]]:
+        """Give up every launch. Returns the tasks of each, for the caller to report."""
         return [self.drop(coming.tasks[0]) for coming in set(self._coming.values())]
 
     def revoked(self, request: Request) -> None:

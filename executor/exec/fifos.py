@@ -1,6 +1,6 @@
 """The streams of one process in a container: FIFOs that containerd's shim opens, and the reading ends held here.
 
-A FIFO whose reading end is held loses nothing before somebody reads it, and gives its writer no SIGPIPE.
+A FIFO whose reading end is held loses nothing before it is read, and gives its writer no SIGPIPE.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Fifos:
             data = os.read(descriptor, _READ_BYTES)
             if data:
                 take(data)
-            else:  # no writer is left; the end would be readable for ever
+            else:  # no writer is left; the end would stay readable
                 self._stop(descriptor)
 
     def _stop(self, descriptor: int) -> None:

@@ -43,7 +43,7 @@ def process_spec(first: Mapping[str, Any], argv: tuple[str, ...]) -> dict[str, o
 
 
 class ContainerProcess:
-    """`fifos` are its streams. `end` must follow, whatever happens in between."""
+    """`fifos` are its streams. `end` must follow on every path."""
 
     def __init__(
         self, tasks: Tasks, container: ContainerId, identity: str, fifos: Fifos, late_starts: LateStarts

@@ -56,6 +56,7 @@ class Tail:
         self._data = bytearray()
 
     def add(self, data: bytes) -> None:
+        """Keep the end, in at most `limit_bytes`."""
         self._data += data
         del self._data[: max(0, len(self._data) - self._limit_bytes)]
 

@@ -48,4 +48,5 @@ def _device(entry: os.DirEntry[str]) -> Device | None:
 
 
 def has_selinux() -> bool:
+    """Whether the kernel has SELinux on."""
     return Path("/sys/fs/selinux/enforce").exists()

@@ -1,4 +1,4 @@
-"""One question to a container, by whatever its probe or hook asks with."""
+"""One question to a container, in each way that a probe or a hook can ask."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Means:
     """Questions by kind of probe and result: passed, failed, error."""
 
     def close(self) -> None:
+        """End the thread of the sockets."""
         self.sockets.close()
 
 

@@ -68,7 +68,7 @@ def _decoded(message: bytes) -> int:
 @contextlib.asynccontextmanager
 async def _target(place: Place, sockets: Sockets) -> AsyncGenerator[str, None]:
     """gRPC makes its own connections, in the own network; into another one it goes through a relay on an abstract
-    socket with a name that nobody can guess.
+    socket with a name that no other process can guess.
     """
     connected = await sockets.connected(place)
     if connected is None:

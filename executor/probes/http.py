@@ -160,6 +160,7 @@ class _Answer(asyncio.Protocol):
 
 
 def text(value: bytes) -> str:
+    """Bytes of a header, as text for messages."""
     return value.decode("latin-1")
 
 

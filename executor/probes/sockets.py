@@ -37,6 +37,7 @@ class Place:
 
     @property
     def text(self) -> str:
+        """Host and port, as in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -52,6 +53,7 @@ class Sockets:
         self._thread: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
+        """Close the descriptors of the namespaces."""
         if self._thread is not None:
             self._thread.shutdown(wait=False)
 

@@ -65,6 +65,7 @@ class State:
 
     @property
     def started(self) -> bool:
+        """Whether the startup probe has succeeded, or there is none."""
         return self.probes.startup is None or self.values[Kind.STARTUP] is True
 
     @property

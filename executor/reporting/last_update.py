@@ -3,7 +3,7 @@
 An executor that takes both regular and revocable cpus must list none itself (src/master/validation.cpp). But when the
 terminal update of its last task leaves its container without any cpus, the agent's cgroups/cpu isolator fails to
 update the container ("No cpus resource given", src/slave/containerizer/mesos/isolators/cgroups/subsystems/cpu.cpp),
-and the agent destroys it at once, in the middle of whatever it still has to release. So that update is held back
+and the agent destroys it at once, in the middle of its releases. So that update is held back
 until nothing is left to be released.
 """
 

@@ -24,4 +24,5 @@ def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
 
 
 def memory_path(mounts_dir: Path, volume: EmptyDir) -> Path:
+    """Where the tmpfs of a volume of medium Memory is mounted on the node."""
     return mounts_dir / MEMORY / volume.name

@@ -63,7 +63,7 @@ def _write_all(fresh: Path, files: Files, gid: int | None) -> None:
 
 
 def _own_directory(directory: Path, gid: int | None) -> None:
-    """Whatever this process' umask is."""
+    """The umask of this process has no effect."""
     if gid is not None:
         os.chown(directory, -1, gid)
     directory.chmod(DIRECTORY_MODE | (0 if gid is None else _GROUP_ENTERS))

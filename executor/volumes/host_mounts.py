@@ -58,7 +58,7 @@ async def run(work: Callable[[], T]) -> T:
             result = work()
         except BaseException as error:  # noqa: BLE001 - handed over, not judged
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no caller waits
             loop.call_soon_threadsafe(tell, result, failure)
 
     threading.Thread(target=in_thread, name="mounts", daemon=True).start()

@@ -1,6 +1,6 @@
 """hostPath volumes: that a path of the node is what the pod says it is, made where the pod says so.
 
-Below a directory that the policy allows (`beneath`) nothing is a symbolic link: whoever may write there would lead the
+Below a directory that the policy allows (`beneath`) nothing is a symbolic link: a writer there would lead the
 executor out of it. Each name is opened without following it, and what was found is a descriptor, so that nothing that
 is exchanged afterwards changes what is mounted. Without such a directory the pod may mount every path of the node, and
 links are followed.

@@ -57,7 +57,8 @@ T = TypeVar("T")
 class Turns(Protocol):
     """Runs a job turn by turn, off the event loop (executor.disk.turns)."""
 
-    async def run(self, job: Ownership) -> None: ...
+    async def run(self, job: Ownership) -> None:
+        """Until the job is done."""
 
 
 class PodVolumes:

@@ -15,24 +15,41 @@ from tests.support.sources import ROOT, Source, modules
 
 FINISHED = (
     "cgroups",
+    "executor.__main__",
+    "executor.beneath",
     "executor.bounded_json",
     "executor.cli",
     "executor.cni",
+    "executor.concurrency",
     "executor.config",
+    "executor.containerd",
     "executor.control",
     "executor.disk",
+    "executor.dispatch",
     "executor.dns",
     "executor.doctor",
+    "executor.duration",
+    "executor.errors",
+    "executor.exec",
     "executor.exhausted",
+    "executor.hostnames",
     "executor.log",
     "executor.mesos",
     "executor.metrics",
+    "executor.names",
     "executor.netlink",
     "executor.node",
+    "executor.oci",
     "executor.output",
     "executor.own_directory",
+    "executor.policy",
+    "executor.probes",
+    "executor.process",
+    "executor.quantity",
+    "executor.reporting",
+    "executor.volumes",
 )  # fmt: skip
-UNDOCUMENTED_MAX = 150
+UNDOCUMENTED_MAX = 98
 """Public functions without a docstring in the rooms that are not finished. Lower it with what you write."""
 
 # A word that hides the subject, or that is not of this field, and what to write.
