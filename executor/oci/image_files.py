@@ -1,7 +1,8 @@
 """Files of an image, read from the snapshot that a container is about to run on.
 
 A thread of its own enters a mount namespace of its own, mounts the snapshot's layers there, reads, and ends, and the
-namespace and the mount end with it, however it ends: no other process sees the mount, and a killed process leaves none. The image is not trusted: its symbolic links lead nowhere outside of it, only regular files are opened, and only
+namespace and the mount end with it, however it ends: no other process sees the mount, and a killed process leaves
+none. The image is not trusted: its symbolic links lead nowhere outside of it, only regular files are opened, and only
 so much is read of them.
 Source: mount_namespaces(7), openat2(2), open(2) (O_PATH), Documentation/filesystems/overlayfs.rst.
 """
