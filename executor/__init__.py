@@ -19,6 +19,7 @@ table), and `process/parts.py` (the parts, and what each one is given). packagin
     disk/         counting and removing files of pods
     revocation/   taking resources back: request, selection (pure), ladder, receipt, proof; pressure
     reporting/    status updates to Mesos
+    lending/      what owner roles do not use: the offer, loans and their accounts, return on demand (pure)
 
     mesos/        adapter: the driver on pymesos, events, resources, the agent's flags
     containerd/   adapter: one file a containerd service

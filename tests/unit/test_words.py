@@ -33,6 +33,7 @@ FINISHED = (
     "executor.exec",
     "executor.exhausted",
     "executor.hostnames",
+    "executor.lending",
     "executor.log",
     "executor.mesos",
     "executor.metrics",

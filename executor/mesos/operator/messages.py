@@ -203,20 +203,21 @@ _CONTAINERS = msgspec.json.Decoder(ContainersAnswer)
 
 def event(data: bytes) -> Event:
     """Raises MesosFailure."""
-    return _decode(_EVENT, data)
+    return decoded(_EVENT, data)
 
 
 def state(data: bytes) -> State:
     """From the answer to GET_STATE. Raises MesosFailure."""
-    return _decode(_ANSWER, data).get_state
+    return decoded(_ANSWER, data).get_state
 
 
 def containers(data: bytes) -> frozenset[str]:
     """From the answer to GET_CONTAINERS. Raises MesosFailure."""
-    return frozenset(str(each.container_id) for each in _decode(_CONTAINERS, data).get_containers.containers)
+    return frozenset(str(each.container_id) for each in decoded(_CONTAINERS, data).get_containers.containers)
 
 
-def _decode(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+def decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    """Raises MesosFailure for what is no answer of this API."""
     try:
         return _lenient(decoder, data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,0 +1,13 @@
+"""Lending: what owner roles have reserved on this node and do not use is offered as revocable, and returned at once.
+
+The *surplus* of an owner is what it can lend now. The *offer* is the total of the resource provider. A *loan* is one
+task's part of it, its role the *borrower*. packaging/doc/lending.md tells an operator.
+
+amount.py    cpus and memory in whole units (pure)
+node.py      what tasks and executors hold, and the owners' surplus (pure)
+peak.py      what an owner keeps of the cpus that it holds and does not use (pure)
+window.py    the offer shrinks at once and grows slowly (pure)
+policy.py    who may borrow from whom, quotas, and who returns first (pure)
+accounts.py  loans and what they add up to (pure)
+book.py      the decisions of a lender (pure)
+"""

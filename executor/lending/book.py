@@ -1,0 +1,294 @@
+"""The lender's decisions: what is offered, and which loans are asked to return. Pure: time is an argument.
+
+`decide` is called after each change and returns what is to be done; deciding twice without a change does nothing twice.
+Times are seconds of one monotonic clock; those of accounts are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from executor.lending import node
+from executor.lending import policy as policies
+from executor.lending.accounts import Accounts, Entry, Kind, Loan
+from executor.lending.amount import NOTHING, Amount, total
+from executor.lending.node import ExecutorKey, Key, NodeState, Task
+from executor.lending.peak import Peak
+from executor.lending.policy import Debtor, Policy
+from executor.lending.window import Window
+from executor.names import Role
+
+ANNOUNCED_S: Final = 30.0
+"""How long the master's word for a task holds against an agent that does not know it: a launch may be lost."""
+RETRY_S: Final = 5.0
+"""A loan that is still held after this time is asked for again: its executor may have been restarting."""
+REASON_S: Final = 30.0
+"""How long an owner's new task is named as the reason."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How much is offered. Times are seconds. `by_use` offers cpus that an owner's tasks hold and do not use."""
+
+    grow_after_s: float = 10.0
+    memory: bool = True
+    by_use: bool = False
+    margin_percent: float = 20.0
+    half_life_s: float = 300.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an executor says of one revocable pod: see executor.revocation.selection."""
+
+    pod: str
+    priority: int = 0
+    started_s: float = 0.0
+    """By the monotonic clock of the book: what it has worked since then would be lost."""
+    overshoot: float = 0.0
+    ending: bool = False
+
+
+@dataclass(frozen=True)
+class Return:
+    """Ask this executor to end these tasks."""
+
+    executor: ExecutorKey
+    keys: tuple[Key, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    offer: Amount
+    returns: tuple[Return, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    """What changed in the accounts; to be written before anything is done."""
+    unreachable: tuple[Key, ...] = ()
+    """Loans that cannot be returned: of a command of Mesos' own executor, of an executor without an answer, stuck."""
+
+
+@dataclass
+class Book:
+    """`accounts` are those of the ledger. Nothing is offered before the first state of the agent."""
+
+    policy: Policy
+    terms: Terms
+    accounts: Accounts = field(default_factory=Accounts)
+    master: bool = False
+    """Whether the master announces tasks now. While it does not, the offer is what is borrowed already."""
+    state: NodeState | None = None
+    window: Window | None = None
+    peaks: dict[Role, Peak] = field(default_factory=dict)
+    _announced: dict[Key, tuple[Task, float]] = field(default_factory=dict)
+    _ended: dict[Key, float] = field(default_factory=dict)
+    """When the master said that a task ended: an older answer of the agent may still have it."""
+    _facts: dict[Key, Facts] = field(default_factory=dict)
+    _asked: dict[Key, float] = field(default_factory=dict)
+    _deaf: set[ExecutorKey] = field(default_factory=set)
+    """Executors that could not be asked. Their loans stay, and others return in their place."""
+    _stuck: set[Key] = field(default_factory=set)
+    """Tasks that do not die."""
+    _demand: dict[Role, tuple[Key, float]] = field(default_factory=dict)
+
+    # --- what is heard
+
+    def take_state(self, state: NodeState, asked_s: float, now_s: float) -> None:
+        """The agent's answer to a question of `asked_s`."""
+        ended = {key for key, at_s in self._ended.items() if at_s >= asked_s}
+        tasks = tuple(task for task in state.tasks if task.key not in ended)
+        self.state = replace(state, tasks=tasks)
+        known = {task.key for task in state.tasks}
+        self._announced = {
+            key: (task, at_s)
+            for key, (task, at_s) in self._announced.items()
+            if key not in known and at_s + ANNOUNCED_S > now_s
+        }
+        self._ended = {key: at_s for key, at_s in self._ended.items() if at_s >= asked_s}
+
+    def take_added(self, task: Task, now_s: float) -> None:
+        """The master announces a task of this node."""
+        self._ended.pop(task.key, None)
+        self._announced[task.key] = task, now_s
+        owners = {owner for role in task.holding.reserved if (owner := self.policy.owner_of(role)) is not None}
+        self._demand |= dict.fromkeys(owners, (task.key, now_s))
+
+    def take_ended(self, key: Key, now_s: float) -> None:
+        """The master says that a task of this node ended."""
+        self._announced.pop(key, None)
+        if self.state is not None:
+            self.state = replace(self.state, tasks=tuple(task for task in self.state.tasks if task.key != key))
+        self._ended[key] = now_s
+
+    def take_facts(self, facts: Mapping[Key, Facts], answered: Collection[ExecutorKey]) -> None:
+        """Of all revocable pods of the executors that answered."""
+        self._deaf -= set(answered)
+        self._facts = {**{key: each for key, each in self._facts.items() if key in self.accounts.open}, **facts}
+
+    def take_use(self, used: Mapping[Role, float], now_s: float) -> None:
+        """Thousandths of a cpu that each owner's tasks use now."""
+        held = self._held()
+        for owner in self.policy.owners:
+            peak = self.peaks.get(owner, Peak(at_s=now_s))
+            sample = peak.sample(held.get(owner, 0), used.get(owner, 0.0), now_s, self.terms.half_life_s)
+            self.peaks[owner] = sample
+
+    def take_failure(self, executor: ExecutorKey, keys: Iterable[Key]) -> None:
+        """This executor could not be asked for these. It is asked again once it has answered another question."""
+        self._deaf.add(executor)
+        for key in keys:
+            self._asked.pop(key, None)
+
+    def take_stuck(self, keys: Iterable[Key]) -> None:
+        """These tasks do not die: others return in their place."""
+        self._stuck |= set(keys) & self.accounts.open.keys()
+
+    # --- what is known
+
+    @property
+    def tasks(self) -> dict[Key, Task]:
+        """All that live on the node, or are about to."""
+        found = {key: task for key, (task, _) in self._announced.items()}
+        return found | {task.key: task for task in (self.state.tasks if self.state else ())}
+
+    def wants_facts(self) -> bool:
+        """Whether executors should be asked soon: a loan's pod is not known, or one of them did not answer."""
+        unknown = (loan.executor and key not in self._facts for key, loan in self.accounts.open.items())
+        return bool(self._deaf) or any(unknown)
+
+    def surplus(self, tasks: Iterable[Task]) -> dict[Role, Amount]:
+        """What each owner can lend now, no more than the node has."""
+        if self.state is None:
+            return dict.fromkeys(self.policy.owners, NOTHING)
+        left, found = self.state.total, {}
+        for owner, amount in node.surplus(self.policy, self.state, tasks).items():
+            if self.terms.by_use and owner in self.peaks:
+                amount += Amount(self.peaks[owner].spare(self.terms.margin_percent))  # noqa: PLW2901 # the sum is meant
+            amount = amount.least(left)  # noqa: PLW2901
+            left = left.beyond(amount)
+            found[owner] = amount if self.terms.memory else Amount(amount.millicpus)
+        return found
+
+    def shares(self) -> dict[policies.Share, Amount]:
+        """Who lends how much to whom now."""
+        tasks = self.tasks
+        return policies.shares(self.policy, self.surplus(tasks.values()), self._borrowed(tasks))
+
+    def _borrowed(self, tasks: Mapping[Key, Task]) -> dict[Role, Amount]:
+        """By role, with what executors hold themselves."""
+        loans = [(task.holding.role, task.holding.borrowed) for task in tasks.values() if task.holding.borrowed]
+        return policies.by_role([*self._fixed(), *loans])
+
+    def _fixed(self) -> list[tuple[Role, Amount]]:
+        """Borrowed by executors themselves: it returns when they end, which they decide."""
+        holdings = self.state.executors.values() if self.state else ()
+        return [(each.role, each.borrowed) for each in holdings if each.borrowed]
+
+    def _held(self) -> dict[Role, int]:
+        """Thousandths of a cpu that the tasks and executors of each owner hold, without what they borrowed."""
+        held: dict[Role, int] = {}
+        executors = self.state.executors.values() if self.state else ()
+        for holding in (*(task.holding for task in self.tasks.values()), *executors):
+            if (owner := self.policy.owner_of(holding.role)) is not None:
+                held[owner] = held.get(owner, 0) + holding.regular.millicpus
+        return held
+
+    # --- what is decided
+
+    def decide(self, now_s: float, wall_s: float) -> Decision:
+        """What is to be offered and returned now."""
+        if self.state is None:
+            return Decision(NOTHING)
+        tasks = self.tasks
+        entries = self._settle(tasks, wall_s)
+        surplus = self.surplus(tasks.values())
+        borrowed = total(self._borrowed(tasks).values())
+        sample = total(surplus.values())
+        if not self.master:
+            sample = sample.least(borrowed)
+        window = self.window or Window(borrowed)
+        self.window = window.sample(sample, now_s, self.terms.grow_after_s)
+        chosen = self._choose(tasks, surplus, now_s)
+        returns = self._returns(chosen, tasks, now_s)
+        asked = [Entry(Kind.ASKED, wall_s, key, reason=each.reason) for each in returns for key in each.keys]
+        entries += [entry for entry in asked if self.accounts.apply(entry)]
+        stays = tuple(key for key in self.accounts.open if self._stays(tasks[key]))
+        return Decision(self.window.offer, returns, tuple(entries), stays)
+
+    def _settle(self, tasks: Mapping[Key, Task], wall_s: float) -> list[Entry]:
+        """Loans that began and ended since the last time."""
+        gone = [Entry(Kind.RETURNED, wall_s, key) for key in self.accounts.open if key not in tasks]
+        new = [
+            Entry(Kind.BORROWED, wall_s, key, task.executor, task.holding.role, task.holding.borrowed)
+            for key, task in tasks.items()
+            if task.holding.borrowed and key not in self.accounts.open
+        ]
+        entries = [entry for entry in (*gone, *new) if self.accounts.apply(entry)]
+        for entry in gone:
+            self._asked.pop(entry.key, None)
+            self._facts.pop(entry.key, None)
+            self._stuck.discard(entry.key)
+        return entries
+
+    def _choose(
+        self, tasks: Mapping[Key, Task], surplus: Mapping[Role, Amount], now_s: float
+    ) -> list[tuple[Debtor, tuple[Key, ...]]]:
+        kept = [(loan.role, loan.amount) for key, loan in self.accounts.open.items() if self._stays(tasks[key])]
+        fixed = policies.by_role([*self._fixed(), *kept])
+        covered = policies.shares(self.policy, surplus, fixed)
+        left = {
+            owner: amount.beyond(total(part for (lender, _), part in covered.items() if lender == owner))
+            for owner, amount in surplus.items()
+        }
+        pods: dict[str, list[Loan]] = {}
+        for key, loan in self.accounts.open.items():
+            if not self._stays(tasks[key]) and not self._is_returning(key, now_s):
+                facts = self._facts.get(key)
+                pods.setdefault(facts.pod if facts else " ".join(key), []).append(loan)
+        debtors = {
+            Debtor(name, loans[0].role, total(loan.amount for loan in loans), self._rank(loans, now_s)): tuple(
+                loan.key for loan in loans
+            )
+            for name, loans in pods.items()
+        }
+        return [(each, debtors[each]) for each in policies.returns(self.policy, left, list(debtors))]
+
+    def _stays(self, task: Task) -> bool:
+        """Whether the lender can do nothing about it."""
+        return not task.executor or task.executor_key in self._deaf or task.key in self._stuck
+
+    def _is_returning(self, key: Key, now_s: float) -> bool:
+        facts = self._facts.get(key)
+        return (facts is not None and facts.ending) or self._asked.get(key, -RETRY_S) + RETRY_S > now_s
+
+    def _rank(self, loans: Collection[Loan], now_s: float) -> tuple[float, ...]:
+        """As in executor.revocation.selection: priority, minutes of work that would be lost, memory beyond requests."""
+        known = [facts for loan in loans if (facts := self._facts.get(loan.key))]
+        if not known:
+            return 0, 0, 0
+        first = known[0]
+        return first.priority, max(0.0, now_s - first.started_s) // 60, -first.overshoot
+
+    def _returns(
+        self, chosen: Iterable[tuple[Debtor, tuple[Key, ...]]], tasks: Mapping[Key, Task], now_s: float
+    ) -> tuple[Return, ...]:
+        found: dict[tuple[ExecutorKey, str], list[Key]] = {}
+        for debtor, keys in chosen:
+            for key in keys:
+                self._asked[key] = now_s
+                found.setdefault((tasks[key].executor_key, self._reason(debtor, now_s)), []).append(key)
+        return tuple(Return(executor, tuple(keys), reason) for (executor, reason), keys in found.items())
+
+    def _reason(self, debtor: Debtor, now_s: float) -> str:
+        """For the receipt: whose task needs it, or which rule was broken."""
+        if not self.policy.lenders(debtor.role):
+            return f"role {debtor.role} may borrow from no owner of this node"
+        if not self.policy.within_quotas(self._borrowed(self.tasks)):
+            return f"role {debtor.role} is over its quota, or one above it"
+        recent = [(at_s, owner, key) for owner, (key, at_s) in self._demand.items() if at_s + REASON_S > now_s]
+        if recent:
+            _, owner, (framework, task) = max(recent)
+            return f"role {owner} needs its resources for task {task} of framework {framework}"
+        return f"the owners need their resources: {', '.join(self.policy.owners)}"

@@ -1,0 +1,109 @@
+"""Who may borrow from whom, and who returns: against every subset, by brute force."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.lending.amount import Amount, total
+from executor.lending.policy import Debtor, Policy, Quota, by_role, is_covered, returns, shares
+from executor.names import Role
+
+OWNERS = (Role("spark"), Role("eng"), Role("eng/db"))
+BORROWERS = (Role("batch"), Role("batch/night"), Role("dev"), Role("eng"))
+AMOUNTS = st.builds(Amount, st.integers(0, 6), st.integers(0, 6))
+RULES = st.dictionaries(
+    st.sampled_from(BORROWERS), st.lists(st.sampled_from((*OWNERS, Role("*"))), max_size=2).map(tuple), max_size=4
+)
+QUOTAS = st.dictionaries(
+    st.sampled_from(BORROWERS),
+    st.builds(Quota, st.none() | st.integers(0, 10), st.none() | st.integers(0, 10)),
+    max_size=2,
+)
+SURPLUS = st.fixed_dictionaries(dict.fromkeys(OWNERS, AMOUNTS))
+HELD = st.dictionaries(st.sampled_from(BORROWERS), AMOUNTS, max_size=4)
+
+
+@given(RULES, SURPLUS, HELD)
+def test_shares_are_a_greatest_flow(
+    rules: dict[Role, tuple[Role, ...]], surplus: dict[Role, Amount], held: dict[Role, Amount]
+) -> None:
+    policy = Policy(OWNERS, rules)
+    found = shares(policy, surplus, held)
+    assert all(owner in policy.lenders(borrower) for owner, borrower in found)
+    for owner, amount in surplus.items():
+        assert amount.covers(total(part for (lender, _), part in found.items() if lender == owner))
+    for borrower, amount in held.items():
+        assert amount.covers(total(part for (_, taker), part in found.items() if taker == borrower))
+    cuts = []
+    for size in range(len(held) + 1):
+        for few in combinations(held, size):
+            reached = {owner for borrower in few for owner in policy.lenders(borrower)}
+            rest = [amount for borrower, amount in held.items() if borrower not in few]
+            cuts.append(total([*rest, *(surplus[owner] for owner in reached)]))
+    least = Amount(min(cut.millicpus for cut in cuts), min(cut.mem_mib for cut in cuts))
+    assert total(found.values()) == least
+
+
+DEBTORS = st.lists(
+    st.tuples(st.sampled_from(BORROWERS), AMOUNTS, st.tuples(st.integers(0, 2), st.integers(0, 2))), max_size=8
+).map(lambda drawn: [Debtor(str(number), *each) for number, each in enumerate(drawn)])
+
+
+@given(RULES, QUOTAS, SURPLUS, DEBTORS)
+def test_what_stays_is_covered_and_no_victim_is_superfluous(
+    rules: dict[Role, tuple[Role, ...]],
+    quotas: dict[Role, Quota],
+    surplus: dict[Role, Amount],
+    debtors: list[Debtor],
+) -> None:
+    policy = Policy(OWNERS, rules, quotas)
+    chosen = returns(policy, surplus, debtors)
+    rest = [each for each in debtors if each not in chosen]
+    held = by_role((each.role, each.amount) for each in rest)
+    assert is_covered(policy, surplus, held)
+    for each in chosen:
+        assert not is_covered(policy, surplus, by_role((one.role, one.amount) for one in [*rest, each]))
+    assert returns(policy, surplus, rest) == ()
+
+
+def test_the_lowest_priority_returns_first_and_the_last_ranked_is_spared() -> None:
+    policy, batch = Policy(OWNERS), Role("batch")
+    debtors = [
+        Debtor("valued", batch, Amount(1000), (10, 0)),
+        Debtor("small", batch, Amount(500), (0, 5)),
+        Debtor("young", batch, Amount(1000), (0, 0)),
+        Debtor("old", batch, Amount(1000), (0, 60)),
+    ]
+    assert [each.id for each in returns(policy, {OWNERS[0]: Amount(3500)}, debtors)] == []
+    assert [each.id for each in returns(policy, {OWNERS[0]: Amount(2500)}, debtors)] == ["young"]
+    assert [each.id for each in returns(policy, {OWNERS[0]: Amount(1500)}, debtors)] == ["young", "old"]
+    assert len(returns(policy, {}, debtors)) == 4
+
+
+def test_a_borrower_that_is_allowed_elsewhere_is_not_the_victim() -> None:
+    policy = Policy(OWNERS, {Role("batch"): (Role("spark"),), Role("dev"): (Role("*"),)})
+    debtors = [Debtor("b", Role("batch"), Amount(1000), (0,)), Debtor("d", Role("dev/x"), Amount(1000), (5,))]
+    surplus = {Role("spark"): Amount(1000), Role("eng"): Amount(1000)}
+    assert returns(policy, surplus, debtors) == ()
+    assert [each.id for each in returns(policy, {Role("eng"): Amount(2000)}, debtors)] == ["b"]
+    assert [each.id for each in returns(policy, {Role("spark"): Amount(1000)}, debtors)] == ["b"]
+
+
+def test_roles_below_a_role_share_its_quota() -> None:
+    policy = Policy(OWNERS, {}, {Role("batch"): Quota(millicpus=1500)})
+    debtors = [
+        Debtor("a", Role("batch"), Amount(1000, 900), (1,)),
+        Debtor("b", Role("batch/night"), Amount(1000, 900), (0,)),
+        Debtor("c", Role("batches"), Amount(1000), (0,)),
+    ]
+    assert [each.id for each in returns(policy, {OWNERS[0]: Amount(9000, 9000)}, debtors)] == ["b"]
+
+
+def test_the_nearest_role_above_is_the_owner() -> None:
+    policy = Policy(OWNERS)
+    assert policy.owner_of(Role("eng/db/x")) == "eng/db"
+    assert policy.owner_of(Role("eng/web")) == "eng"
+    assert policy.owner_of(Role("engine")) is None
