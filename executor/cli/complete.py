@@ -6,7 +6,7 @@ A completion that fails offers nothing and says nothing, for it is typed into th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -21,10 +21,21 @@ Items = list[CompletionItem]
 
 def pods(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """By name, and by id where the word begins like one."""
+    return _named(look(context), incomplete)
+
+
+def all_pods(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """As `pods`, with those that ended lately."""
+    return _named(look(context, ended=True), incomplete)
+
+
+def _named(pods: Iterable[dict[str, Any]], incomplete: str) -> Items:
+    """Task ids too, once a word has begun."""
     found: Items = []
-    for pod in look(context):
+    for pod in pods:
         names = (pod["pod"],) if incomplete.startswith("pod-") else (pod["name"], pod["pod"])
-        found += [CompletionItem(name, help=f"{pod['class']} {pod['state']}") for name in names]
+        tasks = pod["tasks"] if incomplete else ()
+        found += [CompletionItem(name, help=f"{pod['class']} {pod['state']}") for name in (*names, *tasks)]
     return matching(found, incomplete)
 
 

@@ -59,6 +59,8 @@ def _keep_end(directory: int, name: str) -> None:
         with os.fdopen(open_file(directory, new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write(end)
         os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f".{name}.times", dir_fd=directory)  # its places (executor.output.times) are not right any more
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(new, dir_fd=directory)

@@ -33,12 +33,14 @@ class Log:
         self.users = 0
         self._thread = self._waits = self._error = 0
 
-    def open(self) -> None:
-        """Make the file; where that fails the first output tells."""
+    def open(self, *, run: bool = False) -> None:
+        """Make the file, and note that a run begins; where that fails the first output tells."""
         if not self._begin():
             return
         try:
             self.file.open()
+            if run:
+                self.file.begin_run()
         except OSError:
             return
         finally:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 
-from executor.output.places import Moving, moved, older
+from executor.output.places import Moving, moved, moved_bytes, older
+from executor.output.times import Times
 from executor.own_directory import OwnDirectory, open_file
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -32,8 +33,9 @@ class LogFile:
         """Whether something before the next append is lost, and ended within a line."""
         self._max_bytes, self._files = max_bytes, files
         self._file = _NO_FILE
-        self._size_bytes = 0
+        self._size_bytes = self._moved_bytes = 0
         self._within_line = False
+        self._times = Times(directory, name)
 
     def open(self) -> None:
         """The file exists then, and is ours to append to. Raises OSError, also where its directory was replaced."""
@@ -50,8 +52,18 @@ class LogFile:
         self._file = open_file(directory, self._name, _FLAGS)
         self._size_bytes = os.fstat(self._file).st_size
         self._within_line = bool(self._size_bytes) and os.pread(self._file, 1, self._size_bytes - 1) != b"\n"
+        self._moved_bytes = moved_bytes(self._directory, self._name)
         if self._max_bytes:
             _touch(directory, moved(self._name))  # for readers to lock
+
+    def begin_run(self) -> None:
+        """What comes next is of another run of the container. The file is open."""
+        self._times.note(self._place, run=True)
+
+    @property
+    def _place(self) -> int:
+        """Of the next byte, as places.py counts."""
+        return self._moved_bytes + self._size_bytes
 
     def append(self, data: bytearray, size_bytes: int) -> None:
         """The first `size_bytes` of `data`. Raises OSError, after a part of it perhaps."""
@@ -64,6 +76,7 @@ class LogFile:
                 return
             self._end_line()
             self._hole = False
+        self._times.note(self._place)
         with memoryview(data) as view:
             at = self.skipped_bytes
             while at < size_bytes:

@@ -152,11 +152,11 @@ class Outputs:
         self._slots.clear(slot)
         telling = Telling(told, Path(directory.path, name))
         stream = self._streams[slot] = Stream(container, slot, descriptor, directory, name, telling)
-        self._say_open(stream)
+        self._say_open(stream, run=True)
         return stream
 
-    def _say_open(self, stream: Stream) -> None:
-        message = Open(stream.slot, stream.directory, stream.name, self._max_bytes, self._files)
+    def _say_open(self, stream: Stream, *, run: bool = False) -> None:
+        message = Open(stream.slot, stream.directory, stream.name, self._max_bytes, self._files, run=run)
         if self._writer is not None:
             self._writer.say(message, stream.fifo)
 

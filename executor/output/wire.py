@@ -14,14 +14,19 @@ from executor.own_directory import OwnDirectory
 
 _HEAD = struct.Struct("<BIQIQQHH")
 _SLOT = struct.Struct("<I")
-OPEN, CLOSE = 1, 2
+OPEN, CLOSE, OPEN_RUN = 1, 2, 3
 MESSAGE_MAX_BYTES = _HEAD.size + 4096
 
 
 class Open:
-    """Append to the file `name`, which is rotated before it passes `max_bytes` (0: never); `files` older ones stay."""
+    """Append to the file `name`, which is rotated before it passes `max_bytes` (0: never); `files` older ones stay.
+    `run`: a run of the container begins, and this is no log that an earlier writer had open.
+    """
 
-    def __init__(self, slot: int, directory: OwnDirectory, name: str, max_bytes: int, files: int) -> None:
+    def __init__(
+        self, slot: int, directory: OwnDirectory, name: str, max_bytes: int, files: int, *, run: bool = False
+    ) -> None:
+        self.run = run
         self.slot, self.directory, self.name, self.max_bytes, self.files = slot, directory, name, max_bytes, files
 
     @property
@@ -44,7 +49,8 @@ def pack(message: Open | Close) -> bytes:
     base, names = _encoded(message.directory.base), _encoded("/".join((*message.directory.names, message.name)))
     device, inode = message.directory.identity or (0, 0)
     sizes = len(base), len(names)
-    return _HEAD.pack(OPEN, message.slot, message.max_bytes, message.files, device, inode, *sizes) + base + names
+    kind = OPEN_RUN if message.run else OPEN
+    return _HEAD.pack(kind, message.slot, message.max_bytes, message.files, device, inode, *sizes) + base + names
 
 
 def unpack(data: bytes) -> Open | Close:
@@ -55,7 +61,7 @@ def unpack(data: bytes) -> Open | Close:
     at = _HEAD.size + base_bytes
     base, names = _decoded(data[_HEAD.size : at]), _decoded(data[at : at + names_bytes]).split("/")
     directory = OwnDirectory(base, *names[:-1], identity=(device, inode) if inode else None)
-    return Open(slot, directory, names[-1], max_bytes, files)
+    return Open(slot, directory, names[-1], max_bytes, files, run=kind == OPEN_RUN)
 
 
 def _encoded(text: str) -> bytes:

@@ -100,7 +100,7 @@ class Writer:
             log.users += 1
             stream = self._streams[fifo] = self._by_slot[message.slot] = Stream(fifo, message.slot, log)
             stream.turn = self
-        if not self._start(self._first_turn, stream):
+        if not self._start(self._first_turn, stream, message.run):
             self._pass_on(stream, self)
 
     def _drain(self) -> None:
@@ -127,10 +127,10 @@ class Writer:
                     return
                 self._waiting += 1
 
-    def _first_turn(self, stream: Stream) -> None:
+    def _first_turn(self, stream: Stream, run: bool) -> None:  # noqa: FBT001  start_new_thread passes no keywords
         """The file is there from the beginning, also of a container that writes nothing."""
         self._watch()
-        stream.log.open()
+        stream.log.open(run=run)
         self._pass_on(stream, self)
 
     def _turn(self, stream: Stream, buffer: bytearray, *, hung_up: bool = False) -> None:

@@ -29,6 +29,11 @@ class Journal:
         """Of its newer file."""
         return Path(self.names.sandbox) / FILE
 
+    def size_bytes(self) -> int:
+        """Of its two files, as far as they are there."""
+        paths = (self.path, self.path.with_name(f"{FILE}.1"))
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
     def events(self) -> list[dict[str, Any]]:
         """Empty where there is no file any more. Raises Failure where it cannot be read."""
         try:

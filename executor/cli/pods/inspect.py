@@ -17,7 +17,7 @@ _SHOWN_APART = frozenset({"containers", "kernel_network"})
 
 
 @click.command("inspect")
-@click.argument("pod", shell_complete=complete.pods)
+@click.argument("pod", shell_complete=complete.all_pods)
 @click.option("--check", is_flag=True, help="Have the CNI plugins check the pod's attachments (network_check).")
 @json_option
 @pass_session

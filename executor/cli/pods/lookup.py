@@ -8,6 +8,7 @@ import click
 
 from executor.cli.executors.client import Client, segment
 from executor.cli.exits import Unreachable
+from executor.cli.history import former
 from executor.cli.printing import output
 from executor.cli.session import Session
 from executor.errors import InvalidRequest, NotFound
@@ -37,6 +38,21 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
             raise silent[0]
         raise NotFound("no such pod on this node", subject=name, hint="see mesos-pod-executor ps")
     return found[0]
+
+
+def find_known(session: Session, name: str) -> tuple[Client | None, dict[str, Any]]:
+    """As `find`; a pod that no executor has may be one of a dead or an ended one, which has no client. Raises Failure
+    too.
+    """
+    try:
+        return find(session, name)
+    except (NotFound, Unreachable) as error:
+        if not (found := former.find(session, name)):
+            raise
+        if len(found) > 1:
+            pods = ", ".join(pod["pod"] for pod in found)
+            raise click.UsageError(f"{name} is not unique: {pods}") from error
+        return None, found[0]
 
 
 def container(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import click
 
 from executor.cli.executors.client import Client
 from executor.cli.exits import Unreachable
+from executor.cli.history import former
 from executor.cli.pods import filters, status
 from executor.cli.pods.filters import Condition
 from executor.cli.printing import forms, output, units
@@ -75,14 +76,17 @@ class _Wanted:
     def pods(self, session: Session, *, again: bool = False) -> list[Document]:
         """In their order. `again`: that no executor answers is no error."""
         clients = session.answering() if again else session.all()
-        found = [pod for pod in _all(clients, {"all": 1} if self.ended else {}) if filters.fits(self.conditions, pod)]
+        known = _all(clients, {"all": 1} if self.ended else {})
+        if self.ended and not again:
+            known += former.pods(session)
+        found = [pod for pod in known if filters.fits(self.conditions, pod)]
         if self.note and not clients and not again:
             output.note(f"{session.run_dir}: no executor runs on this node")
         return sorted(found, key=lambda pod: (_SORTS[self.sort](pod), pod["pod"]))
 
 
 @click.command("ps")
-@click.option("-a", "--all", "everything", is_flag=True, help="Also pods that ended lately, with what became of them.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Also ended pods, and those of dead executors.")
 @filters.options
 @click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 @click.option("-w", "--watch", is_flag=True, help="Go on, with a line for each pod that comes, changes or ends.")

@@ -23,15 +23,18 @@ def text(pod: Document) -> str:
     state, found = str(pod.get("state")), word(pod)
     if pulling := pod.get("pulling"):
         return f"pulling ({_progress(pulling)})"
-    if state == "ended" and pod.get("ended_age_s") is not None:
-        return f"ended {age(pod['ended_age_s'], units=1)} ago"
+    if state in ("ended", "lost") and pod.get("ended_age_s") is not None:
+        return f"{state} {age(pod['ended_age_s'], units=1)} ago"
     return state if found == state else f"{state} ({found})"
 
 
 def reason(pod: Document) -> str:
     """What Mesos was told of its end; of a pod that lives, what is wrong with it. Empty for nothing."""
+    if pod.get("state") == "lost":
+        return "its executor died"
     if outcome := pod.get("outcome"):
-        return f"{outcome['state']} {str(outcome.get('reason') or '').removeprefix('REASON_')}".rstrip()
+        why = str(outcome.get("reason") or "").removeprefix("REASON_") or outcome.get("message") or ""
+        return f"{outcome['state']} {why}".rstrip()
     if pids := pod.get("stuck_pids"):
         return f"survives SIGKILL: pid {', '.join(map(str, pids))}"
     if errors := [each["error"] for each in pod.get("pulling", ()) if each.get("error")]:

@@ -43,7 +43,8 @@ def used(node: Node) -> Path:
         (["rev"], ["revoke"]),
         (["executor-info", "--class", "m"], ["mixed"]),
         (["inspect", "w"], ["web"]),
-        (["logs", ""], ["web", "pod-12", "batch", "pod-34"]),
+        (["logs", ""], ["web", "pod-12", "batch", "pod-34", "old", "pod-56"]),
+        (["logs", "task-o"], ["task-old"]),
         (["exec", "pod-3"], ["pod-34"]),
         (["logs", "web", ""], ["main", "side"]),
         (["exec", "-c", ""], ["main", "side"]),
@@ -60,7 +61,7 @@ def used(node: Node) -> Path:
         (["ps", "-o", "j"], ["json", "jsonpath="]),
         (["ps", "--role", ""], ["eng", "eng/dev"]),
         (["--executor", ""], ["aaa-1", "bbb-2"]),
-        (["--executor", "bbb", "inspect", ""], ["batch", "pod-34"]),
+        (["--executor", "bbb", "inspect", ""], ["batch", "pod-34", "old", "pod-56"]),
         (["inspect", "nobody"], []),
     ],
 )

@@ -20,6 +20,7 @@ from executor.log.journal import Journal
 from executor.names import MesosContainerId
 from executor.node import claims
 from tests.support.control_node import Node, hanging_executor, pod
+from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
 
 HOLD = """
@@ -39,6 +40,9 @@ ACCEPTED = {
     "pod": "pod-1",
     "task": "t",
     "name": "web",
+    "namespace": "default",
+    "class": "regular",
+    "role": "eng",
 }
 RUNNING = {
     "code": "pod.running",
@@ -94,16 +98,21 @@ def test_the_textfile_is_written_and_counts_it(crashed: Node, run: Run, tmp_path
     assert "mesos_pod_executor_executors_silent 0\n" in text
 
 
+def forget(node: Node) -> None:
+    """As `gc` does once it has released all of it."""
+    owner = claims.peek(node.run_dir / "dead.owner")
+    if owner is not None:
+        with (node.run_dir / "dead.owner").open() as file:
+            identity = claims.identity_in(node.run_dir, owner.container)
+            claims.forget(claims.of_dead(owner.container, file.fileno(), identity))
+
+
 def test_why_finds_the_journal_before_and_after_gc(crashed: Node, run: Run, sandbox: Path) -> None:
     for _ in range(2):
         ran = run("why", "t")
         assert ran.code == Exit.OK and ran.out.startswith("WHAT        lost with its executor while it was running\n")
         assert f"from {sandbox}/journal.jsonl" in ran.out
-        owner = claims.peek(crashed.run_dir / "dead.owner")
-        if owner is not None:
-            with (crashed.run_dir / "dead.owner").open() as file:
-                identity = claims.identity_in(crashed.run_dir, owner.container)
-                claims.forget(claims.of_dead(owner.container, file.fileno(), identity))
+        forget(crashed)
     assert not (crashed.run_dir / "dead.sock").exists()
     assert "pod.running" in run("--executor", "mixed", "events").out
 
@@ -162,3 +171,20 @@ def test_the_page_begins_with_what_is_wrong(crashed: Node, run: Run) -> None:
     assert len(found) == 1 and "executor dead (mixed) is dead" in found[0]
     text = page("host", "now", [], rates.usage({}, {}), found)
     assert text.index("Problems") < text.index("executor dead (mixed) is dead") < text.index("No executor runs")
+
+
+def test_its_pods_and_their_logs_are_shown(crashed: Node, run: Run, sandbox: Path) -> None:
+    directory = sandbox / "pods/pod-1"
+    directory.mkdir(parents=True)
+    (directory / "main.stdout").write_text("last words\n")
+    (directory / "main.stderr").write_text("")
+    for _ in range(2):
+        (found,) = run("ps", "-a", "--json").json["pods"]
+        assert (found["pod"], found["state"], found["executor"]) == ("pod-1", "lost", "mixed")
+        assert faults("ps", {"pods": [found]}) == []
+        assert "its executor died" in run("ps", "-a").out and run("ps", "-q").out == ""
+        for name in ("web", "t", "pod-1", "pod"):
+            assert run("logs", name).out == "last words\n"
+        assert run("logs", "web", "-f").out == "last words\n", "nothing can come any more"
+        assert run("logs", "nobody").code == Exit.NOT_FOUND
+        forget(crashed)

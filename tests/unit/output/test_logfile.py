@@ -68,7 +68,7 @@ def test_without_older_files_only_the_latest_is_kept(path: Path) -> None:
 def test_without_a_limit_nothing_is_rotated(path: Path) -> None:
     with closing(LogFile(OwnDirectory.at(str(path.parent)), path.name, 0, 2)) as log:
         append(log, b"123456789\n" * 1_005)
-    assert [each.name for each in path.parent.iterdir()] == ["app.stdout"] and path.stat().st_size == 10_050
+    assert [each.name for each in path.parent.glob("[!.]*")] == ["app.stdout"] and path.stat().st_size == 10_050
 
 
 def test_a_file_that_is_there_is_continued(path: Path, log: LogFile) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from executor.cli.exits import Exit
-from executor.cli.pods.logs import LogFile
+from executor.cli.pods.logfile import LogFile, Part
 from executor.cli.printing import terminal, units
+from executor.output.logfile import LogFile as Written
+from executor.own_directory import OwnDirectory
 from tests.support.control_node import Node, container, hanging_executor, pod
 from tests.unit.cli.conftest import Run
 
@@ -222,7 +225,7 @@ def test_logs_prints_both_streams_where_they_belong(node: Node, run: Run, tmp_pa
 def test_the_last_lines(tmp_path: Path, text: bytes, lines: int, expected: bytes) -> None:
     (tmp_path / "log").write_bytes(text)
     with closing(LogFile("stdout", tmp_path / "log")) as file:
-        assert b"".join(file.begin(lines)) == expected
+        assert b"".join(file.begin(Part(lines))) == expected
 
 
 def test_logs_wants_to_know_which_container(node: Node, run: Run, tmp_path: Path) -> None:
@@ -253,3 +256,25 @@ def test_logs_follows_through_a_rotation_to_the_end(node: Node, run: Run, tmp_pa
     ran = run("logs", "web", "-f")
     writer.join()
     assert (ran.code, ran.out) == (0, "before\nmore\nrotated\n")
+
+
+def test_every_line_with_its_container_and_time(node: Node, run: Run, tmp_path: Path) -> None:
+    containers = [with_logs(tmp_path, "a", b"one\ntwo"), with_logs(tmp_path, "b", b"x\n", b"bad\n")]
+    node.executor("x", pod("pod-1", "web", containers=containers))
+    with closing(Written(OwnDirectory.at(str(tmp_path)), "b.out", 0, 0)) as written:
+        written.append(bytearray(b"y\n"), 2)
+    ran = run("logs", "web", "--all-containers")
+    assert (ran.out, ran.err) == ("[a] one\n[a] two\n[b] x\n[b] y\n", "[b] bad\n")
+    first, second = run("logs", "task-web", "-c", "b", "-t", "--stream", "stdout").out.splitlines()
+    assert first.split() == ["-", "x"] and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ y", second)
+    assert run("logs", "web", "-c", "b", "--since", "1h", "--tail", "1").out == "y\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["--since", "5"], ["--since", "yesterday"], ["--until", "2024-13-01"], ["-f", "-p"], ["-f", "--until", "1m"],
+     ["a", "-c", "b"], ["a", "--all-containers"]],
+)  # fmt: skip
+def test_parts_that_cannot_be_meant(node: Node, run: Run, line: list[str]) -> None:
+    ran = run("logs", "web", *line)
+    assert ran.code == Exit.USAGE and ran.err.count("\n") == 1

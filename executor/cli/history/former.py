@@ -1,0 +1,130 @@
+"""Pods of executors that cannot be asked any more, from their journals and Mesos sandboxes: what `ps --all` shows of
+them, and where their logs are.
+
+A pod that had not ended when its executor did is `lost`. The newest journals are read, within bounds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from executor.cli.history import journals
+from executor.cli.history.journals import Journal
+from executor.cli.session import Session
+
+Document = dict[str, Any]
+JOURNALS_MOST: Final = 20
+BYTES_MOST: Final = 64 << 20
+_STREAMS: Final = ("stdout", "stderr")
+
+
+def pods(session: Session) -> list[Document]:
+    """As `GET /v1/pods?all=1` would show them, the newest executor's first. Raises Failure."""
+    return [pod for journal in _newest(session) for pod in pods_of(journal, time.time())]
+
+
+def _newest(session: Session) -> Iterator[Journal]:
+    read_bytes = 0
+    for number, journal in enumerate(journals.left(session)):
+        read_bytes += journal.size_bytes()
+        if number == JOURNALS_MOST or read_bytes > BYTES_MOST:
+            return
+        yield journal
+
+
+def find(session: Session, name: str) -> list[Document]:
+    """Those that a text means: a task id, an id or its beginning, a name or namespace/name; the newest executor that
+    has any decides. Raises Failure.
+    """
+    for journal in _newest(session):
+        known = pods_of(journal, time.time())
+        if found := [pod for pod in known if name in (pod["pod"], *pod["tasks"])] or [
+            pod for pod in known if _is_meant(pod, name)
+        ]:
+            return found
+    return []
+
+
+def _is_meant(pod: Document, name: str) -> bool:
+    names = (pod["name"], f"{pod['namespace']}/{pod['name']}")
+    return name in names or pod["pod"].startswith((name, f"pod-{name}"))
+
+
+def pods_of(journal: Journal, now_s: float) -> list[Document]:
+    """In the order of their launches."""
+    by_pod: dict[str, list[Document]] = {}
+    for event in journal.events():
+        if "pod" in event:
+            by_pod.setdefault(str(event["pod"]), []).append(event)
+    return [_pod(journal, identity, events, now_s) for identity, events in by_pod.items()]
+
+
+def _pod(journal: Journal, identity: str, events: Sequence[Document], now_s: float) -> Document:
+    first = next((each for each in events if each.get("code") == "pod.accepted"), events[0])
+    end = next((each for each in reversed(events) if each.get("code") == "pod.ended"), None)
+    document = {
+        "pod": identity,
+        "name": str(first.get("name", "")),
+        "namespace": str(first.get("namespace", "")),
+        "class": str(first.get("class", "")),
+        "role": str(first.get("role", "")),
+        "state": "ended" if end else "lost",
+        "tasks": list(first.get("tasks") or [first["task"]] if "task" in first else []),
+        "containers": _containers(Path(journal.names.sandbox, "pods", identity), events),
+        "ips": [],
+        "cgroup": "",
+        "started_at": first["time"],
+        "age_s": _age_s(first, now_s),
+        "executor": journal.names.executor_id,
+        "labels": {},
+        "mesos_container": journal.container,
+    }
+    last = end or events[-1]
+    document |= {"ended_at": last["time"], "ended_age_s": _age_s(last, now_s)}
+    if outcome := next((each for each in reversed(events) if each.get("outcome")), None):
+        told = {"state": outcome["outcome"], "reason": outcome.get("reason"), "message": outcome.get("error") or ""}
+        document["outcome"] = told
+    return document
+
+
+def _age_s(event: Document, now_s: float) -> float:
+    return round(max(0.0, now_s - datetime.fromisoformat(str(event["time"])).timestamp()), 1)
+
+
+def _containers(directory: Path, events: Sequence[Document]) -> list[Document]:
+    """Those that have a log file, or that an event names."""
+    named = [str(each["container"]) for each in events if each.get("code") == "pod.container_exited"]
+    found = dict.fromkeys([*_logged(directory), *named])
+    return [_container(directory, name, events) for name in found]
+
+
+def _logged(directory: Path) -> list[str]:
+    try:
+        names = sorted(os.listdir(directory))  # noqa: PTH208
+    except OSError:
+        return []
+    return [name.removesuffix(".stdout") for name in names if name.endswith(".stdout") and not name.startswith(".")]
+
+
+def _container(directory: Path, name: str, events: Sequence[Document]) -> Document:
+    own = [each for each in events if each.get("container") == name]
+    codes = [each["exit_code"] for each in own if each.get("code") == "pod.container_exited"]
+    return {
+        "name": name,
+        "id": "",
+        "state": "exited",
+        "pid": None,
+        "image": "",
+        "started": False,
+        "ready": False,
+        "exit_code": codes[-1] if codes else None,
+        "restarts": sum(each.get("code") == "pod.restarting" for each in own),
+        "message": "",
+        "probes": {},
+        "log": {stream: str(directory / f"{name}.{stream}") for stream in _STREAMS},
+    }
