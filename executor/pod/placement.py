@@ -90,9 +90,9 @@ async def without_secrets(
     """The document as containerd may keep it, and the program that runs the container `identity`; empty: containerd's
     default. Raises Failure.
     """
-    hidden, script = secret_words.hide(document, secret_words.of(container), secrets.token_hex(16))
-    if not script:
+    if not secret_words.has_secrets(container):
         return document, ""
+    hidden, script = secret_words.hide(document, secrets.token_hex(16))
     await sandbox.volumes.write_private(identity, script)
     volumes_dir = volumes_parent(node.config.node.run_dir)
     return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir), volumes_dir))

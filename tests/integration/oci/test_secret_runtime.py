@@ -54,7 +54,7 @@ class Container:
             "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
             "linux": {"cgroupsPath": f"{self.root}/main", "namespaces": [{"type": "pid"}, {"type": "mount"}]},
         }
-        hidden, text = secret_words.hide(document, [SECRET], NONCE)
+        hidden, text = secret_words.hide(document, NONCE)
         (self.private / self.id).write_text(text)
         (self.bundle / "config.json").write_text(json.dumps(hidden))
         self.process = hidden["process"]
@@ -95,7 +95,7 @@ def test_programs_find_their_secrets_and_forged_marks_are_text(container: Contai
     proof, evil = container.directory / "proof", container.directory / "evil"
     evil.write_text(f"1e touch {proof}\n")
     mark = f"{secret_words.MARK}:{evil}:0"
-    forged = [f"{mark}=1", f'X="{mark}"', f"{secret_words.MARK}:{'0' * 32}:0=1"]
+    forged = [f"{mark}=1", f'X="{mark}"', f"{secret_words.MARK}:{'0' * 32}:env=1"]
     found = container.run(*forged, args=(mark,)).splitlines()
     assert {f"P={SECRET}", f"0={mark}", *forged[1:2]} <= set(found)
     assert container.exec("/bin/sh", "-c", "echo $P") == f"{SECRET}\n"
