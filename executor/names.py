@@ -31,6 +31,9 @@ POD_LABEL = "mesos-pod-executor/pod"
 SERVICE_KEY = "mesos-pod-executor/service"
 """Annotation, or label, of a pod: the services it stands behind, separated by commas."""
 
+NO_NETWORK = "none"
+"""In the place of a CNI network's name: the pod has a network namespace with loopback only."""
+
 POD_PREFIX = "pod-"
 _POD_ID = re.compile(r"pod-[0-9a-f]{12}")
 _CONTAINERD_ID_MAX = 76  # containerd's identifiers.Validate

@@ -19,6 +19,7 @@ from executor.config.disk import DiskSection
 from executor.config.file import read_text
 from executor.config.images import ImagesSection
 from executor.config.key import key
+from executor.config.policy import PolicySection
 from executor.config.retention import RetentionSection
 from executor.config.role_limit import RoleLimit
 from executor.config.values import PATH_VARIABLE, Values, decode_file, decode_variables, default_file
@@ -44,7 +45,11 @@ class CniSection:
     plugin_dirs: tuple[str, ...] = key(
         ("/usr/lib/cni", "/opt/cni/bin"), "Where CNI plugins are looked for, in this order.", absolute=True
     )
-    default_network: str = key("", "Network of a pod that names none; empty: the executor's own network namespace.")
+    default_network: str = key(
+        "",
+        "Network of a pod that names none; none: a network namespace with loopback only; empty: the executor's own, and"
+        " where that is the node's only a role with host_network or the level privileged gets it.",
+    )
     timeout_s: float = key(30.0, "Limit on one run of a CNI plugin, seconds.", least=0.1, most=600)
 
 
@@ -113,10 +118,6 @@ class PodsSection:
     """Defaults and limits of pods."""
 
     default_image: str = key("", "Image of a task that names none; empty: such a task is refused.")
-    allow_privileged: bool = key(
-        default=False,
-        doc="Accept privileged containers, procMount Unmasked, hostPID and hostIPC: such a pod can do anything here.",
-    )
     termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
     start_timeout_s: float = key(
         120.0, "Limit on one pod's launch, from the moment when its images are here, seconds.", least=1, most=86400
@@ -249,6 +250,7 @@ class Config:
     pods: PodsSection = field(default_factory=PodsSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
     roles: RolesSection = field(default_factory=RolesSection)
+    policy: PolicySection = field(default_factory=PolicySection)
     disk: DiskSection = field(default_factory=DiskSection)
     images: ImagesSection = field(default_factory=ImagesSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)

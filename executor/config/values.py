@@ -23,6 +23,10 @@ from executor.errors import InvalidConfig
 VARIABLE_PREFIX: Final = "MESOS_POD_EXECUTOR_"
 PATH_VARIABLE: Final = "MESOS_POD_EXECUTOR_CONFIG"
 
+_POLICY: Final = 'give the roles that need it the level "privileged" in [policy] roles'
+_GONE: Final = {"allow_privileged": _POLICY, f"{VARIABLE_PREFIX}PODS_ALLOW_PRIVILEGED": _POLICY}
+"""Keys of earlier versions, and what replaces them."""
+
 Sections = Mapping[str, type]
 Values = dict[str, dict[str, object]]
 T = TypeVar("T")
@@ -129,6 +133,8 @@ def _keys(section: type) -> dict[str, _Key]:
 def _known(name: str, known: Mapping[str, T], subject: str, what: str) -> T:
     if name in known:
         return known[name]
+    if name in _GONE:
+        raise InvalidConfig(f"is no {what} any more", subject=subject, hint=_GONE[name])
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from executor.policy import node_facts
+from executor.policy.violations import admit
 from executor.revocation.candidates import takes
 from executor.spec import roles
 
@@ -25,9 +27,11 @@ class Admission:
         """Make it a pod. `revocations` came after its launch: those that name it end it at once. Raises
         ExecutorError.
         """
-        configured = self._node.config.roles
-        roles.check(configured.namespace_to_role, configured.limits, spec)
-        self._node.network.check(spec)
+        node, config = self._node, self._node.config
+        roles.check(config.roles.namespace_to_role, config.roles.limits, spec)
+        facts = node_facts.of(config, own_networks=node.network.names, sandbox=str(node.mesos_sandbox))
+        spec = admit(spec, config.policy.of(spec.role), facts)
+        node.network.check(spec)
         runner = self._pods.launch(spec)
         tasks = list(spec.task_ids)
         runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)

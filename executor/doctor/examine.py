@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.config import Config
-from executor.doctor import agent, groups, kernel, naming, network, node, portuse, resolving, runtime
+from executor.doctor import agent, groups, kernel, naming, network, node, policy, portuse, resolving, runtime
 from executor.doctor.finding import Finding, failed, skipped, warned
 from executor.errors import ExecutorError, MesosFailure
 from executor.mesos import agent_flags
@@ -30,7 +30,7 @@ async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -
         found += _tried("network", lambda: network.check(config)) + await network.status(config)
         found += await _survey(config, containerd, endpoint)
     servers = _servers(config)
-    found += _tried("network", resolving.check)
+    found += _tried("network", resolving.check) + _tried("policy", lambda: policy.check(config))
     found += await asyncio.to_thread(_tried, "dns", lambda: naming.check(config.dns, servers, _dns_path()))
     found += of_agent + (_tried("agent", lambda: _beside_agent(config, endpoint, flags)) if flags else [])
     return found + _tried("node", lambda: node.check(config, work_dir))

@@ -22,6 +22,7 @@ from executor.cni.records.host_local import Entry
 from executor.config import Config
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.errors import InvalidConfig, InvalidInput, NetworkFailure, NotFound
+from executor.names import NO_NETWORK
 from executor.netlink.namespaces import own
 from executor.netlink.requests import namespace
 from executor.netlink.state import Route
@@ -72,7 +73,7 @@ def _configurations(config: Config, networks: Sequence[Network], problems: Seque
     ]
     names = sorted(network.name for network in networks)
     wanted = config.cni.default_network
-    if wanted and wanted not in names:
+    if wanted not in ("", NO_NETWORK, *names):
         hint = "[cni] default_network, config_dir"
         found.append(failed("network.default", f"{wanted} is not configured in {config.cni.config_dir}", hint))
     if not names and not found:

@@ -28,7 +28,7 @@ from executor.oci.mounts import NOTICE, termination_name
 from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
 from executor.pod import termination
 from executor.pod.network import host_files, host_ports
-from executor.pod.network.requests import network_infos, requests
+from executor.pod.network.requests import has_loopback_only, network_infos, requests
 from executor.pod.node import PODS
 from executor.pod.pid_namespace import PidNamespace
 from executor.pod.release.leaks import Leak
@@ -56,6 +56,7 @@ class Sandbox:
         self._pod = pod
         self._spec = spec
         self.requests = requests(spec, node.network.default)
+        self._has_netns = bool(self.requests) or has_loopback_only(spec, node.network.default)
         self.directory = node.directory(pod)
         """For messages, and for who reads."""
         self.files = OwnDirectory(str(node.mesos_sandbox), PODS, pod)
@@ -86,7 +87,7 @@ class Sandbox:
     @property
     def netns(self) -> Path | None:
         """The pod's own network namespace; None: it shares the executor's or the node's."""
-        return self._node.netns(self._pod) if self.requests else None
+        return self._node.netns(self._pod) if self._has_netns else None
 
     @property
     def namespace(self) -> Path | None:
@@ -96,7 +97,7 @@ class Sandbox:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The pod's own, none where its networks gave none; without networks of its own those that it shares."""
-        return self.ips if self.requests else self._node.network.addresses(self._spec)
+        return self.ips if self._has_netns else self._node.network.addresses(self._spec)
 
     @property
     def ips(self) -> tuple[str, ...]:
@@ -107,7 +108,7 @@ class Sandbox:
     @property
     def network_infos(self) -> list[dict[str, Any]]:
         """For status updates. Where the framework has put the executor on a network, the agent adds those itself."""
-        if not self.requests and self._node.network.names and not self._spec.host_network:
+        if not self._has_netns and self._node.network.names and not self._spec.host_network:
             return []
         return network_infos(self.requests, self.attachments, self.addresses)
 

@@ -3,6 +3,7 @@
 violations.py  all violations of one pod, and the pod as its role's policy lets it run
 baseline.py    the controls of the standard's baseline level
 restricted.py  the controls that its restricted level adds
+node_facts.py  what a policy must know of the node's configuration
 grants.py      what the standard does not have: networks, addresses, directories that are never shown
 violation.py   one violation: path, control, hint
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from executor.config.role_policy import Level, RolePolicy, is_within
+from executor.names import NO_NETWORK
 from executor.policy.baseline import host_path_problem
 from executor.policy.violation import Violation, is_of_tasks
 from executor.spec.marks import shown
@@ -21,7 +22,7 @@ def networks(pod: PodSpec, policy: RolePolicy, default_network: str) -> Iterator
         return
     wanted = [wish.name or default_network for wish in pod.networks] or [default_network]
     for name in dict.fromkeys(filter(None, wanted)):
-        if name not in policy.networks:
+        if name not in (*policy.networks, NO_NETWORK):
             allowed = ", ".join(policy.networks) or "none"
             hint = f"allowed are: {allowed}; the operator can add it to networks of the role in [policy]"
             yield Violation(_networks_path(pod), "networks", f"joins the network {shown(name)}", hint)

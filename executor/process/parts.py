@@ -33,7 +33,7 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     executor_end, reporter = ExecutorEnd(environment.shutdown_grace_s), Reporter(driver)
     pods = Pods(node, reporter.report)
     own = config.pods
-    policy = Policy(own.default_image, own.termination_grace_s, allow_privileged=own.allow_privileged)
+    policy = Policy(own.default_image, own.termination_grace_s)
     launch_reader = LaunchReader(policy, Admission(node, pods).accept, reporter.refuse)
     pods.coming = launch_reader
     receipts = Receipts(driver.message)

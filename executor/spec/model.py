@@ -48,7 +48,6 @@ class Policy:
 
     default_image: str = ""
     termination_grace_s: float = DEFAULT_GRACE_S
-    allow_privileged: bool = False
 
 
 @dataclass(frozen=True)

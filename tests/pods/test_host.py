@@ -27,7 +27,7 @@ echo end
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig(config={"PODS_ALLOW_PRIVILEGED": "true"}) as node:
+    with Rig(config={"POLICY_DEFAULT": "privileged"}) as node:
         yield node
 
 

@@ -8,16 +8,21 @@ from hashlib import sha256
 from pathlib import Path
 
 from executor.config import load, sections
+from executor.config.role_policy import RolePolicy
 from executor.config.values import VARIABLE_PREFIX, decode_variables
 
 
 def text(values: Mapping[str, str]) -> str:
-    """`values` maps <SECTION>_<KEY> to a text: {"PODS_PIDS_MAX": "100"}."""
-    decoded = decode_variables({f"{VARIABLE_PREFIX}{name}": value for name, value in values.items()}, sections())
+    """`values` maps <SECTION>_<KEY> to a text: {"PODS_PIDS_MAX": "100"}; a text that begins with { is a TOML table."""
+    tables = {name.lower(): value for name, value in values.items() if value.startswith("{")}
+    plain = {f"{VARIABLE_PREFIX}{name}": value for name, value in values.items() if name.lower() not in tables}
+    decoded = decode_variables(plain, sections())
     assert not decoded.faults, decoded.faults
     lines = []
-    for section, keys in decoded.values.items():
-        lines += [f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in keys.items())]
+    for section in sections():
+        keys = {key: _toml(value) for key, value in decoded.values.get(section, {}).items()}
+        keys |= {name.removeprefix(f"{section}_"): value for name, value in tables.items() if name.startswith(section)}
+        lines += [f"[{section}]", *(f"{key} = {value}" for key, value in keys.items())] if keys else []
     written = "\n".join(lines) + "\n"
     load(written, {})
     return written
@@ -35,4 +40,6 @@ def write(directory: Path, values: Mapping[str, str]) -> Path:
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(key)} = {json.dumps(str(each))}" for key, each in value.items()) + "}"
+    if isinstance(value, RolePolicy):
+        return json.dumps(str(value.level))
     return json.dumps(list(value) if isinstance(value, tuple) else value)

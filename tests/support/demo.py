@@ -49,7 +49,7 @@ def main() -> int:
 
     arguments = _arguments(PROGRAM)
     story = Story(quiet=arguments.json)
-    with Rig(OPTIONS, program=shlex.split(arguments.program)) as rig:
+    with Rig(OPTIONS, program=shlex.split(arguments.program), config={"POLICY_DEFAULT": "baseline"}) as rig:
         version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
         story.tell(f"up: containerd with one image, Mesos {version} with a master and an agent (cgroups isolators)")
         if arguments.shell:

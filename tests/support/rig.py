@@ -167,6 +167,7 @@ class Rig:
             "IMAGES_DOCKER_CONFIG": str(self.directory / "docker.json"),
             "IMAGES_CONTENT_DIR": str(self.containerd.directory),
             "IMAGES_PATIENCE_S": "0",
+            "POLICY_DEFAULT": "privileged",  # tests/integration/policy has the other levels
             **self._config,
         }
 

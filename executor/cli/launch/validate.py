@@ -11,7 +11,7 @@ import click
 
 from executor.cli.exits import Exit
 from executor.cli.launch import verdict
-from executor.cli.launch.verdict import Verdict
+from executor.cli.launch.verdict import Rules, Verdict
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidTask, NotFound, reason
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 
 @click.command("validate")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--role", default="*", show_default=True, help="The role of a pod that is in the file without a task.")
 @json_option
 @pass_session
-def command(session: Session, files: Sequence[Path], *, as_json: bool) -> int:
+def command(session: Session, files: Sequence[Path], *, role: str, as_json: bool) -> int:
     """Check each FILE (- for stdin) as the master and the executor would, and name every fault.
 
     It is a TaskInfo (with its executor or without), a group as {"executor": ..., "tasks": [...]} or as the list of its
     tasks, an ExecutorInfo, or what a task may have in its data: a pod, also with the config maps, secrets and claims
     that it names. JSON or YAML. What the file does not say is left out: a pod alone has no class, no role and no
-    resources, for those are its task's. What a node allows is that of the configuration here. With --json one line a
-    file.
+    resources, for those are its task's. What a node allows is that of the configuration here: a fault that ends in
+    [CONTROL] is what the policy of the role does not allow. With --json one line a file.
     """
-    allowed = policy(session)
-    codes = [_one(file, allowed, as_json=as_json, alone=len(files) == 1) for file in files]
+    rules = Rules(policy(session), session.configuration(), role)
+    codes = [_one(file, rules, as_json=as_json, alone=len(files) == 1) for file in files]
     return max(codes)
 
 
@@ -43,12 +44,12 @@ def policy(session: Session) -> Policy:
     from executor.spec.model import Policy
 
     pods = session.configuration().pods
-    return Policy(pods.default_image, pods.termination_grace_s, allow_privileged=pods.allow_privileged)
+    return Policy(pods.default_image, pods.termination_grace_s)
 
 
-def _one(file: Path, allowed: Policy, *, as_json: bool, alone: bool) -> int:
+def _one(file: Path, rules: Rules, *, as_json: bool, alone: bool) -> int:
     try:
-        found, code = verdict.of(read(file), allowed), Exit.INVALID
+        found, code = verdict.of(read(file), rules), Exit.INVALID
     except NotFound as error:
         found, code = Verdict((InvalidTask(error.message, hint=error.hint),)), Exit.NOT_FOUND
     except InvalidTask as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import InvalidTask
@@ -17,6 +17,7 @@ from executor.spec import document as manifest
 from executor.spec.bounds import SUBJECT as DATA
 
 if TYPE_CHECKING:
+    from executor.config import Config
     from executor.spec.model import PodSpec, Policy
 
 FILE_MAX_BYTES: Final = 8 << 20
@@ -36,15 +37,22 @@ class Verdict:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def of(raw: bytes, policy: Policy) -> Verdict:
-    """Of the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data. `policy` is what a
-    node's configuration says of launches.
-    """
+@dataclass(frozen=True)
+class Rules:
+    """What a node's configuration says of launches. `role` is that of a pod without a task."""
+
+    launches: Policy
+    config: Config
+    role: str = "*"
+
+
+def of(raw: bytes, rules: Rules) -> Verdict:
+    """The verdict on the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data."""
     try:
         found = manifest.values(raw, most_bytes=FILE_MAX_BYTES)
         if len(found) == 1 and (judge := _mesos(found[0])) is not None:
-            return judge(found[0], policy)
-        return _pod(raw, policy)
+            return judge(found[0], rules)
+        return _pod(raw, rules)
     except InvalidTask as error:
         return Verdict(tuple(_of_file(fault) for fault in error.faults))
 
@@ -56,7 +64,7 @@ def _of_file(fault: InvalidTask) -> InvalidTask:
     return InvalidTask(fault.message, hint=_HELP if fault.hint in ("", manifest.HINT) else fault.hint)
 
 
-def _mesos(document: Any) -> Callable[[Any, Policy], Verdict] | None:
+def _mesos(document: Any) -> Callable[[Any, Rules], Verdict] | None:
     """What judges a document of Mesos; None for any other."""
     if isinstance(document, list):
         return _group if document and all(isinstance(each, dict) for each in document) else None
@@ -71,37 +79,53 @@ def _mesos(document: Any) -> Callable[[Any, Policy], Verdict] | None:
     return None if "kind" in document else _unknown
 
 
-def _unknown(_: Any, __: Policy) -> Verdict:
+def _unknown(_: Any, __: Rules) -> Verdict:
     return Verdict((InvalidTask("is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", hint=_HELP),))
 
 
-def _pod(raw: bytes, policy: Policy) -> Verdict:
-    """Without a task, a pod has no class and no role, and no resources that it must fit into."""
+def _pod(raw: bytes, rules: Rules) -> Verdict:
+    """Without a task, a pod has no class and no resources that it must fit into."""
     from executor.spec.launch import parse_pod
 
-    pod = parse_pod(base64.b64encode(raw).decode(), policy=policy)
-    return Verdict((), pod.without_effect, _summary(pod, None))
+    pod = parse_pod(base64.b64encode(raw).decode(), policy=rules.launches)
+    faults = _forbidden(pod, rules, rules.role, None)
+    return Verdict(faults, pod.without_effect, {} if faults else _summary(pod, rules, rules.role, None))
 
 
-def _task(document: dict[str, Any], policy: Policy) -> Verdict:
-    return _launch([document], document.get("executor"), policy, group=False)
+def _task(document: dict[str, Any], rules: Rules) -> Verdict:
+    return _launch([document], document.get("executor"), rules, group=False)
 
 
-def _group(document: dict[str, Any] | list[Any], policy: Policy) -> Verdict:
+def _group(document: dict[str, Any] | list[Any], rules: Rules) -> Verdict:
     if isinstance(document, list):
-        return _launch(document, None, policy, group=True)
-    return _launch(document["tasks"], document.get("executor"), policy, group=True)
+        return _launch(document, None, rules, group=True)
+    return _launch(document["tasks"], document.get("executor"), rules, group=True)
 
 
-def _launch(tasks: Sequence[Any], executor: Any, policy: Policy, *, group: bool) -> Verdict:
+def _forbidden(pod: PodSpec, rules: Rules, role: str, executor: Mapping[str, Any] | None) -> tuple[InvalidTask, ...]:
+    """What the policy of the role does not allow. Where no ExecutorInfo says so, the executor is not taken to be on the
+    node's network.
+    """
+    from executor.pod.network.executor_network import networks
+    from executor.policy import node_facts
+    from executor.policy.violations import violations
+
+    facts = node_facts.of(rules.config, own_networks=networks(executor or {}))
+    if executor is None:
+        facts = replace(facts, shares_network=False)
+    return tuple(each.fault for each in violations(pod, rules.config.policy.of(role), facts))
+
+
+def _launch(tasks: Sequence[Any], executor: Any, rules: Rules, *, group: bool) -> Verdict:
     from executor.spec.launch import parse_launch
 
     if executor is not None:
         _check_form(executor, "executor")
     faults = list(_of_master(tasks, executor, group=group))
     try:
-        pod = parse_launch(tasks, group=group, policy=policy)
-        summary = _summary(pod, executor)
+        pod = parse_launch(tasks, group=group, policy=rules.launches)
+        faults += _forbidden(pod, rules, pod.role, executor)
+        summary = _summary(pod, rules, pod.role, executor)
     except InvalidTask as error:
         known = {fault.subject for fault in faults}
         return Verdict((*faults, *(fault for fault in error.faults if fault.subject not in known)))
@@ -116,17 +140,18 @@ def _of_master(tasks: Sequence[Any], executor: Any, *, group: bool) -> Sequence[
         return ()  # it is malformed, and the executor's own reading names the field
 
 
-def _summary(pod: PodSpec, executor: Mapping[str, Any] | None) -> dict[str, Any]:
+def _summary(pod: PodSpec, rules: Rules, role: str, executor: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "kind": "pod",
         "name": pod.name,
         "namespace": pod.namespace,
         "containers": [container.name for container in pod.containers],
-        "network": _network(pod, executor),
+        "network": _network(pod, rules.config.cni.default_network, executor),
+        "policy": str(rules.config.policy.of(role)),
     }
 
 
-def _network(pod: PodSpec, executor: Mapping[str, Any] | None) -> str:
+def _network(pod: PodSpec, default: str, executor: Mapping[str, Any] | None) -> str:
     """As far as the file tells: what the ExecutorInfo says of its own network, and what the node's default network is,
     decides. Raises InvalidTask for a network that cannot be had from where the executor is known to be.
     """
@@ -135,17 +160,18 @@ def _network(pod: PodSpec, executor: Mapping[str, Any] | None) -> str:
     own = networks(executor or {})
     if own:
         OwnNetwork("", names=own).check(pod)
+    default = f"the node's default network, {default}" if default else ""
     if pod.host_network:
         return "the node's"
-    wished = [wish.name or "the node's default network" for wish in pod.networks]
+    wished = [wish.name or default or "the node's default network" for wish in pod.networks]
     if wished:
         return ", ".join(wished) + ("" if executor else ", if the ExecutorInfo names no network")
     if own:
         return f"the executor's own, on {', '.join(own)}"
-    return "the node's default network ([cni] default_network), or else the executor's own"
+    return default or "the executor's own: [cni] default_network is not set"
 
 
-def _executor(document: dict[str, Any], _: Policy) -> Verdict:
+def _executor(document: dict[str, Any], _: Rules) -> Verdict:
     """An ExecutorInfo by itself, and which pods it may then run."""
     _check_form(document, "")
     if faults := master_rules.executor_faults(document, group=False):

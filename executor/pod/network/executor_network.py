@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.errors import InvalidTask
-from executor.pod.network.requests import requests
+from executor.names import NO_NETWORK
+from executor.pod.network.requests import has_loopback_only, requests
 
 if TYPE_CHECKING:
     from executor.spec.model import PodSpec
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OwnNetwork:
-    """`default` is the network of pods that name none; empty: the executor's own."""
+    """`default` is the network of pods that name none; NO_NETWORK: loopback only; empty: the executor's own."""
 
     node_address: str
     default: str = ""
@@ -52,13 +53,17 @@ class OwnNetwork:
     def check(self, spec: PodSpec) -> None:
         """Raises InvalidTask for what cannot be had where the executor is."""
         wished = [wish.name for wish in spec.networks if wish.name]
+        if NO_NETWORK in wished and len(wished) > 1:
+            raise InvalidTask("none is named beside networks", subject="network_infos", hint="name none alone")
         if self.names and wished:
             raise InvalidTask(
                 f"the executor is on {', '.join(self.names)}, from where no pod can join {', '.join(wished)}",
                 subject="network_infos",
                 hint="name no network in the ExecutorInfo, or none for the pod, which shares the executor's then",
             )
-        if not spec.host_network and not requests(spec, self.default):
+        if has_loopback_only(spec, self.default):
+            _check_alone(spec)
+        elif not spec.host_network and not requests(spec, self.default):
             _check_shared(spec)
 
 
@@ -75,6 +80,15 @@ def _check_shared(spec: PodSpec) -> None:
         raise InvalidTask(text, subject="hostPort", hint="use one number for both, or name a CNI network")
     if spec.ingress_bits_per_s or spec.egress_bits_per_s:
         raise InvalidTask("the pod shares a network, which is not limited for it", subject="bandwidth")
+
+
+def _check_alone(spec: PodSpec) -> None:
+    """A network namespace with loopback only has no way to it."""
+    hint = "name a CNI network"
+    if spec.host_ports:
+        raise InvalidTask("the pod has no network, and no port of the node leads to it", subject="hostPort", hint=hint)
+    if spec.ingress_bits_per_s or spec.egress_bits_per_s:
+        raise InvalidTask("the pod has no network, whose rate could be limited", subject="bandwidth", hint=hint)
 
 
 def _addresses() -> tuple[str, ...]:

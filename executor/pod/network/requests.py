@@ -1,8 +1,9 @@
 """From a pod's specification to the network that it is on, and what its attachments are asked for.
 
     network_infos, annotation   the CNI networks named there; without either the node's default network
+    the name `none`             a namespace with loopback only
     spec.hostNetwork            the node's network
-    neither, and no default     the executor's own namespace (ownnetwork.py)
+    neither, and no default     the executor's own namespace (executor_network.py)
 
 Pure.
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 from executor.cni.attachment import Attachment, Bandwidth, Dns, NetworkRequest, PortMapping
 from executor.dns.names import services
+from executor.names import NO_NETWORK
 from executor.spec.model import PodSpec, WantedNetwork
 
 
@@ -23,12 +25,18 @@ def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:
     """
     if spec.host_network:
         return ()
+    named = _named(spec, default_network)
+    return tuple(_request(spec, number, name, wish) for number, (name, wish) in enumerate(named) if name != NO_NETWORK)
+
+
+def has_loopback_only(spec: PodSpec, default_network: str) -> bool:
+    """Whether the pod has a network namespace of its own and no network."""
+    return not spec.host_network and [name for name, _ in _named(spec, default_network)] == [NO_NETWORK]
+
+
+def _named(spec: PodSpec, default_network: str) -> list[tuple[str, WantedNetwork]]:
     named = [(wish.name or default_network, wish) for wish in spec.networks or (WantedNetwork(""),)]
-    return tuple(_request(spec, number, name, wish) for number, (name, wish) in enumerate(filter(_named, named)))
-
-
-def _named(wish: tuple[str, WantedNetwork]) -> bool:
-    return bool(wish[0])
+    return [(name, wish) for name, wish in named if name]
 
 
 def _request(spec: PodSpec, number: int, name: str, wish: WantedNetwork) -> NetworkRequest:

@@ -82,7 +82,6 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
             spec.security_context,
             context.pod.metadata.annotations,
             one.name,
-            context.policy,
             f"{path}.securityContext",
         ),
     )

@@ -13,7 +13,7 @@ from executor.spec.marks import FAMILY, accepted, refused, supported
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
 OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
-ALLOWED = "where the node's configuration has [pods] allow_privileged"
+ALLOWED = "where the role's policy has the level privileged"
 NAMES_OBJECT = "sent along in TaskInfo.data"
 KEY_MISSING = "must be there, unless optional"
 

@@ -61,7 +61,9 @@ class PodSecurityContext(Identity, frozen=True):
         supported("of claims; other volumes are new", only=("Always", "OnRootMismatch", "")),
     ] = "Always"
     se_linux_change_policy: Annotated[Any, refused()] = None
-    sysctls: Annotated[tuple[Sysctl, ...], supported("of the pod's own namespaces that harm no other pod")] = ()
+    sysctls: Annotated[
+        tuple[Sysctl, ...], supported("of the pod's own namespaces; those that the role's policy allows")
+    ] = ()
 
 
 class HostAlias(Document, frozen=True):

@@ -58,7 +58,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     identity = _identity(decoded, info, task_id, faults)
     _metadata(metadata, faults)
     placement.check(spec, faults)
-    security.check_host(spec, policy, faults)
+    security.check_host(spec, faults)
     all_names = [one.name for one in (*spec.init_containers, *spec.containers)]
     security.check_annotations(metadata.annotations, all_names, faults)
     volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
@@ -94,7 +94,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         hostname=_label(spec.hostname, "spec.hostname", faults) or common.slug(identity["metadata.name"]),
         subdomain=_label(spec.subdomain, "spec.subdomain", faults),
         host_aliases=resolving.host_aliases(spec.host_aliases, faults),
-        sysctls=security.sysctls(spec.security_context.sysctls, faults, host_network=spec.host_network),
+        sysctls=security.sysctls(spec, faults),
         dns_policy=spec.dns_policy,
         dns_config=resolving.dns_config(spec.dns_config, spec.dns_policy, faults),
         volumes=volumes,

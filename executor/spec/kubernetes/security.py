@@ -17,7 +17,7 @@ from executor.spec.faults import Faults
 from executor.spec.kubernetes.container_documents import SecurityContext, SeLinuxOptions
 from executor.spec.kubernetes.documents import PodSecurityContext, PodSpec, Sysctl
 from executor.spec.marks import shown
-from executor.spec.model import Policy, Security, SeLinux
+from executor.spec.model import Security, SeLinux
 
 _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
@@ -30,15 +30,11 @@ _PROFILES: Final = {
 }
 _SYSCTL: Final = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9][-_.a-z0-9]*")
 _SYSCTL_MAX: Final = 253
-_SAFE: Final = frozenset(
-    f"net.ipv4.{name}"
-    for name in (
-        "ip_local_port_range", "ip_local_reserved_ports", "ip_unprivileged_port_start", "ping_group_range",
-        "tcp_fin_timeout", "tcp_keepalive_intvl", "tcp_keepalive_probes", "tcp_keepalive_time", "tcp_rmem",
-        "tcp_syncookies", "tcp_wmem",
-    )
-) | {"kernel.shm_rmid_forced"}  # fmt: skip
-"""Those of a pod's own namespaces that harm no other pod (Kubernetes, "Using sysctls in a Kubernetes Cluster")."""
+_IPC: Final = frozenset(
+    f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
+)
+_MQUEUE, _NETWORK = "fs.mqueue.", "net."
+"""What is of an IPC or a network namespace (ipc_namespaces(7), network_namespaces(7)); all else is of the node."""
 _NOT_HERE: Final = "the executor has no profile of its own for it"
 
 
@@ -47,7 +43,6 @@ def security(
     shared: PodSecurityContext,
     annotations: Mapping[str, str],
     name: str,
-    policy: Policy,
     path: str,
 ) -> Security:
     """A container's own context wins over its pod's, field by field; both win over an annotation."""
@@ -58,7 +53,6 @@ def security(
     if non_root and run_as_user == 0:
         faults.add(InvalidTask("runAsUser is 0, and that is root", subject=f"{path}.runAsNonRoot"))
     _check_escalation(own, path, faults)
-    _check_privileged(own, policy, path, faults)
     added = faults.of((), capabilities.named, own.capabilities.add, f"{path}.capabilities.add")
     seccomp = profile.type if profile is not None else _annotated(annotations, name, faults)
     made = Security(
@@ -95,23 +89,8 @@ def _check_escalation(own: SecurityContext, path: str, faults: Faults) -> None:
         faults.add(InvalidTask(message, subject=f"{path}.allowPrivilegeEscalation"))
 
 
-def _check_privileged(own: SecurityContext, policy: Policy, path: str, faults: Faults) -> None:
-    asked = ((own.privileged, "privileged"), (own.proc_mount == "Unmasked", "procMount"))
-    for wanted, field in asked:
-        if wanted and not policy.allow_privileged:
-            faults.add(_forbidden(f"{path}.{field}"))
-
-
-def _forbidden(subject: str) -> InvalidTask:
-    hint = "[pods] allow_privileged of the node's configuration allows it"
-    return InvalidTask("is not allowed on this node", subject=subject, hint=hint)
-
-
-def check_host(spec: PodSpec, policy: Policy, faults: Faults) -> None:
-    """Of the namespaces of processes and of IPC."""
-    for wanted, field in ((spec.host_pid, "hostPID"), (spec.host_ipc, "hostIPC")):
-        if wanted and not policy.allow_privileged:
-            faults.add(_forbidden(f"spec.{field}"))
+def check_host(spec: PodSpec, faults: Faults) -> None:
+    """That what the pod says of processes does not contradict itself."""
     if spec.share_process_namespace and spec.host_pid:
         message = "the pod has the node's processes: hostPID"
         faults.add(InvalidTask(message, subject="spec.shareProcessNamespace"))
@@ -160,23 +139,24 @@ def _subject(key: str) -> str:
     return f"metadata.annotations['{shown(key)}']"
 
 
-def sysctls(listed: Sequence[Sysctl], faults: Faults, *, host_network: bool) -> tuple[tuple[str, str], ...]:
+def sysctls(spec: PodSpec, faults: Faults) -> tuple[tuple[str, str], ...]:
     """Names with dots, and their values."""
-    path = "spec.securityContext.sysctls"
+    listed, path = spec.security_context.sysctls, "spec.securityContext.sysctls"
     keys = ((f"{path}[{index}].name", one.name.replace("/", ".")) for index, one in enumerate(listed))
     faults.check(common.unique, keys)
-    return faults.items(lambda one, at: _sysctl(one, at, host_network=host_network), listed, path)
+    return faults.items(lambda one, at: _sysctl(one, at, spec), listed, path)
 
 
-def _sysctl(one: Sysctl, path: str, *, host_network: bool) -> tuple[str, str]:
+def _sysctl(one: Sysctl, path: str, spec: PodSpec) -> tuple[str, str]:
     name = one.name.replace("/", ".")
     if len(name) > _SYSCTL_MAX or not _SYSCTL.fullmatch(one.name):
         raise InvalidTask(f"{shown(one.name)!r} is no name of a sysctl", subject=f"{path}.name")
-    if name not in _SAFE:
-        hint = f"these are: {', '.join(sorted(_SAFE))}"
-        raise InvalidTask(
-            f"{shown(name)} is not one of those that harm no other pod", subject=f"{path}.name", hint=hint
-        )
-    if host_network and name.startswith("net."):
+    of_ipc = name in _IPC or name.startswith(_MQUEUE)
+    if not of_ipc and not name.startswith(_NETWORK):
+        hint = f"a pod has its own of these: {_NETWORK}*, {_MQUEUE}*, {', '.join(sorted(_IPC))}"
+        raise InvalidTask(f"{shown(name)} is one of the whole node", subject=f"{path}.name", hint=hint)
+    if spec.host_network and name.startswith(_NETWORK):
         raise InvalidTask("the node's network has the node's", subject=f"{path}.name")
+    if spec.host_ipc and of_ipc:
+        raise InvalidTask("the node's IPC objects have the node's", subject=f"{path}.name")
     return name, one.value

@@ -241,8 +241,7 @@ def info(*names: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "network"),
     [
-        (task(), "the node's default network ([cni] default_network), or else the executor's own"),
-        (task(executor=info()), "the node's default network ([cni] default_network), or else the executor's own"),
+        (task(), "the executor's own: [cni] default_network is not set"),
         (task(executor=info("blue", "red")), "the executor's own, on blue, red"),
         (task(container=on("green")), "green, if the ExecutorInfo names no network"),
         (task(container=on("green"), executor=info()), "green"),

@@ -12,7 +12,7 @@ from executor.errors import FaultyTask, Forbidden
 from executor.policy.violation import Violation
 from executor.policy.violations import NodeFacts, admit, violations
 from executor.spec.launch import parse_launch
-from executor.spec.model import PodSpec, Policy
+from executor.spec.model import PodSpec
 from executor.spec.volume_model import HostPath, RecursiveReadOnly
 from tests.unit.pod.samples import Document, pod, task
 
@@ -25,7 +25,7 @@ ANNOTATION = "mesos-pod-executor/networks"
 
 
 def parsed(document: Document, **fields: Any) -> PodSpec:
-    return parse_launch([task(document, **fields)], group=False, policy=Policy(allow_privileged=True))
+    return parse_launch([task(document, **fields)], group=False)
 
 
 def found(document: Document, node: NodeFacts = NODE, **policy: Any) -> list[str]:

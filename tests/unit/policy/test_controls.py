@@ -10,7 +10,7 @@ from executor.config.role_policy import Level, RolePolicy
 from executor.policy.violation import Violation
 from executor.policy.violations import NodeFacts, violations
 from executor.spec.launch import parse_launch
-from executor.spec.model import PodSpec, Policy
+from executor.spec.model import PodSpec
 from tests.unit.pod.samples import Document, pod, task
 
 NETWORK = NodeFacts(default_network="podnet", shares_network=False)
@@ -29,7 +29,7 @@ C, I = "spec.containers[0]", "spec.initContainers[0]"  # noqa: E741
 
 
 def parsed(document: Document) -> PodSpec:
-    return parse_launch([task(document)], group=False, policy=Policy(allow_privileged=True))
+    return parse_launch([task(document)], group=False)
 
 
 def own(**context: Any) -> Document:

@@ -6,7 +6,6 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
-from executor.spec.model import Policy
 from tests.unit.pod.samples import Document, task
 from tests.unit.spec.kubernetes import invalid_placement, invalid_pods
 
@@ -17,7 +16,7 @@ KINDS_MIN = 108
 @pytest.mark.parametrize(("path", "document"), INVALID.values(), ids=INVALID)
 def test_a_kind_of_invalid_pod(path: str, document: Document) -> None:
     with pytest.raises(InvalidTask) as caught:
-        parse_launch([task(document)], group=False, policy=Policy(allow_privileged=True))
+        parse_launch([task(document)], group=False)
     assert [fault.subject for fault in caught.value.faults] == [path]
     assert str(caught.value).startswith(f"{path}: ")
 

@@ -218,7 +218,6 @@ WRONG: list[tuple[str, str, Document]] = [
         "root",
         pod({"securityContext": {"runAsNonRoot": True, "runAsUser": 0}}),
     ),
-    ("spec.containers[0].securityContext.privileged", "not allowed", pod({"securityContext": {"privileged": True}})),
     ("spec.restartPolicy", "Sometimes", pod(restartPolicy="Sometimes")),
     ("spec.terminationGracePeriodSeconds", ">= 0", pod(terminationGracePeriodSeconds=-1)),
     ("spec.activeDeadlineSeconds", ">= 1", pod(activeDeadlineSeconds=0)),

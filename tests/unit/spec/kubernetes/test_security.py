@@ -8,42 +8,25 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
-from executor.spec.model import PodSpec, Policy, SeLinux
+from executor.spec.model import PodSpec, SeLinux
 from tests.unit.pod.samples import Document, pod, task
 
-OPEN = Policy(allow_privileged=True)
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
 SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP = "container.seccomp.security.alpha.kubernetes.io/app"
 
 
-def parse(document: Document, policy: Policy = OPEN) -> PodSpec:
-    return parse_launch([task(document)], group=False, policy=policy)
+def parse(document: Document) -> PodSpec:
+    return parse_launch([task(document)], group=False)
 
 
 def own(**context: Any) -> Document:
     return pod({"securityContext": context})
 
 
-FOR_OPERATORS: dict[str, Document] = {
-    "spec.containers[0].securityContext.privileged": own(privileged=True),
-    "spec.containers[0].securityContext.procMount": own(procMount="Unmasked"),
-    "spec.hostPID": pod(hostPID=True),
-    "spec.hostIPC": pod(hostIPC=True),
-}
-
-
-@pytest.mark.parametrize("path", FOR_OPERATORS)
-def test_an_operator_allows_it(path: str) -> None:
-    with pytest.raises(InvalidTask, match="not allowed on this node") as caught:
-        parse(FOR_OPERATORS[path], Policy())
-    assert caught.value.subject == path and "[pods] allow_privileged" in caught.value.hint
-    assert parse(FOR_OPERATORS[path]) != parse(pod())
-
-
-@pytest.mark.parametrize("document", [own(privileged=False, procMount="Default"), pod(hostPID=False, hostIPC=False)])
-def test_what_asks_for_nothing_passes_everywhere(document: Document) -> None:
-    assert parse(document, Policy()) == parse(pod())
+def test_what_asks_for_nothing_is_a_plain_pod() -> None:
+    for document in (own(privileged=False, procMount="Default"), pod(hostPID=False, hostIPC=False)):
+        assert parse(document) == parse(pod())
 
 
 def test_a_privileged_container_has_everything() -> None:
@@ -66,9 +49,7 @@ def test_containers_share_their_processes_or_the_nodes() -> None:
     assert parse(two).share_pids
     assert not parse(pod()).share_pids
     with pytest.raises(InvalidTask) as caught:
-        parse_launch(
-            [task(pod(shareProcessNamespace=True, hostPID=True))], group=False, policy=Policy(allow_privileged=True)
-        )
+        parse(pod(shareProcessNamespace=True, hostPID=True))
     assert caught.value.subject == "spec.shareProcessNamespace"
 
 
@@ -107,3 +88,23 @@ def test_a_label_of_selinux_is_completed() -> None:
     (container,) = parse(own(seLinuxOptions={"type": "spc_t"})).containers
     assert container.security.selinux == SeLinux(type="spc_t")
     assert container.security.selinux.label == "system_u:system_r:spc_t:s0"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("kernel.panic", "whole node"),
+        ("vm/swappiness", "whole node"),
+        ("fs.file-max", "whole node"),
+        ("kernel.shmmax", "node's IPC"),
+        ("fs.mqueue.msg_max", "node's IPC"),
+        ("net.core.somaxconn", "node's network"),
+    ],
+)
+def test_a_sysctl_is_of_the_pods_own_namespaces(name: str, problem: str) -> None:
+    asked = {"sysctls": [{"name": name, "value": "1"}]}
+    with pytest.raises(InvalidTask, match=problem) as caught:
+        parse(pod(securityContext=asked, hostNetwork=True, hostIPC=True))
+    assert caught.value.subject == "spec.securityContext.sysctls[0].name"
+    if "whole" not in problem:
+        assert parse(pod(securityContext=asked)).sysctls == ((name, "1"),)
