@@ -105,12 +105,19 @@ async def collect(
         for image in removable(await look(containerd), time.time(), section.gc_min_age_s):
             if not everything and after < section.gc_low_percent:
                 break
+            if not dry_run and not await _is_removable(containerd, image, section.gc_min_age_s):
+                continue  # a launch asked for it while others were removed
             removed.append(image.name)
             if not dry_run:
                 await containerd.images.delete(image.name, sync=True)
                 after = await used_percent(section.content_dir)
                 log.info("image removed", code="image.removed", image=image.name, digest=image.digest)
     return Collected(tuple(removed), before, after)
+
+
+async def _is_removable(containerd: Containerd, image: Stored, min_age_s: float) -> bool:
+    """Read again."""
+    return image.name in {each.name for each in removable(await look(containerd), time.time(), min_age_s)}
 
 
 async def used_percent(directory: str) -> float:

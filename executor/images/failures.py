@@ -5,6 +5,10 @@ from __future__ import annotations
 from executor.errors import ImageFailure
 
 
+class IncompleteImage(ImageFailure):
+    """An image of this node lacks documents: a pull brings what is missing."""
+
+
 class PullFailure(ImageFailure):
     """A registry could not be reached, or does not give the image: a later try may help.
 

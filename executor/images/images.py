@@ -7,16 +7,19 @@ same image with the same credentials share one pull. Owns the helpers of its pul
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import ExecutorError, ImageFailure, NotFound
 from executor.images import collection
-from executor.images.failures import PullFailure
+from executor.images.failures import IncompleteImage, PullFailure
 from executor.images.model import USED_LABEL, Image
 from executor.images.policy import PullPolicy, back_off_s, default_policy
 from executor.images.pulling import process
@@ -35,13 +38,14 @@ log = get_logger(__name__)
 GC_INTERVAL_S: Final = 60.0
 """How often the disk of images is looked at."""
 TOUCH_S: Final = 60.0
-"""How exactly it is recorded when an image was last asked for."""
+"""How exactly it is recorded when an image was last asked for; half of [images] gc_min_age_s where that is less."""
 REMEMBERED_MAX: Final = 1000
 """Images whose last failure, or last use, is remembered."""
 FORGET_S: Final = 600.0
 """A failure is forgotten this long after the next try was due."""
 
-_Key = tuple[str, tuple["Credential", ...]]
+_Key = tuple[str, bytes]
+"""An image and a digest of the credentials that it is asked for with: those of one pod say nothing of another's."""
 
 
 @dataclass
@@ -73,8 +77,10 @@ class Images:
         self._places = asyncio.Semaphore(config.images.parallel_pulls)
         self._pulls: dict[_Key, asyncio.Task[None]] = {}
         self._watchers: dict[_Key, list[Pulling]] = {}
-        self._failed: dict[str, _Failed] = {}
+        self._salt = os.urandom(16)
+        self._failed: dict[_Key, _Failed] = {}
         self._touched: dict[str, float] = {}
+        self._touches: set[asyncio.Task[None]] = set()
         self._room: asyncio.Task[None] | None = None
 
     def keep_room(self) -> None:
@@ -85,7 +91,7 @@ class Images:
 
     async def close(self) -> None:
         """End the helpers; what they have fetched stays for another executor."""
-        tasks = [*self._pulls.values(), *filter(None, (self._room,))]
+        tasks = [*self._pulls.values(), *self._touches, *filter(None, (self._room,))]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -113,11 +119,11 @@ class Images:
         """
         policy = policy or default_policy(name)
         if not self._config.images.pull or policy is PullPolicy.NEVER:
-            return await self._used(await self.lookup(name))
+            return self.used(await self.lookup(name))
         if policy is PullPolicy.IF_NOT_PRESENT:
             try:
-                return await self._used(await self.store.lookup(name))
-            except NotFound:
+                return self.used(await self.store.lookup(name))
+            except (NotFound, IncompleteImage):
                 pass
         pulling = Pulling(name)
         waits(pulling)
@@ -125,26 +131,31 @@ class Images:
             await self._pulled(name, policy, tuple(credentials), pulling)
         finally:
             waits(None)
-        return await self._used(await self.lookup(name))
+        return self.used(await self.lookup(name))
 
     async def _pulled(
         self, name: str, policy: PullPolicy, credentials: tuple[Credential, ...], pulling: Pulling
     ) -> None:
         """Tried again, with pauses as kubelet's ImagePullBackOff has them."""
         deadline = time.monotonic() + self._config.images.patience_s
+        key = self._key(name, credentials)
         while True:
-            await self._back_off(name, pulling, deadline)
+            await self._back_off(key, pulling, deadline)
             pulling.error = ""
             try:
-                return await self._shared(name, policy, credentials, pulling)
+                return await self._shared(key, policy, credentials, pulling)
             except PullFailure:
-                failed = self._failed.get(name)
+                failed = self._failed.get(key)
                 if failed is None or failed.again_at > deadline:
                     raise
 
-    async def _back_off(self, name: str, pulling: Pulling, deadline: float) -> None:
+    def _key(self, name: str, credentials: tuple[Credential, ...]) -> _Key:
+        secrets = json.dumps([astuple(each) for each in credentials]).encode()
+        return name, hashlib.blake2b(secrets, key=self._salt).digest()
+
+    async def _back_off(self, key: _Key, pulling: Pulling, deadline: float) -> None:
         """Waits until another try is due; raises the last failure if that is after the deadline."""
-        failed = self._failed.get(name)
+        failed = self._failed.get(key)
         now = time.monotonic()
         if failed is None or now >= failed.again_at:
             return
@@ -154,11 +165,10 @@ class Images:
         await asyncio.sleep(failed.again_at - now)
 
     async def _shared(
-        self, name: str, policy: PullPolicy, credentials: tuple[Credential, ...], pulling: Pulling
+        self, key: _Key, policy: PullPolicy, credentials: tuple[Credential, ...], pulling: Pulling
     ) -> None:
-        key = (name, credentials)
         if key not in self._pulls:
-            request = Request(name, self._settings, credentials, missing_only=policy is not PullPolicy.ALWAYS)
+            request = Request(key[0], self._settings, credentials, missing_only=policy is not PullPolicy.ALWAYS)
             task = self._pulls[key] = asyncio.create_task(self._pull(key, request))
             task.add_done_callback(_look_at)  # its launches may be gone
         watchers = self._watchers.setdefault(key, [])
@@ -187,12 +197,12 @@ class Images:
         try:
             done = await process.run(request, told)
         except PullFailure as error:
-            self._note_failure(request.name, error)
+            self._note_failure(key, error)
             raise
         except ExecutorError as error:
             log.warning("image cannot be used", code="image.refused", image=request.name, error=error)
             raise
-        self._failed.pop(request.name, None)
+        self._failed.pop(key, None)
         log.info(
             "image pulled",
             code="image.pulled",
@@ -202,35 +212,41 @@ class Images:
             duration_ms=round((time.monotonic() - begin) * 1e3),
         )
 
-    def _note_failure(self, name: str, error: PullFailure) -> None:
+    def _note_failure(self, key: _Key, error: PullFailure) -> None:
         now = time.monotonic()
-        before = self._failed.pop(name, None)
+        before = self._failed.pop(key, None)
         times = 1 if before is None or now > before.again_at + FORGET_S else before.times + 1
         delay_s = back_off_s(times, error.retry_after_s)
-        self._failed[name] = _Failed(error, times, now + delay_s)
+        self._failed[key] = _Failed(error, times, now + delay_s)
         _forget_oldest(self._failed)
         log.warning(
             "image could not be pulled",
             code="image.pull_failed",
-            image=name,
+            image=key[0],
             attempt=times,
             delay_s=round(delay_s, 1),
             error=error,
         )
 
-    async def _used(self, image: Image) -> Image:
-        """Records that it was asked for, which spares it from the next collection."""
-        now = time.monotonic()
-        if now - self._touched.get(image.name, -TOUCH_S) >= TOUCH_S:
-            text = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            try:
-                await self._containerd.images.set_labels(image.name, {USED_LABEL: text})
-            except NotFound as error:
-                raise ImageFailure("was removed meanwhile", subject=f"image {image.name}") from error
+    def used(self, image: Image) -> Image:
+        """Records that it was asked for, which spares it from the next collection. Launches do not wait for that."""
+        now, exact_s = time.monotonic(), min(TOUCH_S, self._config.images.gc_min_age_s / 2)
+        if now - self._touched.get(image.name, -TOUCH_S) >= exact_s:
             self._touched.pop(image.name, None)
             self._touched[image.name] = now
             _forget_oldest(self._touched)
+            task = asyncio.create_task(self._touch(image.name))
+            self._touches.add(task)
+            task.add_done_callback(self._touches.discard)
         return image
+
+    async def _touch(self, name: str) -> None:
+        text = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        try:
+            await self._containerd.images.set_labels(name, {USED_LABEL: text})
+        except ExecutorError as error:  # removed, or containerd is away: the next use writes it again
+            self._touched.pop(name, None)
+            log.debug("the use of an image is not recorded", image=name, error=error)
 
 
 def _look_at(task: asyncio.Task[None]) -> None:
@@ -239,6 +255,6 @@ def _look_at(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _forget_oldest(known: dict[str, Any]) -> None:
+def _forget_oldest(known: dict[Any, Any]) -> None:
     while len(known) > REMEMBERED_MAX:
         del known[next(iter(known))]

@@ -14,6 +14,7 @@ from executor.errors import ContainerdFailure, ContainerdUnavailable, ImageFailu
 from executor.images import layouts, reference
 from executor.images import manifest as documents
 from executor.images.archive import Archive
+from executor.images.failures import IncompleteImage
 from executor.images.model import Image, ImageConfig
 from executor.images.node_platform import node_platforms
 from executor.images.select import AbsentError, select
@@ -58,7 +59,8 @@ class ImageStore:
     async def lookup(self, name: str) -> Image:
         """An image of this node, by its stored or its familiar name or by its digest, unpacked if it was not.
 
-        NotFound if there is none of that name, ImageFailure if its content cannot be used.
+        NotFound if there is none of that name, IncompleteImage if a part of it is missing, ImageFailure if its content
+        cannot be used.
         """
         record = await self._get(name)
         known = await self._content(record)
@@ -106,10 +108,10 @@ class ImageStore:
             found = await select(record.target, read, node_platforms(), subject=name)
             manifest, value = found.manifest, await read(found.manifest.config)
         except AbsentError as error:
-            raise ImageFailure(error.message, subject=name, hint=_HINT_INCOMPLETE) from error
+            raise IncompleteImage(error.message, subject=name, hint=_HINT_INCOMPLETE) from error
         if value is None:
             problem = f"its content {manifest.config.digest} is not on this node"
-            raise ImageFailure(problem, subject=name, hint=_HINT_INCOMPLETE)
+            raise IncompleteImage(problem, subject=name, hint=_HINT_INCOMPLETE)
         diff_ids = documents.diff_ids(value, subject=record.name)
         if len(diff_ids) != len(manifest.layers):
             raise ImageFailure("its manifest and its configuration have not the same layers", subject=record.name)

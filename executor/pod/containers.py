@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
 from executor.containerd.types import RuncOptions
-from executor.errors import ContainerdFailure, ExecutorError
+from executor.errors import ContainerdFailure, ExecutorError, NotFound
 from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
@@ -35,7 +35,7 @@ from executor.pod.release.containers import PodRelease
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from executor.containerd.types import Mount
+    from executor.containerd.types import LeaseId, Mount
     from executor.images.model import Image
     from executor.oci.users import UserIds
     from executor.pod.release.leaks import Leak
@@ -118,7 +118,7 @@ class Containers:
         snapshot = snapshot_key(identity, self._attempts[name])
         shim_cgroup = self._node.shim_cgroup(self._pod_class)
         async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
-            mounts = await ctrd.snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
+            image, mounts = await self._prepare(name, image, snapshot, lease)
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
             own = self._spec[name]
@@ -139,6 +139,15 @@ class Containers:
         with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
         self._made[name] = Made(identity, run, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
+
+    async def _prepare(self, name: str, image: Image, snapshot: str, lease: LeaseId) -> tuple[Image, list[Mount]]:
+        """The writable layer. An image that was removed since it was found is looked up again."""
+        snapshots, labels = self._node.containerd.snapshots, self._node.labels(self._pod)
+        try:
+            return image, await snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
+        except NotFound:
+            image = await self.images.take(self._spec[name])
+            return image, await snapshots.prepare(snapshot, image.chain_id, lease=lease, labels=labels)
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
         user = users.wanted(self._spec[name].security, image.config.user)

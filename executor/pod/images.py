@@ -6,9 +6,11 @@ its pulls to the next one.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from executor.concurrency import patiently, together
+from executor.images.images import TOUCH_S
 from executor.images.policy import PullPolicy
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class PodImages:
         self._patience_s = patience_s
         self._found: dict[str, Image] = {}
         self._waiting: dict[str, Pulling] = {}
+        self._waited = False
 
     @property
     def waiting(self) -> tuple[Pulling, ...]:
@@ -35,18 +38,34 @@ class PodImages:
         return tuple(self._waiting.values())
 
     async def pull(self) -> None:
-        """Every image of the pod by its policy. Raises ImageFailure, ContainerdFailure."""
+        """Every image of the pod by its policy. Raises ImageFailure, ContainerdFailure.
+
+        An image may be removed while the pod waits for another one: after a wait all of them are looked up again.
+        """
         wanted = {(each.image, each.pull_policy): each for each in self._spec.containers}
-        await together(*(self._ensure(each, each.pull_policy) for each in wanted.values()))
+        keeping = asyncio.create_task(self._keep())
+        try:
+            await together(*(self._ensure(each, each.pull_policy) for each in wanted.values()))
+            while self._waited:
+                self._waited = False
+                await together(*(self._ensure(each, _later(each)) for each in wanted.values()))
+        finally:
+            keeping.cancel()
+
+    async def _keep(self) -> None:
+        """Spares the images that are here from a collection while the pod waits for others."""
+        while True:
+            await asyncio.sleep(TOUCH_S)
+            for image in self._found.values():
+                self._images.used(image)
 
     async def take(self, container: ContainerSpec) -> Image:
-        """Of a container that is made: what `pull` found, for its first run. A later one takes what its name means
+        """Of a container that is made: what `pull` found, for its first run. A later call takes what its name means
         then, and asks the registry only if that is not here. Raises ImageFailure, ContainerdFailure.
         """
         if container.name in self._found:
             return self._found.pop(container.name)
-        policy = PullPolicy.NEVER if container.pull_policy is PullPolicy.NEVER else PullPolicy.IF_NOT_PRESENT
-        await self._ensure(container, policy)
+        await self._ensure(container, _later(container))
         return self._found.pop(container.name)
 
     async def _ensure(self, container: ContainerSpec, policy: PullPolicy | None) -> None:
@@ -54,6 +73,7 @@ class PodImages:
             if pulling is None:
                 self._waiting.pop(container.image, None)
             else:
+                self._waited = True
                 self._waiting[container.image] = pulling
                 self._log.info("waits for an image", code="pod.pulling", image=container.image)
 
@@ -64,3 +84,8 @@ class PodImages:
         image = await patiently(ensured, patience_s=self._patience_s)
         same = (each for each in self._spec.containers if each.image == container.image)
         self._found.update((each.name, image) for each in same)
+
+
+def _later(container: ContainerSpec) -> PullPolicy:
+    """For an image that was there before."""
+    return PullPolicy.NEVER if container.pull_policy is PullPolicy.NEVER else PullPolicy.IF_NOT_PRESENT

@@ -85,6 +85,11 @@ def row(rig: Rig, name: str) -> dict[str, Any] | None:
     return next((each for each in rig.pods() if each["name"] == name), None)
 
 
+def removed(rig: Rig, image: str) -> bool | None:
+    """True once the image was here, and is removed by hand."""
+    return rig.command("images", "rm", image, check=False).returncode == 0 or None
+
+
 def test_a_pull_is_shown_and_does_not_count_as_launch(
     rig: Rig, scheduler: Scheduler, registry: Registry, front: Front
 ) -> None:
@@ -119,6 +124,20 @@ def test_a_kill_meanwhile_throws_nothing_away(rig: Rig, scheduler: Scheduler, re
     scheduler.launch([pod(rig, "second", name, front)], rig.executor())
     scheduler.wait_status("second", "TASK_RUNNING", 60)
     assert len([path for method, path, _ in front.seen if layer(image) in path and method == "GET"]) == 1
+
+
+def test_an_image_that_is_removed_while_the_pod_waits_for_another_is_pulled_again(
+    rig: Rig, scheduler: Scheduler, registry: Registry, front: Front
+) -> None:
+    push(registry, "early/app")
+    image, early = push(registry, "last/app"), f"{front.host}/early/app:1"
+    front.faults = [Fault(f"/blobs/{layer(image)}", pause_s=2 * SLOW_S)]
+    containers = [{"name": "early", "image": early}, {"name": "last", "image": f"{front.host}/last/app:1"}]
+    scheduler.launch([rig.pod("keeper"), pod(rig, "both", early, front, containers=containers)], rig.executor())
+    assert wait_for(lambda: removed(rig, early), 30)
+    scheduler.wait_status("both", "TASK_RUNNING", 60)
+    pulled = [event["image"] for event in rig.journal("mixed", scheduler) if event["code"] == "image.pulled"]
+    assert pulled.count(early) == 2
 
 
 def test_a_failing_pull_backs_off_and_succeeds_later(

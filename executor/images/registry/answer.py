@@ -90,7 +90,7 @@ class Answer:
         return data
 
     def _chunk(self) -> bytes:
-        data, deadline = bytearray(), time.monotonic() + CHUNK_S
+        data, deadline = bytearray(), time.monotonic() + min(CHUNK_S, self._silence_s)
         while len(data) < CHUNK_BYTES and (not data or time.monotonic() < deadline):
             try:
                 piece = self._read()

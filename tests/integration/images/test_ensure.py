@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from executor import log
 from executor.config import Config, ContainerdSection, NodeSection
 from executor.config.images import ImagesSection
 from executor.containerd import Containerd
+from executor.containerd.types import Descriptor
 from executor.errors import Failure, ImageFailure
+from executor.images import collection
 from executor.images.failures import PullFailure
 from executor.images.images import Images, Pulling
+from executor.images.model import PULLED_LABEL, USED_LABEL
 from executor.images.policy import PullPolicy
 from executor.images.pulling.verifier import VerificationRefused
 from executor.images.registry.credentials import parse_docker_config
+from executor.mesos.resources import Resources
+from executor.names import PodClass, Role, TaskId
+from executor.pod.images import PodImages
+from executor.spec.model import ContainerSpec, PodSpec
 from tests.integration.containerd.launching import Launcher
 from tests.integration.images.pulls import Node, fresh, layer, until
 from tests.support.images import ImageSpec
@@ -28,6 +39,7 @@ from tests.support.registry import Registry, docker_config
 from tests.support.registry_front import Fault, Front
 
 pytestmark = pytest.mark.root
+LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 def config(here: Node, front: Front, **images: object) -> Config:
@@ -174,10 +186,91 @@ async def test_closing_ends_the_helpers(here: Node, app: ImageSpec, front: Front
         await launch
 
 
+async def test_an_incomplete_image_is_pulled(
+    images: Images, app: ImageSpec, front: Front, client: Containerd, plain: Registry
+) -> None:
+    name = f"{front.host}/team/app:1"
+    digest = plain.push("team/app", "1", app)
+    await client.images.put(name, Descriptor("application/vnd.oci.image.manifest.v1+json", digest, 1))
+    with pytest.raises(ImageFailure, match="not on this node"):
+        await images.ensure(name, PullPolicy.NEVER)
+
+    assert (await images.ensure(name, PullPolicy.IF_NOT_PRESENT)).config.cmd == ("/bin/app",)
+
+
+async def test_the_back_off_of_wrong_credentials_holds_for_them_only(
+    here: Node, plain: Registry, app: ImageSpec
+) -> None:
+    with Front(plain, token=True) as front:
+        images = Images(here.client, config(here, front, patience_s=0))
+        name = f"{front.host}/team/app:1"
+        wrong = parse_docker_config(docker_config(front.host, password="guess"), subject="task")
+        with pytest.raises(PullFailure, match="401"):
+            await images.ensure(name, credentials=wrong)
+        asked = len(front.seen)
+        with pytest.raises(PullFailure, match="401"):
+            await images.ensure(name, credentials=wrong)
+        assert len(front.seen) == asked
+
+        right = parse_docker_config(docker_config(front.host), subject="task")
+        assert (await images.ensure(name, credentials=right)).config.cmd == ("/bin/app",)
+
+
+async def test_what_is_asked_for_during_a_collection_stays(
+    here: Node, front: Front, plain: Registry, app: ImageSpec, tmp_path: Path, client: Containerd
+) -> None:
+    plain.push("team/other", "1", fresh())
+    names = [f"{front.host}/team/{name}:1" for name in ("app", "other")]
+    images = Images(here.client, config(here, front))
+    for name in names:
+        await images.ensure(name)
+    await images.close()
+    for name in names:
+        await client.images.set_labels(name, {PULLED_LABEL: LONG_AGO, USED_LABEL: LONG_AGO})
+    section = ImagesSection(content_dir=str(tmp_path), gc_min_age_s=60.0)
+    asked_for: list[str] = []
+
+    def removed(record: Mapping[str, Any]) -> None:
+        """Another executor asks for all that is left."""
+        if record["code"] == "image.removed":
+            asked_for.extend(set(names) - {record["image"]})
+            now = f"{USED_LABEL}={datetime.now(UTC).isoformat(timespec='seconds')}"
+            command = ["ctr", "--address", client.address, "--namespace", client.namespace, "images", "label"]
+            done = subprocess.run([*command, asked_for[0], now], check=False, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+    stop = log.add_sink(removed)
+    try:
+        done = await collection.collect(client, section, tmp_path, everything=True)
+    finally:
+        stop()
+    left = {each.name for each in await client.images.list()}
+    assert len(done.removed) == 1 and left >= set(asked_for) and not left & set(done.removed)
+
+
+async def test_an_image_that_is_removed_after_it_was_found_is_pulled_again(
+    images: Images, app: ImageSpec, front: Front, client: Containerd
+) -> None:
+    name = f"{front.host}/team/app:1"
+    container = ContainerSpec("app", name, TaskId("task"))
+    spec = PodSpec((TaskId("task"),), "pod", "default", "", PodClass.REGULAR, Role("*"), (container,), Resources())
+    pod = PodImages(images, spec, log.get_logger(__name__), patience_s=10)
+    await pod.pull()
+    await client.images.delete(name, sync=True)
+
+    first = await pod.take(container)
+    assert not await client.snapshots.exists(first.chain_id)
+    again = await pod.take(container)
+    assert again == first and await client.snapshots.exists(again.chain_id)
+
+
 async def test_a_use_is_recorded(images: Images, app: ImageSpec, front: Front, client: Containerd) -> None:
     image = await images.ensure(f"{front.host}/team/app:1")
-    record = await client.images.get(image.name)
-    assert set(record.labels) == {"mesos-pod-executor/pulled", "mesos-pod-executor/used"}
+    deadline = time.monotonic() + 10
+    while USED_LABEL not in (labels := (await client.images.get(image.name)).labels):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    assert set(labels) == {"mesos-pod-executor/pulled", "mesos-pod-executor/used"}
 
 
 async def test_an_executor_makes_room_on_a_full_disk(

@@ -17,7 +17,7 @@ from executor.images.registry.hosts import of_registry
 from executor.images.registry.repository import Repository
 from tests.unit.images.registry.scripted import Reply, Scripted
 
-SILENCE_S = 0.3
+SILENCE_S = 0.2
 ENOUGH_S = 20 * SILENCE_S
 CONTENT = b"x" * (1 << 20)
 TARGET = Descriptor("", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}", len(CONTENT))
