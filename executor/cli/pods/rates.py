@@ -43,8 +43,8 @@ def usage(now: Look, before: Look) -> Document:
 def _row(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> Document:
     row = {key: value for key, value in now.items() if key not in ("at_s", "cpu_usage_usec")}
     row["cpus_used"] = None
-    if "network" in row:
-        row["network"] = _network(now["network"], None if before is None else before.get("network"))
+    if "pod" in row:  # an executor of an older version knows nothing of its pod's network
+        row["network"] = _network(now.get("network"), None if before is None else before.get("network"))
     if before is not None and None not in (now["cpu_usage_usec"], before["cpu_usage_usec"]):
         time_s = max(now["at_s"] - before["at_s"], 1e-6)
         row["cpus_used"] = round(max(0, now["cpu_usage_usec"] - before["cpu_usage_usec"]) / 1e6 / time_s, 3)
