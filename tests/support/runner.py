@@ -171,7 +171,7 @@ def rerun(suite: Suite, scratch: Path, deadline_s: float, own: Outcome, out: Tex
 
 def workers() -> list[str]:
     """Options of pytest: tests that wait leave a core to others, but each further process imports everything anew."""
-    count = min(8, len(os.sched_getaffinity(0)) + 1)
+    count = min(8, 2 * len(os.sched_getaffinity(0)))
     return [f"--numprocesses={count}", "--dist=worksteal"]
 
 

@@ -50,12 +50,12 @@ def recorded(directory: Path, *arguments: str) -> tuple[int, Outcome]:
     report = directory / "report"
     report.touch()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.support.report", "-c", os.devnull, *arguments]
-    env = os.environ | {"MPE_TEST_REPORT": str(report), "PYTHONPATH": str(ROOT)}
+    env = os.environ | {"MPE_TEST_REPORT": str(report), "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     code = subprocess.run(command, cwd=directory, env=env, capture_output=True, check=False).returncode
     return code, of_lines(report.read_text().splitlines(keepends=True))
 
 
-@pytest.mark.parametrize("processes", [[], ["--numprocesses=2", "--dist=worksteal"]], ids=["one", "two"])
+@pytest.mark.parametrize("processes", [[], ["-p", "xdist", "--numprocesses=2", "--dist=worksteal"]], ids=["one", "two"])
 def test_every_way_to_end_is_counted_once(tmp_path: Path, processes: list[str]) -> None:
     (tmp_path / "test_cases.py").write_text(CASES)
     code, outcome = recorded(tmp_path, "test_cases.py", *processes)
@@ -119,7 +119,7 @@ def test_a_failed_test_of_a_whole_run_runs_once_more(
     """The real pytest runs; only the sandbox around it is left out, since it needs root."""
 
     def without_sandbox(_: Suite, command: list[str], variables: dict[str, str], deadline_s: float) -> Ended:
-        env = os.environ | variables | {"PYTHONPATH": str(ROOT)}
+        env = os.environ | variables | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         return Ended(subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=False).returncode)
 
     monkeypatch.setattr(runner, "run_in", without_sandbox)
