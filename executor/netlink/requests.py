@@ -18,6 +18,8 @@ from executor.netlink.state import Address, Link, Namespace, Neighbour, Route, T
 
 ANSWER_S: Final = 2.0
 """The kernel answers at once; a socket that has nothing is a defect, not to be waited for."""
+OBJECTS_MAX: Final = 10_000
+"""Of one kind in one namespace. A pod with CAP_NET_ADMIN makes as many routes as it likes."""
 _GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETSTATS = 18, 22, 26, 30, 94
 _NEWLINK, _DELLINK = 16, 17
 _ERROR, _DONE = 2, 3
@@ -72,7 +74,10 @@ def changed_links(data: bytes) -> set[str]:
 
 
 def _dump(sock: socket.socket, document: Any, kind: int, **fields: int) -> list[Any]:
-    """All objects of a kind. The kernel says when they changed while it listed them: then it is asked again."""
+    """All objects of a kind. The kernel says when they changed while it listed them: then it is asked again.
+
+    Raises OSError, EOVERFLOW for more than OBJECTS_MAX of them; the socket is of no use afterwards.
+    """
     for _ in range(_TRIES):
         found, whole = _ask(sock, document, kind, fields)
         if whole:
@@ -100,6 +105,8 @@ def _ask(sock: socket.socket, document: Any, kind: int, fields: Mapping[str, int
             if answer in (_ERROR, _DONE):
                 _check(data, at)
                 return found, whole
+            if len(found) == OBJECTS_MAX:
+                raise OSError(errno.EOVERFLOW, f"netlink: the namespace has more than {OBJECTS_MAX} objects of a kind")
             whole = whole and not flags & _F_DUMP_INTR
             found.append(_decoded(document, data, at))
 

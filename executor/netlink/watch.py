@@ -32,6 +32,8 @@ PAUSE_S: Final = 0.5
 _LINK, _IPV4_ADDRESS, _IPV4_ROUTE, _IPV6_ADDRESS, _IPV6_ROUTE = 0x1, 0x10, 0x40, 0x100, 0x400  # linux/rtnetlink.h
 _GROUPS: Final = _LINK | _IPV4_ADDRESS | _IPV4_ROUTE | _IPV6_ADDRESS | _IPV6_ROUTE
 _BUFFER_BYTES: Final = 1 << 16
+_DRAINED_MAX: Final = 64
+"""Messages that are read in one turn of the event loop."""
 _HINT: Final = "`inspect` of the pod shows what the kernel has; a pod that is launched anew is attached anew"
 
 
@@ -181,15 +183,18 @@ class NetworkWatch:
 
 
 def _drained(events: socket.socket) -> tuple[list[bytes], bool]:
-    """The messages that are there, and whether that is all: some may have been lost for want of room (ENOBUFS)."""
+    """The messages that are there, and whether that is all: some may have been lost for want of room (ENOBUFS), or are
+    left for the next turn.
+    """
     found: list[bytes] = []
-    while True:
+    while len(found) < _DRAINED_MAX:
         try:
             found.append(events.recv(_BUFFER_BYTES))
         except BlockingIOError:
             return found, True
         except OSError:
             return found, False
+    return found, False
 
 
 def _read(networks: Sequence[_Network]) -> tuple[Namespace, list[Namespace | OSError]]:

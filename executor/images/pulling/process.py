@@ -18,6 +18,7 @@ _ROOT: Final = Path(__file__).resolve().parents[3]
 _PROGRAM: Final = "import sys; sys.path[:0] = {paths!r}; from executor.images.pulling.worker import main; main()"
 _NICE: Final = 5
 """Within the executor's cgroup: the executor's event loop goes first."""
+_END_S: Final = 1.0
 _LINE_MAX: Final = wire.EVENT.size_bytes
 _ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "MALLOC_ARENA_MAX": "1"}
 
@@ -37,9 +38,7 @@ async def run(request: Request, told: Callable[[Progress], None]) -> Progress:
         last = await _listen(process.stdout, told)
         code = await process.wait()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+        await asyncio.shield(_end(process))
     if isinstance(last, ExecutorError):
         raise last
     if last is None or last.phase != "done":
@@ -64,6 +63,19 @@ async def _start(name: str) -> asyncio.subprocess.Process:
     except OSError as error:
         message = f"the helper of its pull cannot be started: {reason(error)}"
         raise Failure(message, subject=f"image {name}") from error
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """The end of its input asks it to end, so that it can end what it has started."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(_END_S):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def _listen(output: asyncio.StreamReader, told: Callable[[Progress], None]) -> Progress | ExecutorError | None:

@@ -1,13 +1,14 @@
 """The operator's word on an image before its layers are fetched: a program that says yes (0) or no.
 
 It gets the image's name and digest as its last two arguments, and what it prints is the reason of a no. A program that
-cannot be run, or does not end in time, is a no too.
+cannot be run, or does not end in time, is a no too. It ends with the process that runs it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 from collections.abc import Sequence
@@ -17,6 +18,11 @@ from executor.errors import ImageFailure, reason
 
 SAID_MAX: Final = 2000
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_running: set[int] = set()
 
 
 class VerificationRefused(ImageFailure):
@@ -38,10 +44,12 @@ async def verify(program: Sequence[str], name: str, digest: str, *, timeout_s: f
             stderr=asyncio.subprocess.STDOUT,
             env=_ENVIRONMENT,
             start_new_session=True,
+            preexec_fn=_end_with_the_parent,
         )
     except OSError as error:
         message = f"cannot be verified: {program[0]}: {reason(error)}"
         raise VerificationRefused(message, subject=subject, hint="[images] verifier") from error
+    _running.add(process.pid)
     try:
         async with asyncio.timeout(timeout_s):
             said = await _said(process)
@@ -50,13 +58,25 @@ async def verify(program: Sequence[str], name: str, digest: str, *, timeout_s: f
         message = f"cannot be verified: {program[0]} did not end within {timeout_s:g} s"
         raise VerificationRefused(message, subject=subject, hint="[images] verifier_timeout_s") from error
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        end_all()
+        _running.discard(process.pid)
         await process.wait()
     if code:
         words = " ".join(said.decode(errors="replace").split())[:SAID_MAX]
         message = f"is not allowed on this node: {words or f'{program[0]} ended with {code}'}"
         raise VerificationRefused(message, subject=subject, hint="the operator's [images] verifier decides this")
+
+
+def end_all() -> None:
+    """End the verifiers of this process with all processes that they have started."""
+    for group in _running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _end_with_the_parent() -> None:
+    """In the child before the program: the kernel ends it if its parent is killed (prctl(2))."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 async def _said(process: asyncio.subprocess.Process) -> bytes:

@@ -12,7 +12,7 @@ import sys
 import threading
 
 from executor.errors import ExecutorError, Failure
-from executor.images.pulling import wire
+from executor.images.pulling import verifier, wire
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
 
 def _end_with_the_executor() -> None:
     os.read(sys.stdin.fileno(), 1)
+    verifier.end_all()
     os._exit(1)
 
 
