@@ -11,6 +11,8 @@ from executor.log.codes import CODES
 
 Event = Mapping[str, Any]
 
+_RESTART: Final = "pod.restarting"
+
 _BY_REASON: Final = MappingProxyType(
     {
         "REASON_CONTAINER_LIMITATION_DISK": (
@@ -65,7 +67,37 @@ def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
     if end:
         told = " ".join(str(end[key]) for key in ("outcome", "reason") if end.get(key))
         return Verdict(_ended(told, state, has_ended=has_ended), _why(end), _actor(events, end), _remedy(events, end))
+    if newest := _newest(events, _is_trouble):
+        return _restarted(events, state) if _code(newest) == _RESTART else _going_on(events, state)
     return _going_on(events, state)
+
+
+def _is_trouble(event: Event) -> bool:
+    return _code(event) == _RESTART or event.get("level") in ("warning", "error")
+
+
+def _restarted(events: Sequence[Event], state: Event) -> Verdict:
+    """Of a pod that runs, a container of which has ended at least once."""
+    places = [place for place, event in enumerate(events) if _code(event) == _RESTART]
+    restart, run = events[places[-1]], events[places[-2] if len(places) > 1 else 0 : places[-1]]
+    container, count = restart.get("container", ""), int(restart.get("count", 0)) + 1
+    times = "once" if count == 1 else f"{count} times"
+    again = f"{delay_s:g} s later" if (delay_s := restart.get("delay_s")) else "at once"
+    what = (
+        f"{state.get('state') or 'launched'}, and container {container} has ended {times};"
+        f" the last time at {restart['time']}, to be started again {again}"
+    )
+    why, actor = f"container {container} exited with status {restart.get('exit_code')}", "the container itself"
+    action = "Read what the run before wrote: mesos-pod-executor logs"
+    action = f"{action} {restart.get('pod', '')} -c {container} --previous"
+    if probe := _newest(run, lambda event: _code(event) == "pod.probe_failed"):
+        why = f"its {probe.get('probe')} probe failed: {_why(probe)}"
+        actor = "this executor, for the probe of the container"
+    elif oom := _newest(run, lambda event: _code(event) == "pod.oom"):
+        why, actor, action = _why(oom), f"the kernel, at the memory limit of the {oom.get('oom')}", _action(oom)
+    elif restart.get("reason"):
+        why, actor = str(restart["reason"]), "this executor"
+    return Verdict(what, why, actor, action)
 
 
 def _ended(told: str, state: Event, *, has_ended: bool) -> str:

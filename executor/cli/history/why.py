@@ -11,11 +11,14 @@ import click
 from executor.cli import complete
 from executor.cli.executors.client import segment
 from executor.cli.exits import Unreachable
-from executor.cli.history import journals
+from executor.cli.history import journals, processes
+from executor.cli.history.processes import Process
+from executor.cli.pods import lookup
+from executor.cli.pods.tail import Tail, tail
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import NotFound
-from executor.log.timeline import timeline
+from executor.errors import ExecutorError, NotFound
+from executor.log.timeline import Shown, collapsed, timeline
 from executor.log.verdict import Verdict, verdict
 
 _HEAD: Final = (
@@ -49,13 +52,38 @@ def command(session: Session, task: str, journal: str | None, *, as_json: bool) 
     """
     story = _from_file(Path(journal), task) if journal else _found(session, task)
     found = verdict(story.events, executor_died=story.executor_died)
+    written, stuck = _written(session, story), _stuck(story)
     if as_json:
-        output.json_document({"task": task, "verdict": found.document(), "events": story.events})
+        document = {"task": task, "verdict": found.document(), "events": story.events}
+        document |= {"log": written.document()} if written else {}
+        output.json_document(document | ({"processes": [each.document() for each in stuck]} if stuck else {}))
         return
     _show_verdict(task, found, story)
+    _show_evidence(written, stuck)
     output.line("")
-    for event in story.events:
-        output.paragraph(_text(event), indent=15)
+    for shown in collapsed(story.events):
+        output.paragraph(_text(shown), indent=15)
+
+
+def _written(session: Session, story: _Story) -> Tail | None:
+    """The last lines of a container that failed, or was restarted."""
+    failed = [event for event in story.events if event.get("code") == "pod.container_exited" and event.get("exit_code")]
+    if not failed or "pod" not in failed[-1]:
+        return None
+    try:
+        _, document = lookup.find_known(session, str(failed[-1]["pod"]))
+    except (ExecutorError, click.UsageError):  # an old pod's record is gone, and with it the way to its files
+        return None
+    return next((tail(each) for each in document["containers"] if each["name"] == failed[-1].get("container")), None)
+
+
+def _stuck(story: _Story) -> list[Process]:
+    """The processes that survive SIGKILL, if they are still there."""
+    codes = [str(event.get("code")) for event in story.events]
+    if "pod.stuck" not in codes or "pod.ended" in codes:
+        return []
+    stuck = next(event for event in reversed(story.events) if event.get("code") == "pod.stuck")
+    return processes.of(stuck.get("pids", ()))
 
 
 def _found(session: Session, task: str) -> _Story:
@@ -105,7 +133,21 @@ def _show_verdict(task: str, found: Verdict, story: _Story) -> None:
     output.paragraph(f"{task}  {identity} since {story.events[0]['time']}{source}", indent=12)
 
 
-def _text(event: dict[str, Any]) -> str:
+def _show_evidence(written: Tail | None, stuck: list[Process]) -> None:
+    if written:
+        output.line("")
+        output.line(f"the last lines of {output.clean(written.container)} on {written.stream}:")
+        for line in written.lines:
+            output.line(f"    {output.clean(line)}")
+    if stuck:
+        output.line("")
+        rows = [(each.pid, each.state, each.wchan, each.mount, each.command) for each in stuck]
+        output.table(("pid", "state", "waits in", "mount", "command"), rows)
+
+
+def _text(shown: Shown) -> str:
+    event = shown.event
     keys = output.keys(event, _HEAD)
     head = f"{event['since_ms']:>10.0f} ms  {event.get('code', ''):<22}"
-    return f"{head} {output.clean(event.get('message'))}  {keys}".rstrip()
+    since = f"  ({shown.count} times since {shown.first_ms:.0f} ms)" if shown.count > 1 else ""
+    return f"{head} {output.clean(event.get('message'))}  {keys}{since}".rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from executor.log.timeline import timeline
+from executor.log.timeline import collapsed, timeline
 
 
 def journal(*events: dict[str, Any]) -> list[dict[str, Any]]:
@@ -61,3 +61,39 @@ def test_the_newest_pod_of_a_task_that_was_launched_again() -> None:
 
 def test_nobody() -> None:
     assert timeline(STORY, "nobody") == [] == timeline([], "batch")
+
+
+def test_what_ps_prints_names_a_pod_too() -> None:
+    events = journal(
+        {"code": "pod.accepted", "pod": "pod-12ab", "task": "t", "name": "web", "namespace": "shop"},
+        {"code": "pod.running", "pod": "pod-12ab", "task": "t"},
+        {"code": "pod.accepted", "pod": "pod-34cd", "task": "u", "name": "pod-12", "namespace": "shop"},
+    )
+    for text in ("shop/web", "pod-12a", "12ab"):
+        assert [event["seq"] for event in timeline(events, text)] == [1, 2], text
+    assert [event["seq"] for event in timeline(events, "pod-12")] == [3], "a whole name goes before a beginning"
+
+
+CRASHES = [
+    event
+    for number in range(30)
+    for event in (
+        {"code": "pod.container_exited", "container": "app", "exit_code": 3 if number < 20 else 4},
+        {"code": "pod.restarting", "container": "app", "exit_code": 3 if number < 20 else 4, "count": number},
+    )
+]
+
+
+def test_repeated_faults_become_few_lines() -> None:
+    events = [{**event, "since_ms": 1000.0 * seq} for seq, event in enumerate(journal(*CRASHES), 1)]
+    shown = collapsed(events)
+    assert [(each.event["seq"], each.count) for each in shown] == [
+        (1, 1), (2, 1), (39, 19), (40, 19), (41, 1), (42, 1), (59, 9), (60, 9),
+    ]  # fmt: skip
+    assert shown[2].first_ms == 3000.0, "those that are left out begin with the second"
+    assert sum(each.count for each in shown) == len(events)
+
+
+def test_what_is_told_a_few_times_stays_as_it_is() -> None:
+    events = [{**event, "since_ms": 0.0} for event in journal(*CRASHES[:6])]
+    assert [each.event["seq"] for each in collapsed(events)] == [1, 2, 3, 4, 5, 6]

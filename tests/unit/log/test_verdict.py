@@ -17,6 +17,19 @@ def ended(outcome: str, reason: str | None, error: str) -> dict[str, Any]:
     return {"code": "pod.ended", "state": "ended", "outcome": outcome, "reason": reason, "error": error, "pod": "pod-1"}
 
 
+def restarting(count: int) -> dict[str, Any]:
+    return {
+        "code": "pod.restarting",
+        "container": "app",
+        "exit_code": 3,
+        "count": count,
+        "delay_s": count * 10.0 + 10.0 * (count > 2),
+        "pod": "pod-1",
+    }
+
+
+FAILED_PROBE = {"code": "pod.probe_failed", "level": "warning", "probe": "liveness", "container": "app", "pod": "pod-1"}
+PULL_FAILED = {"code": "image.pull_failed", "level": "warning", "image": "a/b:1", "error": "denied"}
 REVOKED = {"code": "revocation.started", "revocation": "r-1", "reason": "spark", "actor": "uid 0, process 7 (sh)"}
 OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
 
@@ -65,6 +78,33 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "does not die",
             "the container itself",
             CODES["pod.stuck"].action,
+        ),
+        (
+            [RUNNING, *(restarting(number) for number in range(4))],
+            (
+                "running, and container app has ended 4 times; the last time at 2026-01-01T00:00:05.000Z,"
+                " to be started again 40 s later"
+            ),
+            "container app exited with status 3",
+            "the container itself",
+            "mesos-pod-executor logs pod-1 -c app --previous",
+        ),
+        (
+            [RUNNING, restarting(0), {**FAILED_PROBE, "error": "HTTP 500"}, restarting(1)],
+            (
+                "running, and container app has ended 2 times; the last time at 2026-01-01T00:00:04.000Z,"
+                " to be started again 10 s later"
+            ),
+            "its liveness probe failed: HTTP 500",
+            "this executor, for the probe of the container",
+            "mesos-pod-executor logs pod-1 -c app --previous",
+        ),
+        (
+            [RUNNING, {"code": "pod.pulling", "state": "pulling", "image": "a/b:1"}, PULL_FAILED],
+            "pulling since 2026-01-01T00:00:02.000Z",
+            "image.pull_failed at 2026-01-01T00:00:03.000Z: denied",
+            "-",
+            CODES["image.pull_failed"].action,
         ),
         ([RUNNING], "running since 2026-01-01T00:00:01.000Z", "nothing went wrong", "-", "Nothing."),
         (

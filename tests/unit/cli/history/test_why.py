@@ -9,7 +9,10 @@ import pytest
 
 from executor.cli.exits import Exit
 from executor.log.journal import Journal
+from executor.names import MesosContainerId
+from executor.node.ended_executors import MesosNames, remember
 from tests.support.control_node import Node
+from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
 
 
@@ -54,3 +57,29 @@ def test_what_is_not_there_is_told(run: Run, node: Node, sandbox: Path) -> None:
     node.executor("a")
     ran = run("why", "t")
     assert ran.code == Exit.NOT_FOUND and "--journal" in ran.err
+
+
+def test_a_crash_loop_is_told_with_its_last_words(run: Run, node: Node, tmp_path: Path) -> None:
+    node.executor("other")
+    directory = tmp_path / "sandbox/pods/pod-1"
+    directory.mkdir(parents=True)
+    (directory / "app.stdout").write_text("begins\n")
+    (directory / "app.stderr").write_text("".join(f"line {number}\n" for number in range(9)) + "FATAL \x1b[2J\n")
+    journal = Journal(tmp_path / "sandbox/journal.jsonl")
+    own = {"level": "info", "message": "m", "pod": "pod-1", "task": "t"}
+    journal.append({**own, "code": "pod.accepted", "name": "web", "namespace": "shop", "tasks": ["t"]})
+    journal.append({**own, "code": "pod.running", "state": "running"})
+    for count in range(40):
+        journal.append({**own, "code": "pod.container_exited", "container": "app", "exit_code": 3})
+        journal.append({**own, "code": "pod.restarting", "container": "app", "exit_code": 3, "count": count})
+    journal.close()
+    remember(node.run_dir, MesosContainerId("gone"), MesosNames("e", "f", str(tmp_path / "sandbox")), died=False)
+    ran = run("why", "shop/web")
+    lines = ran.out.splitlines()
+    assert "container app has ended 40 times" in lines[0] and "exited with status 3" in lines[1]
+    assert "logs pod-1 -c app --previous" in lines[3]
+    assert "the last lines of app on stderr:" in lines and "    FATAL \ufffd[2J" in lines and "    line 4" not in lines
+    assert len(lines) < 25 and "(39 times since" in ran.out, "40 restarts are few lines"
+    document = run("why", "t", "--json").json
+    assert faults("why", document) == [] and document["log"]["lines"][-1].startswith("FATAL")
+    assert len(document["events"]) == 82, "JSON has all of them"
