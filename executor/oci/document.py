@@ -93,7 +93,7 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
         linux["sysctl"] = dict(pod.sysctls)
     if (propagation := mounts.root_propagation(container)) is not None:
         linux["rootfsPropagation"] = propagation
-    if security.seccomp == "RuntimeDefault":
+    if not (security.privileged or security.seccomp == "Unconfined"):
         held = capabilities.granted(security.add_capabilities, security.drop_capabilities)
         linux["seccomp"] = seccomp.profile(held, placement.machine)
     return linux

@@ -133,7 +133,7 @@ class Security:
     selinux: SeLinux | None = None
     """Of the processes, on a node that has SELinux."""
     seccomp: str = ""
-    """RuntimeDefault, Unconfined, or empty: the pod names none."""
+    """RuntimeDefault, Unconfined, or empty: the pod names none, and gets RuntimeDefault unless it is privileged."""
     app_armor: str = field(default="", compare=False)
     """Unconfined, or empty: the pod names none. Only the policy reads this and the next field."""
     host_process: bool = field(default=False, compare=False)

@@ -131,7 +131,8 @@ class VolumeMount(Document, frozen=True):
 
 class SeccompProfile(Document, frozen=True):
     type: Annotated[
-        Literal["RuntimeDefault", "Unconfined"], supported("RuntimeDefault is the executor's own; no Localhost")
+        Literal["RuntimeDefault", "Unconfined"],
+        supported("RuntimeDefault, the executor's own, is the default; no Localhost"),
     ]
     localhost_profile: Annotated[Any, refused()] = None
 
