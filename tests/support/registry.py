@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -143,6 +144,7 @@ class Registry:
 def certificates(directory: Path) -> None:
     """ca.crt, and tls.crt with tls.key for 127.0.0.1."""
     (directory / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    environment = {**os.environ, "OPENSSL_CONF": os.devnull}  # not as this machine's operator would have it
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     for command in (
         ["req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=tests"],
@@ -150,7 +152,7 @@ def certificates(directory: Path) -> None:
         ["x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
          "-extfile", "ext", "-out", "tls.crt"],
     ):  # fmt: skip
-        subprocess.run(["openssl", *command], cwd=directory, check=True, capture_output=True)
+        subprocess.run(["openssl", *command], cwd=directory, env=environment, check=True, capture_output=True)
 
 
 def basic(user: str, password: str) -> str:

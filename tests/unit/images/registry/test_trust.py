@@ -17,7 +17,6 @@ from executor.images.registry import hosts
 from executor.images.registry.credentials import Credential
 from executor.images.registry.hosts import Endpoint, of_registry
 from executor.images.registry.repository import Repository
-from tests.support.registry import certificates
 from tests.unit.images.registry.scripted import Asked, Reply, Scripted
 
 CONTENT = b"a layer"
@@ -165,25 +164,3 @@ def test_a_message_has_neither_the_user_nor_the_query_of_a_redirect_and_is_short
         layer(repository(registry.host, of_registry(registry.host, plain=True)))
     assert "hunter2" not in str(caught.value) and "signature" not in str(caught.value)
     assert len(str(caught.value)) < 1000
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("tls")
-    certificates(directory)
-    return directory
-
-
-@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_a_verification_that_is_skipped_for_one_host_is_not_skipped_for_others(tls: Path) -> None:
-    with (
-        Scripted(lambda _: Reply(200, body=CONTENT), tls=tls) as target,
-        Scripted(redirects_to(lambda: f"https://{target.host}/blob"), tls=tls) as registry,
-    ):
-        skipping = Endpoint(f"https://{registry.host}/v2", skip_verify=True)
-        with pytest.raises(PullFailure, match=r"CERTIFICATE_VERIFY_FAILED"):
-            layer(repository(registry.host, skipping))
-        assert target.seen == []
-
-        known = Endpoint(f"https://{registry.host}/v2", skip_verify=True, ca=(tls / "ca.crt",))
-        assert layer(repository(registry.host, known)) == CONTENT
