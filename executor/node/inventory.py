@@ -72,17 +72,23 @@ async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     altered = altered_networks(attached)
     lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
     recorded = _recorded(config, marks)  # after what is judged by it
+    unrecorded = [entry for entry in entries if entry.is_ours and entry.container_id not in recorded]
+    rules = [pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded]
+    if unrecorded or rules:  # a pod that was released meanwhile has neither any more
+        lasting_entries, rule_owners = _ledger(config), await sweep.owners(config.cni.timeout_s)
+        unrecorded = [entry for entry in unrecorded if entry in lasting_entries]
+        rules = [pod for pod in rules if pod in rule_owners]
     return Inventory(
         living=tuple(sorted(judgement.living)),
         dead=dead,
         unknown=unknown,
         lost_shims=lost,
-        unrecorded=tuple(entry for entry in entries if entry.is_ours and entry.container_id not in recorded),
+        unrecorded=tuple(unrecorded),
         others=tuple(entry for entry in entries if not entry.is_ours),
         damaged=_damaged(config),
         erased_rules=tuple(each for each in erased if each in lasting),
         altered_networks=tuple(f"{subject}: {text}" for subject, text in altered if subject in lasting),
-        unrecorded_rules=tuple(pod for pod in sorted(rule_owners) if is_pod_id(pod) and pod not in recorded),
+        unrecorded_rules=tuple(rules),
     )
 
 

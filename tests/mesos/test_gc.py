@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,36 @@ def test_gc_leaves_a_living_executor_alone(rig: Rig) -> None:
         done = rig.json("gc")
         assert (done["executors"], done["released"], len(done["living"])) == ([], {}, 1)
         assert (rig.processes(pod), rig.leaks()) == (before, leaks)
+    assert not any((left := rig.wait_clean()).values()), left
+
+
+def test_gc_beside_pods_that_come_and_go(rig: Rig) -> None:
+    """Two at a time, again and again: no pod is touched, and nothing of a pod that is being released is reported."""
+    answers, rounds = list[dict[str, Any]](), 6
+    with rig.scheduler(name="busy") as scheduler, ThreadPoolExecutor(2) as threads:
+        ending = threading.Event()
+
+        def collect() -> None:
+            while not ending.is_set():
+                answers.append(rig.json("gc"))
+
+        collectors = [threads.submit(collect) for _ in range(2)]
+        try:
+            scheduler.launch([rig.pod("stays")], rig.executor())
+            for number in range(rounds):
+                names = [f"{number}-{n}" for n in range(8)]
+                pods = [rig.pod(name, command=("sleep", "0.2"), revocable=bool(n % 2)) for n, name in enumerate(names)]
+                scheduler.launch(pods, rig.executor())
+                for name in names:
+                    scheduler.wait_status(name, "TASK_FINISHED", 60)
+            assert scheduler.states("stays")[-1] == "TASK_RUNNING"
+        finally:
+            ending.set()
+        for each in collectors:
+            each.result()
+    assert len(answers) > rounds
+    told = [answer for answer in answers if answer["released"] or answer["failed"] or answer["reported"]]
+    assert not told, told
     assert not any((left := rig.wait_clean()).values()), left
 
 
