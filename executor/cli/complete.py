@@ -6,8 +6,9 @@ A completion that fails offers nothing and says nothing, for it is typed into th
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +18,8 @@ from executor.cli.session import Session
 from executor.errors import ExecutorError
 
 Items = list[CompletionItem]
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_./:@%+=-]*")
+"""Nothing that bash, zsh or fish give a meaning."""
 
 
 def pods(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
@@ -115,6 +118,14 @@ def _session(context: click.Context) -> Session:
 
 
 def matching(items: Items, incomplete: str) -> Items:
-    """Those that the word can become, each once."""
-    found = {item.value: item for item in items if item.value.startswith(incomplete)}
+    """Those that the word can become, each once. A word that a shell would expand or run is not offered: shells put it
+    into the line as it is, and its name is a framework's choice.
+    """
+    found = {
+        item.value: item
+        for item in items
+        if item.value.startswith(incomplete)
+        and _PLAIN.fullmatch(item.value)
+        and _PLAIN.fullmatch((item.help or "-").replace(" ", "-"))
+    }
     return list(found.values())

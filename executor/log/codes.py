@@ -235,7 +235,9 @@ CODES: Final = MappingProxyType(
             "The pod is over a limit of its disk; with [disk] enforce it ends: REASON_CONTAINER_LIMITATION_DISK.",
             "`error` says which part used how much: give the task more disk, or let it write less.",
         ),
-        "pod.exec": _info("A person runs a command in a container (`exec`)."),
+        "pod.exec": _info(
+            "A person runs a command in a container (`exec`). `command` is its first word: arguments may be secrets."
+        ),
         "pod.illegal_transition": _error("A defect: an event that cannot happen in this state; ignored.", "Report it."),
         "pod.defect": _error(
             "A defect in a step of this pod; it ends as failed, others live.", "Report the traceback."

@@ -132,7 +132,7 @@ class Execs:
             "a command is executed in a container",
             code="pod.exec",
             container=name,
-            command=shlex.join(request.command)[:_SHOWN_COMMAND],
+            command=shlex.quote(request.command[0])[:_SHOWN_COMMAND],
         )
         try:
             fifos.make()

@@ -24,7 +24,8 @@ from executor.config import Config
 from executor.config.for_executor import Ineffective, read_for_executor
 from executor.errors import ExecutorError, Failure
 from executor.mesos import identity
-from executor.mesos.environment import Environment
+from executor.mesos.environment import TOKEN, Environment
+from executor.process import initial_environment
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
@@ -50,6 +51,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         identity.check(environ)  # before the log, which may go to a file of the sandbox
         logs.configure(judged.config.log)
         environment = Environment.take(os.environ)
+        initial_environment.erase(TOKEN)
         identity.clean(os.environ)
         _allow_open_files()
         _watch_children_by_pidfd()

@@ -23,6 +23,7 @@ from executor.mesos.environment import TOKEN, Environment
 from executor.mesos.events import Disconnected, Event, Kill, Launch, Message, Shutdown
 from executor.mesos.status import TaskState, status
 from executor.names import TaskId
+from executor.process.initial_environment import erase
 
 JOURNAL = "driver.jsonl"
 DRAIN_TIMEOUT_S = 5.0
@@ -68,13 +69,20 @@ async def handle(driver: Driver, event: Event, away: list[list[str]]) -> bool:
     return True
 
 
+def has_token() -> bool:
+    """Whether the kernel still shows it."""
+    return b"secret" in Path("/proc/self/environ").read_bytes()
+
+
 async def run() -> None:
     started_s = time.monotonic()
     before = signal.getsignal(signal.SIGINT)
     away: list[list[str]] = []
     environment = Environment.take(os.environ)
+    erase(TOKEN)
+    token_kept = has_token()
     async with Driver(environment) as driver:
-        kept = {"sigint_kept": signal.getsignal(signal.SIGINT) is before, "token_kept": TOKEN in os.environ}
+        kept = {"sigint_kept": signal.getsignal(signal.SIGINT) is before, "token_kept": token_kept}
         note("start", {"pid": os.getpid(), **kept})
         async for event in driver.events():
             note(type(event).__name__, asdict(event) | {"ms": round((time.monotonic() - started_s) * 1000)})

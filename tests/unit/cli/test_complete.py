@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,56 @@ def test_a_node_in_trouble_offers_nothing_in_silence(node: Node, tmp_path: Path)
     with hanging_executor(node.run_dir, "odd", b"rubbish"):
         node.executor("live", pod("pod-1", "web"))
         assert offered(node.run_dir, "inspect", "") == ["web", "pod-1"]
+
+
+HOSTILE = (
+    "x$(cd;touch y)",
+    "`touch y`",
+    "x;touch y",
+    "x|touch y",
+    "x&touch y",
+    "x>y",
+    "~root",
+    "*",
+    "a\nb",
+    "a,b",
+    "x'y",
+    'x"y',
+    "x\\y",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_a_shell_would_run_is_not_offered(node: Node, name: str) -> None:
+    node.executor("aaa-1", pod("pod-12", "web", tasks=[name, "task-web"], namespace=name, role=name))
+    for words in (["why", ""], ["why", name[:1]], ["ps", "-n", ""], ["ps", "--role", ""], ["logs", name[:1]]):
+        assert all(each in ("task-web", "web", "pod-12") for each in offered(node.run_dir, *words)), words
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+def test_tab_in_bash_runs_no_name(node: Node, tmp_path: Path) -> None:
+    """With the script that the packages install, as bash calls it on TAB."""
+    from assembly import completions
+
+    node.executor("aaa-1", pod("pod-12", "web", tasks=["x$(cd;touch y)", "x`touch y`", "xenon"]))
+    completions.write(tmp_path / "scripts")
+    program = tmp_path / "bin/mesos-pod-executor"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m executor "$@"\n')
+    program.chmod(0o755)
+    script = f"""
+        cd {tmp_path}; source scripts/mesos-pod-executor
+        COMP_WORDS=(mesos-pod-executor why x); COMP_CWORD=2; COMP_LINE="mesos-pod-executor why x"; COMP_POINT=24
+        function=$(complete -p mesos-pod-executor | sed 's/.*-F \\([^ ]*\\).*/\\1/'); $function mesos-pod-executor x why
+        printf '<%s>' "${{COMPREPLY[@]}}"; eval "true ${{COMPREPLY[*]}}"
+    """
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(Path.cwd()),
+        "MESOS_POD_EXECUTOR_NODE_RUN_DIR": str(node.run_dir),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(["bash", "--norc", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "<xenon>", done.stderr
+    assert not (tmp_path / "y").exists()
