@@ -22,6 +22,8 @@ from executor.spec.volume_model import DataFiles, FilesVolume, FixedFile, Item
 
 PATH_MAX, NAME_MAX = 4096, 255
 """Bytes of a path and of one name in it (limits.h)."""
+PAGES_MAX = VOLUME_PAGES_MAX_BYTES // PAGE_BYTES
+_SUBJECT = "the files of configMap, secret, downwardAPI and projected volumes"
 
 
 @dataclass(frozen=True)
@@ -48,30 +50,57 @@ def files(volume: FilesVolume, objects: Objects) -> Files:
     return found
 
 
+class Size:
+    """What the files of a pod's volumes need together: they are in memory. A volume that is too much is the last one
+    whose files are looked at, for many small volumes may show one large object.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = self._pages = 0
+
+    def add(self, volume: FilesVolume, objects: Objects) -> None:
+        """Raises InvalidTask for this volume as `files`, and for all of them once they are too large."""
+        if self._pages <= PAGES_MAX:
+            found = files(volume, objects)
+            self._bytes += sum(len(file.content) for file in found.values())
+            self._pages += pages_of(found)
+        if self._bytes > VOLUME_FILES_MAX_BYTES:
+            self._pages = PAGES_MAX + 1
+            problem = f"{_SUBJECT} have more than {VOLUME_FILES_MAX_BYTES} bytes together"
+            raise InvalidTask(problem, subject="spec.volumes")
+        if self._pages > PAGES_MAX:
+            raise _too_large()
+
+
 def check_size(volumes: Iterable[FilesVolume], objects: Objects) -> None:
-    """All files of a pod together: they are in memory. Raises InvalidTask."""
-    shown = [files(volume, objects) for volume in volumes]
-    size_bytes = sum(len(file.content) for found in shown for file in found.values())
-    message = "the files of configMap, secret, downwardAPI and projected volumes"
-    if size_bytes > VOLUME_FILES_MAX_BYTES:
-        problem = f"{message} have {size_bytes} bytes together, more than {VOLUME_FILES_MAX_BYTES}"
-        raise InvalidTask(problem, subject="spec.volumes")
-    if sum(map(memory_bytes, shown)) > VOLUME_PAGES_MAX_BYTES:
-        problem = f"{message} need more than {VOLUME_PAGES_MAX_BYTES} bytes of memory together"
-        hint = f"each file and each directory needs {PAGE_BYTES} bytes at least: show fewer of them, with items"
-        raise InvalidTask(problem, subject="spec.volumes", hint=hint)
+    """Of all volumes of a pod. Raises InvalidTask as `Size.add`."""
+    size = Size()
+    for volume in volumes:
+        size.add(volume, objects)
 
 
-def memory_bytes(found: Files) -> int:
-    """What a tmpfs needs for the files and their directories."""
-    directories: set[str] = set()
-    for path in found:
+def pages_of(found: Files) -> int:
+    """Pages of memory that a tmpfs needs for the files and their directories. Raises InvalidTask above PAGES_MAX."""
+    return sum(max(1, -(-len(file.content) // PAGE_BYTES)) for file in found.values()) + len(_directories(found))
+
+
+def _directories(paths: Iterable[str]) -> set[str]:
+    """All that these files need. Raises InvalidTask above PAGES_MAX: some hundred long paths have a million of them."""
+    found: set[str] = set()
+    for path in paths:
         above = path.rpartition("/")[0]
-        while above and above not in directories:
-            directories.add(above)
+        while above and above not in found:
+            found.add(above)
+            if len(found) > PAGES_MAX:
+                raise _too_large()
             above = above.rpartition("/")[0]
-    pages = sum(max(1, -(-len(file.content) // PAGE_BYTES)) for file in found.values())
-    return PAGE_BYTES * (pages + len(directories))
+    return found
+
+
+def _too_large() -> InvalidTask:
+    problem = f"{_SUBJECT} need more than {VOLUME_PAGES_MAX_BYTES} bytes of memory together"
+    hint = f"each file and each directory needs {PAGE_BYTES} bytes at least: show fewer of them, with items"
+    return InvalidTask(problem, subject="spec.volumes", hint=hint)
 
 
 def names_object(volume: FilesVolume, kind: DataKind, name: str) -> bool:
@@ -132,8 +161,5 @@ def _items(source: DataFiles, data: KeyedData) -> Iterable[Item]:
 
 
 def _check_nesting(found: Files, volume: str) -> None:
-    for path in found:
-        names = path.split("/")
-        for length in range(1, len(names)):
-            if (above := "/".join(names[:length])) in found:
-                raise InvalidTask(f"{above[:80]!r} is a file and a directory of files", subject=f"volume {volume}")
+    if both := _directories(found) & found.keys():
+        raise InvalidTask(f"{min(both)[:80]!r} is a file and a directory of files", subject=f"volume {volume}")

@@ -14,7 +14,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec import checks as common
-from executor.spec import form, network_annotations, volume_files
+from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
 from executor.spec.kubernetes import (
     companions,
@@ -45,7 +45,7 @@ from executor.spec.model import (
     RestartPolicy,
     WantedNetwork,
 )
-from executor.spec.volume_model import FilesVolume, FsGroup, Volume
+from executor.spec.volume_model import FsGroup, Volume
 
 
 def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
@@ -183,10 +183,7 @@ def _init_container(one: InitContainer, path: str, context: Context) -> Containe
 
 def _volumes(listed: tuple[KubernetesVolume, ...], context: VolumeContext, faults: Faults) -> tuple[Volume, ...]:
     faults.check(common.unique, ((f"spec.volumes[{index}].name", volume.name) for index, volume in enumerate(listed)))
-    found = faults.items(lambda one, path: volume(one, context, path), listed, "spec.volumes")
-    shown = [each for each in found if isinstance(each, FilesVolume)]
-    faults.check(volume_files.check_size, shown, context.objects)
-    return found
+    return faults.items(lambda one, path: volume(one, context, path), listed, "spec.volumes")
 
 
 def _fs_group(context: PodSecurityContext) -> FsGroup | None:

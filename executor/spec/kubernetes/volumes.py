@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from executor import quantity
 from executor.errors import InvalidTask
@@ -46,6 +46,8 @@ class VolumeContext:
     identity: dict[str, str]
     resources: Resources
     objects: Objects
+    size: volume_files.Size = field(default_factory=volume_files.Size)
+    """Of the files of all volumes so far."""
 
 
 def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
@@ -62,7 +64,7 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
     if one.empty_dir is not None or not given:
         return _empty_dir(name, one.empty_dir or documents.EmptyDirSource(), context.resources, f"{path}.emptyDir")
     found = _files_volume(name, one, context, path)
-    volume_files.files(found, context.objects)  # raises for what is missing
+    context.size.add(found, context.objects)
     return found
 
 

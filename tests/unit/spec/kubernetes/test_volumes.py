@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -178,10 +179,23 @@ def test_small_files_and_directories_are_bounded_in_whole_pages(document: Callab
     assert isinstance(parse_launch([task(document(most))], group=False), PodSpec)
 
 
-def test_the_memory_of_files() -> None:
+def test_the_pages_of_files() -> None:
     def file(size_bytes: int) -> VolumeFile:
         return VolumeFile(b"x" * size_bytes, 0o644)
 
-    assert volume_files.memory_bytes({}) == 0
-    assert volume_files.memory_bytes({"a": file(0), "b": file(4096), "c": file(4097)}) == 4 * 4096
-    assert volume_files.memory_bytes({"d/e/a": file(1), "d/e/b": file(1), "d/c": file(1)}) == 5 * 4096
+    assert volume_files.pages_of({}) == 0
+    assert volume_files.pages_of({"a": file(0), "b": file(4096), "c": file(4097)}) == 4
+    assert volume_files.pages_of({"d/e/a": file(1), "d/e/b": file(1), "d/c": file(1)}) == 5
+
+
+def test_long_paths_and_many_volumes_of_many_files_take_no_time() -> None:
+    """Each directory of a path counts, and each volume that shows a ConfigMap shows all of it."""
+    long = [{"key": "a", "path": f"{number}/{'d/' * 1900}f"} for number in range(240)]
+    deep = with_objects(pod(volumes=[{"name": "v", "configMap": {"name": "settings", "items": long}}]), SETTINGS)
+    volumes = [{"name": f"v{number}", "configMap": {"name": "settings"}} for number in range(800)]
+    wide = {**SETTINGS, "data": {f"f{number}": "" for number in range(2000)}, "binaryData": {}}
+    for document in (deep, with_objects(pod(volumes=volumes), wide)):
+        begin = time.monotonic()
+        with pytest.raises(InvalidTask, match="8388608 bytes of memory"):
+            parse_launch([task(document)], group=False)
+        assert time.monotonic() - begin < 2
