@@ -23,6 +23,13 @@ def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
     return pod_dir / VOLUMES / volume.name
 
 
+def memory_bytes(volume: EmptyDir, mem_bytes: int) -> int | None:
+    """The size of a volume in memory: its own limit or the pod's memory, the smaller of both. None: neither is there,
+    and the kernel's default holds (half of the node's memory).
+    """
+    return min(filter(None, (volume.size_limit_bytes, mem_bytes)), default=None)
+
+
 def memory_path(mounts_dir: Path, volume: EmptyDir) -> Path:
     """Where the tmpfs of a volume of medium Memory is mounted on the node."""
     return mounts_dir / MEMORY / volume.name

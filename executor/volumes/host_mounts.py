@@ -30,7 +30,8 @@ _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 _MOUNT_SETATTR: Final = 442  # on every architecture
 SOURCE: Final = "mesos-pod-executor"
 """What the node's list of mounts says where it has a device for others."""
-INODES_PER_BYTE: Final = 1 / 4096
+INODE_BYTES: Final = 4096
+"""A tmpfs may have one file for each so many bytes of its size."""
 INODES_MIN: Final = 16384
 HINT: Final = "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to enter the mounts of process 1, and a run_dir"
 
@@ -77,15 +78,16 @@ def _enter_host_mounts() -> None:
         os.close(host)
 
 
-def tmpfs(target: Path, size_bytes: int, *, mode: int, swaps: bool = True) -> None:
-    """A tmpfs on `target`, which is made. `swaps`: false keeps it in memory, where the kernel can (Linux 6.4). Raises
-    OSError.
+def tmpfs(target: Path, size_bytes: int | None, *, mode: int, swaps: bool = True) -> None:
+    """A tmpfs on `target`, which is made. `size_bytes` is positive; None is half of the node's memory. `swaps`: false
+    keeps it in memory, where the kernel can (Linux 6.4). Raises OSError.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     if is_mounted(target):
         return
-    inodes = max(INODES_MIN, int(size_bytes * INODES_PER_BYTE))
-    options = f"size={size_bytes},nr_inodes={inodes},mode={mode:o}"
+    options = f"mode={mode:o}"
+    if size_bytes is not None:
+        options += f",size={size_bytes},nr_inodes={max(INODES_MIN, size_bytes // INODE_BYTES)}"
     try:
         _tmpfs(target, options if swaps else f"{options},noswap")
     except OSError as error:

@@ -1,5 +1,6 @@
 """fsGroup: every file of a volume belongs to a group, which can read, write and enter.
 
+Device nodes, which a container may have made, are the node's and stay as they are.
 Work goes by descriptor and never through a symbolic link or across a mount, for containers of other pods may change the
 volume meanwhile. `turn` does a bounded part, so that one large volume holds up no other one.
 Source: Kubernetes, pkg/volume/volume_linux.go (SetVolumeOwnership).
@@ -125,7 +126,7 @@ class Ownership:
     def _own(self, fd: int) -> None:
         mode = os.fstat(fd).st_mode
         path = f"/proc/self/fd/{fd}"  # an O_PATH descriptor can be changed in no other way
-        if stat.S_ISLNK(mode):
+        if stat.S_ISLNK(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
             return
         os.chown(path, -1, self._gid)
         rights = GROUP_USES | (GROUP_ENTERS if stat.S_ISDIR(mode) else 0)

@@ -187,7 +187,7 @@ class PodVolumes:
         match volume:
             case EmptyDir(in_memory=True):
                 self._ensure_own_directory()
-                size_bytes = volume.size_limit_bytes or self._spec.resources.mem_bytes
+                size_bytes = empty_dir.memory_bytes(volume, self._spec.resources.mem_bytes)
                 host_mounts.tmpfs(self._path(volume), size_bytes, mode=empty_dir.MODE)
                 with Opened(os.open(self._path(volume), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as made:
                     self.own(made)

@@ -62,17 +62,15 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
     if one.persistent_volume_claim is not None:
         return _claimed(name, one.persistent_volume_claim, context, f"{path}.persistentVolumeClaim")
     if one.empty_dir is not None or not given:
-        return _empty_dir(name, one.empty_dir or documents.EmptyDirSource(), context.resources, f"{path}.emptyDir")
+        return _empty_dir(name, one.empty_dir or documents.EmptyDirSource(), f"{path}.emptyDir")
     found = _files_volume(name, one, context, path)
     context.size.add(found, context.objects)
     return found
 
 
-def _empty_dir(name: str, source: documents.EmptyDirSource, resources: Resources, path: str) -> EmptyDir:
+def _empty_dir(name: str, source: documents.EmptyDirSource, path: str) -> EmptyDir:
     subject, limit = f"{path}.sizeLimit", source.size_limit
     size_bytes = None if limit is None else quantity.size(limit, subject=subject) or None
-    if source.medium == "Memory" and size_bytes is not None:
-        size_bytes = min(size_bytes, resources.mem_bytes)
     return EmptyDir(name, size_bytes, in_memory=source.medium == "Memory")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from executor.spec.model import ContainerSpec, PodSpec
 from executor.spec.objects import DataKind, KeyedData, Objects
 from executor.spec.volume_model import DataFiles, EmptyDir, FilesVolume, HostPath, Volume, VolumeMount
 from executor.volumes import pod_volumes
+from executor.volumes.ownership import Ownership
 from executor.volumes.pod_volumes import PodVolumes
 from tests.support.hung_fs import HungFs
 
@@ -39,7 +41,7 @@ class Node:
         self.top, self.run, self.data = top, top / "run", top / "data"
         self.data.mkdir()
 
-    def volumes(self, *volumes: Volume, objects: Objects | None = None) -> PodVolumes:
+    def volumes(self, *volumes: Volume, objects: Objects | None = None, mem_bytes: int = 2**26) -> PodVolumes:
         spec = PodSpec(
             task_ids=(TaskId("t"),),
             name="pod",
@@ -48,7 +50,7 @@ class Node:
             pod_class=PodClass.REGULAR,
             role=Role("*"),
             containers=(container(),),
-            resources=Resources(cpus=1, mem_bytes=2**26),
+            resources=Resources(cpus=1, mem_bytes=mem_bytes),
             volumes=volumes,
             objects=objects or Objects(),
         )
@@ -199,6 +201,35 @@ async def test_a_part_of_any_kind_is_mounted_without_being_opened(node: Node, ki
     assert path.exists()
 
 
+@pytest.mark.parametrize(
+    ("limit_bytes", "mem_bytes", "size_bytes"),
+    [
+        (None, 2**26, 2**26),
+        (2**20, 2**26, 2**20),
+        (2**50, 2**26, 2**26),
+        (2**62, 2**26, 2**26),
+        (0, 2**26, 2**26),
+        (2**20, 0, 2**20),
+        (None, 0, None),
+        (1, 2**26, 4096),
+    ],
+)
+async def test_a_memory_volume_is_never_larger_than_the_pods_memory(
+    node: Node, limit_bytes: int | None, mem_bytes: int, size_bytes: int | None
+) -> None:
+    """A tmpfs of size 0 has no limit. Where nothing limits it the kernel's default does: half of the node's memory."""
+    volumes = node.volumes(EmptyDir("mem", limit_bytes, in_memory=True), mem_bytes=mem_bytes)
+    await volumes.prepare()
+    found = os.statvfs(node.run / "pod/memory/mem")
+    total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size_bytes is None:
+        assert 0 < found.f_blocks * found.f_frsize < total_bytes
+    else:
+        assert found.f_blocks * found.f_frsize == size_bytes
+    assert 0 < found.f_files <= max(16384, found.f_blocks)
+    await volumes.release()
+
+
 async def test_released_volumes_are_not_used_again(node: Node) -> None:
     volumes = node.volumes(OPTIONAL, HostPath("data", str(node.data)))
     await volumes.prepare()
@@ -243,3 +274,19 @@ async def test_a_release_fails_while_work_is_busy_and_succeeds_later(
                 except Failure:
                     continue
     assert node.mounts() == [] and list(node.run.iterdir()) == []
+
+
+async def test_the_group_of_a_claimed_volume_gets_no_device_of_it(node: Node) -> None:
+    """A container may make device nodes in its volume. They are the node's, and the group gets none of them."""
+    volume = node.data / "volume"
+    volume.mkdir()
+    os.mkfifo(volume / "fifo", 0o600)
+    os.mknod(volume / "socket", 0o600 | stat.S_IFSOCK)
+    for name, kind in (("character", stat.S_IFCHR), ("block", stat.S_IFBLK)):
+        os.mknod(volume / name, 0o600 | kind, os.makedev(7, 0))
+    job = Ownership(volume, 4242)
+    while not job.turn():
+        pass
+    job.close()
+    found = {path.name: (path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) for path in volume.iterdir()}
+    assert found == {"fifo": (4242, 0o660), "socket": (4242, 0o660), "character": (0, 0o600), "block": (0, 0o600)}

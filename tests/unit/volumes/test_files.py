@@ -86,3 +86,42 @@ def test_a_reader_sees_old_files_or_new_ones(tmp_path: Path) -> None:
     done.set()
     reader.join()
     assert not torn
+
+
+@pytest.mark.parametrize("name", ["../outside", ".", "..", "a", "..data", ""])
+def test_only_an_own_directory_of_old_files_is_removed(tmp_path: Path, name: str) -> None:
+    """A container with the right to mount may exchange the link that names it."""
+    volume, outside = tmp_path / "v", tmp_path / "outside"
+    (outside / "d").mkdir(parents=True)
+    files.write(volume, {"a": VolumeFile(b"1", 0o644)})
+    (volume / files.DATA).unlink()
+    if name:
+        (volume / files.DATA).symlink_to(name)
+    files.write(volume, {"a": VolumeFile(b"2", 0o644)})
+    assert (volume / "a").read_bytes() == b"2"
+    assert (outside / "d").is_dir()
+
+
+def test_a_link_in_the_place_of_a_volume_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "v").symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match=r"[Nn]ot a directory|File exists"):
+        files.write(tmp_path / "v", {"a": VolumeFile(b"1", 0o644)})
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_files_at_any_depth_are_replaced_and_removed(tmp_path: Path) -> None:
+    """Deeper than Python recurses."""
+    volume = tmp_path / "v"
+    deep = {f"a/{'d/' * 1500}{name}": VolumeFile(b"1", 0o644) for name in ("x", "y")}
+    files.write(volume, {**deep, "a/b/c": VolumeFile(b"2", 0o644)})
+    assert (volume / "a/b/c").read_bytes() == b"2"
+    files.write(volume, {**deep, "b": VolumeFile(b"3", 0o644)})
+    files.write(volume, {"b": VolumeFile(b"4", 0o644)})
+    assert sorted(path.name for path in volume.iterdir()) == sorted(["b", files.DATA, target(volume / files.DATA)])
+    assert (volume / "b").read_bytes() == b"4"
+
+
+def test_the_version_that_is_shown_has_the_name_that_is_removed(tmp_path: Path) -> None:
+    files.write(tmp_path / "v", {})
+    assert files._VERSION.fullmatch(target(tmp_path / "v" / files.DATA))

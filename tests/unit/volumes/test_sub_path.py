@@ -41,10 +41,10 @@ def test_what_is_not_there_is_made_with_the_mode_of_the_root(volume: Path) -> No
         found(volume, "none", make=False)
 
 
-@pytest.mark.parametrize("target", ["../outside", "/", "real/../../outside", "../../../../../../etc"])
+@pytest.mark.parametrize("target", ["../outside", "{outside}", "real/../../outside", "../../../../../..{outside}"])
 @pytest.mark.parametrize("part", ["link", "link/secret", "link/new/dir"])
 def test_links_stay_in_the_volume(volume: Path, target: str, part: str) -> None:
-    (volume / "link").symlink_to(target)
+    (volume / "link").symlink_to(target.format(outside=volume.parent / "outside"))
     before = sorted(volume.parent.rglob("outside/**"))
     with contextlib.suppress(OSError):  # a link that leads nowhere
         assert found(volume, part).is_relative_to(volume)

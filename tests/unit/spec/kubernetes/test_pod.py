@@ -60,7 +60,7 @@ def test_the_full_pod() -> None:
     assert (found.restart_policy, found.active_deadline_s, found.priority) == (RestartPolicy.ON_FAILURE, 600, 100)
     assert found.host_aliases == (HostAlias("10.0.0.9", ("db.local",)),)
     assert found.dns_config == DnsConfig(("10.0.0.10",), ("svc.local",), ("ndots:2",))
-    assert found.volumes[:2] == (EmptyDir("work", 128 << 20, in_memory=True), HostPath("logs", "/var/log", "Directory"))
+    assert found.volumes[:2] == (EmptyDir("work", 256 << 20, in_memory=True), HostPath("logs", "/var/log", "Directory"))
     assert first.env[-5:-2] == (("A", "1"), ("IP", RuntimeField("status.podIP")), ("MEM", TakenText("16")))
     assert (first.limits, first.requests) == (Limits(0.5, 2**26, 2**30), Limits(0.25, 2**25, 2**23))
     assert [mount.volume for mount in first.mounts] == ["work", "logs", "data"]
