@@ -95,7 +95,7 @@ def _made(above: int, name: str, gid: int | None) -> int:
 
 
 def _own_directory(directory: int, gid: int | None) -> None:
-    """Whatever this process' umask is."""
+    """The mode does not depend on the umask of this process."""
     if gid is not None:
         os.fchown(directory, -1, gid)
     os.fchmod(directory, DIRECTORY_MODE | (0 if gid is None else _GROUP_ENTERS))
