@@ -23,6 +23,7 @@ from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidInput, NotFound
 from executor.log import timestamp
 from executor.log.codes import CODES, Level
+from executor.log.journal_files import merged
 from executor.log.timeline import timeline
 
 _HEAD: Final = ("seq", "time", "level", "code", "message", "exception")
@@ -106,7 +107,7 @@ def command(
     wanted = _Wanted.of(options)
     living, left = _sources(session, wanted.after)
     sources: list[_Source | _Left] = [*living, *left]
-    recorded = sorted((event for source in sources for event in source.recorded()), key=lambda event: event["time"])
+    recorded = [dict(event) for event in merged(source.recorded() for source in sources)]
     if wanted.pod:
         recorded = timeline(recorded, wanted.pod)
         _check_pod(recorded, wanted, follow=follow)

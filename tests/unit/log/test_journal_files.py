@@ -14,7 +14,7 @@ import pytest
 from executor.cli.exits import Exit
 from executor.log import journal_files
 from executor.log.journal import Journal
-from executor.log.journal_files import FILE, READ_MAX_BYTES, read
+from executor.log.journal_files import FILE, READ_MAX_BYTES, merged, read
 from executor.log.keys import KEYS
 from executor.log.timeline import timeline, unfinished
 from executor.log.verdict import verdict
@@ -135,3 +135,14 @@ def test_of_a_huge_file_the_newest_lines_are_read(tmp_path: Path, monkeypatch: p
     assert read(tmp_path) == [GOOD]
     assert Journal(path).last_seq == 7
     assert path.stat().st_size > 1 << 40
+
+
+def test_several_journals_are_merged_and_a_clock_that_is_set_back_moves_no_event_before_an_earlier_one() -> None:
+    def journal(name: str, *seconds: int) -> list[dict[str, Any]]:
+        times = [f"2026-01-01T00:00:{second:02}.000Z" for second in seconds]
+        return [{"seq": seq, "time": time, "of": name} for seq, time in enumerate(times, start=1)]
+
+    events = merged([journal("a", 10, 20, 5, 6, 30), journal("b", 1, 15, 25)])
+    assert [(event["of"], event["seq"]) for event in events] == [
+        *(("b", 1), ("a", 1), ("b", 2), ("a", 2), ("a", 3), ("a", 4), ("b", 3), ("a", 5))
+    ]
