@@ -19,7 +19,7 @@ table), and `process/parts.py` (the parts, and what each one is given). packagin
     disk/         counting and removing files of pods
     revocation/   taking resources back: request, selection (pure), ladder, receipt, proof; pressure
     reporting/    status updates to Mesos
-    lending/      what owner roles do not use: the offer, loans and their accounts, return on demand (pure)
+    lending/      what owner roles do not use: the offer, loans and their accounts, return on demand
 
     mesos/        adapter: the driver on pymesos, events, resources, the agent's flags
     containerd/   adapter: one file a containerd service
@@ -31,8 +31,8 @@ table), and `process/parts.py` (the parts, and what each one is given). packagin
     control/      the control socket
     metrics/      Prometheus metrics
     doctor/       checks of the node
-    cli/          the commands, one file each, in rooms: pods, history (what happened), revocation, node, launch;
-                  executors finds and asks the executors of this node, printing prints
+    cli/          the commands, one file each, in rooms: pods, history (what happened), revocation, lending,
+                  node, launch; executors finds and asks the executors of this node, printing prints
 
     config/       the configuration
     log/          the log, the journal, the lists of codes and keys

@@ -41,6 +41,10 @@ ROOMS: Final = MappingProxyType(
             "rehearse": "Show what a revocation would do and how long it takes; ends nothing.",
             "report": "Write a revocation as a page: timeline, victims, proof.",
         },
+        "lending": {
+            "lend": "Lend what the owners of this node do not use, until SIGTERM.",
+            "lending": "Show what is offered on this node, who borrowed it, and what came back.",
+        },
         "node": {
             "doctor": "Check that this node can run pods.",
             "gc": "Release what dead executors left on this node.",
@@ -66,6 +70,7 @@ _TITLES: Final = MappingProxyType(
         "pods": "Pods",
         "history": "What happened",
         "revocation": "Revocation",
+        "lending": "Lending",
         "node": "This node",
         "launch": "Before a launch",
     }

@@ -19,6 +19,7 @@ from executor.config.disk import DiskSection
 from executor.config.file import read_text
 from executor.config.images import ImagesSection
 from executor.config.key import key
+from executor.config.lending import LendingSection
 from executor.config.policy import PolicySection
 from executor.config.retention import RetentionSection
 from executor.config.role_limit import RoleLimit
@@ -255,6 +256,7 @@ class Config:
     images: ImagesSection = field(default_factory=ImagesSection)
     revocation: RevocationSection = field(default_factory=RevocationSection)
     pressure: PressureSection = field(default_factory=PressureSection)
+    lending: LendingSection = field(default_factory=LendingSection)
     log: LogSection = field(default_factory=LogSection)
     control: ControlSection = field(default_factory=ControlSection)
 

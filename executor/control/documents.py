@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from executor.log import timestamp
 from executor.names import PodClass, PodId
 from executor.pod.model import State
 from executor.pod.node import STREAMS, log_name
+from executor.revocation.candidates import revocable
 from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
@@ -150,6 +152,21 @@ def _limits(runner: PodRunner, name: str) -> dict[str, Any]:
         "oom_killed": status.oom.level if status.oom is not None else None,
         "oom_kills": status.oom_kills,
     }
+
+
+def candidates(living: Iterable[PodRunner]) -> list[dict[str, Any]]:
+    """What a lender ranks revocable pods by; see executor.revocation.selection.Candidate."""
+    return [
+        {
+            "pod": each.pod,
+            "tasks": list(each.tasks),
+            "priority": each.priority,
+            "lost_work_s": round(each.lost_work_s, 3),
+            "overshoot": round(each.overshoot, 3),
+            "ending": each.ending,
+        }
+        for each in revocable(living)
+    ]
 
 
 async def kernel_network(networks: NetworkWatch, pod: PodId) -> dict[str, Any] | None:

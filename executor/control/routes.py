@@ -39,6 +39,7 @@ def routes(dispatcher: Dispatcher, journal: Journal, metrics: Handler) -> Routes
         ("GET", "/v1/executor"): answers.executor,
         ("GET", "/v1/pods"): answers.pods,
         ("GET", "/v1/pods/{pod}"): answers.pod,
+        ("GET", "/v1/candidates"): answers.candidates,
         ("POST", "/v1/pods/{pod}/check"): answers.check,
         ("POST", "/v1/revocations"): answers.revoke,
         ("GET", "/v1/revocations"): answers.revocations,
@@ -76,6 +77,10 @@ class _Answers:
         document = views.inspection(runner, self._dispatcher.environment.executor_id)
         document["kernel_network"] = await views.kernel_network(self._dispatcher.node.networks, runner.id)
         return Response(document)
+
+    async def candidates(self, _: Request) -> Response:
+        """What a lender needs to know to choose who returns."""
+        return Response({"candidates": views.candidates(self._dispatcher.pods)})
 
     async def check(self, request: Request) -> Response:
         """Whether the plugins find the pod's attachments as they made them."""

@@ -10,4 +10,10 @@ window.py    the offer shrinks at once and grows slowly (pure)
 policy.py    who may borrow from whom, quotas, and who returns first (pure)
 accounts.py  loans and what they add up to (pure)
 book.py      the decisions of a lender (pure)
+ledger.py    the accounts' files
+feeds.py     what is heard of agent, master and executors
+offering.py  the offer on its way to the agent
+files.py     the lock, and small files
+lender.py    the process: hears, decides, writes, acts
+status.py    what it shows of itself (pure)
 """

@@ -127,9 +127,12 @@ class Book:
         self._deaf -= set(answered)
         self._facts = {**{key: each for key, each in self._facts.items() if key in self.accounts.open}, **facts}
 
-    def take_use(self, used: Mapping[Role, float], now_s: float) -> None:
-        """Thousandths of a cpu that each owner's tasks use now."""
-        held = self._held()
+    def take_use(self, rates: Mapping[ExecutorKey, float], now_s: float) -> None:
+        """Thousandths of a cpu that each executor's container uses now."""
+        held, used = self._held(), dict[Role, float]()
+        for key, holding in (self.state.executors if self.state else {}).items():
+            if (owner := self.policy.owner_of(holding.role)) is not None:
+                used[owner] = used.get(owner, 0.0) + rates.get(key, holding.regular.millicpus)
         for owner in self.policy.owners:
             peak = self.peaks.get(owner, Peak(at_s=now_s))
             sample = peak.sample(held.get(owner, 0), used.get(owner, 0.0), now_s, self.terms.half_life_s)

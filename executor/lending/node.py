@@ -13,6 +13,7 @@ from typing import Final
 
 from executor.lending.amount import NOTHING, Amount, total
 from executor.lending.policy import Policy
+from executor.mesos.operator import holdings
 from executor.mesos.operator.holdings import Resource
 from executor.names import ExecutorId, FrameworkId, Role, TaskId
 
@@ -94,13 +95,30 @@ def totals(resources: Sequence[Resource]) -> tuple[Amount, dict[Role, Amount]]:
     return total(_amount(each, Amount.offered) for each in own), reserved
 
 
+def task(found: holdings.Task) -> Task:
+    """From a task of the master or of the agent."""
+    key = FrameworkId(found.framework_id.value), TaskId(found.task_id.value)
+    return Task(key, ExecutorId(found.executor_id.value), Holding.of(found.resources))
+
+
+def node_state(agent: holdings.AgentState, held: holdings.State) -> NodeState:
+    """From an agent's two answers. Between them a task may have come or gone, which the next ones tell."""
+    whole, reserved = totals(agent.resources)
+    infos = [each.executor_info for each in held.get_executors.executors]
+    executors = {
+        (FrameworkId(info.framework_id.value), ExecutorId(info.executor_id.value)): Holding.of(info.resources)
+        for info in infos
+    }
+    return NodeState(agent.id, whole, reserved, tuple(map(task, held.tasks)), executors)
+
+
 def surplus(policy: Policy, state: NodeState, tasks: Iterable[Task]) -> dict[Role, Amount]:
     """By allocation: what each owner has reserved here and no task or executor holds. Exact."""
     have, held = dict.fromkeys(policy.owners, NOTHING), dict.fromkeys(policy.owners, NOTHING)
     for role, amount in state.reserved.items():
         if (owner := policy.owner_of(role)) is not None:
             have[owner] += amount
-    for holding in (*(task.holding for task in tasks), *state.executors.values()):
+    for holding in (*(each.holding for each in tasks), *state.executors.values()):
         for role, amount in holding.reserved.items():
             if (owner := policy.owner_of(role)) is not None:
                 held[owner] += amount

@@ -374,6 +374,32 @@ CODES: Final = MappingProxyType(
             "The synchroniser's source fails, or a file cannot be written; tried again. Names stay as they were.",
             "See `error`, `hint` and [dns] mesos.",
         ),
+        "lending.started": _info("The lender has its accounts and begins to ask agent, master and executors."),
+        "lending.ended": _info("The lender was told to end: its offer is withdrawn, loans stay."),
+        "lending.subscribed": _info("The agent has taken the lender's resource provider: `what` is its id."),
+        "lending.following": _info("The master announces tasks to the lender from now on."),
+        "lending.offer": _info("The total that the lender offers as revocable on this node has changed."),
+        "lending.borrowed": _info("A task holds revocable resources of this node: a loan."),
+        "lending.asked": _info("A loan is asked back from its executor; `reason` names the owner's task or the rule."),
+        "lending.freed": _info("An executor ended the pods that were to return; `revocation` is the receipt's id."),
+        "lending.returned": _info("A task that borrowed has ended."),
+        "lending.refused": _warning(
+            "An executor could not be asked to return loans; others return in their place, and it is asked again.",
+            "See `error`; `ps` tells whether the executor answers.",
+        ),
+        "lending.unreachable": _warning(
+            "A loan cannot be asked back: its task is a command of Mesos' own executor, its executor does not answer,"
+            " or its processes do not die.",
+            "End the task through its scheduler. Let only frameworks that use this executor have REVOCABLE_RESOURCES.",
+        ),
+        "lending.behind": _warning(
+            "Agent, master, executors or the resource provider fail; tried again. The offer does not grow.",
+            "See `what`, `error` and `hint`.",
+        ),
+        "lending.unwritten": _warning(
+            "The ledger cannot be written; loans are returned all the same, and entries are written later.",
+            "Free space in [node] state_dir.",
+        ),
         "control.listening": _info("The control socket answers commands."),
         "control.request": _info("A command that changes something came over the control socket."),
         "control.refused_peer": _warning(

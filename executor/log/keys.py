@@ -53,6 +53,8 @@ KEYS: Final = MappingProxyType(
         "outcome": "how something ended",
         "victims": "how many pods a revocation ended",
         "spared": "how many regular pods were compared and found unchanged",
+        "cpus": "an amount of cpus",
+        "mem_bytes": "an amount of memory",
         "freed_cpus": "cpus given back",
         "freed_mem_bytes": "memory given back",
         "grace_s": "time given to end by itself",

@@ -21,6 +21,11 @@ def candidates(request: Request, living: Iterable[Pod]) -> list[Candidate]:
     return [_candidate(pod, measured=isinstance(request.want, Reclaim)) for pod in living]
 
 
+def revocable(living: Iterable[Pod]) -> list[Candidate]:
+    """One for each revocable pod, with everything that an amount is ranked by."""
+    return [_candidate(pod, measured=True) for pod in living if pod.spec.pod_class is PodClass.REVOCABLE]
+
+
 def takes(request: Request, pod: Pod) -> bool:
     """Whether a pod that came after the request is among what it names. What a reclaim takes was settled before."""
     if isinstance(request.want, Reclaim) or pod.spec.pod_class is not PodClass.REVOCABLE:

@@ -34,7 +34,11 @@ EXAMPLES = ("grafana", "prometheus")
 
 # systemd's units that are enabled and started where the package is installed, and those that an operator may enable.
 ENABLED = ("mesos-pod-executor-gc.timer",)
-OPTIONAL = ("mesos-pod-executor-dns.service", "mesos-pod-executor-dns-sync.service")
+OPTIONAL = (
+    "mesos-pod-executor-dns.service",
+    "mesos-pod-executor-dns-sync.service",
+    "mesos-pod-executor-lend.service",
+)
 
 
 def make(stage: Path) -> None:

@@ -85,7 +85,8 @@ class Rig:
             self.containerd.__enter__()
             asyncio.run(self._import())
             self.cluster.start()
-            self.agent.set_revocable(**self._revocable)
+            if self.agent.options.estimator:
+                self.agent.set_revocable(**self._revocable)
         except BaseException:
             self.close()
             raise

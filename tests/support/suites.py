@@ -51,6 +51,7 @@ SUITES = (
     Suite("observability", ("observability",)),
     Suite("pods", ("pods",)),
     Suite("crash", ("crash",)),
+    Suite("lending", ("lending",), ci=False),
     Suite("spark", ("spark",)),
     Suite("packages", ("packages",), sandbox=False),
     Suite("fuzz", ("fuzz",)),

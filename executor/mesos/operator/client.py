@@ -9,14 +9,17 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from executor.errors import Failure, InvalidConfig, MesosFailure
-from executor.mesos.operator import messages
+from executor.mesos.operator import holdings, messages
 from executor.mesos.recordio import Records
 
+T = TypeVar("T")
 CONNECT_S = 5.0
 SILENCE_S = 45.0
 """A master sends a heartbeat every 15 s."""
@@ -29,15 +32,27 @@ class NotAMaster(MesosFailure):
     """The endpoint speaks the operator API, but has no stream of events: it is an agent's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of the configuration that messages name."""
+
+    endpoint: str = "[dns] mesos"
+    credential: str = "[dns] credential_file"
+
+
+DNS_KEYS: Final = Keys()
+
+
 class Operator:
     """`endpoint` is `host:port` or a URL with http or https. Raises InvalidConfig if it is neither."""
 
-    def __init__(self, endpoint: str, authorization: str = "") -> None:
+    def __init__(self, endpoint: str, authorization: str = "", keys: Keys = DNS_KEYS) -> None:
         self.endpoint = endpoint
+        self._keys = keys
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if authorization:
             self._headers["Authorization"] = authorization
-        _connection(endpoint)
+        self._connection(endpoint)
 
     def state(self) -> messages.State:
         """GET_STATE of a master or an agent. Raises MesosFailure."""
@@ -47,12 +62,39 @@ class Operator:
         """The ids of all containers of an agent. Raises MesosFailure."""
         return messages.containers(self._read("GET_CONTAINERS", show_nested=True, show_standalone=True))
 
+    def held(self) -> holdings.State:
+        """What an agent's tasks and executors hold. Raises MesosFailure."""
+        return holdings.state(self._read("GET_STATE"))
+
+    def use(self) -> tuple[holdings.Container, ...]:
+        """What the containers of an agent's executors use. Raises MesosFailure."""
+        return holdings.containers(self._read("GET_CONTAINERS", show_nested=False, show_standalone=False))
+
+    def providers(self) -> tuple[holdings.ProviderInfo, ...]:
+        """The resource providers that are subscribed at an agent. Raises MesosFailure."""
+        return holdings.providers(self._read("GET_RESOURCE_PROVIDERS"))
+
+    def agent(self) -> holdings.AgentState:
+        """An agent's id and resources. Raises MesosFailure."""
+        connection = self._connection(self.endpoint)
+        try:
+            connection.request("GET", "/state", headers=self._headers)
+            response = connection.getresponse()
+            data = response.read(RECORD_MAX_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._lost(self.endpoint, error) from error
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise self._refused("GET /state", self.endpoint, response.status, data[:500].decode(errors="replace"))
+        return holdings.agent(data)
+
     def _read(self, kind: str, **options: bool) -> bytes:
         connection, response = self._post(kind, **options)
         try:
             return response.read(RECORD_MAX_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise _lost(self.endpoint, error) from error
+            raise self._lost(self.endpoint, error) from error
         finally:
             connection.close()
 
@@ -60,20 +102,27 @@ class Operator:
         """A master's events; the first has its whole state. Raises NotAMaster at once for an agent; the iteration
         ends in MesosFailure.
         """
+        return self.events(messages.event)
+
+    def events(self, decode: Callable[[bytes], T]) -> Iterator[T]:
+        """As `subscribe`, with what `decode` makes of each record."""
         connection, response = self._post("SUBSCRIBE")
-        return self._events(connection, response)
+        return self._events(connection, response, decode)
 
     def _events(
-        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
-    ) -> Iterator[messages.Event]:
+        self,
+        connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse,
+        decode: Callable[[bytes], T],
+    ) -> Iterator[T]:
         try:
             if connection.sock is not None:
                 connection.sock.settimeout(SILENCE_S)
-            records = Records(RECORD_MAX_BYTES, hint="use an agent as [dns] mesos")
+            records = Records(RECORD_MAX_BYTES, hint=f"use an agent as {self._keys.endpoint}")
             while data := response.read1(1 << 16):
-                yield from map(messages.event, records.feed(data))
+                yield from map(decode, records.feed(data))
         except (OSError, http.client.HTTPException) as error:
-            raise _lost(self.endpoint, error) from error
+            raise self._lost(self.endpoint, error) from error
         finally:
             response.close()
             connection.close()
@@ -83,7 +132,7 @@ class Operator:
         endpoint = self.endpoint
         text = json.dumps({"type": kind} | ({kind.lower(): options} if options else {}))
         for _ in range(REDIRECTS_MAX):
-            connection = _connection(endpoint)
+            connection = self._connection(endpoint)
             try:
                 connection.request("POST", PATH, text, self._headers)
                 response = connection.getresponse()
@@ -92,15 +141,37 @@ class Operator:
                 said = response.read(500).decode(errors="replace").strip()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                raise _lost(endpoint, error) from error
+                raise self._lost(endpoint, error) from error
             connection.close()
             if response.status not in (307, 308):
-                raise _refused(kind, endpoint, response.status, said)
+                raise self._refused(kind, endpoint, response.status, said)
             endpoint = _leader(endpoint, response.getheader("Location", ""))
         raise MesosFailure("points from one master to the next", subject=self.endpoint, hint="is there a leader?")
 
+    def _connection(self, endpoint: str) -> http.client.HTTPConnection:
+        url = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}", scheme="http")
+        try:
+            host, port = url.hostname, url.port
+        except ValueError:
+            host, port = None, None
+        if not host or not port or url.scheme not in ("http", "https"):
+            subject = f"{self._keys.endpoint}: {endpoint}"
+            raise InvalidConfig("is no host:port", subject=subject, hint="as in 10.0.0.1:5050")
+        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        return kind(host, port, timeout=CONNECT_S)
 
-def credential(path: Path) -> str:
+    def _refused(self, kind: str, endpoint: str, status: int, text: str) -> MesosFailure:
+        if kind == "SUBSCRIBE" and status in (400, 404, 501):
+            return NotAMaster("is no master", subject=endpoint)
+        hint = f"give a principal that may view tasks in {self._keys.credential}" if status in (401, 403) else ""
+        return MesosFailure(f"{kind} was answered with HTTP {status}: {text}", subject=endpoint, hint=hint)
+
+    def _lost(self, endpoint: str, error: Exception) -> MesosFailure:
+        told = f"does not answer: {error or type(error).__name__}"
+        return MesosFailure(told, subject=endpoint, hint=f"see {self._keys.endpoint}")
+
+
+def credential(path: Path, key: str = DNS_KEYS.credential) -> str:
     """The Authorization header of a credential file, one line `principal secret`; empty if there is no file. Raises
     InvalidConfig, Failure.
     """
@@ -109,22 +180,10 @@ def credential(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"cannot be read: {error}", subject=str(path), hint="[dns] credential_file") from error
+        raise Failure(f"cannot be read: {error}", subject=str(path), hint=key) from error
     if len(words) != 2:
-        raise InvalidConfig("is not one line, principal and secret", subject=str(path), hint="[dns] credential_file")
+        raise InvalidConfig("is not one line, principal and secret", subject=str(path), hint=key)
     return "Basic " + base64.b64encode(":".join(words).encode()).decode()
-
-
-def _connection(endpoint: str) -> http.client.HTTPConnection:
-    url = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}", scheme="http")
-    try:
-        host, port = url.hostname, url.port
-    except ValueError:
-        host, port = None, None
-    if not host or not port or url.scheme not in ("http", "https"):
-        raise InvalidConfig("is no host:port", subject=f"[dns] mesos: {endpoint}", hint="as in 10.0.0.1:5050")
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    return kind(host, port, timeout=CONNECT_S)
 
 
 def _leader(endpoint: str, location: str) -> str:
@@ -134,14 +193,3 @@ def _leader(endpoint: str, location: str) -> str:
     if not url.netloc:
         raise MesosFailure("knows no leader", subject=endpoint, hint="is there a leading master?")
     return f"{scheme}://{url.netloc}"
-
-
-def _refused(kind: str, endpoint: str, status: int, text: str) -> MesosFailure:
-    if kind == "SUBSCRIBE" and status in (400, 404, 501):
-        return NotAMaster("is no master", subject=endpoint)
-    hint = "give a principal that may view tasks in [dns] credential_file" if status in (401, 403) else ""
-    return MesosFailure(f"{kind} was answered with HTTP {status}: {text}", subject=endpoint, hint=hint)
-
-
-def _lost(endpoint: str, error: Exception) -> MesosFailure:
-    return MesosFailure(f"does not answer: {error or type(error).__name__}", subject=endpoint, hint="see [dns] mesos")

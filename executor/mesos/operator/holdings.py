@@ -122,9 +122,58 @@ class AgentState(msgspec.Struct, frozen=True):
         return (*self.unreserved_resources_full, *reserved)
 
 
+class ProviderInfo(msgspec.Struct, frozen=True):
+    type: str = ""
+    id: Value = Value()
+
+
+class ProviderState(msgspec.Struct, frozen=True):
+    resource_provider_info: ProviderInfo = ProviderInfo()
+
+
+class Providers(msgspec.Struct, frozen=True):
+    resource_providers: tuple[ProviderState, ...] = ()
+
+
+class _ProvidersAnswer(msgspec.Struct, frozen=True):
+    """Has nothing in it without providers."""
+
+    get_resource_providers: Providers = Providers()
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    timestamp: float = 0.0
+    cpus_user_time_secs: float = 0.0
+    cpus_system_time_secs: float = 0.0
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of CPU time since the container began."""
+        return self.cpus_user_time_secs + self.cpus_system_time_secs
+
+
+class Container(msgspec.Struct, frozen=True):
+    """Of an executor."""
+
+    framework_id: Value = Value()
+    executor_id: Value = Value()
+    container_id: Value = Value()
+    resource_statistics: Statistics = Statistics()
+
+
+class Containers(msgspec.Struct, frozen=True):
+    containers: tuple[Container, ...] = ()
+
+
+class _ContainersAnswer(msgspec.Struct, frozen=True):
+    get_containers: Containers = Containers()
+
+
 _EVENT = msgspec.json.Decoder(Event)
 _ANSWER = msgspec.json.Decoder(_Answer)
 _AGENT = msgspec.json.Decoder(AgentState)
+_CONTAINERS = msgspec.json.Decoder(_ContainersAnswer)
+_PROVIDERS = msgspec.json.Decoder(_ProvidersAnswer)
 
 
 def event(data: bytes) -> Event:
@@ -140,3 +189,14 @@ def state(data: bytes) -> State:
 def agent(data: bytes) -> AgentState:
     """From an agent's `/state`. Raises MesosFailure."""
     return decoded(_AGENT, data)
+
+
+def containers(data: bytes) -> tuple[Container, ...]:
+    """The executors' containers with what they use, from an agent's answer to GET_CONTAINERS. Raises MesosFailure."""
+    return decoded(_CONTAINERS, data).get_containers.containers
+
+
+def providers(data: bytes) -> tuple[ProviderInfo, ...]:
+    """The subscribed ones, from an agent's answer to GET_RESOURCE_PROVIDERS. Raises MesosFailure."""
+    found = decoded(_PROVIDERS, data).get_resource_providers.resource_providers
+    return tuple(each.resource_provider_info for each in found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,17 +140,27 @@ def test_what_an_executor_borrows_itself_returns_with_it_only() -> None:
 
 
 def test_cpus_that_are_held_and_not_used_are_offered_by_use_only() -> None:
-    made = book(owned("a", 4000))
-    made.take_use({SPARK: 0.0}, 0.0)
-    made.take_use({SPARK: 0.0}, 1e6)
+    executor = MASTER, ExecutorId("x")
+    node = NodeState(NODE.agent, NODE.total, NODE.reserved, (owned("a", 4000),), {executor: Holding(SPARK)})
+
+    def lender(**terms: Any) -> Book:
+        made = Book(POLICY, Terms(grow_after_s=5.0, **terms), master=True)
+        made.take_state(node, 0.0, 0.0)
+        made.decide(0.0, 1e9)
+        return made
+
+    made = lender()
+    made.take_use({executor: 0.0}, 0.0)
+    made.take_use({executor: 0.0}, 1e6)
+    made.decide(1e6, 1e9)
     assert made.decide(1e6 + 6, 1e9).offer == Amount(0, 2048)
-    made = book(owned("a", 4000), by_use=True, margin_percent=50)
-    made.take_use({SPARK: 1000.0}, 0.0)
+    made = lender(by_use=True, margin_percent=50)
+    made.take_use({executor: 1000.0}, 0.0)
     assert made.decide(6.0, 1e9).offer.millicpus == 0
-    made.take_use({SPARK: 1000.0}, 1e6)
+    made.take_use({executor: 1000.0}, 1e6)
     made.decide(1e6, 1e9)
     assert made.decide(1e6 + 6, 1e9).offer.millicpus == 2500
-    made.take_use({SPARK: 2000.0}, 1e6 + 7)
+    made.take_use({executor: 2000.0}, 1e6 + 7)
     assert made.decide(1e6 + 7, 1e9).offer.millicpus == 1000
 
 

@@ -1,0 +1,1 @@
+"""The commands about lending: the lender of a node, and its loans."""

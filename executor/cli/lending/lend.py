@@ -1,0 +1,108 @@
+"""`lend`: the lender of this node, as mesos-pod-executor-lend.service runs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from executor.cli.executors.client import Client
+from executor.cli.executors.look import State, look
+from executor.cli.exits import Unreachable
+from executor.cli.printing import output
+from executor.cli.session import Session, json_option, pass_session
+from executor.errors import NotFound
+from executor.lending.node import ExecutorKey
+from executor.names import ExecutorId, FrameworkId
+
+CREDENTIAL_KEY: Final = "[lending] credential_file"
+_ENDING_S: Final = 60.0
+"""How long an executor may take to end its victims, beyond their grace."""
+
+
+@click.command("lend")
+@json_option
+@pass_session
+def command(session: Session, *, as_json: bool) -> None:
+    """Lend what the owners of this node do not use, until SIGTERM.
+
+    What the roles in [lending] owners have reserved on this node and do not use is offered as revocable, by a resource
+    provider of the agent. As soon as the master announces a task of an owner, the fewest revocable pods are ended whose
+    resources it needs. mesos-pod-executor-lend.service runs this.
+    """
+    from executor import log
+    from executor.lending import configured, status
+    from executor.lending.lender import Lender, Peers
+    from executor.mesos import operator
+    from executor.mesos.provider import Provider
+
+    loaded = session.configuration()
+    section = loaded.lending
+    book = configured.book(section)
+    log.configure(loaded.log)
+    authorization = operator.credential(Path(section.credential_file), CREDENTIAL_KEY)
+    agent = operator.Operator(section.agent, authorization, operator.Keys("[lending] agent", CREDENTIAL_KEY))
+    keys = operator.Keys("[lending] masters", CREDENTIAL_KEY)
+    masters = [operator.Operator(each, authorization, keys) for each in section.masters]
+    executors = Executors(session.run_dir, section.grace_s + _ENDING_S)
+    peers = Peers(agent, masters, Provider(section.agent, authorization), executors.revoke, executors.look)
+    lender = Lender(
+        book,
+        peers,
+        Path(loaded.node.state_dir, "lending"),
+        session.run_dir / status.FILE,
+        interval_s=section.interval_s,
+        grace_s=section.grace_s,
+    )
+    if as_json:
+        output.json_line({"pid": os.getpid(), "status": str(session.run_dir / status.FILE)})
+    lender.run()
+
+
+class Executors:
+    """The executors of this node, found by their control sockets. Its methods may be called from any thread."""
+
+    def __init__(self, run_dir: Path, patience_s: float) -> None:
+        self._run_dir, self._patience_s = run_dir, patience_s
+        self._clients: dict[ExecutorKey, Client] = {}
+
+    def look(self) -> dict[ExecutorKey, Sequence[Mapping[str, Any]]]:
+        """What each executor that answers says of its revocable pods. Raises Failure if the directory is unreadable."""
+        found: dict[ExecutorKey, Sequence[Mapping[str, Any]]] = {}
+        for key, client in self._find().items():
+            try:
+                found[key] = client.get("/v1/candidates")["candidates"]
+            except NotFound:  # of a version before lending
+                found[key] = ()
+            except Unreachable:
+                continue
+        return found
+
+    def revoke(self, key: ExecutorKey, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The receipt. Raises Unreachable, or what the executor answers."""
+        client = self._clients.get(key) or self._find().get(key)
+        if client is None:
+            hint = "is its framework's executor mesos-pod-executor?"
+            raise Unreachable("has no control socket on this node", subject=f"executor {key[1]}", hint=hint)
+        try:
+            return self._post(client, body)
+        except Unreachable:
+            again = self._find().get(key)
+            if again is None or again.id == client.id:
+                raise
+            return self._post(again, body)
+
+    def _post(self, client: Client, body: Mapping[str, Any]) -> dict[str, Any]:
+        receipt: dict[str, Any] = client.post("/v1/revocations", body, timeout_s=self._patience_s)
+        return receipt
+
+    def _find(self) -> dict[ExecutorKey, Client]:
+        answering = [each for each in look(self._run_dir) if each.state is State.ANSWERS]
+        self._clients = {
+            (FrameworkId(str(each.document.get("framework", ""))), ExecutorId(each.names.executor_id)): each.client
+            for each in answering
+        }
+        return self._clients

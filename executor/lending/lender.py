@@ -1,0 +1,267 @@
+"""The lender of a node: hears, decides by its book, writes the ledger, and acts: the offer to the agent, questions to
+executors. One thread decides, everything that waits for another process is done by others.
+
+It may be killed at any moment: the ledger, the agent's state and the executors' answers bring the next one to where it
+was. Owns the lock of its directory, the ledger, the status file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from executor.errors import ExecutorError, Failure, MesosFailure, NotFound
+from executor.lending import feeds, status
+from executor.lending.accounts import Entry, Kind
+from executor.lending.amount import Amount
+from executor.lending.book import Book, Decision, Return
+from executor.lending.files import alone, read, write
+from executor.lending.ledger import Ledger
+from executor.lending.node import ExecutorKey, Key
+from executor.lending.offering import Offering
+from executor.log import get_logger
+
+if TYPE_CHECKING:
+    from executor.mesos.operator import Operator
+    from executor.mesos.provider import Provider
+
+log = get_logger(__name__)
+
+_PROVIDER: Final = "provider"
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """These tasks do not die."""
+
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """This executor could not be asked for these."""
+
+    executor: ExecutorKey
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The process is to end."""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Everything outside of the lender's process. `revoke` sends a request to one executor and returns its receipt,
+    `look` returns what each executor that answers says of its revocable pods.
+    """
+
+    agent: Operator
+    masters: Sequence[Operator]
+    provider: Provider
+    revoke: Callable[[ExecutorKey, Mapping[str, Any]], Mapping[str, Any]]
+    look: Callable[[], Mapping[ExecutorKey, Sequence[Mapping[str, Any]]]]
+
+
+class Lender:
+    """`directory` keeps what must survive it, `status_file` what `mesos-pod-executor lending` shows."""
+
+    def __init__(
+        self, book: Book, peers: Peers, directory: Path, status_file: Path, *, interval_s: float, grace_s: float
+    ) -> None:
+        self._book, self._peers, self._directory, self._status_file = book, peers, directory, status_file
+        self._interval_s, self._grace_s = interval_s, grace_s
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._ledger = Ledger(directory)
+        self._agent = feeds.AgentFeed(peers.agent, self._inbox.put, interval_s)
+        self._master = feeds.MasterFeed(peers.masters, lambda: self._agent.id, self._inbox.put)
+        self._executors = feeds.ExecutorFeed(peers.look, self._inbox.put)
+        self._offer = Offering(peers.provider)
+        self._subscribed = False
+        self._told: frozenset[Key] = frozenset()
+        self._shown_s = 0.0
+        self._is_written = True
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises Refused where another lender runs on this node, Failure."""
+        with alone(self._directory):
+            self._book.accounts = self._ledger.open()
+            self._peers.provider.id = read(self._directory / _PROVIDER)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self._inbox.put(Stop()))
+            log.info("the lender starts", code="lending.started", count=len(self._book.accounts.open))
+            feeds.forever("agent", self._agent.ask)
+            feeds.forever("master", self._master.follow)
+            feeds.forever("executors", self._executors.ask)
+            feeds.forever("resource provider", self._provide)
+            feeds.forever("offer", self._offer.send)
+            if self._book.terms.by_use:
+                feeds.forever("use", feeds.UseFeed(self._peers.agent, self._inbox.put, self._interval_s).ask)
+            try:
+                self._loop()
+            finally:
+                self._status_file.unlink(missing_ok=True)
+
+    def _loop(self) -> None:
+        while True:
+            heard = [*self._wait()]
+            if any(isinstance(each, Stop) for each in heard):
+                log.info("the lender ends; its offer is withdrawn", code="lending.ended")
+                return
+            for each in heard:
+                self._take(each)
+            self._act(self._book.decide(time.monotonic(), time.time()))
+
+    def _wait(self) -> Iterator[Any]:
+        with contextlib.suppress(queue.Empty):
+            yield self._inbox.get(timeout=self._interval_s)
+            while True:
+                yield self._inbox.get_nowait()
+
+    def _take(self, heard: Any) -> None:
+        now_s = time.monotonic()
+        match heard:
+            case feeds.Stated(state, asked_s):
+                self._book.take_state(state, asked_s, now_s)
+            case feeds.Added(task):
+                self._book.take_added(task, now_s)
+            case feeds.Ended(key):
+                self._book.take_ended(key, now_s)
+            case feeds.Master(there):
+                self._book.master = there
+                self._agent.wake.set()  # tasks may have come in between
+            case feeds.Known(facts, answered):
+                self._book.take_facts(facts, answered)
+            case feeds.Subscribed(there, identity):
+                self._take_subscription(identity, there=there)
+            case feeds.Used(rates):
+                self._book.take_use(rates, now_s)
+            case Stuck(keys):
+                self._book.take_stuck(keys)
+            case Failed(executor, keys):
+                self._book.take_failure(executor, keys)
+
+    def _take_subscription(self, identity: str, *, there: bool) -> None:
+        self._subscribed = there
+        self._offer.forget()
+        if there:
+            log.info("the resource provider is subscribed", code="lending.subscribed", what=identity)
+            try:
+                write(self._directory / _PROVIDER, identity)
+            except Failure as error:
+                self._tell_unwritten(error)
+
+    def _act(self, decision: Decision) -> None:
+        """The accounts first: what is done is known then, wherever the process is killed."""
+        self._write_entries(decision.entries)
+        for wanted in decision.returns:
+            threading.Thread(target=self._return, args=(wanted,), name="lending return", daemon=True).start()
+        if self._subscribed and self._offer.put(decision.offer):
+            log.info("the offer changes", code="lending.offer", **_amount(decision.offer))
+        if self._book.wants_facts():
+            self._executors.wake.set()
+        self._tell_unreachable(frozenset(decision.unreachable))
+        if decision.entries or time.monotonic() - self._shown_s >= 1:
+            self._shown_s = time.monotonic()
+            provider = self._peers.provider.id
+            document = status.document(self._book, decision, subscribed=self._subscribed, provider=provider)
+            with contextlib.suppress(Failure):  # the disk of /run is full: told by every executor
+                write(self._status_file, json.dumps(document))
+
+    def _write_entries(self, entries: Sequence[Entry]) -> None:
+        try:
+            self._ledger.append(entries, self._book.accounts)
+            self._is_written = True
+        except Failure as error:
+            self._tell_unwritten(error)
+        for entry in entries:
+            framework, task = entry.key
+            if entry.kind is Kind.BORROWED:
+                log.info(
+                    "a task borrows", code="lending.borrowed", framework=framework, task=task, role=entry.role,
+                    executor=entry.executor, **_amount(entry.amount),
+                )  # fmt: skip
+            elif entry.kind is Kind.ASKED:
+                log.info(
+                    "a loan is asked back", code="lending.asked", framework=framework, task=task, reason=entry.reason
+                )
+            else:
+                log.info("a loan is returned", code="lending.returned", framework=framework, task=task)
+
+    def _tell_unwritten(self, error: Failure) -> None:
+        if self._is_written:
+            log.warning("the ledger cannot be written", code="lending.unwritten", error=error)
+        self._is_written = False
+
+    def _tell_unreachable(self, keys: frozenset[Key]) -> None:
+        for framework, task in sorted(keys - self._told):
+            log.warning("a loan cannot be asked back", code="lending.unreachable", framework=framework, task=task)
+        self._told = keys
+
+    # --- in threads of their own
+
+    def _provide(self) -> None:
+        """One subscription of the resource provider. Raises MesosFailure."""
+        provider = self._peers.provider
+        if subscribed := [each for each in self._peers.agent.providers() if each.type == provider.kind]:
+            told = f"the agent still has a subscription of the provider {subscribed[0].id.value}"
+            raise MesosFailure(told, subject=provider.endpoint, hint="only one lender may run on a node")
+        try:
+            for event in provider.events():
+                if event == "SUBSCRIBED":
+                    self._inbox.put(feeds.Subscribed(there=True, identity=provider.id))
+        except NotFound:
+            provider.id = ""
+        finally:
+            self._inbox.put(feeds.Subscribed(there=False))
+
+    def _return(self, wanted: Return) -> None:
+        """Ask one executor. What goes wrong is put into the inbox, and decided on there."""
+        body = {
+            "id": f"lending-{uuid.uuid4().hex[:12]}",
+            "reason": wanted.reason[:1000],
+            "select": {"tasks": [task for _, task in wanted.keys]},
+            "grace": f"{self._grace_s:g}s",
+        }
+        began_s = time.monotonic()
+        try:
+            receipt = self._peers.revoke(wanted.executor, body)
+        except (ExecutorError, OSError) as error:
+            if isinstance(error, NotFound):  # they have ended
+                self._agent.wake.set()
+                return
+            log.warning(
+                "an executor cannot be asked to return loans",
+                code="lending.refused",
+                executor=wanted.executor[1],
+                error=error,
+            )
+            self._inbox.put(Failed(wanted.executor, wanted.keys))
+            return
+        stuck = {task for each in receipt["victims"] if each["outcome"] == "stuck" for task in each["tasks"]}
+        log.info(
+            "loans came back",
+            code="lending.freed",
+            executor=wanted.executor[1],
+            revocation=receipt["id"],
+            state=receipt["state"],
+            count=len(receipt["victims"]),
+            freed_cpus=receipt["freed"]["cpus"],
+            duration_ms=round((time.monotonic() - began_s) * 1000, 1),
+        )
+        if stuck:
+            self._inbox.put(Stuck(tuple(key for key in wanted.keys if key[1] in stuck)))
+        self._agent.wake.set()
+
+
+def _amount(amount: Amount) -> dict[str, Any]:
+    return {"cpus": amount.cpus, "mem_bytes": amount.mem_bytes}
