@@ -42,6 +42,12 @@ class ImagesSection:
     content_dir: str = key(
         "/var/lib/containerd", "Directory on the disk that holds containerd's images.", absolute=True
     )
+    reserve_percent: float = key(
+        2.0,
+        "A pull that would leave less of that disk free is refused, or ended, percent; 0: no bound.",
+        least=0,
+        most=90,
+    )
     gc_high_percent: float = key(
         85.0, "Above this use of that disk unused images are removed; 100: never.", least=1, most=100
     )

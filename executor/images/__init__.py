@@ -7,6 +7,7 @@ policy.py       when an image is pulled, and when again
 manifest.py     indexes, manifests and configurations; select.py chooses among them, by platforms.py
 layouts.py      what an archive says it holds; archive.py reads its file
 unpack.py       layers become snapshots
+room.py         how full the disk of images is, and work that ends before it fills it
 model.py        what an image is to the rest of the program
 failures.py     what goes wrong with a pull
 pulling/        one pull, in a process of its own

@@ -7,7 +7,6 @@ until somebody names it. An image is in use while a container's record names it,
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from executor.errors import ExecutorError, Failure, reason
+from executor.errors import ExecutorError
 from executor.images.model import PULLED_LABEL, USED_LABEL
 from executor.images.pulling import locks
+from executor.images.room import disk
 from executor.log import get_logger
 
 if TYPE_CHECKING:
@@ -122,14 +122,7 @@ async def _is_removable(containerd: Containerd, image: Stored, min_age_s: float)
 
 async def used_percent(directory: str) -> float:
     """Of the disk that `directory` is on, as df(1) tells it. Raises Failure."""
-    try:
-        disk = await asyncio.to_thread(os.statvfs, directory)
-    except OSError as error:
-        raise Failure(
-            f"cannot be looked at: {reason(error)}", subject=directory, hint="[images] content_dir"
-        ) from error
-    used = disk.f_blocks - disk.f_bfree
-    return 100.0 * used / max(1, used + disk.f_bavail)
+    return (await disk(directory)).used_percent
 
 
 async def keep_room(containerd: Containerd, section: ImagesSection, run_dir: Path, *, interval_s: float) -> None:

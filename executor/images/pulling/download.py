@@ -52,12 +52,12 @@ def _pause_s(tried: int, failure: PullFailure) -> float:
     return max(AGAIN_S * float(2 ** (tried - 1)), failure.retry_after_s)
 
 
-def upload(domain: str, target: Descriptor) -> str:
+def upload(domain: str, digest: str) -> str:
     """The name under which containerd keeps the beginning of a layer, and of the lock of its download.
 
     Of one registry: another one may send other bytes under the same digest, or may send them without end.
     """
-    return f"mesos-pod-executor-{domain}-{target.digest}"
+    return f"mesos-pod-executor-{domain}-{digest}"
 
 
 def limit_s(target: Descriptor, base_s: float = LAYER_S) -> float:
@@ -119,7 +119,7 @@ class Download:
         places = asyncio.Semaphore(at_a_time)
 
         async def one(target: Descriptor, labels: Mapping[str, str]) -> None:
-            lock = upload(self._repository.domain, target)
+            lock = upload(self._repository.domain, target.digest)
             async with places, locks.held(self._run_dir, lock, limit_s=limit_s(target, self._layer_s)):
                 await self._layer(target, labels)
                 self._tally.complete(target)
@@ -148,7 +148,7 @@ class Download:
 
     async def _attempt(self, attempt: _Attempt, target: Descriptor, labels: Mapping[str, str]) -> None:
         try:
-            ref = upload(self._repository.domain, target)
+            ref = upload(self._repository.domain, target.digest)
             await self._content.resume(ref, target, attempt.source, labels, lease=self._lease)
         except ContainerdUnavailable:
             raise

@@ -25,11 +25,12 @@ from executor.images import manifest as documents
 from executor.images.model import PULLED_LABEL
 from executor.images.node_platform import node_platforms
 from executor.images.pulling import locks
-from executor.images.pulling.download import Download, Tally, persistently
+from executor.images.pulling.download import Download, Tally, persistently, upload
 from executor.images.pulling.verifier import verify
 from executor.images.pulling.wire import Progress, Request
 from executor.images.registry.hosts_dir import endpoints, node_credentials
 from executor.images.registry.repository import Repository
+from executor.images.room import NoRoom, Room
 from executor.images.select import Selected, select
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class _Pull:
         self._progress = Progress()
         self._tally = Tally(self._count)
         self._read: dict[str, bytes] = {}
+        self._wanted: list[str] = []
+        self._room = Room(self._settings.content_dir, self._settings.reserve_percent, subject=f"image {self._name}")
 
     async def run(self) -> Progress:
         run_dir = Path(self._settings.run_dir)
@@ -95,8 +98,21 @@ class _Pull:
         if await self._is_current(target):
             return self._now(phase="done")
         lease = await self._lease()
+        try:
+            await self._room.within(self._fetch(repository, target, lease))
+        except NoRoom:
+            await self._drop(lease)
+            raise
+        await self._containerd.leases.delete(lease)
+        return self._now(phase="done")
+
+    async def _fetch(self, repository: Repository, target: Descriptor, lease: LeaseId) -> None:
+        """The documents and the layers into containerd, and all of it unpacked."""
         selected = await self._select(repository, target)
         layers = await self._layers(repository, selected, lease)
+        missing = [each for each, _ in layers if not await self._containerd.content.exists(each.digest)]
+        await self._room.check(sum(each.size_bytes for each in missing))
+        self._wanted = [each.digest for each in missing]
         self._now(
             phase="downloading",
             layers=len(selected.manifest.layers),
@@ -109,8 +125,12 @@ class _Pull:
         record = ImageRecord(self._name, target, {})
         await self._store.unpack(record, lease)
         await self._containerd.images.put(self._name, target, {PULLED_LABEL: _now_text()}, lease=lease)
-        await self._containerd.leases.delete(lease)
-        return self._now(phase="done")
+
+    async def _drop(self, lease: LeaseId) -> None:
+        """What a pull without room has fetched is not kept for the next one."""
+        for digest in self._wanted:
+            await self._containerd.content.abort(upload(self._reference.domain, digest))
+        await self._containerd.leases.delete(lease, sync=True)
 
     async def _is_current(self, target: Descriptor) -> bool:
         """Whether the name means this already, with all of its content."""

@@ -18,4 +18,6 @@ def settings_of(config: Config) -> Settings:
         parallel_layers=section.parallel_layers,
         verifier=section.verifier,
         verifier_timeout_s=section.verifier_timeout_s,
+        content_dir=section.content_dir,
+        reserve_percent=section.reserve_percent,
     )

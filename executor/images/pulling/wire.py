@@ -34,6 +34,8 @@ class Settings:
     parallel_layers: int = 3
     verifier: tuple[str, ...] = ()
     verifier_timeout_s: float = 10.0
+    content_dir: str = ""
+    reserve_percent: float = 0.0
 
 
 @dataclass(frozen=True)
