@@ -24,7 +24,9 @@ group had used more CPU than its share, for those that died.
 """
 
 LAST_MOMENTS_S = 0.1
-"""A first process that is still ending then waits for somebody: its pod has not ended, and its life cycle goes on."""
+"""A first process that still ends after this time has a parent that does not wait for it: its pod has not ended, and
+its life cycle goes on.
+"""
 
 
 class Account:
@@ -39,6 +41,7 @@ class Account:
 
     @property
     def alive(self) -> bool:
+        """Whether the pod has not ended."""
         return self.ended_ms is None
 
     def close(self, ms: float) -> None:
@@ -78,7 +81,7 @@ class Account:
 async def last_moments(pods: Iterable[Pod]) -> None:
     """Until none of their first processes is between leaving its cgroup and its end, LAST_MOMENTS_S at most."""
     deadline = time.monotonic() + LAST_MOMENTS_S
-    while time.monotonic() < deadline and (pods := [each for each in pods if each.is_in_last_moments()]):  # noqa: ASYNC110 nobody is told
+    while time.monotonic() < deadline and (pods := [each for each in pods if each.is_in_last_moments()]):  # noqa: ASYNC110 there is no event
         await asyncio.sleep(PAUSE_S)
 
 

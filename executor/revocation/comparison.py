@@ -43,6 +43,7 @@ class Comparison:
 
     @property
     def unchanged(self) -> bool:
+        """Whether no regular pod lost the first process of a container."""
         return not self.changed
 
 

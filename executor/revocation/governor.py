@@ -2,7 +2,7 @@
 
     no revocable pod: asleep ─▶ calm: PSI triggers ─▶ pressure: a look every interval ─▶ calm
 
-Nothing is looked at while no revocable pod lives. While one does and all is calm, the kernel tells of stalls; the
+Nothing is looked at while no revocable pod lives. While one does and all is calm, the kernel reports stalls; the
 memory's headroom has no trigger and is looked at the more rarely the larger it is, once a minute at least.
 Owns the limits of the squeeze: they go when the task ends.
 """
@@ -264,7 +264,7 @@ def _figures(control: Control, now: Readings) -> dict[str, Any]:
 
 
 def govern(config: Config, tree: Tree, revoker: Revoker, pods: Iterable[Pod]) -> Governor:
-    """From the configuration. Raises InvalidConfig."""
+    """Make it from the configuration. Raises InvalidConfig."""
     from executor.revocation.sensors import Sensors
     from executor.revocation.squeeze import SqueezedPods
 

@@ -28,8 +28,8 @@ def _nearest(ranked: Sequence[float], quantile: int) -> float:
 
 
 def summary(receipts: Iterable[Receipt]) -> dict[str, Any]:
-    """Of revocations that were carried out: time to free as a whole, of each pod, and of those that had to be killed,
-    from the kill on.
+    """Statistics of the revocations that were carried out: the time to free everything, the time of each pod, and the
+    time from the kill on of those that had to be killed.
     """
     over = [receipt for receipt in receipts if receipt.state in (State.DONE, State.STUCK) and receipt.victims]
     ended = [victim for receipt in over for victim in receipt.freed]

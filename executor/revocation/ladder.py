@@ -52,10 +52,12 @@ class Table(Protocol):
     def __iter__(self) -> Iterator[Pod]: ...
 
     @property
-    def ended(self) -> Sequence[Pod]: ...
+    def ended(self) -> Sequence[Pod]:
+        """The pods that ended lately, at most as many as the configuration keeps."""
 
     @property
-    def coming(self) -> Collection[TaskId]: ...
+    def coming(self) -> Collection[TaskId]:
+        """The tasks of launches that are not read yet."""
 
 
 KILL_RESULT_S = 0.5
@@ -84,10 +86,12 @@ class Ladder:
 
     @property
     def ms(self) -> float:
+        """Milliseconds since the request was taken."""
         return (time.monotonic() - self._begin) * 1e3
 
     @property
     def alive(self) -> list[Pod]:
+        """The victims that have not ended."""
         return [account.pod for account in self.accounts if account.alive]
 
     def prove(self, proven: Callable[[], None] = lambda: None) -> None:
@@ -114,8 +118,8 @@ class Ladder:
         found = sum(task in ended for task in named)
         return f"; {found} of the {len(named)} named tasks had ended already" if found else ""
 
-    async def descend(self, told: Callable[[Receipt], None]) -> Receipt:
-        """Every rung after the proof. `told` gets what is known when victims are late. Always returns a receipt."""
+    async def descend(self, on_late: Callable[[Receipt], None]) -> Receipt:
+        """Every rung after the proof. `on_late` gets the receipt so far if victims are late. Always a receipt."""
         if self.request.dry_run:
             return self.receipt()
         self._waits = {asyncio.ensure_future(self._await_end(account)) for account in self.accounts}
@@ -127,7 +131,7 @@ class Ladder:
                 await self._kill(stop)
                 late_s = min(LATE_S, self._stuck_after_s)
                 if not await self._ended(late_s) and len(self.alive) < len(self.accounts):
-                    told(self.receipt())
+                    on_late(self.receipt())
                 await self._ended(self._stuck_after_s - late_s)
         await self._finish()
         return self.receipt()
@@ -152,8 +156,8 @@ class Ladder:
                 log.warning(
                     "could not give notice", code="revocation.notice_failed", pod=account.pod.id, error=str(error)
                 )
-        told = [account for account in self.accounts if account.notified]
-        self._step("notice", begin, f"readable in {_pods(told)} of {len(self.accounts)}")
+        notified = [account for account in self.accounts if account.notified]
+        self._step("notice", begin, f"readable in {_pods(notified)} of {len(self.accounts)}")
 
     def _take_cpu(self) -> None:
         """The revocable class has the least weight at any time; its victims now have the least within it as well."""

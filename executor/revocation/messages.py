@@ -54,7 +54,7 @@ class FrameworkMessages:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, data: bytes) -> None:
-        """A framework's MESSAGE. Whatever it is, it is answered, as long as they come no faster than they are read."""
+        """A framework's MESSAGE. Every one is answered, as long as no more than WAITING_MAX wait to be read."""
         if len(self._waiting) >= WAITING_MAX:
             self._refuse(Failure(f"{WAITING_MAX} messages wait to be read; this one is dropped", subject="MESSAGE"), "")
             return
@@ -120,7 +120,7 @@ def _tell_defect(error: Exception) -> None:
 
 
 def _id(document: object) -> str:
-    """Of a request that has one."""
+    """The id of a request; empty if it has none."""
     identity = document.get("id") if isinstance(document, Mapping) else None
     return identity if isinstance(identity, str) else ""
 

@@ -27,12 +27,12 @@ def write(pod: OwnDirectory, request: Request, now: datetime) -> bool:
     try:
         with pod.opened() as above:
             opened = Opened(open_directory(above, NOTICE))
-    except FileNotFoundError:  # it is being launched, and nobody runs there yet
+    except FileNotFoundError:  # it is being launched, and no container runs yet
         return False
     with opened as directory:
         deadline = now + timedelta(seconds=request.grace_s)
-        told = _told(directory)
-        if told is None or told > deadline:
+        known = _written_deadline(directory)
+        if known is None or known > deadline:
             _write(directory, request, deadline)
     return True
 
@@ -53,7 +53,7 @@ def _write(directory: int, request: Request, deadline: datetime) -> None:
     os.rename(new, FILE, src_dir_fd=directory, dst_dir_fd=directory)
 
 
-def _told(directory: int) -> datetime | None:
+def _written_deadline(directory: int) -> datetime | None:
     """The deadline of a notice that is there."""
     try:
         with os.fdopen(open_file(directory, FILE, os.O_RDONLY), "rb") as file:

@@ -14,21 +14,27 @@ if TYPE_CHECKING:
 
 
 class Pod(Protocol):
-    @property
-    def id(self) -> PodId: ...
+    """A pod as a revocation sees it: a victim, or a regular pod that must stay unchanged."""
 
     @property
-    def spec(self) -> PodSpec: ...
+    def id(self) -> PodId:
+        """The name of the pod in every record on the node."""
 
     @property
-    def cgroup(self) -> Cgroup: ...
+    def spec(self) -> PodSpec:
+        """Its description."""
+
+    @property
+    def cgroup(self) -> Cgroup:
+        """The cgroup that holds all its processes."""
 
     @property
     def files(self) -> OwnDirectory:
         """Its directory in the Mesos sandbox."""
 
     @property
-    def age_s(self) -> float: ...
+    def age_s(self) -> float:
+        """Seconds since its launch was accepted."""
 
     @property
     def launching(self) -> bool:
@@ -44,7 +50,7 @@ class Pod(Protocol):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether somebody has asked it to end."""
+        """Whether its end was asked for."""
 
     @property
     def ended_by_itself(self) -> bool:

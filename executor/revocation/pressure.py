@@ -5,12 +5,12 @@
       └─for cool_down_s─ cooling ──pressed again
                    (squeezing goes to cooling when it is clear; without a revocable pod everything goes to calm)
 
-CPU is pressed when protected tasks wait for it and the node has none to spare; what their own limits make them wait
-for is no reason. The quota of the revocable pods is then what the rest leaves, less a reserve, every second anew: down
-at once, up step by step. It is clear when they do not wait, and either the quota holds nobody back or the protected
-demand has fallen. Memory is pressed when less than the reserve is available, or when tasks wait for it while it is
-scarce. Between pressed and clear lies a gap (release_percent), and a squeeze lasts cool_down_s at least after it is
-clear, so that the same pods are never squeezed twice within that time.
+CPU is pressed when protected tasks wait for it and the node has no idle CPU; a wait for their own limit does not
+count. The quota of the revocable pods is then what the rest leaves, less a reserve. It is computed each second: it
+falls at once and rises step by step. CPU is clear when protected tasks do not wait, and either the quota limits no pod
+or the protected demand has fallen. Memory is pressed when less than the reserve is available, or when tasks wait for it
+while it is scarce. Between pressed and clear lies a gap (release_percent), and a squeeze lasts cool_down_s at least
+after it is clear, so that the same pods are never squeezed twice within that time.
 
 CPU is revoked when the squeezed pods starve: elsewhere they could work. Both amounts are the least that help.
 """
@@ -24,15 +24,15 @@ from enum import StrEnum
 from executor.revocation.readings import Readings
 
 _STEP = 0.1
-"""Of the node's CPUs: how much a quota rises between two readings."""
+"""How much a quota rises between two readings, as a fraction of the node's CPUs."""
 _BINDS = 0.85
-"""Of the quota: who uses more than that is held back by it."""
+"""The fraction of the quota above which the quota limits its pods."""
 _BINDS_STALL_PERCENT = 50.0
-"""Who waits for a CPU more than that is held back too, by the quota or by the class's weight."""
+"""Pods that wait for a CPU longer than this are limited too, by the quota or by the weight of the class."""
 _LEAST_MEMORY = 0.1
-"""Of what the pods hold, or use: below this they are not squeezed but revoked."""
+"""The fraction of what the pods hold, or use, below which they are not squeezed but revoked."""
 _WORTH = 0.05
-"""Of the memory that is missing: pods that use less than that are not ended for it."""
+"""The fraction of the missing memory: pods that use less are not ended for it."""
 _LOOK_RATE = 1 << 30
 """Bytes a second: how fast memory is expected to go at most."""
 _LOOK_MOST_S = 60.0
@@ -78,7 +78,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Squeeze:
-    """The revocable pods together get no more than this. None: no limit. Said anew each time, for pods come and go."""
+    """The revocable pods together get no more than this. None: no limit. Repeated each time, since pods come and go."""
 
     cpus: float | None
     high_bytes: int | None
@@ -119,7 +119,7 @@ def pressed(policy: Policy, now: Readings) -> tuple[str, ...]:
 
 
 def look_again_s(policy: Policy, now: Readings) -> float | None:
-    """When to look at the memory again, for no trigger tells of its headroom; None: it is not watched."""
+    """When to look at the memory again, since no trigger watches its headroom; None: it is not watched."""
     if not policy.memory_reserve_percent:
         return None
     spare_bytes = now.available_bytes - _reserve_bytes(policy, now)
@@ -152,7 +152,7 @@ def _enter(phase: Phase, control: Control, now: Readings) -> Control:
 
 
 def _insist(policy: Policy, control: Control, now: Readings) -> Decision:
-    """Revoke once the squeeze has been in vain for long enough."""
+    """Revoke once the squeeze has had no effect for long enough."""
     wanted = _wanted(policy, control, now)
     if wanted is None:
         return replace(control, in_vain_s=None), ()

@@ -44,7 +44,7 @@ def prove(victims: Sequence[Pod], regular: Sequence[Pod], tree: Tree) -> dict[Po
 
 
 def check_processes(pod: PodId, pids: Iterable[int], revocable: str) -> None:
-    """Nobody has moved what a regular pod runs to where a revocation kills. Raises Refused."""
+    """No process of a regular pod stands in a cgroup that a revocation kills. Raises Refused."""
     for pid in pids:
         try:
             paths = Membership.of(pid).paths.values()
@@ -67,7 +67,7 @@ def check_placement(
     present = set(below_revocable)
     for pod, pod_class in victims.items():
         if pod_class is not PodClass.REVOCABLE:
-            raise Refused("is regular and was selected all the same", subject=str(pod))
+            raise Refused("is regular, and a revocation selects revocable pods only", subject=str(pod))
     for pod in regular:
         if pod in present:
             raise Refused(
@@ -97,8 +97,8 @@ async def compared(before: Mapping[PodId, PodProcesses], regular: Sequence[Pod])
 
 
 def excused(before: Mapping[PodId, PodProcesses], regular: Iterable[Pod]) -> set[int]:
-    """The first processes that had a reason of their own to end: somebody asked for the pod's end, or they ended by
-    themselves, perhaps to be started anew.
+    """The first processes whose end has another cause: the pod's end was asked for, or they ended by themselves and may
+    be restarted.
     """
     pids: set[int] = set()
     for pod in regular:

@@ -1,6 +1,7 @@
-"""From two looks at the node's counters to what happened between them. Pure.
+"""What happened between two readings of the node's counters. Pure.
 
-*Protected* is whose waiting counts: the regular pods of every executor of the node, and what the configuration adds.
+*Protected* are the cgroups whose waiting counts: the regular pods of all executors of
+the node, and those that the configuration adds.
 *The rest* is everything but this executor's revocable pods, whether protected or not.
 """
 
@@ -34,7 +35,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Borrowed:
-    """What this executor's revocable pods are. `victims` are those that nobody ends already; the sums are theirs."""
+    """This executor's revocable pods. `victims` counts those whose end was not asked for yet; the sums are theirs."""
 
     pods: int = 0
     victims: int = 0
@@ -54,7 +55,7 @@ class Readings:
     protected_cpus: float = 0.0
     revocable_cpus: float = 0.0
     cpu_stall_percent: float = 0.0
-    """Of the protected group that waited longest."""
+    """The stall of the protected group that waited longest."""
     memory_stall_percent: float = 0.0
     """The same, or the node's where that is more."""
     revocable_stall_percent: float = 0.0

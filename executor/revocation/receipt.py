@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class State(StrEnum):
-    """Of a revocation as a whole."""
+    """The state of a revocation as a whole."""
 
     RUNNING = "running"
     DONE = "done"
@@ -39,17 +39,17 @@ class Victim:
     tasks: tuple[TaskId, ...]
     outcome: Outcome
     ms: float
-    """From the request to its last process's end; of one that lives, until now."""
+    """Milliseconds from the request to the end of its last process; until now for one that lives."""
     notified: bool = False
     """Whether the notice was written before the first signal."""
     cpus: float = 0.0
-    """That Mesos has accounted to it."""
+    """CPUs that Mesos has accounted to it."""
     used_cpus: float = 0.0
-    """That it really used, on the average of its life."""
+    """CPUs that it used, on the average of its life."""
     mem_bytes: int = 0
-    """In use when the request came, less what is still in use."""
+    """Bytes in use when the request came, less those still in use."""
     pids: tuple[int, ...] = ()
-    """Those still alive, of a stuck one."""
+    """The processes of a stuck victim that still live."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Receipt:
     state: State
     victims: tuple[Victim, ...] = ()
     time_to_free_ms: float = 0.0
-    """From the request to the end of the last process that ended."""
+    """Milliseconds from the request to the end of the last process that ended."""
     left: Left | None = None
     regular: Comparison | None = None
     steps: tuple[Step, ...] = field(default=())
@@ -91,10 +91,12 @@ class Receipt:
 
     @property
     def freed_cpus(self) -> float:
-        return round(sum(victim.cpus for victim in self.freed), 3)  # as exact as Mesos counts
+        """CPUs, to three decimals, which is as exact as Mesos counts."""
+        return round(sum(victim.cpus for victim in self.freed), 3)
 
     @property
     def freed_mem_bytes(self) -> int:
+        """The sum over the victims that gave back what they had."""
         return sum(victim.mem_bytes for victim in self.freed)
 
     def document(self) -> dict[str, Any]:

@@ -20,15 +20,15 @@ class Receipts:
         self._send = send
 
     def give(self, receipt: Receipt) -> None:
-        """What came of a revocation, whoever asked for it. One that changed nothing is only logged; whoever asked gets
-        it as the answer.
+        """Write the result of a revocation to the log, and send it to the framework. One that changed nothing is only
+        logged: the client gets it as the answer.
         """
         log_receipt(receipt)
         if receipt.state not in (State.DRY_RUN, State.REFUSED):
             self.send(receipt)
 
     def send(self, receipt: Receipt) -> None:
-        """To the framework only, as the answer to its request."""
+        """Send it to the framework only, as the answer to its request."""
         self._send(json.dumps({"revocation": receipt.document()}).encode())
 
 

@@ -67,7 +67,7 @@ async def _exercise(ladder: Ladder) -> dict[str, Any]:
 
 
 def _stop_and_go(targets: Iterable[Cgroup], regular: Iterable[Pod]) -> dict[str, Any]:
-    """Raises CgroupFailure; whatever happens, nothing stays stopped."""
+    """Stop the processes and let them go on. Raises CgroupFailure; no process stays stopped, also after an error."""
     begin = time.monotonic()
     stopped: list[bool] = []
     try:

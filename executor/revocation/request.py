@@ -1,4 +1,4 @@
-"""What somebody asks to be taken back. Pure.
+"""The request of a revocation. Pure.
 
 The one document serves every channel: a framework's MESSAGE, the control socket, the `revoke` command and local
 pressure.
@@ -27,7 +27,7 @@ from executor.pod.model import Stop, StopCause
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 GRACE_MAX_S = 366 * 86400.0
-"""What nobody waits for; and the notice tells of a date, which must be one."""
+"""A year: a longer grace is a mistake, and the deadline in the notice must be a valid date."""
 _NAME_MAX_BYTES = 255
 SELECTED_MAX = 5000
 """Roles, tasks or labels of one request."""
@@ -43,10 +43,12 @@ class Select:
 
     @cached_property
     def task_set(self) -> frozenset[TaskId]:
+        """The tasks, for look-ups."""
         return frozenset(self.tasks)
 
     @cached_property
     def label_set(self) -> frozenset[tuple[str, str]]:
+        """The labels, for look-ups."""
         return frozenset(self.labels)
 
 
@@ -138,7 +140,7 @@ def _few(value: object, subject: str) -> None:
 
 
 def _is_half_a_pair(letter: str) -> bool:
-    """Of surrogates: JSON can carry one, but it is no text, and no agent takes it."""
+    """Whether it is a lone surrogate. JSON can carry one, but it is no text, and no agent takes it."""
     return "\ud800" <= letter <= "\udfff"
 
 

@@ -91,9 +91,9 @@ class Revoker:
         self._followers: set[asyncio.Task[None]] = set()
 
     def take(self, document: object, actor: str = "") -> Taken:
-        """Begin what `document` asks for, or find the revocation that has its id already. `actor` asks for it, in words
-        for the log. Raises InvalidRequest, and Refused for an id that is another request's: whoever asked would believe
-        that his own was carried out.
+        """Begin what `document` asks for, or find the revocation that has its id already. `actor` names who
+        asks, for the log. Raises InvalidRequest, and Refused for an id that is another request's: the client would take
+        the other's receipt for its own.
         """
         fresh = f"r-{uuid.uuid4().hex[:12]}"
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
@@ -109,7 +109,7 @@ class Revoker:
     async def outcome(self, taken: Taken) -> Receipt:
         """The receipt once there is one; of a revocation that was over already the newest. Raises what the task raises.
 
-        Whoever waits may go: the revocation goes on.
+        The waiting task may be cancelled: the revocation goes on.
         """
         receipt = await asyncio.shield(taken.task)
         run = self._runs.get(taken.id)
@@ -153,8 +153,8 @@ class Revoker:
         return receipt
 
     async def _descend(self, ladder: Ladder) -> Receipt:
-        """Always a receipt. Whatever fails on the way down, what was borrowed does not stay with the victims: the
-        life cycle of each ends it.
+        """Always a receipt. If a step fails, the life cycle of each victim ends its pod, so that no victim keeps its
+        resources.
         """
         try:
             return await ladder.descend(self._on_receipt)
@@ -198,7 +198,7 @@ class Revoker:
 
 
 def _refusal(error: Exception) -> ExecutorError:
-    """What whoever asked is told when the proof fails, for whatever reason: nothing was touched."""
+    """The error that the client gets when the proof fails: nothing was touched."""
     if isinstance(error, ExecutorError):
         return error
     if not isinstance(error, OSError):  # a CgroupError is one
@@ -208,7 +208,7 @@ def _refusal(error: Exception) -> ExecutorError:
 
 
 def _tell_started(request: Request, actor: str) -> None:
-    """Of what will be carried out: a dry run and a refused request have events of their own."""
+    """Log the start of a revocation that is carried out: a dry run and a refused request have events of their own."""
     if request.dry_run:
         return
     log.info(

@@ -32,7 +32,7 @@ class Candidate:
     overshoot: float = 0.0
     """Use of memory beyond what was requested, as a fraction of the request."""
     ending: bool = False
-    """Somebody asked it to end: what it holds comes free anyway, and was perhaps promised to another request."""
+    """Its end was asked for: what it holds comes free anyway, and was perhaps promised to another request."""
 
 
 def select(
@@ -42,7 +42,7 @@ def select(
 
     Raises Refused when the request names a regular pod's task, NotFound when it names a task that was never here, or
     only such as have `ended`, and Refused when a reclaim asks for more than all revocable pods hold. One that ended a
-    moment before, among others that live, is no mistake: whoever names it cannot know that yet; nor is one that is
+    moment before, among others that live, is no mistake: the client cannot know that yet; nor is one that is
     `coming`: it is taken once it is here.
     """
     revocable = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]
@@ -54,6 +54,7 @@ def select(
 
 
 def matches(want: Select, candidate: Candidate) -> bool:
+    """Whether a selection means the pod."""
     if want.everything:
         return True
     if want.roles:

@@ -48,9 +48,10 @@ FINISHED = (
     "executor.process",
     "executor.quantity",
     "executor.reporting",
+    "executor.revocation",
     "executor.volumes",
 )  # fmt: skip
-UNDOCUMENTED_MAX = 98
+UNDOCUMENTED_MAX = 83
 """Public functions without a docstring in the rooms that are not finished. Lower it with what you write."""
 
 # A word that hides the subject, or that is not of this field, and what to write.
