@@ -178,7 +178,7 @@ CODES: Final = MappingProxyType(
             "See `error`.",
         ),
         "pod.leaked": _warning(
-            "Something of the pod could not be removed; tried again while this executor lives.",
+            "Something of the pod could not be removed; tried again for an hour, and at the executor's end.",
             "See `error`. After the executor's end the next one or `gc` removes it.",
         ),
         "pod.make_again": _warning(

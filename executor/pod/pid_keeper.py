@@ -2,7 +2,7 @@
 
 It leaves everything of the node behind (files, networks, other namespaces, capabilities), then becomes a program of
 some hundred bytes that sleeps: what a container may do with process 1 of its namespace leads nowhere. SIGCHLD stays
-ignored, so that the kernel reaps whatever orphan becomes its child. A container cannot trace it or read its memory:
+ignored, so that the kernel reaps each orphan that becomes its child. A container cannot trace it or read its memory:
 its file cannot be read (ptrace(2), "dumpable").
 
     pid_keeper.py FD    closes the pipe FD at the moment of exec; what it writes there before is why it failed

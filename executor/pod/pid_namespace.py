@@ -1,8 +1,8 @@
 """The PID namespace that the containers of a pod share, where it asks for that. Owns its first process, the keeper.
 
 A PID namespace ends with its first process. That must be none of a container: the others would end with it, and an
-init container always ends. The keeper (pid_keeper.py) runs in a leaf of the pod's cgroup, so that whatever kills the
-pod kills it; no memory of it is the pod's. A thread of its own enters the namespace and starts it, so that no other
+init container always ends. The keeper (pid_keeper.py) runs in a leaf of the pod's cgroup, so every kill of the
+pod kills it too; no memory of it is the pod's. A thread of its own enters the namespace and starts it, so that no other
 thread's children come to be there.
 """
 

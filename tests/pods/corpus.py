@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from executor.config.role_policy import Level, RolePolicy
 from executor.errors import InvalidTask
+from executor.policy.violations import NodeFacts, violations
 from executor.spec.launch import parse_pod
 from executor.spec.model import PodSpec
 from tests.support.referred import with_referred
@@ -65,14 +67,23 @@ def _read(source: str, document: dict[str, Any]) -> Read:
 
 
 def table(found: Sequence[Read]) -> str:
-    """How many are accepted, and for each blocker how many pods it stops, and how many it stops alone."""
+    """How many are accepted, and how many of them each level of a policy allows. For each blocker how many pods it
+    stops, and how many it stops alone.
+    """
     refused = [each for each in found if each.faults]
     stopped = Counter(path for each in refused for path in each.blockers)
     alone = Counter(path for each in refused if len(each.blockers) == 1 for path in each.blockers)
     accepted = len(found) - len(refused)
     lines = [f"{accepted} of {len(found)} shapes are accepted: {100 * accepted / len(found):.1f} %"]
+    lines.append(", ".join(f"{level} allows {_allowed(found, level)}" for level in Level))
     lines += [f"{count:5} {alone[path]:5} alone  {path}" for path, count in stopped.most_common()]
     return "\n".join(lines)
+
+
+def _allowed(found: Sequence[Read], level: Level) -> int:
+    """Of those that are accepted, on a node with a default network."""
+    node = NodeFacts(default_network="any")
+    return sum(each.spec is not None and not violations(each.spec, RolePolicy(level), node) for each in found)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -25,7 +25,6 @@ from tests.support.referred import with_referred
 Document = dict[str, Any]
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 HOOKS = ("postStart", "preStop")
-KERNEL = ("/", "/sys", "/proc")
 LEFT_OUT = ("nodeName", "activeDeadlineSeconds")
 FACTS = r"""
 /bin/tr '\0' '\n' </proc/$$$$/environ | /bin/sed 's/^/env /'
@@ -46,8 +45,8 @@ _ANSWER = r"""while read -r line && [ ${#line} -gt 1 ]; do :; done; printf "HTTP
 
 @dataclass(frozen=True)
 class Node:
-    """What the node has for shapes. `paths` is a directory with `directory`, `file` and `socket` in it; `capabilities`
-    are those that a container can have there; `user_image` has a user who is not root.
+    """What the node has for shapes. `paths` is a directory with `directory`, `file`, `socket` and `dev` in it;
+    `capabilities` are those that a container can have there; `user_image` has a user who is not root.
     """
 
     image: str
@@ -100,10 +99,10 @@ def _adapt_volume(volume: Document, paths: str) -> None:
     if "persistentVolumeClaim" in volume:
         del volume["persistentVolumeClaim"]
         volume["emptyDir"] = {}
-    if (host_path := volume.get("hostPath")) and host_path["path"] not in KERNEL:
-        names = {"File": "file", "FileOrCreate": "file", "Socket": "socket"}
-        kind = host_path.get("type", "")
-        host_path["path"] = "/dev/null" if kind == "CharDevice" else f"{paths}/{names.get(kind, 'directory')}"
+    if host_path := volume.get("hostPath"):
+        names = {"File": "file", "FileOrCreate": "file", "Socket": "socket", "CharDevice": "dev/null"}
+        name = "dev" if host_path["path"] == "/dev" else names.get(host_path.get("type", ""), "directory")
+        host_path["path"] = f"{paths}/{name}"
 
 
 def _adapt_ports(container: Document, taken: dict[int, int], ports: Iterator[int], *, on_node: bool) -> None:

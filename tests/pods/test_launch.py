@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import socket
+import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +56,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig(config={"PODS_ALLOW_PRIVILEGED": "true"}) as node:
+    with Rig(config={"POLICY_DEFAULT": "privileged"}) as node:
         yield node
 
 
@@ -70,8 +72,12 @@ def scheduler(rig: Rig) -> Iterator[Scheduler]:
 @pytest.fixture(scope="module")
 def node(rig: Rig) -> launchable.Node:
     directory = rig.directory / "host"
-    (directory / "directory").mkdir(parents=True)
+    (directory / "directory" / "fs/cgroup").mkdir(parents=True)  # a shape mounts it at /sys
     (directory / "file").write_text("")
+    (directory / "dev").mkdir()
+    for minor, name in enumerate(("null", "", "zero", "", "full", "random", "urandom"), 3):
+        if name:
+            os.mknod(directory / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(directory / "socket"))
     archive = write_archive(rig.directory / "user.tar", ImageSpec(USER_IMAGE, user="1000"))

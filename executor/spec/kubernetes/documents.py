@@ -86,7 +86,8 @@ class PodSpec(Document, frozen=True):
     containers: Annotated[tuple[Container, ...], supported("at most 100", most=CONTAINERS_MAX)]
     restart_policy: Annotated[Literal["Always", "OnFailure", "Never"], supported()] = "Always"
     termination_grace_period_seconds: Annotated[
-        Annotated[int, Meta(ge=0, le=2**63 - 1)] | None, supported("the task's kill_policy wins; 30 without either")
+        Annotated[int, Meta(ge=0, le=2**63 - 1)] | None,
+        supported("the task's kill_policy wins; [pods] termination_grace_s without either"),
     ] = None
     active_deadline_seconds: Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, supported()] = None
     priority: Annotated[

@@ -26,7 +26,10 @@ class DurationInfo(Message, frozen=True):
 
 
 class KillPolicy(Message, frozen=True):
-    grace_period: Annotated[DurationInfo | None, supported("wins over a pod's; 3 s for a task without either")] = None
+    grace_period: Annotated[
+        DurationInfo | None,
+        supported("wins over a pod's. Without either: 3 s for a task without data, else [pods] termination_grace_s"),
+    ] = None
 
 
 class Label(Message, frozen=True):
@@ -89,7 +92,9 @@ class DockerInfo(Message, frozen=True):
         supported("BRIDGE is the node's default network", only=("HOST", "BRIDGE", "USER")),
     ] = "HOST"
     port_mappings: Annotated[tuple[PortMapping, ...], supported()] = ()
-    privileged: Annotated[Any, refused("a container on a Mesos agent is never privileged")] = None
+    privileged: Annotated[
+        Any, refused("a pod in data has securityContext.privileged, for roles whose policy allows it")
+    ] = None
     parameters: Annotated[Any, refused("there is no docker command line here")] = None
     force_pull_image: Annotated[bool, supported("asks the registry at each launch")] = False
     volume_driver: Annotated[Any, refused()] = None
@@ -148,7 +153,10 @@ class TaskInfo(Message, frozen=True):
     task_id: Annotated[Identifier, supported()]
     resources: Annotated[
         tuple[dict[str, Any], ...],
-        supported("cpus, mem, disk, ports; no gpus, no persistent volumes; others are only counted"),
+        supported(
+            "cpus, mem, disk, ports, and persistent volumes for the pod's claims; no gpus, no disk with a source of its"
+            " own and no volume on it; others are only counted"
+        ),
     ]
     name: Annotated[str, supported("names the pod and its container")] = ""
     data: Annotated[str, supported("a Kubernetes v1 Pod as JSON or YAML, gzip allowed")] = ""
@@ -162,4 +170,6 @@ class TaskInfo(Message, frozen=True):
     limits: Annotated[Any, refused("the pod's limits are the task's resources")] = None
     agent_id: Annotated[Any, accepted("it is this agent", told=False)] = None
     executor: Annotated[Any, accepted("it is this executor", told=False)] = None
-    discovery: Annotated[Any, accepted("it is for those who read the master's state", told=False)] = None
+    discovery: Annotated[
+        Any, supported("its name is the task's in the names of pods and tasks; others read the rest from the master")
+    ] = None

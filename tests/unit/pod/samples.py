@@ -189,7 +189,7 @@ _COMMON_TASK: Document = {
     "labels": {"labels": [{"key": "tier", "value": "front"}, {"key": "bare"}]},
     "kill_policy": {"grace_period": {"nanoseconds": 9_000_000_000}},
     "max_completion_time": {"nanoseconds": 60_000_000_000},
-    "discovery": {"visibility": "CLUSTER"},
+    "discovery": {"visibility": "CLUSTER", "name": "web-discovered"},
     "command": {
         "shell": False,
         "value": "/bin/app",
