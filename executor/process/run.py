@@ -53,6 +53,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         environment = Environment.take(os.environ)
         initial_environment.erase(TOKEN)
         identity.clean(os.environ)
+        forbid_core_dumps()
         _allow_open_files()
         _watch_children_by_pidfd()
         sys.setswitchinterval(THREAD_TURN_S)
@@ -78,6 +79,14 @@ def _failed(error: BaseException, whole: BaseException) -> int:
     if known is None:
         raise whole
     return 1
+
+
+def forbid_core_dumps() -> None:
+    """The memory of this process has the secrets of its pods. A limit of 1 byte is below the smallest dump, and the
+    kernel starts no program that takes dumps either (fs/coredump.c, which ignores a limit of 0 there).
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (1 if hard else 0, hard))
 
 
 def _allow_open_files() -> None:
