@@ -47,15 +47,18 @@ class Request:
     body: Any
     peer: Peer
     parameters: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    """To which name the client has addressed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`body` becomes JSON; a text is sent as it is, under `content_type`."""
+    """`body` becomes JSON; a text is sent as it is, under `content_type`. `headers` are further ones."""
 
     body: Any
     status: int = 200
     content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,8 @@ class Connection:
             decoded = bounded_json.loads(body) if body else None
         except ValueError as error:
             raise _UnacceptableError(400, f"not valid: {error}") from error
-        return Request(head.method.decode("ascii"), url.path, query, decoded, self._peer)
+        host = next((value for name, value in head.headers if name == b"host"), b"").decode("latin-1")
+        return Request(head.method.decode("ascii"), url.path, query, decoded, self._peer, host=host)
 
     async def _send_last(self, response: Response) -> None:
         """Answers, and reads on until the client has read it: closing over unread data would reset the connection."""
@@ -180,6 +184,7 @@ class Connection:
         text = response.body if isinstance(response.body, str) else json.dumps(response.body, default=str) + "\n"
         data = text.encode()
         headers = [("content-type", response.content_type), ("content-length", str(len(data)))]
+        headers += response.headers.items()
         if close:
             headers.append(("connection", "close"))
         status = HTTPStatus(response.status)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from executor import exhausted
 from executor.control import documents as views
-from executor.control.http import Connection, Limits, Request, Response, failure
-from executor.control.socket import Peer
+from executor.control import loopback
+from executor.control.http import Limits, Request, Response, failure
 from executor.log import get_logger
 from executor.metrics import catalog
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-LOOPBACK: Final = "127.0.0.1"
 _LIMITS: Final = Limits(connections=8, header_bytes=8 << 10, body_bytes=0, receive_s=10.0)
 
 
@@ -60,51 +60,24 @@ def _load() -> ModuleType:
 @asynccontextmanager
 async def port(number: int, answer: Handler) -> AsyncIterator[None]:
     """Serves `answer` on 127.0.0.1:`number` while the block runs; 0 serves nothing."""
-    if number == 0:
+    async with AsyncExitStack() as stack:
+        if number:
+            try:
+                await stack.enter_async_context(loopback.serving(number, partial(_scrape, answer), _LIMITS))
+            except OSError as error:
+                address = f"{loopback.ADDRESS}:{number}"
+                log.warning("the metrics port cannot be used", code="metrics.port_failed", address=address, error=error)
         yield
-        return
-    serving = _Port(answer)
+
+
+async def _scrape(answer: Handler, request: Request) -> Response:
+    if request.path != "/metrics":
+        return failure(404, "there is nothing but GET /metrics", subject=request.path)
     try:
-        server = await asyncio.start_server(serving.connected, LOOPBACK, number)
-    except OSError as error:
-        log.warning(
-            "the metrics port cannot be used", code="metrics.port_failed", address=f"{LOOPBACK}:{number}", error=error
-        )
-        yield
-        return
-    try:
-        yield
-    finally:
-        server.close()
-        serving.close()
-
-
-class _Port:
-    def __init__(self, answer: Handler) -> None:
-        self._answer = answer
-        self._connections: set[asyncio.Task[None]] = set()
-
-    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= _LIMITS.connections:
-            writer.transport.abort()
-            return
-        connection = Connection(reader, writer, Peer(pid=0, uid=-1), _LIMITS)
-        task = asyncio.ensure_future(connection.run(self._handle))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    def close(self) -> None:
-        for task in self._connections:
-            task.cancel()
-
-    async def _handle(self, request: Request) -> Response:
-        if request.path != "/metrics" or request.method not in ("GET", "HEAD"):
-            return failure(404, "there is nothing but GET /metrics", subject=request.path)
-        try:
-            answer = await self._answer(request)
-        except Exception as error:
-            if (found := exhausted.tell(log, error)) is not None:
-                return failure(503, found.message, hint=found.hint)
-            log.exception("a scrape failed", code="control.bug", error=error)
-            return failure(500, "a defect; see the executor's log")
-        return answer if isinstance(answer, Response) else failure(500, "no document")
+        found = await answer(request)
+    except Exception as error:
+        if (known := exhausted.tell(log, error)) is not None:
+            return failure(503, known.message, hint=known.hint)
+        log.exception("a scrape failed", code="control.bug", error=error)
+        return failure(500, "a defect; see the executor's log")
+    return found if isinstance(found, Response) else failure(500, "no document")

@@ -49,10 +49,10 @@ class Prometheus:
         return answer["data"]
 
 
-def get(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str]:
+def get(port: int, path: str, method: str = "GET", host: str = "127.0.0.1", named: str = "") -> tuple[int, str]:
     connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers={"host": named or f"{host}:{port}"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:
@@ -158,7 +158,8 @@ def test_the_port_is_for_reading_metrics_on_loopback_only(rig: Rig) -> None:
     assert status == 200 and "mesos_pod_executor_info{" in text and text.endswith("\n")
     assert get(METRICS_PORT, "/metrics", "HEAD") == (200, "")
     assert get(METRICS_PORT, "/v1/pods")[0] == 404
-    assert get(METRICS_PORT, "/metrics", "POST")[0] == 404
+    assert get(METRICS_PORT, "/metrics", "POST")[0] == 405
+    assert get(METRICS_PORT, "/metrics", named="node.example.org")[0] == 403
     (bridge,) = [line.split()[3] for line in _addresses() if " mpe0 " in line]
     with pytest.raises(ConnectionRefusedError):
         get(METRICS_PORT, "/metrics", host=bridge.split("/")[0])

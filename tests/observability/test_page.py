@@ -118,10 +118,10 @@ def test_it_is_for_reading_on_loopback_only(rig: Rig, receipt: dict[str, Any]) -
         status, _, headers = ask(url, "/")
         assert status == 200 and "default-src 'none'" in headers["content-security-policy"]
         assert ask(url, "/", "HEAD")[:2] == (200, "")
-        assert ask(url, "/", host="node.example.org")[0] == 404
+        assert ask(url, "/", host="node.example.org")[0] == 403
         assert ask(url, "/v1/pods")[0] == 404
         assert ask(url, "/revocations/none")[0] == 404
-        assert ask(url, "/", "POST")[0] == 501
+        assert ask(url, "/", "POST")[0] == 405
         addresses = subprocess.run(["ip", "-4", "-o", "addr"], capture_output=True, text=True, check=True).stdout
         (bridge,) = [line.split()[3] for line in addresses.splitlines() if " mpe0 " in line]
         with pytest.raises(ConnectionRefusedError):

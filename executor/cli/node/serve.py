@@ -1,19 +1,17 @@
 """`serve`: this node's pods and revocations as pages for a browser on this machine. Read-only.
 
-It listens on loopback only, and answers only what is addressed to it by a loopback name: a page from elsewhere that
-has its own name resolve to 127.0.0.1 gets nothing. Any user of this machine can read it while it runs.
+It listens on loopback only (executor/control/loopback.py). Any user of this machine can read it while it runs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
 import threading
 import time
 from collections.abc import Sequence
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -29,11 +27,19 @@ from executor.cli.page.style import POLICY
 from executor.cli.pods import rates
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
+from executor.control import loopback
+from executor.control.http import Limits, Request, Response
 from executor.errors import ExecutorError, Failure, NotFound, reason
 from executor.log import timestamp
 
-_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 _FIRST_S: Final = 0.2
+_LIMITS: Final = Limits(connections=16, header_bytes=16 << 10, body_bytes=0, receive_s=15.0)
+_HEADERS: Final = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
 
 
 @click.command("serve")
@@ -46,87 +52,67 @@ def command(session: Session, port: int, *, as_json: bool) -> None:
     From elsewhere: ssh -L 8480:127.0.0.1:8480 NODE.
     """
     session.look()  # an error now is better than one on every page
-    try:
-        server = _Server(session, port)
-    except OSError as error:
-        raise Failure(
-            f"cannot listen: {reason(error)}", subject=f"port {port}", hint="choose another --port"
-        ) from error
-    url = f"http://127.0.0.1:{server.server_port}/"
-    with server, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(session, port, as_json=as_json))
+
+
+async def _serve(session: Session, port: int, *, as_json: bool) -> None:
+    """Until it is cancelled. Raises Failure where the port cannot be had."""
+    pages = _Pages(session)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            taken = await stack.enter_async_context(loopback.serving(port, pages.answer, _LIMITS))
+        except OSError as error:
+            hint = "choose another --port"
+            raise Failure(f"cannot listen: {reason(error)}", subject=f"port {port}", hint=hint) from error
+        url = f"http://{loopback.ADDRESS}:{taken}/"
         output.json_line({"url": url}) if as_json else output.line(url)
-        server.serve_forever()
+        await asyncio.Event().wait()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, session: Session, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.session = session
+class _Pages:
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._lock = threading.Lock()
         self._before: rates.Look = {}
 
-    def usage(self) -> dict[str, Any]:
-        """Since the last page, or a moment for the first."""
-        with self._lock:
-            if not self._before:
-                self._before = rates.look(self.session)
-                time.sleep(_FIRST_S)
-            now = rates.look(self.session)
-            usage = rates.usage(now, self._before)
-            self._before = now
-        return usage
+    async def answer(self, request: Request) -> Response:
+        """A page, or the text of what went wrong."""
+        return await asyncio.to_thread(self._answer, request)
 
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    server_version = "mesos-pod-executor"
-    sys_version = ""
-    timeout = 30
-
-    def do_GET(self) -> None:
+    def _answer(self, request: Request) -> Response:
         try:
-            self._send(HTTPStatus.OK, self._page())
+            return _response(200, self._page(request.path), "text/html")
         except NotFound as error:
-            self._send(HTTPStatus.NOT_FOUND, f"{error}\n", "text/plain")
+            return _response(404, f"{error}\n", "text/plain")
         except (ExecutorError, click.ClickException) as error:
-            self._send(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}\n", "text/plain")
+            return _response(503, f"{error}\n", "text/plain")
 
-    do_HEAD = do_GET  # noqa: N815 the library's names
-
-    def _page(self) -> str:
-        if not _HOST.fullmatch(self.headers.get("host", "")):
-            raise NotFound("this is for 127.0.0.1 only", subject="host")
-        path, session, host = self.path.partition("?")[0], self.server.session, socket.gethostname()
+    def _page(self, path: str) -> str:
+        session, host = self._session, socket.gethostname()
         if path == "/":
             found = session.look()
             answering = [each.client for each in found if each.state is State.ANSWERS]
-            return node(host, timestamp(), _executors(answering), self.server.usage(), problems(found))
+            return node(host, timestamp(), _executors(answering), self._usage(), problems(found))
         if match := re.fullmatch("/revocations/([^/]+)", path):
             facts = collect.revocation(session, unquote(match[1]))
             return report(facts["receipt"], facts["events"], host)
         raise NotFound("there is no such page", subject=path)
 
-    def _send(self, status: HTTPStatus, text: str, kind: str = "text/html") -> None:
-        data = text.encode()
-        self.send_response(status)
-        headers = {
-            "content-type": f"{kind}; charset=utf-8",
-            "content-length": str(len(data)),
-            "content-security-policy": POLICY,
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "cache-control": "no-store",
-        }
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
+    def _usage(self) -> dict[str, Any]:
+        """Since the last page, or a moment for the first."""
+        with self._lock:
+            if not self._before:
+                self._before = rates.look(self._session)
+                time.sleep(_FIRST_S)
+            now = rates.look(self._session)
+            usage = rates.usage(now, self._before)
+            self._before = now
+        return usage
 
-    def log_message(self, *_: object) -> None:
-        """Nothing: requests are no events of this program."""
+
+def _response(status: int, text: str, kind: str) -> Response:
+    return Response(text, status, f"{kind}; charset=utf-8", _HEADERS)
 
 
 def problems(found: Sequence[Executor]) -> list[str]:
