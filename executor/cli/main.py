@@ -27,10 +27,14 @@ ROOMS: Final = MappingProxyType(
     {
         "pods": {
             "ps": "List the pods of this node.",
-            "inspect": "Show one pod.",
+            "inspect": "Show everything about pods.",
+            "describe": "Show a pod for people: what it is, how it fares, what happened.",
             "logs": "Print what a pod's container wrote.",
             "exec": "Run a command in a pod's container.",
             "top": "Show what classes and pods use now.",
+            "stats": "Show what pods use now, one line each.",
+            "kill": "End pods, or send a signal to their containers.",
+            "rm": "Remove the records and logs of pods that have ended.",
         },
         "history": {
             "why": "Tell what happened to a task, also after its executor's end.",

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from executor import log as logs
 from executor.control import documents as views
+from executor.control import ending
 from executor.control.server import Handler, Request, Response, Routes, Stream
 from executor.control.socket import Peer
-from executor.errors import InvalidRequest, NetworkFailure, NotFound
+from executor.errors import InvalidRequest, NetworkFailure, NotFound, Refused
 from executor.log.journal_files import read
 from executor.log.timeline import timeline
 from executor.names import RevocationId
 from executor.pod import execs
+from executor.pod.model import State
 from executor.pod.resources import usage
 from executor.revocation.rehearsal import rehearse
 
@@ -40,7 +42,9 @@ def routes(dispatcher: Dispatcher, journal: Journal, metrics: Handler) -> Routes
         ("GET", "/v1/pods"): answers.pods,
         ("GET", "/v1/pods/{pod}"): answers.pod,
         ("GET", "/v1/candidates"): answers.candidates,
+        ("DELETE", "/v1/pods/{pod}"): answers.forget,
         ("POST", "/v1/pods/{pod}/check"): answers.check,
+        ("POST", "/v1/pods/{pod}/kill"): answers.kill,
         ("POST", "/v1/revocations"): answers.revoke,
         ("GET", "/v1/revocations"): answers.revocations,
         ("GET", "/v1/revocations/{id}"): answers.revocation,
@@ -90,6 +94,22 @@ class _Answers:
         except NetworkFailure as error:
             return Response({"error": str(error)})
         return Response({"error": ""})
+
+    async def kill(self, request: Request) -> Response:
+        wanted = ending.parse(request.body)
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        signalled = ending.kill(runner, wanted, actor(request.peer))
+        return Response({"pod": runner.id, "signalled": signalled}, status=202)
+
+    async def forget(self, request: Request) -> Response:
+        """The record and the logs of a pod that has ended."""
+        runner = self._dispatcher.pods.find(request.parameters["pod"])
+        if runner.pod.state is not State.ENDED:
+            hint = "end it first: mesos-pod-executor kill"
+            raise Refused(f"is {runner.pod.state}, and only ended pods are removed", subject=runner.id, hint=hint)
+        if not await self._dispatcher.forget(runner):
+            raise Refused("its logs are being read", subject=runner.id, hint="end the `logs -f` that reads them")
+        return Response({"pod": runner.id})
 
     async def usage(self, _: Request) -> Response:
         document = await usage.usage(self._dispatcher.node, list(self._dispatcher.pods))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from executor import exhausted
-from executor.errors import ExecutorError
+from executor.errors import ExecutorError, Failure, reason
 from executor.log import get_logger
 from executor.mesos import events
 from executor.names import TaskId
@@ -196,6 +196,16 @@ class Dispatcher:
         sandbox = runner.sandbox
         self._parts.ended_logs.add(EndedPod(runner.id, sandbox.files, runner.log, sandbox.note_removed_logs))
         self._end_if_idle()
+
+    async def forget(self, runner: PodRunner) -> bool:
+        """Remove the record and the logs of a pod that has ended; False: they are being read. Raises Failure."""
+        try:
+            if not await self._parts.ended_logs.drop(runner.id, runner.sandbox.files):
+                return False
+        except OSError as error:
+            raise Failure(f"its logs cannot be removed: {reason(error)}", subject=runner.id) from error
+        self.pods.forget(runner)
+        return True
 
     def _end_if_idle(self) -> None:
         if self._parts.reporter.holds_last_update and not len(self.pods) and not len(self._parts.launch_reader):

@@ -156,6 +156,8 @@ CODES: Final = MappingProxyType(
         "pod.stop_signal_unknown": _warning(
             "The STOPSIGNAL of an image is no signal: SIGTERM is sent.", "Repair the image, or set stopSignal."
         ),
+        "pod.operator_kill": _info("A person ends the pod (`kill`): `actor` says who, `reason` why."),
+        "pod.operator_signal": _info("A person sends a signal to the first processes of containers (`kill -s`)."),
         "pod.stopping": _info("It was asked to end; its grace runs."),
         "pod.destroying": _info("Its cgroup is being killed."),
         "pod.tearing_down": _info("Nothing of it runs; what it held is being released."),

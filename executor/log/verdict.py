@@ -11,7 +11,12 @@ from executor.log.codes import CODES
 
 Event = Mapping[str, Any]
 
+_START_FAILED: Final = (
+    "See WHY: the image, the program, the network, or containerd. `mesos-pod-executor doctor` checks them."
+)
 _RESTART: Final = "pod.restarting"
+BY_OPERATOR: Final = "killed on the node by"
+"""How the message of such an end begins."""
 
 _BY_REASON: Final = MappingProxyType(
     {
@@ -27,14 +32,11 @@ _BY_REASON: Final = MappingProxyType(
             "who ended the executor: see mesos.shutdown and executor.stopping below",
             "Nothing: the framework launches the task again.",
         ),
-        "REASON_CONTAINER_LAUNCH_FAILED": (
-            "this executor: the node could not start it",
-            CODES["pod.start_failed"].action,
-        ),
-        "REASON_CONTAINER_UPDATE_FAILED": ("this executor: the node could not start it", "See the error above."),
+        "REASON_CONTAINER_LAUNCH_FAILED": ("this executor: the node could not start it", ""),
+        "REASON_CONTAINER_UPDATE_FAILED": ("this executor: the node could not start it", ""),
     }
 )
-"""By whom, and what to do, of ends that one reason explains."""
+"""By whom, and what to do, of ends that one reason explains; empty: what the newest warning says."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,22 @@ def _actor(events: Sequence[Event], end: Event) -> str:
         return f"{started.get('actor') or 'unknown'}, revocation {started.get('revocation', '')}".rstrip()
     if reason in _BY_REASON:
         return _BY_REASON[str(reason)][0]
-    if end.get("outcome") == "TASK_KILLED":
-        return "the framework's scheduler (KILL)" if "group" not in _why(end) else "another task of its group"
-    return "the container itself"
+    return _operator(events, end) or (
+        "the container itself"
+        if end.get("outcome") != "TASK_KILLED"
+        else "another task of its group"
+        if "group" in _why(end)
+        else "the framework's scheduler (KILL)"
+    )
+
+
+def _operator(events: Sequence[Event], end: Event) -> str:
+    """A person of this node; empty if there was none."""
+    if (asked := _newest(events, lambda event: _code(event) == "pod.operator_kill")) and BY_OPERATOR in _why(end):
+        return str(asked.get("actor"))
+    if asked := _newest(events, lambda event: _code(event) == "pod.operator_signal"):
+        return f"{asked.get('actor')}, who sent {asked.get('signal')}; or the container itself"
+    return ""
 
 
 def _remedy(events: Sequence[Event], end: Event) -> str:
@@ -133,7 +148,8 @@ def _remedy(events: Sequence[Event], end: Event) -> str:
     if reason == "REASON_CONTAINER_PREEMPTED":
         return "Nothing on this node: the framework launches it again where revocable resources are offered."
     if reason in _BY_REASON:
-        return _BY_REASON[str(reason)][1]
+        trouble = _newest(events, lambda event: event.get("level") in ("warning", "error"))
+        return _BY_REASON[str(reason)][1] or (_action(trouble) if trouble else _START_FAILED)
     if end.get("outcome") == "TASK_FAILED":
         return f"Read what it wrote: mesos-pod-executor logs {end.get('pod', '')}".rstrip()
     return "Nothing."
@@ -154,4 +170,4 @@ def _why(event: Event) -> str:
 
 def _action(event: Event) -> str:
     code = CODES.get(_code(event))
-    return str(event.get("hint") or (code.action if code else "") or "Nothing.")
+    return str(event.get("hint") or (code.action if code else "") or "Nothing.").replace("`error`", "WHY")

@@ -55,6 +55,14 @@ class EndedLogs:
         self._ended[pod.id] = (pod, Kept(pod.id, time.monotonic(), -1))
         self._fresh.set()
 
+    async def drop(self, pod: str, directory: OwnDirectory) -> bool:
+        """Remove the logs of a pod now; False: they are being read. Raises OSError."""
+        if not await asyncio.to_thread(remove, directory):
+            return False
+        self._ended.pop(pod, None)
+        self._told.discard(pod)
+        return True
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -178,6 +178,11 @@ class Containers:
             reached = self.reach(name, "pre-stop")
             await stop_signal.send_after_hook(made, spec, reached, self._node.probing, of_container)
 
+    def send(self, name: str, number: int) -> bool:
+        """A signal to the first process of the container, if it runs; whether it does."""
+        made = self._made.get(name)
+        return made is not None and made.leader is not None and made.lives() and made.leader.send(number)
+
     def reach(self, name: str, purpose: str) -> Reach:
         """The run of the container that is there now, and no later one."""
         made, target, node = self._made.get(name), None, self._node

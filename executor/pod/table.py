@@ -95,9 +95,19 @@ class Pods:
         while len(self._ended) > 1 and (len(self._ended) > REMEMBERED or self._remembered > REMEMBERED_LETTERS):
             forgotten = self._ended.popleft()
             self._remembered -= _letters(forgotten.spec)
-            for task in forgotten.spec.task_ids:
-                if self._by_task.get(task) is forgotten:
-                    del self._by_task[task]
+            self._drop_tasks(forgotten)
+
+    def forget(self, runner: PodRunner) -> None:
+        """One that has ended; idempotent."""
+        if runner in self._ended:
+            self._ended.remove(runner)
+            self._remembered -= _letters(runner.spec)
+            self._drop_tasks(runner)
+
+    def _drop_tasks(self, runner: PodRunner) -> None:
+        for task in runner.spec.task_ids:
+            if self._by_task.get(task) is runner:
+                del self._by_task[task]
 
     def by_task(self, task: TaskId) -> PodRunner | None:
         """The pod of a task, also if it has ended lately."""

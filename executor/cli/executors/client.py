@@ -52,6 +52,10 @@ class Client:
         """`timeout_s` None waits for as long as the executor works on it."""
         return self._json("POST", path, query, body, timeout_s)
 
+    def delete(self, path: str) -> Any:
+        """As `get`."""
+        return self._json("DELETE", path, {}, None, TIMEOUT_S)
+
     def stream(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """Objects as they come, any time apart, until the executor ends the stream."""
         return self._lines("GET", path, {**query, "follow": "1"}, None)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from executor.cli.history import journals
 from executor.cli.history.journals import Journal
 from executor.cli.session import Session
+from executor.log.timeline import timeline
 
 Document = dict[str, Any]
 JOURNALS_MOST: Final = 20
@@ -48,6 +49,11 @@ def find(session: Session, name: str) -> list[Document]:
         ]:
             return found
     return []
+
+
+def story(session: Session, pod: str) -> list[Document]:
+    """The timeline of one of them, by its id. Raises Failure."""
+    return next((found for journal in _newest(session) if (found := timeline(journal.events(), pod))), [])
 
 
 def _is_meant(pod: Document, name: str) -> bool:

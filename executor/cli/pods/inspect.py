@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from executor.cli import complete
 from executor.cli.executors.client import segment
+from executor.cli.pods import status
 from executor.cli.pods.lookup import find
-from executor.cli.printing import output, units
+from executor.cli.printing import forms, output, units
+from executor.cli.printing.forms import Form, Kind
 from executor.cli.session import Session, json_option, pass_session
 
 _COLUMNS = ("container", "state", "pid", "exit", "restarts", "oom kills", "cpu limit", "mem limit", "image")
+_SPARE_LINKS = ("errors", "dropped", "mtu", "kind", "sent", "received")
 _SHOWN_APART = frozenset({"containers", "kernel_network"})
 
 
 @click.command("inspect")
-@click.argument("pod", shell_complete=complete.all_pods)
+@click.argument("pods", metavar="POD...", nargs=-1, required=True, shell_complete=complete.all_pods)
 @click.option("--check", is_flag=True, help="Have the CNI plugins check the pod's attachments (network_check).")
+@forms.option
 @json_option
 @pass_session
-def command(session: Session, pod: str, *, check: bool, as_json: bool) -> None:
-    """Show one pod: POD is its id or the beginning of it, a task id, or its name."""
-    client, document = find(session, pod)
+def command(session: Session, *, pods: Sequence[str], check: bool, form: Form | None, as_json: bool) -> None:
+    """Show everything about each POD: its id or the beginning of it, a task id, or its name.
+
+    Of one pod the document is the pod's own; of several it is {"pods": [...]}.
+    """
+    form = forms.chosen(form, as_json=as_json)
+    found = [_inspected(session, name, check=check) for name in pods]
+    if not form.is_table and form.kind is not Kind.NAME:
+        forms.show(form, found[0] if len(found) == 1 else {"pods": found})
+        return
+    for number, document in enumerate(found):
+        if form.kind is Kind.NAME:
+            output.line(output.clean(status.name(document)))
+            continue
+        if number:
+            output.line("")
+        _show(document)
+
+
+def _inspected(session: Session, name: str, *, check: bool) -> dict[str, Any]:
+    client, document = find(session, name)
     if check:
         answer = client.post(f"/v1/pods/{segment(document['pod'])}/check", {}, timeout_s=None)
         document["network_check"] = answer["error"] or "passed"
-    if as_json:
-        output.json_document(document)
-        return
+    return document
+
+
+def _show(document: dict[str, Any]) -> None:
     output.fields((key, _flat(value)) for key, value in document.items() if key not in _SHOWN_APART)
     _show_network(document.get("kernel_network"))
     output.line("")
@@ -46,7 +70,11 @@ def _show_network(found: dict[str, Any] | None) -> None:
     if found is None:
         return
     output.line("")
-    output.table(("link", "kind", "ips", "mtu", "received", "sent", "dropped", "errors"), map(_link, found["links"]))
+    output.table(
+        ("link", "kind", "ips", "mtu", "received", "sent", "dropped", "errors"),
+        map(_link, found["links"]),
+        spare=_SPARE_LINKS,
+    )
     output.table(
         ("route", "gateway", "link"),
         ((each["destination"], each["gateway"] or None, each["ifname"]) for each in found["routes"]),

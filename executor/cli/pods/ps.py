@@ -47,8 +47,8 @@ _WIDE: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
         "started": lambda pod: pod.get("started_at"),
     }
 )
-_REASON_LETTERS: Final = 48
-_SPARE: Final = ("executor", "ips", "role", "ready", "restarts", "task", "age", "class", "reason")
+_REASON_LETTERS: Final = 60
+_SPARE: Final = ("executor", "ips", "role", "ready", "restarts", "task", "age", "class")
 _SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
     {
         "class": lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or ""),
@@ -159,7 +159,8 @@ class _Shown:
                 output.line(output.clean(status.name(pod)))
         elif self._form.is_table:
             spare = () if self._form.kind is Kind.WIDE else _SPARE
-            output.table(list(self._columns), map(self.row, pods), spare=spare, headers=self._headers)
+            cut = "" if self._form.kind is Kind.WIDE else "reason"
+            output.table(list(self._columns), map(self.row, pods), spare=spare, cut=cut, headers=self._headers)
         else:
             forms.show(self._form, {"pods": pods})
 

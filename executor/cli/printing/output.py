@@ -56,15 +56,17 @@ def note(text: str) -> None:
     sys.stderr.write(f"mesos-pod-executor: {clean(text)}\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = (), headers: bool = True) -> None:
-    """`spare`: columns that a narrow terminal does without, the first of them first. Without `headers` every column
-    is there, for a program reads them.
+def table(
+    columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = (), cut: str = "", headers: bool = True
+) -> None:
+    """`spare`: columns that a narrow terminal does without, the first of them first; `cut`: one of sentences, which it
+    cuts short. Without `headers` every column is there, for a program reads them.
     """
     cells = cleaned(rows)
     if sys.stdout.isatty() and headers:
         from executor.cli.printing import terminal
 
-        terminal.show(columns, cells, spare)
+        terminal.show(columns, cells, spare, cut)
     else:
         _plain_table(columns, cells, headers=headers)
 

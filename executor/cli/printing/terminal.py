@@ -23,6 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 GAP: Final = 2
+CUT_LETTERS: Final = 30
+CUT_LEAST: Final = 20
 _COLOURED: Final = frozenset({"state", "outcome", "level"})
 _STYLES: Final = MappingProxyType(
     {
@@ -76,10 +78,32 @@ def styled(word: str) -> Text:
     return Text(word, style=_STYLES.get(word, ""))
 
 
-def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str]) -> None:
-    """Print a table on the terminal."""
+def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str = "") -> None:
+    """Print a table on the terminal; `cut` is a column of sentences, which may be cut short."""
     own = console()
+    if cut:
+        cells = shortened(columns, cells, spare, cut, own.width)
     console(max(own.width, needed(columns, cells, spare, own.width))).print(table(columns, cells, spare, own.width))
+
+
+def shortened(
+    columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str, width: int
+) -> list[list[str]]:
+    """The cells with those of the column `cut` as long as there is room for. It gets CUT_LETTERS, for which `spare`
+    columns go; with none left, CUT_LEAST. Pure.
+    """
+    place = list(columns).index(cut)
+    for letters in (CUT_LETTERS, CUT_LEAST):
+        short = [[*row[:place], row[place][:letters], *row[place + 1 :]] for row in cells]
+        widths, kept = _widths(columns, short), fitting(columns, short, spare, width)
+        room = width - sum(widths[index] + GAP for index in kept if index != place)
+        if room >= letters:
+            break
+    return [[*row[:place], _cut(row[place], max(letters, room)), *row[place + 1 :]] for row in cells]
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."
 
 
 def table(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], width: int) -> RenderableType:

@@ -30,6 +30,8 @@ def restarting(count: int) -> dict[str, Any]:
 
 FAILED_PROBE = {"code": "pod.probe_failed", "level": "warning", "probe": "liveness", "container": "app", "pod": "pod-1"}
 PULL_FAILED = {"code": "image.pull_failed", "level": "warning", "image": "a/b:1", "error": "denied"}
+LAUNCH_FAILED = "REASON_CONTAINER_LAUNCH_FAILED"
+KILLED = {"code": "pod.operator_kill", "pod": "pod-1", "actor": "uid 0, process 7 (kill)"}
 REVOKED = {"code": "revocation.started", "revocation": "r-1", "reason": "spark", "actor": "uid 0, process 7 (sh)"}
 OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
 
@@ -104,7 +106,32 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "pulling since 2026-01-01T00:00:02.000Z",
             "image.pull_failed at 2026-01-01T00:00:03.000Z: denied",
             "-",
-            CODES["image.pull_failed"].action,
+            "See WHY: the name, the credentials, the registry.",
+        ),
+        (
+            [
+                {"code": "pod.pulling", "image": "a/b:1"},
+                PULL_FAILED,
+                ended("TASK_FAILED", LAUNCH_FAILED, "image a/b:1: denied"),
+            ],
+            f"ended: TASK_FAILED {LAUNCH_FAILED}",
+            "image a/b:1: denied",
+            "this executor: the node could not start it",
+            "See WHY: the name, the credentials, the registry.",
+        ),
+        (
+            [RUNNING, KILLED, ended("TASK_KILLED", None, "killed on the node by uid 0, process 7 (kill): leaks")],
+            "ended: TASK_KILLED",
+            "killed on the node by uid 0, process 7 (kill): leaks",
+            "uid 0, process 7 (kill)",
+            "Nothing.",
+        ),
+        (
+            [RUNNING, {**KILLED, "code": "pod.operator_signal", "signal": "SIGTERM"}, ended("TASK_FAILED", None, "x")],
+            "ended: TASK_FAILED",
+            "x",
+            "uid 0, process 7 (kill), who sent SIGTERM; or the container itself",
+            "logs pod-1",
         ),
         ([RUNNING], "running since 2026-01-01T00:00:01.000Z", "nothing went wrong", "-", "Nothing."),
         (
@@ -112,7 +139,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "running since 2026-01-01T00:00:01.000Z",
             "pod.log_dropped at 2026-01-01T00:00:02.000Z: No space left on device",
             "-",
-            CODES["pod.log_dropped"].action,
+            "See WHY: is the disk of the agent's work directory full?",
         ),
     ],
 )

@@ -123,6 +123,15 @@ def test_what_cannot_be_read_is_a_usage_error(run: Run, arguments: str) -> None:
     assert ran.err.count("\n") == 1
 
 
+def test_a_long_reason_is_cut_and_names_are_not(node: Node) -> None:
+    message = "container app exited with status 5: " + "x" * 200
+    executor = node.executor("aaa", pod("pod-1", "a-name-of-thirty-four-characters-ok"))
+    outcome = {"state": "TASK_FAILED", "reason": None, "message": message}
+    executor.ended = [pod("pod-2", "b", state="ended", outcome=outcome, ended_age_s=5.0)]
+    shown = on_terminal(node, 80, "ps", "-a", TERM="xterm")
+    assert "TASK_FAILED conta..." in shown and "a-name-of-thirty-four-characters-ok" in shown
+
+
 def test_a_watch_tells_each_change_once(node: Node) -> None:
     executor = node.executor("aaa", pod("pod-1", "web"), pod("pod-2", "old"))
     line = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), "ps", "-w", "--json"]
