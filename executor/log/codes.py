@@ -184,7 +184,7 @@ CODES: Final = MappingProxyType(
             "See `error`. After the executor's end the next one or `gc` removes it.",
         ),
         "pod.make_again": _warning(
-            "containerd was away while a container was made; it is made anew, within [pods] start_timeout_s.",
+            "containerd was away while a container was made or started: it is made again in [pods] start_timeout_s.",
             "Did containerd restart? See `error`.",
         ),
         "pod.shim_killed": _warning(

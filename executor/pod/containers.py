@@ -87,9 +87,9 @@ class Containers:
         """The run of the container that is there now; None before it was made, and between two runs."""
         return self._made.get(name)
 
-    async def create(self, name: str, run: int = 1) -> None:
+    async def create(self, name: str, run: int = 1, limit_s: float | None = None) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
-        begin, limit_s = time.monotonic(), self._limit_s
+        begin, limit_s = time.monotonic(), self._limit_s if limit_s is None else limit_s
         image = await self.images.take(self._spec[name])
         self._release.creating(self.id(name))
         left_s = limit_s - (time.monotonic() - begin)
@@ -153,23 +153,32 @@ class Containers:
         user = users.wanted(self._spec[name].security, image.config.user)
         return await self._node.users.ids(image, mounts, user, subject=f"container {name}")
 
-    async def start(self, name: str) -> int:
-        """The first process's pid (in the host's pid namespace). Raises ContainerdFailure."""
+    async def start(self, name: str) -> Made:
+        """The run, with its first process (by its pid in the host's pid namespace). Raises ContainerdFailure."""
         made = self._made[name]
-        made.started_at = time.monotonic()
-        await creation.started(self._node.containerd.tasks, made.id, limit_s=self._limit_s)
-        return made.pid
+        made.started_at = begin_s = time.monotonic()
 
-    async def renew(self, name: str, run: int) -> None:
-        """Remove the exited container and make it again for its next run. Where its end was reported because
-        containerd had lost it, it may still live.
+        async def make_again() -> ContainerId:
+            """The end of what is undone is no end of the run."""
+            self._made.pop(name).close()
+            await self.renew(name, made.run, begin_s + self._limit_s - time.monotonic())
+            self._made[name].started_at = time.monotonic()
+            return self.id(name)
+
+        await creation.started(self._node.containerd.tasks, made.id, make_again, limit_s=self._limit_s)
+        self._made[name].start_known = True
+        return self._made[name]
+
+    async def renew(self, name: str, run: int, limit_s: float | None = None) -> None:
+        """Remove the container and make it again for this run. Where its end was reported because containerd had lost
+        it, it may still live.
         """
         await self._release.clear(self.id(name))
         leaked = await self.remove(name)
         if leaked:
             message = f"could not be removed before its restart: {leaked[0]}"
             raise ContainerdFailure(message, subject=f"container {name}")
-        await self.create(name, run)
+        await self.create(name, run, limit_s)
 
     async def terminate(self, name: str, run: int) -> None:
         """The preStop hook, and the stop signal after it, if this run is there."""

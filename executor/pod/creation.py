@@ -1,7 +1,8 @@
 """Making and starting a container while containerd restarts: each step waits for it, within the limit of a launch.
 
 The outcome of a call that was cut off is unknown. A creation is repeated only after everything that it may have
-made is proven to be gone, a start only while the task says that it has not been started.
+made is proven to be gone, a start only while the task says that it has not been started. A container that nothing can
+start any more is undone and made again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from executor.concurrency import patiently, to_the_end
-from executor.errors import ContainerdFailure, ContainerdUnavailable
+from executor.containerd.types import TaskStatus
+from executor.errors import ContainerdFailure, ContainerdUnavailable, NotFound
 from executor.log import get_logger
 
 if TYPE_CHECKING:
@@ -22,9 +24,13 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 PAUSE_S = 0.3
+AGAIN_S = 10.0
+"""How long a start may take that was cut off before. One takes some 30 ms, and a few seconds on a busy node."""
 _BUNDLE_IN_THE_WAY = "file exists"
 """containerd's word for it (os.Mkdir in runtime/v2/bundle.go); gRPC's code for it is UNKNOWN."""
-_STARTED = ("running", "stopped", "paused", "pausing")
+INIT_FAILED_CODE = 1
+"""How runc's init ends where the `runc start` that it waits for is killed (libcontainer/init_linux.go)."""
+_RUNS = (TaskStatus.RUNNING, TaskStatus.PAUSED, TaskStatus.PAUSING)
 
 
 async def made(
@@ -61,33 +67,65 @@ async def made(
             rename()
 
 
-async def started(tasks: Tasks, container: ContainerId, *, limit_s: float) -> None:
-    """Start the task of `container`. Raises ContainerdFailure, and ContainerdUnavailable at the limit."""
-    await to_the_end(_within(limit_s, lambda: _started(tasks, container, limit_s), container))
+async def started(
+    tasks: Tasks, container: ContainerId, make_again: Callable[[], Awaitable[ContainerId]], *, limit_s: float
+) -> None:
+    """Start the task of `container`. Raises ContainerdFailure, and ContainerdUnavailable at the limit.
+
+    A containerd that is killed takes a runc with it that starts the container for it. That may leave a container that
+    nothing can start any more: then `make_again` undoes it and makes it with its new id.
+    """
+    deadline = asyncio.get_running_loop().time() + limit_s
+    await to_the_end(_within(limit_s, lambda: _started(tasks, container, make_again, deadline), container))
 
 
-async def _started(tasks: Tasks, container: ContainerId, limit_s: float) -> None:
-    cut_off = False
+async def _started(
+    tasks: Tasks, container: ContainerId, make_again: Callable[[], Awaitable[ContainerId]], deadline: float
+) -> None:
+    while not await _is_started(tasks, container, deadline):
+        log.warning("a container is made again", code="pod.make_again", container=container, error="its start failed")
+        container = await make_again()
+
+
+async def _is_started(tasks: Tasks, container: ContainerId, deadline: float) -> bool:
+    """Starts it. False: it cannot be started any more, or what became of its start cannot be known.
+
+    runc's init ends where the `runc start` that it waits for was killed. One that was killed a moment later leaves a
+    program that runs in a container that runc takes for one that was not started: a second start hangs.
+    """
+    if await _start_once(tasks, container, None):
+        return True
+    failure: ContainerdFailure | None = None
     while True:
-        try:
-            await tasks.start(container)
-        except ContainerdUnavailable:
-            cut_off = True
-        except ContainerdFailure:
-            if not cut_off or not await _runs(tasks, container, limit_s):
-                raise
-            return
-        else:
-            return
         await asyncio.sleep(PAUSE_S)
-        if await _runs(tasks, container, limit_s):
-            return
+        left_s = deadline - asyncio.get_running_loop().time()
+        try:
+            task = await patiently(lambda: tasks.get(container), patience_s=left_s)
+        except NotFound:
+            return False
+        if task.status is TaskStatus.STOPPED:
+            return task.exit_status != INIT_FAILED_CODE
+        if task.status in _RUNS:
+            return True
+        if failure is not None:
+            raise failure
+        try:
+            if await _start_once(tasks, container, min(AGAIN_S, left_s / 2)):
+                return True
+        except TimeoutError:
+            return False
+        except ContainerdFailure as error:  # perhaps the first one has started it meanwhile
+            failure = error
 
 
-async def _runs(tasks: Tasks, container: ContainerId, limit_s: float) -> bool:
-    """Whether it was started, by containerd's word, which is waited for."""
-    task = await patiently(lambda: tasks.get(container), patience_s=limit_s)
-    return task.status in _STARTED
+async def _start_once(tasks: Tasks, container: ContainerId, limit_s: float | None) -> bool:
+    """False: it was cut off. Raises TimeoutError."""
+    try:
+        async with asyncio.timeout(limit_s):
+            await tasks.start(container)
+    except ContainerdUnavailable:
+        return False
+    return True
 
 
 async def _within(limit_s: float, work: Callable[[], Coroutine[Any, Any, None]], container: ContainerId) -> None:

@@ -209,9 +209,11 @@ class Effects:
             await self._containers.renew(name, effect.run)
             self._evidence.begin(name)
         begun_s = time.monotonic()
-        pid = await self._containers.start(name)
+        made = await self._containers.start(name)
         self._phases_ms["start"] = _ms_since(begun_s)
-        self._post(ContainerStarted(name, effect.run, pid))
+        self._post(ContainerStarted(name, effect.run, made.pid))
+        if (exited := self._evidence.early(name)) is not None:
+            self._post(exited)
 
     async def _collect_output(self, effect: CollectOutput) -> None:
         await asyncio.sleep(effect.after_s)

@@ -28,6 +28,10 @@ class Made:
     process: Any
     """What its first process is, as in the OCI document."""
     started_at: float | None = None  # monotonic
+    start_known: bool = False
+    """Whether containerd has said that it was started. Before that its end may be one that a failed start is."""
+    early_exit_code: int | None = None
+    """Of an end that was reported before that."""
 
     def lives(self) -> bool:
         """Whether its first process has been started and has not ended."""

@@ -7,10 +7,11 @@ import time
 
 import pytest
 
+from tests.crash.starts import let_go
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import events, run
-from tests.support.rig import Rig, wait_for
+from tests.support.rig import IMAGE, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -52,6 +53,29 @@ def test_launches_under_restarts_of_containerd(rig: Rig, scheduler: Scheduler) -
         scheduler.wait_status(task, "TASK_KILLED", 60)
     assert wait_for(lambda: True if len(rig.containerd.shims()) == 1 else None, 20), rig.containerd.shims()
     assert events(rig, "pod.leaked") == [] and events(rig, "pod.defect") == []
+
+
+def test_a_container_that_nothing_can_start_is_made_again(rig: Rig, scheduler: Scheduler) -> None:
+    """containerd was killed when runc had let the program go on, and had not written that down: it runs, and runc takes
+    it for one that waits for its start.
+    """
+    init = {"name": "before", "image": IMAGE, "command": ["sleep", "2"]}
+    pod = rig.pod("web", command=("sh", "-c", "echo started; exec sleep 1000"), spec={"initContainers": [init]})
+    scheduler.launch([pod], rig.executor())
+    assert wait_for(lambda: rig.pods()[0]["state"] == "initializing" if rig.pods() else None, 30)
+    (one,) = rig.pods()
+    let_go(f"{one['pod']}*app*", read=True)
+    time.sleep(3)  # until the start of it hangs
+    assert scheduler.states("web")[-1] == "TASK_STARTING"
+    restart(rig, 1)
+    scheduler.wait_status("web", ("TASK_RUNNING", *TERMINAL), 30)
+    assert scheduler.states("web")[-1] == "TASK_RUNNING", scheduler.statuses("web")[-1].message
+    assert len(events(rig, "pod.make_again")) == 1
+    assert len(rig.processes(one)) == 1
+    done = rig.command("exec", "web", "-c", "app", "--", "echo", "fit")
+    assert done.stdout == "fit\n"
+    scheduler.kill("web")
+    scheduler.wait_status("web", "TASK_KILLED", 30)
 
 
 def two_containers(rig: Rig) -> dict[str, object]:

@@ -52,11 +52,14 @@ class Evidence:
     def read(self, container: str, exit_code: int, pid: int, *, pod_ends: bool) -> ContainerExited | None:
         """The first process `pid` of a run of `container` has ended: the event, with what its cgroup still says.
 
-        None: it belongs to an earlier run of the container. `pod_ends`: it explains every exit, so that nothing is
-        read.
+        None: it belongs to an earlier run of the container, or the outcome of its start is not known yet. `pod_ends`:
+        it explains every exit, so that nothing is read.
         """
         made = self._made(container)
         if made is None or made.pid != pid:
+            return None
+        if not made.start_known:
+            made.early_exit_code = exit_code
             return None
         kills = 0 if pod_ends else self._kills(container)
         found = None
@@ -66,6 +69,13 @@ class Evidence:
             self._report(container, kills)
         ran_s = 0.0 if made.started_at is None else time.monotonic() - made.started_at
         return ContainerExited(container, made.run, exit_code, found, ran_s, kills, pid)
+
+    def early(self, container: str) -> ContainerExited | None:
+        """The end of a run that was reported before its start was known; None: it was not."""
+        made = self._made(container)
+        if made is None or made.early_exit_code is None:
+            return None
+        return self.read(container, made.early_exit_code, made.pid, pod_ends=False)
 
     def short_of_memory(self, container: str) -> None:
         """containerd reports that a limit was met, of this container or of a group above it."""

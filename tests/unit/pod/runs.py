@@ -20,7 +20,8 @@ def ran(number: int = 1, *command: str) -> Iterator[tuple[Made, subprocess.Popen
     """Run `number` of a container, and its first process: a sleep, if no command is given."""
     with subprocess.Popen(command or ("sleep", "1000")) as process:
         leader = HeldProcess.open(process.pid)
-        made = Made(ContainerId("pod-1.app"), number, "snapshot", IMAGE, process.pid, leader, {}, time.monotonic())
+        made = Made(ContainerId("pod-1.app"), number, "snapshot", IMAGE, process.pid, leader, {})
+        made.started_at, made.start_known = time.monotonic(), True
         try:
             yield made, process
         finally:

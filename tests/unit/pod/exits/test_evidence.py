@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from cgroups import Hierarchies, Tree
@@ -16,11 +17,16 @@ GONE = 137
 """What is reported of a container that containerd does not know any more."""
 
 
+def of_runs(now: Mapping[str, Made], directory: Path) -> Evidence:
+    """`now` has the run of each container that is there."""
+    tree = Tree(Hierarchies(unified=directory), "/executor")
+    return Evidence(tree, PodId("pod-1"), spec(), now.get, get_logger(__name__))
+
+
 def test_the_end_of_an_earlier_run_ends_no_later_one(tmp_path: Path) -> None:
     """A look-up asked for the first run, and its answer came when the container had been started again."""
     now: dict[str, Made] = {}
-    tree = Tree(Hierarchies(unified=tmp_path), "/executor")
-    evidence = Evidence(tree, PodId("pod-1"), spec(), now.get, get_logger(__name__))
+    evidence = of_runs(now, tmp_path)
     with ran(1) as (first, _), ran(2) as (second, _):
         now["app"] = first
         exited = evidence.read("app", 3, first.pid, pod_ends=False)
@@ -32,3 +38,16 @@ def test_the_end_of_an_earlier_run_ends_no_later_one(tmp_path: Path) -> None:
         assert exited is not None and exited.run == 2
         del now["app"]  # between two runs
         assert evidence.read("app", GONE, second.pid, pod_ends=False) is None
+
+
+def test_an_end_is_kept_until_it_is_known_whether_the_run_was_started(tmp_path: Path) -> None:
+    """A start that a restart of containerd cuts off may end the first process: the container is then made again."""
+    with ran() as (made, _):
+        made.start_known = False
+        evidence = of_runs({"app": made}, tmp_path)
+        assert evidence.read("app", 3, made.pid, pod_ends=False) is None
+        made.start_known = True
+        exited = evidence.early("app")
+        assert exited is not None and (exited.exit_code, exited.pid) == (3, made.pid)
+    with ran() as (made, _):
+        assert of_runs({"app": made}, tmp_path).early("app") is None, "it has not ended"
