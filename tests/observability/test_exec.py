@@ -204,3 +204,35 @@ def test_it_is_in_the_journal(rig: Rig, scheduler: Scheduler) -> None:
     event = json.loads(lines[-1])
     assert (event["container"], event["command"]) == ("app", "echo")
     assert "a word" not in json.dumps(rig.journal("mixed", scheduler))
+
+
+HOSTILE = "printf '\\033]0;title\\007\\033[31mred\\033[0m\\033[6n end\\n'"
+
+
+def on_terminal(rig: Rig, *arguments: str) -> bytes:
+    """What a command of this program prints on a terminal."""
+    ours, its = pty.openpty()
+    try:
+        environment = {**os.environ, **rig.environment()}
+        subprocess.run([*rig.program, *arguments], env=environment, stdin=its, stdout=its, stderr=its, check=True)
+        os.set_blocking(ours, False)
+        return os.read(ours, 1 << 16).replace(b"\r", b"")
+    finally:
+        os.close(its)
+        os.close(ours)
+
+
+def test_a_terminal_gets_text_only(rig: Rig, scheduler: Scheduler) -> None:
+    clean, whole = "\ufffd]0;title\ufffdred\ufffd[6n end\n".encode(), b"\x1b]0;title\x07\x1b[31mred\x1b[0m\x1b[6n end\n"
+    assert on_terminal(rig, "exec", "web", "--", "sh", "-c", HOSTILE) == clean
+    assert on_terminal(rig, "exec", "--raw", "web", "--", "sh", "-c", HOSTILE) == whole
+    assert on_terminal(rig, "exec", "-t", "web", "--", "sh", "-c", HOSTILE) == whole
+    assert rig.command("exec", "web", "--", "sh", "-c", HOSTILE).stdout.encode() == whole
+    scheduler.launch([rig.pod("coloured", command=("sh", "-c", f"{HOSTILE}; sleep 1000"))], rig.executor())
+    scheduler.wait_status("coloured", "TASK_RUNNING", 30)
+    assert wait_for(lambda: rig.command("logs", "coloured").stdout or None, 10)
+    assert on_terminal(rig, "logs", "coloured") == clean
+    assert on_terminal(rig, "logs", "--raw", "coloured") == whole
+    assert on_terminal(rig, "logs", "-t", "coloured").endswith(clean)
+    scheduler.kill("coloured", grace_s=0)
+    scheduler.wait_status("coloured", "TASK_KILLED", 30)

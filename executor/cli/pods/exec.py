@@ -18,7 +18,7 @@ import termios
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -28,6 +28,7 @@ from executor.cli.executors.client import Client, segment
 from executor.cli.exits import Unreachable
 from executor.cli.pods import lookup
 from executor.cli.printing import output
+from executor.cli.printing.written import Written, written
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import ExecutorError, Failure
 
@@ -74,13 +75,16 @@ class _WithCommand(click.Command):
     shell_complete=complete.containers,
 )
 @click.option("-i", "--stdin", is_flag=True, help="Pass standard input on.")
-@click.option("-t", "--tty", "terminal", is_flag=True, help="Give the command a terminal.")
+@click.option("-t", "--tty", "terminal", is_flag=True, help="Give the command a terminal, which is yours as it is.")
+@click.option("--raw", is_flag=True, help="Print on a terminal what the command writes as it is, colours and all.")
 @json_option
 @pass_session
 def command(
-    session: Session, pod: str, argv: tuple[str, ...], container: str, *, stdin: bool, terminal: bool, as_json: bool
+    session: Session, /, pod: str, argv: tuple[str, ...], *, terminal: bool, as_json: bool, **options: Any
 ) -> int:
     """Run a command in a pod's container, as its user and within its limits.
+
+    A terminal gets text only: no colours, nothing that could steer it; with --tty or --raw it gets everything.
 
     The exit code is the command's (128 + the signal's number if it was killed), or one of this program's if it could
     not be run; a message on standard error tells then.
@@ -92,15 +96,16 @@ def command(
     client, document = lookup.find(session, pod)
     body = {
         "command": list(argv),
-        "container": lookup.container(document, container)["name"],
+        "container": lookup.container(document, options["container"])["name"],
         "terminal": terminal,
-        "stdin": stdin,
+        "stdin": options["stdin"],
     }
     body |= _size() if terminal else {}
     news = client.session(f"/v1/pods/{segment(document['pod'])}/exec", body)
     collected: dict[str, list[bytes]] | None = {"stdout": [], "stderr": []} if as_json else None
     with contextlib.closing(news):  # type: ignore[type-var]
-        code = _Conversation(client, news, collected).run(terminal=terminal)
+        printed = written(raw=terminal or options["raw"])
+        code = _Conversation(client, news, collected, printed).run(terminal=terminal)
     if collected is not None:
         texts = {name: b"".join(blocks).decode(errors="replace") for name, blocks in collected.items()}
         output.json_document({"exit_code": code, **texts})
@@ -109,9 +114,14 @@ def command(
 
 class _Conversation:
     def __init__(
-        self, client: Client, news: Iterator[dict[str, Any]], collected: dict[str, list[bytes]] | None
+        self,
+        client: Client,
+        news: Iterator[dict[str, Any]],
+        collected: dict[str, list[bytes]] | None,
+        printed: Mapping[str, Written],
     ) -> None:
         self._client = client
+        self._printed = printed
         self._news = news
         self._collected = collected
         self._id = ""
@@ -128,6 +138,8 @@ class _Conversation:
             code = int(self._next()["exit_code"])
             for each in outputs:
                 each.finish()
+            for stream in self._printed.values():
+                stream.end()
         return code
 
     def _next(self) -> dict[str, Any]:
@@ -143,8 +155,7 @@ class _Conversation:
     def _reader(self, name: str, path: str) -> _Reader:
         if self._collected is not None:
             return _Reader(path, self._collected[name].append)
-        descriptor = 2 if name == "stderr" else 1
-        return _Reader(path, lambda block: _write_all(descriptor, block))
+        return _Reader(path, self._printed[name].block)
 
     def _feed(self, path: str) -> None:
         """Ours to its standard input, to the end of ours or its life."""

@@ -6,9 +6,8 @@ comes before all of stderr, except for what arrives while following.
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from executor.cli.executors.client import Client, segment
 from executor.cli.pods import lookup
 from executor.cli.pods.logfile import LogFile, Part
 from executor.cli.printing import output
+from executor.cli.printing.written import Written, written
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound
 from executor.output import times
@@ -45,6 +45,7 @@ _CHECKS_EVERY: Final = 5  # polls between two questions whether the containers s
 @click.option("--until", type=moments.MOMENT, help="Only what was written until 10m ago, or until a time.")
 @click.option("-p", "--previous", is_flag=True, help="What the run before the present or last one wrote.")
 @click.option("-t", "--timestamps", is_flag=True, help="Begin each line with its time, to the second.")
+@click.option("--raw", is_flag=True, help="Print on a terminal what was written as it is, colours and all.")
 @click.option("--stream", type=click.Choice(["all", "stdout", "stderr"]), default="all", show_default=True)
 @json_option
 @pass_session
@@ -53,7 +54,7 @@ def command(session: Session, /, pod: str, container: str, *, follow: bool, as_j
 
     POD is a task id, a pod's id or its beginning, or a name; also of a pod whose executor is dead or has ended, as long
     as its Mesos sandbox is there. All runs of a container write to one log. Where a log is older than its index of
-    times, --since shows it from its beginning.
+    times, --since shows it from its beginning. A terminal gets text only: no colours, and nothing that could steer it.
     """
     if container and options["named"] and container != options["named"]:
         raise click.UsageError(f"which container: {container} or {options['named']}?")
@@ -68,7 +69,8 @@ def command(session: Session, /, pod: str, container: str, *, follow: bool, as_j
         hint = "see [retention] in check-config"
         message = f"its log files were removed after its end, by the limit on {reason}"
         raise NotFound(message, subject=f"{document['pod']}/{chosen[0]['name']}", hint=hint)
-    shown = _Shown(as_json=as_json, named=options["all_containers"], timed=options["timestamps"])
+    printed = written(raw=options["raw"])
+    shown = _Shown(printed, as_json=as_json, named=options["all_containers"], timed=options["timestamps"])
     part = _part(options)
     with ExitStack() as stack:
         logs = list(_opened(stack, document, chosen, options["stream"]))
@@ -133,18 +135,19 @@ def _runs(client: Client, pod: str, containers: Sequence[str]) -> bool:
 class _Shown:
     """How output is printed: as it is, or line by line with what is known of each."""
 
-    def __init__(self, *, as_json: bool, named: bool, timed: bool) -> None:
-        self._as_json, self._named, self._timed = as_json, named, timed
+    def __init__(self, printed: Mapping[str, Written], *, as_json: bool, named: bool, timed: bool) -> None:
+        self._printed, self._as_json, self._named, self._timed = printed, as_json, named, timed
 
     def show(self, log: _Log, blocks: Iterator[bytes], *, last: bool) -> None:
         """What was read; `last`: nothing comes after it."""
         if self._as_json or self._named or self._timed:
             self._lines(log, blocks, last=last)
         else:
-            stream = sys.stdout.buffer if log.file.name == "stdout" else sys.stderr.buffer
+            printed = self._printed[log.file.name]
             for block in blocks:
-                stream.write(block)
-                stream.flush()
+                printed.block(block)
+            if last:
+                printed.end()
         if missed_bytes := log.file.missed():
             note = f"{missed_bytes} bytes of {log.file.name} are not there any more: they were rotated away"
             click.echo(note, err=True)
@@ -164,6 +167,4 @@ class _Shown:
             return
         named = f"[{output.clean(log.container)}] " if self._named else ""
         timed = f"{time or '-':<20} " if self._timed else ""
-        stream = sys.stdout if log.file.name == "stdout" else sys.stderr
-        stream.write(f"{named}{timed}{line}\n")
-        stream.flush()
+        self._printed[log.file.name].line(f"{named}{timed}", line)
