@@ -68,6 +68,11 @@ def _program(value: Any) -> None:
         raise WrongValueError("a list of an absolute path and its arguments")
 
 
+def _proxy(value: Any) -> None:
+    if value and not re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^][\s/:@?#]+)(?::[0-9]{1,5})?/?", value):
+        raise WrongValueError("http://HOST:PORT of a proxy, without a user and a path")
+
+
 CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "absolute": _absolute,
     "filled": _filled,
@@ -77,4 +82,5 @@ CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "domain": _domain,
     "group": _group,
     "program": _program,
+    "proxy": _proxy,
 }

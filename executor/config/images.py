@@ -25,6 +25,11 @@ class ImagesSection:
     plain_http: tuple[str, ...] = key(
         (), "Registries that are asked over HTTP, without TLS: HOST or HOST:PORT, as images name them."
     )
+    https_proxy: str = key("", "Proxy to registries that are asked over HTTPS, such as http://proxy:3128.", proxy=True)
+    http_proxy: str = key("", "Proxy to registries that are asked over HTTP.", proxy=True)
+    no_proxy: tuple[str, ...] = key(
+        (), "Hosts, .domains, addresses and networks that are asked without a proxy, as NO_PROXY has them; * is all."
+    )
     patience_s: float = key(
         120.0,
         "How long a pull that fails is tried again, with growing pauses, before its pod fails, seconds; 0: not at all.",

@@ -29,6 +29,7 @@ from executor.images.pulling.download import Download, Tally, persistently, uplo
 from executor.images.pulling.verifier import verify
 from executor.images.pulling.wire import Progress, Request
 from executor.images.registry.hosts_dir import endpoints, node_credentials
+from executor.images.registry.proxies import Proxies
 from executor.images.registry.repository import Repository
 from executor.images.room import NoRoom, Room
 from executor.images.select import Selected, select
@@ -89,7 +90,8 @@ class _Pull:
         found = endpoints(Path(settings.hosts_dir), domain, settings.plain_http)
         own = node_credentials(Path(settings.docker_config))
         credentials = (*self._request.credentials, *own)
-        return Repository(self._reference, found, credentials, plain_http=settings.plain_http)
+        proxies = Proxies(settings.http_proxy, settings.https_proxy, settings.no_proxy)
+        return Repository(self._reference, found, credentials, plain_http=settings.plain_http, proxies=proxies)
 
     async def _from(self, repository: Repository) -> Progress:
         target = await persistently(repository.resolve)

@@ -31,6 +31,9 @@ class Settings:
     hosts_dir: str
     docker_config: str
     plain_http: tuple[str, ...] = ()
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: tuple[str, ...] = ()
     parallel_layers: int = 3
     verifier: tuple[str, ...] = ()
     verifier_timeout_s: float = 10.0
@@ -71,7 +74,7 @@ def decode_request(data: bytes) -> Request:
     """Raises ValueError."""
     value = bounded_json.loads(data, REQUEST)
     settings = value["settings"]
-    for key in ("plain_http", "verifier"):
+    for key in ("plain_http", "no_proxy", "verifier"):
         settings[key] = tuple(settings[key])
     credentials = tuple(Credential(**each) for each in value["credentials"])
     return Request(value["name"], Settings(**settings), credentials, value["missing_only"])

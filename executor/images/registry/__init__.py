@@ -4,6 +4,7 @@ hosts.py        the node's hosts.toml: mirrors, certificates, capabilities; host
 credentials.py  who this node is to a registry: docker's config.json
 challenge.py    what a registry answers to somebody that it does not know
 transport.py    HTTP by urllib3: redirects, TLS; answer.py reads an answer, urls.py the addresses in it
+proxies.py      which proxy leads to a registry
 limits.py       how slow a registry may be
 tokens.py       bearer tokens
 repository.py   one repository: its documents and its layers

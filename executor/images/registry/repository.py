@@ -21,6 +21,7 @@ from executor.images.registry.answer import Answer
 from executor.images.registry.credentials import Credential, matching
 from executor.images.registry.hosts import Endpoint
 from executor.images.registry.limits import SILENCE_S
+from executor.images.registry.proxies import NO_PROXIES, Proxies
 from executor.images.registry.tokens import Login
 from executor.images.registry.transport import Transport
 
@@ -50,13 +51,15 @@ class Repository:
         credentials: Sequence[Credential],
         *,
         plain_http: Collection[str] = (),
+        proxies: Proxies = NO_PROXIES,
         timeout_s: float = SILENCE_S,
     ) -> None:
         self.domain = reference.domain
         self._name = str(reference)
         self._reference = reference
         self._sites = [
-            _Site(reference, Transport(each, timeout_s=timeout_s), credentials, plain_http) for each in endpoints
+            _Site(reference, Transport(each, proxies, timeout_s=timeout_s), credentials, plain_http)
+            for each in endpoints
         ]
 
     def close(self) -> None:

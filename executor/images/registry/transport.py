@@ -8,10 +8,11 @@ its own certificate is always verified. No redirect leads from HTTPS to HTTP.
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 import urllib3
@@ -22,6 +23,7 @@ from executor.images.failures import PullFailure
 from executor.images.registry.answer import Answer, words_of
 from executor.images.registry.hosts import Endpoint
 from executor.images.registry.limits import SILENCE_S, PlainPool, SecurePool
+from executor.images.registry.proxies import NO_PROXIES, Proxies
 from executor.images.registry.urls import PORTS, origin, where
 
 CONNECT_S: Final = 10.0
@@ -33,19 +35,22 @@ _USER_AGENT = f"mesos-pod-executor/{__version__}"
 class Transport:
     """`timeout_s` is how long the other side may be silent. Raises InvalidConfig for unusable certificates."""
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = SILENCE_S) -> None:
+    def __init__(self, endpoint: Endpoint, proxies: Proxies = NO_PROXIES, *, timeout_s: float = SILENCE_S) -> None:
         self.endpoint = endpoint
         self._own = origin(endpoint.url)
         self._own_headers = dict(endpoint.headers)
         self._silence_s = timeout_s
         self._timeout = urllib3.Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s)
-        others = Endpoint(endpoint.url, ca=endpoint.ca)
-        self._own_pool = self._pool(endpoint)
-        self._other_pool = self._own_pool if _tls_parts(others) == _tls_parts(endpoint) else self._pool(others)
+        self._proxies = proxies
+        self._own_tls = self._other_tls = _tls(endpoint)
+        if endpoint.skip_verify or endpoint.client:
+            self._other_tls = _tls(Endpoint(endpoint.url, ca=endpoint.ca))
+        self._pools: dict[tuple[bool, str], urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
 
     def close(self) -> None:
-        self._own_pool.clear()
-        self._other_pool.clear()
+        for pool in self._pools.values():
+            pool.clear()
 
     def is_own(self, url: str) -> bool:
         """Whether `url` is of the endpoint's own origin. Raises PullFailure for what is no URL."""
@@ -69,9 +74,9 @@ class Transport:
         raise PullFailure(f"redirects more than {REDIRECTS_MAX} times", subject=where(url))
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        pool, own = (self._own_pool, self._own_headers) if self.is_own(url) else (self._other_pool, {})
+        own, proxy = self._own_headers if self.is_own(url) else {}, self._proxies.of(*origin(url))
         try:
-            response = pool.request(
+            response = self._pool(is_own=self.is_own(url), proxy=proxy).request(
                 method,
                 url,
                 body=body,
@@ -83,13 +88,27 @@ class Transport:
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             hint, subject = _hint(error), where(url)
-            message = f"cannot be reached: {words_of(error)}"
+            through = f" through the proxy {proxy}" if proxy else ""
+            message = f"cannot be reached{through}: {words_of(error)}"
             raise PullFailure(message, subject=subject, hint=hint, lasting=bool(hint)) from error
         return Answer(response, url, silence_s=self._silence_s)
 
-    def _pool(self, endpoint: Endpoint) -> urllib3.PoolManager:
-        context = _tls(endpoint)
-        pool = urllib3.PoolManager(num_pools=8, maxsize=8, retries=False, timeout=self._timeout, ssl_context=context)
+    def _pool(self, *, is_own: bool, proxy: str) -> urllib3.PoolManager:
+        key = is_own, proxy
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = self._made(self._own_tls if is_own else self._other_tls, proxy)
+            return self._pools[key]
+
+    def _made(self, context: ssl.SSLContext, proxy: str) -> urllib3.PoolManager:
+        settings: dict[str, Any] = {
+            "num_pools": 8,
+            "maxsize": 8,
+            "retries": False,
+            "timeout": self._timeout,
+            "ssl_context": context,
+        }
+        pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
         pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
         return pool
 
@@ -105,10 +124,6 @@ def _redirected(url: str, target: str) -> str:
         message = f"redirects to {where(goal)}, which is not HTTPS"
         raise PullFailure(message, subject=where(url), lasting=True)
     return goal
-
-
-def _tls_parts(endpoint: Endpoint) -> tuple[object, ...]:
-    return endpoint.ca, endpoint.client, endpoint.skip_verify
 
 
 def _tls(endpoint: Endpoint) -> ssl.SSLContext:

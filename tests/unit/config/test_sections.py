@@ -87,6 +87,8 @@ def test_variables_of_every_type(name: str, text: str, expected: object) -> None
         ("[cni]\nplugin_dirs = '/a'\n", {}, "cni.plugin_dirs", "a list of texts"),
         ("[cni]\nplugin_dirs = ['relative']\n", {}, "cni.plugin_dirs", "an absolute path"),
         ("[node]\nrun_dir = ''\n", {}, "node.run_dir", "an absolute path"),
+        ("[images]\nhttps_proxy = 'proxy:3128'\n", {}, "images.https_proxy", "http://HOST:PORT"),
+        ("[images]\nhttps_proxy = 'http://user:secret@proxy'\n", {}, "images.https_proxy", "without a user"),
         ("[containerd]\nnamespace = ''\n", {}, "containerd.namespace", "a name"),
         ("[dns]\ndomain = 'a.10'", {}, "dns.domain", "a DNS domain"),
         ("[dns]\ncluster_domain = 'A b'", {}, "dns.cluster_domain", "a DNS domain"),
