@@ -41,6 +41,16 @@ def slowest() -> bytes:
     return json.dumps(pod(containers=containers)).encode()
 
 
+def taken(data: dict[str, str], **fields: list[Task]) -> bytes:
+    """A ConfigMap of which many containers take variables, again and again."""
+    containers = [{"name": f"c{number}", "image": "a:1", **fields} for number in range(90)]
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod(containers=containers), settings]}).encode()
+
+
+MANY = {f"k{number}": "" for number in range(2_500)}
+TAKEN = [{"prefix": f"P{number}", "configMapRef": {"name": "c"}} for number in range(6)]
+KEY = {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
 TASKS: dict[str, list[Task]] = {
     "variables that double": [task("double", pod({"env": doubled()}))],
     "30,000 keys, one twice": [task("keys", keys(30_000))],
@@ -50,6 +60,10 @@ TASKS: dict[str, list[Task]] = {
     "deep JSON": [task("deep", b'{"a":' * 200_000)],
     "YAML with 25,000 tags": [task("tags", b"".join(b"%%TAG !a%d! b\n" % n for n in range(25_000)))],
     "20 descriptions, as slow as can be": [task(f"slow-{n}", slowest()) for n in range(20)],
+    "1,350,000 variables of a ConfigMap": [task("taken", taken(MANY, envFrom=TAKEN))],
+    "a long variable 540 times": [
+        task("long", taken({"k": "x" * 700_000}, env=[{"name": f"A{number}", **KEY} for number in range(6)]))
+    ],
     "4 launches of 4 MiB": [task(f"large-{n}", b'{"a": "' + b"x" * (4 << 20) + b'"}') for n in range(4)],
     "20,000 labels": [task("labels", pod(), labels=messages.labels({f"k{number}": "v" for number in range(20_000)}))],
     "300 small launches": [task(f"small-{n}", pod({"bad": n})) for n in range(300)],

@@ -7,10 +7,14 @@ from elsewhere is taken as it is, without `$(NAME)` in it being filled in, as ku
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.spec import checks as common
 from executor.spec import volume_files
+from executor.spec.expansion import POD_MAX_BYTES
 from executor.spec.kubernetes import downward, names
 from executor.spec.kubernetes.container_documents import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
 from executor.spec.kubernetes.documents import Pod
@@ -18,6 +22,38 @@ from executor.spec.model import EnvValue, TakenText
 from executor.spec.objects import DataKind, KeyedData, Objects
 
 Variables = tuple[tuple[str, EnvValue], ...]
+
+TAKEN_MAX: Final = 10_000
+"""Variables that the containers of a pod take from ConfigMaps and Secrets, each time that one is taken."""
+
+
+def check_amount(containers: Iterable[tuple[str, Container]], objects: Objects) -> None:
+    """Whether what the containers take from ConfigMaps and Secrets is bounded: one object may be taken a thousand
+    times, and each time makes all of its variables. Counted before any variable is made; `containers` with their paths.
+    Raises InvalidTask.
+    """
+    count = size_bytes = 0
+    for path, values in _taken(containers, objects):
+        count += len(values)
+        size_bytes += sum(map(len, values)) if count <= TAKEN_MAX else 0
+        if count > TAKEN_MAX or size_bytes > POD_MAX_BYTES:
+            message = f"{TAKEN_MAX} variables" if count > TAKEN_MAX else f"{POD_MAX_BYTES} bytes of variables"
+            hint = "mount the ConfigMap or Secret as a volume"
+            raise InvalidTask(f"the pod takes more than {message} from ConfigMaps and Secrets", subject=path, hint=hint)
+
+
+def _taken(containers: Iterable[tuple[str, Container]], objects: Objects) -> Iterator[tuple[str, Collection[bytes]]]:
+    """The path and the values of each thing that is taken and is there."""
+    for path, one in containers:
+        for index, source in enumerate(one.env_from):
+            for kind, ref in ((DataKind.CONFIG_MAP, source.config_map_ref), (DataKind.SECRET, source.secret_ref)):
+                if ref is not None and (data := objects.data(kind, ref.name)) is not None:
+                    yield f"{path}.envFrom[{index}]", data.values.values()
+        for index, entry in enumerate(one.env):
+            place = entry.value_from or EnvVarSource()
+            for kind, key in ((DataKind.CONFIG_MAP, place.config_map_key_ref), (DataKind.SECRET, place.secret_key_ref)):
+                if key is not None and (data := objects.data(kind, key.name)) is not None and key.key in data.values:
+                    yield f"{path}.env[{index}]", (data.values[key.key],)
 
 
 def from_object(source: EnvFromSource, objects: Objects, path: str) -> Variables:

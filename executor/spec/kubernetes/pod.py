@@ -18,6 +18,7 @@ from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
 from executor.spec.kubernetes import (
     companions,
+    environment,
     extended_resources,
     init_containers,
     names,
@@ -169,6 +170,12 @@ def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
     both = {"spec.initContainers": spec.init_containers, "spec.containers": spec.containers}
     named = ((f"{path}[{index}].name", one.name) for path, some in both.items() for index, one in enumerate(some))
     faults.check(common.unique, named)
+    listed = ((f"{path}[{index}]", one) for path, some in both.items() for index, one in enumerate(some))
+    try:
+        environment.check_amount(listed, context.objects)
+    except InvalidTask as error:
+        faults.add(error)
+        faults.end()  # the variables are not made
     before = faults.items(partial(_init_container, context=context), spec.init_containers, "spec.initContainers")
     main = faults.items(lambda one, path: container(one, context, path), spec.containers, "spec.containers")
     containers = (*before, *main)

@@ -87,6 +87,54 @@ def test_texts_of_objects_count() -> None:
         parse_launch([task(with_objects(pod(twice), many))], group=False)
 
 
+def taken(data: dict[str, str], containers: int, **fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    named = [{"name": f"c{at}", "image": "app:1", **fields} for at in range(containers)]
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
+    return [task(with_objects(pod(containers=named), settings))]
+
+
+KEY = {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
+MANY = {f"k{at}": "" for at in range(2_500)}
+
+
+@pytest.mark.parametrize(
+    ("launched", "subject", "words"),
+    [
+        (
+            taken(MANY, 90, envFrom=[{"prefix": f"P{at}", "configMapRef": {"name": "c"}} for at in range(6)]),
+            "spec.containers[0].envFrom[4]",
+            "more than 10000 variables",
+        ),
+        (
+            taken(MANY, 90, envFrom=[{"configMapRef": {"name": "c"}}]),
+            "spec.containers[4].envFrom[0]",
+            "10000 variables",
+        ),
+        (
+            taken({"k": "x" * 700_000}, 1, env=[{"name": f"A{at}", **KEY} for at in range(900)]),
+            "spec.containers[0].env[2]",
+            "more than 2097152 bytes of variables",
+        ),
+    ],
+)
+def test_an_object_that_is_taken_again_and_again(launched: Any, subject: str, words: str) -> None:
+    """Each is refused before its variables are made: that would take seconds, and hundreds of megabytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidTask, match=words) as caught:
+            parse_launch(launched, group=False)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.subject == subject
+    assert peak_bytes < 32 << 20
+
+
+def test_an_object_that_many_containers_take_passes() -> None:
+    (launched,) = taken({f"k{at}": "x" * 100 for at in range(100)}, 90, envFrom=[{"configMapRef": {"name": "c"}}])
+    assert len(parse_launch([launched], group=False).containers[-1].env) == 100
+
+
 def test_the_image_counts_too() -> None:
     with pytest.raises(InvalidTask, match="larger than"):
         command.check_process(["x"], ["A=" + "x" * 1000] * 1100, "container app")
