@@ -7,7 +7,7 @@ Without --protos the package golang-github-containerd-containerd-dev is download
 under .build/. The stubs are not kept in git: they are a build product of these protos and of grpcio-tools.
 
 Three things are changed on the way, all in `prepare`:
-- gogo's options go, since they mean something to Go only and their imports are not in the package;
+- the options of gogo and of containerd's field paths go, with their imports: they mean something to Go only;
 - the files become one flat package, so that an import reads `executor.containerd.api.tasks_pb2`;
 - every protobuf package gets the prefix `mesos_pod_executor`, because message names are global within a process and
   any other containerd client in it would clash. The names of the services on the wire are not affected: the client
@@ -116,6 +116,7 @@ def download() -> Path:
 def prepare(text: str) -> str:
     """One .proto without gogo's options, with flat imports and the prefixed package. Pure."""
     text = re.sub(r'^import weak "[^"]*";\n', "", text, flags=re.M)
+    text = re.sub(r'^import "[^"]*/fieldpath\.proto";\n', "", text, flags=re.M)
     text = re.sub(r"^\s*option \((gogoproto|containerd)\.[^;]*;\n", "", text, flags=re.M)
     text = re.sub(r"^option go_package[^;]*;\n", "", text, flags=re.M)
     text = re.sub(r"\s*\[\(gogoproto\.[^\]]*\]", "", text)
@@ -127,7 +128,9 @@ def prepare(text: str) -> str:
 
 
 def _flat_import(match: re.Match[str]) -> str:
-    return f'import "{API}/{PROTOS[match.group(1)]}.proto";'
+    if (name := PROTOS.get(match.group(1))) is None:
+        raise ValueError(f"a .proto imports {match.group(1)}, which this script does not know; add it to PROTOS")
+    return f'import "{API}/{name}.proto";'
 
 
 def digest(texts: dict[str, str]) -> str:

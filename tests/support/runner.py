@@ -1,4 +1,4 @@
-"""tests/run [SUITE]... [--quick] [--json] [-- PYTEST-ARGUMENT...]
+"""tests/run [SUITE]... [--containerd VERSION] [--quick] [--json] [-- PYTEST-ARGUMENT...]
 
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
@@ -7,8 +7,10 @@ failed tests of a suite on the real machine run once more then, and one that pas
 "unsteady" at the end. Paths below tests/ among the arguments for pytest choose from the suites that they are of.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
-whatever was started in them. --quick and --json are for bench; with --json standard output is the benchmarks' line of
-JSON and everything else goes to standard error. Standard library only: this part runs before the venv exists.
+whatever was started in them. --containerd runs the suites with the containerd of a newer Debian, which
+`packaging/prepare --with containerd-VERSION` downloads, instead of the installed one. --quick and --json are for bench;
+with --json standard output is the benchmarks' line of JSON and everything else goes to standard error. Standard library
+only: this part runs before the venv exists.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ ADDRESS_SPACE_BYTES = 8 << 30  # of a process outside of a sandbox: one that run
 RERUN_AT_MOST = 5  # failed tests of a suite; more of them are no matter of a busy machine
 NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
 REPORTED = (0, 1, NO_TESTS)
+CONTAINERD = ("1.7", "2.1")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Options:
     quick: bool
     json: bool
     pytest: tuple[str, ...]
+    containerd: str = ""
+    """Its version; empty for the installed one."""
 
     @property
     def out(self) -> TextIO:
@@ -85,6 +90,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="bench: fewer rounds")
     parser.add_argument("--json", action="store_true", help="bench: end with one line of JSON")
+    parser.add_argument("--containerd", default="", choices=CONTAINERD, help="of a newer Debian: %(choices)s")
     found = parser.parse_args(arguments[:cut])
     if unknown := [name for name in found.suites if name not in known]:
         parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(known)}")
@@ -92,7 +98,7 @@ def parse(arguments: Sequence[str]) -> Options:
         parser.error("--quick and --json go with the suite bench alone")
     chosen = tuple(known[name] for name in dict.fromkeys(found.suites)) or tuple(suites.default())
     quick = found.quick or not found.suites
-    return Options(chosen, bool(found.suites), quick, found.json, tuple(arguments[cut + 1 :]))
+    return Options(chosen, bool(found.suites), quick, found.json, tuple(arguments[cut + 1 :]), found.containerd)
 
 
 def run_all(options: Options, total: Outcome, results: list[str]) -> None:
@@ -103,6 +109,9 @@ def run_all(options: Options, total: Outcome, results: list[str]) -> None:
     deadline_s = time.monotonic() + float(os.environ.get("MPE_TEST_BUDGET_S", BUDGET_S))
     with tempfile.TemporaryDirectory(prefix="mpe-tests-") as scratch:
         sets = [f"--with={suite.name}" for suite in options.suites if suite.has_packages]
+        if options.containerd:
+            sets.append(f"--with=containerd-{options.containerd}")
+            os.environ["PATH"] = f"{ROOT}/.build/containerd/{options.containerd}/bin:{os.environ['PATH']}"
         prepared = run([str(ROOT / "packaging/prepare"), "--quiet", *sets], env=os.environ, deadline_s=deadline_s)
         if prepared.code != 0:
             total.count("packaging/prepare", "failed", prepared.why or "see above")

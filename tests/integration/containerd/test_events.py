@@ -122,7 +122,8 @@ async def test_containers_survive_a_killed_containerd_and_a_resync_tells_of_it(
     assert [each["code"] for each in seen if each["code"].startswith("containerd.")] == ["containerd.unavailable"]
     tasks = {task.container_id: task for task in await client.tasks.list()}
     assert (tasks["survivor"].status, tasks["survivor"].pid) == (TaskStatus.RUNNING, pid) and alive(pid)
-    assert tasks["victim"].status is TaskStatus.STOPPED
+    if victim := tasks.get("victim"):  # containerd 2 removes the record of a task that stopped while it was away
+        assert victim.status is TaskStatus.STOPPED
     await client.tasks.kill("survivor", signal.SIGKILL)
     event = await following(stream)
     while isinstance(event, TaskExit) and event.container_id == "victim":

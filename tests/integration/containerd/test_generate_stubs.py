@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import generate_stubs
+import pytest
+
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "packaging/generate_stubs.py"
 
@@ -37,6 +40,16 @@ def test_a_second_run_changes_nothing_and_damage_is_mended(tmp_path: Path) -> No
     assert {name: data for name, (data, _) in contents(output).items()} == {
         name: data for name, (data, _) in before.items()
     }
+
+
+def test_options_for_go_are_left_out_and_an_unknown_import_is_named() -> None:
+    """containerd 1.7 has an option for field paths, which its earlier versions have not."""
+    head = 'syntax = "proto3";\npackage containerd.events;\n'
+    imported = 'import "github.com/containerd/containerd/api/types/fieldpath.proto";\n'
+    option = "option (containerd.types.fieldpath_all) = true;\n"
+    assert "fieldpath" not in generate_stubs.prepare(head + imported + option)
+    with pytest.raises(ValueError, match=r"imports api/types/new\.proto.*PROTOS"):
+        generate_stubs.prepare(head + 'import "github.com/containerd/containerd/api/types/new.proto";\n')
 
 
 def test_a_directory_without_protos_is_named(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from preparation.containerd import RELEASES
 from tests.support import runner
 from tests.support.outcome import Outcome, of_lines, of_targets
-from tests.support.runner import fault, parse, selection
+from tests.support.runner import CONTAINERD, fault, parse, selection
 from tests.support.sources import ROOT
 from tests.support.stoppable import Ended, run
 from tests.support.suites import Suite
@@ -181,6 +182,11 @@ def test_paths_choose_from_the_suite_that_they_are_of() -> None:
     assert selection(suites["unit"], arguments) == (["tests/unit/pod"], ["-k", "y"])
     assert selection(suites["unit"], ["tests/mesos"]) == ([], [])
     assert selection(suites["unit"], ["-x"]) == (["tests/unit"], ["-x"])
+
+
+def test_the_versions_of_containerd_are_those_that_can_be_prepared() -> None:
+    assert tuple(RELEASES) == CONTAINERD
+    assert parse(["unit", "--containerd", "2.1"]).containerd == "2.1"
 
 
 def test_without_a_name_the_suites_that_fit_run() -> None:
