@@ -138,6 +138,9 @@ LAUNCHES_WAITING: Final = _gauge("launches_waiting", "Pods that wait for a place
 UNREADY: Final = _gauge(
     "pods_unready", "Running pods of which a container is not ready, as its probes, or its state, say.", "class"
 )
+BACKING_OFF: Final = _gauge(
+    "pods_backing_off", "Pods of which a container has ended and waits for its next start.", "class"
+)
 PROBES: Final = _counter("probes", "Probes and checks of containers, by their result.", "probe", "result")
 STUCK: Final = _gauge("pods_stuck", "Pods whose processes do not end after SIGKILL.", "class")
 CPUS: Final = _gauge("class_cpus", "Cpus that Mesos accounts to a class's living pods.", "class")
@@ -194,9 +197,9 @@ FROM_EVENTS: Final = (
     REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
 )  # fmt: skip
 WHEN_ASKED: Final = (
-    INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, UNREADY, PROBES, STUCK, CPUS, MEMORY,
-    USED_CPU, USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED, NETWORK_ERRORS,
-    LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
+    INFO, SUBSCRIBED, UNACKNOWLEDGED, LEAKED, PODS, LAUNCHES, LAUNCHES_WAITING, UNREADY, BACKING_OFF, PROBES, STUCK,
+    CPUS, MEMORY, USED_CPU, USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED,
+    NETWORK_ERRORS, LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
 BY_COMMAND: Final = (UP, SILENT, DEAD)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

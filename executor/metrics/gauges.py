@@ -67,12 +67,17 @@ def _pods(pods: list[PodRunner]) -> Iterator[Family]:
 
 def _probes(pods: list[PodRunner], means: Means) -> Iterator[Family]:
     yield Family(catalog.UNREADY, _by_class(pods, lambda each: float(_is_unready(each.pod))))
+    yield Family(catalog.BACKING_OFF, _by_class(pods, lambda each: float(_is_backing_off(each.pod))))
     known = [(str(kind), result) for kind in probes.Kind for result in RESULTS]
     yield Family(catalog.PROBES, {labels: float(means.counts[labels]) for labels in known})
 
 
 def _is_unready(pod: Pod) -> bool:
     return pod.state is State.RUNNING and not all(each.ready for each in pod.main if each.phase is not Phase.EXITED)
+
+
+def _is_backing_off(pod: Pod) -> bool:
+    return any(each.phase is Phase.BACKING_OFF for each in pod.containers.values())
 
 
 def _stuck_and_promised(pods: list[PodRunner]) -> Iterator[Family]:
