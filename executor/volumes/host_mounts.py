@@ -25,7 +25,7 @@ from executor.volumes import mountinfo
 
 _CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC = 2, 4, 1 << 12, 1 << 14
-_MS_PRIVATE, _MS_SLAVE = 1 << 18, 1 << 19
+_MS_MOVE, _MS_PRIVATE, _MS_SLAVE, _MS_SHARED = 1 << 13, 1 << 18, 1 << 19, 1 << 20
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 _MOUNT_SETATTR: Final = 442  # on every architecture
 SOURCE: Final = "mesos-pod-executor"
@@ -33,6 +33,8 @@ SOURCE: Final = "mesos-pod-executor"
 INODE_BYTES: Final = 4096
 """A tmpfs may have one file for each so many bytes of its size."""
 INODES_MIN: Final = 16384
+STAGE_BYTES: Final = 64 * 1024
+"""Of mount points, which are empty."""
 HINT: Final = "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to enter the mounts of process 1, and a run_dir"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -105,10 +107,11 @@ def _mount(source: str | None, target: Path, kind: str | None, flags: int, optio
     _call(_libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]), target)
 
 
-def private_tmpfs(target: Path, size_bytes: int) -> None:
-    """A tmpfs in which further mounts are made that no other mount namespace sees, nor keeps. Raises OSError."""
-    tmpfs(target, size_bytes, mode=0o700)
-    make_private(target)
+def stage(target: Path) -> None:
+    """A place where `bind` prepares mounts, which no other mount namespace sees. Idempotent. Raises OSError."""
+    if not is_mounted(target):
+        tmpfs(target, STAGE_BYTES, mode=0o700)
+        make_private(target)
 
 
 def make_private(target: Path) -> None:
@@ -118,16 +121,22 @@ def make_private(target: Path) -> None:
     _mount(None, target, None, _MS_PRIVATE | _MS_REC)
 
 
-def bind(found: int, target: Path) -> None:
+def bind(found: int, target: Path, prepared: Path) -> None:
     """What the descriptor `found` is, on `target`, which is made: a directory for a directory, else a file. What was
-    mounted there before is unmounted. Later mounts below the source appear below `target` too; what happens below
-    `target` never reaches the source, so that to unmount it unmounts nothing of the node. Raises OSError.
+    mounted there before is unmounted. `prepared` is a path in a `stage`. Raises OSError.
+
+    Later mounts below the source appear below `target` too. What happens below `target` never reaches the source, so
+    that to unmount it unmounts nothing of the node; but it reaches the copies of `target` in other mount namespaces,
+    which would hold the source otherwise. A mount can become all of this only where no copy is made of it yet.
     """
-    unmount(target)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _make_target(target, directory=stat.S_ISDIR(os.fstat(found).st_mode))
-    _mount(f"/proc/thread-self/fd/{found}", target, None, _MS_BIND | _MS_REC)
-    _mount(None, target, None, _MS_SLAVE | _MS_REC)
+    for each in (target, prepared):
+        unmount(each)
+        each.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_target(each, directory=stat.S_ISDIR(os.fstat(found).st_mode))
+    _mount(f"/proc/thread-self/fd/{found}", prepared, None, _MS_BIND | _MS_REC)
+    _mount(None, prepared, None, _MS_SLAVE | _MS_REC)
+    _mount(None, prepared, None, _MS_SHARED | _MS_REC)
+    _mount(str(prepared), target, None, _MS_MOVE)
 
 
 def empty_directory(target: Path) -> None:

@@ -5,8 +5,8 @@
                                        files/<name>   configMap, secret, downwardAPI, projected: in one tmpfs
                                        private/<container id>   in a tmpfs of its own, which no container sees:
                                            what puts secrets into variables (executor/oci/secret_words.py)
-                                       parts/<container>/<number>   subPath: a bind mount of what was found, in a
-                                           tmpfs that no other mount namespace sees
+                                       parts/<container>/<number>   subPath: a bind mount of what was found
+                                       stage   where it was prepared (host_mounts.bind)
 
 Everything below run_dir is mounts and what they stand on. A claimed volume is where the agent shows it, and nothing of
 it is removed. After its release a pod's volumes are not used again: work that comes later is refused, and work that
@@ -42,13 +42,12 @@ from executor.volumes.ownership import Ownership
 
 FILES: Final = "files"
 PARTS: Final = "parts"
+STAGE: Final = "stage"
 PRIVATE: Final = "private"
 """executor/oci/secret_runtime.py finds its scripts there."""
 FILES_TMPFS_BYTES: Final = 2 * VOLUME_PAGES_MAX_BYTES * max(1, mmap.PAGESIZE // PAGE_BYTES)
 """Old and new files are there together for a moment. A node with larger pages needs more of it for a small file."""
 PRIVATE_TMPFS_BYTES: Final = 16 * CONTAINER_MAX_BYTES
-PARTS_TMPFS_BYTES: Final = 64 * 1024
-"""Of mount points, which are empty."""
 RELEASE_S: Final = 10.0
 """How long a release waits for work that is still under way on a disk that hangs."""
 T = TypeVar("T")
@@ -221,8 +220,7 @@ class PodVolumes:
     def _bind_parts(self, container: str, wanted: list[tuple[VolumeMount, str]]) -> tuple[Path, ...]:
         parts = self._mounts_dir / PARTS
         self._ensure_own_directory()
-        if not host_mounts.is_mounted(parts):
-            host_mounts.private_tmpfs(parts, PARTS_TMPFS_BYTES)
+        host_mounts.stage(self._mounts_dir / STAGE)
         return tuple(
             self._bind_part(mount, part, parts / container / str(index))
             if self._is_bound(mount, part)
@@ -235,7 +233,7 @@ class PodVolumes:
         make = not isinstance(volume, FilesVolume) and not (_is_beneath(volume) and mount.read_only)
         try:
             with self._opened(volume) as root, Opened(sub_path.open_part(root, part, make=make)) as opened:
-                host_mounts.bind(opened, target)
+                host_mounts.bind(opened, target, self._mounts_dir / STAGE / "part")
         except FileNotFoundError as error:
             if not _may_lack(volume):
                 raise _part_failure(error, mount) from error

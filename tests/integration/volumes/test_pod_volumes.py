@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +102,49 @@ async def test_everything_is_there_and_goes(node: Node) -> None:
     await volumes.release()
     assert node.mounts() == [] and list(node.run.iterdir()) == []
     assert (node.data / "a/b/file").read_text() == "x"
+
+
+@contextlib.contextmanager
+def service() -> Iterator[int]:
+    """The pid of a service of the node with a mount namespace of its own, as systemd makes them."""
+    line = ["unshare", "--mount", "--propagation", "slave", "sleep", "100"]
+    with subprocess.Popen(line) as process:
+        try:
+            while b"sleep" not in Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")[:1]:
+                time.sleep(0.01)
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def seen_by(pid: int, path: Path | str) -> Path:
+    return Path(f"/proc/{pid}/root{path}")
+
+
+def mount_tmpfs(path: Path, text: str) -> None:
+    path.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "test", path], check=True)
+    (path / "file").write_text(text)
+
+
+async def test_a_containerd_with_mounts_of_its_own_sees_parts_and_keeps_none(node: Node) -> None:
+    """Else runc would mount the empty directory on which the part stands."""
+    below, later = node.data / "part/below", node.data / "part/later"
+    mount_tmpfs(below, "right")
+    with service() as pid:
+        volumes = node.volumes(HostPath("data", str(node.data)))
+        await volumes.prepare()
+        (found,) = await volumes.sources(container(VolumeMount("data", "/d", sub_path="part")), {})
+        assert seen_by(pid, found / "below/file").read_text() == "right"
+        mount_tmpfs(later, "late")
+        assert seen_by(pid, found / "later/file").read_text() == "late"
+        await volumes.sources(container(VolumeMount("data", "/d", sub_path="part")), {})
+        assert seen_by(pid, found / "later/file").read_text() == "late"
+        await volumes.release()
+        mounts = seen_by(pid, "").with_name("mountinfo").read_text()
+    assert f" {node.run}" not in mounts
+    assert f" {below} " in mounts and f" {later} " in mounts
+    assert ((below / "file").read_text(), (later / "file").read_text()) == ("right", "late")
 
 
 async def test_an_optional_part_that_is_missing_is_an_empty_directory_outside_of_the_volume(node: Node) -> None:
