@@ -9,6 +9,7 @@ Source: Kubernetes, "Volumes", hostPath types. What is made here belongs to the 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -22,6 +23,7 @@ from executor.spec.volume_model import HostPath
 
 DIRECTORY_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
+_NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 _PATH: Final = os.O_PATH | os.O_CLOEXEC
 _LINK: Final = "it, or a directory above it, is a symbolic link, which the policy does not follow"
 
@@ -63,7 +65,8 @@ def _anywhere(volume: HostPath) -> int:
     if volume.type == "DirectoryOrCreate":
         path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     elif volume.type == "FileOrCreate":
-        path.touch(mode=FILE_MODE, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, _NEW_FILE, FILE_MODE))
     return os.open(path, _PATH)
 
 
@@ -83,7 +86,7 @@ def _make(above: int, name: str, kind: str, *, is_last: bool) -> None:
         if kind == "DirectoryOrCreate":
             os.mkdir(name, DIRECTORY_MODE, dir_fd=above)
         elif kind == "FileOrCreate" and is_last:
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE, dir_fd=above))
+            os.close(os.open(name, _NEW_FILE, FILE_MODE, dir_fd=above))
     except FileExistsError:
         return
 

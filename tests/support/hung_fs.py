@@ -15,6 +15,7 @@ import ctypes
 import os
 import struct
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,8 +30,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class HungFs:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, silent: Collection[int] = SILENT) -> None:
+        """`silent`: the requests that get no answer. With LOOKUP among them the path of the file is not even found."""
         self.directory = directory
+        self._silent = silent
         self._fd = -1
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -63,7 +66,7 @@ class HungFs:
             except OSError:  # unmounted or closed
                 return
             opcode, unique, node = struct.unpack_from("<4xIQQ", request)
-            if opcode in SILENT:
+            if opcode in self._silent:
                 continue
             body = self._answer(opcode, node)
             error = 0 if body is not None else -_ENOSYS

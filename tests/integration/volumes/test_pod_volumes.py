@@ -23,7 +23,7 @@ from executor.spec.volume_model import DataFiles, EmptyDir, FilesVolume, HostPat
 from executor.volumes import pod_volumes
 from executor.volumes.ownership import Ownership
 from executor.volumes.pod_volumes import PodVolumes
-from tests.support.hung_fs import HungFs
+from tests.support.hung_fs import LOOKUP, SILENT, HungFs
 
 pytestmark = pytest.mark.root
 
@@ -297,8 +297,8 @@ async def test_a_release_fails_while_work_is_busy_and_succeeds_later(
 ) -> None:
     """The disk of a hostPath hangs in the middle of the preparation, whose next volume would be mounted after it."""
     monkeypatch.setattr(pod_volumes, "RELEASE_S", 0.2)
-    with HungFs(node.top / "hung") as hung:
-        busy = HostPath("data", str(hung.directory / "file"), "FileOrCreate")
+    with HungFs(node.top / "hung", SILENT | {LOOKUP}) as hung:
+        busy = HostPath("data", str(hung.directory / "file"), "File")
         volumes = node.volumes(EmptyDir("before", in_memory=True), busy, EmptyDir("after", in_memory=True))
         preparing = asyncio.ensure_future(volumes.prepare())
         await asyncio.sleep(0.2)

@@ -131,3 +131,18 @@ def test_a_directory_that_is_exchanged_for_a_link_leads_nowhere_else(tmp_path: P
     swapper.join()
     assert list(outside.iterdir()) == []
     assert all(seen.values()), seen
+
+
+@pytest.mark.parametrize("beneath", [False, True])
+def test_a_file_that_is_there_is_not_touched(node: Path, beneath: bool) -> None:
+    os.utime(node / "file", (1, 1))
+    hostpaths.ensure(HostPath("v", str(node / "file"), "FileOrCreate", beneath=str(node) if beneath else ""))
+    assert (node / "file").stat().st_mtime == 1
+
+
+def test_a_link_that_leads_nowhere_makes_no_file(node: Path) -> None:
+    """Its writer chose the name, and the pod that mounts it would fill the file."""
+    (node / "link").symlink_to(node / "new")
+    with pytest.raises(Failure, match="No such file"):
+        hostpaths.ensure(HostPath("v", str(node / "link"), "FileOrCreate"))
+    assert not (node / "new").exists()
