@@ -48,6 +48,13 @@ def taken(data: dict[str, str], **fields: list[Task]) -> bytes:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod(containers=containers), settings]}).encode()
 
 
+def about() -> Task:
+    """900 files, each with 100 KiB of annotations."""
+    items = [{"path": f"p{number}", "fieldRef": {"fieldPath": "metadata.annotations"}} for number in range(900)]
+    annotations = {f"a{number}": "v" * 100 for number in range(900)}
+    return {**pod(volumes=[{"name": "v", "downwardAPI": {"items": items}}]), "metadata": {"annotations": annotations}}
+
+
 MANY = {f"k{number}": "" for number in range(2_500)}
 TAKEN = [{"prefix": f"P{number}", "configMapRef": {"name": "c"}} for number in range(6)]
 KEY = {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
@@ -64,6 +71,7 @@ TASKS: dict[str, list[Task]] = {
     "a long variable 540 times": [
         task("long", taken({"k": "x" * 700_000}, env=[{"name": f"A{number}", **KEY} for number in range(6)]))
     ],
+    "900 files of all annotations": [task("about", about())],
     "4 launches of 4 MiB": [task(f"large-{n}", b'{"a": "' + b"x" * (4 << 20) + b'"}') for n in range(4)],
     "20,000 labels": [task("labels", pod(), labels=messages.labels({f"k{number}": "v" for number in range(20_000)}))],
     "300 small launches": [task(f"small-{n}", pod({"bad": n})) for n in range(300)],

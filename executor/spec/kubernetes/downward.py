@@ -38,8 +38,21 @@ def value(
     )
 
 
-def file_content(item: DownwardFile, pod: Pod, identity: dict[str, str], resources: Resources, subject: str) -> bytes:
-    """Of a file of a downwardAPI volume. Raises InvalidTask."""
+def tables(pod: Pod) -> dict[str, bytes]:
+    """What a file shows of all labels, and of all annotations, by the path of the field."""
+    metadata = {"metadata.labels": pod.metadata.labels, "metadata.annotations": pod.metadata.annotations}
+    return {path: _lines(table).encode() for path, table in metadata.items()}
+
+
+def file_content(
+    item: DownwardFile,
+    pod: Pod,
+    identity: dict[str, str],
+    resources: Resources,
+    tables: Mapping[str, bytes],
+    subject: str,
+) -> bytes:
+    """Of a file of a downwardAPI volume; `tables` as `tables` makes them. Raises InvalidTask."""
     field_ref, resource_ref = item.field_ref, item.resource_field_ref
     if (field_ref is None) == (resource_ref is None):
         raise InvalidTask("needs exactly one source: fieldRef or resourceFieldRef", subject=subject)
@@ -52,9 +65,8 @@ def file_content(item: DownwardFile, pod: Pod, identity: dict[str, str], resourc
         return _resource(resource_ref, containers, own, resources, place).encode()
     assert field_ref is not None  # noqa: S101 - what the first test leaves over, said for the type checker
     path, place = field_ref.field_path, f"{subject}.fieldRef.fieldPath"
-    tables = {"metadata.labels": pod.metadata.labels, "metadata.annotations": pod.metadata.annotations}
     if path in tables:
-        return _lines(tables[path]).encode()
+        return tables[path]
     if path not in FILE_FIELDS and not _SUBSCRIPT.fullmatch(path):
         hint = f"use {', '.join((*FILE_FIELDS, *tables))}, or one label or annotation"
         raise InvalidTask(f"{path[:80]!r} is not a field that a file can have", subject=place, hint=hint)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from executor import quantity
 from executor.errors import InvalidTask
@@ -48,6 +49,11 @@ class VolumeContext:
     objects: Objects
     size: volume_files.Size = field(default_factory=volume_files.Size)
     """Of the files of all volumes so far."""
+
+    @cached_property
+    def tables(self) -> Mapping[str, bytes]:
+        """The labels and annotations as files have them, made once: many files may show them."""
+        return downward.tables(self.pod)
 
 
 def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
@@ -119,7 +125,7 @@ def _data(
 def _fixed(items: tuple[documents.DownwardFile, ...], context: VolumeContext, path: str) -> Iterator[FixedFile]:
     for index, each in enumerate(items):
         place = f"{path}.items[{index}]"
-        content = downward.file_content(each, context.pod, context.identity, context.resources, place)
+        content = downward.file_content(each, context.pod, context.identity, context.resources, context.tables, place)
         yield FixedFile(volume_files.of_file(each.path, f"{place}.path"), content, each.mode)
 
 
