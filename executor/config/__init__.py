@@ -9,6 +9,7 @@ for_executor.py  the configuration of an executor that an agent started
 file.py          reading a configuration file
 """
 
+from executor.config.pods import PodsSection
 from executor.config.sections import (
     DEFAULT_PATH,
     CgroupsSection,
@@ -19,7 +20,6 @@ from executor.config.sections import (
     DnsSection,
     LogSection,
     NodeSection,
-    PodsSection,
     PressureSection,
     RevocationSection,
     RolesSection,

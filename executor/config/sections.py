@@ -20,6 +20,7 @@ from executor.config.file import read_text
 from executor.config.images import ImagesSection
 from executor.config.key import key
 from executor.config.lending import LendingSection
+from executor.config.pods import PodsSection
 from executor.config.policy import PolicySection
 from executor.config.retention import RetentionSection
 from executor.config.role_limit import RoleLimit
@@ -112,25 +113,6 @@ class CgroupsSection:
         default=True,
         doc="Restore the container's CPU weight when an agent with --revocable_cpu_low_priority lowers it.",
     )
-
-
-@dataclass(frozen=True)
-class PodsSection:
-    """Defaults and limits of pods."""
-
-    default_image: str = key("", "Image of a task that names none; empty: such a task is refused.")
-    termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
-    start_timeout_s: float = key(
-        120.0, "Limit on one pod's launch, from the moment when its images are here, seconds.", least=1, most=86400
-    )
-    max_launching: int = key(8, "How many pods of one class are launched at the same time.", least=1, most=1000)
-    pids_max: int = key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
-    log_max_bytes: int = key(
-        67108864,
-        "Size that no file of a container's log passes, bytes: it is rotated before; 0: no limit.",
-        least=0,
-    )
-    log_files: int = key(2, "How many older files of each log are kept.", least=0, most=100)
 
 
 @dataclass(frozen=True)

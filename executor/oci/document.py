@@ -67,6 +67,8 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
         process |= {"terminal": True, "env": [*term, *env]}
     if security.selinux is not None and placement.has_selinux:
         process["selinuxLabel"] = security.selinux.label
+    if security.app_armor_profile:
+        process["apparmorProfile"] = security.app_armor_profile
     if placement.oom_score_adj is not None:
         process["oomScoreAdj"] = placement.oom_score_adj
     return process
@@ -95,7 +97,7 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
         linux["rootfsPropagation"] = propagation
     if not (security.privileged or security.seccomp == "Unconfined"):
         held = capabilities.granted(security.add_capabilities, security.drop_capabilities)
-        linux["seccomp"] = seccomp.profile(held, placement.machine)
+        linux["seccomp"] = placement.seccomp or seccomp.profile(held, placement.machine)
     return linux
 
 

@@ -62,6 +62,8 @@ class Placement:
     """Directories of a read-only root that can be written to, and where each is mounted from."""
     devices: tuple[Device, ...] = ()
     """What a privileged container finds in /dev beside what every container has."""
+    seccomp: Mapping[str, object] | None = None
+    """The operator's profile that the container names."""
     has_selinux: bool = False
     bounding: frozenset[str] = frozenset(capabilities.EVERY)
     """Capabilities that there are on this node: what every one of them means."""

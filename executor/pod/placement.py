@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import secrets
 import socket
@@ -12,7 +13,7 @@ from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.node.claims import volumes_parent
 from executor.oci import document as oci
-from executor.oci import host_devices, image_volumes, secret_runtime, secret_words
+from executor.oci import host_devices, image_volumes, local_profiles, secret_runtime, secret_words
 from executor.oci.place import Placement
 from executor.spec import capabilities, command
 from executor.spec.model import RuntimeField
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from executor.oci.users import UserIds
     from executor.pod.node import Node
     from executor.pod.sandbox import Sandbox
-    from executor.spec.model import ContainerSpec, PodSpec
+    from executor.spec.model import ContainerSpec, PodSpec, Security
 
 CAP_SYS_RESOURCE = 24
 _POD_IPS = ("status.podIP", "status.podIPs")
@@ -78,10 +79,20 @@ async def runtime_spec(
         image_volumes=await image_volumes.sources(image, layers, container, sandbox.image_volume),
         devices=host_devices.devices() if container.security.privileged else (),
         bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
+        seccomp=await asyncio.to_thread(_local_profiles, node.config.pods.seccomp_dir, container.security),
         has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
     return oci.runtime_spec(spec, container, image.config, placement)
+
+
+def _local_profiles(directory: str, security: Security) -> dict[str, Any] | None:
+    """The seccomp profile of the node's operator that a container names. Raises Failure for one that is not there, also
+    of AppArmor.
+    """
+    if security.app_armor_profile:
+        local_profiles.check_app_armor(security.app_armor_profile)
+    return local_profiles.seccomp(directory, security.seccomp_file) if security.seccomp_file else None
 
 
 async def without_secrets(

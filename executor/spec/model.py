@@ -133,9 +133,15 @@ class Security:
     selinux: SeLinux | None = None
     """Of the processes, on a node that has SELinux."""
     seccomp: str = ""
-    """RuntimeDefault, Unconfined, or empty: the pod names none, and gets RuntimeDefault unless it is privileged."""
+    """RuntimeDefault, Unconfined, Localhost, or empty: the pod names none, and gets RuntimeDefault unless it is
+    privileged.
+    """
+    seccomp_file: str = ""
+    """Of Localhost, below the node's directory of profiles."""
     app_armor: str = field(default="", compare=False)
-    """Unconfined, or empty: the pod names none. Only the policy reads this and the next field."""
+    """Unconfined, Localhost, or empty: the pod names none. Only the policy reads this, and `host_process`."""
+    app_armor_profile: str = ""
+    """Of Localhost."""
     host_process: bool = field(default=False, compare=False)
     """Windows' hostProcess."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ echo end
 
 
 @pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with Rig(config={"POLICY_DEFAULT": "privileged"}) as node:
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    directory = tmp_path_factory.mktemp("seccomp")
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}
+    (directory / "no-mkdir.json").write_text(json.dumps(profile))
+    with Rig(config={"POLICY_DEFAULT": "privileged", "PODS_SECCOMP_DIR": str(directory)}) as node:
         yield node
 
 
@@ -69,6 +73,32 @@ def test_sysctls_are_the_pods_own(rig: Rig, scheduler: Scheduler) -> None:
     before = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()
     assert printed(rig, scheduler, "sysctls", script, spec={"securityContext": {"sysctls": sysctls}}) == ["1", "80"]
     assert Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text() == before
+
+
+def test_a_seccomp_profile_of_the_operator(rig: Rig, scheduler: Scheduler) -> None:
+    script = "mkdir /tmp/a 2>&1 | grep -o 'not permitted'; rmdir /tmp/none 2>&1 | grep -o 'No such file'"
+    profile = {"type": "Localhost", "localhostProfile": "no-mkdir.json"}
+    found = printed(rig, scheduler, "audited", script, container={"securityContext": {"seccompProfile": profile}})
+    assert found == ["not permitted", "No such file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "words"),
+    [
+        (
+            "unknown-file",
+            {"seccompProfile": {"type": "Localhost", "localhostProfile": "x.json"}},
+            "seccomp profile x.json",
+        ),
+        ("unknown-name", {"appArmorProfile": {"type": "Localhost", "localhostProfile": "x"}}, "AppArmor profile x"),
+    ],
+)
+def test_a_profile_that_the_node_lacks(
+    rig: Rig, scheduler: Scheduler, name: str, context: dict[str, Any], words: str
+) -> None:
+    scheduler.launch([rig.pod(name, container={"securityContext": context})], rig.executor())
+    status = scheduler.wait_status(name, "TASK_FAILED", 30)
+    assert (status.reason, words in status.message) == ("REASON_CONTAINER_LAUNCH_FAILED", True), status.message
 
 
 def test_fields_without_effect_are_one_event(rig: Rig, scheduler: Scheduler) -> None:

@@ -131,10 +131,22 @@ class VolumeMount(Document, frozen=True):
 
 class SeccompProfile(Document, frozen=True):
     type: Annotated[
-        Literal["RuntimeDefault", "Unconfined"],
-        supported("RuntimeDefault, the executor's own, is the default; no Localhost"),
+        Literal["RuntimeDefault", "Unconfined", "Localhost"],
+        supported("RuntimeDefault is the executor's own; Localhost is a file of the node"),
     ]
-    localhost_profile: Annotated[Any, refused()] = None
+    localhost_profile: Annotated[
+        str, supported("below [pods] seccomp_dir; the profile as linux.seccomp of the OCI runtime-spec")
+    ] = ""
+
+
+class AppArmorProfile(Document, frozen=True):
+    type: Annotated[
+        Literal["Localhost", "Unconfined", "RuntimeDefault"],
+        supported("the executor has no RuntimeDefault of its own", only=("Localhost", "Unconfined")),
+    ]
+    localhost_profile: Annotated[
+        str, supported("that the kernel has loaded; a node without it, or without AppArmor, does not start the pod")
+    ] = ""
 
 
 class Capabilities(Document, frozen=True):
@@ -157,14 +169,7 @@ class Identity(Document, frozen=True):
     run_as_non_root: Annotated[bool | None, supported("the container does not start as user 0")] = None
     seccomp_profile: Annotated[SeccompProfile | None, supported()] = None
     se_linux_options: Annotated[SeLinuxOptions | None, supported("of the processes, on a node that has SELinux")] = None
-    app_armor_profile: Annotated[
-        Any,
-        refused(
-            "the executor has no AppArmor profile of its own",
-            harmless=({"type": "Unconfined"}, {}),
-            hint="use type Unconfined, or leave it out",
-        ),
-    ] = None
+    app_armor_profile: Annotated[AppArmorProfile | None, supported()] = None
     windows_options: Annotated[dict[str, Any], accepted("this is Linux")] = field(default_factory=dict)
 
 

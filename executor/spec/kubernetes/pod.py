@@ -18,6 +18,7 @@ from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
 from executor.spec.kubernetes import (
     companions,
+    confinement,
     environment,
     extended_resources,
     init_containers,
@@ -61,7 +62,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     placement.check(spec, faults)
     security.check_host(spec, faults)
     all_names = [one.name for one in (*spec.init_containers, *spec.containers)]
-    security.check_annotations(metadata.annotations, all_names, faults)
+    confinement.check_annotations(metadata.annotations, all_names, faults)
     volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
     volume_names = frozenset(volume.name for volume in spec.volumes)
     context = Context(decoded, identity, task_id, resources, volume_names, documents.objects, policy)

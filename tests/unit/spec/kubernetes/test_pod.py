@@ -76,7 +76,8 @@ def test_the_full_pod() -> None:
         True,
     )
     assert first.security.supplemental_groups == second.security.supplemental_groups == (5, 6, 3000)
-    assert (first.security.seccomp, second.security.seccomp) == ("Unconfined", "RuntimeDefault")
+    assert (first.security.seccomp, second.security.seccomp) == ("Localhost", "Localhost")
+    assert (first.security.seccomp_file, second.security.app_armor_profile) == ("app/own.json", "pods")
     assert (first.security.add_capabilities, first.security.drop_capabilities) == (("CAP_NET_ADMIN",), ("CAP_ALL",))
     assert (first.security.no_new_privileges, second.security.no_new_privileges) == (True, False)
 

@@ -68,7 +68,7 @@ def test_confinement_in_annotations_is_given(annotations: dict[str, str], profil
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [(SECCOMP_POD, "localhost/x"), (APPARMOR, "runtime/default"), (APPARMOR, "localhost/x")]
+    ("key", "value"), [(SECCOMP_POD, "profile"), (SECCOMP_POD, "localhost/"), (APPARMOR, "runtime/default")]
 )
 def test_or_refused(key: str, value: str) -> None:
     with pytest.raises(InvalidTask) as caught:

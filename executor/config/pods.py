@@ -1,0 +1,31 @@
+"""The configuration section [pods]. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from executor.config.key import key
+
+
+@dataclass(frozen=True)
+class PodsSection:
+    """Defaults and limits of pods."""
+
+    default_image: str = key("", "Image of a task that names none; empty: such a task is refused.")
+    termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
+    start_timeout_s: float = key(
+        120.0, "Limit on one pod's launch, from the moment when its images are here, seconds.", least=1, most=86400
+    )
+    max_launching: int = key(8, "How many pods of one class are launched at the same time.", least=1, most=1000)
+    seccomp_dir: str = key(
+        "/etc/mesos-pod-executor/seccomp",
+        "Profiles that pods name by seccompProfile Localhost: linux.seccomp of the OCI runtime-spec, as JSON.",
+        absolute=True,
+    )
+    pids_max: int = key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
+    log_max_bytes: int = key(
+        67108864,
+        "Size that no file of a container's log passes, bytes: it is rotated before; 0: no limit.",
+        least=0,
+    )
+    log_files: int = key(2, "How many older files of each log are kept.", least=0, most=100)

@@ -1,0 +1,123 @@
+"""The seccomp and AppArmor profiles of a container, by the fields and by the annotations that stood for them before
+Kubernetes 1.19 (seccomp) and 1.30 (AppArmor). Pure.
+
+Source: pkg/apis/core/validation (validateSeccompProfileField, ValidateAppArmorProfileField).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from executor.errors import InvalidTask
+from executor.spec import volume_files
+from executor.spec.faults import Faults
+from executor.spec.kubernetes.container_documents import AppArmorProfile, Identity, SeccompProfile
+from executor.spec.marks import shown
+
+LOCALHOST: Final = "Localhost"
+_SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
+_SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
+_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_LOCAL: Final = "localhost/"
+_SECCOMP_WORDS: Final = {
+    "runtime/default": "RuntimeDefault",
+    "docker/default": "RuntimeDefault",
+    "unconfined": "Unconfined",
+    "": "",
+}
+_NAME_MAX: Final = 4095
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`kind` as in the fields, empty where the pod names none; `name` is that of a Localhost profile."""
+
+    kind: str = ""
+    name: str = ""
+
+
+NONE: Final = Profile()
+
+
+def seccomp(
+    own: Identity, shared: Identity, annotations: Mapping[str, str], name: str, path: str, faults: Faults
+) -> Profile:
+    """A container's own wins over its pod's, and both over an annotation; `path` is that of the container's."""
+    for context, place in ((own, path), (shared, "spec.securityContext")):
+        if context.seccomp_profile is not None:
+            return faults.of(NONE, _seccomp, context.seccomp_profile, f"{place}.seccompProfile")
+    for key in (f"{_SECCOMP}{name}", _SECCOMP_POD):
+        if key in annotations:
+            return faults.of(NONE, _annotated_seccomp, annotations[key], _subject(key))
+    return NONE
+
+
+def app_armor(
+    own: Identity, shared: Identity, annotations: Mapping[str, str], name: str, path: str, faults: Faults
+) -> Profile:
+    """As `seccomp`."""
+    for context, place in ((own, path), (shared, "spec.securityContext")):
+        if context.app_armor_profile is not None:
+            return faults.of(NONE, _app_armor, context.app_armor_profile, f"{place}.appArmorProfile")
+    key = f"{_APPARMOR}{name}"
+    return faults.of(NONE, _annotated_app_armor, annotations[key], _subject(key)) if key in annotations else NONE
+
+
+def check_annotations(annotations: Mapping[str, str], containers: Sequence[str], faults: Faults) -> None:
+    """That those of containers name containers that there are."""
+    for key in annotations:
+        prefix = next((prefix for prefix in (_APPARMOR, _SECCOMP) if key.startswith(prefix)), None)
+        if prefix is not None and key.removeprefix(prefix) not in containers:
+            faults.add(InvalidTask("names no container of the pod", subject=_subject(key)))
+
+
+def _seccomp(profile: SeccompProfile, path: str) -> Profile:
+    _check_name(profile.type, profile.localhost_profile, path)
+    if profile.type != LOCALHOST:
+        return Profile(profile.type)
+    return Profile(LOCALHOST, volume_files.relative(profile.localhost_profile, f"{path}.localhostProfile"))
+
+
+def _app_armor(profile: AppArmorProfile, path: str) -> Profile:
+    _check_name(profile.type, profile.localhost_profile, path)
+    if profile.type != LOCALHOST:
+        return Profile(profile.type)
+    return Profile(LOCALHOST, _app_armor_name(profile.localhost_profile, f"{path}.localhostProfile"))
+
+
+def _check_name(kind: str, name: str, path: str) -> None:
+    if kind == LOCALHOST and not name:
+        raise InvalidTask("is missing, and type is Localhost", subject=f"{path}.localhostProfile")
+    if kind != LOCALHOST and name:
+        raise InvalidTask(f"is for type Localhost, and type is {kind}", subject=f"{path}.localhostProfile")
+
+
+def _app_armor_name(name: str, path: str) -> str:
+    if name != name.strip() or not name.isprintable() or len(name) > _NAME_MAX:
+        raise InvalidTask(f"{shown(name)!r} is no name of a profile", subject=path)
+    return name
+
+
+def _annotated_seccomp(text: str, subject: str) -> Profile:
+    if text.startswith(_LOCAL):
+        return Profile(LOCALHOST, volume_files.relative(text.removeprefix(_LOCAL), subject))
+    if text not in _SECCOMP_WORDS:
+        hint = "use runtime/default, localhost/<file> or unconfined"
+        raise InvalidTask(f"{shown(text)!r} is no profile", subject=subject, hint=hint)
+    return Profile(_SECCOMP_WORDS[text])
+
+
+def _annotated_app_armor(text: str, subject: str) -> Profile:
+    name = text.removeprefix(_LOCAL)
+    if text.startswith(_LOCAL) and name:
+        return Profile(LOCALHOST, _app_armor_name(name, subject))
+    if text not in ("", "unconfined"):
+        hint = "use localhost/<profile> or unconfined; the executor has no AppArmor profile of its own"
+        raise InvalidTask(f"{shown(text)!r} is no profile that a container can have here", subject=subject, hint=hint)
+    return Profile("Unconfined" if text else "")
+
+
+def _subject(key: str) -> str:
+    return f"metadata.annotations['{shown(key)}']"

@@ -1,0 +1,109 @@
+"""Profiles of the node's operator that a pod names, and the faults of a pod that names them wrongly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from executor.errors import InvalidTask
+from executor.spec.launch import parse_launch
+from executor.spec.model import Security
+from tests.unit.pod.samples import Document, pod, task
+
+C, S = "spec.containers[0].securityContext", "spec.securityContext"
+FILE = {"type": "Localhost", "localhostProfile": "audit/a.json"}
+LOADED = {"type": "Localhost", "localhostProfile": "deny-write"}
+
+
+def security(document: Document) -> Security:
+    return parse_launch([task(document)], group=False).containers[0].security
+
+
+def own(**context: Any) -> Document:
+    return pod({"securityContext": context})
+
+
+def annotated(key: str, text: str) -> Document:
+    return {**pod(), "metadata": {"name": "web", "annotations": {key: text}}}
+
+
+SECCOMP, APPARMOR = (
+    "container.seccomp.security.alpha.kubernetes.io/app",
+    "container.apparmor.security.beta.kubernetes.io/app",
+)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        own(seccompProfile=FILE),
+        pod(securityContext={"seccompProfile": FILE}),
+        annotated(SECCOMP, "localhost/audit/a.json"),
+    ],
+)
+def test_a_seccomp_profile_is_a_file_of_the_node(document: Document) -> None:
+    found = security(document)
+    assert (found.seccomp, found.seccomp_file) == ("Localhost", "audit/a.json")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        own(appArmorProfile=LOADED),
+        pod(securityContext={"appArmorProfile": LOADED}),
+        annotated(APPARMOR, "localhost/deny-write"),
+    ],
+)
+def test_an_apparmor_profile_is_one_of_the_kernel(document: Document) -> None:
+    found = security(document)
+    assert (found.app_armor, found.app_armor_profile) == ("Localhost", "deny-write")
+
+
+def test_a_containers_own_wins_over_its_pods() -> None:
+    document = pod(
+        {"securityContext": {"seccompProfile": {"type": "Unconfined"}}}, securityContext={"seccompProfile": FILE}
+    )
+    assert (security(document).seccomp, security(document).seccomp_file) == ("Unconfined", "")
+
+
+def test_a_privileged_container_is_not_confined() -> None:
+    found = security(own(privileged=True, seccompProfile=FILE, appArmorProfile=LOADED))
+    assert (found.seccomp, found.seccomp_file, found.app_armor_profile) == ("Unconfined", "", "")
+
+
+WRONG: dict[str, tuple[Document, str]] = {
+    "no file": (own(seccompProfile={"type": "Localhost"}), f"{C}.seccompProfile.localhostProfile"),
+    "no file, of the pod": (
+        pod(securityContext={"seccompProfile": {"type": "Localhost"}}),
+        f"{S}.seccompProfile.localhostProfile",
+    ),
+    "a file for another type": (
+        own(seccompProfile={**FILE, "type": "RuntimeDefault"}),
+        f"{C}.seccompProfile.localhostProfile",
+    ),
+    "a file that leads out": (
+        own(seccompProfile={**FILE, "localhostProfile": "../x"}),
+        f"{C}.seccompProfile.localhostProfile",
+    ),
+    "an absolute file": (
+        own(seccompProfile={**FILE, "localhostProfile": "/x"}),
+        f"{C}.seccompProfile.localhostProfile",
+    ),
+    "no name": (own(appArmorProfile={"type": "Localhost"}), f"{C}.appArmorProfile.localhostProfile"),
+    "a name with a line": (
+        own(appArmorProfile={**LOADED, "localhostProfile": "a\nb"}),
+        f"{C}.appArmorProfile.localhostProfile",
+    ),
+    "AppArmor's default": (own(appArmorProfile={"type": "RuntimeDefault"}), f"{C}.appArmorProfile.type"),
+    "an annotation that leads out": (annotated(SECCOMP, "localhost/../x"), f"metadata.annotations['{SECCOMP}']"),
+    "AppArmor's default, annotated": (annotated(APPARMOR, "runtime/default"), f"metadata.annotations['{APPARMOR}']"),
+    "nothing after localhost": (annotated(APPARMOR, "localhost/"), f"metadata.annotations['{APPARMOR}']"),
+}
+
+
+@pytest.mark.parametrize(("document", "subject"), WRONG.values(), ids=WRONG)
+def test_what_is_refused(document: Document, subject: str) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        security(document)
+    assert caught.value.subject == subject
