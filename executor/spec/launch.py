@@ -10,7 +10,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import Role, TaskId
 from executor.spec import checks as common
-from executor.spec import command, form, network_annotations
+from executor.spec import command, form, mount_part, network_annotations
 from executor.spec import document as manifest
 from executor.spec.faults import Faults
 from executor.spec.form import Reading
@@ -52,6 +52,7 @@ def parse_pod(data: str, *, policy: Policy = DEFAULT_POLICY) -> PodSpec:
 
     pod = kubepod.pod(TaskInfo(task_id=Identifier(value="none"), resources=(), data=data), ANY_RESOURCES, policy)
     command.check_size(pod)
+    mount_part.check_count(pod)
     return pod
 
 
@@ -63,6 +64,7 @@ def _pod(infos: Sequence[TaskInfo], paths: Sequence[str], faults: Faults, policy
     try:
         pod = _described(infos, paths, resources, policy, group=group)
         command.check_size(pod)
+        mount_part.check_count(pod)
         network_annotations.check({}, pod.labels)
     except InvalidTask as error:
         faults.add(error)

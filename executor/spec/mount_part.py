@@ -1,4 +1,4 @@
-"""Which part of its volume a mount shows. Pure.
+"""Which part of its volume a mount shows, and how many mounts of the node a pod needs. Pure.
 
 Source: Kubernetes, "Using subPath with expanded environment variables".
 """
@@ -6,12 +6,33 @@ Source: Kubernetes, "Using subPath with expanded environment variables".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from executor.errors import InvalidTask
 from executor.spec import volume_files
 from executor.spec.expansion import Budget, expanded
 from executor.spec.marks import shown
-from executor.spec.volume_model import VolumeMount
+from executor.spec.model import PodSpec
+from executor.spec.volume_model import EmptyDir, VolumeMount
+
+NODE_MOUNTS_MAX: Final = 512
+"""Of one pod. A mount namespace has 100,000 (fs.mount-max), which all pods of the node share."""
+
+
+def check_count(pod: PodSpec) -> None:
+    """That the node can make all mounts of the pod: one for each volume in memory, each subPath and each mount of a
+    hostPath. Raises InvalidTask.
+    """
+    of_node = {volume.name for volume in pod.host_paths}
+    in_memory = sum(isinstance(each, EmptyDir) and each.in_memory for each in pod.volumes)
+    mounts = (mount for container in pod.containers for mount in container.mounts)
+    count = in_memory + sum(bool(mount.sub_path) or mount.volume in of_node for mount in mounts)
+    if count > NODE_MOUNTS_MAX:
+        raise InvalidTask(
+            f"the pod needs {count} mounts on the node, more than {NODE_MOUNTS_MAX}",
+            subject="spec.volumes",
+            hint="each volume in memory, each subPath and each mount of a hostPath is one: mount whole volumes",
+        )
 
 
 def part(mount: VolumeMount, variables: Mapping[str, str], container: str) -> str:

@@ -199,3 +199,20 @@ def test_long_paths_and_many_volumes_of_many_files_take_no_time() -> None:
         with pytest.raises(InvalidTask, match="8388608 bytes of memory"):
             parse_launch([task(document)], group=False)
         assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize("kind", ["parts", "volumes in memory", "host paths"])
+def test_the_mounts_that_a_pod_needs_on_the_node_are_bounded(kind: str) -> None:
+    def document(count: int) -> Document:
+        memory = [{"name": f"v{number}", "emptyDir": {"medium": "Memory"}} for number in range(count)]
+        if kind == "volumes in memory":
+            return pod(volumes=memory)
+        source = {"hostPath": {"path": "/srv"}} if kind == "host paths" else {"emptyDir": {}}
+        part = {"subPath": "x"} if kind == "parts" else {}
+        mounts = [{"name": "v", "mountPath": f"/{number}", **part} for number in range(count)]
+        return pod({"volumeMounts": mounts}, volumes=[{"name": "v", **source}])
+
+    assert isinstance(parse_launch([task(document(512))], group=False), PodSpec)
+    with pytest.raises(InvalidTask, match="needs 513 mounts on the node") as caught:
+        parse_launch([task(document(513))], group=False)
+    assert caught.value.subject == "spec.volumes"
