@@ -14,6 +14,7 @@ from executor.lending import node
 from executor.lending import policy as policies
 from executor.lending.accounts import Accounts, Entry, Kind, Loan
 from executor.lending.amount import NOTHING, Amount, total
+from executor.lending.decision import Decision, Facts, Return, Terms
 from executor.lending.node import ExecutorKey, Key, NodeState, Task
 from executor.lending.peak import Peak
 from executor.lending.policy import Debtor, Policy
@@ -26,48 +27,6 @@ RETRY_S: Final = 5.0
 """A loan that is still held after this time is asked for again: its executor may have been restarting."""
 REASON_S: Final = 30.0
 """How long an owner's new task is named as the reason."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How much is offered. Times are seconds. `by_use` offers cpus that an owner's tasks hold and do not use."""
-
-    grow_after_s: float = 10.0
-    memory: bool = True
-    by_use: bool = False
-    margin_percent: float = 20.0
-    half_life_s: float = 300.0
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What an executor says of one revocable pod: see executor.revocation.selection."""
-
-    pod: str
-    priority: int = 0
-    started_s: float = 0.0
-    """By the monotonic clock of the book: what it has worked since then would be lost."""
-    overshoot: float = 0.0
-    ending: bool = False
-
-
-@dataclass(frozen=True)
-class Return:
-    """Ask this executor to end these tasks."""
-
-    executor: ExecutorKey
-    keys: tuple[Key, ...]
-    reason: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    offer: Amount
-    returns: tuple[Return, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    """What changed in the accounts; to be written before anything is done."""
-    unreachable: tuple[Key, ...] = ()
-    """Loans that cannot be returned: of a command of Mesos' own executor, of an executor without an answer, stuck."""
 
 
 @dataclass
@@ -107,6 +66,7 @@ class Book:
             if key not in known and at_s + ANNOUNCED_S > now_s
         }
         self._ended = {key: at_s for key, at_s in self._ended.items() if at_s >= asked_s}
+        self._deaf &= {each.executor_key for each in self.tasks.values()}
 
     def take_added(self, task: Task, now_s: float) -> None:
         """The master announces a task of this node."""
@@ -218,7 +178,7 @@ class Book:
         asked = [Entry(Kind.ASKED, wall_s, key, reason=each.reason) for each in returns for key in each.keys]
         entries += [entry for entry in asked if self.accounts.apply(entry)]
         stays = tuple(key for key in self.accounts.open if self._stays(tasks[key]))
-        return Decision(self.window.offer, returns, tuple(entries), stays)
+        return Decision(self.window.offer, returns, tuple(entries), node.mixed(tasks.values()), stays)
 
     def _settle(self, tasks: Mapping[Key, Task], wall_s: float) -> list[Entry]:
         """Loans that began and ended since the last time."""
@@ -267,12 +227,15 @@ class Book:
         return (facts is not None and facts.ending) or self._asked.get(key, -RETRY_S) + RETRY_S > now_s
 
     def _rank(self, loans: Collection[Loan], now_s: float) -> tuple[float, ...]:
-        """As in executor.revocation.selection: priority, minutes of work that would be lost, memory beyond requests."""
+        """Those that were asked already come first: a lender that starts again takes no others in their place. Then
+        as in executor.revocation.selection: priority, minutes of work that would be lost, memory beyond requests.
+        """
+        asked = float(all(loan.asked_s is None for loan in loans))
         known = [facts for loan in loans if (facts := self._facts.get(loan.key))]
         if not known:
-            return 0, 0, 0
+            return asked, 0, 0, 0
         first = known[0]
-        return first.priority, max(0.0, now_s - first.started_s) // 60, -first.overshoot
+        return asked, first.priority, max(0.0, now_s - first.started_s) // 60, -first.overshoot
 
     def _returns(
         self, chosen: Iterable[tuple[Debtor, tuple[Key, ...]]], tasks: Mapping[Key, Task], now_s: float

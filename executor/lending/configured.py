@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from executor.errors import InvalidConfig
 from executor.lending.amount import MIB
-from executor.lending.book import Book, Terms
+from executor.lending.book import Book
+from executor.lending.decision import Terms
 from executor.lending.policy import Policy, Quota
 from executor.names import Role
 

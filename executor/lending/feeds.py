@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import ExecutorError
 from executor.lending import node
-from executor.lending.book import Facts
+from executor.lending.decision import Facts
 from executor.lending.node import ExecutorKey, Key, NodeState
 from executor.log import get_logger
 from executor.mesos.operator import holdings

@@ -23,7 +23,8 @@ from executor.errors import ExecutorError, Failure, MesosFailure, NotFound
 from executor.lending import feeds, status
 from executor.lending.accounts import Entry, Kind
 from executor.lending.amount import Amount
-from executor.lending.book import Book, Decision, Return
+from executor.lending.book import Book
+from executor.lending.decision import Decision, Return
 from executor.lending.files import alone, read, write
 from executor.lending.ledger import Ledger
 from executor.lending.node import ExecutorKey, Key
@@ -88,6 +89,7 @@ class Lender:
         self._offer = Offering(peers.provider)
         self._subscribed = False
         self._told: frozenset[Key] = frozenset()
+        self._mixed: frozenset[ExecutorKey] = frozenset()
         self._shown_s = 0.0
         self._is_written = True
 
@@ -169,7 +171,7 @@ class Lender:
             log.info("the offer changes", code="lending.offer", **_amount(decision.offer))
         if self._book.wants_facts():
             self._executors.wake.set()
-        self._tell_unreachable(frozenset(decision.unreachable))
+        self._tell(decision)
         if decision.entries or time.monotonic() - self._shown_s >= 1:
             self._shown_s = time.monotonic()
             provider = self._peers.provider.id
@@ -202,7 +204,14 @@ class Lender:
             log.warning("the ledger cannot be written", code="lending.unwritten", error=error)
         self._is_written = False
 
-    def _tell_unreachable(self, keys: frozenset[Key]) -> None:
+    def _tell(self, decision: Decision) -> None:
+        """What an operator should change, each once."""
+        keys = frozenset(decision.unreachable)
+        for framework, executor in sorted(decision.mixed - self._mixed):
+            log.warning(
+                "an executor with loans has regular tasks", code="lending.mixed", framework=framework, executor=executor
+            )
+        self._mixed = decision.mixed
         for framework, task in sorted(keys - self._told):
             log.warning("a loan cannot be asked back", code="lending.unreachable", framework=framework, task=task)
         self._told = keys

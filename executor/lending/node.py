@@ -7,7 +7,7 @@ the node has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -123,6 +123,12 @@ def surplus(policy: Policy, state: NodeState, tasks: Iterable[Task]) -> dict[Rol
             if (owner := policy.owner_of(role)) is not None:
                 held[owner] += amount
     return {owner: have[owner].beyond(held[owner]) for owner in policy.owners}
+
+
+def mixed(tasks: Collection[Task]) -> frozenset[ExecutorKey]:
+    """Executors that run tasks with loans, and tasks without."""
+    borrow = {each.executor_key for each in tasks if each.executor and each.holding.borrowed}
+    return frozenset(borrow & {each.executor_key for each in tasks if not each.holding.borrowed})
 
 
 def _amount(resource: Resource, make: Callable[[float, float], Amount]) -> Amount:

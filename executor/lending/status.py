@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from executor.lending.accounts import Accounts, Loan, Totals
 from executor.lending.amount import total
-from executor.lending.book import Book, Decision
+from executor.lending.book import Book
+from executor.lending.decision import Decision
 
 FILE: Final = "lending.json"
 

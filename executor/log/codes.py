@@ -394,6 +394,10 @@ CODES: Final = MappingProxyType(
             " or its processes do not die.",
             "End the task through its scheduler. Let only frameworks that use this executor have REVOCABLE_RESOURCES.",
         ),
+        "lending.mixed": _warning(
+            "An executor has loans beside regular tasks: without a lender, a launch in it would cost all of them.",
+            "Let the framework run its revocable pods in an executor of their own: `executor-info --class revocable`.",
+        ),
         "lending.behind": _warning(
             "Agent, master, executors or the resource provider fail; tried again. The offer does not grow.",
             "See `what`, `error` and `hint`.",

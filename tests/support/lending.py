@@ -46,8 +46,14 @@ class Lender:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        """Once the agent has no task of an earlier test."""
+        assert wait_for(lambda: None if self._tasks() else True, 15.0), self._tasks()
         self.start()
         return self
+
+    def _tasks(self) -> list[dict[str, Any]]:
+        found = self.rig.agent.operator.tasks()
+        return [each for kind in ("pending_tasks", "queued_tasks", "launched_tasks") for each in found.get(kind, [])]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -115,11 +121,13 @@ def owner(rig: Rig) -> Scheduler:
     return rig.scheduler(name="owner", roles=(OWNER,), capabilities=PLAIN)
 
 
-def borrow(rig: Rig, scheduler: Scheduler, names: list[str], cpus: float = 1.0, **pod: Any) -> None:
+def borrow(
+    rig: Rig, scheduler: Scheduler, names: list[str], cpus: float = 1.0, *, executor: str = "borrowed", **pod: Any
+) -> None:
     """Revocable pods of an executor of their own: the pair, without which a lost lender can cost regular pods."""
     wait_revocable(scheduler, cpus * len(names))
     pods = [rig.pod(name, revocable=True, cpus=cpus, **pod) for name in names]
-    scheduler.launch(pods, rig.executor("borrowed"))
+    scheduler.launch(pods, rig.executor(executor))
     for name in names:
         scheduler.wait_status(name, "TASK_RUNNING", 30)
 

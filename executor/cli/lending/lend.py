@@ -19,6 +19,8 @@ from executor.lending.node import ExecutorKey
 from executor.names import ExecutorId, FrameworkId
 
 CREDENTIAL_KEY: Final = "[lending] credential_file"
+ANSWER_S: Final = 3.0
+"""How long an executor may take to begin with a return; after that others return in its place."""
 _ENDING_S: Final = 60.0
 """How long an executor may take to end its victims, beyond their grace."""
 
@@ -96,6 +98,8 @@ class Executors:
             return self._post(again, body)
 
     def _post(self, client: Client, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Twice, for the same id is carried out once: an executor that hangs is known soon, however long the grace."""
+        client.post("/v1/revocations", body, timeout_s=ANSWER_S, wait="0")
         receipt: dict[str, Any] = client.post("/v1/revocations", body, timeout_s=self._patience_s)
         return receipt
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from executor.lending.amount import NOTHING, Amount
-from executor.lending.book import Terms
+from executor.lending.decision import Terms
 from executor.lending.node import Holding, NodeState, Task
 from executor.lending.policy import Policy
 from executor.names import ExecutorId, FrameworkId, Role, TaskId

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from executor.lending.accounts import Kind
 from executor.lending.amount import NOTHING, Amount
-from executor.lending.book import RETRY_S, Book, Decision, Facts, Terms
+from executor.lending.book import RETRY_S, Book
+from executor.lending.decision import Decision, Facts, Terms
 from executor.lending.node import Holding, NodeState, Task, totals
 from executor.mesos.operator import holdings
 from executor.names import ExecutorId, Role, TaskId
@@ -65,6 +66,18 @@ def test_a_loan_that_is_still_held_is_asked_for_again() -> None:
     assert asked(again) == ["p1"] and again.entries == ()
 
 
+def test_a_lender_that_starts_again_asks_the_same_ones() -> None:
+    made = book()
+    tasks = [loan(f"p{number}", 1000) for number in range(4)]
+    state(made, 6.0, *tasks)
+    made.take_facts({task.key: Facts(f"pod-{number}", 9 - number) for number, task in enumerate(tasks)}, [])
+    made.take_added(owned("exec-1", 1000), 7.0)
+    assert asked(made.decide(7.0, 1e9)) == ["p3"]
+    again = Book(POLICY, Terms(grow_after_s=5.0), made.accounts, master=True)
+    decision = state(again, 8.0, owned("exec-1", 1000), *tasks)
+    assert asked(decision) == ["p3"] and decision.entries == ()
+
+
 def test_others_return_in_the_place_of_what_cannot() -> None:
     made = book()
     tasks = (loan("deaf", 2000, executor="deaf"), loan("ok", 1000), loan("command", 1000, executor=""))
@@ -79,6 +92,13 @@ def test_others_return_in_the_place_of_what_cannot() -> None:
     made.take_facts({}, [(MASTER, ExecutorId("deaf"))])
     made.take_added(owned("exec-2", 1000), 8.0)
     assert asked(made.decide(8.0, 1e9)) == ["deaf"]
+
+
+def test_an_executor_with_loans_and_regular_tasks_is_named() -> None:
+    made = book()
+    regular = Task((MASTER, TaskId("web")), ExecutorId("pods"), Holding(BATCH))
+    assert state(made, 1.0, regular, owned("a", 1000)).mixed == frozenset()
+    assert state(made, 2.0, regular, loan("p", 100)).mixed == {(MASTER, "pods")}
 
 
 def test_a_stuck_victim_costs_another_one() -> None:
