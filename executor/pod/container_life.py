@@ -21,7 +21,7 @@ pods well before the executor. An executor that lives on reports it then; of one
 SIGKILL is explained by a memory limit that was met, by the executor's own stop of the container, and by its pod's end.
 
 Sources: Kubernetes, "Pod Lifecycle" (restart policy, back-off, probes, hooks) and kubelet's kuberuntime_manager.go (a
-container that a probe ended is restarted unless the policy is Never, whatever its exit code).
+container that a probe ended is restarted unless the policy is Never, for any exit code).
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
 from executor.pod import creation, stop_signal, termination
+from executor.pod.container_run import ContainerRun
 from executor.pod.exits import process_state
 from executor.pod.images import PodImages
-from executor.pod.made import Made
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
 from executor.pod.placement import runtime_spec, without_secrets
 from executor.pod.reach import reach
@@ -68,7 +68,7 @@ class Containers:
         self._spec = {container.name: container for container in spec.containers}
         self._pod_class = spec.pod_class
         self._pod_spec, self._sandbox = spec, sandbox
-        self._made: dict[str, Made] = {}
+        self._runs: dict[str, ContainerRun] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
@@ -83,9 +83,9 @@ class Containers:
         """The name of the container with this id; None of an id that is not used any more."""
         return next((name for name in self._spec if self.id(name) == container), None)
 
-    def made(self, name: str) -> Made | None:
+    def run_of(self, name: str) -> ContainerRun | None:
         """The run of the container that is there now; None before it was made, and between two runs."""
-        return self._made.get(name)
+        return self._runs.get(name)
 
     async def create(self, name: str, run: int = 1, limit_s: float | None = None) -> None:
         """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
@@ -95,10 +95,10 @@ class Containers:
         left_s = limit_s - (time.monotonic() - begin)
         try:
             make, undo = partial(self._make, name, run, image), partial(self.remove, name)
-            await creation.made(self.id(name), make, undo, partial(self._rename, name), limit_s=left_s)
-        finally:  # cancelled, it may have been made all the same
-            if name in self._made:
-                self._release.created(self.id(name), self._made[name].pid)
+            await creation.created(self.id(name), make, undo, partial(self._rename, name), limit_s=left_s)
+        finally:  # it may have been made although it was cancelled
+            if name in self._runs:
+                self._release.created(self.id(name), self._runs[name].pid)
 
     def _rename(self, name: str) -> None:
         """containerd cannot use the id again."""
@@ -135,10 +135,10 @@ class Containers:
                 shim_group=self._pod,
                 options=RuncOptions(binary_name=binary_name, shim_cgroup=shim_cgroup),
             )
-        logs, told = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
-        with self._node.outputs.opened(identity, self._sandbox.files, logs, told) as fifos:
+        logs, bound = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
+        with self._node.outputs.opened(identity, self._sandbox.files, logs, bound) as fifos:
             pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
-        self._made[name] = Made(identity, run, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
+        self._runs[name] = ContainerRun(identity, run, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
 
     async def _prepare(self, name: str, image: Image, snapshot: str, lease: LeaseId) -> tuple[Image, list[Mount]]:
         """The writable layer. An image that was removed since it was found is looked up again."""
@@ -153,21 +153,21 @@ class Containers:
         user = users.wanted(self._spec[name].security, image.config.user)
         return await self._node.users.ids(image, mounts, user, subject=f"container {name}")
 
-    async def start(self, name: str) -> Made:
+    async def start(self, name: str) -> ContainerRun:
         """The run, with its first process (by its pid in the host's pid namespace). Raises ContainerdFailure."""
-        made = self._made[name]
-        made.started_at = begin_s = time.monotonic()
+        current = self._runs[name]
+        current.started_at = begin_s = time.monotonic()
 
         async def make_again() -> ContainerId:
             """The end of what is undone is no end of the run."""
-            self._made.pop(name).close()
-            await self.renew(name, made.run, begin_s + self._limit_s - time.monotonic())
-            self._made[name].started_at = time.monotonic()
+            self._runs.pop(name).close()
+            await self.renew(name, current.run, begin_s + self._limit_s - time.monotonic())
+            self._runs[name].started_at = time.monotonic()
             return self.id(name)
 
-        await creation.started(self._node.containerd.tasks, made.id, make_again, limit_s=self._limit_s)
-        self._made[name].start_known = True
-        return self._made[name]
+        await creation.started(self._node.containerd.tasks, current.id, make_again, limit_s=self._limit_s)
+        self._runs[name].start_known = True
+        return self._runs[name]
 
     async def renew(self, name: str, run: int, limit_s: float | None = None) -> None:
         """Remove the container and make it again for this run. Where its end was reported because containerd had lost
@@ -182,26 +182,28 @@ class Containers:
 
     async def terminate(self, name: str, run: int) -> None:
         """The preStop hook, and the stop signal after it, if this run is there."""
-        made, spec, of_container = self._made.get(name), self._spec[name], log.bind(pod=self._pod, container=name)
-        if made is not None and made.run == run:
+        current, spec, of_container = self._runs.get(name), self._spec[name], log.bind(pod=self._pod, container=name)
+        if current is not None and current.run == run:
             reached = self.reach(name, "pre-stop")
-            await stop_signal.send_after_hook(made, spec, reached, self._node.probing, of_container)
+            await stop_signal.send_after_hook(current, spec, reached, self._node.probing, of_container)
 
     def send(self, name: str, number: int) -> bool:
         """A signal to the first process of the container, if it runs; whether it does."""
-        made = self._made.get(name)
-        return made is not None and made.leader is not None and made.lives() and made.leader.send(number)
+        current = self._runs.get(name)
+        return current is not None and current.leader is not None and current.lives() and current.leader.send(number)
 
     def reach(self, name: str, purpose: str) -> Reach:
         """The run of the container that is there now, and no later one."""
-        made, target, node = self._made.get(name), None, self._node
-        if made is not None and made.started_at is not None:
-            target = Target(node.containerd.tasks, made.id, made.process, node.outputs.directory, node.late_starts)
-        return reach(purpose, made, target, lambda: self._sandbox.addresses)
+        current, target, node = self._runs.get(name), None, self._node
+        if current is not None and current.started_at is not None:
+            target = Target(
+                node.containerd.tasks, current.id, current.process, node.outputs.directory, node.late_starts
+            )
+        return reach(purpose, current, target, lambda: self._sandbox.addresses)
 
     async def kill_all(self) -> None:
         """SIGKILL through containerd, for processes that outlive the kill of their cgroup. Its failures are logged."""
-        await asyncio.gather(*(self._kill(name, made.id) for name, made in self._made.items()))
+        await asyncio.gather(*(self._kill(name, current.id) for name, current in self._runs.items()))
 
     async def _kill(self, name: str, identity: ContainerId) -> None:
         try:
@@ -235,33 +237,34 @@ class Containers:
         return sorted(self._living())
 
     def end_starts(self) -> None:
-        """Of a pod that is to end: creations and starts that hang come to their end."""
+        """End creations and starts that hang, of a pod that is to end."""
         self._release.end_starts()
 
     def lives(self, name: str) -> bool:
         """Whether its first process has been started and has not ended."""
-        made = self._made.get(name)
-        return made is not None and made.lives()
+        current = self._runs.get(name)
+        return current is not None and current.lives()
 
     def _living(self) -> dict[int, HeldProcess]:
         """The first processes that have not ended."""
-        held = [made.leader for made in self._made.values() if made.leader is not None]
+        held = [current.leader for current in self._runs.values() if current.leader is not None]
         return {leader.pid: leader for leader in held if not leader.has_ended()}
 
     def pid(self, name: str) -> int | None:
-        """Of the first process of the container as it is now; None while there is none."""
-        return made.pid if (made := self._made.get(name)) else None
+        """The pid of the first process of the container as it is now; None while there is none."""
+        return current.pid if (current := self._runs.get(name)) else None
 
     def snapshot(self, name: str) -> str | None:
         """Key of the container's writable layer; None before it was made."""
-        return made.snapshot if (made := self._made.get(name)) else None
+        return current.snapshot if (current := self._runs.get(name)) else None
 
     def started(self) -> list[ContainerId]:
-        return [made.id for made in self._made.values() if made.started_at is not None]
+        """The containers that have been started."""
+        return [current.id for current in self._runs.values() if current.started_at is not None]
 
     def pids(self) -> list[int]:
         """The first process of each running container."""
-        return [made.pid for made in self._made.values() if made.started_at is not None]
+        return [current.pid for current in self._runs.values() if current.started_at is not None]
 
     async def written(self, names: Iterable[str] | None = None) -> None:
         """Wait, not long, until the logs have everything that these containers, or all, wrote before their end."""
@@ -269,9 +272,9 @@ class Containers:
 
     async def kill(self, name: str, run: int) -> None:
         """SIGKILL to everything in the cgroup of this container, if this run is there."""
-        made = self._made.get(name)
-        if made is not None and made.run == run:
-            await self._release.clear(made.id)
+        current = self._runs.get(name)
+        if current is not None and current.run == run:
+            await self._release.clear(current.id)
 
     async def remove(self, name: str) -> list[Leak]:
         """One container; where the pod has others, they need its shim still."""
@@ -288,7 +291,7 @@ class Containers:
         leaks = await self._release.run(snapshots, with_shim=with_shim, pause=pause)
         await asyncio.gather(*(self._node.outputs.close(identity, OUTPUT_S) for identity in snapshots))
         for name in names:
-            made = self._made.pop(name, None)
-            if made is not None:
-                made.close()
+            current = self._runs.pop(name, None)
+            if current is not None:
+                current.close()
         return leaks

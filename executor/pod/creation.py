@@ -33,7 +33,7 @@ INIT_FAILED_CODE = 1
 _RUNS = (TaskStatus.RUNNING, TaskStatus.PAUSED, TaskStatus.PAUSING)
 
 
-async def made(
+async def created(
     container: ContainerId,
     make: Callable[[], Coroutine[Any, Any, None]],
     undo: Callable[[], Awaitable[list[Leak]]],
@@ -45,8 +45,8 @@ async def made(
     a cancellation; between two tries one ends it. Raises what `make` raises, ContainerdUnavailable at the limit, and
     ContainerdFailure for a try that cannot be undone.
 
-    A containerd that is killed between making a bundle and starting its shim keeps that directory for ever, and makes
-    no task with that id again: then `rename` gives the container another one.
+    A containerd that is killed between making a bundle and starting its shim never removes that directory, and makes no
+    task with that id again: then `rename` gives the container another one.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s

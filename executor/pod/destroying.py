@@ -32,18 +32,18 @@ async def until_dead(
     starts that are still under way are ended by `end_starts`.
     """
     begin = time.monotonic()
-    told = False
-    strays: Collection[int] = ()
+    reported = False
+    moved: Collection[int] = ()
     while True:
         starts = under_way()
-        empty = await _kill_once(cgroup, everywhere=told, log=log)
+        empty = await _kill_once(cgroup, everywhere=reported, log=log)
         if starts:
             await asyncio.wait(starts, timeout=AGAIN_S)
-        elif empty and not (strays := await end(AGAIN_S)):
+        elif empty and not (moved := await end(AGAIN_S)):
             return
-        if not told and time.monotonic() - begin > stuck_after_s:
-            told = True
-            pids = tuple(sorted({*_survivors(cgroup), *strays}))
+        if not reported and time.monotonic() - begin > stuck_after_s:
+            reported = True
+            pids = tuple(sorted({*_survivors(cgroup), *moved}))
             log.error("the pod does not die", code="pod.stuck", pids=list(pids))
             stuck(pids)
             if starts:

@@ -209,9 +209,9 @@ class Effects:
             await self._containers.renew(name, effect.run)
             self._evidence.begin(name)
         begun_s = time.monotonic()
-        made = await self._containers.start(name)
+        current = await self._containers.start(name)
         self._phases_ms["start"] = _ms_since(begun_s)
-        self._post(ContainerStarted(name, effect.run, made.pid))
+        self._post(ContainerStarted(name, effect.run, current.pid))
         if (exited := self._evidence.early(name)) is not None:
             self._post(exited)
 

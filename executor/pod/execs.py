@@ -4,7 +4,7 @@
             ─▶ {"id", "stdin", ...} ─▶ {"pid"} ─▶ {"exit_code"};  the client hangs up ─▶ SIGKILL
 
 The bytes never pass through the executor, which only keeps a reading end open, so that nothing is lost before the
-client has opened its own. Whatever happens, the process, its record and the FIFOs are gone when the session ends.
+client has opened its own. In every case the process, its record and the FIFOs are gone when the session ends.
 Owns: the sessions, and the directories `exec-*` in the pods' directories.
 """
 
@@ -49,7 +49,7 @@ class Request:
     terminal: bool = False
     stdin: bool = False
     size: tuple[int, int] | None = None
-    """Of the terminal at its start: columns, rows."""
+    """The terminal's size at its start: columns, rows."""
 
 
 def parse(document: object) -> Request:

@@ -1,6 +1,6 @@
 """The hooks of a container: what is run or asked after its start, and before its stop signal.
 
-Neither has a time limit of its own. A preStop hook may fail or hang, and the container is stopped all the same: the end
+Neither has a time limit of its own. A preStop hook may fail or hang, and the container is stopped after it: the end
 of the grace kills the pod's cgroup, and a command of the hook with it. A postStart hook that fails ends its container,
 and one that hangs ends with it.
 

@@ -60,8 +60,8 @@ class PodImages:
                 self._images.used(image)
 
     async def take(self, container: ContainerSpec) -> Image:
-        """Of a container that is made: what `pull` found, for its first run. A later call takes what its name means
-        then, and asks the registry only if that is not here. Raises ImageFailure, ContainerdFailure.
+        """The image of a container that is made: what `pull` found, for its first run. A later call takes what its name
+        means then, and asks the registry only if that is not here. Raises ImageFailure, ContainerdFailure.
         """
         if container.name in self._found:
             return self._found.pop(container.name)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from executor.pod import lifecycle
 from executor.pod.container_life import IllegalTransition
 from executor.pod.model import After, Effect, Event, Launch, Pod, State
-from executor.pod.pod_events import note_container, note_restarts, note_state
+from executor.pod.pod_log import note_container, note_restarts, note_state
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -52,6 +52,7 @@ class Inbox:
         return self.pod.stop is not None or self._held_until is not None
 
     def post(self, event: Event) -> None:
+        """Put an event at the end of the queue."""
         self._events.put_nowait(event)
 
     def hold(self, until: asyncio.Event) -> None:

@@ -22,10 +22,10 @@ Invariants. No I/O and no clock. An event that is not in the table for the pod's
 changes nothing. The first cause of a pod's end is its outcome; a later Stop can only hasten it. DESTROYING is on
 every way out, so a terminal status is never sent while a process of the pod lives; TEARING_DOWN always follows it, so
 nothing is left behind. A terminal status waits for the release of the network when the pod holds host ports, because
-Mesos offers them anew on that status; one that fails is tried again for a while first. It waits for the whole tear-down
-when the pod used too much disk, because on that status the agent takes the task's disk from what the container may
-hold. TASK_KILLING says that a pod is within its grace, or does not die: of one that a revocation ends at once only the
-end is reported.
+Mesos offers them again on that status; one that fails is tried again for a while first. It waits for the whole
+tear-down when the pod used too much disk, because on that status the agent takes the task's disk from what the
+container may hold. TASK_KILLING says that a pod is within its grace, or does not die: of one that a revocation ends at
+once only the end is reported.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ Step = tuple[Pod, tuple[Effect, ...]]
 ENDED_PIDS_PER_CONTAINER = 2
 """So many runs of one container can end within the ten seconds before its back-off begins; a proof looks at two."""
 TEAR_DOWN_AGAIN_S = (1.0, 5.0, 30.0)
-"""What holds a port may be some seconds' trouble; after that Mesos must hear of the task's end all the same."""
+"""What holds a port may go away within seconds; after that the task's end is reported although the port is held."""
 
 
 def step(pod: Pod, event: Event) -> Step:
@@ -345,7 +345,7 @@ def _destroy(pod: Pod) -> Step:
 
 
 def _of_container_over(pod: Pod, event: ContainerEvent) -> Step:
-    """Of a pod that is being killed it is only recorded: Destroy waits for the output of all."""
+    """An event of a pod that is being killed is only recorded: Destroy waits for the output of all."""
     pod, _ = _take(pod, event, pod_ends=True)
     return _without_output(pod, event.container), ()
 
@@ -424,7 +424,7 @@ def _containers(handler: Handler) -> dict[type[Any], Handler]:
 
 
 _LATE: dict[type[Any], Handler] = {Stop: _ignore, GraceOver: _ignore}
-"""Of a pod whose end is under way."""
+"""The events that a pod ignores whose end is under way."""
 
 _BY_STATE: dict[State, dict[type[Any], Handler]] = {
     State.NEW: {Launch: _launch},

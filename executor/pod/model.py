@@ -195,14 +195,14 @@ class Dead:
 
 @dataclass(frozen=True)
 class Stuck:
-    """The pod's processes do not die; the runner goes on trying."""
+    """The pod's processes do not die; the executor goes on trying."""
 
     pids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class NetworkReleased:
-    """The addresses and host ports of a dead pod are free, whatever else of it is left."""
+    """The addresses and host ports of a dead pod are free; other things of it may be left."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class TornDown:
 
 @dataclass(frozen=True)
 class TearDownDue:
-    """What is left of the pod is to be tried again before its end is reported."""
+    """What is left of the pod is torn down again before its end is reported."""
 
 
 Event = (
@@ -301,7 +301,7 @@ class CollectOutput:
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL to everything in the cgroup of this run of the container. Its exit tells."""
+    """SIGKILL to everything in the cgroup of this run of the container. Ends in ContainerExited."""
 
     container: str
     run: int
@@ -372,7 +372,7 @@ class Container:
     restart_policy: RestartPolicy = RestartPolicy.NEVER  # its own: see container_life.begin
     grace_s: float = 0.0  # of a stop of this container alone
     phase: Phase = Phase.CREATED
-    run: int = 0  # how often it was told to start
+    run: int = 0  # how many starts it had
     pid: int | None = None
     exit_code: int | None = None
     restarts: int = 0
@@ -385,6 +385,7 @@ class Container:
 
     @property
     def name(self) -> str:
+        """As the pod names it."""
         return self.spec.name
 
     @property
@@ -438,7 +439,7 @@ class Pod:
     exited: bool = False  # every container had ended by itself before the pod's cgroup was killed
     ended_pids: tuple[int, ...] = ()  # the last first processes whose end needs no explanation, the newest one last
     healthy: Mapping[TaskId, bool | None] = field(default_factory=dict)  # as reported last; None: nothing probes it
-    tear_downs: int = 0  # how often it was tried in vain
+    tear_downs: int = 0  # how many attempts failed
     leaked: tuple[str, ...] = ()  # what the tear-down could not remove, in words
 
     @property

@@ -76,7 +76,7 @@ class Node:
     """What probes and hooks ask containers with."""
     late_starts: LateStarts = field(default_factory=LateStarts)
     removing: Turns = field(default_factory=lambda: Turns("removing"))
-    """Removes the files of pods, of whatever number."""
+    """Removes the files of pods, in any number."""
     owning: Turns = field(default_factory=lambda: Turns("owning"))
     """Gives the files of claimed volumes their group."""
     counting: Turns = field(default_factory=lambda: Turns("counting"))
@@ -93,6 +93,7 @@ class Node:
         return self.mesos_sandbox / PODS / pod
 
     def netns(self, pod: PodId) -> Path:
+        """The file of one pod's network namespace."""
         return netns_parent(self.config.node.run_dir) / self.owner / pod
 
     def mounts(self, pod: PodId) -> Path:
@@ -112,7 +113,7 @@ class Node:
 
 
 def log_name(container: str, stream: str) -> str:
-    """Of the file in the pod's directory; `stream` is one of STREAMS."""
+    """The name of the file in the pod's directory; `stream` is one of STREAMS."""
     return f"{container}.{stream}"
 
 

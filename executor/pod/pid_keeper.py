@@ -20,7 +20,7 @@ import struct
 import sys
 
 NAME = "pod-pids"
-NOBODY = 65534
+UNPRIVILEGED = 65534
 _CLONE_NEWNS, _CLONE_NEWCGROUP, _CLONE_NEWUTS = 0x00020000, 0x02000000, 0x04000000
 _CLONE_NEWIPC, _CLONE_NEWNET = 0x08000000, 0x40000000
 _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 2, 4, 16384, 1 << 18
@@ -69,8 +69,8 @@ def main(pipe: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED)
+    os.setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED)
     _call(libc, "prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     os.closerange(0, pipe)
     os.closerange(pipe + 1, 256)

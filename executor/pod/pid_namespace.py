@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cgroups import Cgroup
 
 GROUP: Final = "_pids"
-"""Of the keeper, below the pod's; no container's group has this name (cgroups.names.escape)."""
+"""The keeper's group, below the pod's; no container's group has this name (cgroups.names.escape)."""
 START_S: Final = 10.0
 END_S: Final = 5.0
 _CLONE_NEWPID: Final = 0x20000000
@@ -44,7 +44,7 @@ class PidNamespace:
         self._turn = asyncio.Lock()
 
     async def ensure(self) -> Path:
-        """The namespace, as runc is told to join it: a new one where there is none, or no more. Raises Failure."""
+        """The namespace that runc joins: a new one where there is none, or no more. Raises Failure."""
         async with self._turn:
             if self._keeper is None or self._keeper.poll() is not None:
                 self._keeper = await to_the_end(self._start())

@@ -13,25 +13,25 @@ from executor.probes.ask import Reach
 
 if TYPE_CHECKING:
     from executor.exec.run import Result, Target
-    from executor.pod.made import Made
+    from executor.pod.container_run import ContainerRun
     from executor.spec.probes import Exec
 
 OUTPUT_BYTES = 1000
-"""Of the end of a command's output, for messages."""
+"""The end of a command's output that is kept, for messages."""
 
 
 def reach(
     purpose: str,
-    made: Made | None,
+    current: ContainerRun | None,
     target: Target | None,
     addresses: Callable[[], Sequence[str]],
 ) -> Reach:
     """One run of a container, which cannot be reached once it has ended. `purpose` is a word for the ids of its
-    commands. `made`, `target`: None for a container that does not run. `addresses`: of its pod.
+    commands. `current`, `target`: None for a container that does not run. `addresses`: of its pod.
     """
 
     def runs() -> bool:
-        return made is not None and made.runs()
+        return current is not None and current.runs()
 
     async def run_command(action: Exec, timeout_s: float | None) -> Result:
         if target is None or not runs():
@@ -41,7 +41,7 @@ def reach(
         )
 
     def open_namespace() -> int:
-        return _network_namespace(made.pid if made is not None and made.lives() else None)
+        return _network_namespace(current.pid if current is not None and current.lives() else None)
 
     return Reach(addresses, open_namespace, run_command, runs)
 

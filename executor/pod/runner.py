@@ -50,7 +50,7 @@ class PodRunner:
         self.containers = Containers(node, pod, spec, self.sandbox)
         self._report = report
         self._inbox = Inbox(spec, self.log, self.phases_ms, node.release_pace.pause_between_pods)
-        self._evidence = Evidence(node.tree, pod, spec, self.containers.made, self.log)
+        self._evidence = Evidence(node.tree, pod, spec, self.containers.run_of, self.log)
         self._effects = Effects(
             node, spec, self.sandbox, self.containers, self._evidence, self.post, self.log, self.phases_ms
         )
@@ -69,9 +69,11 @@ class PodRunner:
 
     @property
     def tear_down(self) -> TearDown:
+        """The release of all that the pod holds."""
         return self._effects.tear_down
 
     def post(self, event: Event) -> None:
+        """Put an event into the inbox."""
         self._inbox.post(event)
 
     async def run(self) -> None:
@@ -102,57 +104,72 @@ class PodRunner:
 
     @property
     def cgroup(self) -> Cgroup:
+        """The pod's own, whose children are those of its containers."""
         return self.sandbox.cgroup
 
     @property
     def files(self) -> OwnDirectory:
+        """Its directory in the Mesos sandbox."""
         return self.sandbox.files
 
     @property
     def dead(self) -> asyncio.Event:
+        """Set once no process of the pod is left and none can come."""
         return self._effects.dead
 
     @property
     def launching(self) -> bool:
+        """Whether a set-up or a start is under way or to come."""
         return self.pod.state is State.NEW or bool(self._effects.under_way)
 
     @property
     def is_over(self) -> bool:
+        """Whether its life cycle knows that it is dead."""
         return self.pod.state in _DEAD
 
     @property
     def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
         return self.pod.stop is not None
 
     @property
     def ended_by_itself(self) -> bool:
+        """Whether every container had ended before the pod's cgroup was killed."""
         return self.pod.exited
 
     @property
     def ended_pids(self) -> frozenset[int]:
+        """First processes of containers whose end needs no other explanation than their own."""
         return frozenset(self.pod.ended_pids)
 
     def first_pids(self) -> list[int]:
+        """The first process of each container that runs, as far as the life cycle knows."""
         return [each.pid for each in self.pod.containers.values() if each.pid is not None]
 
     def started_pids(self) -> list[int]:
+        """The same, from the moment of the start on."""
         return self.containers.pids()
 
     def living_first_pids(self) -> list[int]:
+        """First processes that have not ended, in whichever cgroup they are."""
         return self.containers.living_first_pids()
 
     def is_in_last_moments(self) -> bool:
+        """Whether a first process has left its cgroup and has not ended yet."""
         return bool(self.containers.ending())
 
     def measure(self) -> int:
+        """Bytes of memory in use now; 0 for a pod without a cgroup."""
         with contextlib.suppress(CgroupError):
             self.used_bytes = self.cgroup.memory_bytes() or 0
         return self.used_bytes
 
     def stop(self, stop: Stop, killed: asyncio.Event | None = None) -> None:
+        """Have the life cycle end the pod. With `killed` it first waits, HOLD_S at most, until that is set."""
         if killed is not None:
             self._inbox.hold(killed)
         self.post(stop)
 
     async def kill_by_containerd(self) -> None:
+        """SIGKILL through containerd. Its failures are logged."""
         await self.containers.kill_all()

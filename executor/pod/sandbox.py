@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 GENERATED: Final = ("resolv.conf", "hosts", "hostname")
-_HINT: Final = "somebody has removed or replaced a file of the pod: look at who may write in the Mesos sandbox"
+_HINT: Final = "a file of the pod was removed or replaced: look at who may write in the Mesos sandbox"
 
 
 class Sandbox:
@@ -213,7 +213,7 @@ class Sandbox:
         self._publish()
 
     def _publish(self) -> None:
-        """A pod whose names cannot be published is a pod all the same; one without an address has none."""
+        """A pod whose names cannot be published runs without them; one without an address has none."""
         if self._node.names is None or not self.addresses:
             return
         self._names = self._node.names.of(self._spec, self.addresses)

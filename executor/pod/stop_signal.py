@@ -14,26 +14,28 @@ from executor.spec import signals
 
 if TYPE_CHECKING:
     from executor.log import Logger
-    from executor.pod.made import Made
+    from executor.pod.container_run import ContainerRun
     from executor.probes.ask import Means, Reach
     from executor.spec.model import ContainerSpec
 
 log = get_logger(__name__)
 
 
-def send(made: Made, container: ContainerSpec) -> bool:
+def send(current: ContainerRun, container: ContainerSpec) -> bool:
     """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
-    if made.leader is None or made.started_at is None:
+    if current.leader is None or current.started_at is None:
         return False
-    return made.leader.send(stop_signal(container, made.image.config.stop_signal))
+    return current.leader.send(stop_signal(container, current.image.config.stop_signal))
 
 
-async def send_after_hook(made: Made, container: ContainerSpec, reach: Reach, means: Means, log: Logger) -> None:
+async def send_after_hook(
+    current: ContainerRun, container: ContainerSpec, reach: Reach, means: Means, log: Logger
+) -> None:
     """The preStop hook, if it has one, and then the stop signal. The end of the run ends the hook."""
     hook = container.hooks.pre_stop
-    if hook is not None and made.leader is not None and made.lives():
-        await first_to_end(made.leader.ended(), hooks.run(hooks.PRE_STOP, hook, reach, means, log))
-    send(made, container)
+    if hook is not None and current.leader is not None and current.lives():
+        await first_to_end(current.leader.ended(), hooks.run(hooks.PRE_STOP, hook, reach, means, log))
+    send(current, container)
 
 
 def stop_signal(container: ContainerSpec, of_image: str) -> int:

@@ -55,6 +55,7 @@ class Pods:
 
     @property
     def ended(self) -> Sequence[PodRunner]:
+        """The pods that ended lately, the newest one last."""
         return list(self._ended)
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -66,16 +67,17 @@ class Pods:
         self._on_end.append(listener)
 
     def launch(self, spec: PodSpec) -> PodRunner:
+        """Begin the life of a pod; its reports come by `report`."""
         runner = PodRunner(self._node, pod_id(os.urandom(6)), spec, self._report)
         self._living[runner.id] = runner
         self._by_task |= dict.fromkeys(spec.task_ids, runner)
         task = asyncio.create_task(self._live(runner))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self._tell_change()
+        self._notify()
         return runner
 
-    def _tell_change(self) -> None:
+    def _notify(self) -> None:
         for listener in self._on_change:
             listener()
 
@@ -85,7 +87,7 @@ class Pods:
         self._remember(runner)
         if runner.pod.leaked:
             self.retries.take(runner)
-        self._tell_change()
+        self._notify()
         for listener in self._on_end:
             listener(runner)
 
@@ -152,7 +154,7 @@ class Pods:
 
 
 def _letters(spec: PodSpec) -> int:
-    """Of the texts that a framework chooses freely, with those of its objects."""
+    """The length of the texts that a framework chooses freely, with those of its objects."""
     tables = (*spec.labels.items(), *spec.annotations.items())
     own = (
         text

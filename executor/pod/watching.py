@@ -61,6 +61,7 @@ class Watching:
             hook.cancel()
 
     def close(self) -> None:
+        """End the hooks and probes of all containers."""
         for name in {*self._probers, *self._hooks}:
             self.stop(name)
 

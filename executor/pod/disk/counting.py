@@ -58,7 +58,7 @@ class Counting:
         return found, cost_s + removed.cpu_s
 
     async def _rootfs(self, runner: PodRunner, container: str) -> Count | None:
-        """Of the writable layer; None if containerd does not tell now. Raises OSError."""
+        """The size of the writable layer; None if containerd does not know it now. Raises OSError."""
         snapshot, now_s = runner.containers.snapshot(container), time.monotonic()
         if snapshot is None or now_s < max(self._silent_until_s, self._slow.get(snapshot, 0.0)):
             return None

@@ -38,6 +38,7 @@ class Quota:
         self._told = False
 
     def subscribed(self, executor_info: Mapping[str, Any]) -> None:
+        """The agent has sent the ExecutorInfo, with the executor's own part of the disk."""
         try:
             self._executor_bytes = Resources.of(executor_info.get("resources", ())).disk_bytes
         except ExecutorError:  # a form that this program does not know is no reason to end
@@ -66,7 +67,7 @@ class Quota:
         return room
 
     async def victims(self, pods: Sequence[PodRunner]) -> list[tuple[PodRunner, str, int]]:
-        """Whom to end, with the reason in words and the bytes in use; what the sandbox holds else is counted anew."""
+        """The pods to end, with the reason in words and the bytes in use. The rest of the sandbox is counted again."""
         await self._count_own(frozenset(runner.id for runner in pods))
         limit_bytes, held = self.limit_bytes(pods), _held(pods)
         chosen = {each.pod: each for each in limits.quota_victims(held, self._own_bytes, limit_bytes)}
@@ -99,7 +100,7 @@ class Quota:
 
 
 def _asked(read_flags: Callable[[], AgentFlags]) -> bool:
-    """What the agent says; True also where it does not tell, for that is the safe answer."""
+    """What the agent says; True also where it does not say, for that is the safe answer."""
     try:
         return agentquota.enforces(read_flags().flags)
     except MesosFailure:

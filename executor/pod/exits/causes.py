@@ -1,6 +1,6 @@
 """What the end of a container, or of a pod, means for its tasks. Pure.
 
-Its own limit (the container's or its pod's) is the task's affair: it failed, and the status names the limit. A
+A limit of its own (the container's or its pod's) is the task's concern: it failed, and the status names the limit. A
 limit that it shares with others is not: what was borrowed has been taken back, as by a revocation, and a regular task
 has failed without having done wrong.
 """
@@ -37,7 +37,7 @@ _LEVELS = {
 
 def children_killed(count: int) -> str:
     """For the message of a container that failed by itself. The reason is not the limit: what a process makes of the
-    end of its child is its own affair.
+    end of its child is its own decision.
     """
     return f"; the kernel killed {count} process{'' if count == 1 else 'es'} of it for memory" if count else ""
 

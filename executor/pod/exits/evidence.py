@@ -18,13 +18,13 @@ from executor.pod.container_life import KILLED_CODE
 from executor.pod.exits import oom
 from executor.pod.exits.process_state import is_dying
 from executor.pod.model import ContainerExited
-from executor.pod.pod_events import note_child_oom
+from executor.pod.pod_log import note_child_oom
 
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.log import Logger
     from executor.names import PodId
-    from executor.pod.made import Made
+    from executor.pod.container_run import ContainerRun
     from executor.spec.model import PodSpec
 
 LOOKS_S = (0.1, 1.0)
@@ -32,16 +32,19 @@ LOOKS_S = (0.1, 1.0)
 
 
 class Evidence:
-    """`made` gives the run of a container that is there now. `close` ends the looks that are under way."""
+    """`run_of` gives the run of a container that is there now. `close` ends the looks that are under way."""
 
-    def __init__(self, tree: Tree, pod: PodId, spec: PodSpec, made: Callable[[str], Made | None], log: Logger) -> None:
+    def __init__(
+        self, tree: Tree, pod: PodId, spec: PodSpec, run_of: Callable[[str], ContainerRun | None], log: Logger
+    ) -> None:
         self._tree, self._pod, self._spec = tree, pod, spec
-        self._made, self._log = made, log
+        self._run_of, self._log = run_of, log
         self._reported: dict[str, int] = {}
         """How many of the kernel's victims in the present run of a container are in the log."""
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     def close(self) -> None:
+        """The pod has ended."""
         for task in self._looks.values():
             task.cancel()
 
@@ -55,11 +58,11 @@ class Evidence:
         None: it belongs to an earlier run of the container, or the outcome of its start is not known yet. `pod_ends`:
         it explains every exit, so that nothing is read.
         """
-        made = self._made(container)
-        if made is None or made.pid != pid:
+        current = self._run_of(container)
+        if current is None or current.pid != pid:
             return None
-        if not made.start_known:
-            made.early_exit_code = exit_code
+        if not current.start_known:
+            current.early_exit_code = exit_code
             return None
         kills = 0 if pod_ends else self._kills(container)
         found = None
@@ -67,15 +70,15 @@ class Evidence:
             found = oom.of_container(self._tree, self._spec, self._pod, container, pid)
         if found is None:
             self._report(container, kills)
-        ran_s = 0.0 if made.started_at is None else time.monotonic() - made.started_at
-        return ContainerExited(container, made.run, exit_code, found, ran_s, kills, pid)
+        ran_s = 0.0 if current.started_at is None else time.monotonic() - current.started_at
+        return ContainerExited(container, current.run, exit_code, found, ran_s, kills, pid)
 
     def early(self, container: str) -> ContainerExited | None:
         """The end of a run that was reported before its start was known; None: it was not."""
-        made = self._made(container)
-        if made is None or made.early_exit_code is None:
+        current = self._run_of(container)
+        if current is None or current.early_exit_code is None:
             return None
-        return self.read(container, made.early_exit_code, made.pid, pod_ends=False)
+        return self.read(container, current.early_exit_code, current.pid, pod_ends=False)
 
     def short_of_memory(self, container: str) -> None:
         """containerd reports that a limit was met, of this container or of a group above it."""
@@ -84,12 +87,12 @@ class Evidence:
             task.add_done_callback(lambda _: self._looks.pop(container, None))
 
     async def _look(self, container: str) -> None:
-        made = self._made(container)
+        current = self._run_of(container)
         for delay_s in LOOKS_S:
             await asyncio.sleep(delay_s)
-            if made is None or made is not self._made(container):
+            if current is None or current is not self._run_of(container):
                 return
-            if made.lives() and not is_dying(made.pid):  # else its exit tells
+            if current.lives() and not is_dying(current.pid):  # else its exit says it
                 self._report(container, self._kills(container))
 
     def _kills(self, container: str) -> int:

@@ -1,7 +1,7 @@
 """Whether the kernel killed a container for memory, and at which level the limit was met.
 
 containerd's TaskOOM is not asked: with a limit on a parent group it is sent for every container below it. The leaf's
-own counter of victims tells whether. Whose limit it was the kernel writes into its log (mm/oom_kill.c,
+own counter of victims says whether. Whose limit it was the kernel writes into its log (mm/oom_kill.c,
 dump_oom_summary: `oom_memcg` and `task_memcg`). Where that cannot be read any more, the nearest group whose use has
 ever reached its limit is taken, though page cache may have done that long before.
 """

@@ -1,4 +1,4 @@
-"""The first processes of containers, held (see cgroups.held): whether they live, wherever somebody has moved them.
+"""The first processes of containers, held (see cgroups.held): whether they live, in whichever cgroup they are.
 
 Each is the init of a pid namespace. With it everything in that namespace is killed by the kernel, and it has not ended
 before all of that has (pid_namespaces(7)): so an end of it says more than a group without processes, which can be had

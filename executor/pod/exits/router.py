@@ -33,7 +33,7 @@ class ExitRouter:
         self._look_ups: dict[ContainerId, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Until cancelled. Whatever goes wrong, it subscribes again: without it no pod would ever end."""
+        """Until cancelled. After every failure it subscribes again: without it no pod would ever end."""
         unreported = asyncio.create_task(self._look_for_unreported())
         try:
             while True:

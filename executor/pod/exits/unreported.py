@@ -1,7 +1,7 @@
-"""Ends of containers of which containerd does not tell, because their shim hangs: seen by the kernel's word.
+"""Ends of containers that containerd does not report, because their shim hangs: the kernel knows them.
 
 A shim that hangs does not reap: its container's first process stays a zombie, and /proc says how it ended. One that was
-reaped is not ours to judge; containerd tells of it, if need be after its restart.
+reaped is not ours to judge; containerd reports it, after its restart if need be.
 Source: proc_pid_stat(5), field 52; wait(2).
 """
 
@@ -32,9 +32,7 @@ class UnreportedExits:
         ended = {(runner.id, name, pid): runner for runner in runners for name, pid in _ended(runner)}
         for (pod, name, pid), runner in ended.items():
             if (pod, name, pid) in self._ended and (code := zombie_exit_code(pid)) is not None:
-                runner.log.warning(
-                    "containerd does not tell of an end", code="pod.exit_untold", container=name, pid=pid
-                )
+                runner.log.warning("containerd does not report an end", code="pod.exit_untold", container=name, pid=pid)
                 runner.exited(name, code, pid)
         self._ended = set(ended)
 

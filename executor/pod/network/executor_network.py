@@ -2,7 +2,7 @@
 
 That is the node's, or, if the ExecutorInfo names CNI networks, a namespace that the agent has made and attached. Pods
 then share it with the executor, hostNetwork still means the node's, and no pod can join a CNI network: plugins would
-make its bridge where nobody else is.
+make its bridge where no other process is.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class OwnNetwork:
         return None if spec.host_network and self.names else Path(f"/proc/{os.getpid()}/ns/net")
 
     def addresses(self, spec: PodSpec) -> tuple[str, ...]:
-        """Of a pod without networks of its own."""
+        """The addresses of a pod without networks of its own."""
         return (self.node_address,) if spec.host_network else self.ips
 
     def check(self, spec: PodSpec) -> None:
@@ -92,7 +92,7 @@ def _check_alone(spec: PodSpec) -> None:
 
 
 def _addresses() -> tuple[str, ...]:
-    """Of this process's network namespace, IPv4 first; without loopback and link-local ones."""
+    """The addresses of this process's network namespace, IPv4 first; without loopback and link-local ones."""
     import psutil
 
     families = (socket.AF_INET, socket.AF_INET6)

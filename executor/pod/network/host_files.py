@@ -21,12 +21,12 @@ BEHIND_STUB: Final = Path("/run/systemd/resolve/resolv.conf")
 """The servers that systemd-resolved asks (systemd-resolved.service(8), "/etc/resolv.conf")."""
 HOSTS: Final = Path("/etc/hosts")
 MOST_BYTES: Final = 4 << 20
-"""Of one file; the lines beyond are left out."""
+"""The limit of one file; the lines beyond it are left out."""
 
 
 def resolv_conf(*, on_host: bool, path: Path = RESOLV_CONF, behind: Path = BEHIND_STUB) -> str:
     """The node's resolv.conf. A pod with a network of its own (not `on_host`) cannot reach a stub on the node's
-    loopback: for it these are the servers behind the stub, where systemd-resolved tells them.
+    loopback: for it these are the servers behind the stub, where systemd-resolved lists them.
     """
     text = read(path)
     if on_host or not resolver.has_loopback_only(text):
@@ -36,11 +36,12 @@ def resolv_conf(*, on_host: bool, path: Path = RESOLV_CONF, behind: Path = BEHIN
 
 
 def hosts() -> str:
+    """The content of the node's hosts file."""
     return read(HOSTS)
 
 
 def read(path: Path) -> str:
-    """Empty for a file that is not there, or cannot be read, which is told: no pod waits for it."""
+    """Empty for a file that is not there, or cannot be read, which is logged: no pod waits for it."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)

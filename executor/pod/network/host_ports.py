@@ -110,7 +110,7 @@ def _listeners(protocol: str, proc_net: Path) -> Iterator[Listener]:
 
 
 def _address(text: str) -> str:
-    """Of the kernel's words of 32 bits, each in the machine's byte order."""
+    """An address of the kernel's words of 32 bits, each in the machine's byte order."""
     words = struct.pack(f"{'<' if sys.byteorder == 'little' else '>'}{len(text) // 8}I", *_words(text))
     if len(words) == 4:
         return socket.inet_ntoa(words)

@@ -63,8 +63,8 @@ class Subject:
 
 
 class Release:
-    """Of containers that one shim serves. `shims` names the processes that serve them, none where another container
-    needs them still; `processes` gives the pids in a container's cgroup. `pause` sleeps between two tries.
+    """The release of containers that one shim serves. `shims` names the processes that serve them, none where another
+    container needs them still; `processes` gives the pids in a container's cgroup. `pause` sleeps between two tries.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Release:
     async def _ended(self, shims: Collection[Shim]) -> Collection[Shim]:
         """Those that live after `end_s`."""
         deadline = self._loop.time() + self._patience.end_s
-        while (shims := [shim for shim in shims if shim.lives()]) and self._loop.time() < deadline:  # noqa: ASYNC110 nobody is told
+        while (shims := [shim for shim in shims if shim.lives()]) and self._loop.time() < deadline:  # noqa: ASYNC110 nothing announces it
             await asyncio.sleep(_LOOK_S)
         return shims
 

@@ -30,7 +30,7 @@ class Ledger:
         self._log = log
         self._since: dict[tuple[str, str], datetime] = {}
 
-    def tell(self, found: Sequence[Leak]) -> tuple[str, ...]:
+    def report(self, found: Sequence[Leak]) -> tuple[str, ...]:
         """Log what is left after a try to release everything; the same in words. What is not in `found` is gone."""
         now = datetime.now(UTC)
         self._since = {(leak.what, leak.where): self._since.get((leak.what, leak.where), now) for leak in found}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/1/mountinfo")
 _RUNC = Path("/run/containerd/runc")
-"""runc's state, whatever containerd's own directories are."""
+"""runc's state, which does not depend on containerd's own directories."""
 _SHOWN = 5
 
 

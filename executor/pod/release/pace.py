@@ -45,6 +45,7 @@ class Turn:
         await self.take()
 
     async def take(self) -> None:
+        """Wait for a place of each kind. Idempotent."""
         async with self._taking:
             if self._timer is not None:
                 return
@@ -100,6 +101,7 @@ class ReleasePace:
 
     @asynccontextmanager
     async def turn(self, *, gently: bool) -> AsyncIterator[Turn]:
+        """A place for one tear-down. `gently`: regular pods need the CPU more."""
         places = (self._gently, self._any) if gently else (self._any,)
         turn = Turn(places, self._current_hold_s)
         self._turns.add(turn)

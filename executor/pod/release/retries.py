@@ -1,7 +1,7 @@
 """What tear-downs could not remove, tried again for as long as this executor lives.
 
-A network plugin fails, containerd is away for longer than a tear-down waits, a disk is full: none of that is for ever,
-and until it is over an address, a snapshot or a namespace is missing to others. Every removal can be repeated. The
+A network plugin fails, containerd is away for longer than a tear-down waits, a disk is full: all of that may end, and
+until it is over an address, a snapshot or a namespace is missing to others. Every removal can be repeated. The
 pauses grow, and after the last one the rest is left to the reaper, after the end of this executor.
 
 Owns one task for each pod of which something is left.

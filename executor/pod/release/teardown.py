@@ -1,7 +1,7 @@
 """The tear-down of one pod that is dead: its containers, its network, then its cgroup and files. Can be repeated until
 nothing is left.
 
-A part that fails or hangs does not keep the others: they are released, and what is left is told and returned.
+A part that fails or hangs does not keep the others: they are released, and what is left is logged and returned.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class TearDown:
         finally:
             files.cancel()
         self._tries += 1
-        left = self._ledger.tell(found)
+        left = self._ledger.report(found)
         if self._tries > 1 and not left:
             self._log.info("what was left of the pod is removed", code="pod.released")
         return left

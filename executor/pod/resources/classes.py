@@ -3,7 +3,7 @@ limits.
 
 The memory limit of the revocable subtree is the sum of its pods, so that an OOM in it stays in it; its CPU weight is
 the least there is. Before a pod comes the limits grow, after it went they shrink: no pod ever meets a limit that is
-not yet its own. Nobody else waits for the kernel meanwhile: to lower a limit it must first take back the page cache
+not yet its own. No other part waits for the kernel meanwhile: to lower a limit it must first take back the page cache
 that pods left behind, a gigabyte in a second or so, and that happens in a thread and piece by piece.
 """
 

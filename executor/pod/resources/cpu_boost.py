@@ -1,9 +1,9 @@
-"""CPU for what ends: dying processes need some, or they keep the memory that somebody waits for.
+"""CPU for what ends: dying processes need some, or they keep the memory that their successors wait for.
 
 The revocable class and the shims of its pods run on idle CPU (`qos.LENT_CPU`), so that they disturb no
 regular pod. On a node whose CPUs are all in use that is next to nothing: 250 processes took 6 s to die there, and the
-shims would take minutes to clean up after them. Whoever waits for an end longer than it takes on a node with some idle
-time asks for urgency, and for as long as anybody does that group weighs as much as the regular pods together.
+shims would take minutes to clean up after them. Where an end takes longer than on a node with some idle time, its
+caller asks for urgency, and for as long as one does that group weighs as much as the regular pods together.
 
 Only the group that is waited for: shims do not hasten an end, and while their weight was raised as well, a
 process of a regular pod at times waited for 35 ms, for 50 of them had much to catch up with.
@@ -35,14 +35,15 @@ class IdleGroup(Protocol):
     """What has only idle CPU."""
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """Within its hierarchy, absolute."""
 
     def apply(self, limits: Limits) -> object:
         """Raises CgroupError."""
 
 
 class CpuBoost:
-    """`group` weighs as much as `regular` while somebody is within `after`, or `WEIGHT_DEFAULT` if that is more."""
+    """`group` weighs as much as `regular` while a caller is within `after`, or `WEIGHT_DEFAULT` if that is more."""
 
     def __init__(self, group: IdleGroup, regular: Cgroup) -> None:
         self._group = group

@@ -3,7 +3,7 @@
 With its default --revocable_cpu_low_priority the agent sets the weight of a whole container that holds any revocable
 cpu to 10 shares a cpu instead of 1024 (src/slave/containerizer/mesos/isolators/cgroups/subsystems/cpu.cpp), and so
 starves the regular pods in it. The agent writes before it sends a LAUNCH and before it acknowledges a terminal update;
-the kernel tells nobody of such a write. So the weight is looked at on those events, and now and then while revocable
+the kernel reports no such write. So the weight is looked at on those events, and now and then while revocable
 pods live. It is only ever raised, to what the regular cpus alone amount to; the agent lowers it when they go.
 """
 

@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from cgroups.held import HeldProcess
 from executor.images.model import Image, ImageConfig
 from executor.names import ContainerId
-from executor.pod.made import Made
+from executor.pod.container_run import ContainerRun
 
 IMAGE = Image("image", "sha256:0", "sha256:0", ImageConfig())
 
 
 @contextmanager
-def ran(number: int = 1, *command: str) -> Iterator[tuple[Made, subprocess.Popen[bytes]]]:
+def ran(number: int = 1, *command: str) -> Iterator[tuple[ContainerRun, subprocess.Popen[bytes]]]:
     """Run `number` of a container, and its first process: a sleep, if no command is given."""
     with subprocess.Popen(command or ("sleep", "1000")) as process:
         leader = HeldProcess.open(process.pid)
-        made = Made(ContainerId("pod-1.app"), number, "snapshot", IMAGE, process.pid, leader, {})
-        made.started_at, made.start_known = time.monotonic(), True
+        current = ContainerRun(ContainerId("pod-1.app"), number, "snapshot", IMAGE, process.pid, leader, {})
+        current.started_at, current.start_known = time.monotonic(), True
         try:
-            yield made, process
+            yield current, process
         finally:
-            made.close()
+            current.close()
             process.kill()

@@ -8,8 +8,8 @@ from pathlib import Path
 from cgroups import Hierarchies, Tree
 from executor.log import get_logger
 from executor.names import PodId
+from executor.pod.container_run import ContainerRun
 from executor.pod.exits.evidence import Evidence
-from executor.pod.made import Made
 from tests.unit.pod.lives import spec
 from tests.unit.pod.runs import ran
 
@@ -17,7 +17,7 @@ GONE = 137
 """What is reported of a container that containerd does not know any more."""
 
 
-def of_runs(now: Mapping[str, Made], directory: Path) -> Evidence:
+def of_runs(now: Mapping[str, ContainerRun], directory: Path) -> Evidence:
     """`now` has the run of each container that is there."""
     tree = Tree(Hierarchies(unified=directory), "/executor")
     return Evidence(tree, PodId("pod-1"), spec(), now.get, get_logger(__name__))
@@ -25,7 +25,7 @@ def of_runs(now: Mapping[str, Made], directory: Path) -> Evidence:
 
 def test_the_end_of_an_earlier_run_ends_no_later_one(tmp_path: Path) -> None:
     """A look-up asked for the first run, and its answer came when the container had been started again."""
-    now: dict[str, Made] = {}
+    now: dict[str, ContainerRun] = {}
     evidence = of_runs(now, tmp_path)
     with ran(1) as (first, _), ran(2) as (second, _):
         now["app"] = first
@@ -42,12 +42,12 @@ def test_the_end_of_an_earlier_run_ends_no_later_one(tmp_path: Path) -> None:
 
 def test_an_end_is_kept_until_it_is_known_whether_the_run_was_started(tmp_path: Path) -> None:
     """A start that a restart of containerd cuts off may end the first process: the container is then made again."""
-    with ran() as (made, _):
-        made.start_known = False
-        evidence = of_runs({"app": made}, tmp_path)
-        assert evidence.read("app", 3, made.pid, pod_ends=False) is None
-        made.start_known = True
+    with ran() as (current, _):
+        current.start_known = False
+        evidence = of_runs({"app": current}, tmp_path)
+        assert evidence.read("app", 3, current.pid, pod_ends=False) is None
+        current.start_known = True
         exited = evidence.early("app")
-        assert exited is not None and (exited.exit_code, exited.pid) == (3, made.pid)
-    with ran() as (made, _):
-        assert of_runs({"app": made}, tmp_path).early("app") is None, "it has not ended"
+        assert exited is not None and (exited.exit_code, exited.pid) == (3, current.pid)
+    with ran() as (current, _):
+        assert of_runs({"app": current}, tmp_path).early("app") is None, "it has not ended"

@@ -1,4 +1,4 @@
-"""The lines of the log and the journal that `why` tells a pod's life by."""
+"""The lines of the log and the journal from which `why` makes a pod's timeline."""
 
 from __future__ import annotations
 

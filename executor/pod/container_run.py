@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Made:
+class ContainerRun:
     """One container record with its task, created and perhaps started. A restart makes another one."""
 
     id: ContainerId
@@ -31,7 +31,7 @@ class Made:
     start_known: bool = False
     """Whether containerd has said that it was started. Before that its end may be one that a failed start is."""
     early_exit_code: int | None = None
-    """Of an end that was reported before that."""
+    """The exit code of an end that was reported before that."""
 
     def lives(self) -> bool:
         """Whether its first process has been started and has not ended."""
