@@ -6,8 +6,11 @@ must take about as long as one without.
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -76,6 +79,45 @@ def test_messages(node: Node, name: str) -> None:
         assert wait_for(answered, 60)
 
     node.judge(name, send, ended)
+
+
+UPDATES, KEYS = 40, 600
+
+
+def test_updates_of_a_large_config_map(rig: Rig, node: Node) -> None:
+    """As many as a framework likes to send, for as many files as a pod may have."""
+
+    def settings(value: str) -> dict[str, Any]:
+        data = {f"k{number}": value for number in range(KEYS)}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": data}
+
+    launched = rig.pod("updated")
+    manifest = json.loads(base64.b64decode(launched["data"]))
+    volumes = [{"name": f"v{number}", "configMap": {"name": "settings"}} for number in range(3)]
+    manifest["spec"]["volumes"] = volumes
+    manifest["spec"]["containers"][0]["volumeMounts"] = [
+        {"name": volume["name"], "mountPath": f"/{volume['name']}"} for volume in volumes
+    ]
+    both = {"apiVersion": "v1", "kind": "List", "items": [manifest, settings("0")]}
+    launched["data"] = base64.b64encode(json.dumps(both).encode()).decode()
+    node.scheduler.launch([launched], rig.executor())
+    node.scheduler.wait_status("updated", "TASK_RUNNING", 30)
+    start = len(node.scheduler.events)
+
+    def send(number: int) -> None:
+        for at in range(UPDATES):
+            update = {"id": f"u-{at}", "task": "updated", "objects": [settings(f"{number}-{at}")]}
+            node.scheduler.message(node.agent, "mixed", json.dumps({"update": update}).encode())
+
+    def ended(number: int) -> None:
+        def answered() -> bool | None:
+            answers = [json.loads(data) for data in node.scheduler.messages(start=start)]
+            updated = [each for each in answers if each.get("updated", {}).get("volumes") == ["v0", "v1", "v2"]]
+            return len(updated) >= UPDATES * (number + 1) or None
+
+        assert wait_for(answered, 60)
+
+    node.judge("updates", send, ended)
 
 
 BODIES = {"deep body": b"[" * 1_000_000, "many values": b"[" + b"1," * 500_000 + b"1]", "keys": keys(80_000)}
