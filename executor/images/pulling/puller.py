@@ -28,7 +28,8 @@ from executor.images.pulling import locks
 from executor.images.pulling.download import Download, Tally, persistently, upload
 from executor.images.pulling.verifier import verify
 from executor.images.pulling.wire import Progress, Request
-from executor.images.registry.hosts_dir import endpoints, node_credentials
+from executor.images.registry.helpers import ask
+from executor.images.registry.hosts_dir import endpoints, node_credentials, node_helpers
 from executor.images.registry.proxies import Proxies
 from executor.images.registry.repository import Repository
 from executor.images.room import NoRoom, Room
@@ -36,6 +37,7 @@ from executor.images.select import Selected, select
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
+    from executor.images.registry.credentials import Credential
     from executor.images.store import ImageStore
 
 LEASE_S: Final = 48 * 3600.0
@@ -90,8 +92,21 @@ class _Pull:
         found = endpoints(Path(settings.hosts_dir), domain, settings.plain_http)
         own = node_credentials(Path(settings.docker_config))
         credentials = (*self._request.credentials, *own)
+        helpers = node_helpers(Path(settings.docker_config))
+
+        def ask_helper(host: str) -> Credential | None:
+            name = helpers.of(host)
+            return ask(name, host) if name else None
+
         proxies = Proxies(settings.http_proxy, settings.https_proxy, settings.no_proxy)
-        return Repository(self._reference, found, credentials, plain_http=settings.plain_http, proxies=proxies)
+        return Repository(
+            self._reference,
+            found,
+            credentials,
+            plain_http=settings.plain_http,
+            proxies=proxies,
+            ask_helper=ask_helper,
+        )
 
     async def _from(self, repository: Repository) -> Progress:
         target = await persistently(repository.resolve)

@@ -2,6 +2,7 @@
 
 hosts.py        the node's hosts.toml: mirrors, certificates, capabilities; hosts_dir.py reads it
 credentials.py  who this node is to a registry: docker's config.json
+helpers.py      docker's credential helpers
 challenge.py    what a registry answers to somebody that it does not know
 transport.py    HTTP by urllib3: redirects, TLS; answer.py reads an answer, urls.py the addresses in it
 proxies.py      which proxy leads to a registry

@@ -10,14 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from executor import bounded_json
 from executor.errors import InvalidConfig
 
 ENTRIES_MAX: Final = 1000
+_HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
 
@@ -37,22 +39,52 @@ class Credential:
         return not self.username and not self.identity_token
 
 
+@dataclass(frozen=True)
+class Helpers:
+    """Names of docker's credential helpers, without docker-credential-: for some hosts, and for all others."""
+
+    store: str = ""
+    by_host: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, host: str) -> str:
+        """The helper that knows a registry; empty for none."""
+        return self.by_host.get(canonical_host(host), self.store)
+
+
+def parse_helpers(text: str | bytes, *, subject: str) -> Helpers:
+    """The helpers that a config.json names. Raises InvalidConfig with `subject`."""
+    value = _document(text, subject)
+    store, listed = value.get("credsStore", ""), value.get("credHelpers", {})
+    if not isinstance(listed, dict) or len(listed) > ENTRIES_MAX:
+        raise InvalidConfig(f"`credHelpers` is no object of {ENTRIES_MAX} entries at most", subject=subject)
+    named = {f"credHelpers[{host[:80]}]": name for host, name in listed.items()}
+    for key, name in (named | ({"credsStore": store} if store else {})).items():
+        if not isinstance(name, str) or not _HELPER.fullmatch(name):
+            raise InvalidConfig(f"`{key}` is no name of a credential helper, such as pass", subject=subject)
+    return Helpers(store or "", {split_server(host)[0]: name for host, name in listed.items()})
+
+
 def parse_docker_config(text: str | bytes, *, subject: str) -> tuple[Credential, ...]:
     """The credentials of a config.json, or of the older .dockercfg, which has no `auths`.
 
     Entries that are empty or belong to a credential helper are left out. Raises InvalidConfig with `subject`.
     """
+    value = _document(text, subject)
+    auths = value.get("auths", {}) if "auths" in value or _is_config(value) else value
+    if not isinstance(auths, dict) or len(auths) > ENTRIES_MAX:
+        raise InvalidConfig(f"`auths` is no object of {ENTRIES_MAX} entries at most", subject=subject)
+    found = (_credential(str(key), entry, subject) for key, entry in auths.items() if isinstance(entry, Mapping))
+    return tuple(each for each in found if not each.is_empty)
+
+
+def _document(text: str | bytes, subject: str) -> Mapping[str, Any]:
     try:
         value = bounded_json.loads(text, bounded_json.DOCUMENT)
     except ValueError as error:
         raise InvalidConfig("is no JSON document, or is too large", subject=subject) from error
     if not isinstance(value, dict):
         raise InvalidConfig("is no JSON object", subject=subject)
-    auths = value.get("auths", {}) if "auths" in value or _is_config(value) else value
-    if not isinstance(auths, dict) or len(auths) > ENTRIES_MAX:
-        raise InvalidConfig(f"`auths` is no object of {ENTRIES_MAX} entries at most", subject=subject)
-    found = (_credential(str(key), entry, subject) for key, entry in auths.items() if isinstance(entry, Mapping))
-    return tuple(each for each in found if not each.is_empty)
+    return value
 
 
 def _is_config(value: Mapping[str, object]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from executor.errors import InvalidConfig, reason
-from executor.images.registry.credentials import Credential, parse_docker_config
+from executor.images.registry.credentials import Credential, Helpers, parse_docker_config, parse_helpers
 from executor.images.registry.hosts import Endpoint, directories, of_certificates, of_registry, parse
 
 FILE_MAX_BYTES: Final = 1 << 20
@@ -31,6 +31,12 @@ def node_credentials(path: Path) -> tuple[Credential, ...]:
     """Those of the node's config.json; none without the file. Raises InvalidConfig."""
     text = _read(path)
     return () if text is None else parse_docker_config(text, subject=str(path))
+
+
+def node_helpers(path: Path) -> Helpers:
+    """The credential helpers that the node's config.json names; none without the file. Raises InvalidConfig."""
+    text = _read(path)
+    return Helpers() if text is None else parse_helpers(text, subject=str(path))
 
 
 def _read(path: Path) -> bytes | None:

@@ -41,7 +41,7 @@ class Part:
 
 class Repository:
     """`credentials` are all that this node has; each endpoint gets only those of its own host. `plain_http`: the hosts
-    that are asked over HTTP by the operator's word.
+    that are asked over HTTP by the operator's word. `ask_helper`: what a credential helper of the node has for a host.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class Repository:
         *,
         plain_http: Collection[str] = (),
         proxies: Proxies = NO_PROXIES,
+        ask_helper: Callable[[str], Credential | None] = lambda _: None,
         timeout_s: float = SILENCE_S,
     ) -> None:
         self.domain = reference.domain
         self._name = str(reference)
         self._reference = reference
         self._sites = [
-            _Site(reference, Transport(each, proxies, timeout_s=timeout_s), credentials, plain_http)
+            _Site(reference, Transport(each, proxies, timeout_s=timeout_s), credentials, plain_http, ask_helper)
             for each in endpoints
         ]
 
@@ -130,15 +131,17 @@ class _Site:
         transport: Transport,
         credentials: Sequence[Credential],
         plain_http: Collection[str],
+        ask_helper: Callable[[str], Credential | None],
     ) -> None:
         self.endpoint = endpoint = transport.endpoint
         self._reference = reference
         self._transport = transport
         is_registry = endpoint.is_of(reference.domain)
         self._query = "" if is_registry else f"?ns={reference.domain}"
-        own = matching(credentials, reference.domain if is_registry else endpoint.host, reference.path)
+        host = reference.domain if is_registry else endpoint.host
+        own = matching(credentials, host, reference.path)
         plain = {endpoint.host, *plain_http} if endpoint.is_plain else set()
-        self._login = Login(transport, reference.path, own, plain_hosts=plain)
+        self._login = Login(transport, reference.path, own, lambda: ask_helper(host), plain_hosts=plain)
 
     def close(self) -> None:
         self._transport.close()

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from executor import bounded_json
+from executor.errors import Failure
 from executor.images.failures import PullFailure
 from executor.images.registry.answer import Answer
 from executor.images.registry.challenge import Challenge, choose, parse
@@ -30,14 +31,25 @@ _DENIED = (400, 401, 403)
 
 
 class Login:
-    """`path` is the repository's. A token server may be asked over HTTP if it is one of `plain_hosts`."""
+    """`path` is the repository's. `more`: one more credential, asked for when those that are known are refused; its
+    Failure is told only if the registry refuses what is left. A token server may be asked over HTTP if it is one of
+    `plain_hosts`.
+    """
 
     def __init__(
-        self, transport: Transport, path: str, credentials: Sequence[Credential], *, plain_hosts: Collection[str]
+        self,
+        transport: Transport,
+        path: str,
+        credentials: Sequence[Credential],
+        more: Callable[[], Credential | None],
+        *,
+        plain_hosts: Collection[str],
     ) -> None:
         self._transport = transport
         self._path = path
         self._left: list[Credential | None] = [*credentials, None]
+        self._more: Callable[[], Credential | None] | None = more
+        self._trouble = ""
         self._plain_hosts = plain_hosts
         self._lock = threading.Lock()
         self._header = ""
@@ -59,12 +71,28 @@ class Login:
             try:
                 with self._lock:
                     again = used != self._header or self._next(challenge)
-            except PullFailure:
+            except PullFailure as failure:
                 answer.close()
-                raise
+                raise self._told(failure) from failure
             if not again or not tries:
+                if self._trouble:
+                    with answer:
+                        raise self._told(answer.refusal())
                 return answer
             answer.close()
+
+    def _told(self, failure: PullFailure) -> PullFailure:
+        """With what is wrong with the credential helper."""
+        if not self._trouble:
+            return failure
+        return PullFailure(
+            f"{failure.message}; {self._trouble}",
+            subject=failure.subject,
+            hint=failure.hint,
+            retry_after_s=failure.retry_after_s,
+            status=failure.status,
+            lasting=failure.is_lasting,
+        )
 
     def _next(self, challenge: Challenge | None) -> bool:
         """Whether there is a new Authorization to try."""
@@ -74,12 +102,25 @@ class Login:
             self._left.pop(0)  # it was refused
         self._worked = False
         while self._left:
+            self._ask_for_more()
             header = self._answer(challenge, self._left[0])
             if header and header != self._header:
                 self._header = header
                 return True
             self._left.pop(0)
         return False
+
+    def _ask_for_more(self) -> None:
+        if self._left != [None] or self._more is None:
+            return
+        more, self._more = self._more, None
+        try:
+            found = more()
+        except Failure as error:
+            self._trouble = str(error)
+            return
+        if found is not None and not found.is_empty:
+            self._left.insert(0, found)
 
     def _answer(self, challenge: Challenge, credential: Credential | None) -> str:
         """The Authorization for a challenge; empty if these credentials do not give one."""

@@ -101,6 +101,15 @@ async def test_the_nodes_own_credentials_and_a_skipped_verification(here: Node, 
     assert (await here.pull(f"{secure.host}/team/app:1", credentials=wrong)).phase == "done"
 
 
+async def test_the_credential_helper_of_the_node_is_asked(here: Node, secure: Registry) -> None:
+    here.trust(secure)
+    secure.push("team/app", "1", fresh())
+    here.log_in('{"credsStore": "not-installed"}')
+    with pytest.raises(PullFailure, match=r"401.*docker-credential-not-installed: cannot be run"):
+        await here.pull(f"{secure.host}/team/app:1")
+    assert (await here.pull(f"{secure.host}/team/app:1", credentials=docker_config(secure.host))).phase == "done"
+
+
 async def test_https_is_never_given_up_by_itself(here: Node, app: ImageSpec, plain: Registry) -> None:
     with pytest.raises(PullFailure, match="plain_http"):
         await here.pull(f"{plain.host}/team/app:1", plain_http=())
