@@ -64,7 +64,7 @@ class Sandbox:
         self.cgroup = node.tree.pod(spec.pod_class, spec.role, pod)
         self.volumes = PodVolumes(
             spec,
-            pod_dir=self.directory,
+            files=self.files,
             mounts_dir=node.mounts(pod),
             mesos_sandbox=node.mesos_sandbox,
             turns=node.owning,

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from executor.errors import Failure, reason
-from executor.own_directory import Opened
+from executor.own_directory import Opened, OwnDirectory, open_directory
 from executor.spec import mount_part, volume_files
 from executor.spec.expansion import CONTAINER_MAX_BYTES
 from executor.spec.model import ContainerSpec, PodSpec
@@ -61,12 +61,14 @@ class Turns(Protocol):
 
 
 class PodVolumes:
-    """`pod_dir` is the pod's directory in the Mesos sandbox, `mounts_dir` its own below run_dir."""
+    """`files` is the pod's directory in the Mesos sandbox, `mounts_dir` its own below run_dir."""
 
-    def __init__(self, spec: PodSpec, *, pod_dir: Path, mounts_dir: Path, mesos_sandbox: Path, turns: Turns) -> None:
+    def __init__(
+        self, spec: PodSpec, *, files: OwnDirectory, mounts_dir: Path, mesos_sandbox: Path, turns: Turns
+    ) -> None:
         self._spec = spec
         self._objects = spec.objects
-        self._pod_dir, self._mounts_dir, self._mesos_sandbox = pod_dir, mounts_dir, mesos_sandbox
+        self._files, self._mounts_dir, self._mesos_sandbox = files, mounts_dir, mesos_sandbox
         self._turns = turns
         self._volumes = {volume.name: volume for volume in spec.volumes}
         self._shown: dict[str, volume_files.Files] = {}
@@ -245,6 +247,9 @@ class PodVolumes:
     def _opened(self, volume: Volume) -> Opened:
         if isinstance(volume, HostPath) and volume.beneath:
             return host_path.opened(volume)
+        if isinstance(volume, EmptyDir) and not volume.in_memory:
+            with self._files.opened() as own, Opened(open_directory(own, empty_dir.VOLUMES)) as volumes:
+                return Opened(open_directory(volumes, volume.name))
         return Opened(os.open(self._path(volume), os.O_PATH | os.O_CLOEXEC))
 
     def _path(self, volume: Volume) -> Path:
@@ -252,7 +257,7 @@ class PodVolumes:
             case EmptyDir(in_memory=True):
                 return empty_dir.memory_path(self._mounts_dir, volume)
             case EmptyDir():
-                return empty_dir.empty_dir_path(self._pod_dir, volume)
+                return empty_dir.empty_dir_path(Path(self._files.path), volume)
             case HostPath():
                 return Path(volume.path)
             case ClaimedVolume():

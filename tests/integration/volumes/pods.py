@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 from executor.disk.turns import Turns
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
+from executor.own_directory import OwnDirectory, ensure_below
 from executor.spec.model import ContainerSpec, PodSpec
 from executor.spec.objects import DataKind, KeyedData, Objects
 from executor.spec.volume_model import DataFiles, FilesVolume, Volume, VolumeMount
+from executor.volumes.empty_dir import VOLUMES
 from executor.volumes.pod_volumes import PodVolumes
 
 OPTIONAL = FilesVolume("conf", (DataFiles(DataKind.CONFIG_MAP, "settings", optional=True),))
@@ -31,6 +34,7 @@ class Node:
     def __init__(self, top: Path) -> None:
         self.top, self.run, self.data = top, top / "run", top / "data"
         self.data.mkdir()
+        self.files = OwnDirectory(str(top), "pod")
 
     def volumes(self, *volumes: Volume, objects: Objects | None = None, mem_bytes: int = 2**26) -> PodVolumes:
         spec = PodSpec(
@@ -46,8 +50,15 @@ class Node:
             objects=objects or Objects(),
         )
         return PodVolumes(
-            spec, pod_dir=self.top / "pod", mounts_dir=self.run / "pod", mesos_sandbox=self.top, turns=Turns("test")
+            spec, files=self.files, mounts_dir=self.run / "pod", mesos_sandbox=self.top, turns=Turns("test")
         )
+
+    def make_empty_dir(self, name: str) -> Path:
+        """As the sandbox of the pod does."""
+        self.files.make()
+        with self.files.opened() as directory:
+            os.close(ensure_below(directory, VOLUMES, name))
+        return Path(self.files.path) / VOLUMES / name
 
     def mounts(self) -> list[str]:
         points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]

@@ -9,7 +9,7 @@ import pytest
 
 from executor.errors import Failure
 from executor.spec.objects import Objects
-from executor.spec.volume_model import HostPath, VolumeMount
+from executor.spec.volume_model import EmptyDir, HostPath, VolumeMount
 from tests.integration.volumes.pods import FIXED, OPTIONAL, Node, container, mount_tmpfs, seen_by, service, settings
 
 pytestmark = pytest.mark.root
@@ -132,3 +132,23 @@ async def test_a_part_of_any_kind_is_mounted_without_being_opened(node: Node, ki
         assert found.lstat().st_ino == path.lstat().st_ino
         await volumes.release()
     assert path.exists()
+
+
+@pytest.mark.parametrize("level", ["pod", "volumes", "v"])
+async def test_a_part_of_an_empty_dir_is_in_the_directory_that_was_made(node: Node, level: str) -> None:
+    """A user who may write in the Mesos sandbox puts a link in its place, or another directory."""
+    volumes = node.volumes(EmptyDir("v"))
+    made, outside = node.make_empty_dir("v"), node.top / "outside"
+    (outside / "volumes/v").mkdir(parents=True)
+    await volumes.prepare()
+    app = container(VolumeMount("v", "/v", sub_path="part"))
+    (found,) = await volumes.sources(app, {})
+    (found / "file").touch()
+    assert (made / "part/file").exists()
+    place = {"pod": made.parent.parent, "volumes": made.parent, "v": made}[level]
+    place.rename(node.top / "before")
+    place.symlink_to(outside)
+    with pytest.raises(Failure):
+        await volumes.sources(app, {})
+    assert sorted(path.name for path in outside.rglob("*")) == ["v", "volumes"]
+    await volumes.release()
