@@ -86,7 +86,7 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
     linux: dict[str, Any] = {
         "cgroupsPath": placement.cgroups_path,
         "namespaces": _namespaces(pod, placement),
-        "resources": _resources(pod, container),
+        "resources": _resources(pod, container, placement),
         "devices": [device.document() for device in placement.devices],
         "maskedPaths": mounts.masked_paths(security),
         "readonlyPaths": mounts.read_only_paths(security),
@@ -112,9 +112,9 @@ def _namespaces(pod: PodSpec, placement: Placement) -> list[dict[str, str]]:
     return found
 
 
-def _resources(pod: PodSpec, container: ContainerSpec) -> dict[str, Any]:
+def _resources(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict[str, Any]:
     every = [{"allow": True, "access": "rwm"}]
-    found: dict[str, Any] = {"devices": every if container.security.privileged else _devices()}
+    found: dict[str, Any] = {"devices": every if container.security.privileged else _devices(placement)}
     if cpu := _cpu(pod, container):
         found["cpu"] = cpu
     if container.limits.memory_bytes is not None:
@@ -138,9 +138,9 @@ def _asked_cpus(container: ContainerSpec) -> float | None:
     return container.limits.cpus if container.requests.cpus is None else container.requests.cpus
 
 
-def _devices() -> list[dict[str, Any]]:
+def _devices(placement: Placement) -> list[dict[str, Any]]:
     rules: list[dict[str, Any]] = [{"allow": False, "access": "rwm"}]
     for major, minor in _DEVICES:
         rule: dict[str, Any] = {"allow": True, "type": "c", "major": major, "access": "rwm"}
         rules.append(rule if minor is None else rule | {"minor": minor})
-    return rules
+    return rules + [each.rule() for each in placement.granted_devices]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from executor.oci.place import Device
+from executor.oci.place import Device, GrantedDevice
+from executor.spec.model import ContainerSpec, PodSpec
 
 _OWN: Final = frozenset({"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts"})
 """Of which a container has its own, as containerd's WithHostDevices leaves them out."""
@@ -31,20 +32,34 @@ def _found(directory: Path) -> Iterator[Device]:
             continue
         if entry.is_dir():
             yield from _found(Path(entry.path))
-        elif (device := _device(entry)) is not None:
+        elif (device := _device(entry.path)) is not None:
             yield device
 
 
-def _device(entry: os.DirEntry[str]) -> Device | None:
+def granted(spec: PodSpec, container: ContainerSpec) -> tuple[GrantedDevice, ...]:
+    """The devices that the container has mounted because its role's policy lists them. A device node that stands in
+    another directory is none: a pod that may write there could have made it.
+    """
+    allowed = {each.name: each.path for each in spec.host_paths if each.beneath and each.path.startswith("/dev/")}
+    found = []
+    for mount in container.mounts:
+        path = allowed.get(mount.volume, "")
+        if path and not mount.sub_path and (device := _device(path)) is not None:
+            found.append(GrantedDevice(device, read_only=mount.read_only))
+    return tuple(found)
+
+
+def _device(path: str) -> Device | None:
+    """None: it is gone, or no device."""
     try:
-        found = entry.stat(follow_symlinks=False)
+        found = os.lstat(path)
     except OSError:
         return None
     kind = "c" if stat.S_ISCHR(found.st_mode) else "b" if stat.S_ISBLK(found.st_mode) else ""
     if not kind:
         return None
     major, minor = os.major(found.st_rdev), os.minor(found.st_rdev)
-    return Device(entry.path, kind, major, minor, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+    return Device(path, kind, major, minor, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
 
 
 def has_selinux() -> bool:

@@ -31,6 +31,20 @@ class Device:
         return device | {"fileMode": self.mode, "uid": self.uid, "gid": self.gid}
 
 
+@dataclass(frozen=True)
+class GrantedDevice:
+    """A device that a container may open, because it has it mounted."""
+
+    device: Device
+    read_only: bool = False
+
+    def rule(self) -> dict[str, object]:
+        """As OCI's config-linux.md has it ("Allowed Device list"): to read and write, not to make more of it."""
+        access = "r" if self.read_only else "rw"
+        device = self.device
+        return {"allow": True, "type": device.type, "major": device.major, "minor": device.minor, "access": access}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Placement:
     """Where and how the node runs one container. Paths are the node's.
@@ -60,6 +74,7 @@ class Placement:
     """Of each of the container's mounts, in their order."""
     image_volumes: Mapping[str, str] = field(default_factory=dict)
     """Directories of a read-only root that can be written to, and where each is mounted from."""
+    granted_devices: tuple[GrantedDevice, ...] = ()
     devices: tuple[Device, ...] = ()
     """What a privileged container finds in /dev beside what every container has."""
     seccomp: Mapping[str, object] | None = None

@@ -77,6 +77,7 @@ async def runtime_spec(
         downward=downward,
         mount_sources=await sandbox.volumes.sources(container, variables),
         image_volumes=await image_volumes.sources(image, layers, container, sandbox.image_volume),
+        granted_devices=host_devices.granted(spec, container),
         devices=host_devices.devices() if container.security.privileged else (),
         bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
         seccomp=await asyncio.to_thread(_local_profiles, node.config.pods.seccomp_dir, container.security),

@@ -27,7 +27,8 @@ def protected(config: Config, sandbox: str = "") -> tuple[str, ...]:
     """Directories from which a pod could take over the node, other pods or their secrets: the executor's and
     containerd's, the programs that the executor runs as root, and the agent's work directory.
     """
-    own = (config.node.run_dir, config.node.state_dir, config.dns.hosts_dir, str(DEFAULT_PATH.parent))
+    configured = (str(DEFAULT_PATH.parent), config.pods.seccomp_dir)
+    own = (config.node.run_dir, config.node.state_dir, config.dns.hosts_dir, *configured)
     cni = (config.cni.config_dir, *config.cni.plugin_dirs)
     containerd = (*CONTAINERD, posixpath.dirname(config.containerd.address), config.images.content_dir)
     work_dir, below, _ = sandbox.partition(_FRAMEWORKS)

@@ -5,7 +5,7 @@ A violation of baseline is one of restricted, too. What is allowed beyond the le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from executor.config.role_policy import AllowedPath, Level, RolePolicy, is_within
@@ -44,20 +44,34 @@ def violations(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> tuple[Viola
 
 
 def admit(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> PodSpec:
-    """The pod as it may run: each hostPath volume knows the directory that allows it, and is read only all the way
-    down where that one is. Raises Forbidden, or FaultyTask for several violations.
+    """The pod as it may run: each hostPath volume knows the directories that it must not show and the one that allows
+    it, and is read only all the way down where that one is. Raises Forbidden, or FaultyTask for several violations.
     """
     if found := violations(pod, policy, node):
         raise together([each.fault for each in found])
-    if policy.level is Level.PRIVILEGED or not pod.host_paths:
+    if not pod.host_paths:
         return pod
+    if policy.level is Level.PRIVILEGED:
+        closed = tuple(node.protected)
+        return _limited(pod, {each.name: replace(each, closed=closed) for each in pod.host_paths})
     allowed = {volume.name: _allowing(volume, policy) for volume in pod.host_paths}
     read_only = {name for name, path in allowed.items() if path.read_only}
-    volumes = tuple(
-        replace(each, beneath=allowed[each.name].prefix) if isinstance(each, HostPath) else each for each in pod.volumes
-    )
+    limited = {
+        each.name: replace(each, closed=_closed(each, node), beneath=allowed[each.name].prefix)
+        for each in pod.host_paths
+    }
     containers = tuple(_reading(one, read_only) for one in pod.containers)
-    return replace(pod, volumes=volumes, containers=containers)
+    return replace(_limited(pod, limited), containers=containers)
+
+
+def _limited(pod: PodSpec, volumes: Mapping[str, HostPath]) -> PodSpec:
+    return replace(pod, volumes=tuple(volumes.get(each.name, each) for each in pod.volumes))
+
+
+def _closed(volume: HostPath, node: NodeFacts) -> tuple[str, ...]:
+    """A device that is allowed is in /dev."""
+    kernel = (each for each in grants.KERNEL if not is_within(volume.path, each))
+    return (*node.protected, *kernel)
 
 
 def _allowing(volume: HostPath, policy: RolePolicy) -> AllowedPath:

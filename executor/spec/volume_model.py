@@ -29,6 +29,8 @@ class HostPath:
     """The path of the field that names it, for errors."""
     beneath: str = ""
     """The directory of the node that the policy allows: no link below it is followed. Empty: no such limit."""
+    closed: tuple[str, ...] = ()
+    """Directories of the node that it does not show, also if a link or another name of one leads there."""
 
 
 @dataclass(frozen=True)

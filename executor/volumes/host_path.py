@@ -54,10 +54,26 @@ def opened(volume: HostPath) -> Opened:
         found = _beneath(volume) if volume.beneath else _anywhere(volume)
     except OSError as error:
         raise _failure(volume, _LINK if error.errno == errno.ELOOP else reason(error)) from error
-    if not _IS[volume.type](os.fstat(found).st_mode):
+    try:
+        if not _IS[volume.type](os.fstat(found).st_mode):
+            raise _failure(volume, f"is no {volume.type.removesuffix('OrCreate')}")
+        _check_closed(found, volume, around=bool(volume.beneath))
+    except BaseException:
         os.close(found)
-        raise _failure(volume, f"is no {volume.type.removesuffix('OrCreate')}")
+        raise
     return Opened(found)
+
+
+def _check_closed(found: int, volume: HostPath, *, around: bool) -> None:
+    """Judges the path that was opened, which has no link. Raises Failure for one in a closed directory, and with
+    `around` for one that has such a directory in it.
+    """
+    real = PurePosixPath(Path(f"/proc/thread-self/fd/{found}").readlink())
+    for each in volume.closed:
+        closed = PurePosixPath(os.path.realpath(each))
+        if real.is_relative_to(closed) or (around and closed.is_relative_to(real)):
+            hint = "no pod gets this directory: name another one"
+            raise Failure(f"would show {each}, for the volume {volume.name}", subject=volume.path, hint=hint)
 
 
 def _anywhere(volume: HostPath) -> int:
@@ -76,6 +92,7 @@ def _beneath(volume: HostPath) -> int:
     found = os.open(volume.beneath, _PATH)
     for number, name in enumerate(names, 1):
         with Opened(found) as above:
+            _check_closed(above, volume, around=False)
             _make(above, name, volume.type, is_last=number == len(names))
             found = _entered(above, name)
     return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.mesos.history import Status
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import NETWORK, Rig
 
@@ -45,3 +47,58 @@ def test_a_pod_may_name_a_network(rig: Rig, scheduler: Scheduler) -> None:
     metadata = {"annotations": {"mesos-pod-executor/networks": NETWORK}}
     (found,) = printed(rig, scheduler, "joined", "grep -c eth0 /proc/net/dev", metadata=metadata)
     assert found == "1"
+
+
+def shows(path: Path | str, kind: str = "", *, read_only: bool = False) -> dict[str, Any]:
+    """The parts of a pod with this path of the node at /v."""
+    return {
+        "spec": {"volumes": [{"name": "v", "hostPath": {"path": str(path), "type": kind}}]},
+        "container": {"volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": read_only}]},
+    }
+
+
+def failed(rig: Rig, scheduler: Scheduler, name: str, **pod: Any) -> Status:
+    scheduler.launch([rig.pod(name, **pod)], rig.executor())
+    return scheduler.wait_status(name, "TASK_FAILED", 30)
+
+
+def test_a_directory_that_a_list_allows(rig: Rig, scheduler: Scheduler, shown: Path) -> None:
+    (shown / "data").mkdir()
+    assert printed(rig, scheduler, "writes", "echo text > /v/file; cat /v/file", **shows(shown / "data")) == ["text"]
+    assert (shown / "data/file").read_text() == "text\n"
+    assert printed(rig, scheduler, "makes", "ls -d /v", **shows(shown / "a/b", "DirectoryOrCreate")) == ["/v"]
+    assert (shown / "a/b").is_dir()
+
+
+def test_a_directory_that_may_be_read(rig: Rig, scheduler: Scheduler, shown: Path) -> None:
+    """All the way down: a file system that is mounted below it is read only, too."""
+    library = shown / "library"
+    (library / "book").write_text("words\n")
+    (library / "below").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", library / "below"], check=True)
+    try:
+        script = "cat /v/book; for at in /v /v/below; do touch $at/x 2>/dev/null && echo written || echo refused; done"
+        lines = printed(rig, scheduler, "reads", script, **shows(library, read_only=True))
+    finally:
+        subprocess.run(["umount", library / "below"], check=True)
+    assert lines == ["words", "refused", "refused"]
+    status = failed(rig, scheduler, "library-rw", **shows(library))
+    assert "set readOnly" in status.message and status.reason == "REASON_TASK_UNAUTHORIZED"
+
+
+def test_a_link_leads_nowhere(rig: Rig, scheduler: Scheduler, shown: Path) -> None:
+    (shown / "link").symlink_to("/etc")
+    for name, path in (("link", shown / "link"), ("below", shown / "link/ssl")):
+        assert "symbolic link" in failed(rig, scheduler, name, **shows(path)).message
+
+
+def test_directories_that_no_pod_gets(rig: Rig, scheduler: Scheduler) -> None:
+    for number, path in enumerate((rig.run_dir, rig.directory / "state", Path("/proc"), Path("/"))):
+        assert failed(rig, scheduler, f"own-{number}", **shows(path)).reason == "REASON_TASK_UNAUTHORIZED"
+
+
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this kernel has no FUSE")
+def test_a_device_that_a_list_allows(rig: Rig, scheduler: Scheduler) -> None:
+    script = "exec 3<>/v && echo opened"
+    assert printed(rig, scheduler, "fuse", script, **shows("/dev/fuse", "CharDevice")) == ["opened"]
+    assert "is no device that the role may use" in failed(rig, scheduler, "kmsg", **shows("/dev/kmsg")).message

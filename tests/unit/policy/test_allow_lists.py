@@ -76,8 +76,13 @@ def test_what_is_admitted_knows_its_limit() -> None:
         admitted = admit(parsed(shows(path, read_only=True)), policy, NODE)
         assert [(each.path, each.beneath) for each in admitted.host_paths] == [(path, beneath)]
         assert admitted.containers[0].mounts[0].recursive_read_only is recursive
-    plain = parsed(shows("/srv/other"))
-    assert admit(plain, RolePolicy(Level.PRIVILEGED), NODE) is plain
+        assert set(admitted.host_paths[0].closed) == {*NODE.protected, "/proc", "/sys", "/dev"}
+    (wide,) = admit(parsed(shows("/srv/other")), RolePolicy(Level.PRIVILEGED), NODE).host_paths
+    assert (wide.beneath, wide.closed) == ("", NODE.protected)
+    (device,) = admit(
+        parsed(shows("/dev/fuse", "CharDevice")), RolePolicy.of({"devices": ["/dev/fuse"]}), NODE
+    ).host_paths
+    assert (device.beneath, "/dev" in device.closed) == ("/dev/fuse", False)
 
 
 @pytest.mark.parametrize(

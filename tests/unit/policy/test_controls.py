@@ -132,7 +132,10 @@ BASELINE_ALLOWS: dict[str, Document] = {
     "selinux of engines": own(seLinuxOptions={"type": "container_engine_t", "user": "", "role": ""}),
     "proc default": own(procMount="Default"),
     "seccomp default": own(seccompProfile={"type": "RuntimeDefault"}),
+    "seccomp of the node": own(seccompProfile={"type": "Localhost", "localhostProfile": "a.json"}),
     "seccomp annotation": annotated(SECCOMP, "runtime/default"),
+    "apparmor of the node": own(appArmorProfile={"type": "Localhost", "localhostProfile": "a"}),
+    "apparmor annotation": annotated(APPARMOR, "localhost/a"),
     "sysctls": shared(
         sysctls=[
             {"name": name, "value": value}
@@ -168,6 +171,7 @@ RESTRICTED_ALLOWS: dict[str, Document] = {
     "the least": hardened(),
     "net bind service": hardened(capabilities={"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}),
     "a user": hardened(runAsUser=1000),
+    "seccomp of the node": hardened(seccompProfile={"type": "Localhost", "localhostProfile": "a.json"}),
     "the pod's context": {
         **pod(
             {"securityContext": {key: HARDENED[key] for key in ("allowPrivilegeEscalation", "capabilities")}},

@@ -146,3 +146,30 @@ def test_a_link_that_leads_nowhere_makes_no_file(node: Path) -> None:
     with pytest.raises(Failure, match="No such file"):
         hostpaths.ensure(HostPath("v", str(node / "link"), "FileOrCreate"))
     assert not (node / "new").exists()
+
+
+@pytest.mark.parametrize("kind", ["", "DirectoryOrCreate"])
+@pytest.mark.parametrize("beneath", ["", "run"], ids=["anywhere", "beneath"])
+@pytest.mark.parametrize("name", ["run/own", "run/own/x", "run/own/made/y"])
+def test_a_closed_directory_is_not_shown_by_another_name(tmp_path: Path, name: str, beneath: str, kind: str) -> None:
+    """As /var/run is another name of /run."""
+    (tmp_path / "real/own/x").mkdir(parents=True)
+    (tmp_path / "run").symlink_to("real")
+    allowed = str(tmp_path / beneath) if beneath else ""
+    for closed in ("real/own", "run/own"):
+        volume = HostPath("v", str(tmp_path / name), kind, beneath=allowed, closed=(str(tmp_path / closed),))
+        with pytest.raises(Failure):
+            hostpaths.ensure(volume)
+    if beneath:
+        assert not (tmp_path / "real/own/made").exists(), "nothing is made there"
+
+
+def test_nor_by_a_directory_around_it(tmp_path: Path) -> None:
+    (tmp_path / "a/own").mkdir(parents=True)
+    closed = (str(tmp_path / "a/own"),)
+    hostpaths.ensure(HostPath("v", str(tmp_path / "a"), closed=closed))
+    with pytest.raises(Failure, match="would show") as caught:
+        hostpaths.ensure(HostPath("v", str(tmp_path / "a"), beneath=str(tmp_path), closed=closed))
+    assert str(tmp_path / "a/own") in caught.value.message
+    (tmp_path / "b").mkdir()
+    hostpaths.ensure(HostPath("v", str(tmp_path / "b"), beneath=str(tmp_path), closed=closed))
