@@ -36,8 +36,7 @@ from typing import Any
 
 from executor.errors import ExecutorError
 from executor.mesos.status import TaskState
-from executor.names import TaskId
-from executor.pod import container_life, health, order
+from executor.pod import container_life, health, order, reports
 from executor.pod.container_life import KILLED_CODE, IllegalTransition
 from executor.pod.exits import causes
 from executor.pod.model import (
@@ -80,7 +79,6 @@ from executor.pod.model import (
     TornDown,
 )
 from executor.spec.model import ContainerKind, PodSpec
-from executor.spec.probes import Kind
 
 Step = tuple[Pod, tuple[Effect, ...]]
 
@@ -165,10 +163,10 @@ def _of_container(pod: Pod, event: ContainerEvent) -> Step:
     """While the pod is launched, or runs."""
     pod, effects = _take(pod, event)
     pod, more = _settle(pod)
-    reports: tuple[Effect, ...] = ()
+    changes: tuple[Effect, ...] = ()
     if pod.state is State.RUNNING:
-        pod, reports = _report_health(pod, event)
-    return pod, (*effects, *more, *reports)
+        pod, changes = reports.health_changes(pod, event)
+    return pod, (*effects, *more, *changes)
 
 
 def _start_failed(pod: Pod, event: StartFailed) -> Step:
@@ -191,7 +189,7 @@ def _settle(pod: Pod) -> Step:
         effects.extend(more)
     if pod.state is State.STARTING and not any(_is_starting(each) for each in pod.main):
         pod = replace(pod, state=State.RUNNING, healthy=health.of_pod(pod))
-        effects.extend(_running(pod))
+        effects.extend(reports.running(pod))
     pod, more = _settle_group(pod)
     effects.extend(more)
     if pod.state is State.RUNNING and all(each.phase is Phase.EXITED for each in pod.main):
@@ -221,43 +219,13 @@ def _settle_group(pod: Pod) -> Step:
             task = container.spec.task_id
             if container.phase is Phase.EXITED and task not in pod.reported:
                 outcome = causes.of_container(container)
-                pod, report = _report_task(pod, task, outcome)
+                pod, report = reports.of_task(pod, task, outcome)
                 effects.append(report)
                 failed = failed or ("" if outcome.state is TaskState.FINISHED else str(task))
     if failed:
         pod, more = _stop(pod, Stop(StopCause.GROUP, message=f"task {failed} of the same group failed"))
         effects.extend(more)
     return pod, tuple(effects)
-
-
-# --- reports while it runs -----------------------------------------------------------------------------------
-
-
-def _running(pod: Pod) -> list[Report]:
-    """One report for all tasks with the same content."""
-    reports: list[Report] = []
-    for task in _open_tasks(pod):
-        report = Report((task,), TaskState.RUNNING, healthy=pod.healthy.get(task))
-        report = replace(report, check_status=health.check_status(pod, task))
-        if reports and replace(reports[-1], tasks=(task,)) == report:
-            report = replace(report, tasks=(*reports.pop().tasks, task))
-        reports.append(report)
-    return reports
-
-
-def _report_health(pod: Pod, event: ContainerEvent) -> Step:
-    """The tasks whose health has changed, and what a check has found."""
-    effects: list[Effect] = []
-    now = health.of_pod(pod)
-    for task in _open_tasks(pod):
-        reason = health.HEALTH_UPDATED if now[task] != pod.healthy.get(task) else None
-        if isinstance(event, Probed) and event.verdict.kind is Kind.CHECK:
-            reason = health.CHECK_UPDATED if pod.containers[event.container].spec.task_id == task else reason
-        if reason is not None:
-            message = health.message(pod, task)
-            report = Report((task,), TaskState.RUNNING, reason, message, healthy=now[task])
-            effects.append(replace(report, check_status=health.check_status(pod, task)))
-    return replace(pod, healthy=now), tuple(effects)
 
 
 # --- the end -------------------------------------------------------------------------------------------------
@@ -269,7 +237,7 @@ def _stop(pod: Pod, stop: Stop) -> Step:
     outcome = pod.outcome or causes.of_stop(stop, pod.state)
     pod = replace(pod, stop=stop, outcome=outcome)
     at_once = stop.cause in (StopCause.REVOKED, StopCause.DISK) and grace_s <= 0
-    killing = () if at_once else (_killing(pod, outcome.message),)
+    killing = () if at_once else (reports.killing(pod, outcome.message),)
     if pod.state is State.SETTING_UP:
         pod, effects = _destroy(pod)
         return pod, (*killing, Abort(), *effects)
@@ -278,12 +246,6 @@ def _stop(pod: Pod, stop: Stop) -> Step:
     else:
         pod, effects = _wind_down(pod, grace_s)
     return pod, (*killing, *effects)
-
-
-def _killing(pod: Pod, message: str) -> Report:
-    return Report(
-        _open_tasks(pod), TaskState.KILLING, message=message, revocation=pod.stop.revocation if pod.stop else None
-    )
 
 
 def _wind_down(pod: Pod, grace_s: float | None = None) -> Step:
@@ -355,15 +317,15 @@ def _note_stuck(pod: Pod, event: Stuck) -> Step:
     if pod.stop is None or pod.outcome is None:
         return pod, ()
     pids = ", ".join(str(pid) for pid in event.pids)
-    return pod, (_killing(pod, f"{pod.outcome.message}; its processes {pids} do not die"),)
+    return pod, (reports.killing(pod, f"{pod.outcome.message}; its processes {pids} do not die"),)
 
 
 def _dead(pod: Pod, _: Dead) -> Step:
     pod = replace(pod, state=State.TEARING_DOWN, stuck=())
     if pod.reported_after_tear_down:
         return pod, (_tear_down(pod),)
-    pod, reports = _final_reports(pod)
-    return pod, (*reports, _tear_down(pod))
+    pod, ends = reports.final(pod)
+    return pod, (*ends, _tear_down(pod))
 
 
 def _tear_down(pod: Pod) -> TearDown:
@@ -371,38 +333,19 @@ def _tear_down(pod: Pod) -> TearDown:
 
 
 def _network_released(pod: Pod, _: NetworkReleased) -> Step:
-    return (pod, ()) if pod.over_disk else _final_reports(pod)
+    return (pod, ()) if pod.over_disk else reports.final(pod)
 
 
 def _torn_down(pod: Pod, event: TornDown) -> Step:
     pod = replace(pod, leaked=event.leaked)
-    if event.leaked and pod.spec.host_ports and _open_tasks(pod) and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
+    if event.leaked and pod.spec.host_ports and reports.open_tasks(pod) and pod.tear_downs < len(TEAR_DOWN_AGAIN_S):
         again = After(TEAR_DOWN_AGAIN_S[pod.tear_downs], TearDownDue())
         return replace(pod, tear_downs=pod.tear_downs + 1), (again,)
-    return _final_reports(replace(pod, state=State.ENDED))
+    return reports.final(replace(pod, state=State.ENDED))
 
 
 def _tear_down_again(pod: Pod, _: TearDownDue) -> Step:
     return pod, (_tear_down(pod),)
-
-
-def _open_tasks(pod: Pod) -> tuple[TaskId, ...]:
-    return tuple(task for task in pod.spec.task_ids if task not in pod.reported)
-
-
-def _final_reports(pod: Pod) -> Step:
-    outcome = pod.outcome or causes.of_pod(pod.main)
-    effects: list[Effect] = []
-    for task in _open_tasks(pod):
-        pod, report = _report_task(pod, task, outcome)
-        effects.append(report)
-    return pod, tuple(effects)
-
-
-def _report_task(pod: Pod, task: TaskId, outcome: Outcome) -> tuple[Pod, Report]:
-    report = Report((task,), outcome.state, outcome.reason, outcome.message, outcome.revocation, outcome.limit_bytes)
-    report = replace(report, healthy=health.at_end(pod, task))
-    return replace(pod, reported=pod.reported | {task}), report
 
 
 # --- the table -----------------------------------------------------------------------------------------------
