@@ -50,6 +50,7 @@ class Images:
         await self._update(pb.Image(name=name, labels=labels), [f"labels.{key}" for key in labels], None)
 
     async def _update(self, image: pb.Image, paths: Sequence[str], lease: LeaseId | None) -> None:
+        image.target.SetInParent()  # without a target containerd 2.1 crashes, also where only labels change
         update = pb.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths))
         await self._channel.call(f"{_SERVICE}/Update", update, pb.UpdateImageResponse, subject=image.name, lease=lease)
 

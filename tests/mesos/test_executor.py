@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,8 @@ def test_a_pod_is_told_from_starting_to_finished_with_its_address(rig: Rig, sche
     assert scheduler.states("hello") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
     assert finished.source == "SOURCE_EXECUTOR" and "exited with status 0" in finished.message
     sandbox = rig.agent.sandbox(scheduler.framework_id, "mixed")
-    logs = {path.name: path.read_text() for path in (sandbox / "pods" / pod["pod"]).iterdir() if path.is_file()}
-    assert logs["app.stdout"] == "out\n" and logs["app.stderr"] == "err\n"
+    logs = sandbox / "pods" / pod["pod"]
+    assert [(logs / f"app.{stream}").read_text() for stream in ("stdout", "stderr")] == ["out\n", "err\n"]
 
 
 def test_the_exit_code_of_a_failed_pod_is_told(rig: Rig, scheduler: Scheduler) -> None:
@@ -177,11 +179,16 @@ def test_the_agent_restarts_and_nothing_is_lost(rig: Rig, scheduler: Scheduler) 
 def test_containerd_restarts_and_pods_live_on(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("stays"), rig.pod("a"), rig.pod("b", command=("sh", "-c", "sleep 3; exit 4")))
     rig.containerd.kill()
+    time.sleep(2)
     rig.containerd.start()
     assert "exited with status 4" in scheduler.wait_status("b", "TASK_FAILED", 30).message
     scheduler.kill("a")
     scheduler.wait_status("a", "TASK_KILLED", 30)
     run(rig, scheduler, rig.pod("c"))
+    said = Counter(event["code"] for event in rig.journal("mixed", scheduler))
+    assert all(said[code] <= 2 for code in ("containerd.unavailable", "containerd.no_events", "containerd.resync")), (
+        said
+    )
 
 
 def test_the_agent_is_lost_for_good() -> None:

@@ -31,6 +31,8 @@ class ExitRouter:
         self._containerd = containerd
         self._pods = pods
         self._look_ups: dict[ContainerId, asyncio.Task[None]] = {}
+        self._interrupted = False
+        """No subscription has worked since the last failure, which is logged once."""
 
     async def run(self) -> None:
         """Until cancelled. After every failure it subscribes again: without it no pod would ever end."""
@@ -40,7 +42,9 @@ class ExitRouter:
                 try:
                     await self._follow()
                 except ExecutorError as error:
-                    log.warning("containerd's events cannot be had", code="containerd.no_events", error=error)
+                    if not self._interrupted:
+                        log.warning("containerd's events cannot be had", code="containerd.no_events", error=error)
+                    self._interrupted = True
                 except Exception as error:
                     if exhausted.tell(log, error) is None:
                         log.exception("defect while following containerd's events", code="executor.defect")
@@ -64,6 +68,7 @@ class ExitRouter:
         from executor.containerd.types import Resync, TaskExit, TaskOom
 
         async with self._containerd.events.subscribe() as stream:
+            self._interrupted = False
             self._look_up_all()
             async for event in stream:
                 match event:
@@ -95,7 +100,8 @@ class ExitRouter:
         started = self._pods.started()
         if not started:
             return
-        log.warning("containerd's events were interrupted", code="containerd.resync", count=len(started))
+        if not self._interrupted:
+            log.warning("containerd's events were interrupted", code="containerd.resync", count=len(started))
         for container in started:
             if (before := self._look_ups.pop(container, None)) is not None:
                 before.cancel()
