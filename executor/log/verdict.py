@@ -37,6 +37,20 @@ _BY_REASON: Final = MappingProxyType(
     }
 )
 """By whom, and what to do, of ends that one reason explains; empty: what the newest warning says."""
+_BY_AREA: Final = MappingProxyType(
+    {
+        "network.": "not known: something else on this node that configures links or rules",
+        "image.": "the registry, or the way to it",
+        "containerd.": "containerd",
+        "pod.log_": "the disk of the agent's work directory",
+        "pod.probe_": "the container itself",
+        "pod.child_oom": "the kernel, at a memory limit",
+        "mesos.": "the agent",
+        "node.": "this node",
+        "disk.": "the pods of this executor",
+    }
+)
+"""By whom, of trouble that a pod has while it runs."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,8 @@ def _going_on(events: Sequence[Event], state: Event) -> Verdict:
     trouble = _newest(events, lambda event: event.get("level") in ("warning", "error"))
     if not trouble:
         return Verdict(what, "nothing went wrong", "-", "Nothing.")
-    return Verdict(what, f"{_code(trouble)} at {trouble['time']}: {_why(trouble)}", "-", _action(trouble))
+    actor = next((actor for area, actor in _BY_AREA.items() if _code(trouble).startswith(area)), "not known")
+    return Verdict(what, f"{_code(trouble)} at {trouble['time']}: {_why(trouble)}", actor, _action(trouble))
 
 
 def _actor(events: Sequence[Event], end: Event) -> str:
@@ -165,7 +180,11 @@ def _code(event: Event) -> str:
 
 
 def _why(event: Event) -> str:
-    return str(event.get("error") or event.get("message") or "")
+    """With the field or the object that it is about, where the words do not name it."""
+    words = str(event.get("error") or event.get("message") or "")
+    text, subject = str(event.get("text") or ""), str(event.get("subject") or "")
+    words = f"{words}: {text}" if text and text not in words else words
+    return f"{subject}: {words}" if subject and subject not in words else words
 
 
 def _action(event: Event) -> str:

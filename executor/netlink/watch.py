@@ -34,7 +34,7 @@ _GROUPS: Final = _LINK | _IPV4_ADDRESS | _IPV4_ROUTE | _IPV6_ADDRESS | _IPV6_ROU
 _BUFFER_BYTES: Final = 1 << 16
 _DRAINED_MAX: Final = 64
 """Messages that are read in one turn of the event loop."""
-_HINT: Final = "`inspect` of the pod shows what the kernel has; a pod that is launched anew is attached anew"
+_HINT: Final = "see `inspect POD`; find what else configures links on this node; else launch the pod again"
 
 
 @dataclass

@@ -11,11 +11,13 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _COMMAND_LETTERS = 60
+_REMOTE = ("fuse", "nfs", "cifs", "smb", "ceph", "9p", "gluster", "lustre", "afs")
+_MOUNTS = 4
 
 
 @dataclass(frozen=True)
 class Process:
-    """`mount` is where its working directory lies, with the file system's type; empty where that cannot be read."""
+    """`mount` is storage that it may wait for, with the type of file system; empty where that cannot be read."""
 
     pid: int
     command: str
@@ -59,15 +61,22 @@ def _text(path: Path) -> str:
 
 
 def _mount(directory: Path) -> str:
-    """The mount with the longest path above the working directory."""
+    """Storage that may not answer: the remote mounts that it can reach; else the mount of its working directory."""
+    mounts = [(fields.split()[4], rest.split()[0]) for fields, rest in _mountinfo(directory)]
+    remote = [(point, kind) for point, kind in mounts if kind.startswith(_REMOTE)]
+    return ", ".join(f"{point} ({kind})" for point, kind in remote[:_MOUNTS] or _own(directory, mounts))
+
+
+def _mountinfo(directory: Path) -> list[tuple[str, str]]:
+    """The two halves of each line."""
+    lines = [line.partition(" - ") for line in _text(directory / "mountinfo").splitlines()]
+    return [(fields, rest) for fields, _, rest in lines if rest]
+
+
+def _own(directory: Path, mounts: list[tuple[str, str]]) -> list[tuple[str, str]]:
     try:
         place = f"{(directory / 'cwd').readlink()}/"
     except OSError:
-        return ""
-    best = ("", "")
-    for line in _text(directory / "mountinfo").splitlines():
-        fields, _, rest = line.partition(" - ")
-        point = fields.split()[4]
-        if place.startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
-            best = (point, rest.split()[0])
-    return f"{best[0]} ({best[1]})" if best[0] else ""
+        return []
+    above = [each for each in mounts if place.startswith(each[0].rstrip("/") + "/")]
+    return sorted(above, key=lambda each: len(each[0]))[-1:]

@@ -68,7 +68,15 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "Nothing.",
         ),
         (
-            [{"code": "pod.refused", "level": "warning", "error": "spec.x: unknown", "hint": "leave it out"}],
+            [
+                {
+                    "code": "pod.refused",
+                    "level": "warning",
+                    "error": "unknown",
+                    "subject": "spec.x",
+                    "hint": "leave it out",
+                }
+            ],
             "refused: TASK_FAILED",
             "spec.x: unknown",
             "this executor, before the launch",
@@ -105,7 +113,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             [RUNNING, {"code": "pod.pulling", "state": "pulling", "image": "a/b:1"}, PULL_FAILED],
             "pulling since 2026-01-01T00:00:02.000Z",
             "image.pull_failed at 2026-01-01T00:00:03.000Z: denied",
-            "-",
+            "the registry, or the way to it",
             "See WHY: the name, the credentials, the registry.",
         ),
         (
@@ -133,12 +141,22 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "uid 0, process 7 (kill), who sent SIGTERM; or the container itself",
             "logs pod-1",
         ),
+        (
+            [
+                RUNNING,
+                {"code": "network.changed", "level": "warning", "message": "m", "text": "eth0 is down", "hint": "h"},
+            ],
+            "running since 2026-01-01T00:00:01.000Z",
+            "network.changed at 2026-01-01T00:00:02.000Z: m: eth0 is down",
+            "not known: something else on this node that configures links or rules",
+            "h",
+        ),
         ([RUNNING], "running since 2026-01-01T00:00:01.000Z", "nothing went wrong", "-", "Nothing."),
         (
             [RUNNING, {"code": "pod.log_dropped", "level": "warning", "error": "No space left on device"}],
             "running since 2026-01-01T00:00:01.000Z",
             "pod.log_dropped at 2026-01-01T00:00:02.000Z: No space left on device",
-            "-",
+            "the disk of the agent's work directory",
             "See WHY: is the disk of the agent's work directory full?",
         ),
     ],
