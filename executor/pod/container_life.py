@@ -31,30 +31,22 @@ from dataclasses import replace
 from typing import Any
 
 from executor.errors import ExecutorError
-from executor.pod.model import (
-    After,
-    CollectOutput,
-    Container,
-    ContainerEffect,
+from executor.pod.effects import After, CollectOutput, ContainerEffect, Kill, Start, StartProbes, StopProbes, Terminate
+from executor.pod.events import (
     ContainerEvent,
     ContainerExited,
     ContainerStarted,
-    Kill,
     KillDue,
     OutputCollected,
-    Phase,
     PostStartEnded,
     Probed,
     RestartDue,
     RunEvent,
-    Start,
     StartFailed,
     StartNow,
-    StartProbes,
     StopNow,
-    StopProbes,
-    Terminate,
 )
+from executor.pod.model import Container, Phase
 from executor.spec.model import ContainerKind, ContainerSpec, RestartPolicy
 from executor.spec.probes import Kind
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from executor.pod import lifecycle
 from executor.pod.container_life import IllegalTransition
-from executor.pod.model import After, Effect, Event, Launch, Pod, State
+from executor.pod.effects import After, Effect
+from executor.pod.events import Event, Launch
+from executor.pod.model import Pod, State
 from executor.pod.pod_log import note_container, note_restarts, note_state
 
 if TYPE_CHECKING:

@@ -38,46 +38,34 @@ from executor.errors import ExecutorError
 from executor.mesos.status import TaskState
 from executor.pod import container_life, health, order, reports
 from executor.pod.container_life import KILLED_CODE, IllegalTransition
-from executor.pod.exits import causes
-from executor.pod.model import (
-    Abort,
-    After,
-    CollectOutput,
-    Container,
+from executor.pod.effects import Abort, After, CollectOutput, Destroy, Effect, Report, SetUp, StopProbes, TearDown
+from executor.pod.events import (
     ContainerEvent,
     ContainerExited,
     ContainerStarted,
     Dead,
-    Destroy,
-    Effect,
     Event,
     GraceOver,
     KillDue,
     Launch,
     NetworkReleased,
-    Outcome,
     OutputCollected,
-    Phase,
-    Pod,
     PostStartEnded,
     Probed,
-    Report,
     RestartDue,
     SandboxReady,
-    SetUp,
     SetUpFailed,
     StartFailed,
     StartNow,
-    State,
     Stop,
     StopCause,
     StopNow,
-    StopProbes,
     Stuck,
-    TearDown,
     TearDownDue,
     TornDown,
 )
+from executor.pod.exits import causes
+from executor.pod.model import Container, Outcome, Phase, Pod, State
 from executor.spec.model import ContainerKind, PodSpec
 
 Step = tuple[Pod, tuple[Effect, ...]]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from executor.pod.container_life import back_off_s
-from executor.pod.model import ContainerExited, Event, Oom, Phase, Pod, StartFailed, State
+from executor.pod.events import ContainerExited, Event, Oom, StartFailed
+from executor.pod.model import Phase, Pod, State
 
 if TYPE_CHECKING:
     from executor.log import Logger

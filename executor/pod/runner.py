@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from cgroups import CgroupError
 from executor.log import get_logger
 from executor.pod.containers import Containers
-from executor.pod.effects import Effects
+from executor.pod.effects import Effect, Report
+from executor.pod.events import Event, Stop
 from executor.pod.exits.evidence import Evidence
 from executor.pod.inbox import Inbox
-from executor.pod.model import Effect, Event, Pod, Report, State, Stop
+from executor.pod.model import Pod, State
+from executor.pod.performer import Performer
 from executor.pod.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class PodRunner:
         self._report = report
         self._inbox = Inbox(spec, self.log, self.phases_ms, node.release_pace.pause_between_pods)
         self._evidence = Evidence(node.tree, pod, spec, self.containers.run_of, self.log)
-        self._effects = Effects(
+        self._performer = Performer(
             node, spec, self.sandbox, self.containers, self._evidence, self.post, self.log, self.phases_ms
         )
 
@@ -70,7 +72,7 @@ class PodRunner:
     @property
     def tear_down(self) -> TearDown:
         """The release of all that the pod holds."""
-        return self._effects.tear_down
+        return self._performer.tear_down
 
     def post(self, event: Event) -> None:
         """Put an event into the inbox."""
@@ -82,13 +84,13 @@ class PodRunner:
             await self._inbox.run(self._perform)
         finally:
             self.ended_at = time.time()
-            self._effects.close()
+            self._performer.close()
 
     def _perform(self, effect: Effect) -> None:
         if isinstance(effect, Report):
             self._report(self, effect)
         else:
-            self._effects.perform(effect)
+            self._performer.perform(effect)
 
     def exited(self, container: str, exit_code: int, pid: int) -> None:
         """The first process `pid` of a run of `container` has ended."""
@@ -115,12 +117,12 @@ class PodRunner:
     @property
     def dead(self) -> asyncio.Event:
         """Set once no process of the pod is left and none can come."""
-        return self._effects.dead
+        return self._performer.dead
 
     @property
     def launching(self) -> bool:
         """Whether a set-up or a start is under way or to come."""
-        return self.pod.state is State.NEW or bool(self._effects.under_way)
+        return self.pod.state is State.NEW or bool(self._performer.under_way)
 
     @property
     def is_over(self) -> bool:

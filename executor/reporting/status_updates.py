@@ -12,7 +12,8 @@ from typing import Any
 from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState, status
 from executor.names import TaskId
 from executor.pod import health
-from executor.pod.model import Pod, Report
+from executor.pod.effects import Report
+from executor.pod.model import Pod
 from executor.reporting import container_statuses
 
 Labels = dict[str, str]

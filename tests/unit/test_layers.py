@@ -92,7 +92,6 @@ LONG_FILES = {
     "executor/pod/lifecycle.py": "the life of a pod is one table, which is read as a whole",
     "executor/node/claims.py": "the lock, its file and what is read from it are one contract",
     "executor/revocation/ladder.py": "the steps of a revocation are one descent, which is read from top to bottom",
-    "executor/pod/model.py": "states, events and effects of both life cycles are one vocabulary",
     "executor/log/codes.py": "the codes of all events are one list",
     "tests/unit/pod/samples.py": "one document has every field that can be used",
     "tests/support/rig.py": "the rig is one object that the tests of every suite use",

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
 from executor.pod.container_life import KILLED_CODE
+from executor.pod.events import ContainerExited
 from executor.pod.exits import oom
 from executor.pod.exits.process_state import is_dying
-from executor.pod.model import ContainerExited
 from executor.pod.pod_log import note_child_oom
 
 if TYPE_CHECKING:

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState
+from executor.pod.effects import Abort, Destroy, Report, TearDown
+from executor.pod.events import ContainerExited, Dead, Launch, Stop, StopCause, TornDown
 from executor.pod.lifecycle import begin, step
-from executor.pod.model import (
-    Abort,
-    ContainerExited,
-    Dead,
-    Destroy,
-    Launch,
-    Report,
-    State,
-    Stop,
-    StopCause,
-    TearDown,
-    TornDown,
-)
+from executor.pod.model import State
 from executor.reporting.status_updates import updates
 from tests.unit.pod.lives import play, running, spec
 

@@ -7,22 +7,20 @@ from itertools import zip_longest
 from executor.mesos.resources import Resources
 from executor.mesos.status import TaskState
 from executor.names import PodClass, RevocationId, Role, TaskId
-from executor.pod.lifecycle import begin, step
-from executor.pod.model import (
-    CollectOutput,
+from executor.pod.effects import CollectOutput, Effect, Report
+from executor.pod.events import (
     ContainerStarted,
     Dead,
-    Effect,
     Event,
     Launch,
     OutputCollected,
-    Pod,
-    Report,
     SandboxReady,
     Stop,
     StopCause,
     TornDown,
 )
+from executor.pod.lifecycle import begin, step
+from executor.pod.model import Pod
 from executor.spec.model import ContainerKind, ContainerSpec, PodSpec, PortMapping, RestartPolicy
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 

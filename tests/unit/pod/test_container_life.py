@@ -12,30 +12,22 @@ from executor.errors import ImageFailure
 from executor.names import TaskId
 from executor.pod import container_life
 from executor.pod.container_life import DOUBT_S, IllegalTransition, begin, step
-from executor.pod.model import (
-    After,
-    CollectOutput,
-    Container,
-    ContainerEffect,
+from executor.pod.effects import After, CollectOutput, ContainerEffect, Kill, Start, StartProbes, StopProbes, Terminate
+from executor.pod.events import (
     ContainerEvent,
     ContainerExited,
     ContainerStarted,
-    Kill,
     KillDue,
     Oom,
     OutputCollected,
-    Phase,
     PostStartEnded,
     Probed,
     RestartDue,
-    Start,
     StartFailed,
     StartNow,
-    StartProbes,
     StopNow,
-    StopProbes,
-    Terminate,
 )
+from executor.pod.model import Container, Phase
 from executor.probes.state import Verdict
 from executor.spec.model import ContainerKind, ContainerSpec, RestartPolicy
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Exec, Hooks, Kind, Probe, Probes

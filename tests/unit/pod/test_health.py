@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from executor.mesos.status import Capabilities, TaskState
 from executor.names import TaskId
+from executor.pod.effects import Report, StartProbes, StopProbes, Terminate
+from executor.pod.events import ContainerExited, ContainerStarted, Launch, Probed, SandboxReady
 from executor.pod.lifecycle import begin
-from executor.pod.model import (
-    ContainerExited,
-    ContainerStarted,
-    Launch,
-    Pod,
-    Probed,
-    Report,
-    SandboxReady,
-    StartProbes,
-    State,
-    StopProbes,
-    Terminate,
-)
+from executor.pod.model import Pod, State
 from executor.probes.state import Verdict
 from executor.reporting.status_updates import updates
 from executor.spec.model import RestartPolicy

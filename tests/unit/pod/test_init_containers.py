@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from executor.errors import ImageFailure
 from executor.mesos.status import TaskState
-from executor.pod.lifecycle import begin
-from executor.pod.model import (
-    After,
+from executor.pod.effects import After, Destroy, Report, Start, StartProbes, Terminate
+from executor.pod.events import (
     ContainerExited,
     ContainerStarted,
-    Destroy,
     GraceOver,
     Launch,
-    Pod,
     Probed,
-    Report,
     RestartDue,
     SandboxReady,
-    Start,
     StartFailed,
-    StartProbes,
-    State,
     Stop,
     StopCause,
-    Terminate,
 )
+from executor.pod.lifecycle import begin
+from executor.pod.model import Pod, State
 from executor.probes.state import Verdict
 from executor.spec.model import RestartPolicy
 from executor.spec.probes import Exec, Kind, Probe, Probes

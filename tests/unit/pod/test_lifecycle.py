@@ -9,38 +9,28 @@ from executor.mesos.status import TaskState
 from executor.names import TaskId
 from executor.pod import lifecycle
 from executor.pod.container_life import back_off_s
-from executor.pod.lifecycle import begin
-from executor.pod.model import (
-    Abort,
-    After,
+from executor.pod.effects import Abort, After, Destroy, Effect, Report, SetUp, Start, TearDown, Terminate
+from executor.pod.events import (
     ContainerExited,
     ContainerStarted,
     Dead,
-    Destroy,
-    Effect,
     Event,
     GraceOver,
     Launch,
     NetworkReleased,
     Oom,
-    Phase,
-    Pod,
-    Report,
     RestartDue,
     SandboxReady,
-    SetUp,
     SetUpFailed,
-    Start,
     StartFailed,
-    State,
     Stop,
     StopCause,
     Stuck,
-    TearDown,
     TearDownDue,
-    Terminate,
     TornDown,
 )
+from executor.pod.lifecycle import begin
+from executor.pod.model import Phase, Pod, State
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import KILL, REVOKE, finish, play, reports, running, spec
 

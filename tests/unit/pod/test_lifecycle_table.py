@@ -13,42 +13,43 @@ from executor.mesos.status import TaskState
 from executor.names import TaskId
 from executor.pod import container_life, lifecycle
 from executor.pod.container_life import IllegalTransition
-from executor.pod.lifecycle import begin, step
-from executor.pod.model import (
+from executor.pod.effects import (
     After,
     CollectOutput,
+    Destroy,
+    Effect,
+    Kill,
+    Report,
+    SetUp,
+    Start,
+    StartProbes,
+    TearDown,
+    Terminate,
+)
+from executor.pod.events import (
     ContainerExited,
     ContainerStarted,
     Dead,
-    Destroy,
-    Effect,
     Event,
     GraceOver,
-    Kill,
     KillDue,
     Launch,
     NetworkReleased,
     OutputCollected,
-    Pod,
     PostStartEnded,
     Probed,
-    Report,
     RestartDue,
     SandboxReady,
-    SetUp,
     SetUpFailed,
-    Start,
     StartFailed,
-    StartProbes,
-    State,
     Stop,
     StopCause,
     Stuck,
-    TearDown,
     TearDownDue,
-    Terminate,
     TornDown,
 )
+from executor.pod.lifecycle import begin, step
+from executor.pod.model import Pod, State
 from executor.probes.state import Verdict
 from executor.spec.model import RestartPolicy
 from executor.spec.probes import NO_PROBES, Exec, Kind, Probe, Probes

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from executor.pod.effects import CollectOutput, Kill, StopProbes, Terminate
+from executor.pod.events import ContainerExited, KillDue, PostStartEnded, Probed, Stop, StopCause
 from executor.pod.lifecycle import step
-from executor.pod.model import (
-    CollectOutput,
-    ContainerExited,
-    Kill,
-    KillDue,
-    Phase,
-    PostStartEnded,
-    Probed,
-    State,
-    Stop,
-    StopCause,
-    StopProbes,
-    Terminate,
-)
+from executor.pod.model import Phase, State
 from executor.probes.state import Verdict
 from executor.spec.probes import Exec, Hooks, Kind, Probe, Probes
 from tests.unit.pod.lives import KILL, play, running, spec

@@ -6,18 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor.pod.effects import After
+from executor.pod.events import ContainerExited, Event, GraceOver, Launch, RestartDue, Stop, StopCause
 from executor.pod.lifecycle import begin, step
-from executor.pod.model import (
-    After,
-    ContainerExited,
-    Event,
-    GraceOver,
-    Launch,
-    RestartDue,
-    State,
-    Stop,
-    StopCause,
-)
+from executor.pod.model import State
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import REVOKE, play, running, spec
 
