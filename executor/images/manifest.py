@@ -53,6 +53,12 @@ SIZE_MAX = (1 << 63) - 1
 LAYERS_MAX = 500
 """As many as overlayfs mounts (fs/overlayfs/super.c, OVL_MAX_STACK)."""
 
+PATH_MAX = 4096
+"""Of limits.h."""
+USER_MAX = 1024
+"""Two names, each of them some tens of letters."""
+SIGNAL_MAX = 64
+
 
 class NoVariantError(ImageFailure):
     """An index has nothing that this node runs."""
@@ -184,20 +190,33 @@ def chain_ids(layer_diff_ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(chain)
 
 
-def image_config(config: Mapping[str, object]) -> ImageConfig:
-    """The part of an image's configuration that concerns running it; what is malformed there counts as absent."""
+def image_config(config: Mapping[str, object], *, subject: str = "") -> ImageConfig:
+    """The part of an image's configuration that concerns running it; what is malformed there counts as absent. Raises
+    ImageFailure for what is longer than any container could use. Its variables and words are bounded where they are
+    joined with those of the pod.
+    """
     found = config.get("config")
     value: Mapping[str, object] = found if isinstance(found, Mapping) else {}
     volumes = value.get("Volumes")
+    if isinstance(volumes, Mapping) and (len(volumes) > ENTRIES_MAX or max(map(len, volumes), default=0) > PATH_MAX):
+        message = f"its configuration has more than {ENTRIES_MAX} Volumes, or one of more than {PATH_MAX} letters"
+        raise ImageFailure(message, subject=subject)
     return ImageConfig(
         env=tuple(_variable(text) for text in _strings(value.get("Env")) or ()),
         entrypoint=_strings(value.get("Entrypoint")),
         cmd=_strings(value.get("Cmd")),
-        working_dir=str(value.get("WorkingDir") or ""),
-        user=str(value.get("User") or ""),
-        stop_signal=str(value.get("StopSignal") or ""),
+        working_dir=_text(value, "WorkingDir", PATH_MAX, subject),
+        user=_text(value, "User", USER_MAX, subject),
+        stop_signal=_text(value, "StopSignal", SIGNAL_MAX, subject),
         volumes=tuple(sorted(volumes)) if isinstance(volumes, Mapping) else (),
     )
+
+
+def _text(value: Mapping[str, object], key: str, most: int, subject: str) -> str:
+    text = str(value.get(key) or "")
+    if len(text) > most:
+        raise ImageFailure(f"the {key} of its configuration has more than {most} letters", subject=subject)
+    return text
 
 
 def _variable(text: str) -> tuple[str, str]:

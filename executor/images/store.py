@@ -118,7 +118,7 @@ class ImageStore:
         chain = documents.chain_ids(diff_ids)
         return _Content(
             manifest.config.digest,
-            documents.image_config(value),
+            documents.image_config(value, subject=record.name),
             manifest.layers,
             diff_ids,
             chain[-1] if chain else "",

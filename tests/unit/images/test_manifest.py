@@ -146,6 +146,22 @@ def test_an_empty_configuration_is_the_default() -> None:
     assert manifest.image_config({"config": nulls}) == ImageConfig()
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"WorkingDir": "/d" * 4096}, "WorkingDir of its configuration has more than 4096 letters"),
+        ({"User": "u" * 1025}, "User of its configuration has more than 1024 letters"),
+        ({"StopSignal": "9" * 65}, "StopSignal of its configuration has more than 64 letters"),
+        ({"Volumes": {f"/v{number}": {} for number in range(1001)}}, "more than 1000 Volumes"),
+        ({"Volumes": {"/v" * 4096: {}}}, "one of more than 4096 letters"),
+    ],
+)
+def test_a_configuration_that_no_container_could_use(fields: dict[str, object], words: str) -> None:
+    with pytest.raises(ImageFailure, match=words) as caught:
+        manifest.image_config({"config": fields}, subject="image a:1")
+    assert caught.value.subject == "image a:1"
+
+
 def test_an_empty_list_is_not_an_absent_one() -> None:
     config = manifest.image_config({"config": {"Entrypoint": [], "Cmd": ["a"]}})
 
