@@ -25,6 +25,8 @@ ANNOUNCED_S: Final = 30.0
 """How long the master's word for a task holds against an agent that does not know it: a launch may be lost."""
 RETRY_S: Final = 5.0
 """A loan that is still held after this time is asked for again: its executor may have been restarting."""
+STEP_MILLICPUS: Final = 100
+"""What an owner does not use is offered in such steps: each change of the offer rescinds what is out."""
 REASON_S: Final = 30.0
 """How long an owner's new task is named as the reason."""
 
@@ -128,7 +130,8 @@ class Book:
         left, found = self.state.total, {}
         for owner, amount in node.surplus(self.policy, self.state, tasks).items():
             if self.terms.by_use and owner in self.peaks:
-                amount += Amount(self.peaks[owner].spare(self.terms.margin_percent))  # noqa: PLW2901 # the sum is meant
+                spare = self.peaks[owner].spare(self.terms.margin_percent)
+                amount += Amount(spare // STEP_MILLICPUS * STEP_MILLICPUS)  # noqa: PLW2901 # the sum is meant
             amount = amount.least(left)  # noqa: PLW2901
             left = left.beyond(amount)
             found[owner] = amount if self.terms.memory else Amount(amount.millicpus)

@@ -106,6 +106,9 @@ def forever(name: str, work: Callable[[], None]) -> None:
                         error=error,
                         delay_s=round(delay_s, 2),
                     )
+            except Exception as error:
+                log.exception("defect while following a source", code="lending.defect", what=name, error=error)
+                delay_s = PAUSE_MAX_S
             time.sleep(delay_s)
 
     threading.Thread(target=run, name=f"lending {name}", daemon=True).start()
@@ -203,13 +206,16 @@ class ExecutorFeed:
         self.wake.clear()
         now_s = time.monotonic()
         found = self._look()
-        facts = {
-            (executor[0], TaskId(str(task))): _facts(pod, now_s)
-            for executor, pods in found.items()
-            for pod in pods
-            for task in pod["tasks"]
-        }
-        self._put(Known(facts, tuple(found)))
+        facts: dict[Key, Facts] = {}
+        answered: list[ExecutorKey] = []
+        for executor, pods in found.items():
+            try:
+                facts |= {(executor[0], TaskId(str(task))): _facts(pod, now_s) for pod in pods for task in pod["tasks"]}
+                answered.append(executor)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                told = f"executor {executor[1]}"
+                log.warning("a source answers what cannot be read", code="lending.unreadable", what=told, error=error)
+        self._put(Known(facts, tuple(answered)))
         time.sleep(FACTS_LEAST_S)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from executor.errors import Failure, Refused, reason
 
 _LOCK: Final = "lender.lock"
+_LOOK_S: Final = 0.5
 
 
 @contextlib.contextmanager
@@ -24,12 +26,38 @@ def alone(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise Failure(reason(error), subject=str(path), hint="run as root; see [node] state_dir") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, path)
         yield
-    except BlockingIOError as error:
-        raise Refused("another lender runs on this node", subject=str(path), hint="one is enough") from error
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Patient for a moment: a command that looks whether a lender runs holds it for less. Raises Refused."""
+    deadline = time.monotonic() + _LOOK_S
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                told = "another lender runs on this node"
+                raise Refused(told, subject=str(path), hint="one is enough") from error
+        time.sleep(0.02)
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a lender runs that keeps its accounts there. Raises OSError if that cannot be told."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def read(path: Path) -> str:

@@ -243,11 +243,11 @@ class Lender:
         }
         began_s = time.monotonic()
         try:
-            receipt = self._peers.revoke(wanted.executor, body)
+            receipt = _Receipt.of(self._peers.revoke(wanted.executor, body))
+        except NotFound:  # they have ended
+            self._agent.wake.set()
+            return
         except (ExecutorError, OSError) as error:
-            if isinstance(error, NotFound):  # they have ended
-                self._agent.wake.set()
-                return
             log.warning(
                 "an executor cannot be asked to return loans",
                 code="lending.refused",
@@ -256,20 +256,41 @@ class Lender:
             )
             self._inbox.put(Failed(wanted.executor, wanted.keys))
             return
-        stuck = {task for each in receipt["victims"] if each["outcome"] == "stuck" for task in each["tasks"]}
         log.info(
             "loans came back",
             code="lending.freed",
             executor=wanted.executor[1],
-            revocation=receipt["id"],
-            state=receipt["state"],
-            count=len(receipt["victims"]),
-            freed_cpus=receipt["freed"]["cpus"],
+            revocation=receipt.id,
+            state=receipt.state,
+            count=receipt.victims,
+            freed_cpus=receipt.freed_cpus,
             duration_ms=round((time.monotonic() - began_s) * 1000, 1),
         )
-        if stuck:
-            self._inbox.put(Stuck(tuple(key for key in wanted.keys if key[1] in stuck)))
+        if receipt.stuck:
+            self._inbox.put(Stuck(tuple(key for key in wanted.keys if key[1] in receipt.stuck)))
         self._agent.wake.set()
+
+
+@dataclass(frozen=True)
+class _Receipt:
+    """As much of an executor's receipt as the lender needs."""
+
+    id: str
+    state: str
+    victims: int
+    stuck: frozenset[str]
+    freed_cpus: float
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> _Receipt:
+        """Raises Failure for what is no receipt."""
+        try:
+            victims = document["victims"]
+            stuck = frozenset(str(task) for each in victims if each["outcome"] == "stuck" for task in each["tasks"])
+            cpus = float(document["freed"]["cpus"])
+            return cls(str(document["id"]), str(document["state"]), len(victims), stuck, cpus)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Failure(f"the receipt cannot be read: {error!r}", subject="receipt") from error
 
 
 def _amount(amount: Amount) -> dict[str, Any]:

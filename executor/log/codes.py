@@ -398,6 +398,13 @@ CODES: Final = MappingProxyType(
             "An executor has loans beside regular tasks: without a lender, a launch in it would cost all of them.",
             "Let the framework run its revocable pods in an executor of their own: `executor-info --class revocable`.",
         ),
+        "lending.unreadable": _warning(
+            "An executor's answer about its revocable pods cannot be read; its pods count as of priority 0.",
+            "Is it of another version? See `error`.",
+        ),
+        "lending.defect": _error(
+            "A defect while the lender followed a source; it goes on after a pause.", "Report the traceback."
+        ),
         "lending.behind": _warning(
             "Agent, master, executors or the resource provider fail; tried again. The offer does not grow.",
             "See `what`, `error` and `hint`.",

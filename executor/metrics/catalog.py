@@ -192,6 +192,23 @@ SILENT: Final = _gauge(
 )
 DEAD: Final = _gauge("executors_dead", "Executors of this node that died and whose remains are not released yet.")
 
+LENDER_UP: Final = _gauge(
+    "lender_up",
+    "Whether this node's lender runs, is subscribed and follows a master; absent before its first start.",
+)
+LENDING_OFFER_CPUS: Final = _gauge("lending_offered_cpus", "Cpus that the lender offers as revocable, in use or not.")
+LENDING_OFFER_MEMORY: Final = _gauge("lending_offered_memory_bytes", "Memory that the lender offers as revocable.")
+LENDING_CPUS: Final = _gauge("lending_borrowed_cpus", "Cpus that tasks of this node borrow.")
+LENDING_MEMORY: Final = _gauge("lending_borrowed_memory_bytes", "Memory that tasks of this node borrow.")
+LENDING_LOANS: Final = _gauge("lending_loans", "Tasks of this node that borrow.")
+LENDING_RETURNED: Final = _counter("lending_returned_loans", "Loans that were returned.")
+LENDING_ASKED: Final = _counter("lending_asked_loans", "Of them, those that the lender asked back.")
+LENDING_CPU: Final = _counter("lending_borrowed_cpu_seconds", "Cpus times seconds of returned loans.")
+LENDING: Final = (
+    LENDER_UP, LENDING_OFFER_CPUS, LENDING_OFFER_MEMORY, LENDING_CPUS, LENDING_MEMORY, LENDING_LOANS, LENDING_RETURNED,
+    LENDING_ASKED, LENDING_CPU,
+)  # fmt: skip
+
 FROM_EVENTS: Final = (
     EVENTS, LAUNCH, LAUNCH_PHASE, PODS_ENDED, OOM_KILLS, LEAKS, LOG_DROPPED, IMAGE_PULL, IMAGE_PULL_BYTES,
     REVOCATIONS, REVOCATION, REVOCATION_VICTIMS, REVOCATION_FREED_CPUS, REVOCATION_FREED_MEMORY,
@@ -201,5 +218,5 @@ WHEN_ASKED: Final = (
     CPUS, MEMORY, USED_CPU, USED_MEMORY, USED_DISK, PRESSURE, NETWORK_BYTES, NETWORK_PACKETS, NETWORK_DROPPED,
     NETWORK_ERRORS, LOOP_LAG, PROCESS_CPU, PROCESS_MEMORY, PROCESS_FDS, PROCESS_START,
 )  # fmt: skip
-BY_COMMAND: Final = (UP, SILENT, DEAD)
+BY_COMMAND: Final = (UP, SILENT, DEAD, *LENDING)
 ALL: Final = (*FROM_EVENTS, *WHEN_ASKED, *BY_COMMAND)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from tests.support.lending import GROW_S, Lender, borrow, borrower, demand, first_instruction, owner, revocable
 from tests.support.mesos.messages import TERMINAL
 from tests.support.rig import Rig, wait_for
+from tests.support.schema import faults
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -35,8 +35,7 @@ def test_what_the_owner_does_not_use_is_offered_and_is_back_before_its_first_ins
             ]
             assert (gone.state, gone.reason) == ("TASK_GONE", "REASON_CONTAINER_PREEMPTED")
             began_s = first_instruction(first)
-            freed = lender.lines("lending.freed")[turn]
-            freed_s = datetime.fromisoformat(freed["time"]).timestamp()
+            freed_s = lender.freed_s()[turn]
             margins.append((freed_s - launched_s, began_s - launched_s))
             assert freed_s < began_s, f"the victims lived when the owner's task began: {margins}"
             assert not any(alive(pids[gone.task_id]))
@@ -50,7 +49,14 @@ def test_what_the_owner_does_not_use_is_offered_and_is_back_before_its_first_ins
         begin_s = time.monotonic()
         lender.wait_offer(4.0)
         assert time.monotonic() - begin_s >= GROW_S * 0.5
+        assert faults("lending", rig.json("lending")) == []
+        samples = dict(
+            line.split() for line in rig.command("metrics").stdout.splitlines() if " " in line[:80] and line[0] != "#"
+        )
+        assert samples["mesos_pod_executor_lender_up"] == "1"
+        assert float(samples["mesos_pod_executor_lending_offered_cpus"]) == 4
         shown = rig.json("lending", "history")
+        assert faults("lending-history", shown) == []
         assert len(shown["returned"]) == 3 and all(0 < each["took_ms"] < 5000 for each in shown["returned"])
         assert shown["took"]["count"] == 3
 

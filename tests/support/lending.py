@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -95,6 +96,10 @@ class Lender:
         lines = [json.loads(line) for line in self.log_path.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("code") == code]
 
+    def freed_s(self) -> list[float]:
+        """When the returns on demand were over, seconds since the epoch."""
+        return [datetime.fromisoformat(line["time"]).timestamp() for line in self.lines("lending.freed")]
+
     def status(self) -> dict[str, Any]:
         """What it shows of itself now; empty without a lender."""
         try:
@@ -143,10 +148,10 @@ def revocable(offers: list[dict[str, Any]]) -> float:
     return float(sum(each["scalar"]["value"] for each in resources if each["name"] == "cpus" and "revocable" in each))
 
 
-def demand(scheduler: Scheduler, name: str, cpus: float, first: Path) -> float:
+def demand(scheduler: Scheduler, name: str, cpus: float, first: Path, *, mem: float = 64) -> float:
     """A task of the owner that writes the time of its first instruction into `first`; the time of its launch."""
     command = messages.command(f"date +%s.%N > {first}.new; mv {first}.new {first}; exec sleep 1000")
-    task = messages.task_info(name, [messages.scalar("cpus", cpus), messages.scalar("mem", 64)], command=command)
+    task = messages.task_info(name, [messages.scalar("cpus", cpus), messages.scalar("mem", mem)], command=command)
     wanted = cpus
     scheduler.wait_offers(lambda offers: reserved(offers) >= wanted - 1e-6, 15.0)
     begin_s = time.time()

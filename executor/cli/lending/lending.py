@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from executor import bounded_json
+from executor.cli.lending import shown
 from executor.cli.printing import output, units
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import Failure, NotFound, reason
 from executor.lending import ledger, status
 from executor.revocation.history import percentiles
 
@@ -33,7 +31,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
 @pass_session
 def now(session: Session, *, as_json: bool) -> None:
     """Show the offer, the owners, and the loans of this moment."""
-    document = read(session.run_dir / status.FILE)
+    document = shown.now(session)
     if as_json:
         output.json_document(document)
         return
@@ -65,7 +63,7 @@ def now(session: Session, *, as_json: bool) -> None:
 @pass_session
 def history(session: Session, last: int, *, as_json: bool) -> None:
     """Show the loans that were returned, and how fast."""
-    accounts = ledger.history(Path(session.configuration().node.state_dir, "lending"))
+    accounts = ledger.history(shown.directory(session))
     loans = [status.loan_document(loan) for loan in accounts.closed]
     took = percentiles(loan.took_ms for loan in accounts.closed if loan.took_ms is not None)
     if as_json:
@@ -79,18 +77,6 @@ def history(session: Session, last: int, *, as_json: bool) -> None:
         output.line("")
         names = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
         output.fields((("returns on demand", took["count"]), *((name, took[name]) for name in names)))
-
-
-def read(path: Path) -> dict[str, Any]:
-    """What the lender shows of itself. Raises NotFound without a lender, Failure."""
-    try:
-        document: dict[str, Any] = bounded_json.loads(path.read_bytes(), bounded_json.RECORD)
-    except FileNotFoundError as error:
-        hint = "mesos-pod-executor-lend.service runs it; see lending.md"
-        raise NotFound("no lender runs on this node", subject=str(path), hint=hint) from error
-    except (OSError, ValueError) as error:
-        raise Failure(f"cannot be read: {reason(error)}", subject=str(path), hint="run as root") from error
-    return document
 
 
 def _rows(loans: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> Iterable[list[object]]:

@@ -17,7 +17,7 @@ from executor.cli.executors.look import State
 from executor.cli.exits import Unreachable
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import Failure, reason
+from executor.errors import Failure, NotFound, reason
 from executor.metrics import catalog
 
 
@@ -31,7 +31,8 @@ def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
     if as_json:
         output.json_document({"samples": [_sample(line) for line in merge(documents) if not line.startswith("#")]})
         return
-    text = "".join(f"{line}\n" for line in [*merge(documents), *_availability(states)])
+    lines = [*merge(documents), *_availability(states), *_lending(session)]
+    text = "".join(f"{line}\n" for line in lines)
     if textfile is None:
         click.echo(text, nl=False)
     else:
@@ -77,9 +78,40 @@ def merge(documents: Iterable[str]) -> Iterator[str]:
 
 def _availability(states: Counter[State]) -> Iterator[str]:
     for metric, state in ((catalog.UP, State.ANSWERS), (catalog.SILENT, State.SILENT), (catalog.DEAD, State.DEAD)):
-        yield f"# HELP {metric.full_name} {metric.help}"
-        yield f"# TYPE {metric.full_name} {metric.kind}"
-        yield f"{metric.full_name} {states[state]}"
+        yield from _family(metric, states[state])
+
+
+def _lending(session: Session) -> Iterator[str]:
+    """Of this node's lender, if it ever had one."""
+    from executor.cli.lending import shown
+
+    try:
+        found = shown.now(session)
+    except NotFound:
+        if shown.directory(session).exists():
+            yield from _family(catalog.LENDER_UP, 0)
+        return
+    totals = found["totals"]
+    values: dict[catalog.Metric, float] = {
+        catalog.LENDER_UP: int(found["subscribed"] and found["master"]),
+        catalog.LENDING_OFFER_CPUS: found["offer"]["cpus"],
+        catalog.LENDING_OFFER_MEMORY: found["offer"]["mem_bytes"],
+        catalog.LENDING_CPUS: found["borrowed"]["cpus"],
+        catalog.LENDING_MEMORY: found["borrowed"]["mem_bytes"],
+        catalog.LENDING_LOANS: len(found["loans"]),
+        catalog.LENDING_RETURNED: sum(each["loans"] for each in totals),
+        catalog.LENDING_ASKED: sum(each["asked"] for each in totals),
+        catalog.LENDING_CPU: sum(each["cpu_s"] for each in totals),
+    }
+    for metric, value in values.items():
+        yield from _family(metric, value)
+
+
+def _family(metric: catalog.Metric, value: float) -> Iterator[str]:
+    """One without labels."""
+    yield f"# HELP {metric.full_name} {metric.help}"
+    yield f"# TYPE {metric.full_name} {metric.kind}"
+    yield f"{metric.full_name} {value}"
 
 
 def _sample(line: str) -> dict[str, object]:

@@ -1,0 +1,31 @@
+"""What this node's lender shows of itself, for the commands that print it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from executor import bounded_json
+from executor.cli.session import Session
+from executor.errors import Failure, NotFound, reason
+from executor.lending import files, status
+
+
+def directory(session: Session) -> Path:
+    """Where the lender of this node keeps its accounts."""
+    return Path(session.configuration().node.state_dir, "lending")
+
+
+def now(session: Session) -> dict[str, Any]:
+    """The lender's document. Raises NotFound where none runs, Failure."""
+    path = session.run_dir / status.FILE
+    try:
+        if not files.is_held(directory(session)):  # what a killed one has left tells nothing
+            raise FileNotFoundError
+        document: dict[str, Any] = bounded_json.loads(path.read_bytes(), bounded_json.RECORD)
+    except FileNotFoundError as error:
+        hint = "mesos-pod-executor-lend.service runs it; see lending.md"
+        raise NotFound("no lender runs on this node", subject=str(path), hint=hint) from error
+    except (OSError, ValueError) as error:
+        raise Failure(f"cannot be read: {reason(error)}", subject=str(path), hint="run as root") from error
+    return document
