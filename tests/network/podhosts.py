@@ -91,6 +91,7 @@ class PodHosts:
             "CNI_DEFAULT_NETWORK": NETWORK,
             "NODE_STATE_DIR": str(self.directory / f"{host.name}.state"),
             "PODS_DEFAULT_IMAGE": rig.IMAGE,
+            "POLICY_DEFAULT": "privileged",
             "CGROUPS_ROOT": "",
         }
         file = config_file.write(self.directory, host.values() | values)
