@@ -17,7 +17,7 @@ from executor.pod.table import Pods
 from executor.reporting.reporter import Reporter
 from executor.revocation.messages import FrameworkMessages
 from executor.revocation.receipts import Receipts
-from executor.revocation.revoker import Revoker
+from executor.revocation.revoker import Listeners, Revoker
 from executor.spec.model import Policy
 
 if TYPE_CHECKING:
@@ -37,16 +37,10 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     launch_reader = LaunchReader(policy, Admission(node, pods).accept, reporter.refuse)
     pods.coming = launch_reader
     receipts = Receipts(driver.message)
-    revoker = Revoker(
-        config.revocation,
-        node.tree,
-        node.victims_boost,
-        pods,
-        receipts.give,
-        executor_end.begin,
-        launch_reader.revoked,
-        launch_reader.flush,
+    listeners = Listeners(
+        receipts.give, before=launch_reader.flush, proven=launch_reader.revoked, shut_down=executor_end.begin
     )
+    revoker = Revoker(config.revocation, node.tree, node.victims_boost, pods, listeners)
     governor = _governor(node, revoker, pods)
     guard = WeightGuard(node.guarded, pods)
     for listener in (*([governor.pods_changed] if governor is not None else []), guard.check):

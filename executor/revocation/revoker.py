@@ -39,7 +39,7 @@ REMEMBERED = 100
 
 @dataclass
 class _Run:
-    """`receipt` is the last one given; until there is one, `descent` knows how far it is."""
+    """`receipt` is the last one given; until there is one, `ladder` knows how far it is."""
 
     ladder: Ladder
     task: asyncio.Task[Receipt]
@@ -62,31 +62,28 @@ class Taken(NamedTuple):
     repeated: bool
 
 
+@dataclass(frozen=True)
+class Listeners:
+    """What the other parts of the executor do in the course of a revocation."""
+
+    receipt: Callable[[Receipt], None]
+    """Gets every receipt, also one of a revocation that goes on."""
+    before: Callable[[], None] = lambda: None
+    """Called before victims are chosen."""
+    proven: Callable[[Request], None] = lambda _: None
+    """Called when a request is about to be carried out."""
+    shut_down: Callable[[str], None] = lambda _: None
+    """Ends the executor, for this reason: the last step that is configured for victims that do not die."""
+
+
 class Revoker:
-    """`on_receipt` gets every receipt, also one that is still running; `shut_down` ends the executor, as the last step
-    that is configured for victims that do not die; `before` is called before
-    victims are chosen, and `on_proven` hears of each request that is about to be carried out.
-    """
+    """`boost` gives victims CPU to end. `listeners` are called in the event loop."""
 
     def __init__(
-        self,
-        config: RevocationSection,
-        tree: Tree,
-        boost: CpuBoost,
-        pods: Table,
-        on_receipt: Callable[[Receipt], None],
-        shut_down: Callable[[str], None] = lambda _: None,
-        on_proven: Callable[[Request], None] = lambda _: None,
-        before: Callable[[], None] = lambda: None,
+        self, config: RevocationSection, tree: Tree, boost: CpuBoost, pods: Table, listeners: Listeners
     ) -> None:
-        self._config = config
-        self._tree = tree
-        self._boost = boost
-        self._pods = pods
-        self._on_receipt = on_receipt
-        self._shut_down = shut_down
-        self._on_proven = on_proven
-        self._before = before
+        self._config, self._tree, self._boost, self._pods = config, tree, boost, pods
+        self._listeners = listeners
         self._runs: OrderedDict[RevocationId, _Run] = OrderedDict()
         self._followers: set[asyncio.Task[None]] = set()
 
@@ -133,7 +130,7 @@ class Revoker:
     async def _carry_out(self, ladder: Ladder, actor: str) -> Receipt:
         request = ladder.request
         try:
-            self._before()
+            self._listeners.before()
             ladder.prove(partial(_tell_started, request, actor))
         except Exception as error:
             refusal = _refusal(error)
@@ -143,7 +140,7 @@ class Revoker:
             self._give(ladder, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
             raise refusal from error
         if not request.dry_run:
-            self._on_proven(request)
+            self._listeners.proven(request)
         receipt = await self._descend(ladder)
         self._give(ladder, receipt)
         if receipt.state is State.STUCK:
@@ -157,7 +154,7 @@ class Revoker:
         resources.
         """
         try:
-            return await ladder.descend(self._on_receipt)
+            return await ladder.descend(self._listeners.receipt)
         except Exception as error:
             identity = ladder.request.id
             if exhausted.tell(log, error) is None:
@@ -173,7 +170,7 @@ class Revoker:
     async def _follow(self, ladder: Ladder) -> None:
         """After the receipt of a revocation with stuck victims: the last step, and word of their end."""
         if self._config.last_step == "shutdown" and not await ladder.kill_by_containerd():
-            self._shut_down(f"revocation {ladder.request.id} has victims that do not die")
+            self._listeners.shut_down(f"revocation {ladder.request.id} has victims that do not die")
         await ladder.all_ended()
         log.info("victims that were stuck have ended", code="revocation.unstuck", revocation=ladder.request.id)
         self._give(ladder, ladder.receipt())
@@ -182,7 +179,7 @@ class Revoker:
         run = self._runs.get(receipt.id)
         if run is not None and run.ladder is ladder:
             run.receipt = receipt
-        self._on_receipt(receipt)
+        self._listeners.receipt(receipt)
 
     def receipts(self) -> list[Receipt]:
         """Oldest first; one that is still running is in the state `running`."""

@@ -29,7 +29,7 @@ from executor.pod.model import State
 from executor.pod.runner import PodRunner
 from executor.pod.table import Pods
 from executor.process.owned import open_node
-from executor.revocation.revoker import Revoker
+from executor.revocation.revoker import Listeners, Revoker
 from executor.spec.launch import parse_launch
 from tests.bench.bare import Bare
 from tests.support import cgroupdirs
@@ -123,7 +123,7 @@ async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict
         node = await open_node(load(rig.write_config().read_text(), {}), environment, stack)
         image = await ImageStore(node.containerd).lookup(IMAGE)
         pods = Pods(node, lambda runner, report: None)
-        revoker = Revoker(node.config.revocation, node.tree, node.victims_boost, pods, lambda receipt: None)
+        revoker = Revoker(node.config.revocation, node.tree, node.victims_boost, pods, Listeners(lambda receipt: None))
         router = asyncio.create_task(ExitRouter(node.containerd, pods).run())
         await asyncio.sleep(0.2)
         harness = Harness(rig, pods, revoker, node.tree.subtree(PodClass.REVOCABLE), image.chain_id)

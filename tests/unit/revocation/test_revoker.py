@@ -21,7 +21,7 @@ from executor.pod.runner import PodRunner
 from executor.revocation.messages import FrameworkMessages
 from executor.revocation.receipt import Outcome, Receipt, State, Victim
 from executor.revocation.receipts import Receipts, log_receipt
-from executor.revocation.revoker import REMEMBERED, Revoker
+from executor.revocation.revoker import REMEMBERED, Listeners, Revoker
 
 ALL = {"id": "r-1", "select": {"all": True}}
 
@@ -37,8 +37,9 @@ class Node:
         tree = Tree(Hierarchies({}, directory), "/mesos")
         self.given: list[Receipt] = []
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        dying = CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root)
-        self.revoker = Revoker(RevocationSection(), tree, dying, Empty() if pods is None else pods, self._on_receipt)
+        boost = CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root)
+        listeners = Listeners(self._on_receipt)
+        self.revoker = Revoker(RevocationSection(), tree, boost, Empty() if pods is None else pods, listeners)
         self.receipts = Receipts(self._send)
         self.framework = FrameworkMessages(self.revoker, self.receipts, self._send)
 
