@@ -1,7 +1,8 @@
 """Removing images that nothing uses when the disk fills up: which ones, and in which order.
 
-Only images that came from a registry are removed by themselves: they can be fetched again. One that was imported stays
-until somebody names it. An image is in use while a container's record names it, or another name of the same content.
+Only images that came from a registry are removed without a request: they can be fetched again. One that was imported
+stays until it is removed by its name. An image is in use while a container's record names it, or names another image of
+the same content.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ class Images:
 
 
 def _look_at(task: asyncio.Task[None]) -> None:
-    """A failure that nobody waits for was logged all the same."""
+    """A failure that no launch waits for has been logged."""
     if not task.cancelled():
         task.exception()
 

@@ -13,7 +13,7 @@ from executor.images.failures import PullFailure
 
 T = TypeVar("T")
 LOOK_S: Final = 0.25
-"""How often the disk is looked at while a pull writes: a disk of 2 GB/s gets half a gigabyte meanwhile."""
+"""How often the disk is looked at while a pull writes. A disk of 2 GB/s takes half a gigabyte in this time."""
 AGAIN_S: Final = 60.0
 """After this time a pull that had no room is tried again; a collection of images may have made some."""
 _FULL: Final = ("no space left on device", "disk quota exceeded")
@@ -28,7 +28,7 @@ class Disk:
 
     @property
     def used_percent(self) -> float:
-        """Of what everyone may use."""
+        """The used part of what programs without privileges may use."""
         return 100.0 * (self.total_bytes - self.free_bytes) / max(1, self.total_bytes)
 
 

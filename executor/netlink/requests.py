@@ -19,7 +19,7 @@ from executor.netlink.state import Address, Link, Namespace, Neighbour, Route, T
 ANSWER_S: Final = 2.0
 """The kernel answers at once; a socket that has nothing is a defect, not to be waited for."""
 OBJECTS_MAX: Final = 10_000
-"""Of one kind in one namespace. A pod with CAP_NET_ADMIN makes as many routes as it likes."""
+"""Objects of one kind in one namespace. A pod with CAP_NET_ADMIN can make any number of routes."""
 _GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETSTATS = 18, 22, 26, 30, 94
 _NEWLINK, _DELLINK = 16, 17
 _ERROR, _DONE = 2, 3

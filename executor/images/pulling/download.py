@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from executor.images.registry.answer import Answer
 
 T = TypeVar("T")
+_WRONG = "unexpected commit"
+"""In containerd's error for content that has another digest (content/local/writer.go)."""
 TRIES: Final = 5
-"""Of one layer in a row without a byte in between; then the pull has failed."""
+"""Tries of one layer in a row that bring no byte; after them the pull has failed."""
 DOCUMENT_TRIES: Final = 3
 AGAIN_S: Final = 0.5
 """Before the second try; each further one waits twice as long."""
@@ -55,7 +57,7 @@ def _pause_s(tried: int, failure: PullFailure) -> float:
 def upload(domain: str, digest: str) -> str:
     """The name under which containerd keeps the beginning of a layer, and of the lock of its download.
 
-    Of one registry: another one may send other bytes under the same digest, or may send them without end.
+    It belongs to one registry: another one may send other bytes under the same digest, or may send them without end.
     """
     return f"mesos-pod-executor-{domain}-{digest}"
 
@@ -95,7 +97,7 @@ class Tally:
 
 
 class Download:
-    """Of one image. `layer_s` is as in `limit_s`."""
+    """The layers of one image. `layer_s` is as in `limit_s`."""
 
     def __init__(
         self,
@@ -153,7 +155,8 @@ class Download:
         except ContainerdUnavailable:
             raise
         except ContainerdFailure as error:
-            if not attempt.is_whole:
+            was_whole_before = attempt.part is None and _WRONG in error.message
+            if not attempt.is_whole and not was_whole_before:
                 raise
             # Other content than was promised: of no use for the next try.
             await self._content.abort(ref)
@@ -164,7 +167,8 @@ class Download:
     def _other_content(self, attempt: _Attempt, target: Descriptor, error: ContainerdFailure) -> PullFailure:
         """Another try may help if the beginning came in an earlier one, or another endpoint has the layer."""
         message = f"the layer {target.digest} came with other content: {error.message}"
-        lasting = not attempt.is_resumed and not self._repository.has_other(attempt.known_broken())
+        is_new = attempt.part is not None and attempt.part.offset == 0
+        lasting = is_new and not self._repository.has_other(attempt.known_broken())
         return PullFailure(message, subject=error.subject, lasting=lasting)
 
 
@@ -194,6 +198,7 @@ class _Attempt:
         return self.part is not None and self.part.offset > 0
 
     def known_broken(self) -> set[str]:
+        """URLs of endpoints, with that of this try."""
         return {*self._broken, *([] if self.part is None else [self.part.endpoint])}
 
     async def _chunks(self, answer: Answer) -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """One pull of an image, and one download of a layer, at a time over all processes of this node.
 
-A lock is one byte of one file, at a place that the name's digest says; the kernel drops it with the process.
+A lock is one byte of one file, at an offset from the name's digest; the kernel drops it with the process.
 Source: fcntl(2), "Open file description locks".
 """
 
@@ -24,7 +24,7 @@ from executor.images.failures import PullFailure
 FILE: Final = "images.lock"
 AGAIN_S: Final = 0.1
 LIMIT_S: Final = 6 * 3600.0
-"""How long a lock is waited for: longer than any pull takes that gets on."""
+"""How long a lock is waited for: longer than a pull takes that makes progress."""
 _FLOCK = "hhqqi4x"  # struct flock of fcntl(2) on 64-bit Linux
 _BUSY = (errno.EAGAIN, errno.EACCES)
 

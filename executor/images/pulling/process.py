@@ -26,8 +26,8 @@ _ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 async def run(request: Request, told: Callable[[Progress], None]) -> Progress:
     """One pull in a process of its own, which ends with this call, and with the executor, however that ends.
 
-    Raises what the helper says (PullFailure, ImageFailure, ContainerdUnavailable, Failure), and Failure for a helper
-    that cannot be started or dies.
+    Raises the failure that the helper reports (PullFailure, ImageFailure, ContainerdUnavailable, Failure), and Failure
+    for a helper that cannot be started or dies.
     """
     process = await _start(request.name)
     try:
@@ -79,7 +79,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _listen(output: asyncio.StreamReader, told: Callable[[Progress], None]) -> Progress | ExecutorError | None:
-    """The last thing that it says."""
+    """The last event that it sends."""
     last: Progress | ExecutorError | None = None
     while True:
         try:
@@ -88,6 +88,6 @@ async def _listen(output: asyncio.StreamReader, told: Callable[[Progress], None]
                 return last
             last = wire.decode_event(line)
         except ValueError as error:
-            return Failure(f"the helper of a pull says what is not understood: {error}")
+            return Failure(f"the helper of a pull sent a line that is not understood: {error}")
         if isinstance(last, Progress):
             told(last)

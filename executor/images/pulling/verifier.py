@@ -1,7 +1,7 @@
-"""The operator's word on an image before its layers are fetched: a program that says yes (0) or no.
+"""The operator's verifier: a program that allows an image (exit code 0) or refuses it, before its layers are fetched.
 
-It gets the image's name and digest as its last two arguments, and what it prints is the reason of a no. A program that
-cannot be run, or does not end in time, is a no too. It ends with the process that runs it.
+Its last two arguments are the image's name and digest. What it prints is the reason of a refusal. A program that cannot
+be run, or does not end in time, refuses the image too. The verifier ends with the process that runs it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def verify(program: Sequence[str], name: str, digest: str, *, timeout_s: f
         message = f"cannot be verified: {program[0]} did not end within {timeout_s:g} s"
         raise VerificationRefused(message, subject=subject, hint="[images] verifier_timeout_s") from error
     finally:
-        end_all()
+        _end(process.pid)
         _running.discard(process.pid)
         await process.wait()
     if code:
@@ -69,9 +69,13 @@ async def verify(program: Sequence[str], name: str, digest: str, *, timeout_s: f
 
 def end_all() -> None:
     """End the verifiers of this process with all processes that they have started."""
-    for group in _running:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+    for group in tuple(_running):
+        _end(group)
+
+
+def _end(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _end_with_the_parent() -> None:

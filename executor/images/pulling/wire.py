@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Request:
-    """`missing_only`: an image that another process has pulled meanwhile will do."""
+    """`missing_only`: nothing is fetched if the image is here, such as after a pull of another process."""
 
     name: str
     settings: Settings

@@ -1,9 +1,9 @@
 """Registries: where an image's documents and layers come from (OCI distribution specification, over HTTPS).
 
 hosts.py        the node's hosts.toml: mirrors, certificates, capabilities; hosts_dir.py reads it
-credentials.py  who this node is to a registry: docker's config.json
+credentials.py  this node's credentials of registries: docker's config.json
 helpers.py      docker's credential helpers
-challenge.py    what a registry answers to somebody that it does not know
+challenge.py    what a registry demands of a request without credentials
 transport.py    HTTP by urllib3: redirects, TLS; answer.py reads an answer, urls.py the addresses in it
 proxies.py      which proxy leads to a registry
 limits.py       how slow a registry may be

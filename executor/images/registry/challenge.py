@@ -1,4 +1,4 @@
-"""What a registry demands of somebody that it does not know: the WWW-Authenticate header. Pure.
+"""What a registry demands of a request without credentials: the WWW-Authenticate header. Pure.
 
 Source: RFC 9110, 11.6.1; distribution, docs/spec/auth/token.md.
 """

@@ -41,7 +41,7 @@ class Part:
 
 class Repository:
     """`credentials` are all that this node has; each endpoint gets only those of its own host. `plain_http`: the hosts
-    that are asked over HTTP by the operator's word. `ask_helper`: what a credential helper of the node has for a host.
+    that the operator lists for HTTP without TLS. `ask_helper`: what a credential helper of the node has for a host.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Repository:
         return any(site.endpoint.pulls and site.endpoint.url not in broken for site in self._sites)
 
     def _each(self, work: Callable[[_Site], T], *, resolving: bool = False, after: Collection[str] = ()) -> T:
-        """Of the first endpoint that can. What the registry itself says counts more than what its mirrors say."""
+        """The result of the first endpoint that has one. Errors name the registry's own failure before its mirrors'."""
         sites = [each for each in self._sites if (each.endpoint.resolves if resolving else each.endpoint.pulls)]
         found: dict[int, PullFailure] = {}
         for number, site in sorted(enumerate(sites), key=lambda each: each[1].endpoint.url in after):

@@ -1,4 +1,4 @@
-"""Who this node is to one repository: the Authorization that a registry accepts, by its challenge and the credentials.
+"""The login of this node at one repository: the Authorization that a registry accepts.
 
 Several threads use one Login at the same time. Credentials are tried one after the other, the most specific first, and
 at last none at all; one that worked once is used again when its token has expired.
@@ -25,7 +25,7 @@ from executor.images.registry.urls import origin, where
 ANSWER_MAX_BYTES: Final = 256 << 10
 TOKEN_MAX: Final = 64 << 10
 _RENEWALS = 4
-"""Of tokens that expired meanwhile, within one request."""
+"""How many expired tokens are renewed within one request."""
 _CLIENT = "mesos-pod-executor"
 _DENIED = (400, 401, 403)
 
@@ -136,10 +136,10 @@ class Login:
 
     def _token(self, challenge: Challenge, credential: Credential | None) -> str:
         realm = challenge.realm
-        scheme, host, _ = origin(realm)
+        scheme = origin(realm)[0]
         if scheme != "https" and not (scheme == "http" and urlsplit(realm).netloc in self._plain_hosts):
             message = f"the registry names the token server {where(realm)}, which is not asked over HTTPS"
-            hint = f"list {host} in [images] plain_http if it is to get passwords without TLS" if host else ""
+            hint = "list it as HOST:PORT in [images] plain_http if it may get passwords without TLS"
             raise PullFailure(message, subject=where(self._transport.endpoint.url), hint=hint, lasting=True)
         with self._fetch(realm, challenge, credential) as answer:
             if answer.status != 200:

@@ -38,7 +38,7 @@ class Transport:
     def __init__(self, endpoint: Endpoint, proxies: Proxies = NO_PROXIES, *, timeout_s: float = SILENCE_S) -> None:
         self.endpoint = endpoint
         self._own = origin(endpoint.url)
-        self._own_headers = dict(endpoint.headers)
+        self._own_headers = endpoint.headers
         self._silence_s = timeout_s
         self._timeout = urllib3.Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s)
         self._proxies = proxies
@@ -59,7 +59,7 @@ class Transport:
     def ask(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, *, body: bytes | None = None
     ) -> Answer:
-        """The answer after redirects, of whatever status. Raises PullFailure."""
+        """The answer after redirects, of any status. Raises PullFailure."""
         wanted = dict(headers or {})
         for _ in range(REDIRECTS_MAX + 1):
             answer = self._once(method, url, wanted, body)
@@ -74,13 +74,17 @@ class Transport:
         raise PullFailure(f"redirects more than {REDIRECTS_MAX} times", subject=where(url))
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        own, proxy = self._own_headers if self.is_own(url) else {}, self._proxies.of(*origin(url))
+        is_own, proxy = self.is_own(url), self._proxies.of(*origin(url))
+        sent = urllib3.HTTPHeaderDict({"user-agent": _USER_AGENT})
+        for name, text in self._own_headers if is_own else ():
+            sent.add(name, text)
+        sent.update({"accept-encoding": "identity", **headers})
         try:
-            response = self._pool(is_own=self.is_own(url), proxy=proxy).request(
+            response = self._pool(is_own=is_own, proxy=proxy).request(
                 method,
                 url,
                 body=body,
-                headers={"user-agent": _USER_AGENT, **own, "accept-encoding": "identity", **headers},
+                headers=sent,
                 preload_content=False,
                 decode_content=False,
                 redirect=False,
@@ -150,7 +154,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _hint(error: BaseException) -> str:
-    """For what does not pass by itself."""
+    """For a fault that the operator has to correct."""
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "name its CA in hosts.toml, see [images] hosts_dir"

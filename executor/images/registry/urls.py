@@ -1,4 +1,4 @@
-"""Addresses that a registry gives: their origin, and how errors name them.."""
+"""Addresses that a registry gives: their origin, and how errors name them."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import time
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from executor.containerd.types import Descriptor
-from executor.errors import ImageFailure
+from executor.errors import ContainerdFailure, ImageFailure
 from executor.images import reference
 from executor.images.failures import PullFailure
-from executor.images.pulling.download import Download, Tally
+from executor.images.pulling.download import Download, Tally, upload
 from executor.images.registry.hosts import of_registry
 from executor.images.registry.repository import Repository
 from tests.integration.images.pulls import SIZE, Node, layer, until
@@ -140,6 +141,26 @@ async def test_another_registry_neither_waits_for_a_layer_nor_takes_its_beginnin
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
+
+
+async def test_wrong_content_of_the_right_length_that_an_earlier_try_left_is_dropped(
+    here: Node, app: ImageSpec, front: Front
+) -> None:
+    data = gzipped(app.layers()[1])
+    target = Descriptor("", digest_of(data), len(data))
+
+    async def other() -> AsyncIterator[bytes]:
+        yield bytes([data[0] ^ 1])
+        yield data[1:]
+
+    async def source(_: int) -> tuple[int, AsyncIterator[bytes]]:
+        return 0, other()
+
+    lease = await here.client.leases.create("earlier", expire_s=60)
+    with pytest.raises(ContainerdFailure, match="unexpected commit"):
+        await here.client.content.resume(upload(front.host, target.digest), target, source, {}, lease=lease)
+
+    assert (await here.pull(f"{front.host}/team/app:1", plain_http=(front.host,))).phase == "done"
 
 
 async def test_another_manifest_than_the_digest_is_refused(here: Node, app: ImageSpec, front: Front) -> None:

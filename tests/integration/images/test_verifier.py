@@ -12,6 +12,7 @@ import pytest
 from executor.errors import Failure
 from executor.images.images import Images
 from executor.images.model import Image
+from executor.images.pulling.verifier import verify
 from tests.integration.images.ensuring import config, helpers, lives
 from tests.integration.images.pulls import Node, until
 from tests.support.images import ImageSpec
@@ -49,3 +50,11 @@ async def test_a_verifier_ends_when_its_helper_is_killed(
     await until(lambda: not lives(program), 5)
     os.kill(started, signal.SIGKILL)
     await images.close()
+
+
+async def test_the_end_of_one_verifier_leaves_the_others(tmp_path: Path) -> None:
+    program = tmp_path / "verify"
+    program.write_text("#!/bin/sh\nsleep $1\n")
+    program.chmod(0o755)
+    both = [verify((str(program), text), "image", "sha256:0", timeout_s=30) for text in ("0", "1")]
+    await asyncio.gather(*both)

@@ -82,7 +82,7 @@ def _handler(peer: Scripted) -> type[BaseHTTPRequestHandler]:
 
 
 def _serve(to: BaseHTTPRequestHandler, peer: Scripted) -> None:
-    asked = Asked(to.command, to.path, {name.lower(): text for name, text in to.headers.items()})
+    asked = Asked(to.command, to.path, {name.lower(): ", ".join(to.headers.get_all(name, [])) for name in to.headers})
     peer.seen.append(asked)
     reply = peer.answer(asked)
     if reply.status:

@@ -164,3 +164,14 @@ def test_a_message_has_neither_the_user_nor_the_query_of_a_redirect_and_is_short
         layer(repository(registry.host, of_registry(registry.host, plain=True)))
     assert "hunter2" not in str(caught.value) and "signature" not in str(caught.value)
     assert len(str(caught.value)) < 1000
+
+
+def test_the_headers_of_an_endpoint_stay_with_it_and_keep_all_values() -> None:
+    with (
+        Scripted(lambda _: Reply(200, body=CONTENT), address="127.0.0.2") as target,
+        Scripted(redirects_to(lambda: f"http://{target.host}/blob")) as registry,
+    ):
+        endpoint = Endpoint(f"http://{registry.host}/v2", headers=(("x-own", "1"), ("x-own", "2")))
+        assert layer(repository(registry.host, endpoint)) == CONTENT
+    assert registry.seen[0].headers["x-own"] == "1, 2"
+    assert "x-own" not in target.seen[0].headers
