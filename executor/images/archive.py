@@ -71,6 +71,7 @@ class Archive:
         return f"{self.path}: {member}"
 
     def failure(self, message: str) -> ImageFailure:
+        """An error that names the file."""
         return ImageFailure(message, subject=str(self.path))
 
     @contextmanager

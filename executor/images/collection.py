@@ -44,6 +44,7 @@ class Stored:
 
     @property
     def last_at(self) -> float:
+        """When it was pulled or used last; 0 if neither is known."""
         return max(self.pulled_at or 0.0, self.used_at or 0.0)
 
 

@@ -94,10 +94,12 @@ def descriptor(value: object, *, subject: str) -> Descriptor:
 
 
 def descriptors(value: object, *, subject: str) -> tuple[Descriptor, ...]:
+    """The descriptors of a list; none for what is no list. Raises ImageFailure."""
     return tuple(descriptor(item, subject=subject) for item in _items(value))
 
 
 def manifest(data: bytes, *, subject: str) -> Manifest:
+    """A manifest from its bytes. Raises ImageFailure."""
     return manifest_of(document(data, subject=subject), subject=subject)
 
 
@@ -130,6 +132,7 @@ def check_layer(layer: Descriptor, *, subject: str) -> None:
 
 
 def is_index(media_type: str, value: Mapping[str, object]) -> bool:
+    """Whether a document lists manifests, by its media type or its form."""
     return media_type in INDEX_TYPES or ("manifests" in value and "config" not in value)
 
 

@@ -34,6 +34,7 @@ class Reference:
 
     @property
     def repository(self) -> str:
+        """Registry and path."""
         return f"{self.domain}/{self.path}"
 
     @property

@@ -79,6 +79,7 @@ class Tally:
 
     @property
     def here_bytes(self) -> int:
+        """Bytes of the layers that are on this node, complete or not."""
         return sum(self._here.values())
 
     @property
@@ -87,11 +88,13 @@ class Tally:
         return len(self._done)
 
     def at(self, digest: str, offset: int, *, fetched: int = 0) -> None:
+        """`offset` bytes of a layer are here, `fetched` more than before came over the network."""
         self._here[digest] = offset
         self.fetched_bytes += fetched
         self.changed()
 
     def complete(self, target: Descriptor) -> None:
+        """A layer is here as a whole."""
         self._done.add(target.digest)
         self.at(target.digest, target.size_bytes)
 

@@ -7,6 +7,7 @@ from executor.images.pulling.wire import Settings
 
 
 def settings_of(config: Config) -> Settings:
+    """The settings of every pull under this configuration."""
     section = config.images
     return Settings(
         address=config.containerd.address,

@@ -67,6 +67,7 @@ class Progress:
 
 
 def encode_request(request: Request) -> bytes:
+    """One line of JSON, without its end."""
     return json.dumps(asdict(request)).encode()
 
 
@@ -81,10 +82,12 @@ def decode_request(data: bytes) -> Request:
 
 
 def encode_progress(progress: Progress) -> bytes:
+    """One line of JSON."""
     return json.dumps({"progress": asdict(progress)}).encode() + b"\n"
 
 
 def encode_failure(error: ExecutorError) -> bytes:
+    """One line of JSON. A subclass is sent as the kind that the executor tells apart."""
     kinds = (PullFailure, ImageFailure, ContainerdUnavailable)
     kind = next((each.__name__ for each in kinds if isinstance(error, each)), "Failure")
     value: dict[str, Any] = {"kind": kind, "message": error.message, "subject": error.subject, "hint": error.hint}

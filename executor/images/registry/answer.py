@@ -45,6 +45,7 @@ class Answer:
         self.close()
 
     def close(self) -> None:
+        """End the use of the connection, read to its end or not."""
         self._response.close()
 
     def header(self, name: str) -> str:
@@ -52,10 +53,12 @@ class Answer:
         return self._response.headers.get(name) or ""
 
     def headers(self, name: str) -> list[str]:
+        """All headers of this name."""
         return list(self._response.headers.getlist(name))
 
     @property
     def length_bytes(self) -> int | None:
+        """The length that the headers give; None for no valid one."""
         text = self.header("content-length")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
@@ -112,6 +115,7 @@ class Answer:
         return self.failure(text, lasting=400 <= self.status < 500 and self.status not in _BUSY)
 
     def failure(self, message: str, *, lasting: bool = False) -> PullFailure:
+        """A failure of this answer, with its URL, its status and its Retry-After."""
         wait_s = _retry_after_s(self.header("retry-after")) if self.status in _BUSY else 0.0
         return PullFailure(message, subject=where(self.url), status=self.status, retry_after_s=wait_s, lasting=lasting)
 

@@ -27,6 +27,7 @@ class Challenge:
 
     @property
     def realm(self) -> str:
+        """The URL of the token server, for bearer; empty without one."""
         return self.parameters.get("realm", "")
 
 

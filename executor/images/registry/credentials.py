@@ -36,6 +36,7 @@ class Credential:
 
     @property
     def is_empty(self) -> bool:
+        """Whether it has neither a user nor a token."""
         return not self.username and not self.identity_token
 
 

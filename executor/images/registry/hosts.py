@@ -47,6 +47,7 @@ class Endpoint:
 
     @property
     def is_plain(self) -> bool:
+        """Whether it is asked over HTTP without TLS."""
         return self.url.startswith("http://")
 
     def is_of(self, domain: str) -> bool:

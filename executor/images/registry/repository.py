@@ -64,6 +64,7 @@ class Repository:
         ]
 
     def close(self) -> None:
+        """Close all connections."""
         for site in self._sites:
             site.close()
 

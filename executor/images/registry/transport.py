@@ -49,6 +49,7 @@ class Transport:
         self._lock = threading.Lock()
 
     def close(self) -> None:
+        """Close all connections."""
         for pool in self._pools.values():
             pool.clear()
 
