@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +25,11 @@ READ_MAX_BYTES: Final = 32 << 20
 """Of each file: four times what [log] journal_max_bytes is by default."""
 SEQ_MAX: Final = 1 << 53
 """Above every number that a journal reaches, and exact in any reader of JSON."""
-_TEXTS: Final = ("level", "code", "pod", "task", "revocation")
+_TEXTS: Final = ("level", "code", "task", "revocation")
+_NAMES: Final = ("pod", "container")
+"""Names of files and directories are made of them."""
 _LISTS: Final = ("tasks", "pids")
+_NAME: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252})?")
 
 
 def read(directory: Path) -> list[Event]:
@@ -108,9 +112,15 @@ def _is_event(event: dict[str, Any]) -> bool:
     seq = event.get("seq")
     if type(seq) is not int or not 0 < seq < SEQ_MAX or not _is_time(event.get("time")):
         return False
-    return all(isinstance(event.get(key, ""), str) for key in _TEXTS) and all(
-        isinstance(event.get(key, []), list) for key in _LISTS
+    return (
+        all(isinstance(event.get(key, ""), str) for key in _TEXTS)
+        and all(isinstance(event.get(key, []), list) for key in _LISTS)
+        and all(_is_name(event[key]) for key in _NAMES if key in event)
     )
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def _is_time(value: object) -> bool:

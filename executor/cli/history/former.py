@@ -119,7 +119,7 @@ def _logged(directory: Path) -> list[str]:
 
 def _container(directory: Path, name: str, events: Sequence[Document]) -> Document:
     own = [each for each in events if each.get("container") == name]
-    codes = [each["exit_code"] for each in own if each.get("code") == "pod.container_exited"]
+    codes = [each.get("exit_code") for each in own if each.get("code") == "pod.container_exited"]
     return {
         "name": name,
         "id": "",

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from executor.cli.exits import Exit
+from executor.cli.history import former, journals
 from executor.log import journal_files
 from executor.log.journal import Journal
 from executor.log.journal_files import FILE, READ_MAX_BYTES, merged, read
 from executor.log.keys import KEYS
 from executor.log.timeline import timeline, unfinished
 from executor.log.verdict import verdict
+from executor.node.ended_executors import MesosNames
 from tests.unit.cli.conftest import Run, run
 
 __all__ = ["run"]
@@ -52,6 +54,11 @@ NO_EVENTS = (
     b'{"seq": 1, "time": "2026-01-01T00:00:00"}',
     b'{"seq": 1, "time": 1767225600}',
     *(json.dumps({**GOOD, "seq": seq}).encode() for seq in (True, False, None, "1", 1.0, 0, -1, 1 << 80)),
+    *(
+        json.dumps({**GOOD, "pod": name}).encode()
+        for name in ("..", "../../etc", "/etc", "a/b", "a\0", "a\n", "\ud800")
+    ),
+    *(json.dumps({**GOOD, "container": name}).encode() for name in ("../x", "/x", "x" * 300)),
     *(json.dumps({**GOOD, key: 1}).encode() for key in ("code", "level", "pod", "task", "tasks", "pids")),
 )
 
@@ -68,14 +75,17 @@ def test_lines_that_are_no_events(tmp_path: Path) -> None:
     assert Journal(path).events() == [GOOD]
 
 
+@pytest.mark.parametrize("code", ["pod.running", "pod.container_exited", "pod.ended"])
 @pytest.mark.parametrize("key", KEYS)
-def test_every_key_with_every_kind_of_value(tmp_path: Path, run: Run, key: str) -> None:
+def test_every_key_with_every_kind_of_value(tmp_path: Path, run: Run, key: str, code: str) -> None:
     """What is taken for an event can be shown by every command."""
-    story = [GOOD] + [{**GOOD, "seq": 8 + at, key: value} for at, value in enumerate(VALUES)]
+    again = {**GOOD, "code": code, "container": "app"}
+    story = [GOOD] + [{**again, "seq": 8 + at, key: value} for at, value in enumerate(VALUES)]
     write(tmp_path, *(json.dumps(event).encode() for event in story))
     events = read(tmp_path)
     assert GOOD in events
     unfinished(events)
+    former.pods_of(journals.Journal("c", MesosNames(sandbox=str(tmp_path)), died=True), 0.0)
     verdict(timeline(events, "t"), executor_died=True)
     for form in ([], ["--json"]):
         ran = run("why", "t", "--journal", str(tmp_path), *form)
