@@ -60,8 +60,8 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
         "capabilities": {"bounding": held, "effective": held, "permitted": held},
         "noNewPrivileges": security.no_new_privileges,
     }
-    if placement.nofile is not None:
-        process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": placement.nofile, "hard": placement.nofile}]
+    if rlimits := _rlimits(container, placement):
+        process["rlimits"] = rlimits
     if container.tty:
         term = [] if any(each.startswith("TERM=") for each in env) else ["TERM=xterm"]
         process |= {"terminal": True, "env": [*term, *env]}
@@ -72,6 +72,12 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
     if placement.oom_score_adj is not None:
         process["oomScoreAdj"] = placement.oom_score_adj
     return process
+
+
+def _rlimits(container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    nofile = () if placement.nofile is None else (("RLIMIT_NOFILE", placement.nofile, placement.nofile),)
+    found = {name: (soft, hard) for name, soft, hard in (*nofile, *container.rlimits)}
+    return [{"type": name, "soft": soft, "hard": hard} for name, (soft, hard) in found.items()]
 
 
 def _held(security: Security, placement: Placement) -> list[str]:

@@ -69,7 +69,8 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
 
 def _kernel(pod: PodSpec, container: ContainerSpec) -> list[dict[str, Any]]:
     access = "rw" if container.security.privileged else "ro"
-    shm = _tmpfs(_SHM, "shm", [*_NO_EXECUTION, "mode=1777", "size=65536k"])
+    size = "size=65536k" if container.shm_bytes is None else f"size={container.shm_bytes}"
+    shm = _tmpfs(_SHM, "shm", [*_NO_EXECUTION, "mode=1777", size])
     if pod.host_ipc:
         shm = {"destination": _SHM, "type": "bind", "source": _SHM, "options": ["rbind", "rw"]}
     pts = [*_NO_EXECUTION[:2], "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]

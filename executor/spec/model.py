@@ -77,6 +77,10 @@ class Limits:
     ephemeral_bytes: int | None = None
 
 
+RLimits = tuple[tuple[str, int, int], ...]
+"""Name, soft and hard, as in `("RLIMIT_NOFILE", 1024, 4096)`."""
+
+
 @dataclass(frozen=True)
 class ContainerPort:
     container_port: int
@@ -182,6 +186,9 @@ class ContainerSpec:
     """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
     termination: TerminationMessage | None = None
     security: Security = Security()
+    rlimits: RLimits = ()
+    shm_bytes: int | None = None
+    """Of /dev/shm; None: 64 MiB."""
     tty: bool = False
     """Whether its process has a terminal, with nobody at it."""
     path: str = field(default="", compare=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import field as _field
 from enum import StrEnum
 
@@ -57,10 +57,10 @@ class DataFiles:
 
 @dataclass(frozen=True)
 class FixedFile:
-    """A file whose content the pod itself decides: the downward API."""
+    """A file whose content the pod itself decides: the downward API, or a secret of a Mesos task."""
 
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
     mode: int | None = None
 
 

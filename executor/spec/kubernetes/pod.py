@@ -37,6 +37,7 @@ from executor.spec.kubernetes.pull_secrets import PullSecrets
 from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume
 from executor.spec.kubernetes.volumes import VolumeContext, volume
 from executor.spec.mesos import fields as taskfields
+from executor.spec.mesos.linux_documents import RLimitInfo
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import (
     ContainerKind,
@@ -135,9 +136,13 @@ def _only_one_description(info: TaskInfo) -> None:
         if getattr(info, name) is not None:
             hint = "use the probes of the pod's containers"
             raise InvalidTask("is not for a task with a pod in its data", subject=f"TaskInfo.{name}", hint=hint)
+    if info.limits is not None:
+        hint = "use the limits of the pod's containers"
+        raise InvalidTask("is not for a task with a pod in its data", subject="TaskInfo.limits", hint=hint)
     container = info.container
-    for name in ("mesos", "docker", "volumes", "hostname") if container is not None else ():
-        if getattr(container, name):
+    of_linux = ("linux_info", "rlimit_info", "tty_info")
+    for name in ("mesos", "docker", "volumes", "hostname", *of_linux) if container is not None else ():
+        if getattr(container, name) not in (None, (), "", RLimitInfo()):
             raise InvalidTask(
                 "is not for a task with a pod in its data", subject=f"TaskInfo.container.{name}", hint=hint
             )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from executor.spec.marks import accepted, refused, supported
-from executor.spec.mesos.message import Environment, HostPort, Message
+from executor.spec.mesos.message import HostPort, Message, PlainEnvironment
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 _PROTOCOL = "IPv6 asks [::1] instead of 127.0.0.1"
@@ -23,7 +23,7 @@ class CheckCommand(Message, frozen=True):
     value: Annotated[str | None, supported("with shell a line for /bin/sh -c, else the program")] = None
     shell: Annotated[bool, supported()] = True
     arguments: Annotated[tuple[str, ...], supported("the first is argv[0], which becomes the value")] = ()
-    environment: Annotated[Environment, supported("added to the container's own")] = Environment()
+    environment: Annotated[PlainEnvironment, supported("added to the container's own")] = PlainEnvironment()
     user: Annotated[Any, refused("a check runs as the container's user")] = None
     uris: Annotated[Any, refused("a check runs in the container, with its files")] = None
 

@@ -5,15 +5,15 @@ Source: include/mesos/v1/mesos.proto (Image.cached, Image.Docker.config, Contain
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 from executor.errors import InvalidConfig, InvalidTask
 from executor.images.policy import PullPolicy
 from executor.images.registry.credentials import Credential, parse_docker_config
 from executor.spec import checks as common
-from executor.spec.mesos.taskinfo import Secret, TaskInfo
+from executor.spec.mesos import secrets
+from executor.spec.mesos.message import Secret
+from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import Policy
 
 
@@ -43,18 +43,13 @@ def credentials(infos: Sequence[TaskInfo], paths: Sequence[str]) -> tuple[Creden
         mesos = None if info.container is None else info.container.mesos
         docker = None if mesos is None or mesos.image is None else mesos.image.docker
         if docker is not None and docker.config is not None:
-            found += _parsed(docker.config, f"{path}.container.mesos.image.docker.config.value.data")
+            found += _parsed(docker.config, f"{path}.container.mesos.image.docker.config")
     return tuple(found)
 
 
-def _parsed(secret: Secret, subject: str) -> tuple[Credential, ...]:
-    if secret.value is None:
-        raise InvalidTask("is missing", subject=subject)
+def _parsed(secret: Secret, path: str) -> tuple[Credential, ...]:
+    text = secrets.content(secret, path)
     try:
-        text = base64.b64decode(secret.value.data, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidTask("is no base64", subject=subject) from None
-    try:
-        return parse_docker_config(text, subject=subject)
+        return parse_docker_config(text, subject=f"{path}.value.data")
     except InvalidConfig as error:  # its message has no part of the secret
         raise InvalidTask(error.message, subject=error.subject) from None

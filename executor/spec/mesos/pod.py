@@ -7,27 +7,30 @@ grace is 3 s without a kill_policy. In a group each container is limited to its 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
 from executor.spec.faults import Faults
-from executor.spec.mesos import checks, images
+from executor.spec.mesos import checks, images, linux, secrets, volumes
 from executor.spec.mesos import fields as taskfields
-from executor.spec.mesos.taskinfo import CommandInfo, ContainerInfo, TaskInfo, Volume
+from executor.spec.mesos.message import Variable
+from executor.spec.mesos.taskinfo import CommandInfo, TaskInfo
 from executor.spec.model import (
     DEFAULT_TASK_GRACE_S,
     ContainerSpec,
+    EnvValue,
     Limits,
     PodSpec,
     Policy,
     PortMapping,
     RestartPolicy,
-    Security,
+    TakenText,
     WantedNetwork,
 )
-from executor.spec.volume_model import HostPath, VolumeMount
+from executor.spec.volume_model import Volume as PodVolume
 
 
 def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy) -> PodSpec:
@@ -58,7 +61,8 @@ def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, p
         host_network=host_network,
         host_ports=faults.of((), _host_ports, infos, paths, resources, host_network=host_network),
         hostname=faults.of("", _hostname, infos, paths) or names[0],
-        volumes=tuple(volume for _, volumes in made for volume in volumes),
+        share_pids=bool(faults.of(None, linux.share_pids, infos, paths)),
+        volumes=tuple({volume.name: volume for _, own in made for volume in own}.values()),
         pull_credentials=faults.of((), images.credentials, infos, paths),
         labels={key: value for info in infos for key, value in taskfields.labels(info).items()},
     )
@@ -73,13 +77,14 @@ def _grace_s(info: TaskInfo) -> float:
 
 def _container(
     info: TaskInfo, name: str, path: str, policy: Policy, *, alone: bool
-) -> tuple[ContainerSpec, tuple[HostPath, ...]]:
+) -> tuple[ContainerSpec, tuple[PodVolume, ...]]:
     own = Resources.of(info.resources, subject=f"{path}.resources")
     if not alone:
         common.usable(own, f"{path}.resources")
     command = info.command or CommandInfo(shell=False)
     argv, args = _argv(command, path)
-    volumes = _volumes(info.container, name, f"{path}.container.volumes")
+    mounted = volumes.mounted(info.container, name, f"{path}.container.volumes")
+    asked = linux.limits(info, own, path)
     image, pull_policy = images.image(info, policy, path)
     spec = ContainerSpec(
         name=name,
@@ -90,14 +95,17 @@ def _container(
         command=argv,
         args=args,
         env=_env(command, f"{path}.command.environment.variables"),
-        limits=Limits() if alone else Limits(memory_bytes=own.mem_bytes),
+        limits=asked if alone else replace(asked, memory_bytes=own.mem_bytes),
         requests=Limits(cpus=own.cpus or None),
-        mounts=tuple(mount for _, mount in volumes),
-        security=Security(user=command.user),
+        mounts=tuple(mount for _, mount in mounted),
+        security=linux.security(info, command.user, path),
+        rlimits=linux.rlimits(info, path),
+        shm_bytes=linux.shm_bytes(info),
+        tty=info.container is not None and info.container.tty_info is not None,
         probes=checks.probes(info.check, info.health_check, path),
         expand_variables=False,
     )
-    return spec, tuple(volume for volume, _ in volumes)
+    return spec, tuple(volume for volume, _ in mounted)
 
 
 def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -112,28 +120,18 @@ def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tupl
     return None, command.arguments or None
 
 
-def _env(command: CommandInfo, path: str) -> tuple[tuple[str, str], ...]:
+def _env(command: CommandInfo, path: str) -> tuple[tuple[str, EnvValue], ...]:
     variables = command.environment.variables
-    return tuple((common.variable(one.name, f"{path}[{index}].name"), one.value) for index, one in enumerate(variables))
+    return tuple(
+        (common.variable(one.name, f"{path}[{index}].name"), _value(one, f"{path}[{index}]"))
+        for index, one in enumerate(variables)
+    )
 
 
-def _volumes(container: ContainerInfo | None, name: str, path: str) -> tuple[tuple[HostPath, VolumeMount], ...]:
-    found = []
-    for index, volume in enumerate(container.volumes if container is not None else ()):
-        place = f"{path}[{index}]"
-        source = HostPath(f"{name}-{index}", _host_path(volume, place), field=place)
-        target = common.mount_path(volume.container_path, f"{place}.container_path")
-        found.append((source, VolumeMount(source.name, target, volume.mode == "RO")))
-    common.unique((f"{path}[{index}].container_path", mount.path) for index, (_, mount) in enumerate(found))
-    return tuple(found)
-
-
-def _host_path(volume: Volume, path: str) -> str:
-    if volume.source is not None and volume.source.host_path is not None:
-        return common.absolute(volume.source.host_path.path, f"{path}.source.host_path.path")
-    if volume.host_path is None:
-        raise InvalidTask("has no source", subject=path, hint="give it a host_path")
-    return common.absolute(volume.host_path, f"{path}.host_path")
+def _value(one: Variable, path: str) -> EnvValue:
+    if (one.type == "SECRET") != (one.secret is not None):
+        raise InvalidTask(f"does not go with type {one.type}", subject=f"{path}.secret")
+    return one.value if one.secret is None else TakenText(secrets.text(one.secret, f"{path}.secret"), secret=True)
 
 
 def _host_network(infos: Sequence[TaskInfo], paths: Sequence[str]) -> bool:

@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from executor.spec.marks import accepted, refused, supported
 from executor.spec.mesos.check_documents import CheckInfo, HealthCheck
-from executor.spec.mesos.message import SECRETS, Environment, HostPort, Message
+from executor.spec.mesos.linux_documents import LinuxInfo, RLimitInfo, TaskLimits, TtyInfo
+from executor.spec.mesos.message import Environment, HostPort, Message, Secret
 
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**62)]
 
@@ -50,16 +51,6 @@ class CommandInfo(Message, frozen=True):
     environment: Annotated[Environment, supported()] = Environment()
     user: Annotated[str, supported("of the image's /etc/passwd, or a number; `user:group` too")] = ""
     uris: Annotated[Any, refused()] = None
-
-
-class SecretValue(Message, frozen=True):
-    data: Annotated[str, supported("base64")]
-
-
-class Secret(Message, frozen=True):
-    type: Annotated[Literal["VALUE"], supported("VALUE", only=("VALUE",))]
-    reference: Annotated[Any, refused(SECRETS)] = None
-    value: Annotated[SecretValue | None, supported()] = None
 
 
 class DockerImage(Message, frozen=True):
@@ -120,12 +111,19 @@ class HostPathSource(Message, frozen=True):
     mount_propagation: Annotated[Any, refused()] = None
 
 
+class SandboxPath(Message, frozen=True):
+    type: Annotated[Literal["SELF", "PARENT"], supported("PARENT is shared by the tasks of a group that name its path")]
+    path: Annotated[str, supported("names the directory: it is one of the pod's, and goes with it")]
+
+
 class VolumeSource(Message, frozen=True):
-    type: Annotated[Literal["HOST_PATH"], supported("HOST_PATH", only=("HOST_PATH",))]
+    type: Annotated[
+        Literal["HOST_PATH", "SANDBOX_PATH", "SECRET"], supported(only=("HOST_PATH", "SANDBOX_PATH", "SECRET"))
+    ]
     host_path: Annotated[HostPathSource | None, supported()] = None
+    sandbox_path: Annotated[SandboxPath | None, supported()] = None
+    secret: Annotated[Secret | None, supported("a file in memory at container_path, read only")] = None
     docker_volume: Annotated[Any, refused(harmless=())] = None
-    sandbox_path: Annotated[Any, refused(harmless=())] = None
-    secret: Annotated[Any, refused(SECRETS, harmless=())] = None
     csi_volume: Annotated[Any, refused(harmless=())] = None
 
 
@@ -144,9 +142,9 @@ class ContainerInfo(Message, frozen=True):
     volumes: Annotated[tuple[Volume, ...], supported()] = ()
     network_infos: Annotated[tuple[NetworkInfo, ...], supported("of a task with a pod in its data, too")] = ()
     hostname: Annotated[str, supported("a DNS label")] = ""
-    linux_info: Annotated[Any, refused()] = None
-    rlimit_info: Annotated[Any, refused()] = None
-    tty_info: Annotated[Any, refused(harmless=())] = None
+    linux_info: Annotated[LinuxInfo | None, supported()] = None
+    rlimit_info: Annotated[RLimitInfo, supported()] = RLimitInfo()
+    tty_info: Annotated[TtyInfo | None, supported("a terminal, with nobody at it: its output is stdout's log")] = None
 
 
 class TaskInfo(Message, frozen=True):
@@ -167,7 +165,7 @@ class TaskInfo(Message, frozen=True):
     max_completion_time: Annotated[DurationInfo | None, supported("the earliest of a group ends the pod")] = None
     health_check: Annotated[HealthCheck | None, supported("of a task without data")] = None
     check: Annotated[CheckInfo | None, supported("of a task without data; told in check_status")] = None
-    limits: Annotated[Any, refused("the pod's limits are the task's resources")] = None
+    limits: Annotated[TaskLimits | None, supported("of a task without data")] = None
     agent_id: Annotated[Any, accepted("it is this agent", told=False)] = None
     executor: Annotated[Any, accepted("it is this executor", told=False)] = None
     discovery: Annotated[

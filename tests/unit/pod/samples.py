@@ -197,8 +197,14 @@ _COMMON_TASK: Document = {
         "value": "/bin/app",
         "arguments": ["app", "--serve"],
         "user": "www",
-        "environment": {"variables": [{"name": "A", "type": "VALUE", "value": "1"}]},
+        "environment": {
+            "variables": [
+                {"name": "A", "type": "VALUE", "value": "1"},
+                {"name": "B", "type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "aHVudGVyMg=="}}},
+            ]
+        },
     },
+    "limits": {"cpus": {"value": 4.0}, "mem": {"value": 128.0}},
 }
 DOCKER_CONFIG = base64.b64encode(b'{"auths": {"r.example": {"username": "u", "password": "p"}}}').decode()
 FULL_MESOS_TASK: Document = {
@@ -220,7 +226,28 @@ FULL_MESOS_TASK: Document = {
                 "mode": "RW",
                 "source": {"type": "HOST_PATH", "host_path": {"path": "/srv/more"}},
             },
+            {
+                "container_path": "/shared",
+                "mode": "RW",
+                "source": {"type": "SANDBOX_PATH", "sandbox_path": {"type": "PARENT", "path": "shared"}},
+            },
+            {
+                "container_path": "/token",
+                "mode": "RO",
+                "source": {"type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "aHVudGVyMg=="}}},
+            },
         ],
+        "linux_info": {
+            "effective_capabilities": {"capabilities": ["CHOWN"]},
+            "bounding_capabilities": {"capabilities": ["CHOWN", "KILL"]},
+            "share_pid_namespace": True,
+            "seccomp": {"profile_name": "audit.json", "unconfined": False},
+            "shm_size": 128,
+            "ipc_mode": "PRIVATE",
+            "share_cgroups": False,
+        },
+        "rlimit_info": {"rlimits": [{"type": "RLMT_NOFILE", "soft": 1024, "hard": 4096}]},
+        "tty_info": {"window_size": {"rows": 24, "columns": 80}},
         "network_infos": [
             {
                 "name": "spark",

@@ -30,7 +30,8 @@ POD_ROWS = {row.path: row for row in fields.pod_rows()}
 TASK_ROWS = {row.path: row for row in fields.task_rows()}
 ROWS = POD_ROWS | TASK_ROWS
 
-# Fields that only name a thing for its own document: nothing of a pod depends on them, and a wrong value is refused.
+# Fields that only name a thing for its own document, or are held against another one: nothing of a pod depends on them,
+# and a wrong value is refused. What linux_info means is tested in mesos/test_linux.py.
 CHECKED_ONLY = {
     "apiVersion",
     "kind",
@@ -42,6 +43,9 @@ CHECKED_ONLY = {
     "TaskInfo.check.command.command.environment.variables[].type",
     "TaskInfo.health_check.type",
     "TaskInfo.health_check.command.environment.variables[].type",
+    "TaskInfo.container.linux_info.bounding_capabilities",
+    "TaskInfo.container.linux_info.seccomp.unconfined",
+    "TaskInfo.limits.mem",
     "spec.containers[].livenessProbe.successThreshold",
     "spec.containers[].startupProbe.successThreshold",
 }

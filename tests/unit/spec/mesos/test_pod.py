@@ -9,7 +9,7 @@ import pytest
 from executor.errors import InvalidTask
 from executor.names import PodClass
 from executor.spec.launch import parse_launch
-from executor.spec.model import Limits, PodSpec, Policy, PortMapping, RestartPolicy, WantedNetwork
+from executor.spec.model import Limits, PodSpec, Policy, PortMapping, RestartPolicy, TakenText, WantedNetwork
 from executor.spec.volume_model import HostPath, VolumeMount
 from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, Document, pod, scalar, task, with_image
 
@@ -39,10 +39,11 @@ def test_the_full_task() -> None:
     assert (found.name, found.namespace, found.hostname, container.name) == ("full", "default", "front", "full")
     assert (found.restart_policy, found.termination_grace_s, found.active_deadline_s) == (RestartPolicy.NEVER, 9, 60)
     assert found.labels == {"tier": "front", "bare": ""}
-    assert (container.command, container.args, container.env) == (("/bin/app", "--serve"), None, (("A", "1"),))
+    assert (container.command, container.args) == (("/bin/app", "--serve"), None)
+    assert container.env == (("A", "1"), ("B", TakenText("hunter2", secret=True)))
     assert (container.security.user, container.expand_variables) == ("www", False)
-    assert found.volumes == (HostPath("full-0", "/srv/data"), HostPath("full-1", "/srv/more"))
-    assert container.mounts == (VolumeMount("full-0", "/data", read_only=True), VolumeMount("full-1", "/more"))
+    assert found.volumes[:2] == (HostPath("full-0", "/srv/data"), HostPath("full-1", "/srv/more"))
+    assert container.mounts[:2] == (VolumeMount("full-0", "/data", read_only=True), VolumeMount("full-1", "/more"))
     assert found.host_ports == (PortMapping(31002, 80, "UDP"),)
     assert [wish.name for wish in found.networks] == ["spark"]
     sent = FULL_MESOS_TASK["container"]["network_infos"]
@@ -162,7 +163,8 @@ SINGLE: list[tuple[str, str, Document]] = [
     ),
     ("TaskInfo.container.volumes[0].host_path", "absolute", volume(host_path="data")),
     ("TaskInfo.container.volumes[0]", "no source", volume()),
-    ("TaskInfo.container.volumes[0].source.type", "SANDBOX_PATH", volume(source={"type": "SANDBOX_PATH"})),
+    ("TaskInfo.container.volumes[0].source.type", "DOCKER_VOLUME", volume(source={"type": "DOCKER_VOLUME"})),
+    ("TaskInfo.container.volumes[0].source", "needs sandbox_path", volume(source={"type": "SANDBOX_PATH"})),
     (
         "TaskInfo.container.mesos.image.type",
         "APPC",
@@ -176,7 +178,6 @@ SINGLE: list[tuple[str, str, Document]] = [
     ("TaskInfo.container.type", "VM", {"container": {"type": "VM"}}),
     ("TaskInfo.container.hostname", "DNS label", {"container": with_image(hostname="a b")}),
     ("TaskInfo.kill_policy.grace_period.nanoseconds", ">= 0", {"kill_policy": {"grace_period": {"nanoseconds": -1}}}),
-    ("TaskInfo.limits", "task's resources", {"limits": {"mem": {"value": 1}}}),
     ("TaskInfo.resources", "missing", {"resources": None}),
     ("TaskInfo.task_id.value", "length >= 1", {"task_id": {"value": ""}}),
 ]
