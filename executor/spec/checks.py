@@ -29,6 +29,7 @@ _VARIABLE = re.compile(r"[^\0=]+")
 
 
 def dns_label(text: str, subject: str) -> str:
+    """A name of one part, as a host name has it. Raises InvalidTask."""
     if not _LABEL.fullmatch(text):
         hint = "use 1 to 63 small letters, digits and -, with a letter or digit at both ends"
         raise InvalidTask(f"{text[:80]!r} is no DNS label", subject=subject, hint=hint)
@@ -36,6 +37,7 @@ def dns_label(text: str, subject: str) -> str:
 
 
 def dns_subdomain(text: str, subject: str) -> str:
+    """A name of several parts with points between them. Raises InvalidTask."""
     if len(text) > 253 or not _SUBDOMAIN.fullmatch(text):
         raise InvalidTask(f"{text[:80]!r} is no DNS name", subject=subject, hint="use small letters, digits, - and .")
     return text
@@ -57,6 +59,7 @@ def absolute(path: str, subject: str) -> str:
 
 
 def mount_path(path: str, subject: str) -> str:
+    """Where a volume may be mounted, clean. Raises InvalidTask."""
     clean = absolute(path, subject)
     if clean in ("/", "/proc") or clean.startswith("/proc/"):
         raise InvalidTask(f"nothing can be mounted on {clean}", subject=subject)
@@ -80,18 +83,21 @@ def host_name(text: str, subject: str) -> str:
 
 
 def variable(name: str, subject: str) -> str:
+    """The name of a variable as execve(2) takes it. Raises InvalidTask."""
     if not _VARIABLE.fullmatch(name):
         raise InvalidTask(f"{name[:80]!r} cannot name a variable", subject=subject)
     return name
 
 
 def short(text: str, subject: str) -> str:
+    """A text of SHORT_MAX letters at most. Raises InvalidTask."""
     if len(text) > SHORT_MAX:
         raise InvalidTask(f"{text[:80]!r}... is longer than {SHORT_MAX} letters", subject=subject)
     return text
 
 
 def image(reference: str, subject: str) -> str:
+    """The reference of an image, which is not parsed here. Raises InvalidTask."""
     if len(reference) > IMAGE_MAX:
         raise InvalidTask(f"{reference[:80]!r}... is longer than {IMAGE_MAX} letters", subject=subject)
     if not reference or reference != reference.strip() or any(char.isspace() for char in reference):
@@ -123,6 +129,7 @@ def offered(port: int, resources: Resources, subject: str) -> int:
 
 
 def role(resources: Resources, subject: str) -> Role:
+    """The one role to which the resources are allocated. Raises InvalidTask for several."""
     if len(resources.roles) > 1:
         raise InvalidTask(f"are allocated to several roles: {', '.join(resources.roles)}", subject=subject)
     return resources.roles[0] if resources.roles else Role("*")
@@ -151,6 +158,7 @@ def memory(size_bytes: int, resources: Resources, subject: str) -> int:
 
 
 def at_most(limits: Limits, requests: Limits, subject: str) -> None:
+    """Raises InvalidTask for a request above its limit."""
     for name, most, asked in (
         ("cpu", limits.cpus, requests.cpus),
         ("memory", limits.memory_bytes, requests.memory_bytes),

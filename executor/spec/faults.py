@@ -53,6 +53,7 @@ class Faults:
         self.of(None, make, *args, **kwargs)
 
     def add(self, error: InvalidTask) -> None:
+        """Keep each fault of the error that does not repeat one of the form."""
         self._found += [fault for fault in error.faults if not self._repeats(fault.subject)]
 
     def _repeats(self, path: str) -> bool:

@@ -41,6 +41,7 @@ def object_rows() -> tuple[Row, ...]:
 
 
 def task_rows() -> tuple[Row, ...]:
+    """Of a Mesos TaskInfo, in the order of the message."""
     return tuple(_rows(taskinfo.TaskInfo, TASK, set()))
 
 

@@ -26,7 +26,7 @@ ANY_RESOURCES: Final = Resources(cpus=2.0**30, mem_bytes=2**60, ports=((1, 65535
 def parse_launch(tasks: Sequence[Mapping[str, Any]], *, group: bool, policy: Policy = DEFAULT_POLICY) -> PodSpec:
     """The pod of a LAUNCH (one TaskInfo) or a LAUNCH_GROUP, in Mesos v1 JSON.
 
-    Raises InvalidTask, and nothing else whatever the input: a FaultyTask with every field that cannot work.
+    Raises InvalidTask, and nothing else for any input: a FaultyTask with every field that cannot work.
     """
     if not isinstance(tasks, list | tuple) or not tasks:
         raise InvalidTask("there is no task in the launch", subject="tasks")
@@ -111,4 +111,5 @@ def _resources(infos: Sequence[TaskInfo], paths: Sequence[str], *, group: bool) 
 
 
 def task_ids(infos: Sequence[TaskInfo]) -> tuple[TaskId, ...]:
+    """Of a launch, in its order."""
     return tuple(TaskId(info.task_id.value) for info in infos)

@@ -1,7 +1,7 @@
 """What happens to each field of a document that a framework sends, said beside the field. Pure.
 
 Every field of a msgspec Struct of this package is annotated with a Mark. `executor.spec.form` reads documents by them
-and refuses what nobody marked as usable, so that a typing error in a field's name is found as surely as a feature that
+and refuses what is not marked as usable, so that a typing error in a field's name is found as surely as a feature that
 is missing here.
 """
 
@@ -48,14 +48,17 @@ class Mark:
 
 
 def supported(note: str = "", *, only: tuple[Any, ...] | None = None, most: int = ITEMS_MAX) -> Mark:
+    """A field with an effect here."""
     return Mark(Status.SUPPORTED, note, only, most)
 
 
 def accepted(note: str, *, only: tuple[Any, ...] | None = None, told: bool = True) -> Mark:
+    """A field that is read and changes nothing here."""
     return Mark(Status.ACCEPTED, note, only, told=told)
 
 
 def refused(note: str = NOT_YET, *, harmless: tuple[Any, ...] = ASKS_FOR_NOTHING, hint: str = "") -> Mark:
+    """A field that is refused, but for values that ask for nothing."""
     return Mark(Status.REFUSED, note, harmless, hint=hint)
 
 
@@ -91,7 +94,7 @@ class FieldRule:
 
 @functools.cache
 def rules(struct: type[msgspec.Struct]) -> Mapping[str, FieldRule]:
-    """The fields of a Struct by the names that documents use. Raises TypeError for a field that nobody marked."""
+    """The fields of a Struct by the names that documents use. Raises TypeError for a field without a mark."""
     found = {}
     for info in msgspec.structs.fields(struct):
         marks = [extra for extra in getattr(info.type, "__metadata__", ()) if isinstance(extra, Mark)]
@@ -148,4 +151,5 @@ def shown(name: str) -> str:
 
 
 def join(path: str, inner: str) -> str:
+    """The path of a field below `path`."""
     return path + inner if not path or not inner or inner.startswith("[") else f"{path}.{inner}"

@@ -190,7 +190,7 @@ class ContainerSpec:
     shm_bytes: int | None = None
     """Of /dev/shm; None: 64 MiB."""
     tty: bool = False
-    """Whether its process has a terminal, with nobody at it."""
+    """Whether its process has a terminal, which has no input."""
     path: str = field(default="", compare=False)
     """Where the description has it, as in `spec.containers[0]`."""
     expand_variables: bool = True
@@ -279,12 +279,15 @@ class PodSpec:
 
     @property
     def files_volumes(self) -> tuple[FilesVolume, ...]:
+        """Those whose files the executor writes into memory."""
         return tuple(volume for volume in self.volumes if isinstance(volume, FilesVolume))
 
     @property
     def claimed_volumes(self) -> tuple[ClaimedVolume, ...]:
+        """Persistent volumes of Mesos."""
         return tuple(volume for volume in self.volumes if isinstance(volume, ClaimedVolume))
 
     @property
     def host_paths(self) -> tuple[HostPath, ...]:
+        """Directories, files and devices of the node."""
         return tuple(volume for volume in self.volumes if isinstance(volume, HostPath))

@@ -59,4 +59,5 @@ class Objects:
     """Kind and name of those that were sent along and have faults, so that a pod that names them has no further one."""
 
     def data(self, kind: DataKind, name: str) -> KeyedData | None:
+        """The ConfigMap or Secret with this name, if it came with the pod."""
         return (self.config_maps if kind is DataKind.CONFIG_MAP else self.secrets).get(name)

@@ -102,6 +102,7 @@ class Probes:
     check: Probe | None = None
 
     def of(self, kind: Kind) -> Probe | None:
+        """The probe of this kind, if there is one."""
         found: Probe | None = getattr(self, kind.value)
         return found
 

@@ -1,5 +1,5 @@
 """What the node's configuration says of Mesos roles: which namespaces are theirs, and how much of this node they may
-use, whatever Mesos gave their tasks. Pure.
+use, also where Mesos gave their tasks more. Pure.
 
 A limit of `eng` holds for `eng` and all roles below it together, once for its regular and once for its revocable pods;
 of `eng` and `eng/dev` the lower one holds. It is kept by the kernel, on the role's cgroup.

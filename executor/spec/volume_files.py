@@ -104,6 +104,7 @@ def _too_large() -> InvalidTask:
 
 
 def names_object(volume: FilesVolume, kind: DataKind, name: str) -> bool:
+    """Whether the volume shows this ConfigMap or Secret."""
     return any(isinstance(each, DataFiles) and (each.kind, each.name) == (kind, name) for each in volume.sources)
 
 
@@ -134,6 +135,7 @@ def missing(kind: DataKind, name: str, subject: str) -> InvalidTask:
 
 
 def missing_key(data: KeyedData, key: str, subject: str) -> InvalidTask:
+    """The error for a key that the pod names and the object does not have."""
     return InvalidTask(f"{data.kind} {data.name} has no key {key[:80]!r}", subject=subject)
 
 

@@ -92,7 +92,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
 def _check_stdin(one: Container, path: str) -> None:
     if one.stdin and not one.tty:
         hint = "ask for tty too, or leave it out"
-        raise InvalidTask("nobody can write to it", subject=f"{path}.stdin", hint=hint)
+        raise InvalidTask("nothing can be written to it", subject=f"{path}.stdin", hint=hint)
 
 
 def _grace_s(pod: Pod) -> float:

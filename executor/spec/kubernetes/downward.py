@@ -1,7 +1,7 @@
 """Kubernetes' downward API: what a container's environment, or a file of a volume, may say of its own pod. Pure.
 
-What the manifest says is filled in here; what only the node knows stays a RuntimeField, to be filled in by whoever
-writes the OCI document (`executor.oci.document`).
+What the manifest says is filled in here; what only the node knows stays a RuntimeField, which is filled in where the
+OCI document is written (`executor.oci.document`).
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ def label_value(text: str, subject: str) -> str:
 
 
 def labels(table: Mapping[str, str], path: str, faults: Faults) -> None:
+    """Judge names and values of labels; what is wrong goes to `faults`."""
     for key, value in table.items():
         place = f"{path}['{shown(key)}']"
         faults.check(qualified, key, place)
@@ -71,6 +72,7 @@ def variable(name: str, subject: str) -> str:
 
 
 def time(text: str, subject: str) -> str:
+    """A time as RFC 3339 has it. Raises InvalidTask."""
     if not _TIME.fullmatch(text):
         raise InvalidTask(f"{shown(text)!r} is no time", subject=subject, hint="as in 2026-01-02T03:04:05Z")
     return text

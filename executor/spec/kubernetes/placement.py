@@ -33,6 +33,7 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def check(spec: PodSpec, faults: Faults) -> None:
+    """Judge what a scheduler of Kubernetes would read; what is wrong goes to `faults`."""
     names.labels(spec.node_selector, "spec.nodeSelector", faults)
     for name, path in (
         (spec.priority_class_name, "spec.priorityClassName"),

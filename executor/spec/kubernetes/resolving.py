@@ -21,6 +21,7 @@ _PATH: Final = "spec.dnsConfig"
 
 
 def host_aliases(listed: Sequence[KubernetesHostAlias], faults: Faults) -> tuple[HostAlias, ...]:
+    """Further lines of the hosts file; what is wrong goes to `faults`."""
     found = []
     for index, alias in enumerate(listed):
         path = f"spec.hostAliases[{index}]"
@@ -30,6 +31,7 @@ def host_aliases(listed: Sequence[KubernetesHostAlias], faults: Faults) -> tuple
 
 
 def dns_config(config: KubernetesDnsConfig, policy: str, faults: Faults) -> DnsConfig:
+    """What resolv.conf gets beside the network's; what is wrong goes to `faults`."""
     if policy == "None" and not config.nameservers:
         faults.add(InvalidTask("dnsPolicy None needs at least one", subject=f"{_PATH}.nameservers"))
     _few(config.nameservers, _SERVERS_MAX, f"{_PATH}.nameservers", faults)

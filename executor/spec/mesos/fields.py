@@ -21,15 +21,18 @@ NETWORK_INFO_MAX_BYTES = 16 * 1024
 
 
 def labels(info: TaskInfo) -> dict[str, str]:
+    """By key; the last of a key wins."""
     return {label.key: label.value for label in info.labels.labels}
 
 
 def grace_s(info: TaskInfo) -> float | None:
+    """Of the task's kill_policy, seconds."""
     period = info.kill_policy.grace_period
     return None if period is None else period.nanoseconds / _NANO
 
 
 def deadline_s(info: TaskInfo) -> float | None:
+    """The task's max_completion_time, seconds."""
     longest = info.max_completion_time
     return None if longest is None else longest.nanoseconds / _NANO
 
@@ -76,6 +79,7 @@ def network_ports(info: TaskInfo, resources: Resources, path: str) -> tuple[Port
 
 
 def port_mappings(mappings: tuple[MesosPortMapping, ...], resources: Resources, path: str) -> Iterator[PortMapping]:
+    """Ports of the node that lead into the pod. Raises InvalidTask."""
     for index, mapping in enumerate(mappings):
         protocol = mapping.protocol.upper()
         if protocol not in ("TCP", "UDP"):

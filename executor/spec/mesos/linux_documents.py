@@ -59,7 +59,7 @@ class LinuxInfo(Message, frozen=True):
 
 
 class TtyInfo(Message, frozen=True):
-    window_size: Annotated[dict[str, Any], accepted("nobody is at the terminal")] = {}  # noqa: RUF012 msgspec copies it
+    window_size: Annotated[dict[str, Any], accepted("the terminal has no user")] = {}  # noqa: RUF012 msgspec copies it
 
 
 class Scalar(Message, frozen=True):

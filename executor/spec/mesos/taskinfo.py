@@ -144,7 +144,7 @@ class ContainerInfo(Message, frozen=True):
     hostname: Annotated[str, supported("a DNS label")] = ""
     linux_info: Annotated[LinuxInfo | None, supported()] = None
     rlimit_info: Annotated[RLimitInfo, supported()] = RLimitInfo()
-    tty_info: Annotated[TtyInfo | None, supported("a terminal, with nobody at it: its output is stdout's log")] = None
+    tty_info: Annotated[TtyInfo | None, supported("a terminal without input: its output is stdout's log")] = None
 
 
 class TaskInfo(Message, frozen=True):

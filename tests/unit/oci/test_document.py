@@ -252,5 +252,5 @@ def test_a_terminal_has_a_type() -> None:
     assert (process["terminal"], process["env"][0]) == (True, "TERM=xterm")
     own = document(minimal(tty=True, env=[{"name": "TERM", "value": "vt100"}]))["process"]["env"]
     assert [each for each in own if each.startswith("TERM=")] == ["TERM=vt100"]
-    with pytest.raises(InvalidTask, match="nobody can write to it"):
+    with pytest.raises(InvalidTask, match="nothing can be written to it"):
         minimal(stdin=True)
