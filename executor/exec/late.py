@@ -1,6 +1,6 @@
 """The ends of processes whose start was given up: the container's shim did not answer in time, and may do so later.
 
-While one is awaited no further process is started in its container, so that their number is bounded.
+Their number in one container is bounded: beyond it no further process is started there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from executor.errors import TimedOut
 if TYPE_CHECKING:
     from executor.names import ContainerId
 
+LATE_MAX: Final = 8
+"""In one container. One command that is late, as on a busy node, must not fail those beside it."""
 SHIM_HINT: Final = "look for a shim that was stopped (state T in ps) or waits for a disk (D)"
 
 
@@ -25,9 +27,9 @@ class LateStarts:
         self._ends: defaultdict[ContainerId, set[asyncio.Task[None]]] = defaultdict(set)
 
     def check(self, container: ContainerId) -> None:
-        """Raises TimedOut while a process of this container is late."""
-        if container in self._ends:
-            raise TimedOut("its shim has not answered an earlier command yet", subject=container, hint=SHIM_HINT)
+        """Raises TimedOut while LATE_MAX processes of this container are late."""
+        if container in self._ends and len(self._ends[container]) >= LATE_MAX:
+            raise TimedOut(f"its shim has not answered {LATE_MAX} commands yet", subject=container, hint=SHIM_HINT)
 
     def take(self, container: ContainerId, end: Coroutine[Any, Any, None]) -> None:
         """Run `end`, which awaits the start and ends the process."""

@@ -57,7 +57,7 @@ class ContainerProcess:
 
     async def start(self, process: Mapping[str, object], *, terminal: bool = False) -> int:
         """Its pid. `process` is the OCI document's. Raises ContainerdFailure, with a hint where there is no such
-        program, and TimedOut while the shim has not answered an earlier one. A caller may give it up by a cancellation.
+        program, and TimedOut while the shim has not answered many earlier ones. A caller may cancel it.
         """
         self._late_starts.check(self.container)
         self._starting = asyncio.ensure_future(self._start(process, terminal=terminal))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from executor.errors import TimedOut, clipped
 from executor.probes import http, tcp
 from executor.probes.sockets import Place, Sockets, why
+from executor.probes.spacing import COMMAND_GAP_S, GAP_S, Spacing
 from executor.probes.state import Result
-from executor.probes.turns import COMMAND_GAP_S, GAP_S, Turns
 from executor.spec.probes import Action, Exec, Grpc, HttpGet, TcpSocket
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Reach:
     """How one container is reached."""
 
     addresses: Callable[[], Sequence[str]]
-    """Of its pod, the first one first; none: only its loopback."""
+    """The addresses of its pod, the first one first; none: only its loopback."""
     open_namespace: Callable[[], int]
     """A descriptor of its network namespace, which becomes the caller's. Raises OSError."""
     run: Callable[[Exec, float | None], Awaitable[Ended]]
@@ -42,8 +42,8 @@ class Means:
     """What the probes of all pods share."""
 
     sockets: Sockets = field(default_factory=Sockets)
-    turns: Turns = field(default_factory=lambda: Turns(GAP_S))
-    command_turns: Turns = field(default_factory=lambda: Turns(COMMAND_GAP_S))
+    spacing: Spacing = field(default_factory=lambda: Spacing(GAP_S))
+    command_spacing: Spacing = field(default_factory=lambda: Spacing(COMMAND_GAP_S))
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Questions by kind of probe and result: passed, failed, error."""
 
@@ -54,7 +54,7 @@ class Means:
 
 async def ask(action: Action, timeout_s: float | None, reach: Reach, means: Means) -> Result:
     """Raises ExecutorError for a question that could not be asked, which says nothing about the container."""
-    await (means.command_turns if isinstance(action, Exec) else means.turns).wait()
+    await (means.command_spacing if isinstance(action, Exec) else means.spacing).wait()
     try:
         if isinstance(action, Exec):
             return _of_command(await reach.run(action, timeout_s))

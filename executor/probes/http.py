@@ -46,7 +46,7 @@ async def get(place: Place, request: HttpGet, sockets: Sockets) -> Result:
 
 
 async def _followed_status(url: SplitResult, headers: dict[str, str], place: Place, sockets: Sockets) -> int:
-    """Of the first answer that is not followed. Raises OSError, h11's errors, ValueError."""
+    """The result of the first answer that is not followed. Raises OSError, h11's errors, ValueError."""
     for _ in range(REDIRECTS_MAX + 1):
         status, location = await _ask(url, headers, place, sockets)
         following = _followed(url, status, location)

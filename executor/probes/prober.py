@@ -1,4 +1,4 @@
-"""The probes of one run of one container: each is asked when it is due, and what changes by it is told.
+"""The probes of one run of one container: each is asked when it is due, and what changes is reported.
 
 start ─▶ one task a probe: wait, ask, state.take ─▶ verdict ─▶ tell;   a startup probe passes ─▶ the others begin
          a fatal verdict, close ─▶ every task ends

@@ -6,7 +6,7 @@ begins with the end of the check before (src/checks/checker_process.cpp).
 
 The first probe comes at the end of the initial delay. kubelet looks at its next tick whether the delay is over, and
 spreads first probes over a period when it was itself started less than a period ago, because then all of its pods
-are probed anew. An executor finds no running pods at its start, so its first probes are not spread.
+are probed again. An executor finds no running pods at its start, so its first probes are not spread.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     liveness   good from the start
     readiness  not ready from the start
     health     unknown until its first result; failures before the first success do not count in its grace
-    check      a value that is only told
+    check      a value that is only reported
 
 A result counts when it came as often in a row as its threshold demands. A verdict tells of a value that has changed,
 or that the container has to end; after the latter no result is taken any more. Each run of a container has a new state.
@@ -22,8 +22,8 @@ from executor.spec.probes import Kind, Probes
 
 @dataclass(frozen=True)
 class Result:
-    """Of one probe that could be asked. `value` is for a check: an exit code, an HTTP status, or whether a connection
-    was made; None without an answer.
+    """The result of one probe that could be asked. `value` is for a check: an exit code, an HTTP status, or whether a
+    connection was made; None without an answer.
     """
 
     ok: bool

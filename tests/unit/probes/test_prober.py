@@ -11,8 +11,8 @@ from executor.errors import ContainerdFailure, ExecutorError, TimedOut
 from executor.exec.run import Result as Ended
 from executor.probes.ask import LOOPBACK, Means, Reach, ask, place
 from executor.probes.prober import Prober
+from executor.probes.spacing import Spacing
 from executor.probes.state import Result, Verdict
-from executor.probes.turns import Turns
 from executor.spec.probes import Exec, Grpc, HttpGet, Kind, Probe, Probes, TcpSocket
 from tests.unit.probes.servers import fixed, serving
 
@@ -57,7 +57,7 @@ def probe(name: str, **timings: object) -> Probe:
 
 
 def probing(container: Container, **probes: Probe) -> Prober:
-    means = Means(command_turns=Turns(0.0))
+    means = Means(command_spacing=Spacing(0.0))
     prober = Prober(Probes(**probes), container.reach(), means, container.tell, container.note)
     prober.start()
     return prober
