@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from executor import log
-from executor.cli.executors.look import State, obituary
+from executor.cli.executors.look import Executor, State, obituary
 from executor.cli.exits import Exit
+from executor.cli.pods import trouble
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
 from executor.config import Config, LogSection
-from executor.errors import Failure
+from executor.errors import ExecutorError, Failure
 
 if TYPE_CHECKING:
     from executor.doctor.finding import Finding, Verdict
@@ -43,7 +45,7 @@ def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) 
     loaded = session.configuration()
     log.configure(LogSection(level="error"))
     findings = asyncio.run(examine(loaded, _endpoints(loaded, agent), demanded=agent is not None))
-    findings += _executors(session)
+    findings += [*_executors(session), *_pods(session)]
     verdict = worst(findings)
     if as_json:
         output.json_document(_document(verdict, findings))
@@ -68,6 +70,30 @@ def _executors(session: Session) -> list[Finding]:
     ]
     findings += [warned("node.executors", obituary(each), _DEAD) for each in found if each.state is State.DEAD]
     return findings or [passed("node.executors", f"{len(found)} run, and each one answers")]
+
+
+def _pods(session: Session) -> list[Finding]:
+    """What the executors say of their pods."""
+    from executor.doctor.finding import failed, passed, warned
+
+    pods: list[dict[str, Any]] = []
+    for each in _found(session):
+        with contextlib.suppress(ExecutorError):  # `node.executors` names it
+            pods += each.client.get("/v1/pods")["pods"] if each.state is State.ANSWERS else []
+    found = trouble.of(pods)
+    findings = []
+    for kind in trouble.KINDS:
+        say = failed if kind == "stuck" else warned
+        own = [say(f"pods.{kind}", each.text, each.hint) for each in found if each.kind == kind]
+        findings += own or [passed(f"pods.{kind}", f"none of {len(pods)} pods")]
+    return findings
+
+
+def _found(session: Session) -> list[Executor]:
+    try:
+        return session.everyone()
+    except Failure:
+        return []
 
 
 def _endpoints(loaded: Config, agent: str | None) -> list[str]:

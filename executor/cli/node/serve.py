@@ -22,15 +22,19 @@ from executor.cli.executors.look import Executor, State, obituary
 from executor.cli.exits import Unreachable
 from executor.cli.page import collect
 from executor.cli.page.node import node
+from executor.cli.page.past import SAMPLE_S, Past
+from executor.cli.page.pod import pod as pod_page
 from executor.cli.page.revocation import report
 from executor.cli.page.style import POLICY
 from executor.cli.pods import rates
+from executor.cli.pods.tail import tail
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
 from executor.control import loopback
 from executor.control.http import Limits, Request, Response
 from executor.errors import ExecutorError, Failure, NotFound, reason
 from executor.log import timestamp
+from executor.log.verdict import verdict
 
 _FIRST_S: Final = 0.2
 _LIMITS: Final = Limits(connections=16, header_bytes=16 << 10, body_bytes=0, receive_s=15.0)
@@ -67,7 +71,7 @@ async def _serve(session: Session, port: int, *, as_json: bool) -> None:
             raise Failure(f"cannot listen: {reason(error)}", subject=f"port {port}", hint=hint) from error
         url = f"http://{loopback.ADDRESS}:{taken}/"
         output.json_line({"url": url}) if as_json else output.line(url)
-        await asyncio.Event().wait()
+        await pages.sample()
 
 
 class _Pages:
@@ -75,6 +79,18 @@ class _Pages:
         self._session = session
         self._lock = threading.Lock()
         self._before: rates.Look = {}
+        self._past = Past()
+
+    async def sample(self) -> None:
+        """For the charts, until cancelled. A look that fails leaves a gap."""
+        before: rates.Look = {}
+        while True:
+            with contextlib.suppress(ExecutorError, click.ClickException):
+                now = await asyncio.to_thread(rates.look, self._session)
+                if before:
+                    self._past.add(time.monotonic(), rates.usage(now, before))
+                before = now
+            await asyncio.sleep(SAMPLE_S)
 
     async def answer(self, request: Request) -> Response:
         """A page, or the text of what went wrong."""
@@ -93,7 +109,10 @@ class _Pages:
         if path == "/":
             found = session.look()
             answering = [each.client for each in found if each.state is State.ANSWERS]
-            return node(host, timestamp(), _executors(answering), self._usage(), problems(found))
+            past = self._past.charts(time.monotonic())
+            return node(host, timestamp(), _executors(answering), self._usage(), problems(found), past)
+        if match := re.fullmatch("/pods/([^/]+)", path):
+            return _pod_page(collect.pod(session, unquote(match[1])), host)
         if match := re.fullmatch("/revocations/([^/]+)", path):
             facts = collect.revocation(session, unquote(match[1]))
             return report(facts["receipt"], facts["events"], host)
@@ -109,6 +128,13 @@ class _Pages:
             usage = rates.usage(now, self._before)
             self._before = now
         return usage
+
+
+def _pod_page(facts: dict[str, Any], host: str) -> str:
+    document, events = facts["pod"], facts["events"]
+    failed = [each for each in document["containers"] if each.get("exit_code") or each.get("restarts")]
+    tails = [found for each in failed if (found := tail(each)) is not None]
+    return pod_page(document, verdict(events) if events else None, tails, events, host)
 
 
 def _response(status: int, text: str, kind: str) -> Response:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from executor.cli.executors.client import Client, segment
+from executor.cli.pods import lookup
 from executor.cli.session import Session
 from executor.errors import NotFound
 
 
 def executor(client: Client) -> dict[str, Any]:
     """For the node's page. Raises Unreachable."""
+    pods = client.get("/v1/pods", all=1)["pods"]
     return {
         "executor": client.get("/v1/executor"),
-        "pods": client.get("/v1/pods")["pods"],
+        "pods": [pod for pod in pods if pod["state"] != "ended"],
+        "ended": [pod for pod in pods if pod["state"] == "ended"],
         "revocations": client.get("/v1/revocations")["revocations"],
         "events": client.get("/v1/events")["events"],
     }
@@ -29,6 +32,16 @@ def revocation(session: Session, identity: str) -> dict[str, Any]:
         return {"receipt": receipt, "events": related(receipt, client.get("/v1/events")["events"])}
     hint = "mesos-pod-executor events --code revocation lists those that living executors know"
     raise NotFound("no executor of this node knows it", subject=f"revocation {identity}", hint=hint)
+
+
+def pod(session: Session, identity: str) -> dict[str, Any]:
+    """A pod's document and its timeline. Raises NotFound, Unreachable."""
+    client, document = lookup.find(session, identity)
+    try:
+        events = client.get(f"/v1/timelines/{segment(document['pod'])}")["events"]
+    except NotFound:
+        events = []
+    return {"pod": document, "events": events}
 
 
 def related(receipt: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,10 +7,11 @@ from itertools import groupby
 from typing import Any, Final
 from urllib.parse import quote
 
-from executor.cli.page.markup import Markup, join, tag
+from executor.cli.page.markup import Markup, join, table, tag
 from executor.cli.page.revocation import STATES, event_table, picture
 from executor.cli.page.style import badge, count, meter, page, size, tile
 from executor.cli.page.timeline import duration
+from executor.cli.pods import status, trouble
 from executor.cli.printing.units import age
 
 Json = Mapping[str, Any]
@@ -19,22 +20,48 @@ _SHOWN_EVENTS: Final = 25
 _SHOWN_REVOCATIONS: Final = 20
 _HIGH: Final = 20.0
 """Per cent of the last ten seconds in which tasks waited, from which on a bar is red."""
-_POD_STATES: Final = {"running": "good", "destroying": "bad", "stopping": "warn", "tearing-down": "warn"}
+_SHOWN_ENDED: Final = 20
+_POD_STATES: Final = {
+    "running": "good",
+    "stuck": "bad",
+    "backing-off": "bad",
+    "destroying": "bad",
+    "stopping": "warn",
+    "tearing-down": "warn",
+}
 
 
-def node(host: str, time: str, executors: Sequence[Json], usage: Json, problems: Sequence[str] = ()) -> str:
-    """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json); `problems` are sentences."""
+def node(
+    host: str,
+    time: str,
+    executors: Sequence[Json],
+    usage: Json,
+    problems: Sequence[str] = (),
+    past: Markup | None = None,
+) -> str:
+    """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json); `problems` are sentences about
+    executors, and `past` is what was drawn of the last hour.
+    """
     lines = [
         tag("h1", f"Pods on {host}"),
         tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 renewed every {REFRESH_S} s"),
     ]
-    sections = [_executor(each, usage) for each in executors]
-    if not sections:
+    sections = [past or "", *(_executor(each, usage) for each in executors)]
+    if not executors:
         sections = [tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
-    if problems:
-        items = tag("ul", [tag("li", each) for each in problems])
-        sections = [tag("section", tag("h2", "Problems"), items), *sections]
+    found = trouble.of(pod for each in executors for pod in each["pods"])
+    if problems or found:
+        items = [tag("li", each) for each in problems] + [tag("li", _trouble(each)) for each in found]
+        sections = [tag("section", tag("h2", "Problems"), tag("ul", items), class_="problems"), *sections]
     return page(f"Pods on {host}", tag("header", lines), sections, refresh_s=REFRESH_S)
+
+
+def _trouble(found: trouble.Trouble) -> Markup:
+    return join([_link(found.pod, found.text), tag("div", found.hint, class_="soft")])
+
+
+def _link(pod: str, text: object) -> Markup:
+    return tag("a", text, href=f"/pods/{quote(pod, safe='')}")
 
 
 def _executor(facts: Json, usage: Json) -> Markup:
@@ -59,7 +86,8 @@ def _executor(facts: Json, usage: Json) -> Markup:
             tag("div", tiles, class_="tiles"),
             tag("div", [_class(each) for each in classes], class_="pair"),
             tag("section", tag("h2", "Pods by class and role"), _pods(pods, own)),
-            tag("section", tag("h2", "Revocations"), _revocations(facts["revocations"])),
+            tag("section", tag("h2", "Pods that ended lately"), _ended(facts["ended"])),
+            tag("section", tag("h2", "Revocations"), _revocations(facts["revocations"], facts["events"])),
             tag("section", tag("h2", "Latest events"), event_table(list(reversed(facts["events"][-_SHOWN_EVENTS:])))),
         ]
     )
@@ -108,9 +136,9 @@ def _pod(pod: Json, usage: Json) -> Markup:
     used, memory = usage.get("cpus_used"), usage.get("memory_bytes")
     accounted = "" if not usage else f" of {usage['cpus']:g}"
     cells: list[tuple[object, bool]] = [
-        (f"{pod['namespace']}/{pod['name']}", False),
+        (_link(pod["pod"], f"{pod['namespace']}/{pod['name']}"), False),
         (tag("code", pod["pod"]), False),
-        (badge("stuck" if pod.get("stuck_pids") else pod["state"], _POD_STATES.get(pod["state"], "")), False),
+        (badge(status.text(dict(pod)), _POD_STATES.get(status.word(dict(pod)), "")), False),
         (f"{sum(each['state'] == 'running' for each in containers)}/{len(containers)}", True),
         (sum(each["restarts"] for each in containers), True),
         (age(pod["age_s"]), True),
@@ -122,14 +150,35 @@ def _pod(pod: Json, usage: Json) -> Markup:
     return tag("tr", row, class_=pod["class"], id=pod["pod"])
 
 
-def _revocations(receipts: Sequence[Json]) -> Markup:
-    if not receipts:
+def _ended(pods: Sequence[Json]) -> Markup:
+    newest = sorted(pods, key=lambda pod: pod.get("ended_age_s") or 0.0)[:_SHOWN_ENDED]
+    rows = [
+        (
+            _link(pod["pod"], f"{pod['namespace']}/{pod['name']}"),
+            pod["class"],
+            f"{age(pod.get('ended_age_s'))} ago",
+            status.reason(dict(pod)),
+            (pod.get("outcome") or {}).get("message") or "-",
+        )
+        for pod in newest
+    ]
+    return table(("pod", "class", "ended", "Mesos was told", "why"), rows)
+
+
+def _revocations(receipts: Sequence[Json], events: Sequence[Json]) -> Markup:
+    """The newest is open; dry runs are not among them. Who asked for one stands in its first event."""
+    begun = {
+        str(each.get("revocation")): each
+        for each in events
+        if each.get("code") in ("revocation.started", "revocation.refused")
+    }
+    newest = [each for each in reversed(receipts) if each["state"] != "dry-run"][:_SHOWN_REVOCATIONS]
+    if not newest:
         return tag("p", "None yet.", class_="soft")
-    newest = list(reversed(receipts))[:_SHOWN_REVOCATIONS]
-    return join([_revocation(each, opened=number == 0) for number, each in enumerate(newest)])
+    return join([_revocation(each, begun.get(each["id"], {}), opened=at == 0) for at, each in enumerate(newest)])
 
 
-def _revocation(receipt: Json, *, opened: bool) -> Markup:
+def _revocation(receipt: Json, started: Json, *, opened: bool) -> Markup:
     victims, cpus = count(len(receipt["victims"]), "victim"), receipt["freed"]["cpus"]
     facts = f"{victims}, {cpus:g} cpus, {duration(receipt['time_to_free_ms'])}"
     summary = [
@@ -137,6 +186,7 @@ def _revocation(receipt: Json, *, opened: bool) -> Markup:
         badge(receipt["state"], STATES.get(receipt["state"], "")),
         tag("span", facts),
         tag("span", receipt["reason"], class_="soft"),
+        tag("span", f"{started['time']} by {started.get('actor', 'unknown')}", class_="soft") if started else None,
         tag("a", "report", href=f"/revocations/{quote(receipt['id'], safe='')}"),
     ]
     return tag("details", tag("summary", summary), picture(receipt), open="open" if opened else None)

@@ -114,11 +114,15 @@ def event_table(events: Sequence[Json]) -> Markup:
             tag("code", each["time"][11:23], style="white-space:nowrap"),
             badge(each["code"], _LEVELS.get(str(each.get("level")), "")),
             each.get("message", ""),
-            tag("code", " ".join(f"{key}={_flat(value)}" for key, value in each.items() if key not in _HEAD)),
+            tag("code", " ".join(f"{key}={_flat(each[key])}" for key in each if key not in _HEAD and _says(each[key]))),
         )
         for each in events
     )
     return table(("time", "event", "what", "with"), rows)
+
+
+def _says(value: object) -> bool:
+    return value not in (None, "", [], {})
 
 
 def _flat(value: object) -> str:

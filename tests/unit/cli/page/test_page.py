@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from executor.cli.page import chart
 from executor.cli.page.collect import related
 from executor.cli.page.markup import Markup, table, tag
 from executor.cli.page.node import node
+from executor.cli.page.past import SAMPLE_S, Past
+from executor.cli.page.pod import pod as pod_page
 from executor.cli.page.revocation import report
 from executor.cli.page.style import count, size
 from executor.cli.page.timeline import duration, timeline
+from executor.cli.pods.tail import Tail
+from executor.log.verdict import Verdict
+from tests.support.control_node import container, pod
 
 EVIL = "<script>alert('x')</script>\"&\x1b"
 STEPS = (("proof", 4.0), ("notice", 4.5), ("terminate", 6.0), ("kill", 2000.0), ("dead", 2100.0))
@@ -159,7 +165,7 @@ def test_nothing_that_others_named_becomes_markup() -> None:
     event = {"time": "2026-01-01T10:20:30.456Z", "level": "error", "code": EVIL, "message": EVIL, EVIL: [EVIL]}
     bad = receipt(victim(1, task=EVIL), reason=EVIL, error=EVIL)
     assert_self_contained(report(bad, [event], EVIL))
-    pod = {
+    named = {
         "pod": "pod-1", "name": EVIL, "namespace": EVIL, "class": "regular", "role": EVIL, "state": "running",
         "tasks": [EVIL],
         "containers": [{"state": "running", "restarts": 0}], "ips": [EVIL], "age_s": 5.0,
@@ -168,15 +174,88 @@ def test_nothing_that_others_named_becomes_markup() -> None:
         "executor": EVIL, "framework": EVIL, "mesos_container": "c", "subscribed": True, "unacknowledged": 0,
         "pods": {"regular": 1, "revocable": 0},
     }  # fmt: skip
-    facts = {"executor": about, "pods": [pod], "revocations": [bad], "events": [event]}
-    assert_self_contained(node(EVIL, "now", [facts], {"classes": [], "pods": []}))
+    facts = {"executor": about, "pods": [named], "ended": [ended(EVIL)], "revocations": [bad], "events": [event]}
+    refused = {**event, "code": "revocation.refused", "error": EVIL, "revocation": EVIL}
+    started = {**event, "code": "revocation.started", "actor": EVIL, "revocation": "r-1"}
+    stuck = {**named, "stuck_pids": [7]}
+    facts |= {"pods": [named, stuck], "events": [event, refused, started]}
+    text = node(EVIL, "now", [facts], {"classes": [], "pods": []}, [EVIL])
+    assert_self_contained(text)
+    assert 'class="problems"' in text and "survives SIGKILL: pid 7" in text
+    verdict = Verdict(EVIL, EVIL, EVIL, EVIL)
+    whole = pod("pod-1", EVIL, role=EVIL, containers=[container(EVIL, message=EVIL, image=EVIL)])
+    assert_self_contained(pod_page(whole, verdict, [Tail(EVIL, "stderr", (EVIL,))], [event], EVIL))
+
+
+def ended(name: str) -> dict[str, Any]:
+    outcome = {"state": "TASK_FAILED", "reason": None, "message": name}
+    return pod("pod-2", name, state="ended", outcome=outcome, ended_age_s=61.0)
+
+
+def usage(at: int) -> dict[str, Any]:
+    """Of two executors: their sums are drawn."""
+    waits = {"cpu": {"some": {"avg10": 5.0}}, "memory": None}
+    row = {"cpus_used": 1.5 + at, "cpus": 4.0, "memory_bytes": 1 << 20, "pressure": waits}
+    return {"classes": [{**row, "class": "regular"}, {**row, "class": "regular"}, {**row, "class": "revocable"}]}
+
+
+def test_the_last_hour_is_drawn_within_its_bounds() -> None:
+    past = Past()
+    assert "begin now" in past.charts(0.0)
+    for number in range(1000):
+        past.add(number * SAMPLE_S, usage(number % 7))
+    assert len(past.samples) == 360, "an hour"
+    assert past.samples[-1].used == {"regular": 2 * (1.5 + 999 % 7), "revocable": 1.5 + 999 % 7}
+    assert past.samples[-1].wait_percent == {"regular": 5.0, "revocable": 5.0}
+    drawn = ET.fromstring(f"<x>{past.charts(999 * SAMPLE_S)}</x>")
+    paths = [each.attrib["d"] for each in drawn.iter("path")]
+    assert len(paths) == 8
+    for path in paths:
+        places = [tuple(map(float, each.split())) for each in re.split("[ML]", path)[1:]]
+        assert len(places) == 360
+        assert all(0 <= x <= chart.WIDTH and 0 <= y <= chart.HEIGHT + 10 for x, y in places)
+
+
+def test_a_pod_has_its_verdict_and_its_last_lines() -> None:
+    verdict = Verdict("running", "crashes", "the container itself", "read the log")
+    text = pod_page(pod("pod-1", "web"), verdict, [Tail("main", "stderr", ("FATAL", "no database"))], [], "node7")
+    for words in ("default/web", "the container itself", "FATAL\nno database", "The last lines of main on stderr"):
+        assert words in text
+    assert_self_contained(text)
+
+
+def test_dry_runs_are_no_revocations_and_actors_are_named() -> None:
+    about = {
+        "executor": "e", "framework": "f", "mesos_container": "c", "subscribed": True, "unacknowledged": 0,
+        "pods": {"regular": 1, "revocable": 0},
+    }  # fmt: skip
+    started = {
+        "code": "revocation.started",
+        "revocation": "r-1",
+        "actor": "uid 0, process 7",
+        "time": "2026-01-01T10:20:30.456Z",
+        "level": "info",
+        "message": "m",
+    }
+    facts = {
+        "executor": about,
+        "pods": [],
+        "ended": [ended("gone")],
+        "revocations": [receipt(victim(1)), receipt(victim(2), id="r-dry", state="dry-run")],
+        "events": [started],
+    }
+    text = node("node7", "now", [facts], {"classes": [], "pods": []})
+    assert "r-dry" not in text and "by uid 0, process 7" in text
+    assert "default/gone" in text and "1m1s ago" in text and "Problems" not in text
 
 
 def assert_self_contained(text: str) -> None:
     """Well-formed, without scripts, and without anything that a browser would load."""
     assert "<script" not in text and "\x1b" not in text
     assert not re.search(r"(src|srcset|data|poster|action)=|url\(|@import|javascript:", text)
-    assert all(link.startswith("/revocations/") for link in re.findall(r'href="([^"]*)"', text))
+    assert all(
+        link.startswith(("/revocations/", "/pods/")) or link == "/" for link in re.findall(r'href="([^"]*)"', text)
+    )
     assert "default-src &#x27;none&#x27;" in text
     body = text.removeprefix("<!doctype html>\n")
     ET.fromstring(re.sub(r"(<meta [^>]*)>", r"\1/>", re.sub(r"<style>.*?</style>", "", body, flags=re.DOTALL)))
