@@ -12,7 +12,7 @@ from typing import Final
 
 LOOK_MIN_S: Final = 0.25
 SLOW_S: Final = 120.0
-"""A pod is counted this often all the same: others may remove while it writes. A young one more often."""
+"""A pod is counted this often in any case: others may remove while it writes. A young one more often."""
 YOUNG_S: Final = 5.0
 ROOM_PART: Final = 0.5
 """Of a pod's room: once as much is written, it is counted."""

@@ -2,7 +2,7 @@
 
 Work goes by descriptor and never through a symbolic link or across a mount. At most four descriptors are open. A
 directory that lies deeper than DEPTH_MAX is moved to the top first, so that memory is bounded too. `turn` does a
-bounded part; what cannot be removed is kept in `failures` and the rest goes all the same.
+bounded part; what cannot be removed is kept in `failures`, and the rest goes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BELOW_TOTAL_MAX: Final = 16384
 FAILED_MAX: Final = 1000
 """Entries of one directory that cannot be removed; after that many it is left as it is."""
 AGAIN_MAX: Final = 3
-"""How often a directory that is filled or moved meanwhile is begun anew."""
+"""How often a directory that is filled or moved meanwhile is begun again."""
 _MOVED: Final = b".mesos-pod-executor-removal-%d"
 
 

@@ -85,7 +85,7 @@ CODES: Final = MappingProxyType(
             " `cpu_ms` near it: report what it was asked to do. Neither: it slept in a system call; see what hangs.",
         ),
         "executor.log_writer_replaced": _warning(
-            "The process that writes the containers' logs ended or was stuck, and was started anew; `size_bytes` of"
+            "The process that writes the containers' logs ended or was stuck, and was started again; `size_bytes` of"
             " output that it had read are lost.",
             "See `reason`; look for what killed or stopped it.",
         ),
@@ -134,8 +134,8 @@ CODES: Final = MappingProxyType(
         ),
         "pod.hook": _info("A hook of a container has run: `hook` is preStop or postStart."),
         "pod.hook_failed": _warning(
-            "A hook of a container failed or could not be run: after a preStop hook the container is stopped all the"
-            " same, after a postStart hook it is stopped too.",
+            "A hook of a container failed or could not be run: after a preStop hook the container is stopped as"
+            " asked, after a postStart hook it is stopped too.",
             "See `error`.",
         ),
         "pod.probe_passes": _info("A probe of a container passes now: `probe` says which."),
@@ -252,14 +252,14 @@ CODES: Final = MappingProxyType(
         "revocation.exercise": _info("A revocation was rehearsed: its victims were stopped for a moment."),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
         "revocation.notice_failed": _warning(
-            "A pod could not be given notice; it is ended all the same.", "See `error`: the sandbox's disk?"
+            "A pod could not be given notice; it is ended without one.", "See `error`: the sandbox's disk?"
         ),
         "revocation.kill_failed": _warning(
             "A subtree could not be killed at once; pods are, one by one.", "See `error`."
         ),
         "revocation.stuck": _error("Victims do not end after SIGKILL.", "See `pod.stuck` and revocation.last_step."),
         "revocation.victim": _info("What a revocation did to one pod, as in its receipt."),
-        "revocation.unstuck": _info("Victims that did not die have ended; the receipt is given anew."),
+        "revocation.unstuck": _info("Victims that did not die have ended; the receipt is given again."),
         "revocation.regular_changed": _error(
             "A regular pod changed during a revocation.", "Report it with the receipt."
         ),
@@ -347,7 +347,7 @@ CODES: Final = MappingProxyType(
         ),
         "network.restored": _info("A pod's network is again as its CNI plugins made it."),
         "network.unobserved": _warning(
-            "A pod's network cannot be compared with the kernel; it runs all the same.", "See `error`."
+            "A pod's network cannot be compared with the kernel; it runs on.", "See `error`."
         ),
         "disk.defect": _error(
             "A defect while counting what pods use of the disk; it goes on after a pause.", "Report the traceback."
@@ -410,7 +410,7 @@ CODES: Final = MappingProxyType(
             "See `what`, `error` and `hint`.",
         ),
         "lending.unwritten": _warning(
-            "The ledger cannot be written; loans are returned all the same, and entries are written later.",
+            "The ledger cannot be written; loans are returned meanwhile, and entries are written later.",
             "Free space in [node] state_dir.",
         ),
         "control.listening": _info("The control socket answers commands."),
@@ -423,7 +423,7 @@ CODES: Final = MappingProxyType(
         ),
         "control.bug": _error("A defect while answering a command; nothing else is affected.", "Report the traceback."),
         "metrics.port_failed": _warning(
-            "The TCP port of /metrics cannot be used; the control socket has them all the same.",
+            "The TCP port of /metrics cannot be used; the control socket has them too.",
             "Is it another executor's? Use `metrics --textfile`.",
         ),
         "log.level": _info("The log level was changed at run time."),

@@ -127,7 +127,7 @@ def configure(config: LogSection, stream: TextIO | None = None, *, strict: bool 
 
 
 def set_level(name: str) -> None:
-    """The level of what is written, at run time: debug, info, warning or error. Events reach the sinks all the same."""
+    """The level of what is written, at run time: debug, info, warning or error. Events reach the sinks anyway."""
     _state.level = Level[name.upper()]
 
 

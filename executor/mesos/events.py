@@ -22,7 +22,7 @@ _SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """`resubscribed`: this process was subscribed before, so its pods live and nothing is launched anew."""
+    """`resubscribed`: this process was subscribed before, so its pods live and nothing is launched again."""
 
     framework_info: Json
     agent_info: Json

@@ -1,6 +1,6 @@
 """The form of a document: its fields and their types, as the Structs and their marks have them. Pure.
 
-`read` finds every fault of the form and gives the document as its Struct all the same, so that what the fields say can
+`read` finds every fault of the form and gives the document as its Struct with them, so that what the fields say can
 be judged too. What a fault leaves over has a neutral value: that of an absent field, or an empty one.
 """
 

@@ -122,7 +122,7 @@ class PodVolumes:
             volume_files.check_size(self._spec.files_volumes, objects)
             fresh = {volume.name: volume_files.files(volume, objects) for volume in self._spec.files_volumes}
             changed = [name for name, found in fresh.items() if found != self._shown.get(name)]
-            if changed and self._shown:  # before the volumes are made nothing is to be written anew
+            if changed and self._shown:  # before the volumes are made nothing is to be written again
                 await self._work(lambda: self._write({name: fresh[name] for name in changed}))
             self._objects = objects
             return tuple(changed)

@@ -59,6 +59,8 @@ UNDOCUMENTED_MAX = 0
 
 # A word that hides the subject, or that is not of this field, and what to write.
 RIDDLES = {
+    "all the same": "leave it out, or say what happens",
+    "anew": "again",
     "whoever": "name it",
     "whomever": "name it",
     "somebody": "name it, or use the passive",

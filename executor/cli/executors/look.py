@@ -106,7 +106,7 @@ def _ask(client: Client, owner: Owner) -> Executor:
         document = client.get("/v1/executor", timeout_s=ANSWER_S)
     except Unreachable as error:
         return Executor(client, State.SILENT, owner.mesos, error=error)
-    except ExecutorError:  # an answer all the same
+    except ExecutorError:  # that is an answer too
         return Executor(client, State.ANSWERS, owner.mesos)
     names = MesosNames(str(document.get("executor", "")), str(document.get("framework", "")), owner.mesos.sandbox)
     return Executor(client, State.ANSWERS, names, document)

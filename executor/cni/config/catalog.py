@@ -1,4 +1,4 @@
-"""The directory of CNI configurations, read anew at every question, as the Mesos agent does.
+"""The directory of CNI configurations, read again at every question, as the Mesos agent does.
 
 A configuration that cannot be used is a problem of its own network only. Two files of one name are refused, with one
 exception: a list beside the agent's single plugin is how an operator chains plugins of his choice, and is used if

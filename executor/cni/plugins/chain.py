@@ -1,7 +1,7 @@
 """One attachment through its chain of plugins: ADD forward, DEL backward, CHECK forward.
 
 Source: CNI specification 1.1.0, section 3. Beyond it, DEL does not stop at the first plugin that fails: the others'
-addresses and rules are released all the same, and the whole chain is DELed again later, which plugins must permit.
+addresses and rules are released, and the whole chain is DELed again later, which plugins must permit.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def is_port_mapping(line: str, key: Key) -> bool:
 
 def restorations(saved: str, key: Key, lines: Sequence[str]) -> tuple[str, ...]:
     """What to feed to iptables-restore --noflush, one after the other, so that the attachment has all of `lines`. A
-    chain of its own is written anew as a whole, with the missing rules that lead to it, which is one step for the
+    chain of its own is written again as a whole, with the missing rules that lead to it, which is one step for the
     kernel; a step that fails leaves the others.
     """
     there = set(owned(saved, [key])[key])

@@ -1,6 +1,6 @@
 """What a Kubernetes v1 Pod says of the nodes that it wants, as documents write it. Pure.
 
-A framework places pods here, so none of it has an effect; its form is held to Kubernetes' rules all the same.
+A framework places pods here, so none of it has an effect; its form is held to Kubernetes' rules too.
 """
 
 from __future__ import annotations
