@@ -7,7 +7,7 @@ its pulls to the next one.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from executor.concurrency import patiently, together
 from executor.images.images import TOUCH_S
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from executor.images.model import Image
     from executor.log import Logger
     from executor.spec.model import ContainerSpec, PodSpec
+
+PASSES_MAX: Final = 3
+"""How often images are looked up again after a wait: a disk that is too full may lose one for each that comes."""
 
 
 class PodImages:
@@ -46,7 +49,9 @@ class PodImages:
         keeping = asyncio.create_task(self._keep())
         try:
             await together(*(self._ensure(each, each.pull_policy) for each in wanted.values()))
-            while self._waited:
+            for _ in range(PASSES_MAX):
+                if not self._waited:
+                    break
                 self._waited = False
                 await together(*(self._ensure(each, _later(each)) for each in wanted.values()))
         finally:

@@ -64,7 +64,13 @@ class Login:
         while True:
             used, tries = self._header, tries - 1
             answer = send({"authorization": used} if used else {})
-            if answer.status != 401 or not self._transport.is_own(answer.url):
+            if answer.status == 401 and not self._transport.is_own(answer.url):
+                with answer:
+                    message = (
+                        "answers 401; the registry redirects to it, and it gets none of the registry's credentials"
+                    )
+                    raise PullFailure(message, subject=where(answer.url), lasting=True)
+            if answer.status != 401:
                 self._worked = self._worked or answer.status < 400
                 return answer
             challenge = choose(parse(answer.headers("www-authenticate")))
