@@ -101,3 +101,22 @@ def test_one_pod_says_what_is_missing_and_the_next_one_runs(rig: Rig, scheduler:
         scheduler.wait_status(name, "TASK_KILLED", 30)
     codes = {event["code"] for event in rig.journal("mixed", scheduler)}
     assert not {"pod.defect", "executor.defect", "control.bug"} & codes, codes
+
+
+def test_a_revocation_and_a_kill_need_no_thread_and_no_process(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    """What needs one, a CNI plugin for instance, is tried again once there is one."""
+    scheduler.launch([rig.pod("stays"), rig.pod("ends"), rig.pod("batch", revocable=True)], rig.executor())
+    for name in ("stays", "ends", "batch"):
+        scheduler.wait_status(name, "TASK_RUNNING", 30)
+    with no_threads(rig, tmp_path):
+        told = rig.json("revoke", "--all")
+        assert told["state"] == "done" and told["regular"]["unchanged"]
+        scheduler.wait_status("batch", "TASK_GONE", 20)
+        scheduler.kill("ends")
+        scheduler.wait_status("ends", "TASK_KILLED", 20)
+    assert wait_for(lambda: True if [pod["name"] for pod in rig.pods()] == ["stays"] else None, 60), rig.pods()
+    assert rig.pods()[0]["state"] == "running"
+    scheduler.kill("stays", grace_s=0)
+    scheduler.wait_status("stays", "TASK_KILLED", 30)
+    codes = {event["code"] for event in rig.journal("mixed", scheduler)}
+    assert not {"pod.defect", "executor.defect", "control.bug"} & codes, codes
