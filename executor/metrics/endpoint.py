@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from executor import exhausted
 from executor.control import documents as views
 from executor.control import loopback
-from executor.control.http import Limits, Request, Response, failure
+from executor.control.http import Limits, Request, Response, Stream, failure
 from executor.log import get_logger
 from executor.metrics import catalog
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _LIMITS: Final = Limits(connections=8, header_bytes=8 << 10, body_bytes=0, receive_s=10.0)
+
+SHARED_S: Final = 0.5
+"""How long the requests to the port share one answer: every user of the machine may ask as often as it likes, and an
+answer about many pods takes the event loop some milliseconds.
+"""
 
 
 class Metrics:
@@ -63,11 +68,28 @@ async def port(number: int, answer: Handler) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         if number:
             try:
-                await stack.enter_async_context(loopback.serving(number, partial(_scrape, answer), _LIMITS))
+                await stack.enter_async_context(loopback.serving(number, partial(_scrape, _Shared(answer)), _LIMITS))
             except OSError as error:
                 address = f"{loopback.ADDRESS}:{number}"
                 log.warning("the metrics port cannot be used", code="metrics.port_failed", address=address, error=error)
         yield
+
+
+class _Shared:
+    """Makes one answer at a time, and keeps it for SHARED_S."""
+
+    def __init__(self, answer: Handler) -> None:
+        self._answer = answer
+        self._making = asyncio.Lock()
+        self._made: dict[bool, tuple[float, Response | Stream]] = {}
+
+    async def __call__(self, request: Request) -> Response | Stream:
+        identity, clock = request.query.get("identity") == "1", asyncio.get_running_loop().time
+        async with self._making:
+            if identity not in self._made or clock() - self._made[identity][0] > SHARED_S:
+                found = await self._answer(request)
+                self._made[identity] = clock(), found
+            return self._made[identity][1]
 
 
 async def _scrape(answer: Handler, request: Request) -> Response:

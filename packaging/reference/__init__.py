@@ -48,7 +48,7 @@ Prometheus' text format, from any of these:
 - A textfile for node_exporter, from a timer: `mesos-pod-executor metrics --textfile PATH`. All executors of a node are
   in one file, and differ in the labels `framework` and `executor`; nothing listens on a port.
 - A port on 127.0.0.1 (`[control] metrics_port`), for a node with one executor; samples have no such labels then, but
-  `mesos_pod_executor_info` has them.
+  `mesos_pod_executor_info` has them. Requests within half a second get the same answer.
 - The control socket: `curl --unix-socket /run/mesos-pod-executor/CONTAINER.sock http://localhost/metrics`, with
   `?identity=1` for the labels.
 

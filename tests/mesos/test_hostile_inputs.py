@@ -7,9 +7,13 @@ must take about as long as one without.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,10 +26,12 @@ from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
+METRICS_PORT = 19115
+
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig(program=PROGRAM) as found:
+    with Rig(program=PROGRAM, config={"CONTROL_METRICS_PORT": str(METRICS_PORT)}) as found:
         yield found
 
 
@@ -130,3 +136,34 @@ def test_bodies_of_the_control_socket(node: Node, name: str) -> None:
         assert all(b" 400 " in answer.partition(b"\r\n")[0] for answer in answers)
 
     node.judge(name, send, lambda _: None)
+
+
+SCRAPERS = 8
+
+
+def scrape(ending: threading.Event) -> None:
+    """As any user of the machine can, and a pod in the network of the node."""
+    while not ending.is_set():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", METRICS_PORT), 5) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            while connection.recv(1 << 20):
+                pass
+
+
+def test_scrapes_without_a_pause(node: Node) -> None:
+    with ThreadPoolExecutor(SCRAPERS) as threads:
+        ending = threading.Event()
+
+        def ended(_: int) -> None:
+            time.sleep(2)
+            ending.set()
+
+        def send(_: int) -> None:
+            ending.clear()
+            for _ in range(SCRAPERS):
+                threads.submit(scrape, ending)
+
+        try:
+            node.judge("scrapes", send, ended)
+        finally:
+            ending.set()
