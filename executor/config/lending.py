@@ -47,7 +47,12 @@ class LendingSection:
         least=0,
         most=86400,
     )
-    interval_s: float = key(1.0, "How often the agent is asked, seconds.", least=0.1, most=60)
+    interval_s: float = key(
+        1.0,
+        "How often the agent is asked, seconds; five times less often while a master is followed.",
+        least=0.1,
+        most=60,
+    )
     grace_s: float = key(
         0.0,
         "Time from notice to SIGKILL of a pod whose resources an owner needs, seconds; its cpus are squeezed at once.",

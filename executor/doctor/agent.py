@@ -22,7 +22,7 @@ def judge(answer: AgentFlags, config: Config, ephemeral: Mapping[str, str]) -> l
         *_isolation(flags, config),
         _priority(flags, config),
         _controller(flags),
-        _estimator(flags),
+        _estimator(flags, config),
         _time_out(flags),
         _grace(flags, config),
         _root(flags, config),
@@ -77,8 +77,11 @@ def _controller(flags: Mapping[str, str]) -> Finding:
     return warned("agent.qos_controller", text, hint)
 
 
-def _estimator(flags: Mapping[str, str]) -> Finding:
+def _estimator(flags: Mapping[str, str], config: Config) -> Finding:
     name = flags.get("resource_estimator", "")
+    if name and config.lending.owners:
+        text = f"each estimate of {name} replaces what the lender of this node offers"
+        return failed("agent.resource_estimator", text, "start the agent without --resource_estimator, or lend nothing")
     if name:
         return passed("agent.resource_estimator", name)
     text = "no resource estimator: unless a resource provider lends, no revocable resources are offered"

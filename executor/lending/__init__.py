@@ -13,6 +13,7 @@ decision.py  what the book is told and decides (pure)
 book.py      the decisions of a lender (pure)
 ledger.py    the accounts' files
 feeds.py     what is heard of agent, master and executors
+returning.py questions to executors
 offering.py  the offer on its way to the agent
 files.py     the lock, and small files
 lender.py    the process: hears, decides, writes, acts

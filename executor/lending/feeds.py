@@ -26,6 +26,10 @@ log = get_logger(__name__)
 
 PAUSE_S: Final = 0.5
 PAUSE_MAX_S: Final = 5.0
+FOLLOWED: Final = 5
+"""While the master announces tasks, the agent is asked this many times less often: its answers are long, with all that
+ended lately.
+"""
 FACTS_S: Final = 10.0
 """How old what executors say of their pods may be."""
 FACTS_LEAST_S: Final = 0.5
@@ -120,6 +124,8 @@ class AgentFeed:
     def __init__(self, agent: Operator, put: Put, interval_s: float) -> None:
         self._agent, self._put, self._interval_s = agent, put, interval_s
         self.wake = threading.Event()
+        self.is_followed = False
+        """Whether a master announces what happens."""
         self.id = ""
         """The agent's, once it has answered."""
 
@@ -130,7 +136,7 @@ class AgentFeed:
         state = node.node_state(self._agent.agent(), self._agent.held())
         self.id = state.agent
         self._put(Stated(state, asked_s))
-        self.wake.wait(self._interval_s)
+        self.wake.wait(self._interval_s * (FOLLOWED if self.is_followed else 1))
 
 
 class UseFeed:

@@ -11,24 +11,23 @@ import contextlib
 import json
 import queue
 import signal
-import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.errors import ExecutorError, Failure, MesosFailure, NotFound
+from executor.errors import Failure, MesosFailure, NotFound
 from executor.lending import feeds, status
 from executor.lending.accounts import Entry, Kind
 from executor.lending.amount import Amount
 from executor.lending.book import Book
-from executor.lending.decision import Decision, Return
-from executor.lending.files import alone, read, write
+from executor.lending.decision import Decision
+from executor.lending.files import alone, notify, read, write
 from executor.lending.ledger import Ledger
 from executor.lending.node import ExecutorKey, Key
 from executor.lending.offering import Offering
+from executor.lending.returning import Answered, Failed, Returning
 from executor.log import get_logger
 
 if TYPE_CHECKING:
@@ -38,21 +37,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _PROVIDER: Final = "provider"
-
-
-@dataclass(frozen=True)
-class Stuck:
-    """These tasks do not die."""
-
-    keys: tuple[Key, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """This executor could not be asked for these."""
-
-    executor: ExecutorKey
-    keys: tuple[Key, ...]
+TICK_S: Final = 1.0
+"""The offer grows, and systemd hears of the lender, at least this often."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +66,14 @@ class Lender:
         self, book: Book, peers: Peers, directory: Path, status_file: Path, *, interval_s: float, grace_s: float
     ) -> None:
         self._book, self._peers, self._directory, self._status_file = book, peers, directory, status_file
-        self._interval_s, self._grace_s = interval_s, grace_s
+        self._interval_s = interval_s
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._ledger = Ledger(directory)
         self._agent = feeds.AgentFeed(peers.agent, self._inbox.put, interval_s)
         self._master = feeds.MasterFeed(peers.masters, lambda: self._agent.id, self._inbox.put)
         self._executors = feeds.ExecutorFeed(peers.look, self._inbox.put)
         self._offer = Offering(peers.provider)
+        self._returning = Returning(peers.revoke, self._inbox.put, grace_s)
         self._subscribed = False
         self._told: frozenset[Key] = frozenset()
         self._mixed: frozenset[ExecutorKey] = frozenset()
@@ -114,7 +101,9 @@ class Lender:
                 self._status_file.unlink(missing_ok=True)
 
     def _loop(self) -> None:
+        notify("READY=1")
         while True:
+            notify("WATCHDOG=1")
             heard = [*self._wait()]
             if any(isinstance(each, Stop) for each in heard):
                 log.info("the lender ends; its offer is withdrawn", code="lending.ended")
@@ -125,7 +114,7 @@ class Lender:
 
     def _wait(self) -> Iterator[Any]:
         with contextlib.suppress(queue.Empty):
-            yield self._inbox.get(timeout=self._interval_s)
+            yield self._inbox.get(timeout=min(self._interval_s, TICK_S))
             while True:
                 yield self._inbox.get_nowait()
 
@@ -136,10 +125,11 @@ class Lender:
                 self._book.take_state(state, asked_s, now_s)
             case feeds.Added(task):
                 self._book.take_added(task, now_s)
+                self._agent.wake.set()  # it may start an executor with resources of its own
             case feeds.Ended(key):
                 self._book.take_ended(key, now_s)
             case feeds.Master(there):
-                self._book.master = there
+                self._book.master = self._agent.is_followed = there
                 self._agent.wake.set()  # tasks may have come in between
             case feeds.Known(facts, answered):
                 self._book.take_facts(facts, answered)
@@ -147,8 +137,9 @@ class Lender:
                 self._take_subscription(identity, there=there)
             case feeds.Used(rates):
                 self._book.take_use(rates, now_s)
-            case Stuck(keys):
-                self._book.take_stuck(keys)
+            case Answered(stuck):
+                self._book.take_stuck(stuck)
+                self._agent.wake.set()
             case Failed(executor, keys):
                 self._book.take_failure(executor, keys)
 
@@ -166,7 +157,7 @@ class Lender:
         """The accounts first: what is done is known then, wherever the process is killed."""
         self._write_entries(decision.entries)
         for wanted in decision.returns:
-            threading.Thread(target=self._return, args=(wanted,), name="lending return", daemon=True).start()
+            self._returning.begin(wanted)
         if self._subscribed and self._offer.put(decision.offer):
             log.info("the offer changes", code="lending.offer", **_amount(decision.offer))
         if self._book.wants_facts():
@@ -232,65 +223,6 @@ class Lender:
             provider.id = ""
         finally:
             self._inbox.put(feeds.Subscribed(there=False))
-
-    def _return(self, wanted: Return) -> None:
-        """Ask one executor. What goes wrong is put into the inbox, and decided on there."""
-        body = {
-            "id": f"lending-{uuid.uuid4().hex[:12]}",
-            "reason": wanted.reason[:1000],
-            "select": {"tasks": [task for _, task in wanted.keys]},
-            "grace": f"{self._grace_s:g}s",
-        }
-        began_s = time.monotonic()
-        try:
-            receipt = _Receipt.of(self._peers.revoke(wanted.executor, body))
-        except NotFound:  # they have ended
-            self._agent.wake.set()
-            return
-        except (ExecutorError, OSError) as error:
-            log.warning(
-                "an executor cannot be asked to return loans",
-                code="lending.refused",
-                executor=wanted.executor[1],
-                error=error,
-            )
-            self._inbox.put(Failed(wanted.executor, wanted.keys))
-            return
-        log.info(
-            "loans came back",
-            code="lending.freed",
-            executor=wanted.executor[1],
-            revocation=receipt.id,
-            state=receipt.state,
-            count=receipt.victims,
-            freed_cpus=receipt.freed_cpus,
-            duration_ms=round((time.monotonic() - began_s) * 1000, 1),
-        )
-        if receipt.stuck:
-            self._inbox.put(Stuck(tuple(key for key in wanted.keys if key[1] in receipt.stuck)))
-        self._agent.wake.set()
-
-
-@dataclass(frozen=True)
-class _Receipt:
-    """As much of an executor's receipt as the lender needs."""
-
-    id: str
-    state: str
-    victims: int
-    stuck: frozenset[str]
-    freed_cpus: float
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> _Receipt:
-        """Raises Failure for what is no receipt."""
-        try:
-            victims = document["victims"]
-            stuck = frozenset(str(task) for each in victims if each["outcome"] == "stuck" for task in each["tasks"])
-            cpus = float(document["freed"]["cpus"])
-            return cls(str(document["id"]), str(document["state"]), len(victims), stuck, cpus)
-        except (KeyError, TypeError, ValueError) as error:
-            raise Failure(f"the receipt cannot be read: {error!r}", subject="receipt") from error
 
 
 def _amount(amount: Amount) -> dict[str, Any]:

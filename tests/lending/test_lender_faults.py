@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -144,3 +145,16 @@ def test_a_second_lender_is_refused_and_a_stopped_one_withdraws_its_offer(rig: R
         assert rig.command("lending", check=False).returncode == 3
         time.sleep(1)
         assert not [each for each in batch.statuses() if each.state in TERMINAL]
+
+
+def test_systemd_hears_when_it_is_ready_and_that_it_lives(rig: Rig, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(10)
+        lender = Lender(rig)
+        lender.environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
+        with lender:
+            assert systemd.recv(100) == b"READY=1"
+            begin_s = time.monotonic()
+            heard = [systemd.recv(100) for _ in range(5)]
+            assert set(heard) == {b"WATCHDOG=1"} and time.monotonic() - begin_s < 10

@@ -35,6 +35,7 @@ class Lender:
 
     def __init__(self, rig: Rig, **keys: str) -> None:
         self.rig = rig
+        self.environment = {**os.environ, **rig.program_environment}
         self.keys = {
             "LENDING_OWNERS": OWNER,
             "LENDING_AGENT": rig.agent.endpoint,
@@ -77,9 +78,8 @@ class Lender:
 
     def start(self) -> None:
         line = [*self.rig.program, "--config", str(self.rig.write_config(**self.keys)), "lend"]
-        environment = {**os.environ, **self.rig.program_environment}
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(line, env=environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(line, env=self.environment, stdout=log, stderr=log)
 
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> int:
         """Its exit code."""

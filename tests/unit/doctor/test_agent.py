@@ -10,6 +10,7 @@ import pytest
 
 from executor.config import CgroupsSection, CniSection, Config, PodsSection
 from executor.config.disk import DiskSection
+from executor.config.lending import LendingSection
 from executor.doctor import agent, variables
 from executor.doctor.finding import Verdict
 from executor.mesos.agent_flags import AgentFlags
@@ -43,6 +44,12 @@ def bad(
 
 def test_nothing_to_complain_about() -> None:
     assert bad() == {}
+
+
+def test_an_estimator_takes_the_place_of_the_lender() -> None:
+    lending = Config(lending=LendingSection(owners=("spark",)))
+    assert bad(config=lending) == {"agent.resource_estimator": Verdict.FAIL}
+    assert bad({"resource_estimator": ""}, config=lending) == {}
 
 
 @pytest.mark.parametrize(
