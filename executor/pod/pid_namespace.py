@@ -32,6 +32,7 @@ START_S: Final = 10.0
 END_S: Final = 5.0
 _CLONE_NEWPID: Final = 0x20000000
 _PROGRAM: Final = Path(__file__).with_name("pid_keeper.py")
+_SUBJECT: Final = "the pod's PID namespace"
 _HINT: Final = "shareProcessNamespace needs CAP_SYS_ADMIN for the executor"
 
 
@@ -46,29 +47,36 @@ class PidNamespace:
     async def ensure(self) -> Path:
         """The namespace that runc joins: a new one where there is none, or no more. Raises Failure."""
         async with self._turn:
-            if self._keeper is None or self._keeper.poll() is not None:
-                self._keeper = await to_the_end(self._start())
-            return Path(f"/proc/{self._keeper.pid}/ns/pid")
+            keeper = self._keeper
+            if keeper is None or keeper.poll() is not None:
+                keeper = await to_the_end(self._start())
+            return Path(f"/proc/{keeper.pid}/ns/pid")
 
     async def close(self) -> None:
-        """After the pod's cgroup was killed: takes note of the keeper's end. Idempotent."""
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.kill()
+        """After the pod's cgroup was killed: takes note of the keeper's end. Idempotent. Raises Failure for one that
+        does not end: it waits until the parents of all processes of its namespace have taken note of their ends.
+        """
+        if (keeper := self._keeper) is None:
+            return
+        keeper.kill()
+        try:
             await to_the_end(asyncio.to_thread(keeper.wait, END_S))
+        except subprocess.TimeoutExpired as error:
+            hint = "does the shim of the pod's containers hang?"
+            raise Failure(f"process {keeper.pid} does not end", subject=_SUBJECT, hint=hint) from error
+        self._keeper = None
 
     async def _start(self) -> subprocess.Popen[bytes]:
         try:
-            keeper = await _in_own_thread(_started)
+            self._keeper = keeper = await _in_own_thread(_started)
         except (OSError, subprocess.SubprocessError) as error:
             words = reason(error) if isinstance(error, OSError) else str(error)
-            raise Failure(words, subject="the pod's PID namespace", hint=_HINT) from error
+            raise Failure(words, subject=_SUBJECT, hint=_HINT) from error
         try:
             self._group.ensure()
             self._group.attach(keeper.pid)
         except CgroupError as error:
-            keeper.kill()
-            await asyncio.to_thread(keeper.wait, END_S)
+            await self.close()
             raise CgroupFailure(str(error), subject=self._group.path) from error
         return keeper
 

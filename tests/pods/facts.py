@@ -79,8 +79,8 @@ def _privileges(own: Document, shared: Document, printed: Printed) -> Iterator[t
         if name in _BITS:
             yield "capabilities.add", bool(bounding >> _BITS[name] & 1)
     profile = own.get("seccompProfile", shared.get("seccompProfile", {})).get("type")
-    if profile in ("RuntimeDefault", "Unconfined"):
-        yield "seccompProfile", printed.one("Seccomp") == ("2" if profile == "RuntimeDefault" else "0")
+    if profile is not None:
+        yield "seccompProfile", printed.one("Seccomp") == ("0" if profile == "Unconfined" else "2")
 
 
 def _variables(pod: Document, container: Document, printed: Printed) -> Iterator[tuple[str, bool]]:

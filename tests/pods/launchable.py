@@ -12,6 +12,7 @@ claims                emptyDir volumes: tests/integration has persistent volumes
 times                 seconds
 HTTPS, gRPC           HTTP, a connection: the image has no server for these
 capabilities          those that the test's node lacks are left out
+profiles              PROFILE for seccomp's; AppArmor's are left out: the test's node has no AppArmor
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.support.referred import with_referred
 Document = dict[str, Any]
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 HOOKS = ("postStart", "preStop")
+PROFILE = "audit.json"
+"""Of seccomp, on the node."""
 LEFT_OUT = ("nodeName", "activeDeadlineSeconds")
 FACTS = r"""
 /bin/tr '\0' '\n' </proc/$$$$/environ | /bin/sed 's/^/env /'
@@ -66,6 +69,7 @@ def launchable(shape: Mapping[str, Any], name: str, node: Node, ports: Iterator[
     spec["terminationGracePeriodSeconds"] = min(1, spec.get("terminationGracePeriodSeconds", 1))
     for volume in spec.get("volumes", []):
         _adapt_volume(volume, node.paths)
+    _adapt_profiles(spec.get("securityContext", {}))
     taken: dict[int, int] = {}
     for field in ("initContainers", "containers"):
         for container in spec.get(field, []):
@@ -116,8 +120,16 @@ def _adapt_ports(container: Document, taken: dict[int, int], ports: Iterator[int
         port.pop("hostIP", None)
 
 
+def _adapt_profiles(context: Document) -> None:
+    if context.get("seccompProfile", {}).get("type") == "Localhost":
+        context["seccompProfile"]["localhostProfile"] = PROFILE
+    if context.get("appArmorProfile", {}).get("type") == "Localhost":
+        del context["appArmorProfile"]
+
+
 def _adapt_user(container: Document, shared: Document, node: Node) -> None:
     own = container.get("securityContext", {})
+    _adapt_profiles(own)
     asked = {**shared, **own}
     needs_user = asked.get("runAsNonRoot") and asked.get("runAsUser") is None
     container["image"] = node.user_image if needs_user else node.image

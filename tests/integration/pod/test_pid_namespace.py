@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -128,6 +129,19 @@ async def test_a_kill_of_the_pod_ends_all_and_the_next_use_makes_another(pids: P
     await pids.close()
     await pids.close()
     assert not group.populated()
+
+
+async def test_a_keeper_that_does_not_end_is_told_and_tried_again(pids: PidNamespace, group: Cgroup) -> None:
+    """The parent of one of its processes is stopped, and does not take note of that process's end."""
+    process = sleeper(await pids.ensure())
+    process.send_signal(signal.SIGSTOP)
+    group.kill()
+    with pytest.raises(Failure, match="does not end") as caught:
+        await pids.close()
+    assert caught.value.subject == "the pod's PID namespace"
+    process.send_signal(signal.SIGCONT)
+    await pids.close()
+    process.communicate(timeout=5)
 
 
 async def test_a_keeper_that_cannot_start_is_a_failure_that_says_why(
