@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -76,6 +77,8 @@ class PodVolumes:
         self._has_mounts = False
         self._released = False
         self._updating = asyncio.Lock()
+        self._staging = threading.Lock()
+        """Held by the thread that prepares the parts of one container, for all use one place."""
 
     @property
     def objects(self) -> Objects:
@@ -222,13 +225,14 @@ class PodVolumes:
     def _bind_parts(self, container: str, wanted: list[tuple[VolumeMount, str]]) -> tuple[Path, ...]:
         parts = self._mounts_dir / PARTS
         self._ensure_own_directory()
-        host_mounts.stage(self._mounts_dir / STAGE)
-        return tuple(
-            self._bind_part(mount, part, parts / container / str(index))
-            if self._is_bound(mount, part)
-            else self._path(self._volumes[mount.volume])
-            for index, (mount, part) in enumerate(wanted)
-        )
+        with self._staging:
+            host_mounts.stage(self._mounts_dir / STAGE)
+            return tuple(
+                self._bind_part(mount, part, parts / container / str(index))
+                if self._is_bound(mount, part)
+                else self._path(self._volumes[mount.volume])
+                for index, (mount, part) in enumerate(wanted)
+            )
 
     def _bind_part(self, mount: VolumeMount, part: str, target: Path) -> Path:
         volume = self._volumes[mount.volume]

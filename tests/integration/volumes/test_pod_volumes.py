@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +19,17 @@ from tests.integration.volumes.pods import FIXED, OPTIONAL, Node, container, set
 from tests.support.hung_fs import LOOKUP, SILENT, HungFs
 
 pytestmark = pytest.mark.root
+
+PARTS = 64
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Threads meet in the middle of what they do."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
 
 
 async def test_everything_is_there_and_goes(node: Node) -> None:
@@ -41,6 +55,24 @@ async def test_everything_is_there_and_goes(node: Node) -> None:
     await volumes.release()
     assert node.mounts() == [] and list(node.run.iterdir()) == []
     assert (node.data / "a/b/file").read_text() == "x"
+
+
+@pytest.mark.parametrize("_", range(3))
+async def test_containers_that_are_made_at_the_same_time_get_their_own_parts(
+    node: Node, quick_switches: None, _: int
+) -> None:
+    for number in range(PARTS):
+        (node.data / str(number)).mkdir()
+        (node.data / str(number) / "own").write_text(str(number))
+    mounts = [VolumeMount("data", f"/{number}", sub_path=str(number)) for number in range(PARTS)]
+    made = [replace(container(*mounts[at::8]), name=f"c{at}") for at in range(8)]
+    volumes = node.volumes(HostPath("data", str(node.data)))
+    await volumes.prepare()
+    found = await asyncio.gather(*(volumes.sources(each, {}) for each in made))
+    shown = [[(path / "own").read_text() for path in paths] for paths in found]
+    assert shown == [[mount.sub_path for mount in each.mounts] for each in made]
+    await volumes.release()
+    assert node.mounts() == [] and list(node.run.iterdir()) == []
 
 
 @pytest.mark.parametrize(
