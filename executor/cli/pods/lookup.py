@@ -36,7 +36,11 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
     if not found:
         if silent:
             raise silent[0]
-        raise NotFound("no such pod on this node", subject=name, hint="see mesos-pod-executor ps")
+        raise NotFound(
+            "no such pod on this node",
+            subject=name,
+            hint="see mesos-pod-executor ps --all; describe, why and logs know dead executors' pods",
+        )
     return found[0]
 
 

@@ -48,7 +48,7 @@ _WIDE: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
     }
 )
 _REASON_LETTERS: Final = 60
-_SPARE: Final = ("executor", "ips", "role", "ready", "restarts", "task", "age", "class")
+_SPARE: Final = ("executor", "ips", "role", "ready", "restarts", "task", "age", "class", "reason")
 _SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
     {
         "class": lambda pod: (pod.get("class", ""), pod.get("role", ""), pod.get("started_at") or ""),

@@ -25,7 +25,7 @@ def text(pod: Document) -> str:
         return f"pulling ({_progress(pulling)})"
     if state in ("ended", "lost") and pod.get("ended_age_s") is not None:
         return f"{state} {age(pod['ended_age_s'], units=1)} ago"
-    return state if found == state else f"{state} ({found})"
+    return found
 
 
 def reason(pod: Document) -> str:

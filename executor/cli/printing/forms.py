@@ -49,6 +49,7 @@ def option(command: F) -> F:
     return click.option(
         "-o",
         "--output",
+        "--format",
         "form",
         metavar="FORM",
         callback=_read,

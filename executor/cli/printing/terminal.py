@@ -24,7 +24,7 @@ from rich.text import Text
 
 GAP: Final = 2
 CUT_LETTERS: Final = 30
-CUT_LEAST: Final = 20
+CUT_LEAST: Final = 16
 _COLOURED: Final = frozenset({"state", "outcome", "level"})
 _STYLES: Final = MappingProxyType(
     {
@@ -92,10 +92,10 @@ def shortened(
     """The cells with those of the column `cut` as long as there is room for. It gets CUT_LETTERS, for which `spare`
     columns go; with none left, CUT_LEAST. Pure.
     """
-    place = list(columns).index(cut)
+    place, others = list(columns).index(cut), [each for each in spare if each != cut]
     for letters in (CUT_LETTERS, CUT_LEAST):
         short = [[*row[:place], row[place][:letters], *row[place + 1 :]] for row in cells]
-        widths, kept = _widths(columns, short), fitting(columns, short, spare, width)
+        widths, kept = _widths(columns, short), fitting(columns, short, others, width)
         room = width - sum(widths[index] + GAP for index in kept if index != place)
         if room >= letters:
             break

@@ -187,7 +187,7 @@ def test_a_pod_that_is_missing_or_not_unique(node: Node, run: Run) -> None:
     node.executor("bbb", pod("pod-2", "web"))
     ran = run("inspect", "none")
     assert ran.code == Exit.NOT_FOUND
-    assert ran.err == "mesos-pod-executor: none: no such pod on this node (see mesos-pod-executor ps)\n"
+    assert ran.err.startswith("mesos-pod-executor: none: no such pod on this node (see mesos-pod-executor ps --all; ")
     ran = run("inspect", "web")
     assert ran.code == Exit.USAGE
     assert "pod-1 of executor aaa, pod-2 of executor bbb" in ran.err

