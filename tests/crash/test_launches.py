@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -59,13 +62,16 @@ def test_a_container_that_nothing_can_start_is_made_again(rig: Rig, scheduler: S
     """containerd was killed when runc had let the program go on, and had not written that down: it runs, and runc takes
     it for one that waits for its start.
     """
-    init = {"name": "before", "image": IMAGE, "command": ["sleep", "2"]}
+    waiting = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+    init = {"name": "before", "image": IMAGE, "command": ["sh", "-c", waiting]}
     pod = rig.pod("web", command=("sh", "-c", "echo started; exec sleep 1000"), spec={"initContainers": [init]})
     scheduler.launch([pod], rig.executor())
-    assert wait_for(lambda: rig.pods()[0]["state"] == "initializing" if rig.pods() else None, 30)
+    assert wait_for(lambda: container(rig, "before")["state"] == "running" or None, 30)
     (one,) = rig.pods()
     let_go(f"{one['pod']}*app*", read=True)
-    time.sleep(3)  # until the start of it hangs
+    os.kill(container(rig, "before")["pid"], signal.SIGTERM)
+    assert wait_for(lambda: container(rig, "app")["state"] == "starting" or None, 30)
+    time.sleep(1)  # the start of it hangs now
     assert scheduler.states("web")[-1] == "TASK_STARTING"
     restart(rig, 1)
     scheduler.wait_status("web", ("TASK_RUNNING", *TERMINAL), 30)
@@ -76,6 +82,12 @@ def test_a_container_that_nothing_can_start_is_made_again(rig: Rig, scheduler: S
     assert done.stdout == "fit\n"
     scheduler.kill("web")
     scheduler.wait_status("web", "TASK_KILLED", 30)
+
+
+def container(rig: Rig, name: str) -> dict[str, Any]:
+    """One of the only pod, once it is there."""
+    found = [each for pod in rig.pods() for each in rig.json("inspect", pod["pod"])["containers"]]
+    return next((each for each in found if each["name"] == name), {"state": "missing"})
 
 
 def two_containers(rig: Rig) -> dict[str, object]:
