@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 HEAD_MAX_BYTES: Final = 64 << 10
 BODY_MAX_BYTES: Final = 10 << 10
+WIRE_MAX_BYTES: Final = 2 * (HEAD_MAX_BYTES + BODY_MAX_BYTES)
+"""Of an answer with all that is around its head and body: informational answers, sizes of chunks."""
+READ_BYTES: Final = 4 << 10
+"""At once: some hundreds of the smallest parts, which take 3 ms."""
 REDIRECTS_MAX: Final = 10
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SHOWN: Final = 200
@@ -105,11 +109,15 @@ async def _ask(url: SplitResult, headers: dict[str, str], place: Place, sockets:
         transport.abort()
 
 
-class _Answer(asyncio.Protocol):
-    """Feeds h11 until the answer is complete, or as much of it as is read."""
+class _Answer(asyncio.BufferedProtocol):
+    """Feeds h11 until the answer is complete, or as much of it as is read. The pod chooses what an answer is made of,
+    so the event loop is given back after each READ_BYTES.
+    """
 
     def __init__(self, done: asyncio.Future[tuple[int, str]]) -> None:
         self.done = done
+        self._buffer = bytearray(READ_BYTES)
+        self._wire_bytes = 0
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_MAX_BYTES)
         self._status = 0
         self._location = ""
@@ -123,8 +131,16 @@ class _Answer(asyncio.Protocol):
         request = h11.Request(method="GET", target=target, headers=[*lines, *headers.items()])
         return (self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
 
-    def data_received(self, data: bytes) -> None:
-        self._feed(data)
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio passes it
+        """For at most READ_BYTES."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes are in the buffer."""
+        self._wire_bytes += nbytes
+        self._feed(bytes(self._buffer[:nbytes]))
+        if self._wire_bytes > WIRE_MAX_BYTES and not self.done.done():
+            self.done.set_exception(h11.RemoteProtocolError(f"the answer has no end within {WIRE_MAX_BYTES} bytes"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.done.done():

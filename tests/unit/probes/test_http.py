@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -134,3 +139,53 @@ async def test_a_closed_port_fails_and_says_so() -> None:
         held.bind((LOOPBACK, 0))
         result = await get(held.getsockname()[1])
     assert not result.ok and "refused" in result.message and result.value is None
+
+
+SERVER = """
+import socket, sys
+head, part = (bytes.fromhex(each) for each in sys.argv[1:])
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    connection, _ = server.accept()
+    connection.recv(65536)
+    try:
+        connection.sendall(head)
+        while True:
+            connection.sendall(part * 10000)
+    except OSError:
+        pass
+"""
+
+
+@contextlib.contextmanager
+def endless_answer(head: bytes, part: bytes) -> Iterator[int]:
+    """A server of one answer, in a process of its own; its port."""
+    command = [sys.executable, "-c", SERVER, head.hex(), part.hex()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield int(server.stdout.readline())
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("head", "part", "words"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "no end within"),
+        (b"", b"\r\n", "no response line"),
+        (b"HTTP/1.1 200 OK\r\n", b"a:b\r\n", ""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 60 + b"\r\nx\r\n", "no end within"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", "ok"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"body", "ok"),
+    ],
+)
+async def test_an_answer_of_endless_small_parts_does_not_hold_the_loop(head: bytes, part: bytes, words: str) -> None:
+    with endless_answer(head, part) as port:
+        probe = asyncio.create_task(get(port))
+        worst_s = 0.0
+        while not probe.done():
+            begin_s = time.thread_time()
+            await asyncio.sleep(0)
+            worst_s = max(worst_s, time.thread_time() - begin_s)
+    result = await probe
+    assert result.ok if words == "ok" else not result.ok and words in result.message, result
+    assert worst_s < 0.03, "of CPU time in one turn of the loop"
