@@ -25,6 +25,11 @@ class LendingSection:
         endpoints=True,
     )
     agent: str = key("127.0.0.1:5051", "This node's agent, HOST:PORT.", filled=True)
+    agent_cgroup: str = key(
+        "/mesos",
+        "The agent's --cgroups_root: while no master can be reached, a new container in it tells of a launch.",
+        group=True,
+    )
     credential_file: str = key(
         "/etc/mesos-pod-executor/lending-credential",
         "One line, principal and secret, for a master or agent that demands them; missing: none are sent.",

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import ExecutorError
@@ -30,6 +31,8 @@ FOLLOWED: Final = 5
 """While the master announces tasks, the agent is asked this many times less often: its answers are long, with all that
 ended lately.
 """
+CONTAINERS_S: Final = 0.02
+"""How often the agent's cgroup is looked at while no master can be reached; a look is one system call."""
 FACTS_S: Final = 10.0
 """How old what executors say of their pods may be."""
 FACTS_LEAST_S: Final = 0.5
@@ -158,6 +161,35 @@ class UseFeed:
         self._before = {each.container_id.value: each.resource_statistics for each in containers}
         self._put(Used(rates))
         time.sleep(self._interval_s)
+
+
+class ContainerFeed:
+    """While no master announces tasks, a new container of the agent has the agent asked at once. `directories` are
+    those of the agent's cgroup; the kernel counts the groups in each (st_nlink).
+    """
+
+    def __init__(self, directories: Sequence[Path], agent: AgentFeed) -> None:
+        self._directories, self._agent = directories, agent
+        self._before: list[int] = []
+
+    def look(self) -> None:
+        """Once, and a pause."""
+        if self._agent.is_followed:
+            self._before = []
+            time.sleep(CONTAINERS_S * 10)
+            return
+        now = [_links(each) for each in self._directories]
+        if self._before and now != self._before:
+            self._agent.wake.set()
+        self._before = now
+        time.sleep(CONTAINERS_S)
+
+
+def _links(directory: Path) -> int:
+    try:
+        return directory.stat().st_nlink
+    except OSError:
+        return 0
 
 
 class MasterFeed:

@@ -56,6 +56,8 @@ class Peers:
     masters: Sequence[Operator]
     provider: Provider
     revoke: Callable[[ExecutorKey, Mapping[str, Any]], Mapping[str, Any]]
+    containers: Sequence[Path]
+    """Directories in which each of the agent's containers has one."""
     look: Callable[[], Mapping[ExecutorKey, Sequence[Mapping[str, Any]]]]
 
 
@@ -92,6 +94,7 @@ class Lender:
             feeds.forever("master", self._master.follow)
             feeds.forever("executors", self._executors.ask)
             feeds.forever("resource provider", self._provide)
+            feeds.forever("containers", feeds.ContainerFeed(self._peers.containers, self._agent).look)
             feeds.forever("offer", self._offer.send)
             if self._book.terms.by_use:
                 feeds.forever("use", feeds.UseFeed(self._peers.agent, self._inbox.put, self._interval_s).ask)

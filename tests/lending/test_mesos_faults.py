@@ -72,6 +72,26 @@ def test_nothing_new_is_borrowed_while_the_master_cannot_be_reached(rig: Rig) ->
         assert sum(each.state in TERMINAL for each in batch.statuses()) == 1
 
 
+def test_a_new_container_tells_of_a_launch_where_no_master_can_be_reached(rig: Rig) -> None:
+    with contextlib.ExitStack() as stack:
+        proxy = stack.enter_context(Proxy(rig.cluster.endpoint, NEVER))
+        keys = {"LENDING_MASTERS": proxy.endpoint, "LENDING_INTERVAL_S": "20"}
+        lender = stack.enter_context(Lender(rig, **keys))
+        spark, batch = stack.enter_context(owner(rig)), stack.enter_context(borrower(rig))
+        lender.wait_offer(4.0)
+        borrow(rig, batch, NAMES)
+        lender.wait(lambda now: len(now["loans"]) == 3)
+        proxy.__exit__(None, None, None)
+        lender.wait(lambda now: not now["master"])
+        time.sleep(1)
+        first = rig.directory / "first-container"
+        launched_s = demand(spark, "exec", 2.0, first)
+        began_s = first_instruction(first)
+        freed = wait_for(lambda: lender.freed_s() or None, 15, 0.01)
+        assert freed is not None and freed[0] - launched_s < 2.0
+        print("launch to freed, launch to first instruction (s):", freed[0] - launched_s, began_s - launched_s)
+
+
 def test_another_master_is_followed_where_one_is_away(rig: Rig) -> None:
     with Proxy(rig.cluster.endpoint, NEVER) as proxy:
         masters = f"{proxy.endpoint},{rig.cluster.endpoint}"

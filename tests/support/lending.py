@@ -42,6 +42,7 @@ class Lender:
             "LENDING_MASTERS": rig.cluster.endpoint,
             "LENDING_GROW_AFTER_S": str(GROW_S),
             "LENDING_INTERVAL_S": "0.5",
+            "LENDING_AGENT_CGROUP": rig.agent.cgroups_root,
             **keys,
         }
         self.log_path = rig.directory / "lender.log"

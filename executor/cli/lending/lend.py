@@ -35,6 +35,7 @@ def command(session: Session, *, as_json: bool) -> None:
     provider of the agent. As soon as the master announces a task of an owner, the fewest revocable pods are ended whose
     resources it needs. mesos-pod-executor-lend.service runs this.
     """
+    from cgroups import Hierarchies
     from executor import log
     from executor.lending import configured, status
     from executor.lending.lender import Lender, Peers
@@ -50,7 +51,9 @@ def command(session: Session, *, as_json: bool) -> None:
     keys = operator.Keys("[lending] masters", CREDENTIAL_KEY)
     masters = [operator.Operator(each, authorization, keys) for each in section.masters]
     executors = Executors(session.run_dir, section.grace_s + _ENDING_S)
-    peers = Peers(agent, masters, Provider(section.agent, authorization), executors.revoke, executors.look)
+    points = Hierarchies.discover().points if section.agent_cgroup else ()
+    containers = [point / section.agent_cgroup.strip("/") for point in points]
+    peers = Peers(agent, masters, Provider(section.agent, authorization), executors.revoke, containers, executors.look)
     lender = Lender(
         book,
         peers,
