@@ -81,7 +81,7 @@ class Performer:
         self._node, self._spec = node, spec
         self._sandbox, self._containers = sandbox, containers
         self._evidence, self._post = evidence, post
-        self._watching = Watching(node.probing, spec, containers, post, log)
+        self._watching = Watching(node.probing, spec, containers.reach, post, log)
         self._log, self._phases_ms = log, phases_ms
         self.dead = asyncio.Event()
         """Set once no process of the pod is left and none can come."""

@@ -19,20 +19,26 @@ from executor.spec.probes import Kind
 
 if TYPE_CHECKING:
     from executor.log import Logger
-    from executor.pod.containers import Containers
     from executor.pod.events import Event
-    from executor.probes.ask import Means
+    from executor.probes.ask import Means, Reach
     from executor.probes.state import Result, Verdict
     from executor.spec.model import ContainerSpec, PodSpec
 
 
 class Watching:
-    """`post` takes the events."""
+    """`reach` gives the run of a container that is there now, for a purpose (see Containers.reach). `post` takes the
+    events.
+    """
 
     def __init__(
-        self, means: Means, spec: PodSpec, containers: Containers, post: Callable[[Event], None], log: Logger
+        self,
+        means: Means,
+        spec: PodSpec,
+        reach: Callable[[str, str], Reach],
+        post: Callable[[Event], None],
+        log: Logger,
     ) -> None:
-        self._means, self._containers, self._post, self._log = means, containers, post, log
+        self._means, self._reach, self._post, self._log = means, reach, post, log
         self._spec = {container.name: container for container in spec.containers}
         self._probers: dict[str, Prober] = {}
         self._hooks: dict[str, asyncio.Task[None]] = {}
@@ -46,7 +52,7 @@ class Watching:
         if spec.probes:
             self._probers[name] = Prober(
                 spec.probes,
-                self._containers.reach(name, "probe"),
+                self._reach(name, "probe"),
                 self._means,
                 lambda verdict: self._tell(name, run, verdict, log),
                 lambda kind, result, *, first: self._note(kind, result, log, first=first),
@@ -69,7 +75,7 @@ class Watching:
         hook = spec.hooks.post_start
         if hook is None:
             return
-        reach = self._containers.reach(spec.name, "post-start")
+        reach = self._reach(spec.name, "post-start")
         try:
             error = await hooks.run(hooks.POST_START, hook, reach, self._means, log)
         except Exception as failure:  # noqa: BLE001 - the boundary of a pod: what fails in it harms no other
