@@ -33,7 +33,7 @@ class Reach:
     """A descriptor of its network namespace, which becomes the caller's. Raises OSError."""
     run: Callable[[Exec, float | None], Awaitable[Ended]]
     """A command in it, killed at the time limit. Raises TimedOut then, and ExecutorError for one that cannot run."""
-    runs: Callable[[], bool] = lambda: True
+    runs: Callable[[], bool]
     """Whether it runs still, so that a failure says something about it."""
 
 

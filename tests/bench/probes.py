@@ -71,7 +71,7 @@ async def measure(probes: Probes, pods: int, periods: int) -> dict[str, float]:
         raise AssertionError
 
     means = Means()
-    reach = Reach(lambda: [ADDRESS], lambda: -1, no_command)  # type: ignore[arg-type]
+    reach = Reach(lambda: [ADDRESS], lambda: -1, no_command, lambda: True)  # type: ignore[arg-type]
     verdicts: list[Verdict] = []
     probers = [Prober(probes, reach, means, verdicts.append, note) for _ in range(pods)]
     for prober in probers:

@@ -157,7 +157,7 @@ async def test_a_command_that_takes_too_long_is_a_failure() -> None:
     async def run(_: Exec, timeout_s: float | None) -> Ended:
         raise TimedOut("too long")
 
-    result = await ask(GOOD, 1.0, Reach(list, lambda: -1, run), Means())
+    result = await ask(GOOD, 1.0, Reach(list, lambda: -1, run, lambda: True), Means())
     assert result == Result(ok=False, message="no answer within 1 s")
 
 
@@ -166,7 +166,7 @@ async def test_silence_ends_with_the_time_limit() -> None:
         await asyncio.sleep(60)
 
     container = Container()
-    reach = Reach(lambda: ["127.0.0.2"], lambda: -1, container.run)
+    reach = Reach(lambda: ["127.0.0.2"], lambda: -1, container.run, lambda: True)
     async with serving(silent) as seen:
         begin = asyncio.get_running_loop().time()
         result = await ask(HttpGet(seen.port, host="0.0.0.0"), 0.3, reach, Means())
@@ -179,7 +179,7 @@ async def test_one_that_hangs_keeps_no_other_waiting() -> None:
         await asyncio.sleep(60)
 
     container, means = Container(), Means()
-    reach = Reach(lambda: ["0.0.0.0"], lambda: -1, container.run)
+    reach = Reach(lambda: ["0.0.0.0"], lambda: -1, container.run, lambda: True)
     async with serving(silent) as hung, serving(fixed("HTTP/1.1 200 OK\nContent-Length: 0")) as good:
         hanging = [asyncio.create_task(ask(HttpGet(hung.port), 30, reach, means)) for _ in range(50)]
         await asyncio.sleep(0.2)
@@ -191,16 +191,16 @@ async def test_one_that_hangs_keeps_no_other_waiting() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1", "LOCALHOST."])
 def test_a_loopback_host_is_the_pods_own(host: str) -> None:
-    reach = Reach(lambda: ["10.0.0.5"], lambda: 7, Container().run)
+    reach = Reach(lambda: ["10.0.0.5"], lambda: 7, Container().run, lambda: True)
     for action in (HttpGet(80, host=host), TcpSocket(80, host), TcpSocket(80, loopback="127.0.0.1")):
         found = place(action, reach)
         assert found.open_namespace is not None and found.host in (host, LOOPBACK)
 
 
 def test_without_a_host_the_pods_address_is_asked_or_its_loopback() -> None:
-    reach = Reach(lambda: ["10.0.0.5", "fd00::5"], lambda: 7, Container().run)
+    reach = Reach(lambda: ["10.0.0.5", "fd00::5"], lambda: 7, Container().run, lambda: True)
     assert (place(Grpc(80), reach).host, place(Grpc(80), reach).open_namespace) == ("10.0.0.5", None)
     assert place(HttpGet(80, host="db.example"), reach).host == "db.example"
-    bare = Reach(list, lambda: 7, Container().run)
+    bare = Reach(list, lambda: 7, Container().run, lambda: True)
     found = place(TcpSocket(80), bare)
     assert found.host == LOOPBACK and found.open_namespace is not None
