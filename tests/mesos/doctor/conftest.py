@@ -12,5 +12,5 @@ from tests.support.rig import Rig
 @pytest.fixture(scope="package")
 def rig() -> Iterator[Rig]:
     """Without names: these are tested with a real server elsewhere."""
-    with Rig(config={"DNS_ENABLED": "false"}) as node:
+    with Rig(config={"DNS_ENABLED": "false", "POLICY_DEFAULT": "baseline"}) as node:
         yield node

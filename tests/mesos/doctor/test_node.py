@@ -37,7 +37,7 @@ def test_a_healthy_node(rig: Rig) -> None:
     assert complaints(document) == {}
     assert code == 0
     assert {check["check"].split(".")[0] for check in document["checks"]} == {
-        "kernel", "cgroups", "containerd", "network", "dns", "agent", "node",
+        "kernel", "cgroups", "containerd", "network", "policy", "dns", "agent", "node", "pods",
     }  # fmt: skip
     assert not rig.cgroups(), "the scratch group is gone"
 
@@ -48,7 +48,8 @@ def test_it_reads_well(rig: Rig) -> None:
     assert re.fullmatch(r"this node: (pass|warn) \((\d+ (pass|warn|skip)(, |\))){2,3}", lines[-1]), lines[-1]
     assert not [line for line in lines if line.startswith("pass")]
     whole = rig.command("doctor", "--agent", rig.agent.endpoint).stdout.splitlines()[:-1]
-    form = r"(pass|warn|skip)  (kernel|cgroups|containerd|network|dns|agent|node)\.[\w.]+: \S.*|      hint: \S.*"
+    area = "kernel|cgroups|containerd|network|policy|dns|agent|node|pods"
+    form = rf"(pass|warn|skip)  ({area})\.[\w.]+: \S.*|      hint: \S.*"
     assert [line for line in whole if not re.fullmatch(form, line)] == []
 
 
