@@ -46,6 +46,14 @@ class Population:
         """The processes here and below that v1's witness has (see Hierarchies.witnesses)."""
         return self._members(self.hierarchies.witnesses, recursive=True)
 
+    def listed(self) -> set[int]:
+        """The processes here and below, as one hierarchy has them: v1's witness, or cgroup2 where there is no v1."""
+        return self._members(self.hierarchies.witnesses or self.unified, recursive=True)
+
+    def reached(self) -> set[int]:
+        """The processes here and below that a kill of the group ends: those of cgroup2 and of v1's witness."""
+        return self._members((*self.hierarchies.witnesses, *self.unified), recursive=True)
+
     def populated(self) -> bool:
         """Whether a process is here or below, by the unified hierarchy and v1's witness (see Hierarchies.witnesses)."""
         for directory in self.opened(self.unified):

@@ -106,7 +106,7 @@ class Ladder:
         chosen = select(self.request, candidates(self.request, living.values()), ended, table.coming)
         victims = [living[each.pod] for each in chosen]
         self.regular = [pod for pod in living.values() if pod.spec.pod_class is PodClass.REGULAR]
-        self._before = prove(victims, self.regular, self._tree)
+        self._before = prove(victims, living.values(), self._tree)
         self.accounts = [Account(pod) for pod in victims]
         proven()
         found = f"{_pods(victims, 'revocable')} selected, {_pods(self.regular, 'regular')} outside"

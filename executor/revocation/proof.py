@@ -7,15 +7,16 @@ the node's clock is set, and with it every process would look like another one.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import Comparison, PodProcesses, Process, compare
+from executor.revocation.process_owners import ProcessOwners
 
 if TYPE_CHECKING:
     from cgroups import Tree
@@ -29,31 +30,33 @@ unexplained SIGKILL.
 _AGAIN_S = 0.01
 
 
-def prove(victims: Sequence[Pod], regular: Sequence[Pod], tree: Tree) -> dict[PodId, PodProcesses]:
-    """Look at the cgroups as they are, and at where the kernel has the processes. Returns what the regular pods run.
-    Raises Refused.
+def prove(victims: Sequence[Pod], living: Collection[Pod], tree: Tree) -> dict[PodId, PodProcesses]:
+    """Look at the cgroups as they are, and at whose processes are there. `living` are all pods that live, of both
+    classes. Returns what the regular pods run. Raises Refused, CgroupError.
     """
+    revocable = tree.subtree(PodClass.REVOCABLE)
     below = [pod for _, pod in tree.walk(PodClass.REVOCABLE)]
+    regular = [pod for pod in living if pod.spec.pod_class is PodClass.REGULAR]
     check_placement({pod.id: pod.spec.pod_class for pod in victims}, below, (each.id for each in regular))
-    before = photographs(regular)
-    for pod in regular:
-        seen = before[pod.id].first | before[pod.id].others
-        pids = {process.pid for process in seen} | set(pod.started_pids())
-        check_processes(pod.id, sorted(pids), tree.subtree(PodClass.REVOCABLE).path)
-    return before
+    first = {pod.id: {*pod.first_pids(), *pod.started_pids()} for pod in living}
+    check_processes(revocable.reached(), owners_of(first), {pod.id for pod in regular})
+    return photographs(regular)
 
 
-def check_processes(pod: PodId, pids: Iterable[int], revocable: str) -> None:
-    """No process of a regular pod stands in a cgroup that a revocation kills. Raises Refused."""
-    for pid in pids:
-        try:
-            paths = Membership.of(pid).paths.values()
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
-        if any(f"{path}/".startswith(f"{revocable}/") for path in paths):
+def owners_of(first: Mapping[PodId, Collection[int]]) -> ProcessOwners:
+    """`first`: the first processes of the containers of each living pod."""
+    shared = {pid_namespace(1) or "", pid_namespace(os.getpid()) or ""}
+    return ProcessOwners(first, shared=shared, namespace_of=pid_namespace, parent_of=parent)
+
+
+def check_processes(reached: Iterable[int], owners: ProcessOwners, regular: Collection[PodId]) -> None:
+    """No process that a kill of the revocable subtree reaches is a regular pod's. Raises Refused."""
+    for pid in reached:
+        owner = owners.owner(pid)
+        if owner is not None and owner in regular:
             raise Refused(
                 f"is regular but its process {pid} is in the revocable subtree, so nothing there is killed",
-                subject=str(pod),
+                subject=str(owner),
                 hint="move it back into the pod's own cgroup: `mesos-pod-executor inspect` names it",
             )
 
@@ -79,7 +82,7 @@ def check_placement(
 
 def photographs(regular: Iterable[Pod]) -> dict[PodId, PodProcesses]:
     """The processes of these pods now."""
-    return {pod.id: photograph(pod.id, pod.first_pids(), pod.cgroup.witnessed()) for pod in regular}
+    return {pod.id: photograph(pod.id, pod.first_pids(), pod.cgroup.listed()) for pod in regular}
 
 
 async def compared(before: Mapping[PodId, PodProcesses], regular: Sequence[Pod]) -> Comparison:
@@ -115,16 +118,31 @@ def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> P
 
 def processes(pids: Iterable[int]) -> frozenset[Process]:
     """These pids with their start times; one that ended meanwhile is left out."""
-    found = set()
-    for pid in pids:
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found.add(Process(pid, start_ticks(stat)))
-    return frozenset(found)
+    stats = {pid: _stat(pid) for pid in pids}
+    return frozenset(Process(pid, start_ticks(stat)) for pid, stat in stats.items() if stat is not None)
 
 
 def start_ticks(stat: bytes) -> int:
     """From the content of /proc/<pid>/stat (proc_pid_stat(5)): the 22nd field; the 2nd may contain anything."""
     return int(stat.rpartition(b")")[2].split()[19])
+
+
+def parent(pid: int) -> int | None:
+    """None if the process has ended, 0 if its parent cannot be seen from here (proc_pid_stat(5), the 4th field)."""
+    stat = _stat(pid)
+    return None if stat is None else int(stat.rpartition(b")")[2].split(maxsplit=2)[1])
+
+
+def pid_namespace(pid: int) -> str | None:
+    """As the kernel names it (proc_pid_ns(5)). None if the process has ended, or may not be looked at."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 a Path takes as long again
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+
+
+def _stat(pid: int) -> bytes | None:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None

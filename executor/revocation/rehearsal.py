@@ -76,7 +76,7 @@ def _stop_and_go(targets: Iterable[Cgroup], regular: Iterable[Pod]) -> dict[str,
         finally:
             stop_ms = _since(begin)
             untouched = not any(pod.cgroup.is_frozen() for pod in regular)
-            processes = sum(len(target.witnessed()) for target in targets)
+            processes = sum(len(target.listed()) for target in targets)
             for target in targets:
                 with contextlib.suppress(CgroupError):
                     target.thaw()

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from cgroups import Cgroup, Hierarchies, Membership
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import events, run
 from tests.support.rig import Rig
@@ -61,3 +62,31 @@ def test_nothing_is_killed_while_something_regular_is_in_reach(rig: Rig, schedul
     assert len(events(rig, "revocation.refused")) == 2 and events(rig, "revocation.step") == []
     assert rig.json("revoke", "--all")["state"] == "done"
     assert rig.processes(pods["web"]) == before["web"]
+
+
+ORPHAN = ("sh", "-c", "(sleep 1001 &); sleep 1000")
+
+
+@pytest.mark.parametrize("spec", [{}, {"shareProcessNamespace": True}, {"hostPID": True}], ids="".join)
+def test_a_regular_process_is_known_in_whichever_groups_it_is(rig: Rig, scheduler: Scheduler, spec: Any) -> None:
+    """No hierarchy says any more whose it is, nor does its parent, which ended."""
+    run(
+        rig,
+        scheduler,
+        rig.pod("web", command=ORPHAN, spec=spec),
+        rig.pod("batch", command=ORPHAN, spec=spec, revocable=True),
+    )
+    pods = {pod["name"]: pod for pod in rig.pods()}
+    before = rig.processes(pods["web"])
+    (orphan,) = [pid for pid, _ in before if "1001" in psutil.Process(pid).cmdline()]
+    home = Membership.of(orphan)
+    Cgroup(Hierarchies.discover(), pods["batch"]["cgroup"]).attach(orphan)
+    for command in (["revoke", "--all"], ["rehearse", "--all"]):
+        done = rig.command(*command, check=False)
+        assert done.returncode == 4
+        assert pods["web"]["pod"] in done.stderr and f"its process {orphan} is in" in done.stderr
+    assert rig.processes(pods["web"]) == [each for each in before if each[0] != orphan]
+    assert psutil.Process(orphan).is_running() and events(rig, "revocation.step") == []
+    home.rejoin(Hierarchies.discover())
+    assert rig.json("revoke", "--all")["state"] == "done"
+    assert rig.processes(pods["web"]) == before

@@ -16,6 +16,7 @@ import pytest
 from cgroups.group import Cgroup
 from cgroups.mounts import Hierarchies
 from tests.support import cgroupdirs
+from tests.support.mesos.cluster import node_cgroup
 
 _numbers = count()
 
@@ -35,7 +36,7 @@ def hierarchies() -> Hierarchies:
 
 @pytest.fixture
 def group(hierarchies: Hierarchies) -> Iterator[Cgroup]:
-    group = Cgroup(hierarchies, f"/mpe-test-{os.getpid()}-{next(_numbers)}")
+    group = Cgroup(hierarchies, f"{node_cgroup()}/{next(_numbers)}")
     group.ensure()
     yield group
     assert cgroupdirs.sweep(group.path) == []

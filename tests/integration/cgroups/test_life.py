@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ from cgroups.membership import Membership
 from cgroups.mounts import Hierarchies
 from cgroups.tree import Tree
 from tests.integration.cgroups.conftest import Spawn, descriptors
-from tests.support import cgroupdirs
-
-REPOSITORY = Path(__file__).parents[3]
+from tests.support import cgroup2_alone, cgroupdirs
+from tests.support.mesos.cluster import node_cgroup
 
 
 def test_two_hundred_pods_come_and_go(group: Cgroup) -> None:
@@ -133,18 +131,10 @@ def test_a_process_that_is_gone_cannot_be_attached(group: Cgroup) -> None:
         group.attach(done.pid)
 
 
-def test_on_cgroup2_alone() -> None:
-    """The core features, in a mount namespace whose only hierarchy is cgroup2: nothing outside it changes."""
-    name = f"/mpe-test-{os.getpid()}-v2"
-    mount = 'umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
-    script = Path(__file__).with_name("v2_alone.py")
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh", sys.executable, script, name],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@pytest.mark.parametrize("program", ["v2_alone.py", "v2_proof.py"])
+def test_on_cgroup2_alone(program: str, tmp_path: Path) -> None:
+    """In a mount namespace whose only hierarchy is cgroup2: nothing outside it changes."""
+    name = f"{node_cgroup()}/v2"
+    done = cgroup2_alone.run(Path(__file__).with_name(program), name, spare=tmp_path)
     assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stderr
     assert cgroupdirs.sweep(name) == []

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cgroups import Membership
 from executor.errors import Refused
 from executor.names import PodClass, PodId
-from executor.revocation.proof import check_placement, check_processes, photograph, start_ticks
+from executor.revocation.proof import (
+    check_placement,
+    check_processes,
+    owners_of,
+    parent,
+    photograph,
+    pid_namespace,
+    start_ticks,
+)
 
 WEB, BATCH = PodId("pod-000000000001"), PodId("pod-000000000002")
 
@@ -36,13 +44,23 @@ def test_a_regular_pod_in_reach_is_refused_by_name(check: Callable[[], None]) ->
 
 
 def test_a_regular_process_in_reach_is_refused_by_pid() -> None:
-    """Wherever the kernel has this very process: the groups above it, and itself, but no other one."""
-    here = max(Membership.of(os.getpid()).paths.values(), key=len)
-    for reach in {here, str(Path(here).parent)} - {"/"}:
-        with pytest.raises(Refused, match=f"process {os.getpid()}"):
-            check_processes(WEB, [os.getpid()], reach.rstrip("/"))
-    check_processes(WEB, [os.getpid()], f"{here.rstrip('/')}-not/pods/revocable")
-    check_processes(WEB, [2**22 + 1], here.rstrip("/"))  # it has ended
+    """Itself, and its child, and no process that only has the same parent, or has ended."""
+    with subprocess.Popen(["sleep", "100"]) as child, subprocess.Popen(["sleep", "100"]) as stranger:
+        try:
+            owners = owners_of({WEB: [child.pid], BATCH: [stranger.pid]})
+            with pytest.raises(Refused, match=f"process {child.pid}") as caught:
+                check_processes([stranger.pid, 2**22 + 1, child.pid], owners, {WEB})
+            assert caught.value.subject == WEB
+            check_processes([stranger.pid, 2**22 + 1, os.getppid()], owners, {WEB})
+        finally:
+            child.kill()
+            stranger.kill()
+
+
+def test_what_the_kernel_says_of_a_process() -> None:
+    assert parent(os.getpid()) == os.getppid()
+    assert pid_namespace(os.getpid()) == str(Path("/proc/self/ns/pid").readlink())
+    assert parent(2**22 + 1) is None and pid_namespace(2**22 + 1) is None
 
 
 def test_a_photograph_has_the_living_with_their_start_times() -> None:
