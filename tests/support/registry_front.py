@@ -33,6 +33,8 @@ class Fault:
     """The connection ends after so many bytes of the body."""
     pause_s: float = 0.0
     """Before each KiB of the body."""
+    wait_s: float = 0.0
+    """Before the answer."""
     ignores_range: bool = False
 
 
@@ -116,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             realm = f'Bearer realm="http://{self.server.front.host}/token",service="tests"'
             return self._answer(401, {"www-authenticate": realm}, b"{}")
         fault = self.server.front.fault(self.path)
+        time.sleep(fault.wait_s)
         if fault.status:
             return self._answer(fault.status, fault.headers, fault.body or b"")
         return self._forward(fault)

@@ -21,9 +21,6 @@ def main() -> None:
         request = wire.decode_request(sys.stdin.buffer.readline(wire.REQUEST.size_bytes + 1))
         threading.Thread(target=_end_with_the_executor, daemon=True).start()
         asyncio.run(_pull(request))
-    except ExecutorError as error:
-        _say(wire.encode_failure(error))
-        sys.exit(1)
     except Exception as error:
         _say(wire.encode_failure(Failure(f"the helper of a pull failed: {type(error).__name__}: {error}")))
         raise
@@ -41,8 +38,12 @@ async def _pull(request: wire.Request) -> None:
     from executor.images.store import ImageStore
 
     settings = request.settings
-    async with await Containerd.connect(settings.address, settings.namespace) as containerd:
-        await pull(containerd, ImageStore(containerd), request, lambda each: _say(wire.encode_progress(each)))
+    try:
+        async with await Containerd.connect(settings.address, settings.namespace) as containerd:
+            await pull(containerd, ImageStore(containerd), request, lambda each: _say(wire.encode_progress(each)))
+    except ExecutorError as error:
+        _say(wire.encode_failure(error))
+        os._exit(1)  # threads that wait for a registry would delay the end of the process
 
 
 def _say(line: bytes) -> None:

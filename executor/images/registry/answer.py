@@ -45,7 +45,8 @@ class Answer:
         self.close()
 
     def close(self) -> None:
-        """End the use of the connection, read to its end or not."""
+        """End the use of the connection, read to its end or not. A thread that still reads gets an error at once."""
+        self._shut()  # close() alone would wait for that thread
         self._response.close()
 
     def header(self, name: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -133,6 +135,25 @@ async def test_a_helper_that_dies_is_told(images: Images, app: ImageSpec, front:
     with pytest.raises(Failure, match="the helper of its pull ended with -9"):
         await launch
     assert (await images.ensure(name)).config.cmd == ("/bin/app",)
+
+
+@pytest.mark.parametrize("silence", ["pause_s", "wait_s"], ids=["body", "headers"])
+async def test_a_failure_does_not_wait_for_the_other_layers(
+    here: Node, front: Front, plain: Registry, silence: str
+) -> None:
+    image = fresh(secrets.token_hex(4))
+    plain.push("other/app", "1", image)
+    silent, absent = layer(image, 0), layer(image, 1)
+    front.faults = [
+        replace(Fault(f"/blobs/{silent}"), **{silence: 20.0}),  # type: ignore[arg-type]
+        Fault(f"/blobs/{absent}", status=503, headers={"retry-after": "1"}),
+        Fault(f"/blobs/{absent}", status=404),
+    ]
+    images = Images(here.client, config(here, front, patience_s=0))
+    begin = time.monotonic()
+    with pytest.raises(PullFailure, match="404"):
+        await images.ensure(f"{front.host}/other/app:1")
+    assert time.monotonic() - begin < 10
 
 
 async def test_closing_ends_the_helpers(here: Node, app: ImageSpec, front: Front) -> None:
