@@ -22,6 +22,12 @@ class PodsSection:
         "Profiles that pods name by seccompProfile Localhost: linux.seccomp of the OCI runtime-spec, as JSON.",
         absolute=True,
     )
+    nofile: int = key(
+        1024,
+        "How many descriptors a process may open (soft limit); a program may raise it to 1048576 itself.",
+        least=64,
+        most=1048576,
+    )
     pids_max: int = key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
     log_max_bytes: int = key(
         67108864,

@@ -75,7 +75,7 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
 
 
 def _rlimits(container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
-    nofile = () if placement.nofile is None else (("RLIMIT_NOFILE", placement.nofile, placement.nofile),)
+    nofile = () if placement.nofile is None else (("RLIMIT_NOFILE", *placement.nofile),)
     found = {name: (soft, hard) for name, soft, hard in (*nofile, *container.rlimits)}
     return [{"type": name, "soft": soft, "hard": hard} for name, (soft, hard) in found.items()]
 
@@ -111,8 +111,8 @@ def _namespaces(pod: PodSpec, placement: Placement) -> list[dict[str, str]]:
     shared = {"pid"} if pod.host_pid else set()
     shared |= {"ipc"} if pod.host_ipc else set()
     found = [{"type": kind} for kind in ("pid", "mount", "cgroup", "ipc", "uts") if kind not in shared]
-    if placement.pidns_path is not None:
-        found[0] = {"type": "pid", "path": str(placement.pidns_path)}
+    joined = {"pid": placement.pidns_path, "ipc": placement.ipcns_path}
+    found = [each | {"path": str(path)} if (path := joined.get(each["type"])) is not None else each for each in found]
     if placement.netns_path is not None:
         found.append({"type": "network", "path": str(placement.netns_path)})
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executor.spec.model import ContainerSpec, PodSpec, Security
+from executor.spec.model import SHM_BYTES, ContainerSpec, PodSpec, Security
 from executor.spec.volume_model import Propagation, RecursiveReadOnly, VolumeMount
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
     """In the order in which they are mounted: the kernel's and volumes from the root downwards, the pod's own files."""
     volumes = _image_volumes(placement) + _volumes(pod, container, placement)
     taken = {mount["destination"] for mount in volumes}
-    kernel = [mount for mount in _kernel(pod, container) if mount["destination"] not in taken]
+    kernel = [mount for mount in _kernel(pod, container, placement) if mount["destination"] not in taken]
     files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
     return (
         sorted(kernel + volumes, key=lambda mount: mount["destination"].split("/"))
@@ -67,10 +67,11 @@ def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list
     )
 
 
-def _kernel(pod: PodSpec, container: ContainerSpec) -> list[dict[str, Any]]:
+def _kernel(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
     access = "rw" if container.security.privileged else "ro"
-    size = "size=65536k" if container.shm_bytes is None else f"size={container.shm_bytes}"
-    shm = _tmpfs(_SHM, "shm", [*_NO_EXECUTION, "mode=1777", size])
+    shm = _tmpfs(_SHM, "shm", [*_NO_EXECUTION, "mode=1777", f"size={container.shm_bytes or SHM_BYTES}"])
+    if placement.shm is not None:
+        shm = {"destination": _SHM, "type": "bind", "source": str(placement.shm), "options": ["bind", *_NO_EXECUTION]}
     if pod.host_ipc:
         shm = {"destination": _SHM, "type": "bind", "source": _SHM, "options": ["rbind", "rw"]}
     pts = [*_NO_EXECUTION[:2], "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]

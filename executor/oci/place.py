@@ -60,12 +60,15 @@ class Placement:
     user: UserIds
     netns_path: Path | None = None
     pidns_path: Path | None = None
+    ipcns_path: Path | None = None
+    shm: Path | None = None
+    """The pod's /dev/shm, and its IPC namespace; None is one of the container's own."""
     resolv_conf: Path | None = None
     hosts: Path | None = None
     hostname_file: Path | None = None
     oom_score_adj: int | None = None
     """Left as it is when None; without CAP_SYS_RESOURCE runc cannot lower it."""
-    nofile: int | None = None
+    nofile: tuple[int, int] | None = None
     """RLIMIT_NOFILE, soft and hard; None: as the shim has it."""
     machine: str = ""
     """uname(1)'s, for the seccomp profile's other ABIs."""

@@ -17,7 +17,7 @@ from executor.oci import host_devices, image_volumes, local_profiles, secret_run
 from executor.oci.place import Placement
 from executor.spec import capabilities, command
 from executor.spec.model import RuntimeField
-from executor.volumes import host_mounts
+from executor.volumes import host_mounts, shared_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CAP_SYS_RESOURCE = 24
 _POD_IPS = ("status.podIP", "status.podIPs")
-NOFILE = 1048576
+NOFILE_MAX = 1048576
 """What container runtimes give; more than the own hard limit needs CAP_SYS_RESOURCE."""
 
 
@@ -67,11 +67,13 @@ async def runtime_spec(
         hostname=spec.hostname,
         netns_path=sandbox.namespace,
         pidns_path=None if sandbox.pids is None else await sandbox.pids.ensure(),
+        ipcns_path=node.mounts(pod_id) / shared_memory.IPC if spec.shares_memory else None,
+        shm=node.mounts(pod_id) / shared_memory.SHM if spec.shares_memory else None,
         resolv_conf=sandbox.directory / "resolv.conf",
         hosts=sandbox.directory / "hosts",
         hostname_file=sandbox.directory / "hostname",
         oom_score_adj=qos.oom_score_adj(spec.pod_class, may_lower=allowed),
-        nofile=NOFILE if allowed else None,
+        nofile=(node.config.pods.nofile, NOFILE_MAX) if allowed else None,
         machine=platform.machine(),
         user=user,
         downward=downward,

@@ -20,6 +20,8 @@ from executor.spec.objects import Objects
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, FsGroup, HostPath, Volume, VolumeMount
 
+SHM_BYTES = 64 << 20
+"""Of /dev/shm where a container asks for no other size, as with all container engines."""
 TERMINATION_PATH = "/dev/termination-log"
 """Kubernetes' terminationMessagePath where a container sets none."""
 DEFAULT_GRACE_S = 30.0
@@ -188,7 +190,7 @@ class ContainerSpec:
     security: Security = Security()
     rlimits: RLimits = ()
     shm_bytes: int | None = None
-    """Of /dev/shm; None: 64 MiB."""
+    """Of /dev/shm; None: SHM_BYTES."""
     tty: bool = False
     """Whether its process has a terminal, which has no input."""
     path: str = field(default="", compare=False)
@@ -271,6 +273,11 @@ class PodSpec:
     """Kernel parameters of the pod's own namespaces and their values, written with dots."""
     without_effect: tuple[str, ...] = ()
     """Paths of fields that were accepted and change nothing here."""
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether its containers have one IPC namespace and one /dev/shm, of the largest size that one asks for."""
+        return len(self.containers) > 1 and not self.host_ipc
 
     @property
     def empty_dirs(self) -> tuple[EmptyDir, ...]:

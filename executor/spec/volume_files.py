@@ -18,7 +18,7 @@ from executor.spec.objects import (
     KeyedData,
     Objects,
 )
-from executor.spec.volume_model import DataFiles, FilesVolume, FixedFile, Item
+from executor.spec.volume_model import DataFiles, FilesVolume, FixedFile, Item, Volume
 
 PATH_MAX, NAME_MAX = 4096, 255
 """Bytes of a path and of one name in it (limits.h)."""
@@ -106,6 +106,15 @@ def _too_large() -> InvalidTask:
 def names_object(volume: FilesVolume, kind: DataKind, name: str) -> bool:
     """Whether the volume shows this ConfigMap or Secret."""
     return any(isinstance(each, DataFiles) and (each.kind, each.name) == (kind, name) for each in volume.sources)
+
+
+def may_lack(volume: Volume) -> bool:
+    """Whether a part of it may be missing: a file that is optional. Its place is an empty directory then, which is
+    outside of the volume: a directory in it would stand in the way of the file, once its framework sends it.
+    """
+    return isinstance(volume, FilesVolume) and any(
+        isinstance(source, DataFiles) and source.optional for source in volume.sources
+    )
 
 
 def of_file(path: str, subject: str) -> str:

@@ -139,6 +139,11 @@ def bind(found: int, target: Path, prepared: Path) -> None:
     _mount(str(prepared), target, None, _MS_MOVE)
 
 
+def bind_path(source: str, target: Path) -> None:
+    """A file of the kernel on the file `target`. Raises OSError."""
+    _mount(source, target, None, _MS_BIND)
+
+
 def empty_directory(target: Path) -> None:
     """An empty directory that every user may read, in the place of what `bind` would mount. Raises OSError."""
     unmount(target)

@@ -27,18 +27,17 @@ from executor.errors import Failure, reason
 from executor.own_directory import Opened, OwnDirectory, open_directory
 from executor.spec import mount_part, volume_files
 from executor.spec.expansion import CONTAINER_MAX_BYTES
-from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.model import SHM_BYTES, ContainerSpec, PodSpec
 from executor.spec.objects import PAGE_BYTES, VOLUME_PAGES_MAX_BYTES, Objects
 from executor.spec.volume_model import (
     ClaimedVolume,
-    DataFiles,
     EmptyDir,
     FilesVolume,
     HostPath,
     Volume,
     VolumeMount,
 )
-from executor.volumes import empty_dir, files, host_mounts, host_path, mount_tree, sub_path
+from executor.volumes import empty_dir, files, host_mounts, host_path, mount_tree, shared_memory, sub_path
 from executor.volumes.ownership import Ownership
 
 FILES: Final = "files"
@@ -93,7 +92,9 @@ class PodVolumes:
         os.fchmod(empty, empty_dir.MODE | (0 if group is None else 0o2000))
 
     async def prepare(self) -> None:
-        """Make every volume. Raises Failure with the volume as subject."""
+        """Make every volume, and what the containers share of memory. Raises Failure with the volume as subject."""
+        if self._spec.shares_memory:
+            await self._work(self._share_memory)
         if not self._volumes:
             return
         async with self._updating:
@@ -165,6 +166,10 @@ class PodVolumes:
         return await asyncio.shield(future)
 
     # --- in a thread that sees the node's mounts ---------------------------------------------------------------
+
+    def _share_memory(self) -> None:
+        self._ensure_own_directory()
+        shared_memory.make(self._mounts_dir, max(each.shm_bytes or SHM_BYTES for each in self._spec.containers))
 
     def _make_all(self) -> None:
         for volume in self._spec.volumes:
@@ -241,7 +246,7 @@ class PodVolumes:
             with self._opened(volume) as root, Opened(sub_path.open_part(root, part, make=make)) as opened:
                 host_mounts.bind(opened, target, self._mounts_dir / STAGE / "part")
         except FileNotFoundError as error:
-            if not _may_lack(volume):
+            if not volume_files.may_lack(volume):
                 raise _part_failure(error, mount) from error
             host_mounts.empty_directory(target)
         except OSError as error:
@@ -287,12 +292,3 @@ def _part_failure(error: OSError, mount: VolumeMount) -> Failure:
 
 def _is_beneath(volume: Volume) -> bool:
     return isinstance(volume, HostPath) and bool(volume.beneath)
-
-
-def _may_lack(volume: Volume) -> bool:
-    """Whether a part of it may be missing: a file that is optional. Its place is an empty directory then, which is
-    outside of the volume: a directory in it would stand in the way of the file, once its framework sends it.
-    """
-    return isinstance(volume, FilesVolume) and any(
-        isinstance(source, DataFiles) and source.optional for source in volume.sources
-    )

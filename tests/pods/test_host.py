@@ -161,3 +161,21 @@ def logged(rig: Rig, name: str, container: str) -> list[str]:
     containers = {each["name"]: each for each in rig.json("inspect", name)["containers"]}
     path = Path(containers[container]["log"]["stdout"])
     return path.read_text().splitlines() if path.exists() else []
+
+
+def test_containers_of_a_pod_share_memory(rig: Rig, scheduler: Scheduler) -> None:
+    """Also with an init container, and over a restart: /dev/shm and the IPC objects are the pod's."""
+    first = {"name": "first", "image": IMAGE, "command": ["sh", "-c", "echo by first >/dev/shm/found"]}
+    script = "cat /dev/shm/found; readlink /proc/self/ns/ipc; df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2"
+    restarted = f"test -e /dev/shm/again || {{ touch /dev/shm/again; exit 1; }}; {script}"
+    containers = [
+        {"name": name, "image": IMAGE, "command": ["sh", "-c", text], "securityContext": {"runAsUser": 1000}}
+        for name, text in (("one", script), ("two", restarted))
+    ]
+    spec = {"restartPolicy": "OnFailure", "initContainers": [first], "containers": containers}
+    scheduler.launch([rig.pod("memory", spec=spec, mem=64)], rig.executor())
+    scheduler.wait_status("memory", "TASK_FINISHED", 60)
+    found = logged(rig, "memory", "one")
+    assert found == logged(rig, "memory", "two")
+    assert found[0] == "by first" and found[2] == "65536"
+    assert found[1] != str(Path("/proc/self/ns/ipc").readlink())

@@ -22,7 +22,9 @@ RLIMITS = (
 
 
 class RLimit(Message, frozen=True):
-    type: Annotated[str, supported("RLMT_NOFILE, RLMT_CORE, ...; what a pod has without it: nofile 1048576")]
+    type: Annotated[
+        str, supported("RLMT_NOFILE, RLMT_CORE, ...; without it nofile is [pods] nofile, and at most 1048576")
+    ]
     soft: Annotated[Amount | None, supported("with hard; without both there is no limit")] = None
     hard: Annotated[Amount | None, supported("more than the node's own needs CAP_SYS_RESOURCE there")] = None
 
@@ -50,10 +52,12 @@ class LinuxInfo(Message, frozen=True):
         bool, supported("the containers of the group share one, and all must say so; it is not the executor's")
     ] = False
     seccomp: Annotated[SeccompInfo, supported()] = SeccompInfo()
-    shm_size: Annotated[Annotated[int, Meta(ge=0, le=2**32 - 1)], supported("MiB of /dev/shm; 64 without it")] = 0
+    shm_size: Annotated[
+        Annotated[int, Meta(ge=0, le=2**32 - 1)], supported("MiB of /dev/shm, which is the pod's: the most counts")
+    ] = 0
     ipc_mode: Annotated[
         Literal["UNKNOWN", "PRIVATE", "SHARE_PARENT"],
-        accepted("each container has its own IPC objects", only=("UNKNOWN", "PRIVATE"), told=False),
+        accepted("the containers of a pod share theirs, and no others", only=("UNKNOWN", "PRIVATE"), told=False),
     ] = "PRIVATE"
     share_cgroups: Annotated[bool, accepted("each container has its own cgroup, in its pod's", told=False)] = True
 

@@ -82,9 +82,9 @@ def test_the_network_is_joined_and_all_else_is_the_containers_own() -> None:
 
 
 def test_what_the_node_gives() -> None:
-    found = document(minimal(), oom_score_adj=1000, nofile=4096)
+    found = document(minimal(), oom_score_adj=1000, nofile=(1024, 4096))
     assert found["process"]["oomScoreAdj"] == 1000
-    assert found["process"]["rlimits"] == [{"type": "RLIMIT_NOFILE", "soft": 4096, "hard": 4096}]
+    assert found["process"]["rlimits"] == [{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 4096}]
 
 
 LIMITS: list[tuple[Limits, Limits, dict[str, Any]]] = [
@@ -224,6 +224,15 @@ def test_a_privileged_container_sees_all_of_the_kernel() -> None:
     assert plain["devices"] == [] and plain["maskedPaths"] and plain["readonlyPaths"]
     unmasked = document(with_container(security=Security(proc_unmasked=True)))["linux"]
     assert unmasked["maskedPaths"] == [] and len(unmasked["resources"]["devices"]) > 1
+
+
+def test_namespaces_and_memory_that_the_pod_shares() -> None:
+    pids, ipc, shm_path = Path("/proc/7/ns/pid"), Path("/run/p/ipc"), Path("/run/p/shm")
+    found = document(minimal(), pidns_path=pids, ipcns_path=ipc, shm=shm_path)
+    paths = {each["type"]: each.get("path") for each in found["linux"]["namespaces"]}
+    assert (paths["pid"], paths["ipc"], paths["mount"]) == ("/proc/7/ns/pid", "/run/p/ipc", None)
+    (shm,) = [mount for mount in found["mounts"] if mount["destination"] == "/dev/shm"]
+    assert (shm["type"], shm["source"]) == ("bind", "/run/p/shm")
 
 
 def test_a_pod_in_the_nodes_namespaces() -> None:
