@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from executor.names import PodClass
+from executor.revocation.lost_work import lost_work_s
 from executor.revocation.request import Reclaim
 from executor.revocation.selection import Candidate, matches
 from executor.spec.peak import peak
@@ -44,7 +45,7 @@ def _candidate(pod: Pod, *, measured: bool) -> Candidate:
         priority=spec.priority,
         cpus=spec.resources.cpus,
         mem_bytes=spec.resources.mem_bytes,
-        lost_work_s=pod.age_s,
+        lost_work_s=lost_work_s(pod) if measured else pod.age_s,
         overshoot=_overshoot(spec, pod.measure()) if measured else 0.0,
         ending=pod.is_stopping,
     )

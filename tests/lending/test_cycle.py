@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from executor.cli.executors.client import Client
 from tests.support.lending import GROW_S, Lender, borrow, borrower, demand, first_instruction, owner, revocable
 from tests.support.mesos.messages import TERMINAL
 from tests.support.rig import Rig, wait_for
@@ -72,6 +73,21 @@ def alive(processes: list[tuple[int, float]]) -> list[Any]:
     import psutil
 
     return [pid for pid, began in processes if psutil.pid_exists(pid) and psutil.Process(pid).create_time() == began]
+
+
+def test_a_checkpoint_makes_the_work_that_would_be_lost_less(rig: Rig) -> None:
+    with Lender(rig) as lender, borrower(rig) as batch:
+        lender.wait_offer(4.0)
+        saves = ("sh", "-c", "while :; do date > /work/state; sleep 0.5; done")
+        mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+        volumes = {"volumes": [{"name": "work", "emptyDir": {}}]}
+        metadata = {"annotations": {"mesos-pod-executor/checkpoint": "work/state"}}
+        borrow(rig, batch, ["saves"], command=saves, container=mount, spec=volumes, metadata=metadata)
+        borrow(rig, batch, ["plain"])
+        time.sleep(4)
+        client = Client(rig.run_dir / f"{rig.agent.container_id(batch.framework_id, 'borrowed')}.sock")
+        lost = {pod["tasks"][0]: pod["lost_work_s"] for pod in client.get("/v1/candidates")["candidates"]}
+        assert lost["saves"] < 2 and lost["plain"] >= 4
 
 
 def test_only_as_much_as_is_short_returns_and_the_lowest_priority_first(rig: Rig) -> None:

@@ -35,7 +35,8 @@ from executor.spec.marks import accepted, refused, supported
 _SERVER = "bookkeeping of an API server"
 _ANNOTATIONS = (
     "mesos-pod-executor/networks names CNI networks, mesos-pod-executor/service the services that the pod stands"
-    " behind; kubernetes.io/ingress-bandwidth and egress-bandwidth limit the first network"
+    " behind, mesos-pod-executor/checkpoint (VOLUME/FILE) where its work is saved; kubernetes.io/ingress-bandwidth and"
+    " egress-bandwidth limit the first network"
 )
 _NO_TOKENS = "no API server issues tokens: a container finds none"
 _TASK_PAYS = "the Mesos task's resources are the pod's"

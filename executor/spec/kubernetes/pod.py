@@ -13,8 +13,8 @@ from functools import partial
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
+from executor.spec import checkpoint, form, network_annotations
 from executor.spec import checks as common
-from executor.spec import form, network_annotations
 from executor.spec.faults import Faults
 from executor.spec.kubernetes import (
     companions,
@@ -65,6 +65,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     all_names = [one.name for one in (*spec.init_containers, *spec.containers)]
     confinement.check_annotations(metadata.annotations, all_names, faults)
     volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
+    faults.check(checkpoint.check, metadata.annotations, volumes)
     volume_names = frozenset(volume.name for volume in spec.volumes)
     context = Context(decoded, identity, task_id, resources, volume_names, documents.objects, policy)
     containers = _containers(context, faults)

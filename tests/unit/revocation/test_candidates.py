@@ -23,6 +23,7 @@ def runner(used_mib: int, *requests_mib: int | None, held_mib: int = 0, is_stopp
         pod_class=PodClass.REVOCABLE,
         role="*",
         labels={"b": "2", "a": "1"},
+        annotations={},
         priority=3,
         resources=SimpleNamespace(cpus=0.5, mem_bytes=held_mib * MIB),
         containers=[SimpleNamespace(kind=ContainerKind.MAIN, requests=each) for each in requests],
