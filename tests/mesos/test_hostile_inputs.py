@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +168,13 @@ def test_scrapes_without_a_pause(node: Node) -> None:
             node.judge("scrapes", send, ended)
         finally:
             ending.set()
+
+
+def test_memory(rig: Rig, node: Node) -> None:
+    """At its peak, of all inputs above; without them it is about 65 MiB."""
+    (owner,) = rig.run_dir.glob("*.owner")
+    status = Path(f"/proc/{json.loads(owner.read_text())['pid']}/status").read_text()
+    (peak_kib,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")]
+    print(f"peak of the executor: {peak_kib / 1024:.0f} MiB")
+    assert peak_kib < 192 << 10
+    assert node.scheduler.states("fine")[-1] == "TASK_RUNNING"
