@@ -22,6 +22,11 @@ CPU_PERIOD_USEC = 100_000
 _LEAST_QUOTA_USEC = 1_000  # the kernel's (Documentation/scheduler/sched-bwc.rst)
 _LEAST_SHARES = 2
 
+_OPEN_NETWORK = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+"""In a network of its own a pod harms no other with port 80 or a ping: neither needs a capability, as with containerd 2
+and Docker.
+"""
+
 # Character devices that any program may expect: null, zero, full, random, urandom, tty, console, ptmx, pts/*
 _DEVICES: tuple[tuple[int, int | None], ...] = (
     (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None),
@@ -97,8 +102,8 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
         "maskedPaths": mounts.masked_paths(security),
         "readonlyPaths": mounts.read_only_paths(security),
     }
-    if pod.sysctls:
-        linux["sysctl"] = dict(pod.sysctls)
+    if sysctls := {**(_OPEN_NETWORK if placement.owns_network else {}), **dict(pod.sysctls)}:
+        linux["sysctl"] = sysctls
     if (propagation := mounts.root_propagation(container)) is not None:
         linux["rootfsPropagation"] = propagation
     if not (security.privileged or security.seccomp == "Unconfined"):

@@ -59,6 +59,8 @@ class Placement:
     hostname: str
     user: UserIds
     netns_path: Path | None = None
+    owns_network: bool = False
+    """Whether that namespace is the pod's alone."""
     pidns_path: Path | None = None
     ipcns_path: Path | None = None
     shm: Path | None = None

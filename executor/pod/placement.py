@@ -66,6 +66,7 @@ async def runtime_spec(
         pod_dir=sandbox.directory,
         hostname=spec.hostname,
         netns_path=sandbox.namespace,
+        owns_network=sandbox.netns is not None,
         pidns_path=None if sandbox.pids is None else await sandbox.pids.ensure(),
         ipcns_path=node.mounts(pod_id) / shared_memory.IPC if spec.shares_memory else None,
         shm=node.mounts(pod_id) / shared_memory.SHM if spec.shares_memory else None,

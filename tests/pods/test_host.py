@@ -75,6 +75,13 @@ def test_sysctls_are_the_pods_own(rig: Rig, scheduler: Scheduler) -> None:
     assert Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text() == before
 
 
+def test_a_user_may_listen_on_port_80_and_ping(rig: Rig, scheduler: Scheduler) -> None:
+    script = "echo up | nc -l -p 80 & sleep 0.3; nc 127.0.0.1 80 </dev/null; cat /proc/sys/net/ipv4/ping_group_range"
+    context = {"runAsUser": 101, "capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
+    found = printed(rig, scheduler, "user", script, container={"securityContext": context})
+    assert found == ["up", "0\t2147483647"]
+
+
 def test_a_seccomp_profile_of_the_operator(rig: Rig, scheduler: Scheduler) -> None:
     script = "mkdir /tmp/a 2>&1 | grep -o 'not permitted'; rmdir /tmp/none 2>&1 | grep -o 'No such file'"
     profile = {"type": "Localhost", "localhostProfile": "no-mkdir.json"}

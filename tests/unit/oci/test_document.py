@@ -226,6 +226,12 @@ def test_a_privileged_container_sees_all_of_the_kernel() -> None:
     assert unmasked["maskedPaths"] == [] and len(unmasked["resources"]["devices"]) > 1
 
 
+def test_a_network_of_its_own_has_open_ports_and_ping() -> None:
+    assert "sysctl" not in document(minimal(), netns_path=Path("/n/net"))["linux"]
+    found = document(minimal(), netns_path=Path("/n/net"), owns_network=True)["linux"]["sysctl"]
+    assert found == {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+
+
 def test_namespaces_and_memory_that_the_pod_shares() -> None:
     pids, ipc, shm_path = Path("/proc/7/ns/pid"), Path("/run/p/ipc"), Path("/run/p/shm")
     found = document(minimal(), pidns_path=pids, ipcns_path=ipc, shm=shm_path)
