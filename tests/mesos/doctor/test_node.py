@@ -63,7 +63,8 @@ class Broken:
 
 
 def hidden(program: str) -> str:
-    return f"mount --bind /dev/null $(command -v {program})"
+    """The installed one, also where the tests run with a containerd of their own."""
+    return f"PATH=/usr/sbin:/usr/bin:/sbin:/bin; mount --bind /dev/null $(command -v {program})"
 
 
 FULL = "mkdir -p /tmp/full; mount -t tmpfs -o size=1M none /tmp/full"
