@@ -5,7 +5,7 @@ population.py a group's path and processes, which kill.py and watch.py need
 tree.py       Tree: the executor's layout of groups, by class, role and pod
 qos.py        what the classes may use, from the tasks they hold (pure)
 mounts.py     which hierarchies this machine has (pure)
-membership.py where a process is, and back
+membership.py where a process is, and back; internal.py: no process where v2 passes controllers on
 names.py      names from frameworks as directory names (pure)
 limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
 pressure.py   PSI as numbers; stall.py: being told when it passes a threshold

@@ -35,7 +35,15 @@ class Membership:
                 with Directory.open(point, self.paths[name]) as directory:
                     directory.write("cgroup.procs", str(self.pid))
 
+    def is_in(self, path: str) -> bool:
+        """Whether the unified hierarchy has the process in this very group."""
+        return self.paths.get(UNIFIED) == path
+
     def elsewhere(self, hierarchies: Hierarchies, path: str) -> Hierarchies:
-        """Those hierarchies in which the process is in another group than `path`."""
-        v1 = {name: point for name, point in hierarchies.v1.items() if self.paths.get(name) != path}
-        return Hierarchies(v1, None if self.paths.get(UNIFIED) == path else hierarchies.unified)
+        """Those hierarchies in which the process is neither in the group `path` nor below it."""
+
+        def outside(name: str) -> bool:
+            return not f"{self.paths.get(name, '')}/".startswith(f"{path}/")
+
+        v1 = {name: point for name, point in hierarchies.v1.items() if outside(name)}
+        return Hierarchies(v1, hierarchies.unified if outside(UNIFIED) else None)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from executor import log as logs
 from executor.config import Config
-from executor.errors import CgroupFailure
 from executor.mesos.environment import Environment
 from executor.names import PodClass
 from executor.node import claims as owners
 from executor.node.ended_executors import MesosNames
+from executor.process import own_cgroups
 
 if TYPE_CHECKING:
-    from cgroups import Membership, Tree
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
@@ -38,6 +37,7 @@ CONNECT_S = 45.0
 
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
+    from cgroups import Membership
     from executor.mesos import agent_flags
     from executor.netlink import NetworkWatch
     from executor.node.reaping import watcher
@@ -49,7 +49,9 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.resources.classes import Classes
     from executor.pod.resources.cpu_boost import CpuBoost
 
-    root = _root(config, environment)
+    paths = Membership.of(os.getpid()).paths
+    root = own_cgroups.container_root(paths, environment.container_id)
+    root = root or owners.own_root(config.cgroups.root, environment.container_id)
     named = (config.cgroups.root, environment.container_id, root)
     claim = stack.enter_context(
         owners.claim(
@@ -65,7 +67,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     watcher.start(config, environment.container_id, claim, stack)
     leaving = Leaving(config, environment.container_id, claim)
     leaving.mark()
-    tree = _tree(root, claim, stack)
+    tree = own_cgroups.enter(root, claim, stack)
     shims = Shims(tree.hierarchies, owners.shims_group(*named), claim.identity)
     regular_shims = ShimGroup(tree.hierarchies, owners.regular_shims_group(*named), claim.identity)
     for each in (shims, regular_shims):
@@ -95,54 +97,6 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         shims_boost=CpuBoost(shims, tree.subtree(PodClass.REGULAR)),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
-
-
-def _root(config: Config, environment: Environment) -> str:
-    """The cgroup of this executor's Mesos container where the agent made one, else one of its own."""
-    from cgroups import Membership
-
-    for path in Membership.of(os.getpid()).paths.values():
-        if path.endswith(f"/{environment.container_id}"):
-            return path
-    return owners.own_root(config.cgroups.root, environment.container_id)
-
-
-def _tree(root: str, claim: owners.Claim, stack: AsyncExitStack) -> Tree:
-    """The cgroups, with this process in its own leaf."""
-    from cgroups import CgroupError, Hierarchies, Membership, Tree, qos
-    from executor.node.reaping.groups import ensure_parents
-    from executor.node.shim_group import mark
-
-    try:
-        tree = Tree(Hierarchies.discover(), root)
-        stack.callback(_leave, tree, Membership.of(os.getpid()), claim)
-        ensure_parents(tree.hierarchies, root)
-        tree.executor.ensure(with_controllers=False)
-        mark(tree.root, claim.identity)
-        tree.executor.attach(os.getpid())
-        for pod_class in PodClass:
-            tree.subtree(pod_class).ensure()
-        tree.executor.apply(qos.EXECUTOR_CPU)
-    except CgroupError as error:
-        raise CgroupFailure(str(error), hint="run `mesos-pod-executor doctor` on this node") from error
-    return tree
-
-
-def _leave(tree: Tree, before: Membership, claim: owners.Claim) -> None:
-    """Back to where the agent started this process; then everything goes but the Mesos container's own groups."""
-    from cgroups import Cgroup, CgroupError
-    from executor.node.reaping.groups import remove_parents
-
-    try:
-        before.rejoin(tree.hierarchies)
-        for group in (tree.pods, tree.executor):
-            group.destroy()
-        elsewhere = before.elsewhere(tree.hierarchies, tree.root_path)
-        Cgroup(elsewhere, tree.root_path).destroy()
-        remove_parents(elsewhere, tree.root_path)
-    except CgroupError as error:
-        log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
-        claim.keep()
 
 
 async def _remove_shims(shims: Shims | ShimGroup, claim: owners.Claim) -> None:

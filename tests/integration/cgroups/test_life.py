@@ -131,10 +131,10 @@ def test_a_process_that_is_gone_cannot_be_attached(group: Cgroup) -> None:
         group.attach(done.pid)
 
 
-@pytest.mark.parametrize("program", ["v2_alone.py", "v2_proof.py"])
+@pytest.mark.parametrize("program", ["v2_alone.py", "v2_proof.py", "v2_container.py"])
 def test_on_cgroup2_alone(program: str, tmp_path: Path) -> None:
     """In a mount namespace whose only hierarchy is cgroup2: nothing outside it changes."""
-    name = f"{node_cgroup()}/v2"
+    name = f"{node_cgroup()}-v2"
     done = cgroup2_alone.run(Path(__file__).with_name(program), name, spare=tmp_path)
     assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stderr
     assert cgroupdirs.sweep(name) == []

@@ -1,0 +1,96 @@
+"""The cgroups of this executor: where their root is, how this process enters them and leaves them.
+
+The root is the group of the Mesos container, or one of the executor's own where the agent makes none. An agent that
+works with cgroup v2 keeps a container's processes in its child `leaf`, since the container's group passes controllers
+on. Where it keeps them in the container's group, they move to the executor's leaf as long as this process runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from executor import log as logs
+from executor.errors import CgroupFailure
+from executor.names import PodClass
+
+if TYPE_CHECKING:
+    from cgroups import Membership, Tree
+    from executor.names import MesosContainerId
+    from executor.node.claims import Claim
+
+log = logs.get_logger(__name__)
+
+_LEAF = "/leaf"
+"""Source: src/slave/containerizer/mesos/isolators/cgroups2/ and linux/cgroups2.cpp of Mesos."""
+
+
+def container_root(paths: Mapping[str, str], container: MesosContainerId) -> str | None:
+    """The Mesos container's group, from where its process is in each hierarchy; None: the agent made none. Pure."""
+    for path in paths.values():
+        group = path.removesuffix(_LEAF)
+        if group.endswith(f"/{container}"):
+            return group
+    return None
+
+
+def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:
+    """The cgroups below `root`, with this process in its own leaf, until `stack` ends. Raises CgroupFailure."""
+    from cgroups import CgroupError, Hierarchies, Membership, Mode, Tree, qos
+    from cgroups.internal import vacate
+    from executor.node.reaping.groups import ensure_parents
+    from executor.node.shim_group import mark
+
+    try:
+        tree = Tree(Hierarchies.discover(), root)
+        moved = [Membership.of(os.getpid())]
+        stack.callback(_leave, tree, moved, claim)
+        ensure_parents(tree.hierarchies, root)
+        tree.executor.ensure(with_controllers=False)
+        mark(tree.root, claim.identity)
+        tree.executor.attach(os.getpid())
+        if tree.hierarchies.mode is Mode.V2:
+            moved += vacate(tree.root, tree.executor)
+        for pod_class in PodClass:
+            tree.subtree(pod_class).ensure()
+        tree.executor.apply(qos.EXECUTOR_CPU)
+    except CgroupError as error:
+        raise CgroupFailure(str(error), hint="run `mesos-pod-executor doctor` on this node") from error
+    return tree
+
+
+def _leave(tree: Tree, moved: Iterable[Membership], claim: Claim) -> None:
+    """Everything goes but the Mesos container's own groups, and the processes go back to where the agent started them.
+    `moved`: this process first.
+    """
+    from cgroups import Cgroup, CgroupError
+    from cgroups.internal import pass_nothing_on
+    from executor.node.reaping.groups import remove_parents
+
+    own, *others = moved
+    try:
+        tree.pods.destroy()
+        if tree.hierarchies.unified is not None and own.is_in(tree.root_path):
+            pass_nothing_on(tree.hierarchies.unified, tree.root_path)
+        for each in (own, *others):
+            _rejoin(each, tree)
+        tree.executor.destroy()
+        elsewhere = own.elsewhere(tree.hierarchies, tree.root_path)
+        Cgroup(elsewhere, tree.root_path).destroy()
+        remove_parents(elsewhere, tree.root_path)
+    except CgroupError as error:
+        log.warning("could not remove the own cgroups", code="executor.cgroups_left", error=error)
+        claim.keep()
+
+
+def _rejoin(member: Membership, tree: Tree) -> None:
+    from cgroups import CgroupError
+
+    try:
+        member.rejoin(tree.hierarchies)
+    except CgroupError as error:
+        if error.errno != errno.ESRCH or member.pid == os.getpid():
+            raise
