@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from executor import log as logs
 from executor.errors import CgroupFailure
 from executor.names import PodClass
+from executor.node.claims import own_root
 
 if TYPE_CHECKING:
     from cgroups import Membership, Tree
@@ -35,6 +36,15 @@ def container_root(paths: Mapping[str, str], container: MesosContainerId) -> str
         if group.endswith(f"/{container}"):
             return group
     return None
+
+
+def root(configured: str, container: MesosContainerId) -> str:
+    """The Mesos container's group where the agent made one, else one of the executor's own; `configured` is [cgroups]
+    root.
+    """
+    from cgroups import Membership
+
+    return container_root(Membership.of(os.getpid()).paths, container) or own_root(configured, container)
 
 
 def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:

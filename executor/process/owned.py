@@ -5,7 +5,6 @@ connection to containerd, its log writer, and the adapters that work with them.
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -37,7 +36,6 @@ CONNECT_S = 45.0
 
 async def open_node(config: Config, environment: Environment, stack: AsyncExitStack) -> Node:
     """What this executor owns on the node; `stack` gives it back. Raises Failure."""
-    from cgroups import Membership
     from executor.mesos import agent_flags
     from executor.netlink import NetworkWatch
     from executor.node.reaping import watcher
@@ -49,9 +47,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.resources.classes import Classes
     from executor.pod.resources.cpu_boost import CpuBoost
 
-    paths = Membership.of(os.getpid()).paths
-    root = own_cgroups.container_root(paths, environment.container_id)
-    root = root or owners.own_root(config.cgroups.root, environment.container_id)
+    root = own_cgroups.root(config.cgroups.root, environment.container_id)
     named = (config.cgroups.root, environment.container_id, root)
     claim = stack.enter_context(
         owners.claim(
