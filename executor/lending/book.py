@@ -24,7 +24,7 @@ from executor.names import Role
 ANNOUNCED_S: Final = 30.0
 """How long the master's word for a task holds against an agent that does not know it: a launch may be lost."""
 RETRY_S: Final = 5.0
-"""A loan that is still held after this time is asked for again: its executor may have been restarting."""
+"""A loan that is still held this long after its grace is asked for again: its executor may have been restarting."""
 STEP_MILLICPUS: Final = 100
 """What an owner does not use is offered in such steps: each change of the offer rescinds what is out."""
 REASON_S: Final = 30.0
@@ -226,19 +226,20 @@ class Book:
         return not task.executor or task.executor_key in self._deaf or task.key in self._stuck
 
     def _is_returning(self, key: Key, now_s: float) -> bool:
-        facts = self._facts.get(key)
-        return (facts is not None and facts.ending) or self._asked.get(key, -RETRY_S) + RETRY_S > now_s
+        asked_s = self._asked.get(key)
+        return asked_s is not None and asked_s + self.terms.grace_s + RETRY_S > now_s
 
     def _rank(self, loans: Collection[Loan], now_s: float) -> tuple[float, ...]:
-        """Those that were asked already come first: a lender that starts again takes no others in their place. Then
-        as in executor.revocation.selection: priority, minutes of work that would be lost, memory beyond requests.
+        """Those that were asked already come first: a lender that starts again takes no others in their place. So do
+        those that end, however long their own grace is. Then as in executor.revocation.selection: priority, minutes
+        of work that would be lost, memory beyond requests.
         """
-        asked = float(all(loan.asked_s is None for loan in loans))
         known = [facts for loan in loans if (facts := self._facts.get(loan.key))]
+        goes = any(loan.asked_s is not None for loan in loans) or any(facts.ending for facts in known)
         if not known:
-            return asked, 0, 0, 0
+            return not goes, 0, 0, 0
         first = known[0]
-        return asked, first.priority, max(0.0, now_s - first.started_s) // 60, -first.overshoot
+        return not goes, first.priority, max(0.0, now_s - first.started_s) // 60, -first.overshoot
 
     def _returns(
         self, chosen: Iterable[tuple[Debtor, tuple[Key, ...]]], tasks: Mapping[Key, Task], now_s: float

@@ -36,6 +36,7 @@ def book(section: LendingSection) -> Book:
         by_use=section.by_use,
         margin_percent=section.margin_percent,
         half_life_s=section.peak_half_life_s,
+        grace_s=section.grace_s,
     )
     return Book(Policy(owners, MappingProxyType(borrowers), MappingProxyType(quotas)), terms)
 

@@ -18,6 +18,8 @@ class Terms:
     by_use: bool = False
     margin_percent: float = 20.0
     half_life_s: float = 300.0
+    grace_s: float = 0.0
+    """What a pod has between notice and kill."""
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def write(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        new.touch(mode=0o600)
         new.write_text(text, encoding="utf-8")
         new.replace(path)
     except OSError as error:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _PROVIDER: Final = "provider"
+HEARD_MAX: Final = 1000
 TICK_S: Final = 1.0
 """The offer grows, and systemd hears of the lender, at least this often."""
 
@@ -116,9 +117,10 @@ class Lender:
             self._act(self._book.decide(time.monotonic(), time.time()))
 
     def _wait(self) -> Iterator[Any]:
+        """What has come, so much at most that a decision is never far."""
         with contextlib.suppress(queue.Empty):
             yield self._inbox.get(timeout=min(self._interval_s, TICK_S))
-            while True:
+            for _ in range(HEARD_MAX):
                 yield self._inbox.get_nowait()
 
     def _take(self, heard: Any) -> None:

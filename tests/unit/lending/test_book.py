@@ -78,6 +78,19 @@ def test_a_lender_that_starts_again_asks_the_same_ones() -> None:
     assert asked(decision) == ["p3"] and decision.entries == ()
 
 
+def test_a_pod_that_ends_slowly_is_hastened_and_no_other_one_is_taken() -> None:
+    made = book(grace_s=60.0)
+    state(made, 6.0, loan("slow", 2000), loan("cheap", 2000))
+    made.take_facts(
+        {(MASTER, TaskId("slow")): Facts("pod-slow", 100, ending=True), (MASTER, TaskId("cheap")): Facts("pod-cheap")},
+        [],
+    )
+    made.take_added(owned("exec-1", 1000), 7.0)
+    assert asked(made.decide(7.0, 1e9)) == ["slow"]
+    assert asked(made.decide(7.0 + 60, 1e9)) == []
+    assert asked(made.decide(7.0 + 60 + RETRY_S, 1e9)) == ["slow"]
+
+
 def test_others_return_in_the_place_of_what_cannot() -> None:
     made = book()
     tasks = (loan("deaf", 2000, executor="deaf"), loan("ok", 1000), loan("command", 1000, executor=""))
