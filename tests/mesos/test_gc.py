@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
-from tests.support.rig import NETWORK, OPTIONS, Rig, end_watcher, wait_for
+from tests.support.rig import IMAGE, NETWORK, OPTIONS, SLEEP, Rig, end_watcher, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -197,3 +197,31 @@ def test_without_containerd_it_fails_in_one_line(rig: Rig) -> None:
         rig.containerd.start()
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and "containerd" in done.stderr
+
+
+def test_what_containers_of_a_dead_pod_shared_is_released(rig: Rig) -> None:
+    """The mounts of their IPC namespace and of /dev/shm, and process 1 of their PID namespace."""
+    containers = [{"name": name, "image": IMAGE, "command": list(SLEEP)} for name in ("one", "two")]
+    spec = {"shareProcessNamespace": True, "containers": containers}
+    with rig.scheduler(name="shared") as scheduler:
+        scheduler.launch([rig.pod("shared", spec=spec, mem=64)], rig.executor())
+        scheduler.wait_status("shared", "TASK_RUNNING", 30)
+        (pod,) = rig.pods()
+        keepers = [pid for pid, _ in rig.processes(pod) if psutil.Process(pid).name() == "pod-pids"]
+        volumes = rig.run_dir / "volumes"
+        assert len(keepers) == 1 and shared_mounts(volumes) == {"ipc", "shm"}
+        (owner,) = rig.run_dir.glob("*.owner")
+        pid = int(json.loads(owner.read_text())["pid"])
+        end_watcher(pid)
+        os.kill(pid, signal.SIGKILL)
+        scheduler.wait_status("shared", TERMINAL, 20)
+        assert shared_mounts(volumes) == {"ipc", "shm"}
+        rig.command("gc")
+        assert shared_mounts(volumes) == set()
+        assert wait_for(lambda: not psutil.pid_exists(keepers[0]) or None, 5)
+    assert not any(rig.wait_clean().values())
+
+
+def shared_mounts(directory: Path) -> set[str]:
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return {Path(point).name for point in points if point.startswith(f"{directory}/")}
