@@ -57,8 +57,11 @@ class Record:
 
 
 class Cache:
+    """What this process has saved it knows without its files, so that it undoes what it has made if these are gone."""
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._saved: dict[tuple[str, str], Record] = {}
 
     def save(self, record: Record) -> None:
         """Raises NetworkFailure."""
@@ -67,12 +70,14 @@ class Cache:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             text = json.dumps({"format": _FORMAT, **asdict(record)})
             _write_atomically(folder / f"{record.ifname}{_SUFFIX}", text)
+        self._saved[record.container_id, record.ifname] = record
 
     def remove(self, record: Record) -> None:
         """Missing is success."""
         folder = self._directory / record.container_id
         with _translated(folder):
             (folder / f"{record.ifname}{_SUFFIX}").unlink(missing_ok=True)
+        self._saved.pop((record.container_id, record.ifname), None)
         self.tidy(record.container_id)
 
     def tidy(self, container_id: str) -> None:
@@ -87,8 +92,10 @@ class Cache:
         folder = self._directory / container_id
         with _translated(folder):
             paths = sorted(folder.iterdir()) if folder.is_dir() else []
-        records = [_read(path) for path in paths if _is_record(path)]
-        return tuple(sorted(records, key=lambda record: record.order))
+        saved = [record for (owner, _), record in tuple(self._saved.items()) if owner == container_id]
+        known = {f"{record.ifname}{_SUFFIX}" for record in saved}
+        found = [_read(path) for path in paths if _is_record(path) and path.name not in known]
+        return tuple(sorted([*saved, *found], key=lambda record: record.order))
 
     def readable(self) -> tuple[tuple[Record, ...], tuple[NetworkFailure, ...]]:
         """All records, and an error for each container that has one that cannot be read."""

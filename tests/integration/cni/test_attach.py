@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 import pytest
 
@@ -50,6 +51,20 @@ async def test_host_ports(lab: Lab) -> None:
     assert (await lab.ask(lab.gateway, 18080, pod="pod-web"))[0] == "pod-web"  # hairpin
     await lab.down("pod-web")
     await lab.down("pod-other")
+    assert lab.clean(), lab.retries()
+
+
+@pytest.mark.parametrize("damage", ["emptied", "garbage"])
+async def test_a_process_undoes_what_it_made_without_its_records(lab: Lab, damage: str) -> None:
+    """Somebody has removed or spoilt them: neither an address nor a rule stays."""
+    cni = lab.runtime()
+    await lab.up("pod-one", NetworkRequest("podnet", port_mappings=(PortMapping(18080, 80),)), cni=cni)
+    if damage == "emptied":
+        shutil.rmtree(lab.state_dir)
+    else:
+        for path in lab.state_dir.rglob("*.json"):
+            path.write_bytes(b"\0garbage")
+    await lab.down("pod-one", cni)
     assert lab.clean(), lab.retries()
 
 

@@ -256,13 +256,16 @@ async def test_an_unreadable_record_is_said_and_kept(bench: Bench) -> None:
     bench.conflist("one")
     await bench.cni.attach(POD, NETNS, NET)
     await bench.cni.attach("pod-sound", NETNS, NET)
+    reaper = bench.runtime()
     record = bench.state_dir / POD / "eth0.json"
     values = json.loads(record.read_text())
     for text in ("", "{", json.dumps({**values, "format": 9}), json.dumps({**values, "document": {}})):
         record.write_text(text)
         with pytest.raises(NetworkFailure, match="unreadable record") as caught:
-            await bench.cni.detach(POD, NETNS)
+            await reaper.detach(POD, NETNS)
         assert caught.value.subject == str(record)
         assert [each.subject for each in Cache(bench.state_dir).readable()[1]] == [str(record)]
-        assert [each.container_id for each in bench.cni.attachments()] == ["pod-sound"]
+        assert [each.container_id for each in reaper.attachments()] == ["pod-sound"]
     assert bench.calls("DEL") == []
+    await bench.cni.detach(POD, NETNS)  # what has made it needs no record
+    assert bench.calls("DEL") != [] and not record.exists()
