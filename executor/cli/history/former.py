@@ -21,12 +21,18 @@ from executor.log.timeline import timeline
 Document = dict[str, Any]
 JOURNALS_MOST: Final = 20
 BYTES_MOST: Final = 64 << 20
+PODS_MOST: Final = 200
 _STREAMS: Final = ("stdout", "stderr")
 
 
 def pods(session: Session) -> list[Document]:
-    """As `GET /v1/pods?all=1` would show them, the newest executor's first. Raises Failure."""
-    return [pod for journal in _newest(session) for pod in pods_of(journal, time.time())]
+    """As `GET /v1/pods?all=1` would show them, the newest executor's first, PODS_MOST at most. Raises Failure."""
+    found: list[Document] = []
+    for journal in _newest(session):
+        found += pods_of(journal, time.time())[-(PODS_MOST - len(found)) :]
+        if len(found) >= PODS_MOST:
+            break
+    return found
 
 
 def _newest(session: Session) -> Iterator[Journal]:
@@ -38,17 +44,14 @@ def _newest(session: Session) -> Iterator[Journal]:
         yield journal
 
 
-def find(session: Session, name: str) -> list[Document]:
-    """Those that a text means: a task id, an id or its beginning, a name or namespace/name; the newest executor that
-    has any decides. Raises Failure.
-    """
+def find(session: Session, name: str) -> Document | None:
+    """The newest one that a text means, as `why` takes it; None where there is none. Raises Failure."""
     for journal in _newest(session):
-        known = pods_of(journal, time.time())
-        if found := [pod for pod in known if name in (pod["pod"], *pod["tasks"])] or [
-            pod for pod in known if _is_meant(pod, name)
-        ]:
-            return found
-    return []
+        events = [event for event in timeline(journal.events(), name) if "pod" in event]
+        own = [event for event in events if event["pod"] == events[0]["pod"]]
+        if own:
+            return _pod(journal, str(own[0]["pod"]), own, time.time())
+    return None
 
 
 def story(session: Session, pod: str) -> list[Document]:
@@ -56,18 +59,14 @@ def story(session: Session, pod: str) -> list[Document]:
     return next((found for journal in _newest(session) if (found := timeline(journal.events(), pod))), [])
 
 
-def _is_meant(pod: Document, name: str) -> bool:
-    names = (pod["name"], f"{pod['namespace']}/{pod['name']}")
-    return name in names or pod["pod"].startswith((name, f"pod-{name}"))
-
-
 def pods_of(journal: Journal, now_s: float) -> list[Document]:
-    """In the order of their launches."""
+    """In the order of their launches, the last PODS_MOST."""
     by_pod: dict[str, list[Document]] = {}
     for event in journal.events():
         if "pod" in event:
             by_pod.setdefault(str(event["pod"]), []).append(event)
-    return [_pod(journal, identity, events, now_s) for identity, events in by_pod.items()]
+    latest = list(by_pod.items())[-PODS_MOST:]
+    return [_pod(journal, identity, events, now_s) for identity, events in latest]
 
 
 def _pod(journal: Journal, identity: str, events: Sequence[Document], now_s: float) -> Document:

@@ -50,13 +50,10 @@ def find_known(session: Session, name: str) -> tuple[Client | None, dict[str, An
     """
     try:
         return find(session, name)
-    except (NotFound, Unreachable) as error:
-        if not (found := former.find(session, name)):
+    except (NotFound, Unreachable):
+        if (found := former.find(session, name)) is None:
             raise
-        if len(found) > 1:
-            pods = ", ".join(pod["pod"] for pod in found)
-            raise click.UsageError(f"{name} is not unique: {pods}") from error
-        return None, found[0]
+        return None, found
 
 
 def container(document: dict[str, Any], name: str) -> dict[str, Any]:

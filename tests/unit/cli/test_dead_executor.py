@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from executor.cli.session import Session
 from executor.log.journal import Journal
 from executor.names import MesosContainerId
 from executor.node import claims
+from executor.node.ended_executors import MesosNames, remember
 from tests.support.control_node import Node, hanging_executor, pod
 from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
@@ -27,6 +29,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from executor.node import claims
+from executor.node.ended_executors import MesosNames, remember
 from executor.node.ended_executors import MesosNames
 names = MesosNames("mixed", "framework-1", sys.argv[3])
 with claims.claim(Path(sys.argv[1]), sys.argv[2], "/x", mesos=names):
@@ -188,3 +191,20 @@ def test_its_pods_and_their_logs_are_shown(crashed: Node, run: Run, sandbox: Pat
         assert run("logs", "web", "-f").out == "last words\n", "nothing can come any more"
         assert run("logs", "nobody").code == Exit.NOT_FOUND
         forget(crashed)
+
+
+def test_many_ended_pods_are_bounded(node: Node, run: Run, tmp_path: Path) -> None:
+    node.executor("live")
+    for executor in range(3):
+        directory = tmp_path / f"sandbox{executor}"
+        directory.mkdir()
+        journal = Journal(directory / "journal.jsonl")
+        for number in range(150):
+            journal.append({**ACCEPTED, "pod": f"pod-{executor}-{number}", "name": f"web-{executor}-{number}"})
+        journal.close()
+        names = MesosNames(f"e{executor}", "f", str(directory))
+        remember(node.run_dir, MesosContainerId(f"c{executor}"), names, died=True)
+        os.utime(node.run_dir / f"ended/c{executor}.json", (executor, executor))
+    found = [each["name"] for each in run("ps", "-a", "--json").json["pods"]]
+    assert len(found) == 200 and "web-2-0" in found and "web-1-149" in found and "web-0-0" not in found
+    assert run("describe", "web-0-7", "--json").json["pods"][0]["pod"]["pod"] == "pod-0-7", "by its name it is found"
