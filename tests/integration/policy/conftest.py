@@ -22,7 +22,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rig(shown: Path) -> Iterator[Rig]:
     default = f'{{level = "baseline", host_paths = ["{shown}", "{shown}/library:ro"], devices = ["/dev/fuse"]}}'
-    with Rig(config={"POLICY_DEFAULT": default, "CNI_DEFAULT_NETWORK": "none"}) as node:
+    config = {"POLICY_DEFAULT": default, "POLICY_ROLES": '{eng = "restricted"}', "CNI_DEFAULT_NETWORK": "none"}
+    with Rig(config=config) as node:
         yield node
 
 

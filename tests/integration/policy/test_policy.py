@@ -102,3 +102,26 @@ def test_a_device_that_a_list_allows(rig: Rig, scheduler: Scheduler) -> None:
     script = "exec 3<>/v && echo opened"
     assert printed(rig, scheduler, "fuse", script, **shows("/dev/fuse", "CharDevice")) == ["opened"]
     assert "is no device that the role may use" in failed(rig, scheduler, "kmsg", **shows("/dev/kmsg")).message
+
+
+HARDENED = {
+    "allowPrivilegeEscalation": False,
+    "runAsNonRoot": True,
+    "runAsUser": 1000,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def test_each_role_has_its_policy(rig: Rig) -> None:
+    """A role below one that is listed has that one's."""
+    with rig.scheduler(name="guests", roles=("eng/dev",)) as framework:
+        plain = rig.pod("plain")
+        hardened = rig.pod("hardened", command=("id", "-u"), container={"securityContext": HARDENED})
+        framework.launch([plain, hardened], rig.executor("guests"), role="eng/dev")
+        refused = framework.wait_status("plain", "TASK_FAILED", 30)
+        assert refused.reason == "REASON_TASK_UNAUTHORIZED"
+        assert all(
+            f"[{each}]" in refused.message for each in ("Running as Non-root", "Privilege Escalation", "Seccomp")
+        )
+        framework.wait_status("hardened", "TASK_FINISHED", 30)
