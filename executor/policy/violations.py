@@ -35,7 +35,8 @@ def violations(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> tuple[Viola
     if policy.level is Level.RESTRICTED:
         controls += restricted.CONTROLS
     found = [each for control in controls for each in control(pod, policy)]
-    has_network = bool(pod.networks or node.default_network) or not node.shares_network
+    named = any(wish.name for wish in pod.networks)  # one without a name stands for the default
+    has_network = named or bool(node.default_network) or not node.shares_network
     found += grants.node_network(pod, policy, has_network=has_network)
     found += grants.networks(pod, policy, node.default_network)
     found += grants.static_addresses(pod, policy)

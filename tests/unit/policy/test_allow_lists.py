@@ -144,6 +144,14 @@ def test_a_pod_without_a_network_does_not_share_the_nodes_without_a_word() -> No
     assert found(pod(), NodeFacts(shares_network=False)) == [], "the executor's own CNI network"
 
 
+@pytest.mark.parametrize("infos", [[{}], [{"name": ""}], [{}, {}], [{"ip_addresses": [{"protocol": "IPv4"}]}]])
+def test_a_network_without_a_name_is_none(infos: list[dict[str, Any]]) -> None:
+    """It stands for the default, and where there is none the pod would share the node's."""
+    spec = parsed(pod(), container={"type": "MESOS", "network_infos": infos})
+    assert [each.control for each in violations(spec, RolePolicy(), NodeFacts())] == ["Host Namespaces"]
+    assert violations(spec, RolePolicy(), NODE) == ()
+
+
 def test_sysctls() -> None:
     def asks(name: str) -> Document:
         return pod(securityContext={"sysctls": [{"name": name, "value": "1"}]})
