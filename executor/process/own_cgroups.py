@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor import log as logs
@@ -19,12 +20,13 @@ from executor.names import PodClass
 from executor.node.claims import own_root
 
 if TYPE_CHECKING:
-    from cgroups import Membership, Tree
+    from cgroups import Hierarchies, Membership, Tree
     from executor.names import MesosContainerId
     from executor.node.claims import Claim
 
 log = logs.get_logger(__name__)
 
+_CGROUP = Path("/sys/fs/cgroup")
 _LEAF = "/leaf"
 """Source: src/slave/containerizer/mesos/isolators/cgroups2/ and linux/cgroups2.cpp of Mesos."""
 
@@ -45,6 +47,28 @@ def root(configured: str, container: MesosContainerId) -> str:
     from cgroups import Membership
 
     return container_root(Membership.of(os.getpid()).paths, container) or own_root(configured, container)
+
+
+def kill_file(root: str) -> Path | None:
+    """What ends all pods below `root` when it is written. None where the agent ends them with the Mesos container, and
+    where there is no cgroup2.
+    """
+    from cgroups import Hierarchies, Membership
+
+    hierarchies = Hierarchies.discover()
+    if hierarchies.unified is None or agent_ends_pods(Membership.of(os.getpid()).paths, root, hierarchies):
+        return None
+    return hierarchies.unified / root.lstrip("/") / "pods/cgroup.kill"
+
+
+def agent_ends_pods(paths: Mapping[str, str], root: str, hierarchies: Hierarchies) -> bool:
+    """Whether this process, which is in the groups `paths`, is below `root` in the hierarchy in which runc has all
+    containers: cgroup2 if that is at /sys/fs/cgroup, else v1's freezer. Pure.
+
+    Source: IsCgroup2UnifiedMode in libcontainer/cgroups/utils.go of runc.
+    """
+    name = "" if hierarchies.unified == _CGROUP else "freezer"
+    return f"{paths.get(name, '')}/".startswith(f"{root}/")
 
 
 def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:

@@ -60,7 +60,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
             mesos=MesosNames(environment.executor_id, environment.framework_id, str(environment.sandbox)),
         )
     )
-    watcher.start(config, environment.container_id, claim, stack)
+    watcher.start(config, environment.container_id, claim, stack, kill_file=own_cgroups.kill_file(root))
     leaving = Leaving(config, environment.container_id, claim)
     leaving.mark()
     tree = own_cgroups.enter(root, claim, stack)

@@ -19,7 +19,7 @@ from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.proxy import Proxy
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import IMAGE, IMAGE_HELLO, NETWORK, OPTIONS, Rig, wait_for
+from tests.support.rig import IMAGE, IMAGE_HELLO, NETWORK, OPTIONS, Rig, end_watcher, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -259,6 +259,7 @@ def test_with_the_posix_launcher_the_next_executor_ends_what_a_dead_one_left_run
         (pod,) = rig.pods()
         assert pod["cgroup"].startswith(rig.cgroup)
         pids = [pid for pid, _ in rig.processes(pod)]
+        end_watcher(executor_pid(rig))
         os.kill(executor_pid(rig), signal.SIGKILL)
         scheduler.wait_status("orphan", TERMINAL, 20)
         assert all(psutil.pid_exists(pid) for pid in pids), "nobody has ended them yet"

@@ -5,6 +5,9 @@ after the Mesos agent has listed those that it destroys. The agent then waits fo
 tells the framework of the tasks' ends, unless those cgroups are removed. Another executor does that, where there is
 one; gc's timer comes too late; a systemd path unit needs systemd and knows one run_dir only.
 
+Where the agent ends no pods, as with its posix launcher, they would live on until a reaper has started and has heard
+from containerd. There the process ends them first, by one write to `cgroup.kill`.
+
 It is a shell that waits for the end of a pipe (1.7 MB of memory, 0.24 MB of it its own), and becomes `gc` only after a
 death. It is put in the root cgroup, for the agent ends everything in the Mesos container. With the agent's
 namespaces/pid isolator it dies with the executor, and other executors and gc's timer are left.
@@ -18,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor.config.values import variable
@@ -32,21 +36,25 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_SCRIPT = 'read -r end || exec "$@"'
+_SCRIPT = 'kill=$1; shift; read -r end && exit; { echo 1 >"$kill"; } 2>/dev/null; exec "$@"'
 _END = b"end\n"
 WAIT_S = 60
 """For another process that holds the dead executor's lock: it reaps, or only looks, and may fail."""
 
 
-def start(config: Config, container: MesosContainerId, claim: Claim, stack: AsyncExitStack) -> None:
-    """Until `stack` ends, or this process. Without it gc comes later, so a failure is logged and no more."""
+def start(
+    config: Config, container: MesosContainerId, claim: Claim, stack: AsyncExitStack, *, kill_file: Path | None
+) -> None:
+    """Until `stack` ends, or this process. Without it gc comes later, so a failure is logged and no more. `kill_file`:
+    what ends the pods when it is written; None: the agent ends them.
+    """
     with ExitStack() as made:
         reading, writing = os.pipe()
         made.callback(os.close, reading)
         command = [*_program(), "gc", "--only", container, "--wait", str(WAIT_S)]
         try:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", _SCRIPT, "mesos-pod-executor-watcher", *command],
+                ["/bin/sh", "-c", _SCRIPT, "mesos-pod-executor-watcher", str(kill_file or ""), *command],
                 stdin=reading,
                 env=_environment(os.environ, config),
                 start_new_session=True,
