@@ -11,6 +11,8 @@ from executor.policy.violations import NodeFacts
 
 CONTAINERD: Final = ("/run/containerd", "/var/lib/containerd", "/etc/containerd")
 """Its state, its root and its configuration, where it is not told otherwise."""
+AGENT: Final = ("/var/lib/mesos", "/run/mesos", "/var/run/mesos")
+"""The usual --work_dir of a Mesos agent, and its --runtime_dir, from where it takes back its containers."""
 _FRAMEWORKS: Final = "/slaves/"
 
 
@@ -32,6 +34,6 @@ def protected(config: Config, sandbox: str = "") -> tuple[str, ...]:
     cni = (config.cni.config_dir, *config.cni.plugin_dirs)
     containerd = (*CONTAINERD, posixpath.dirname(config.containerd.address), config.images.content_dir)
     work_dir, below, _ = sandbox.partition(_FRAMEWORKS)
-    agent = (work_dir,) if below and work_dir else ()
+    agent = (*AGENT, work_dir) if below and work_dir else AGENT
     found = (*own, *containerd, *cni, *agent)
     return tuple(dict.fromkeys(posixpath.normpath(each) for each in found if each != "/"))
