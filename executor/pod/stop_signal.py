@@ -4,9 +4,13 @@ end and the next one begin: neither the hook nor the signal ever reaches that on
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cgroups.held import HeldProcess
 from executor.concurrency import first_to_end
 from executor.log import get_logger
 from executor.pod import hooks
@@ -22,10 +26,40 @@ log = get_logger(__name__)
 
 
 def send(current: ContainerRun, container: ContainerSpec) -> bool:
-    """The stop signal to the first process, which is held, so that it can reach no other. Whether it was there."""
+    """The stop signal to the first process, which is held, so that it can reach no other; where the container says so,
+    to its whole process group. Whether the first process was there.
+    """
     if current.leader is None or current.started_at is None:
         return False
-    return current.leader.send(stop_signal(container, current.image.config.stop_signal))
+    number, leader = stop_signal(container, current.image.config.stop_signal), current.leader.pid
+    others = _others_of_group(leader) if container.stops_group else []  # before it ends, and they get another parent
+    was_there = current.leader.send(number)
+    for pid in others:
+        if (held := HeldProcess.open(pid)) is not None:
+            with held:
+                if _group(pid) == leader:
+                    held.send(number)
+    return was_there
+
+
+def _others_of_group(leader: int) -> list[int]:
+    """The descendants of a process that are in the group which it leads, as far as each parent is in it."""
+    found, parents = [], [leader]
+    while parents:
+        path = Path(f"/proc/{parents.pop()}")
+        with contextlib.suppress(OSError):
+            lists = [each.read_text() for each in path.glob("task/*/children")]
+            members = [pid for pid in map(int, " ".join(lists).split()) if _group(pid) == leader]
+            found += members
+            parents += members
+    return found
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
 
 
 async def send_after_hook(

@@ -186,6 +186,10 @@ class ContainerSpec:
     hooks: Hooks = NO_HOOKS
     stop_signal: int | None = None
     """Asks its first process to end; None: the image's STOPSIGNAL, else SIGTERM."""
+    stops_group: bool = False
+    """Whether that signal goes to the process group of the first process, as with Mesos' executors: a shell that waits
+    for a command does not pass it on.
+    """
     termination: TerminationMessage | None = None
     security: Security = Security()
     rlimits: RLimits = ()

@@ -75,6 +75,17 @@ def test_a_group_with_all_of_it(rig: Rig, scheduler: Scheduler) -> None:
     assert b"hunter2" not in (rig.containerd.directory / "root/io.containerd.metadata.v1.bolt/meta.db").read_bytes()
 
 
+def test_the_stop_signal_reaches_the_command_of_a_shell(rig: Rig, scheduler: Scheduler) -> None:
+    """The shell waits for it, and as process 1 takes no note of a signal itself."""
+    waits = task("waits", "sleep 600 && true", volumes=[], linux_info={"share_pid_namespace": False})
+    waits["kill_policy"] = messages.kill_policy(60)
+    resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", 128), messages.scalar("disk", 32)]
+    scheduler.launch([waits], rig.executor("shell", resources=resources), group=True)
+    scheduler.wait_status("waits", "TASK_RUNNING", 30)
+    scheduler.kill("waits")
+    scheduler.wait_status("waits", "TASK_KILLED", 20)
+
+
 def scheduler_logs(rig: Rig, scheduler: Scheduler) -> dict[str, list[str]]:
     """What the containers of the group's only pod printed."""
     (pod,) = (rig.agent.sandbox(scheduler.framework_id, "group") / "pods").iterdir()

@@ -103,6 +103,7 @@ def _container(
         shm_bytes=linux.shm_bytes(info),
         tty=info.container is not None and info.container.tty_info is not None,
         probes=checks.probes(info.check, info.health_check, path),
+        stops_group=command.shell,
         expand_variables=False,
     )
     return spec, tuple(volume for volume, _ in mounted)

@@ -72,6 +72,7 @@ def test_commands(command: Document | None, argv: Any, args: Any) -> None:
     fields: Document = {} if command is None else {"command": command}
     (container,) = parse(task(container=with_image(), **fields)).containers
     assert (container.command, container.args) == (argv, args)
+    assert container.stops_group == (argv is not None and argv[0] == "/bin/sh")
 
 
 def test_defaults_of_a_task() -> None:
