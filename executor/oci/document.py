@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from executor.oci import mounts, seccomp, users
 from executor.spec import capabilities, command
-from executor.spec.model import ContainerSpec, PodSpec, Security
+from executor.spec.model import ContainerSpec, PodSpec
+from executor.spec.security_model import Security
 
 if TYPE_CHECKING:
     from executor.images.model import ImageConfig

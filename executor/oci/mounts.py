@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from executor.spec.model import SHM_BYTES, ContainerSpec, PodSpec, Security
+from executor.spec.model import SHM_BYTES, ContainerSpec, PodSpec
+from executor.spec.security_model import Security
 from executor.spec.volume_model import Propagation, RecursiveReadOnly, VolumeMount
 
 if TYPE_CHECKING:

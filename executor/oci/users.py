@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from executor.errors import ImageFailure, InvalidTask
-from executor.spec.model import Security
+from executor.spec.security_model import Security
 
 _MOST = 2**31 - 1
 

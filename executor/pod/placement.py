@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from executor.oci.users import UserIds
     from executor.pod.node import Node
     from executor.pod.sandbox import Sandbox
-    from executor.spec.model import ContainerSpec, PodSpec, Security
+    from executor.spec.model import ContainerSpec, PodSpec
+    from executor.spec.security_model import Security
 
 CAP_SYS_RESOURCE = 24
 _POD_IPS = ("status.podIP", "status.podIPs")

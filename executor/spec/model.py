@@ -18,6 +18,7 @@ from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec.objects import Objects
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
+from executor.spec.security_model import DEFAULT_SECURITY, Security
 from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, FsGroup, HostPath, Volume, VolumeMount
 
 SHM_BYTES = 64 << 20
@@ -103,56 +104,6 @@ class PortMapping:
 
 
 @dataclass(frozen=True)
-class SeLinux:
-    """What a pod asks for; an empty part is the runtime's default."""
-
-    user: str = ""
-    role: str = ""
-    type: str = ""
-    level: str = ""
-
-    @property
-    def label(self) -> str:
-        """user:role:type:level, complete."""
-        parts = (self.user or "system_u", self.role or "system_r", self.type or "container_t", self.level or "s0")
-        return ":".join(parts)
-
-
-@dataclass(frozen=True)
-class Security:
-    """One container's, with what the pod sets for all of them merged in. Capabilities are written as CAP_KILL."""
-
-    user: str = ""
-    """User of the image's /etc/passwd or number that replaces the image's own user; `run_as_user` wins over it."""
-    run_as_user: int | None = None
-    run_as_group: int | None = None
-    run_as_non_root: bool = False
-    supplemental_groups: tuple[int, ...] = ()
-    read_only_root: bool = False
-    no_new_privileges: bool = False
-    add_capabilities: tuple[str, ...] = ()
-    drop_capabilities: tuple[str, ...] = ()
-    """CAP_ALL stands for every one, here and in `add_capabilities`."""
-    privileged: bool = False
-    """Every capability and device, and nothing of the kernel's hidden."""
-    proc_unmasked: bool = False
-    selinux: SeLinux | None = None
-    """Of the processes, on a node that has SELinux."""
-    seccomp: str = ""
-    """RuntimeDefault, Unconfined, Localhost, or empty: the pod names none, and gets RuntimeDefault unless it is
-    privileged.
-    """
-    seccomp_file: str = ""
-    """Of Localhost, below the node's directory of profiles."""
-    app_armor: str = field(default="", compare=False)
-    """Unconfined, Localhost, or empty: the pod names none. Only the policy reads this, and `host_process`."""
-    app_armor_profile: str = ""
-    """Of Localhost."""
-    host_process: bool = field(default=False, compare=False)
-    """Windows' hostProcess."""
-
-
-@dataclass(frozen=True)
 class TerminationMessage:
     """A file at `path` in the container, whose content goes into the status of its end. `fallback_to_logs`: where that
     is empty and the container failed, the end of its output does.
@@ -191,7 +142,7 @@ class ContainerSpec:
     for a command does not pass it on.
     """
     termination: TerminationMessage | None = None
-    security: Security = Security()
+    security: Security = DEFAULT_SECURITY
     rlimits: RLimits = ()
     shm_bytes: int | None = None
     """Of /dev/shm; None: SHM_BYTES."""

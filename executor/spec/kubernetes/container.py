@@ -21,11 +21,11 @@ from executor.spec.model import (
     ContainerSpec,
     EnvValue,
     Policy,
-    Security,
     TerminationMessage,
 )
 from executor.spec.objects import Objects
 from executor.spec.probes import Hooks, Probes
+from executor.spec.security_model import Security
 from executor.spec.volume_model import VolumeMount
 
 

@@ -17,7 +17,7 @@ from executor.spec.kubernetes import confinement
 from executor.spec.kubernetes.container_documents import SecurityContext, SeLinuxOptions
 from executor.spec.kubernetes.documents import PodSecurityContext, PodSpec, Sysctl
 from executor.spec.marks import shown
-from executor.spec.model import Security, SeLinux
+from executor.spec.security_model import Security, SeLinux
 
 _SYSCTL: Final = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9][-_.a-z0-9]*")
 _SYSCTL_MAX: Final = 253

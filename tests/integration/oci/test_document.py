@@ -19,7 +19,8 @@ from executor.oci.document import runtime_spec
 from executor.oci.mounts import NOTICE
 from executor.oci.place import Placement
 from executor.oci.users import UserIds
-from executor.spec.model import ContainerSpec, Limits, PodSpec, RuntimeField, Security
+from executor.spec.model import ContainerSpec, Limits, PodSpec, RuntimeField
+from executor.spec.security_model import Security
 from executor.spec.volume_model import EmptyDir, HostPath, VolumeMount
 from tests.support import cgroupdirs
 from tests.support.images import busybox_layer

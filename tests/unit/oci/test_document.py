@@ -16,7 +16,8 @@ from executor.oci.mounts import NOTICE_TARGET
 from executor.oci.place import Device, Placement
 from executor.oci.users import UserIds
 from executor.spec.launch import parse_launch
-from executor.spec.model import TERMINATION_PATH, ContainerSpec, Limits, PodSpec, Security, SeLinux
+from executor.spec.model import TERMINATION_PATH, ContainerSpec, Limits, PodSpec
+from executor.spec.security_model import Security, SeLinux
 from tests.unit.pod.samples import FULL_POD, full_task, pod, task
 
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")

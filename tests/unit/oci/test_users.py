@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from executor.errors import ImageFailure, InvalidTask
 from executor.oci.users import Accounts, UserIds, effective, needs_accounts, needs_name, user_ids, wanted
-from executor.spec.model import Security
+from executor.spec.security_model import Security
 
 PASSWD = "# accounts\nroot:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:::\n2000:x:7:8:::\nbroken:x:y\nodd:x:z:1:\n"
 GROUP = "root:x:0:\nwww:x:33:app,other\nextra:x:34:app\n"

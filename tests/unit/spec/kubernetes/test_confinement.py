@@ -8,7 +8,7 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
-from executor.spec.model import Security
+from executor.spec.security_model import Security
 from tests.unit.pod.samples import Document, pod, task
 
 C, S = "spec.containers[0].securityContext", "spec.securityContext"

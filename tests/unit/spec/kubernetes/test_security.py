@@ -8,7 +8,8 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
-from executor.spec.model import PodSpec, SeLinux
+from executor.spec.model import PodSpec
+from executor.spec.security_model import SeLinux
 from tests.unit.pod.samples import Document, pod, task
 
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
