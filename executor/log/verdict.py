@@ -81,8 +81,10 @@ def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
         action = "Look into dmesg and the agent's log; the framework launches the task again."
         return Verdict(what, why, "not known to the executor", action)
     if end:
-        told = " ".join(str(end[key]) for key in ("outcome", "reason") if end.get(key))
-        return Verdict(_ended(told, state, has_ended=has_ended), _why(end), _actor(events, end), _remedy(events, end))
+        outcome = " ".join(str(end[key]) for key in ("outcome", "reason") if end.get(key))
+        return Verdict(
+            _ended(outcome, state, has_ended=has_ended), _why(end), _actor(events, end), _remedy(events, end)
+        )
     if newest := _newest(events, _is_trouble):
         return _restarted(events, state) if _code(newest) == _RESTART else _going_on(events, state)
     return _going_on(events, state)
@@ -116,8 +118,8 @@ def _restarted(events: Sequence[Event], state: Event) -> Verdict:
     return Verdict(what, why, actor, action)
 
 
-def _ended(told: str, state: Event, *, has_ended: bool) -> str:
-    return f"ended: {told}" if has_ended else f"{state.get('state')}, and then: {told}"
+def _ended(outcome: str, state: Event, *, has_ended: bool) -> str:
+    return f"ended: {outcome}" if has_ended else f"{state.get('state')}, and then: {outcome}"
 
 
 def _going_on(events: Sequence[Event], state: Event) -> Verdict:

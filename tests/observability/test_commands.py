@@ -41,6 +41,7 @@ VARIABLE = (
     (r"(?<=[a-z]:)[0-9][0-9.]*(?=[, \n])", "N"),
     (r"(?<=^age_s )[0-9.]+", "N"),
     (r"\b\d\.\d\d\b", "N"),
+    (r"containers([:=])N,network[:=]N", r"network\1N,containers\1N"),  # they overlap, and end in any order
     (r"[\d.]+ (ms|%)", r"N \1"),
     (r"(?:(?<=MiB )|(?<= 0 B ))[\d.]+ (B|KiB|MiB)", "SIZE"),
     (r"(exited yes) \S+ 0.1 \S+ \d+ (B|KiB|MiB)", r"\1 N 0.1 N SIZE"),

@@ -92,8 +92,8 @@ def _pod(journal: Journal, identity: str, events: Sequence[Document], now_s: flo
     last = end or events[-1]
     document |= {"ended_at": last["time"], "ended_age_s": _age_s(last, now_s)}
     if outcome := next((each for each in reversed(events) if each.get("outcome")), None):
-        told = {"state": outcome["outcome"], "reason": outcome.get("reason"), "message": outcome.get("error") or ""}
-        document["outcome"] = told
+        found = {"state": outcome["outcome"], "reason": outcome.get("reason"), "message": outcome.get("error") or ""}
+        document["outcome"] = found
     return document
 
 

@@ -162,7 +162,7 @@ def _ended(pods: Sequence[Json]) -> Markup:
         )
         for pod in newest
     ]
-    return table(("pod", "class", "ended", "Mesos was told", "why"), rows)
+    return table(("pod", "class", "ended", "outcome", "why"), rows)
 
 
 def _revocations(receipts: Sequence[Json], events: Sequence[Json]) -> Markup:

@@ -95,7 +95,7 @@ def _about(pod: Document) -> list[tuple[str, object]]:
         ("role", pod.get("role")),
         ("state", status.text(pod)),
         ("reason", status.reason(pod)),
-        ("told", outcome.get("message")),
+        ("message", outcome.get("message")),
         ("age", units.age(pod.get("age_s"))),
         ("executor", pod.get("executor")),
         ("resources", [*limits, f"{units.size(disk)} disk"] if disk else limits),

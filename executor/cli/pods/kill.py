@@ -42,7 +42,7 @@ def _read_signal(_: click.Context, __: click.Parameter, text: str | None) -> str
 def command(session: Session, /, pods: Sequence[str], *, no_wait: bool, as_json: bool, **options: Any) -> int:
     """End each POD, a regular one too: an id or its beginning, a task id, or a name.
 
-    Its framework is told TASK_KILLED, with who did it and the reason; a framework may launch the task again. To take
+    Its framework gets TASK_KILLED, with who did it and the reason; a framework may launch the task again. To take
     revocable resources back use `revoke`. A signal ends a pod only if its process makes that of it; its restart policy
     decides what follows.
     """

@@ -211,7 +211,7 @@ def _watch(session: Session, wanted: _Wanted, shown: _Shown) -> None:
 
 
 def _changes(session: Session, wanted: _Wanted, shown: _Shown, seen: dict[str, list[str]]) -> Iterator[Document]:
-    """Every pod that is not as it was `seen`, without an end. One that ends is told once, by its record."""
+    """Every pod that is not as it was `seen`, without an end. One that ends comes once, by its record."""
     with_ended = replace(wanted, ended=True)
     while True:
         time.sleep(_POLL_S)

@@ -29,7 +29,7 @@ def text(pod: Document) -> str:
 
 
 def reason(pod: Document) -> str:
-    """What Mesos was told of its end; of a pod that lives, what is wrong with it. Empty for nothing."""
+    """The outcome that Mesos has of it; of a pod that lives, what is wrong with it. Empty for nothing."""
     if pod.get("state") == "lost":
         return "its executor died"
     if outcome := pod.get("outcome"):

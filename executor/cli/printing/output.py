@@ -87,8 +87,8 @@ def paragraph(text: str, *, indent: int) -> None:
 
 def keys(event: Mapping[str, object], known: Collection[str]) -> str:
     """The keys of an event that say something, and are not `known` by what stands before them."""
-    told = ((key, clean(value)) for key, value in event.items() if key not in known and value not in _NOTHING)
-    return " ".join(f"{key}={value}" for key, value in told)
+    shown = ((key, clean(value)) for key, value in event.items() if key not in known and value not in _NOTHING)
+    return " ".join(f"{key}={value}" for key, value in shown)
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:
