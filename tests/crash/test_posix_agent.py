@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import psutil
 import pytest
 
 from tests.support.mesos.messages import TERMINAL
+from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import OPTIONS, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -27,7 +28,18 @@ def rig() -> Iterator[Rig]:
         yield node
 
 
-def test_pods_end_with_their_executor(rig: Rig) -> None:
+def killed(rig: Rig, _: Scheduler) -> None:
+    (owner,) = rig.run_dir.glob("*.owner")
+    os.kill(int(json.loads(owner.read_text())["pid"]), signal.SIGKILL)
+
+
+def ended_by_the_agent(rig: Rig, scheduler: Scheduler) -> None:
+    """Which kills the executor, the processes below it and their sessions (killtree in stout)."""
+    rig.agent.qos_kill(scheduler.framework_id, "mixed")
+
+
+@pytest.mark.parametrize("death", [killed, ended_by_the_agent])
+def test_pods_end_with_their_executor(rig: Rig, death: Callable[[Rig, Scheduler], None]) -> None:
     """Also while containerd does not answer, so that no reaper can begin."""
     with rig.scheduler() as scheduler:
         tasks = [rig.pod("web", command=ORPHANS), rig.pod("batch", command=ORPHANS, revocable=True)]
@@ -36,11 +48,10 @@ def test_pods_end_with_their_executor(rig: Rig) -> None:
             scheduler.wait_status(name, "TASK_RUNNING", 30)
         pods = [psutil.Process(pid) for pod in rig.pods() for pid, _ in rig.processes(pod)]
         assert len(pods) == 8
-        (owner,) = rig.run_dir.glob("*.owner")
         os.kill(rig.containerd.pid, signal.SIGSTOP)
         try:
             begin = time.monotonic()
-            os.kill(int(json.loads(owner.read_text())["pid"]), signal.SIGKILL)
+            death(rig, scheduler)
             _, left = psutil.wait_procs(pods, WITHIN_S)
             took_s = time.monotonic() - begin
         finally:

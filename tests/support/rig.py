@@ -298,9 +298,11 @@ class Rig:
 
 def end_watcher(pid: int) -> None:
     """Of an executor: then its death is noticed by other executors and by gc only."""
-    for child in psutil.Process(pid).children():
-        if WATCHER in child.cmdline():
-            child.kill()
+    container = Path(psutil.Process(pid).cwd()).name
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if WATCHER in line and container in line:
+            process.kill()
 
 
 def wait_for(condition: Callable[[], T | None], timeout_s: float, interval_s: float = 0.1) -> T | None:

@@ -9,8 +9,10 @@ Where the agent ends no pods, as with its posix launcher, they would live on unt
 from containerd. There the process ends them first, by one write to `cgroup.kill`.
 
 It is a shell that waits for the end of a pipe (1.7 MB of memory, 0.24 MB of it its own), and becomes `gc` only after a
-death. It is put in the root cgroup, for the agent ends everything in the Mesos container. With the agent's
-namespaces/pid isolator it dies with the executor, and other executors and gc's timer are left.
+death. It must outlive what the agent does to the executor. The linux launcher ends everything in the Mesos container,
+so it is put in the root cgroup; the posix launcher ends the processes below the executor and their sessions, so its
+parent ends at once. With the agent's namespaces/pid isolator it dies with the executor, and other executors and gc's
+timer are left.
 """
 
 from __future__ import annotations
@@ -36,8 +38,20 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_SCRIPT = 'kill=$1; shift; read -r end && exit; { echo 1 >"$kill"; } 2>/dev/null; exec "$@"'
-_END = b"end\n"
+SCRIPT = """
+exec 3<&0
+read -r begin
+{
+    kill=$1
+    shift
+    read -r end <&3 && exit
+    { echo 1 >"$kill"; } 2>/dev/null
+    exec "$@" 3<&-
+} &
+"""
+_BEGIN, _END = b"begin\n", b"end\n"
+BEGIN_S = 5.0
+"""How long the first shell may take to start the second one."""
 WAIT_S = 60
 """For another process that holds the dead executor's lock: it reaps, or only looks, and may fail."""
 
@@ -54,28 +68,33 @@ def start(
         command = [*_program(), "gc", "--only", container, "--wait", str(WAIT_S)]
         try:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", _SCRIPT, "mesos-pod-executor-watcher", str(kill_file or ""), *command],
+                ["/bin/sh", "-c", SCRIPT, "mesos-pod-executor-watcher", str(kill_file or ""), *command],
                 stdin=reading,
                 env=_environment(os.environ, config),
                 start_new_session=True,
             )
-        except OSError as error:
+            _leave_container(process.pid, container)
+            os.write(writing, _BEGIN)
+            process.wait(BEGIN_S)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            _write(writing, _BEGIN + _END)  # every shell of it ends, and kills no pod of an executor that lives
             os.close(writing)
             log.warning("no watcher could be started", code="executor.no_watcher", error=str(error))
             return
-    stack.callback(_end, process, writing, claim)
-    _leave_container(process.pid, container)
+    stack.callback(_end, writing, claim)
 
 
-def _end(process: subprocess.Popen[bytes], writing: int, claim: Claim) -> None:
+def _end(writing: int, claim: Claim) -> None:
     """After a clean end nothing is to be reaped."""
     if claim.kept:
         return  # the pipe ends with this process
-    with contextlib.suppress(OSError):
-        os.write(writing, _END)
+    _write(writing, _END)
     os.close(writing)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(1)
+
+
+def _write(writing: int, lines: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(writing, lines)
 
 
 def _leave_container(pid: int, container: MesosContainerId) -> None:
