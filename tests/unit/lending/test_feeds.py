@@ -37,7 +37,6 @@ def test_an_executor_that_answers_oddly_hides_no_other_one(odd: Any) -> None:
 
 
 def test_a_source_that_fails_is_asked_again() -> None:
-    """An expected failure has a short pause."""
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     count = 0
 
