@@ -128,3 +128,9 @@ def test_the_table_of_suites_is_whole() -> None:
     ]
     told = {name.removeprefix("tests/run ") for name in named}
     assert told == {suite.name for suite in SUITES if suite.exists}
+
+
+def test_the_checkout_begins_with_files_that_have_a_purpose() -> None:
+    """A measurement that was written into it by mistake is committed as easily."""
+    names = {path.name for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".")}
+    assert names == {"LICENSE", "README.md", "pyproject.toml"}
