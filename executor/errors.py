@@ -33,7 +33,7 @@ statuses, log lines and answers.
 MORE_MAX: Final = 1300
 FAULT_MAX: Final = 300
 """Letters of all further faults in the message of a FaultyTask, and of one of them."""
-_ALL: Final = "mesos-pod-executor validate lists all"
+_ALL: Final = "correct the task: mesos-pod-executor validate FILE lists all"
 _COUNT_MAX: Final = 100
 """Letters of what says how many there are."""
 

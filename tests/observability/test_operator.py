@@ -104,3 +104,27 @@ def test_stats(rig: Rig, scheduler: Scheduler) -> None:
     head, *rows = rig.command("stats").stdout.splitlines()
     assert "MEM USAGE / LIMIT" in head and len(rows) == 3
     assert json.loads(rig.command("stats", "-o", "json").stdout)["pods"][0]["cpus_used"] is not None
+
+
+def test_the_end_of_the_last_pod_is_told_although_its_executor_ends_with_it(rig: Rig, scheduler: Scheduler) -> None:
+    """An executor without cpus of its own ends with its last pod, while `kill` and `logs -f` still ask it."""
+    scheduler.launch([rig.pod("alone", command=("sh", "-c", HEARS))], rig.executor("ends"))
+    scheduler.wait_status("alone", "TASK_RUNNING", 30)
+    assert wait_for(partial(has_written, rig, "alone", "ready"), 20)
+    follower = subprocess.Popen(
+        [*rig.program, "logs", "alone", "-f"],
+        env={**os.environ, **rig.environment()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert follower.stdout is not None and follower.stdout.readline() == "ready\n"
+        done = rig.command("kill", "alone", "--grace", "2s", check=False)
+        assert done.returncode == 0 and done.stdout.split()[1] == "TASK_KILLED", done.stderr
+        _, complaint = follower.communicate(timeout=40)
+    finally:
+        follower.kill()
+    assert (follower.returncode, complaint) == (0, "")
+    nothing = rig.command("--executor", "mixed", "rm", "--all")
+    assert nothing.stdout == "" and "nothing to remove" in nothing.stderr

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FILE_MAX_BYTES: Final = 8 << 20
 """A task group with pods in its data is larger than a pod."""
 
+_NO_DEFAULT: Final = "the executor's own (no [cni] default_network); the node's only for a role with host_network"
 _HELP: Final = "see mesos-pod-executor validate --help"
 
 
@@ -168,7 +169,7 @@ def _network(pod: PodSpec, default: str, executor: Mapping[str, Any] | None) -> 
         return ", ".join(wished) + ("" if executor else ", if the ExecutorInfo names no network")
     if own:
         return f"the executor's own, on {', '.join(own)}"
-    return default or "the executor's own: [cni] default_network is not set"
+    return default or _NO_DEFAULT
 
 
 def _executor(document: dict[str, Any], _: Rules) -> Verdict:

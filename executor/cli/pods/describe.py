@@ -98,7 +98,7 @@ def _about(pod: Document) -> list[tuple[str, object]]:
         ("message", outcome.get("message")),
         ("age", units.age(pod.get("age_s"))),
         ("executor", pod.get("executor")),
-        ("resources", [*limits, f"{units.size(disk)} disk"] if disk else limits),
+        ("resources", ", ".join([*limits, f"{units.size(disk)} disk"] if disk else limits)),
         ("uses", _use(pod.get("usage"))),
         ("networks", [f"{each['network']} {output.clean(each['ips'])}" for each in pod.get("networks", ())]),
         ("ports", [f"{each['host_port']}->{each['container_port']}/{each['protocol']}" for each in _ports(pod)]),
@@ -116,7 +116,8 @@ def _use(usage: Document | None) -> str:
         return ""
     size_bytes = usage.get("memory_bytes")
     memory = "" if size_bytes is None else f"{units.size(size_bytes)} of memory, "
-    return f"{memory}{usage.get('pids', 0)} processes"
+    pids = usage.get("pids", 0)
+    return f"{memory}{pids} {'process' if pids == 1 else 'processes'}"
 
 
 def _about_container(container: Document) -> list[tuple[str, object]]:
@@ -133,7 +134,7 @@ def _about_container(container: Document) -> list[tuple[str, object]]:
         ("last exit", container.get("exit_code")),
         ("message", container.get("message")),
         ("restarts", container.get("restarts")),
-        ("limits", [*shown, units.size(memory)] if memory else shown or None),
+        ("limits", ", ".join([*shown, units.size(memory)] if memory else shown)),
         ("out of memory", container.get("oom_kills") or None),
         ("probes", probes or None),
     ]

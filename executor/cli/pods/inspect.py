@@ -58,7 +58,7 @@ def _show(document: dict[str, Any]) -> None:
     _show_network(document.get("kernel_network"))
     output.line("")
     containers = document.get("containers", [])
-    output.table(_COLUMNS, map(_row, containers), spare=("oom kills", "restarts", "mem limit", "cpu limit"))
+    output.table(_COLUMNS, map(_row, containers), spare=("cpu limit", "mem limit", "oom kills", "restarts"))
     output.line("")
     for container in containers:
         for stream, path in (container.get("log") or {}).items():

@@ -10,7 +10,7 @@ import click
 
 from executor.cli import complete
 from executor.cli.executors.client import Client, segment
-from executor.cli.exits import Exit
+from executor.cli.exits import Exit, Unreachable
 from executor.cli.pods import lookup
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
@@ -52,7 +52,7 @@ def command(session: Session, /, pods: Sequence[str], *, no_wait: bool, as_json:
     found = [lookup.find(session, name) for name in pods]
     begun = [client.post(f"/v1/pods/{segment(pod['pod'])}/kill", body, timeout_s=None) for client, pod in found]
     waits = options["signal"] is None and not no_wait
-    ends = [_wait(client, pod["pod"]) if waits else None for client, pod in found]
+    ends = [_wait(session, client, pod["pod"]) if waits else None for client, pod in found]
     documents = [{**each, "outcome": end} for each, end in zip(begun, ends, strict=True)]
     if as_json:
         output.json_document({"pods": documents})
@@ -62,13 +62,15 @@ def command(session: Session, /, pods: Sequence[str], *, no_wait: bool, as_json:
     return Exit.OK
 
 
-def _wait(client: Client, pod: str) -> dict[str, Any] | None:
-    """What became of it; None if its executor ended with it."""
+def _wait(session: Session, client: Client, pod: str) -> dict[str, Any] | None:
+    """What became of it, also where its executor ended with it; None if the executor has removed its record."""
     while True:
         try:
             document = client.get(f"/v1/pods/{segment(pod)}")
         except NotFound:
             return None
+        except Unreachable as error:
+            return dict(lookup.end(session, pod, error).get("outcome") or {})
         if document["state"] == "ended":
             return dict(document.get("outcome") or {})
         if document.get("stuck_pids"):

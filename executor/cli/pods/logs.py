@@ -17,6 +17,7 @@ import click
 
 from executor.cli import complete, moments
 from executor.cli.executors.client import Client, segment
+from executor.cli.exits import Unreachable
 from executor.cli.pods import lookup
 from executor.cli.pods.logfile import LogFile, Part
 from executor.cli.printing import output
@@ -50,7 +51,8 @@ _CHECKS_EVERY: Final = 5  # polls between two questions whether the containers s
 @json_option
 @pass_session
 def command(session: Session, /, pod: str, container: str, *, follow: bool, as_json: bool, **options: Any) -> None:
-    """Print what a pod's CONTAINER wrote; the name can be left out where there is one.
+    """Print what a pod's CONTAINER wrote; without a name the one that is
+    neither an init container nor a sidecar.
 
     POD is a task id, a pod's id or its beginning, or a name; also of a pod whose executor is dead or has ended, as long
     as its Mesos sandbox is there. All runs of a container write to one log. Where a log is older than its index of
@@ -77,7 +79,7 @@ def command(session: Session, /, pod: str, container: str, *, follow: bool, as_j
         for log in logs:
             shown.show(log, log.file.begin(part), last=not follow)
         if follow and client is not None:
-            _follow(shown, logs, lambda: _runs(client, document["pod"], [each["name"] for each in chosen]))
+            _follow(shown, logs, lambda: _runs(session, client, document["pod"], [each["name"] for each in chosen]))
 
 
 def _part(options: dict[str, Any]) -> Part:
@@ -121,12 +123,14 @@ def _follow(shown: _Shown, logs: Sequence[_Log], runs: Callable[[], bool]) -> No
             shown.show(log, log.file.more(), last=not running)
 
 
-def _runs(client: Client, pod: str, containers: Sequence[str]) -> bool:
+def _runs(session: Session, client: Client, pod: str, containers: Sequence[str]) -> bool:
     """Or may be started again."""
     try:
         document = client.get(f"/v1/pods/{segment(pod)}")
     except NotFound:
         return False
+    except Unreachable as error:
+        document = lookup.end(session, pod, error)
     if document["state"] == "ended":
         return False
     return any(each["name"] in containers and each["state"] != "exited" for each in document["containers"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Final
 
 import click
 
@@ -12,6 +13,9 @@ from executor.cli.history import former
 from executor.cli.printing import output
 from executor.cli.session import Session
 from executor.errors import InvalidRequest, NotFound
+
+_END_S: Final = 10.0
+_POLL_S: Final = 0.2
 
 
 def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
@@ -39,7 +43,8 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
         raise NotFound(
             "no such pod on this node",
             subject=name,
-            hint="see mesos-pod-executor ps --all; describe, why and logs know dead executors' pods",
+            hint="see mesos-pod-executor ps --all; describe, why and logs know dead executors' pods,"
+            " why knows a launch that was refused",
         )
     return found[0]
 
@@ -56,13 +61,32 @@ def find_known(session: Session, name: str) -> tuple[Client | None, dict[str, An
         return None, found
 
 
+def end(session: Session, pod: str, error: Unreachable) -> dict[str, Any]:
+    """The record of a pod whose executor does not answer any more, because it ended with this pod, its last one.
+
+    Waits some seconds for it. Raises the error if the pod has not ended, and Failure.
+    """
+    deadline_s = time.monotonic() + _END_S
+    while True:
+        if (found := former.find(session, pod)) and found["state"] == "ended":
+            return found
+        if time.monotonic() > deadline_s:
+            raise error
+        time.sleep(_POLL_S)
+
+
 def container(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """The pod's container of this name, or its only one if the name is empty.
+    """The pod's container of this name. If the name is empty: the only one that is neither an init container nor a
+    sidecar, which is named on stderr where there are others.
 
     Raises NotFound, and a usage error where there are several to choose from.
     """
     containers: list[dict[str, Any]] = document.get("containers", [])
     names = ", ".join(output.clean(each["name"]) for each in containers)
+    main = [each for each in containers if "kind" not in each]
+    if not name and len(containers) > 1 and len(main) == 1:
+        output.note(f"container {output.clean(main[0]['name'])}, of: {names}")
+        return main[0]
     if not name and len(containers) > 1:
         raise click.UsageError(f"{document['pod']} has several containers, name one: {names}")
     for each in containers:

@@ -44,6 +44,8 @@ def command(session: Session, *, pods: Sequence[str], everything: bool, as_json:
     else:
         for pod in removed:
             output.line(pod)
+        if not found:
+            output.note("nothing to remove: no executor that runs has a pod that has ended")
     return Exit.FAILURE if kept else Exit.OK
 
 

@@ -16,7 +16,7 @@ from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidInput
 
 _MEANT: Final = ("pod", "tasks", "cpus", "used", "memory")
-_ENDED: Final = ("pod", "tasks", "outcome", "told", "ms", "cpus", "used", "memory")
+_ENDED: Final = ("pod", "tasks", "outcome", "notified", "ms", "cpus", "used", "memory")
 
 
 def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
@@ -90,7 +90,7 @@ def _show(receipt: dict[str, Any]) -> None:
         return
     if receipt["victims"]:
         columns = _MEANT if receipt["state"] == "dry-run" else _ENDED
-        output.table(columns, (_row(each, columns) for each in receipt["victims"]), spare=("used", "told", "cpus"))
+        output.table(columns, (_row(each, columns) for each in receipt["victims"]), spare=("used", "notified", "cpus"))
     else:
         output.line("no revocable pod is meant by this")
     summary: list[tuple[str, object]] = [
@@ -119,7 +119,6 @@ def _show(receipt: dict[str, Any]) -> None:
 def _row(victim: dict[str, Any], columns: Sequence[str]) -> tuple[object, ...]:
     memory = victim.get("mem_bytes")
     cells = victim | {
-        "told": victim.get("notified"),
         "used": victim.get("used_cpus"),
         "memory": None if memory is None else units.size(memory),
     }

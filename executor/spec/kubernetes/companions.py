@@ -24,6 +24,14 @@ from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind, KeyedData, Ob
 
 CLAIM: Final = "PersistentVolumeClaim"
 KINDS: Final = ("ConfigMap", "Secret", CLAIM)
+WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job"), ("spec", "template")
+    ),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+"""Where the template of its pods is."""
+_TASKS: Final = "mesos-pod-executor task FILE prints the tasks of its pods"
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
@@ -45,6 +53,8 @@ def read(data: Any) -> Documents:
         hint = f"send one Pod, with the {', '.join(KINDS)} it names; `mesos-pod-executor task` makes tasks of workloads"
         raise InvalidTask(f"has {len(pods)} documents that could be the pod: {kinds}", subject=SUBJECT, hint=hint)
     (pod,) = pods
+    if pod.get("kind") in WORKLOADS:
+        raise InvalidTask(f"is {pod['kind']}, and only a Pod can be launched", subject="kind", hint=_TASKS)
     return Documents(pod, *_read([each for each in listed if each is not pod], _namespace(pod)))
 
 

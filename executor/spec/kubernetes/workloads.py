@@ -12,19 +12,13 @@ from typing import Any, Final
 
 from executor.errors import InvalidTask
 from executor.spec.kubernetes.companions import KINDS as COMPANIONS
+from executor.spec.kubernetes.companions import WORKLOADS
 from executor.spec.marks import shown
 
 Json = dict[str, Any]
 
-_TEMPLATE: Final = ("spec", "template")
-_TEMPLATES: Final[Mapping[str, tuple[str, ...]]] = {
-    **dict.fromkeys(
-        ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job"), _TEMPLATE
-    ),
-    "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
-}
 _COUNTS: Final = {"Job": "parallelism"}
-KINDS: Final = ("Pod", *_TEMPLATES)
+KINDS: Final = ("Pod", *WORKLOADS)
 PODS_MAX: Final = 1000
 _REFERENCES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "configMap": (("ConfigMap", "name"),),
@@ -71,8 +65,8 @@ def _of(document: Json, companions: Sequence[Json], *, room: int) -> Iterator[La
     if kind == "Pod":
         yield _one(document, name, "", companions)
         return
-    template = _at(document, _TEMPLATES[kind])
-    place = ".".join((path, *_TEMPLATES[kind]))
+    template = _at(document, WORKLOADS[kind])
+    place = ".".join((path, *WORKLOADS[kind]))
     if not isinstance(template, dict):
         raise InvalidTask("is missing", subject=place, hint="it is the pod of the workload")
     count = _count(document, path)

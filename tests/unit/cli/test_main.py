@@ -241,7 +241,7 @@ def info(*names: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "network"),
     [
-        (task(), "the executor's own: [cni] default_network is not set"),
+        (task(), "the executor's own (no [cni] default_network); the node's only for a role with host_network"),
         (task(executor=info("blue", "red")), "the executor's own, on blue, red"),
         (task(container=on("green")), "green, if the ExecutorInfo names no network"),
         (task(container=on("green"), executor=info()), "green"),

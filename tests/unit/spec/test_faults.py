@@ -63,7 +63,8 @@ def test_a_fault_is_not_told_twice() -> None:
 def test_the_message_names_all_as_far_as_it_goes() -> None:
     error = together([InvalidTask("is wrong", subject="a", hint="mend it"), InvalidTask("is bad", subject="b")])
     assert (error.subject, error.message) == ("a", "is wrong (mend it); 1 more fault: b: is bad")
-    assert str(error) == "a: is wrong (mend it); 1 more fault: b: is bad (mesos-pod-executor validate lists all)"
+    hint = "correct the task: mesos-pod-executor validate FILE lists all"
+    assert str(error) == f"a: is wrong (mend it); 1 more fault: b: is bad ({hint})"
     many = together([InvalidTask("is wrong", subject=f"x{n}") for n in range(10_000)])
     named = str(many).count(": is wrong")
     assert len(many.faults) == 10_000 and named > 50 and many.message.endswith(f"; and {10_000 - named} more")

@@ -106,3 +106,13 @@ def test_master_and_executor_are_asked_at_once(run: Run, tmp_path: Path) -> None
     (verdict,) = lines(run("validate", "--json", str(tmp_path / "task")))
     assert {"apiVersion", "spec"} <= {fault["path"] for fault in verdict["faults"]}
     assert any("resources" in fault["path"] for fault in verdict["faults"])
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Job", "CronJob", "StatefulSet"])
+def test_a_workload_is_no_pod_and_its_tasks_are_printed_by_another_command(run: Run, tmp_path: Path, kind: str) -> None:
+    """One fault that names the next command, and not one for each field that a Pod does not have."""
+    text = f"apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: web}}\nspec: {{replicas: 2, template: {{}}}}\n"
+    (tmp_path / "file").write_text(text)
+    (verdict,) = lines(run("validate", "--json", str(tmp_path / "file")))
+    (fault,) = verdict["faults"]
+    assert fault["path"] == "kind" and kind in fault["message"] and "mesos-pod-executor task FILE" in fault["hint"]

@@ -278,3 +278,16 @@ def test_every_line_with_its_container_and_time(node: Node, run: Run, tmp_path: 
 def test_parts_that_cannot_be_meant(node: Node, run: Run, line: list[str]) -> None:
     ran = run("logs", "web", *line)
     assert ran.code == Exit.USAGE and ran.err.count("\n") == 1
+
+
+def test_the_main_container_is_meant_where_the_others_are_of_init_and_sidecars(
+    node: Node, run: Run, tmp_path: Path
+) -> None:
+    """As kubectl does it; which one it is stands on stderr."""
+    (tmp_path / "report.stdout").write_text("done\n")
+    logs = {"stdout": str(tmp_path / "report.stdout"), "stderr": str(tmp_path / "report.stderr")}
+    beside = [container("fetch", kind="init"), container("ship", kind="sidecar"), container("report", log=logs)]
+    node.executor("aaa", pod("pod-1", "nightly", containers=beside))
+    ran = run("logs", "nightly")
+    assert (ran.code, ran.out) == (Exit.OK, "done\n")
+    assert ran.err == "mesos-pod-executor: container report, of: fetch, ship, report\n"
