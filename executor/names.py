@@ -34,6 +34,9 @@ SERVICE_KEY = "mesos-pod-executor/service"
 NO_NETWORK = "none"
 """In the place of a CNI network's name: the pod has a network namespace with loopback only."""
 
+PODS = "pods"
+"""Directory of the pods' directories, in the Mesos sandbox."""
+
 POD_PREFIX = "pod-"
 _POD_ID = re.compile(r"pod-[0-9a-f]{12}")
 _CONTAINERD_ID_MAX = 76  # containerd's identifiers.Validate

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.errors import InvalidTask
-from executor.names import Role
+from executor.names import PODS, Role
 
 MIB = 1024 * 1024
 _OWN = {"cpus", "mem", "disk", "gpus", "ports"}
@@ -22,7 +22,7 @@ _MOST = 2.0**53  # what a double counts exactly, and more than any node has
 
 @dataclass(frozen=True)
 class PersistentDisk:
-    """A persistent volume. `path` is where the agent shows it, relative to the executor's sandbox or absolute."""
+    """A persistent volume. `path` is the name by which the agent shows it in the executor's sandbox."""
 
     id: str
     path: str
@@ -185,4 +185,8 @@ def _persistent_disk(disk: Mapping[str, Any], size_bytes: int, subject: str) -> 
     identity = _text(disk["persistence"].get("id"), f"{subject}.persistence.id")
     volume = _message(disk.get("volume"), f"{subject}.volume")
     path = _text(volume.get("container_path"), f"{subject}.volume.container_path")
+    if {"/", "\0"} & set(path) or path in (".", "..", PODS):
+        message = f"{path[:80]!r} cannot name a directory in the Mesos sandbox"
+        hint = f"give it one name without /, as in data, and not {PODS}, which is the executor's"
+        raise InvalidTask(message, subject=f"{subject}.volume.container_path", hint=hint)
     return PersistentDisk(identity, path, volume.get("mode") == "RO", size_bytes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from executor.config import Config
 from executor.disk.turns import Turns
 from executor.exec.late import LateStarts
-from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, ContainerId, MesosContainerId, PodClass, PodId
+from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, PODS, ContainerId, MesosContainerId, PodClass, PodId
 from executor.node.claims import Claim, netns_parent, own_root, volumes_parent
 from executor.oci.image_users import ImageUsers
 from executor.pod.release.pace import ReleasePace
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from executor.pod.network.executor_network import OwnNetwork
     from executor.pod.resources.classes import Classes
     from executor.pod.resources.cpu_boost import CpuBoost
-
-PODS = "pods"
-"""Directory of the pods' directories, in the Mesos sandbox."""
 
 STREAMS = ("stdout", "stderr")
 

@@ -23,13 +23,12 @@ from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.hostnames import parse_address
 from executor.log import get_logger
-from executor.names import PodId
+from executor.names import PODS, PodId
 from executor.oci.mounts import NOTICE, termination_name
 from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
 from executor.pod import termination
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import has_loopback_only, network_infos, requests
-from executor.pod.node import PODS
 from executor.pod.pid_namespace import PidNamespace
 from executor.pod.release.leaks import Leak
 from executor.volumes.empty_dir import IMAGE_VOLUME, VOLUMES

@@ -218,7 +218,7 @@ class PodVolumes:
             raise Failure(
                 f"the agent shows no persistent volume {volume.id} at {volume.path}",
                 subject=f"volume {volume.name}",
-                hint="give the task's disk resource a container_path of one name: the agent makes no directories above",
+                hint="the agent mounts or links it there before the task: see its log",
             )
 
     def _write(self, shown: Mapping[str, volume_files.Files]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.mesos.volume_pods import container, facts, task
 from tests.support.mesos import messages
+from tests.support.mesos.history import Status
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for
 
@@ -43,7 +45,9 @@ def scheduler(rig: Rig) -> Iterator[Scheduler]:
     assert not any((leaks := rig.wait_clean()).values()), leaks
 
 
-def pod(name: str, claim: str = "db") -> dict[str, Any]:
+def pod(
+    name: str, claim: str = "db", volume: dict[str, Any] = VOLUME, claim_object: dict[str, Any] = CLAIM
+) -> dict[str, Any]:
     mounts = [{"name": "data", "mountPath": "/data"}, {"name": "data", "mountPath": "/part", "subPath": "sub"}]
     spec = {
         "containers": [container(LOOK, volumeMounts=mounts)],
@@ -51,15 +55,23 @@ def pod(name: str, claim: str = "db") -> dict[str, Any]:
         "terminationGracePeriodSeconds": 0,
         "securityContext": {"fsGroup": GROUP},
     }
-    found = task(name, spec, CLAIM)
-    return {**found, "resources": [*found["resources"], VOLUME]}
+    found = task(name, spec, claim_object)
+    return {**found, "resources": [*found["resources"], volume]}
 
 
 def allocated(resource: dict[str, Any]) -> dict[str, Any]:
     return {**resource, "allocation_info": {"role": ROLE}}
 
 
-def launch(rig: Rig, scheduler: Scheduler, info: dict[str, Any], *, make: bool) -> None:
+def launch(
+    rig: Rig,
+    scheduler: Scheduler,
+    info: dict[str, Any],
+    *,
+    make: bool,
+    volume: dict[str, Any] = VOLUME,
+    state: str = "TASK_RUNNING",
+) -> Status:
     """In one ACCEPT with what makes the volume."""
     offers = scheduler.wait_offers(
         lambda offers: make or any("persistence" in str(each) for offer in offers for each in offer["resources"])
@@ -76,9 +88,9 @@ def launch(rig: Rig, scheduler: Scheduler, info: dict[str, Any], *, make: bool) 
     operations = [messages.launch_operation([placed])]
     if make:
         reserve = {"type": "RESERVE", "reserve": {"resources": [allocated(RESERVED)]}}
-        operations = [reserve, {"type": "CREATE", "create": {"volumes": [allocated(VOLUME)]}}, *operations]
+        operations = [reserve, {"type": "CREATE", "create": {"volumes": [allocated(volume)]}}, *operations]
     scheduler.accept([offer["id"]["value"] for offer in offers], operations)
-    scheduler.wait_status(info["task_id"]["value"], "TASK_RUNNING", 30)
+    return scheduler.wait_status(info["task_id"]["value"], state, 30)
 
 
 def test_a_claim_outlives_its_task(rig: Rig, scheduler: Scheduler) -> None:
@@ -96,3 +108,14 @@ def test_a_claim_outlives_its_task(rig: Rig, scheduler: Scheduler) -> None:
     scheduler.kill("second")
     scheduler.wait_status("second", "TASK_KILLED", 30)
     assert (where / "sub/x").exists()
+
+
+def test_a_claim_shows_nothing_else_of_the_node(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    """Neither the master nor the agent judges the container_path of a volume; the agent links none that has a /."""
+    disk = {"persistence": {"id": "db-2"}, "volume": {"container_path": str(tmp_path), "mode": "RW"}}
+    volume = {**RESERVED, "disk": disk}
+    claim = {**CLAIM, "spec": {**CLAIM["spec"], "volumeName": "db-2"}}
+    info = pod("outside", volume=volume, claim_object=claim)
+    status = launch(rig, scheduler, info, make=True, volume=volume, state="TASK_FAILED")
+    assert "cannot name a directory in the Mesos sandbox" in status.message
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from executor.disk.unlinked import OpenUnlinked
 from executor.disk.usage import DiskUsage
 from executor.disk.walk import Count, Walk
 from executor.errors import ContainerdUnavailable, ExecutorError, NotFound
-from executor.pod.node import PODS
+from executor.names import PODS
 
 if TYPE_CHECKING:
     from executor.pod.node import Node

@@ -85,6 +85,15 @@ def test_malformed_resources_are_named(subject: str, resources: Any) -> None:
     assert caught.value.subject == subject
 
 
+@pytest.mark.parametrize("path", ["/srv/data", "../x", "..", ".", "a/b", "pods", "pods/pod-0123456789ab", "x\0y"])
+def test_a_persistent_volume_is_in_the_sandbox_and_nowhere_else(path: str) -> None:
+    """The agent shows none under such a path, but a directory of the node, or of another pod, may be there."""
+    volume = {**scalar("disk", 10), "disk": {"persistence": {"id": "v1"}, "volume": {"container_path": path}}}
+    with pytest.raises(InvalidTask, match="cannot name a directory in the Mesos sandbox") as caught:
+        Resources.of([volume])
+    assert caught.value.subject == "resources[0].disk.volume.container_path"
+
+
 RANGES = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 40)).map(lambda r: (r[0], r[0] + r[1])), max_size=8)
 
 

@@ -99,7 +99,7 @@ def disk(identity: str = "volume-7", mb: float = 64.0, *, role: str = "eng/dev",
         "allocation_info": {"role": role},
         "disk": {
             "persistence": {"id": identity, "principal": "p"},
-            "volume": {"container_path": f"volumes/{identity}", "mode": mode},
+            "volume": {"container_path": f"disk-{identity}", "mode": mode},
         },
     }
 

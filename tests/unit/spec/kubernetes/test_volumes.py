@@ -81,9 +81,9 @@ def test_a_volume_without_a_source_is_an_empty_dir() -> None:
 
 def test_a_claim_is_a_persistent_volume_of_the_task() -> None:
     claim = {"name": "v", "persistentVolumeClaim": {"claimName": "db"}}
-    assert parse(volumes=[claim], disks=(disk("db"),)).volumes == (ClaimedVolume("v", "db", "volumes/db"),)
+    assert parse(volumes=[claim], disks=(disk("db"),)).volumes == (ClaimedVolume("v", "db", "disk-db"),)
     fixed = parse(volumes=[claim], disks=(disk("db", mode="RO"), disk("other")))
-    assert fixed.volumes == (ClaimedVolume("v", "db", "volumes/db", read_only=True),)
+    assert fixed.volumes == (ClaimedVolume("v", "db", "disk-db", read_only=True),)
     assert fixed.resources.disk_bytes == 64 << 20, "that of the task alone"
     error = refusal(volumes=[claim], disks=(disk("other"),))
     assert (error.subject, "it has other" in error.message) == ("spec.volumes[0].persistentVolumeClaim.claimName", True)
@@ -100,7 +100,7 @@ def test_a_claim_that_is_sent_along_names_the_volume_and_its_size() -> None:
     document = with_objects(pod(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "db"}}]), claim)
     launched = task(document)
     enough = {**launched, "resources": [scalar("mem", 64), disk("vol-1", 64)]}
-    assert parse_launch([enough], group=False).volumes == (ClaimedVolume("v", "vol-1", "volumes/vol-1"),)
+    assert parse_launch([enough], group=False).volumes == (ClaimedVolume("v", "vol-1", "disk-vol-1"),)
     with pytest.raises(InvalidTask, match="requests more") as caught:
         parse_launch([{**launched, "resources": [scalar("mem", 64), disk("vol-1", 63)]}], group=False)
     assert caught.value.subject == "PersistentVolumeClaim db.spec.resources.requests.storage"
