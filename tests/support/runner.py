@@ -16,19 +16,21 @@ only: this part runs before the venv exists.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
 from tests.support import suites
 from tests.support.outcome import Outcome, of_lines, of_targets
-from tests.support.stoppable import Ended, run
+from tests.support.stoppable import Ended, run, stop
 from tests.support.suites import ROOT, Suite
 
 PYTHON = ROOT / ".build/venv/bin/python"
@@ -38,6 +40,8 @@ RERUN_AT_MOST = 5  # failed tests of a suite; more of them are no matter of a bu
 NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
 REPORTED = (0, 1, NO_TESTS)
 CONTAINERD = ("1.7", "2.1")
+OUTCOME = "MPE_TEST_OUTCOME"
+"""A variable that names a file for the counts, which one run of this program gives another."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def close(options: Options, total: Outcome, results: Sequence[str]) -> None:
     if total.passed + total.failed == 0:
         print("no test ran", file=options.out)
     print(total, file=options.out, flush=True)
+    if outcome := os.environ.get(OUTCOME):
+        Path(outcome).write_text(json.dumps(asdict(total)))
     if options.json:
         print(*results, sep="\n", flush=True)
 
@@ -116,13 +122,66 @@ def run_all(options: Options, total: Outcome, results: list[str]) -> None:
         if prepared.code != 0:
             total.count("packaging/prepare", "failed", prepared.why or "see above")
             return
-        for suite in options.suites:
-            run_suite(suite, options, Path(scratch), deadline_s, total, results)
+        run_suites(options, Path(scratch), deadline_s, total, results)
+
+
+def run_suites(options: Options, scratch: Path, deadline_s: float, total: Outcome, results: list[str]) -> None:
+    """One after the other; in a whole run some of them at the same time, and failed tests once more at the end."""
+    beside = [suite for suite in options.suites if suite.beside and not options.named]
+    failed = dict[Suite, list[str]]()
+    for suite in options.suites:
+        if suite in beside:
+            continue
+        if suite.name == suites.INTEGRATION and beside:
+            with Beside(beside, scratch, deadline_s, total, options.out):
+                failed[suite] = run_suite(suite, options, scratch, deadline_s, total, results)
+        else:
+            failed[suite] = run_suite(suite, options, scratch, deadline_s, total, results)
+    if not options.named:
+        for suite in beside:
+            failed[suite] = [test for test in total.failures if selection(suite, [test])[0]]
+        for suite, tests in failed.items():
+            rerun(suite, tests, scratch, deadline_s, total, options.out)
+
+
+class Beside:
+    """Suites in a process of their own, which prints when it has ended; its outcome is a part of `total` then."""
+
+    def __init__(
+        self, suites_beside: Sequence[Suite], scratch: Path, deadline_s: float, total: Outcome, out: TextIO
+    ) -> None:
+        self._names = [suite.name for suite in suites_beside]
+        self._output, self._outcome = scratch / "beside.out", scratch / "beside.json"
+        self._deadline_s, self._total, self._out = deadline_s, total, out
+
+    def __enter__(self) -> None:
+        command = [sys.executable, str(ROOT / "tests/run"), *self._names]
+        env = os.environ | {OUTCOME: str(self._outcome)}
+        with self._output.open("w") as output:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+            )
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._process.wait(timeout=max(0.0, self._deadline_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._total.count(" ".join(self._names), "failed", "the budget of time is used up")
+        finally:
+            if self._process.poll() is None:
+                stop(self._process)
+            print(self._output.read_text(errors="replace"), end="", file=self._out, flush=True)
+            if self._outcome.exists():
+                self._total.add(Outcome(**json.loads(self._outcome.read_text())))
+            else:
+                self._total.count(" ".join(self._names), "failed", "it ended without counts")
 
 
 def run_suite(
     suite: Suite, options: Options, scratch: Path, deadline_s: float, total: Outcome, results: list[str]
-) -> None:
+) -> list[str]:
+    """The names of its failed tests."""
     print(f"=== {suite.name}", file=options.out, flush=True)
     began_s = time.monotonic()
     own = Outcome()
@@ -134,6 +193,7 @@ def run_suite(
     finally:
         total.add(own)
         print(f"=== {suite.name}: {own} in {time.monotonic() - began_s:.1f} s", file=options.out, flush=True)
+    return list(own.failures)
 
 
 def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome) -> None:
@@ -153,19 +213,17 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
     finally:
         own.add(of_lines(report.read_text().splitlines(keepends=True)))
     fault(suite, ended, own)
-    if not options.named and suite.sandbox and not ended.why:
-        rerun(suite, scratch, deadline_s, own, options.out)
 
 
-def rerun(suite: Suite, scratch: Path, deadline_s: float, own: Outcome, out: TextIO) -> None:
-    """Run the failed tests of a whole run once more, each in a sandbox of its own.
+def rerun(suite: Suite, failed: Sequence[str], scratch: Path, deadline_s: float, total: Outcome, out: TextIO) -> None:
+    """Run the failed tests of a whole run once more at its end, each in a sandbox of its own.
 
     The suites on the real machine have limits of time, and a machine that others use too exceeds one of them now and
     then. A test that fails twice has failed. One that passes the second time counts as passed, and a line at the end
     names it. A suite that was named is not run again: who looks for a fault sees each failure.
     """
-    again = [test for test in own.failures if "::" in test]
-    if len(again) > RERUN_AT_MOST or len(again) != own.failed:
+    again = [test for test in failed if "::" in test]
+    if len(again) > RERUN_AT_MOST or len(again) != len(failed) or suite.parallel:
         return
     for number, test in enumerate(again):
         print(f"=== {suite.name}: {test} once more", file=out, flush=True)
@@ -175,7 +233,7 @@ def rerun(suite: Suite, scratch: Path, deadline_s: float, own: Outcome, out: Tex
         ended = run_in(suite, command, {"MPE_TEST_REPORT": str(report)}, deadline_s)
         second = of_lines(report.read_text().splitlines(keepends=True))
         if ended.code == 0 and not ended.why and second.ok:
-            own.passed_again(test)
+            total.passed_again(test)
 
 
 def workers() -> list[str]:

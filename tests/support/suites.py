@@ -13,7 +13,8 @@ class Suite:
     """`paths` below tests/ that exist are run, at least one must; `bench` is a program that reports targets instead.
 
     `sandbox`: as root in network, mount and process namespaces of its own. `shared` paths belong to another suite too
-    and are left to that one when both run. `parallel`: no test of it needs the machine for itself.
+    and are left to that one when both run. `parallel`: no test of it needs the machine for itself. `beside`: in a whole
+    run it runs at the same time as the suite `integration`, since the tests of both mostly wait.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Suite:
     ci: bool = True
     shared: tuple[str, ...] = ()
     parallel: bool = False
+    beside: bool = False
 
     @property
     def exists(self) -> bool:
@@ -41,19 +43,20 @@ def has_code(directory: Path) -> bool:
 
 
 BENCH = "bench"
+INTEGRATION = "integration"
 
 # In the order in which they run without a suite named: the quick and telling ones first.
 SUITES = (
     Suite("unit", ("unit",), sandbox=False, parallel=True),
     Suite("integration", ("integration", "mesos"), shared=("tests/integration/cni",)),
     Suite("revocation", ("revocation",)),
-    Suite("network", ("network", "integration/cni")),
-    Suite("observability", ("observability",)),
-    Suite("pods", ("pods",)),
+    Suite("network", ("network", "integration/cni"), beside=True),
+    Suite("observability", ("observability",), beside=True),
+    Suite("pods", ("pods",), beside=True),
     Suite("crash", ("crash",)),
     Suite("lending", ("lending",), ci=False),
     Suite("spark", ("spark",)),
-    Suite("packages", ("packages",), sandbox=False),
+    Suite("packages", ("packages",), sandbox=False, beside=True),
     Suite("fuzz", ("fuzz",)),
     Suite("soak", ("soak",)),
     Suite("vm", ("vm",), sandbox=False),

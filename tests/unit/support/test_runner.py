@@ -128,12 +128,30 @@ def test_a_failed_test_of_a_whole_run_runs_once_more(
     options = replace(parse(["unit"]), named=named)
     outcome = Outcome()
     monkeypatch.setattr(Suite, "present", lambda suite: ["test_cases.py"])
-    runner.pytest(Suite("x", ("x",)), replace(options, suites=()), tmp_path, time.monotonic() + 60, outcome)
+    options = replace(options, suites=(Suite("x", ("x",)),))
+    runner.run_suites(options, tmp_path, time.monotonic() + 60, outcome, [])
     assert str(outcome) == sums
     unsteady = [note for note in outcome.notes if note.startswith("unsteady")]
     again = "unsteady: test_cases.py::test_first_time: failed, and passed when it ran once more: "
     assert unsteady == ([] if named else [f"{again}AssertionError: the first time"])
     assert "failed: test_cases.py::test_never: assert False" in outcome.notes
+
+
+def test_suites_beside_others_are_counted_and_end_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    total = Outcome()
+    with runner.Beside([Suite("no-such-suite", ())], tmp_path, time.monotonic() + 60, total, sys.stdout):
+        pass
+    assert "there is no suite no-such-suite" in capsys.readouterr().out
+    assert total.notes == ["failed: no-such-suite: it ended without counts"]
+    again, began_s = Outcome(), time.monotonic()
+    with (  # noqa: PT012 the interrupt comes while it runs
+        pytest.raises(KeyboardInterrupt),
+        runner.Beside([Suite("unit", ())], tmp_path, time.monotonic() + 60, again, sys.stdout),
+    ):
+        time.sleep(0.5)
+        raise KeyboardInterrupt
+    assert time.monotonic() - began_s < 40
+    assert again.failed >= 1 and "interrupted" in " ".join(again.notes)
 
 
 def test_a_line_that_was_cut_off_does_not_count() -> None:
