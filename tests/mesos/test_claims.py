@@ -23,7 +23,7 @@ VOLUME = {
     **RESERVED,
     "disk": {"persistence": {"id": ID}, "volume": {"container_path": "db", "mode": "RW"}},
 }
-CLAIM = {
+CLAIM: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "PersistentVolumeClaim",
     "metadata": {"name": "db"},
