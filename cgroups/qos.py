@@ -1,13 +1,14 @@
 """What a pod and a class of pods may use, from what Mesos gave them. Pure arithmetic.
 
 Memory: a pod may use what its tasks hold; the revocable class what its pods hold together, so that an OOM of the class
-stays in it; the regular class has no limit of its own and is protected on v2. CPU: by weight; 100 a core as systemd's
-and cgroup2's default for one group; the revocable class has the least weight that there is, with any number of pods.
+stays in it; the regular class has no limit of its own, and on v2 its memory is protected (`memory.min`). CPU: by
+weight; 100 a core as systemd's and cgroup2's default for one group; the revocable class has the least weight that there
+is, with any number of pods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from cgroups.cpu import WEIGHT_MAX, WEIGHT_MIN
@@ -30,19 +31,33 @@ def weight(cpus: float) -> int:
     return min(WEIGHT_MAX, max(WEIGHT_MIN, round(cpus * WEIGHT_PER_CPU)))
 
 
-def pod_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
+def pod_limits(cpus: float, mem_bytes: int) -> Limits:
     """`mem_bytes` 0: the pod was given none, so its class alone limits it."""
     return Limits(
         cpu_weight=weight(cpus),
         memory_max_bytes=mem_bytes or UNLIMITED,
-        memory_min_bytes=mem_bytes if pod_class == "regular" and mem_bytes else None,
     )
+
+
+def protections(root: str, pods: Mapping[str, int]) -> dict[str, int]:
+    """`memory.min` in bytes of every group from `root` down to the pods, which are paths below it with what each holds.
+
+    A group's protection counts only as far as all groups above it have one, too (cgroup-v2.rst, memory.min): each gets
+    the sum of those below. `root` is there also without pods, with 0.
+    """
+    found = {root: 0}
+    for path, mem_bytes in pods.items():
+        names = path.removeprefix(root).split("/")
+        for length in range(1, len(names) + 1):
+            group = root + "/".join(names[:length])
+            found[group] = found.get(group, 0) + mem_bytes
+    return found
 
 
 def class_limits(pod_class: str, cpus: float, mem_bytes: int) -> Limits:
     """From the sums over the pods of the class."""
     if pod_class == "regular":
-        return Limits(cpu_weight=weight(cpus), memory_min_bytes=mem_bytes)
+        return Limits(cpu_weight=weight(cpus))
     return replace(IDLE_CPU, memory_max_bytes=mem_bytes or UNLIMITED)
 
 

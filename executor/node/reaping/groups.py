@@ -6,12 +6,16 @@ by the last executor only if an executor made it: what an operator made may have
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
-from cgroups import Cgroup, CgroupError, Hierarchies
+from cgroups import Cgroup, CgroupError, CgroupNotFound, Hierarchies
 from cgroups.attributes import LOCK, note, noted
+from cgroups.files import Directory, number
 
 _MADE = "made"
+_MIN = "memory.min"
 
 
 def ensure_parents(hierarchies: Hierarchies, path: str) -> None:
@@ -32,6 +36,28 @@ def remove_parents(hierarchies: Hierarchies, path: str) -> None:
                     break
             except CgroupError:
                 break
+
+
+def protect_parents(point: Path, path: str) -> None:
+    """`memory.min` of the v2 groups above `path` that executors made: as much as the groups right below each have, or
+    theirs is void (cgroup-v2.rst). Another executor may do the same meanwhile. Raises CgroupError.
+    """
+    for parent in _parents(path):
+        if noted(point, parent, _MADE) is None:
+            return
+        with Directory.open(point, parent) as directory:
+            applied = None
+            while (due_bytes := _protected_below(directory)) != applied and directory.has(_MIN):
+                directory.write(_MIN, str(due_bytes))
+                applied = due_bytes
+
+
+def _protected_below(directory: Directory) -> int:
+    found = 0
+    for name in directory.subdirectories():
+        with contextlib.suppress(CgroupNotFound), directory.child(name) as child:
+            found += number(child.read_optional(_MIN)) or 0
+    return found
 
 
 def _parents(path: str) -> list[str]:

@@ -15,11 +15,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cgroups import UNLIMITED, CgroupBusy, Limits, qos
+from cgroups import UNLIMITED, Cgroup, CgroupBusy, Limits, Mode, qos
 from executor.concurrency import to_the_end
 from executor.config.role_limit import RoleLimit
 from executor.log import get_logger
 from executor.names import PodClass, PodId
+from executor.node.reaping.groups import protect_parents
 from executor.spec import roles
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Classes:
         self._in_force: dict[PodClass, int | None] = {}
         """The memory limit of each class; None, UNLIMITED: it has none."""
         self._kept: set[PodClass] = set()
+        self._protected: dict[str, int] = {}
+        """`memory.min` in force, by the path of the group."""
 
     async def admit(self, pod: PodId, spec: PodSpec) -> None:
         """The pod's cgroup with its limits, in a class subtree that has room for it. Raises CgroupError."""
@@ -59,8 +62,9 @@ class Classes:
         await self._limit(spec.pod_class)
         group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
         self._limit_roles(spec)
-        limits = qos.pod_limits(spec.pod_class, spec.resources.cpus, spec.resources.mem_bytes)
+        limits = qos.pod_limits(spec.resources.cpus, spec.resources.mem_bytes)
         group.apply(replace(limits, pids_max=self._pids_max))
+        self._protect()
 
     async def release(self, pod: PodId) -> None:
         """The pod's cgroup goes, and its share of the class. Idempotent. Raises CgroupError when something still
@@ -71,7 +75,30 @@ class Classes:
             return
         self._tree.destroy_pod(spec.pod_class, spec.role, pod)
         del self._pods[pod]
+        self._protect()
         await self._limit(spec.pod_class)
+
+    def _protect(self) -> None:
+        """Protect what regular pods hold in every group from the executor's root down to theirs, and in those above it
+        that executors made. v1 has no such protection. Raises CgroupError.
+        """
+        home = self._tree.hierarchies.home("memory")
+        if home is None or home[1] is not Mode.V2:
+            return
+        regular = {
+            self._tree.pod(spec.pod_class, spec.role, pod).path: spec.resources.mem_bytes
+            for pod, spec in self._pods.items()
+            if spec.pod_class is PodClass.REGULAR
+        }
+        wanted = qos.protections(self._tree.root_path, regular)
+        wanted = dict.fromkeys((self._tree.pods.path, self._tree.subtree(PodClass.REGULAR).path), 0) | wanted
+        for path, mem_bytes in wanted.items():
+            group = Cgroup(self._tree.hierarchies, path)
+            if self._protected.get(path) != mem_bytes and group.exists():  # a pod that is to come has none
+                group.apply(Limits(memory_min_bytes=mem_bytes))
+                self._protected[path] = mem_bytes
+        self._protected = {path: held for path, held in self._protected.items() if path in wanted}
+        protect_parents(home[0], self._tree.root_path)
 
     def _limit_roles(self, spec: PodSpec) -> None:
         """A role's groups come with its first pod and go with its last one."""

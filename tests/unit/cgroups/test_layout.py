@@ -9,7 +9,7 @@ import pytest
 from cgroups import qos
 from cgroups.controller import UNLIMITED
 from cgroups.errors import InvalidName
-from cgroups.mounts import Hierarchies, Mode
+from cgroups.mounts import Hierarchies
 from cgroups.tree import Tree
 
 
@@ -96,8 +96,7 @@ def test_the_revocable_class_may_use_what_its_tasks_hold() -> None:
 
 def test_the_regular_class_is_weighed_by_its_cpus_and_protected() -> None:
     limits = qos.class_limits("regular", 2.5, 1 << 30)
-    assert (limits.cpu_weight, limits.memory_min_bytes, limits.memory_max_bytes) == (250, 1 << 30, None)
-    assert limits.values(Mode.V2)["memory.min"] == str(1 << 30)
+    assert (limits.cpu_weight, limits.memory_max_bytes) == (250, None)
 
 
 @pytest.mark.parametrize(("cpus", "weight"), [(0.0, 1), (0.001, 1), (1.0, 100), (0.5, 50), (1000.0, 10_000)])
@@ -106,11 +105,8 @@ def test_weights(cpus: float, weight: int) -> None:
 
 
 def test_pods() -> None:
-    regular = qos.pod_limits("regular", 1.0, 64 << 20)
-    revocable = qos.pod_limits("revocable", 1.0, 64 << 20)
-    assert regular.memory_max_bytes == revocable.memory_max_bytes == regular.memory_min_bytes == 64 << 20
-    assert revocable.memory_min_bytes is None
-    assert qos.pod_limits("regular", 1.0, 0).memory_max_bytes == UNLIMITED
+    assert qos.pod_limits(1.0, 64 << 20).memory_max_bytes == 64 << 20
+    assert qos.pod_limits(1.0, 0).memory_max_bytes == UNLIMITED
 
 
 def test_oom_scores_order_the_classes_with_and_without_the_capability() -> None:
