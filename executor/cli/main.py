@@ -125,6 +125,10 @@ class _Commands(click.Group):
                 formatter.write_dl(list(commands.items()))
 
 
+_BEFORE: Final = ("--executor", "--config", "--run-dir")
+"""Options of the program, which kubectl's users write behind the command."""
+
+
 def _discard_output() -> None:
     """So that Python does not try to flush the rest at its exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -180,6 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"see {context.command_path if context else PROGRAM} --help"
+        if isinstance(error, click.NoSuchOption) and error.option_name in _BEFORE:
+            hint = f"it stands before the command: {PROGRAM} {error.option_name} ..."
         if _wants_json(line):
             json_line({"error": {"message": error.format_message(), "subject": "", "hint": hint}})
         note(f"{error.format_message()} ({hint})")

@@ -95,7 +95,10 @@ class Session:
         """The executors meant, of which there is one at least. Raises NotFound, Unreachable."""
         found = self.all()
         if not found:
-            hint = "Mesos starts one with the first launch; else check --run-dir"
+            hint = (
+                "Mesos starts one with the first launch; ps --all, why, describe and logs know pods of ended ones;"
+                " else check --run-dir"
+            )
             raise NotFound("no executor runs on this node", subject=str(self.run_dir), hint=hint)
         return found
 

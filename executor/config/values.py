@@ -54,7 +54,7 @@ def decode_file(text: str, source: str, sections: Sections) -> Decoded:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        hint = "see the commented default file"
+        hint = "write true or false, and a text in quotes; mesos-pod-executor check-config --default shows each key"
         return Decoded({}, (InvalidConfig(f"is not TOML: {told}", subject=source, hint=hint),))
     values: Values = {}
     faults: list[InvalidConfig] = []
@@ -119,7 +119,7 @@ def default_file(sections: Sections) -> str:
     for name, cls in sections.items():
         parts.append(f"\n# {(cls.__doc__ or '').strip()}\n[{name}]\n")
         parts += [
-            f"# {_documentation(key)}{_settable(name, key)}\n#{key.field.name} = {_toml(_default(key))}\n"
+            f"# {_documentation(key)}{_settable(name, key)}\n#{key.field.name} = {toml(_default(key))}\n"
             for key in _keys(cls).values()
         ]
     return "".join(parts)
@@ -253,9 +253,10 @@ def _default(key: _Key) -> object:
     return key.field.default if key.field.default_factory is MISSING else key.field.default_factory()
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as the file has it; one of a type of its own in words."""
     if isinstance(value, tuple):
-        return "[" + ", ".join(json.dumps(item) for item in value) + "]"
+        return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + "}"
     return json.dumps(value if isinstance(value, bool | int | float | str) else str(value))

@@ -113,7 +113,8 @@ def _least(want: Reclaim, revocable: Sequence[Candidate]) -> tuple[Candidate, ..
         if (want.cpus > 0 and candidate.cpus > 0) or (want.mem_bytes > 0 and candidate.mem_bytes > 0):
             chosen.append(candidate)
     if not _enough(want, chosen):
-        have = f"{sum(c.cpus for c in revocable):g} cpus and {sum(c.mem_bytes for c in revocable)} bytes of memory"
+        memory = f"{sum(c.mem_bytes for c in revocable) / (1 << 20):g} MiB of memory"
+        have = f"{sum(c.cpus for c in revocable):g} cpus and {memory}"
         raise Refused(
             f"all revocable pods together hold {have}, which is less than asked",
             subject="revoke.reclaim",

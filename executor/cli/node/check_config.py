@@ -15,7 +15,7 @@ from executor.cli.session import Session, json_option, pass_session
 from executor.config.file import read_text
 from executor.config.for_executor import Ineffective, judge
 from executor.config.trust import rule
-from executor.config.values import PATH_VARIABLE, decode_file, decode_variables, default_file
+from executor.config.values import PATH_VARIABLE, decode_file, decode_variables, default_file, toml
 from executor.errors import InvalidConfig, NotFound
 
 
@@ -28,7 +28,8 @@ from executor.errors import InvalidConfig, NotFound
 @json_option
 @pass_session
 def command(session: Session, file: Path, *, default: bool, as_executor: bool, as_json: bool) -> None:
-    """Check the configuration (or FILE) with the environment's overrides, and print what is in force.
+    """Check the configuration (or FILE) with the environment's overrides, and print what is in force, as TOML; the
+    lists of a policy are in words.
 
     Behind each key is who may set it by a variable of an executor: no framework (the operator's), the framework, or the
     framework if that makes it stricter. All faults are told, not the first only.
@@ -76,7 +77,7 @@ def _tell(faults: Sequence[InvalidConfig], *, as_json: bool) -> None:
 def _show(loaded: config.Config, ineffective: Iterable[Ineffective]) -> None:
     for section, values in _plain(loaded).items():
         for key, value in values.items():
-            output.line(f"{section}.{key} = {_text(value)}  # {rule(section, key)}")
+            output.line(f"{section}.{key} = {toml(value)}  # {rule(section, key)}")
     for each in ineffective:
         output.note(
             f"{each.variable} takes no effect: {each.reason}; in force is {each.key} = {each.in_force} ({each.hint})"
@@ -106,9 +107,3 @@ def _plain(loaded: config.Config) -> dict[str, dict[str, object]]:
 
 def _value(value: object) -> object:
     return {key: str(each) for key, each in value.items()} if isinstance(value, Mapping) else value
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return output.clean([f"{key}={each}" for key, each in value.items()])
-    return output.clean(value)

@@ -136,7 +136,8 @@ def collect(session: Session, *, everything: bool, dry_run: bool, as_json: bool)
         return
     for image in done.removed:
         output.line(f"{'would remove' if dry_run else 'removed'} {output.clean(image)}")
-    output.line(f"the disk of images is {done.after_percent:.0f} % full, it was {done.before_percent:.0f} %")
+    before = "" if dry_run else f", it was {done.before_percent:.0f} %"
+    output.line(f"the disk of images is {done.after_percent:.0f} % full{before}")
 
 
 def _run(session: Session, work: Callable[[Containerd, Config], Awaitable[T]]) -> T:

@@ -92,11 +92,11 @@ def keys(event: Mapping[str, object], known: Collection[str]) -> str:
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:
-    """One object: a name and a value a line."""
+    """One object: a name and a value a line, of which a terminal breaks a long one between words."""
     cells = [(name, clean(value)) for name, value in pairs]
     width = max((len(name) for name, _ in cells), default=0)
     for name, value in cells:
-        line(f"{name:<{width}}  {value}")
+        paragraph(f"{name:<{width}}  {value}", indent=width + 2)
 
 
 def _plain_table(columns: Sequence[str], cells: list[list[str]], *, headers: bool) -> None:

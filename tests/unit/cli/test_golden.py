@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -199,3 +200,17 @@ def test_the_line_of_serve(tmp_path: Path) -> None:
         assert process.wait(30) == 0
     assert faults("serve", told) == []
     assert told["url"].startswith("http://127.0.0.1:")
+
+
+def test_what_check_config_prints_is_toml_with_the_same_meaning(run: Run) -> None:
+    """It is copied into files: `yes` and `-` are no values there."""
+    printed = run("check-config", "config.toml").out
+    values = tomllib.loads(printed)
+    assert (values["dns"]["enabled"], values["cgroups"]["root"], values["dns"]["listen"]) == (True, "", [])
+    Path("copied.toml").write_text(printed)
+    assert run("check-config", "copied.toml").out == printed
+
+
+def test_an_option_of_the_program_behind_a_command(run: Run) -> None:
+    ran = run("events", "--executor", "mixed")
+    assert (ran.code, "stands before the command: mesos-pod-executor --executor" in ran.err) == (2, True)

@@ -86,9 +86,9 @@ def test_check_config_prints_what_is_in_force(run: Run, tmp_path: Path) -> None:
     limits = 'limits = {eng = {cpus = 4, mem = "1Ki"}}'
     file.write_text(f'[log]\nlevel = "debug"\n[roles]\nnamespace_to_role = {{a = "eng"}}\n{limits}\n')
     ran = run("check-config", str(file))
-    assert "log.level = debug  # framework: any value\n" in ran.out
-    assert "roles.namespace_to_role = a=eng  # framework: more namespaces only\n" in ran.out
-    assert "node.run_dir = /run/mesos-pod-executor  # operator only\n" in ran.out
+    assert 'log.level = "debug"  # framework: any value\n' in ran.out
+    assert 'roles.namespace_to_role = {"a" = "eng"}  # framework: more namespaces only\n' in ran.out
+    assert 'node.run_dir = "/run/mesos-pod-executor"  # operator only\n' in ran.out
     roles = {"namespace_to_role": {"a": "eng"}, "limits": {"eng": "cpus:4;mem:1024"}}
     assert run("check-config", str(file), "--json").json["roles"] == roles
     file.write_text("[log]\nlevle = 1\n")
@@ -117,7 +117,7 @@ def test_check_config_judges_an_executors_environment(tmp_path: Path) -> None:
     asked = {f"MESOS_POD_EXECUTOR_{name}": text for name, text in (("PODS_PIDS_MAX", "0"), ("LOG_LEVEL", "debug"))}
     ran = program("--config", str(file), "check-config", "--as-executor", **asked)
     assert ran.returncode == Exit.OK
-    assert "pods.pids_max = 100  #" in ran.stdout and "log.level = debug  #" in ran.stdout
+    assert "pods.pids_max = 100  #" in ran.stdout and 'log.level = "debug"  #' in ran.stdout
     assert "MESOS_POD_EXECUTOR_PODS_PIDS_MAX takes no effect" in ran.stderr and "pods.pids_max = 100" in ran.stderr
     document = json.loads(program("check-config", str(file), "--as-executor", "--json", **asked).stdout)
     assert document["pods"]["pids_max"] == 100 and document["set_by"]["node.run_dir"] == "operator only"
