@@ -4,7 +4,7 @@ violations.py  all violations of one pod, and the pod as its role's policy lets 
 baseline.py    the controls of the standard's baseline level
 restricted.py  the controls that its restricted level adds
 node_facts.py  what a policy must know of the node's configuration
-grants.py      what the standard does not have: networks, addresses, directories that are never shown
+grants.py      what the standard does not have: networks, addresses, priorities, directories never shown
 violation.py   one violation: path, control, hint
 
 Source: Kubernetes, "Pod Security Standards" (docs/concepts/security/pod-security-standards), as of 1.34, and the checks

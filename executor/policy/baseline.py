@@ -113,15 +113,24 @@ def host_path_problem(pod: PodSpec, volume: HostPath, policy: RolePolicy) -> str
     covering = [allowed for allowed in policy.host_paths if is_within(volume.path, allowed.prefix)]
     if not covering:
         return f"{shown(volume.path)} is no directory of the node that the role may use"
-    closest = max(covering, key=lambda allowed: len(allowed.prefix))
-    if not closest.read_only:
+    if (only_read := read_only_part(volume, policy)) is None:
         return None
     if volume.type.endswith("OrCreate"):
-        return f"the role may only read below {closest.prefix}, and {volume.type} writes"
+        return f"the role may only read below {only_read}, and {volume.type} writes"
     mounts = [mount for one in pod.containers for mount in one.mounts if mount.volume == volume.name]
     if any(not mount.read_only for mount in mounts):
-        return f"the role may only read below {closest.prefix}: set readOnly on each mount of the volume"
+        return f"the role may only read below {only_read}: set readOnly on each mount of the volume"
     return None
+
+
+def read_only_part(volume: HostPath, policy: RolePolicy) -> str | None:
+    """The directory, which the volume is in or which is in the volume, that the role may only read; None: there is
+    none. A pod that writes above such a directory would write in it, too, or give it another name.
+    """
+    around = [allowed for allowed in policy.host_paths if is_within(volume.path, allowed.prefix)]
+    closest = max(around, key=lambda allowed: len(allowed.prefix), default=None)
+    inside = [allowed for allowed in policy.host_paths if is_within(allowed.prefix, volume.path)]
+    return next((one.prefix for one in (closest, *inside) if one is not None and one.read_only), None)
 
 
 def host_ports(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:

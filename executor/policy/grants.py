@@ -1,4 +1,4 @@
-"""What [policy] decides beside the standard: networks, addresses, and directories that no pod is ever shown. Pure."""
+"""What [policy] decides beside the standard: networks, addresses, priorities, protected directories. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from executor.spec.model import PodSpec
 from executor.spec.network_annotations import NETWORKS_KEY
 
 KERNEL: Final = ("/proc", "/sys", "/dev")
+SCHEDULING: Final = {"RLIMIT_RTPRIO": 0, "RLIMIT_NICE": 20}
+"""Up to these limits, which are the kernel's own, a process gets nothing that CAP_SYS_NICE governs (setrlimit(2))."""
 
 
 def networks(pod: PodSpec, policy: RolePolicy, default_network: str) -> Iterator[Violation]:
@@ -37,6 +39,20 @@ def static_addresses(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
             wanted = ", ".join(filter(None, [*wish.ips, wish.mac]))
             hint = "leave the address out, or let the operator set static_addresses of the role in [policy]"
             yield Violation(_networks_path(pod), "static_addresses", f"demands the address {shown(wanted)}", hint)
+
+
+def scheduling(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
+    """A limit of RTPRIO or NICE gives what CAP_SYS_NICE governs. A process of real-time priority keeps all others from
+    the CPUs, and no CPU quota and no weight of its pod holds for it (sched(7), cgroups' cpu.max).
+    """
+    if policy.level is Level.PRIVILEGED or "SYS_NICE" in policy.capabilities:
+        return
+    for one in pod.containers:
+        for name, soft, hard in one.rlimits:
+            if max(soft, hard) > SCHEDULING.get(name, max(soft, hard)):
+                message = f"{name.replace('RLIMIT', 'RLMT')} above {SCHEDULING[name]} is what SYS_NICE governs"
+                hint = "leave it out, or let the operator add SYS_NICE to capabilities of the role in [policy]"
+                yield Violation(f"{one.path}.container.rlimit_info.rlimits", "Capabilities", message, hint)
 
 
 def node_network(pod: PodSpec, policy: RolePolicy, *, has_network: bool) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from executor.config.role_policy import AllowedPath, Level, RolePolicy, is_within
+from executor.config.role_policy import Level, RolePolicy, is_within
 from executor.errors import together
 from executor.policy import baseline, grants, restricted
 from executor.policy.violation import Violation
@@ -40,6 +40,7 @@ def violations(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> tuple[Viola
     found += grants.node_network(pod, policy, has_network=has_network)
     found += grants.networks(pod, policy, node.default_network)
     found += grants.static_addresses(pod, policy)
+    found += grants.scheduling(pod, policy)
     found += grants.protected_paths(pod, policy, node.protected)
     return tuple(found)
 
@@ -55,11 +56,9 @@ def admit(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> PodSpec:
     if policy.level is Level.PRIVILEGED:
         closed = tuple(node.protected)
         return _limited(pod, {each.name: replace(each, closed=closed) for each in pod.host_paths})
-    allowed = {volume.name: _allowing(volume, policy) for volume in pod.host_paths}
-    read_only = {name for name, path in allowed.items() if path.read_only}
+    read_only = {each.name for each in pod.host_paths if baseline.read_only_part(each, policy) is not None}
     limited = {
-        each.name: replace(each, closed=_closed(each, node), beneath=allowed[each.name].prefix)
-        for each in pod.host_paths
+        each.name: replace(each, closed=_closed(each, node), beneath=_beneath(each, policy)) for each in pod.host_paths
     }
     containers = tuple(_reading(one, read_only) for one in pod.containers)
     return replace(_limited(pod, limited), containers=containers)
@@ -75,10 +74,10 @@ def _closed(volume: HostPath, node: NodeFacts) -> tuple[str, ...]:
     return (*node.protected, *kernel)
 
 
-def _allowing(volume: HostPath, policy: RolePolicy) -> AllowedPath:
+def _beneath(volume: HostPath, policy: RolePolicy) -> str:
     """Of a volume that is allowed: the closest directory, or the device itself."""
-    covering = [each for each in policy.host_paths if is_within(volume.path, each.prefix)]
-    return max(covering, key=lambda each: len(each.prefix), default=AllowedPath(volume.path))
+    covering = [each.prefix for each in policy.host_paths if is_within(volume.path, each.prefix)]
+    return max(covering, key=len, default=volume.path)
 
 
 def _reading(one: ContainerSpec, read_only: set[str]) -> ContainerSpec:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 ROLE, ID, GROUP = "eng", "db-1", 4343
 RESERVED = {**messages.scalar("disk", 64), "reservations": [{"type": "DYNAMIC", "role": ROLE}]}
-VOLUME = {
+VOLUME: dict[str, Any] = {
     **RESERVED,
     "disk": {"persistence": {"id": ID}, "volume": {"container_path": "db", "mode": "RW"}},
 }

@@ -26,7 +26,10 @@ class RLimit(Message, frozen=True):
         str, supported("RLMT_NOFILE, RLMT_CORE, ...; without it nofile is [pods] nofile, and at most 1048576")
     ]
     soft: Annotated[Amount | None, supported("with hard; without both there is no limit")] = None
-    hard: Annotated[Amount | None, supported("more than the node's own needs CAP_SYS_RESOURCE there")] = None
+    hard: Annotated[
+        Amount | None,
+        supported("more than the node's own needs CAP_SYS_RESOURCE there; the role's policy judges RTPRIO and NICE"),
+    ] = None
 
 
 class RLimitInfo(Message, frozen=True):

@@ -82,8 +82,11 @@ def test_a_directory_that_may_be_read(rig: Rig, scheduler: Scheduler, shown: Pat
     finally:
         subprocess.run(["umount", library / "below"], check=True)
     assert lines == ["words", "refused", "refused"]
-    status = failed(rig, scheduler, "library-rw", **shows(library))
-    assert "set readOnly" in status.message and status.reason == "REASON_TASK_UNAUTHORIZED"
+    for name, path in (("library-rw", library), ("above-rw", shown)):
+        status = failed(rig, scheduler, name, **shows(path))
+        assert "set readOnly" in status.message and status.reason == "REASON_TASK_UNAUTHORIZED"
+    script = "cat /v/library/book; touch /v/library/x || mv /v/library /v/moved || echo refused"
+    assert printed(rig, scheduler, "above", script, **shows(shown, read_only=True)) == ["words", "refused"]
 
 
 def test_a_link_leads_nowhere(rig: Rig, scheduler: Scheduler, shown: Path) -> None:

@@ -67,6 +67,16 @@ def test_a_directory_that_may_be_read() -> None:
     assert found(shows("/srv/data/x", "DirectoryOrCreate"), **lists) == [], "the closest directory counts"
 
 
+def test_what_is_above_a_directory_that_may_be_read() -> None:
+    lists: Any = {"host_paths": ["/srv", "/srv/library:ro"]}
+    assert found(shows("/srv"), **lists) == ["HostPath Volumes"], "the pod could write in the library, or move it"
+    assert found(shows("/srv", "DirectoryOrCreate", read_only=True), **lists) == ["HostPath Volumes"]
+    assert found(shows("/srv/lib"), **lists) == []
+    admitted = admit(parsed(shows("/srv", read_only=True)), RolePolicy.of(lists), NODE)
+    assert admitted.host_paths[0].beneath == "/srv"
+    assert admitted.containers[0].mounts[0].recursive_read_only is RecursiveReadOnly.ENABLED
+
+
 def test_what_is_admitted_knows_its_limit() -> None:
     policy = RolePolicy.of({"host_paths": ["/srv:ro", "/srv/data"]})
     for path, beneath, recursive in (
@@ -199,6 +209,31 @@ def test_a_task_of_mesos_is_judged_as_well() -> None:
         ("Host Namespaces", "TaskInfo.container.docker.network"),
         ("HostPath Volumes", "TaskInfo.container.volumes[0]"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "soft", "hard", "passes"),
+    [
+        ("RTPRIO", 1, 1, False),
+        ("RTPRIO", 0, 99, False),
+        ("RTPRIO", None, None, False),
+        ("RTPRIO", 0, 0, True),
+        ("NICE", 21, 40, False),
+        ("NICE", 20, 20, True),
+        ("NOFILE", 4096, 4096, True),
+        ("MEMLOCK", None, None, True),
+    ],
+)
+def test_limits_that_give_what_a_capability_governs(
+    kind: str, soft: int | None, hard: int | None, *, passes: bool
+) -> None:
+    limit = {"type": f"RLMT_{kind}", **({} if soft is None else {"soft": soft, "hard": hard})}
+    asked = tasks(rlimit_info={"rlimits": [limit]})
+    path = "TaskInfo.container.rlimit_info.rlimits"
+    wanted = [] if passes else [("Capabilities", path)]
+    assert [(each.control, each.path) for each in violations(asked, RolePolicy(), NODE)] == wanted
+    for allowed in ("privileged", {"capabilities": ["SYS_NICE"]}):
+        assert violations(asked, RolePolicy.of(allowed), NODE) == ()
 
 
 def test_a_task_of_mesos_is_never_restricted() -> None:
