@@ -64,6 +64,19 @@ def node_network(pod: PodSpec, policy: RolePolicy, *, has_network: bool) -> Iter
     yield Violation(_networks_path(pod), "Host Namespaces", message, hint)
 
 
+def shared_sysctls(pod: PodSpec, *, owns_network: bool) -> Iterator[Violation]:
+    """A pod without a network of its own would set the sysctls of the node's or of the executor's network, at any
+    level. executor/spec refuses those of a pod with hostNetwork.
+    """
+    if owns_network or pod.host_network:
+        return
+    for index, (name, _) in enumerate(pod.sysctls):
+        if name.startswith("net."):
+            path = f"spec.securityContext.sysctls[{index}].name"
+            message = f"{shown(name)} would be set for all that share the pod's network"
+            yield Violation(path, "Sysctls", message, "name a CNI network, or leave it out")
+
+
 def protected_paths(pod: PodSpec, policy: RolePolicy, protected: Sequence[str]) -> Iterator[Violation]:
     """No hostPath volume is in a `protected` directory, at any level: they are the executor's own and containerd's.
     Below the level privileged it is in no directory of the kernel either, and above none of these.

@@ -38,6 +38,7 @@ def violations(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> tuple[Viola
     named = any(wish.name for wish in pod.networks)  # one without a name stands for the default
     has_network = named or bool(node.default_network) or not node.shares_network
     found += grants.node_network(pod, policy, has_network=has_network)
+    found += grants.shared_sysctls(pod, owns_network=named or bool(node.default_network))
     found += grants.networks(pod, policy, node.default_network)
     found += grants.static_addresses(pod, policy)
     found += grants.scheduling(pod, policy)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.mesos.history import Status
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import NETWORK, Rig
+from tests.support.rig import NETWORK, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -128,3 +128,28 @@ def test_each_role_has_its_policy(rig: Rig) -> None:
             f"[{each}]" in refused.message for each in ("Running as Non-root", "Privilege Escalation", "Seccomp")
         )
         framework.wait_status("hardened", "TASK_FINISHED", 30)
+
+
+def test_a_command_in_a_container_is_confined_as_the_container(rig: Rig) -> None:
+    """By exec, and after a restart of the container."""
+    with rig.scheduler(name="confined", roles=("eng/dev",)) as framework:
+        again = "[ -e /work/once ] && exec sleep 600; touch /work/once"
+        container = {"securityContext": HARDENED, "volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+        spec = {"restartPolicy": "Always", "volumes": [{"name": "work", "emptyDir": {}}]}
+        framework.launch(
+            [rig.pod("confined", command=("sh", "-c", again), container=container, spec=spec)],
+            rig.executor("confined"),
+            role="eng/dev",
+        )
+        framework.wait_status("confined", "TASK_RUNNING", 30)
+        assert wait_for(lambda: rig.json("inspect", "confined")["containers"][0]["restarts"] == 1 or None, 30)
+        fields = "^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp):"
+        of_first, of_exec = (
+            rig.command("exec", "confined", "--", "grep", "-E", fields, f"/proc/{pid}/status").stdout
+            for pid in ("1", "self")
+        )
+        assert of_first == of_exec
+        values = dict(line.split(":\t") for line in of_exec.splitlines())
+        assert {values.pop("NoNewPrivs"), values.pop("Seccomp")} == {"1", "2"}
+        assert {int(mask, 16) for mask in values.values()} == {0}
+        assert rig.command("exec", "confined", "--", "id", "-u").stdout == "1000\n"

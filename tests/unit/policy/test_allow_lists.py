@@ -172,6 +172,23 @@ def test_sysctls() -> None:
     assert found(asks("net.ipv4.tcp_wmem"), sysctls=["net.core.*"]) == ["Sysctls"]
 
 
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("shares_network", [True, False])
+def test_sysctls_of_a_network_that_the_pod_shares(level: Level, *, shares_network: bool) -> None:
+    """With the node, or with an executor that is on networks of its own."""
+    asked = [{"name": "net.ipv4.ip_local_port_range", "value": "1024 1025"}]
+    shared = NodeFacts(default_network="", shares_network=shares_network)
+    document = pod(securityContext={"sysctls": asked})
+    lists: Any = {} if level is Level.PRIVILEGED else {"host_network": True}
+    policy = RolePolicy.of({"level": level.value, **lists})
+    assert "Sysctls" in found(document, shared, level=level.value, **lists)
+    assert "Sysctls" not in found(document, NODE, level=level.value, **lists)
+    named = {**document, "metadata": joins(name="podnet")["metadata"]}
+    assert "Sysctls" not in [each.control for each in violations(parsed(named), policy, shared)]
+    of_ipc = pod(securityContext={"sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}]})
+    assert "Sysctls" not in found(of_ipc, shared, level=level.value, **lists)
+
+
 def test_networks() -> None:
     assert found(joins(name="storage")) == []
     assert found(joins(name="storage"), networks=["podnet"]) == ["networks"]
