@@ -99,8 +99,25 @@ def _task(document: dict[str, Any], rules: Rules) -> Verdict:
 
 def _group(document: dict[str, Any] | list[Any], rules: Rules) -> Verdict:
     if isinstance(document, list):
+        if all("data" in task for task in document):
+            return _each(document, rules)
         return _launch(document, None, rules, group=True)
     return _launch(document["tasks"], document.get("executor"), rules, group=True)
+
+
+def _each(tasks: Sequence[dict[str, Any]], rules: Rules) -> Verdict:
+    """Of the list that `task` prints: each one has a pod in its data and is launched alone."""
+    found = [_task(task, rules) for task in tasks]
+    if len(found) == 1:
+        return found[0]
+    faults = [
+        InvalidTask(fault.message, subject=f"tasks[{index}].{fault.subject}", hint=fault.hint)
+        for index, verdict in enumerate(found)
+        for fault in verdict.faults
+    ]
+    without_effect = sorted({path for verdict in found for path in verdict.without_effect})
+    names = [name for verdict in found for name in verdict.summary.get("tasks", ())]
+    return Verdict(tuple(faults), tuple(without_effect), {} if faults else {"kind": "pods", "tasks": names})
 
 
 def _forbidden(pod: PodSpec, rules: Rules, role: str, executor: Mapping[str, Any] | None) -> tuple[InvalidTask, ...]:

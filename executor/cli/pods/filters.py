@@ -6,6 +6,7 @@ Values of one key are alternatives, different keys must all fit. `KEY!=VALUE` ex
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -51,6 +52,7 @@ _VALUES: Final[Mapping[str, Callable[[Document], list[str]]]] = MappingProxyType
 )
 KEYS: Final = tuple(_VALUES)
 """What can stand before the sign."""
+_LABEL_KEY: Final = re.compile(r"!?[-\w./*]+|[-\w./*]+!")
 _OTHER_WORDS: Final = MappingProxyType({"state": "status", "tasks": "task", "labels": "label", "ns": "namespace"})
 
 
@@ -77,13 +79,14 @@ def condition(text: str) -> Condition:
 
 
 def labels(selector: str) -> Iterable[Condition]:
-    """Of kubectl's `-l`: `app=web,tier!=db,canary`. Raises InvalidInput."""
+    """Of kubectl's `-l`: `app=web,tier!=db,canary,!old`, without its sets. Raises InvalidInput."""
     for part in selector.split(","):
         key, equals, value = part.strip().partition("=")
-        if not key.rstrip("!"):
-            raise InvalidInput(f"{selector!r} is no selector of labels", hint="write such as app=web,tier!=db")
-        pattern = f"{key.rstrip('!')}={value.removeprefix('=')}" if equals else key
-        yield Condition("label", pattern, key.endswith("!"))
+        if not _LABEL_KEY.fullmatch(key.strip()):
+            raise InvalidInput(f"{selector!r} is no selector of labels", hint="write such as app=web,tier!=db,!old")
+        name = key.strip().strip("!")
+        pattern = f"{name}={value.removeprefix('=').strip()}" if equals else name
+        yield Condition("label", pattern, "!" in key)
 
 
 def fits(conditions: Sequence[Condition], pod: Document) -> bool:

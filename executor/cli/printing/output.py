@@ -95,8 +95,13 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
     """One object: a name and a value a line, of which a terminal breaks a long one between words."""
     cells = [(name, clean(value)) for name, value in pairs]
     width = max((len(name) for name, _ in cells), default=0)
+    room = shutil.get_terminal_size().columns - width - 2
     for name, value in cells:
-        paragraph(f"{name:<{width}}  {value}", indent=width + 2)
+        text = f"{name:<{width}}  {value}"
+        if max(map(len, value.split()), default=0) > room:  # a break before a long path only hides its name
+            line(text)
+        else:
+            paragraph(text, indent=width + 2)
 
 
 def _plain_table(columns: Sequence[str], cells: list[list[str]], *, headers: bool) -> None:

@@ -73,3 +73,8 @@ def test_what_a_terminal_gets(used: Node, tmp_path: Path, name: str, columns: in
     assert all(len(each) <= columns for each in lines if "TMP" not in each)
     text = "".join(f"{each}\n" for each in lines)
     assert text == expected(GOLDEN / f"{name}-{columns}.txt", text)
+
+
+def test_a_path_that_is_too_long_stays_beside_its_name(used: Node) -> None:
+    shown = on_terminal(used, 40, "inspect", "web", TERM="xterm", NO_COLOR="1").replace("\r\n", "\n")
+    assert "cgroup      /x/pods/regular/eng/pod-4229185b8872\n" in shown

@@ -116,3 +116,21 @@ def test_a_workload_is_no_pod_and_its_tasks_are_printed_by_another_command(run: 
     (verdict,) = lines(run("validate", "--json", str(tmp_path / "file")))
     (fault,) = verdict["faults"]
     assert fault["path"] == "kind" and kind in fault["message"] and "mesos-pod-executor task FILE" in fault["hint"]
+
+
+@pytest.mark.parametrize(("replicas", "kind"), [(1, "pod"), (2, "pods")])
+def test_what_the_task_command_prints_is_valid(run: Run, tmp_path: Path, replicas: int, kind: str) -> None:
+    """Each of its tasks is a launch of its own, and no container of a group."""
+    pod = {"spec": {"containers": [{"name": "main", "image": "app:1"}]}}
+    workload = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": replicas, "template": pod}}
+    (tmp_path / "web").write_text(json.dumps({"apiVersion": "apps/v1", **workload}))
+    tasks = run("task", str(tmp_path / "web")).out
+    (tmp_path / "tasks").write_text(tasks)
+    (verdict,) = lines(run("validate", "--json", str(tmp_path / "tasks")))
+    assert (verdict["ok"], verdict["kind"], len(verdict["tasks"])) == (True, kind, replicas)
+    broken = json.loads(tasks)
+    del broken[-1]["data"], broken[-1]["resources"]
+    broken[-1]["data"] = "e30="
+    (tmp_path / "tasks").write_text(json.dumps(broken))
+    (verdict,) = lines(run("validate", "--json", str(tmp_path / "tasks")))
+    assert verdict["faults"] and all("group" not in fault["message"] for fault in verdict["faults"])

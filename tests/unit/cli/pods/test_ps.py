@@ -176,3 +176,21 @@ def test_every_filter_has_values() -> None:
 def test_states_and_reasons(keys: dict[str, Any], text: str, reason: str) -> None:
     found = pod("pod-1", "web", **keys)
     assert (status.text(found), status.reason(found)) == (text, reason)
+
+
+@pytest.mark.parametrize(
+    ("selector", "found"),
+    [("!old", ["pod-1"]), ("app,!old", ["pod-1"]), ("app = web", ["pod-1"]), ("old!=yes", ["pod-1"])],
+)
+def test_a_selector_that_excludes(node: Node, run: Run, selector: str, found: list[str]) -> None:
+    node.executor(
+        "aaa", pod("pod-1", "a", labels={"app": "web"}), pod("pod-2", "b", labels={"app": "db", "old": "yes"})
+    )
+    assert run("ps", "-q", "-l", selector).out.split() == found
+
+
+@pytest.mark.parametrize("selector", ["app in (web,db)", "app notin (web)", "", "!", "a b"])
+def test_a_selector_that_is_none_is_no_empty_list(node: Node, run: Run, selector: str) -> None:
+    node.executor("aaa", pod("pod-1", "a", labels={"app": "web"}))
+    ran = run("ps", "-l", selector)
+    assert (ran.code, "is no selector of labels" in ran.err) == (2, True)
