@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -40,6 +39,7 @@ from tests.integration.cni.faults import EVERY, Fault, Faults
 from tests.integration.cni.lab import Lab
 from tests.support import cgroupdirs
 from tests.support.containerd import PrivateContainerd
+from tests.support.mesos.cluster import node_cgroup
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
@@ -66,7 +66,7 @@ def faults(lab: Lab) -> Faults:
 @pytest.fixture
 async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]:
     config = Config(cni=CniSection(default_network="podnet"), node=NodeSection(run_dir=str(lab.directory / "run")))
-    tree = Tree(Hierarchies.discover(), f"/mpe-test-{os.getpid()}-cycles")
+    tree = Tree(Hierarchies.discover(), f"{node_cgroup()}-cycles")
     for pod_class in PodClass:
         tree.subtree(pod_class).ensure()
     (lab.directory / "sandbox").mkdir()

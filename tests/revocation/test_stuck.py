@@ -5,7 +5,6 @@ taken.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from tests.support.hung_fs import HungFs
+from tests.support.mesos.cluster import node_cgroup
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import PREEMPTED, how, regular, run
 from tests.support.rig import Rig, wait_for
@@ -96,7 +96,7 @@ def test_a_victim_that_is_frozen_elsewhere_again_and_again(rig: Rig, scheduler: 
     run(rig, scheduler, rig.pod("web"), rig.pod("frozen", revocable=True, command=("sleep", "1000")))
     (pod,) = [pod for pod in rig.pods() if pod["name"] == "frozen"]
     pids = [pid for pid, _ in rig.processes(pod)]
-    freezer = Path(f"/sys/fs/cgroup/freezer/mpe-test-{os.getpid()}")
+    freezer = Path(f"/sys/fs/cgroup/freezer{node_cgroup()}-frozen")
     freezer.mkdir()
     try:
         for pid in pids:

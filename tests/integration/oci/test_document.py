@@ -24,6 +24,7 @@ from executor.spec.security_model import Security
 from executor.spec.volume_model import EmptyDir, HostPath, VolumeMount
 from tests.support import cgroupdirs
 from tests.support.images import busybox_layer
+from tests.support.mesos.cluster import node_cgroup
 
 pytestmark = pytest.mark.root
 
@@ -45,7 +46,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
     with tarfile.open(fileobj=io.BytesIO(busybox_layer()), mode="r:*") as layer:
         layer.extractall(bundle / "rootfs")
     (tmp_path / "pod" / NOTICE).mkdir(parents=True)  # as the sandbox makes it
-    root = f"/mpe-test-{os.getpid()}"
+    root = f"{node_cgroup()}-oci"
 
     def act(
         spec: ContainerSpec,

@@ -17,6 +17,7 @@ from executor.oci import secret_runtime, secret_words
 from executor.volumes.pod_volumes import PRIVATE
 from tests.support import cgroupdirs
 from tests.support.images import busybox_layer
+from tests.support.mesos.cluster import node_cgroup
 
 pytestmark = pytest.mark.root
 
@@ -36,7 +37,7 @@ class Container:
         with tarfile.open(fileobj=io.BytesIO(busybox_layer()), mode="r:*") as layer:
             layer.extractall(self.bundle / "rootfs")
         self.program = str(secret_runtime.ensure(directory / "state", directory / "volumes"))
-        self.root = f"/mpe-test-{os.getpid()}"
+        self.root = f"{node_cgroup()}-oci"
         self.process: dict[str, object] = {}
 
     def run(self, *env: str, args: tuple[str, ...] = ()) -> str:

@@ -20,6 +20,7 @@ from executor.pod.resources import classes
 from executor.pod.resources.classes import Classes
 from executor.spec.model import PodSpec
 from tests.support import cgroupdirs
+from tests.support.mesos.cluster import node_cgroup
 
 pytestmark = pytest.mark.root
 
@@ -41,7 +42,7 @@ def tree() -> Iterator[Tree]:
     home = hierarchies.home("memory")
     if home is None or home[1] is Mode.V2:
         pytest.skip("needs the memory controller of v1, which refuses a limit that it cannot keep")
-    root = f"/mpe-test-classes-{os.getpid()}"
+    root = f"{node_cgroup()}-classes"
     yield Tree(hierarchies, root)
     assert cgroupdirs.sweep(root) == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from cgroups.mounts import Hierarchies
 from executor.errors import Failure
 from executor.pod.pid_namespace import GROUP, PidNamespace
 from tests.support import cgroupdirs
+from tests.support.mesos.cluster import node_cgroup
 
 pytestmark = pytest.mark.root
 
@@ -35,7 +35,7 @@ for path in ("root/pod-pids", "exe", "mem"):
 
 @pytest.fixture
 async def group() -> AsyncIterator[Cgroup]:
-    group = Cgroup(Hierarchies.discover(), f"/mpe-test-pids-{os.getpid()}-{next(_numbers)}")
+    group = Cgroup(Hierarchies.discover(), f"{node_cgroup()}-pids-{next(_numbers)}")
     group.ensure()
     yield group
     assert not cgroupdirs.sweep(group.path)
