@@ -140,7 +140,7 @@ MESSAGES = {
     "more-than-there-is": (
         b'{"revoke": {"reclaim": {"cpus": 1000}}}',
         "revoke.reclaim",
-        "all revocable pods together hold 0.1 cpus and .* bytes of memory, which is less than asked",
+        "all revocable pods together hold 0.1 cpus and .* MiB of memory, which is less than asked",
         "ask for no more than that, or select all",
     ),
 }
