@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from executor.images.model import Image
 
 VOLUMES_MAX: Final = 64
+KERNEL: Final = ("/dev", "/proc", "/sys")
+"""A container has its own there, and runc relies on /dev/null: the image's could be a link."""
 ROOT: Final = "rootfs"
 """Of the container, relative to its bundle, as in the OCI document."""
 
@@ -36,7 +38,7 @@ def wanted(image_volumes: Sequence[str], container: ContainerSpec) -> tuple[str,
     if len(found) > VOLUMES_MAX:
         message = f"has {len(found)} VOLUMEs, which is more than {VOLUMES_MAX}"
         raise ImageFailure(message, subject=f"image {container.image}", hint="mount an emptyDir on them")
-    return tuple(path for path in found if path not in taken and path != "/")
+    return tuple(path for path in found if path not in taken and path != "/" and path not in KERNEL)
 
 
 async def sources(
@@ -53,6 +55,6 @@ async def sources(
     for number, (path, directory) in enumerate(zip(paths, real, strict=True)):
         if directory is None:
             found[path] = str(empty(f"{container.name}-{number}"))
-        elif directory != "/":
+        elif directory != "/" and directory not in KERNEL:
             found[directory] = f"{ROOT}{directory}"
     return found

@@ -200,10 +200,17 @@ def selinux(pod: PodSpec, _: RolePolicy) -> Iterator[Violation]:
 
 
 def proc_mount(pod: PodSpec, _: RolePolicy) -> Iterator[Violation]:
-    """/proc Mount Type: `securityContext.procMount` of each container is undefined or Default."""
+    """/proc Mount Type: `securityContext.procMount` of each container is undefined or Default.
+
+    runc masks a file of /proc by /dev/null as the container has it: in a volume on /dev that may be a link.
+    """
     for one in pod.containers:
         if one.security.proc_unmasked:
             yield Violation(context(one, "procMount"), "/proc Mount Type", "is Unmasked", f"leave it out; {PRIVILEGED}")
+        if not one.security.privileged and any(mount.path == "/dev" for mount in one.mounts):
+            message = "has a volume on /dev, whose null could unmask files of /proc"
+            hint = f"mount it elsewhere, also below /dev; {PRIVILEGED}"
+            yield Violation(f"{one.path}.volumeMounts", "/proc Mount Type", message, hint)
 
 
 def seccomp(pod: PodSpec, _: RolePolicy) -> Iterator[Violation]:

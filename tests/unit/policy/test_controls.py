@@ -99,6 +99,11 @@ BASELINE_DENIES: list[tuple[str, str, Document]] = [
     ("SELinux", f"{C}.securityContext.seLinuxOptions.role", own(seLinuxOptions={"role": "sysadm_r"})),
     ("/proc Mount Type", f"{C}.securityContext.procMount", own(procMount="Unmasked")),
     ("/proc Mount Type", f"{I}.securityContext.procMount", before(procMount="Unmasked")),
+    (
+        "/proc Mount Type",
+        f"{C}.volumeMounts",
+        pod({"volumeMounts": [{"name": "v", "mountPath": "/dev/"}]}, volumes=[{"name": "v", "emptyDir": {}}]),
+    ),
     ("Seccomp", f"{C}.securityContext.seccompProfile.type", own(seccompProfile={"type": "Unconfined"})),
     ("Seccomp", f"{C}.securityContext.seccompProfile.type", shared(seccompProfile={"type": "Unconfined"})),
     ("Seccomp", f"{C}.securityContext.seccompProfile.type", annotated(SECCOMP, "unconfined")),
