@@ -111,6 +111,16 @@ class Session:
         return self.some()[0]
 
 
+class Subcommands(click.Group):
+    """Commands of a command."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each one with its whole first sentence, which click cuts at some 45 letters."""
+        with formatter.section("Commands"):
+            rows = [(name, each.get_short_help_str(limit=200)) for name, each in sorted(self.commands.items())]
+            formatter.write_dl(rows)
+
+
 pass_session = click.make_pass_decorator(Session)
 
 

@@ -9,7 +9,7 @@ import click
 
 from executor.cli.lending import shown
 from executor.cli.printing import output, units
-from executor.cli.session import Session, json_option, pass_session
+from executor.cli.session import Session, Subcommands, json_option, pass_session
 from executor.lending import ledger, status
 from executor.revocation.history import percentiles
 
@@ -17,7 +17,9 @@ _LOANS: Final = ("task", "role", "cpus", "memory", "since", "asked", "reason")
 _RETURNED: Final = ("task", "role", "cpus", "memory", "since", "returned", "took_ms", "reason")
 
 
-@click.group("lending", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "lending", cls=Subcommands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from executor.cli.exits import Exit
 from executor.cli.printing import output
-from executor.cli.session import Session, json_option, pass_session
+from executor.cli.session import Session, Subcommands, json_option, pass_session
 from executor.config import Config
 from executor.dns.hostsdir import HostsDir
 from executor.dns.names import Zones, parse_hosts
@@ -18,7 +18,9 @@ from executor.errors import NotFound
 from executor.node import claims as owners
 
 
-@click.group("dns", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "dns", cls=Subcommands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ import click
 from executor import log
 from executor.cli.exits import Exit
 from executor.cli.printing import output, units
-from executor.cli.session import Session, json_option, pass_session
+from executor.cli.session import Session, Subcommands, json_option, pass_session
 from executor.config import Config, LogSection
 from executor.errors import ExecutorError, InvalidRequest, NotFound, Refused, reason
 
@@ -30,7 +30,9 @@ T = TypeVar("T")
 _PHASES_WITH_BYTES = ("downloading", "unpacking")
 
 
-@click.group("images", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "images", cls=Subcommands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:

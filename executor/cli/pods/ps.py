@@ -110,8 +110,9 @@ def command(
 ) -> None:
     """List the pods of this node. Where no executor runs there are none, which is no error.
 
-    The ids of -q and the names of -o name can be arguments of the other commands. With -w and a form such as json, each
-    change is a document of its own, one a line.
+    A jsonpath is about the document of --json, as in {.pods[*].name}. The ids of -q and the names of -o name can be
+    arguments of the other commands. With -w and a form such as json, each change is a document of its own, one a
+    line.
     """
     if quiet and (form or as_json):
         raise click.UsageError("-q prints ids, and contradicts -o and --json")

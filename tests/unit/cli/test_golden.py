@@ -214,3 +214,8 @@ def test_what_check_config_prints_is_toml_with_the_same_meaning(run: Run) -> Non
 def test_an_option_of_the_program_behind_a_command(run: Run) -> None:
     ran = run("events", "--executor", "mixed")
     assert (ran.code, "stands before the command: mesos-pod-executor --executor" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["images", "dns", "lending"])
+def test_the_help_of_a_group_cuts_no_sentence(run: Run, name: str) -> None:
+    assert "..." not in run(name, "--help").out.partition("Commands:")[2]
