@@ -137,6 +137,14 @@ def relative(path: str, subject: str) -> str:
     return "/".join(name for name in names if name not in ("", "."))
 
 
+def profile(path: str, subject: str) -> str:
+    """A file below the operator's directory of profiles. Raises InvalidTask, also for the directory itself."""
+    found = relative(path, subject)
+    if not found:
+        raise InvalidTask(f"{path[:80]!r} names no file", subject=subject, hint="as in audit.json")
+    return found
+
+
 def missing(kind: DataKind, name: str, subject: str) -> InvalidTask:
     """An object that the pod names and its framework did not send."""
     hint = f"send the {kind} along: TaskInfo.data may be several YAML documents or a List"

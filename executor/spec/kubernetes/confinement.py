@@ -77,7 +77,7 @@ def _seccomp(profile: SeccompProfile, path: str) -> Profile:
     _check_name(profile.type, profile.localhost_profile, path)
     if profile.type != LOCALHOST:
         return Profile(profile.type)
-    return Profile(LOCALHOST, volume_files.relative(profile.localhost_profile, f"{path}.localhostProfile"))
+    return Profile(LOCALHOST, volume_files.profile(profile.localhost_profile, f"{path}.localhostProfile"))
 
 
 def _app_armor(profile: AppArmorProfile, path: str) -> Profile:
@@ -102,7 +102,7 @@ def _app_armor_name(name: str, path: str) -> str:
 
 def _annotated_seccomp(text: str, subject: str) -> Profile:
     if text.startswith(_LOCAL):
-        return Profile(LOCALHOST, volume_files.relative(text.removeprefix(_LOCAL), subject))
+        return Profile(LOCALHOST, volume_files.profile(text.removeprefix(_LOCAL), subject))
     if text not in _SECCOMP_WORDS:
         hint = "use runtime/default, localhost/<file> or unconfined"
         raise InvalidTask(f"{shown(text)!r} is no profile", subject=subject, hint=hint)

@@ -83,7 +83,7 @@ def _seccomp(linux: LinuxInfo, path: str) -> tuple[str, str]:
     if asked.unconfined and asked.profile_name:
         raise InvalidTask("names a profile, and unconfined is true", subject=f"{path}.profile_name")
     if asked.profile_name:
-        return "Localhost", volume_files.relative(asked.profile_name, f"{path}.profile_name")
+        return "Localhost", volume_files.profile(asked.profile_name, f"{path}.profile_name")
     return "Unconfined" if asked.unconfined else "", ""
 
 

@@ -90,6 +90,10 @@ WRONG: dict[str, tuple[Document, str]] = {
         own(seccompProfile={**FILE, "localhostProfile": "/x"}),
         f"{C}.seccompProfile.localhostProfile",
     ),
+    "the directory": (
+        own(seccompProfile={**FILE, "localhostProfile": "./."}),
+        f"{C}.seccompProfile.localhostProfile",
+    ),
     "no name": (own(appArmorProfile={"type": "Localhost"}), f"{C}.appArmorProfile.localhostProfile"),
     "a name with a line": (
         own(appArmorProfile={**LOADED, "localhostProfile": "a\nb"}),
