@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from cgroups import CgroupError
 from executor.concurrency import to_the_end
 from executor.errors import CgroupFailure, Failure, reason
+from executor.pod.pid_keeper import NAME
 
 if TYPE_CHECKING:
     from cgroups import Cgroup
@@ -115,11 +116,19 @@ def _started() -> subprocess.Popen[bytes]:
         words = _read(reader)
     finally:
         os.close(reader)
-    if words or keeper.poll() is not None:
+    if words or not _runs(keeper.pid):
         keeper.kill()
         keeper.wait(END_S)
         raise subprocess.SubprocessError(f"cannot be made: {words or 'its first process ended'}")
     return keeper
+
+
+def _runs(pid: int) -> bool:
+    """Whether it has become the program that sleeps. The pipe also ends where it has died, before its exit is seen."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == f"{NAME}\n"
+    except OSError:
+        return False
 
 
 def _read(reader: int) -> str:

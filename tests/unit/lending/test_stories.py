@@ -81,8 +81,8 @@ class Lending(RuleBasedStateMachine):
     def obey(self) -> None:
         for key in self.ending:
             self.tasks.pop(key, None)
-        self.ending.clear()
         self.ask()
+        self.ending &= set(self.book.tasks)  # an announced task that ended unheard is known for a while
 
     @rule(there=st.booleans())
     def master(self, there: bool) -> None:
