@@ -1,7 +1,8 @@
 """mesos-pod-executor: a Mesos executor that runs pods through containerd.
 
-Read three files, and the rest is where you would guess: this map, `pod/lifecycle.py` (what happens to a pod, as a pure
-table), and `process/parts.py` (the parts, and what each one is given). packaging/doc/architecture.md has the drawings.
+Read three files, and the rest is where you would guess: this map, `pod/life/lifecycle.py` (what happens to a pod, as a
+pure table), and `process/parts.py` (the parts, and what each one is given). packaging/doc/architecture.md has the
+drawings.
 
     __main__      the entry: the executor when a Mesos agent starts it, else a command
     process/      this process from its start to its end: what it owns on the node, its parts
@@ -9,7 +10,7 @@ table), and `process/parts.py` (the parts, and what each one is given). packagin
 
     spec/         the description of a pod: Kubernetes and Mesos documents become a PodSpec (pure)
     policy/       what a pod may ask of the node: Pod Security Standards for each role (pure)
-    pod/          the life of a pod: the life cycle (pure), its inbox, its containers, its tear-down
+    pod/          one pod: life/ (both life cycles, pure), its inbox, container/ (its containers), its release
     images/       images: pulled from registries, found, imported, unpacked, collected
     oci/          the OCI document of a container, and what of an image it needs
     volumes/      volumes of pods: their files, their mounts on the node, their owners

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from executor.disk import limits
 from executor.log import timestamp
 from executor.names import PodClass, PodId
-from executor.pod.model import State
+from executor.pod.life.model import State
 from executor.pod.node import STREAMS, log_name
 from executor.revocation.candidates import revocable
 from executor.spec.model import ContainerKind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from executor.dispatch.dispatcher import Dispatcher
     from executor.images.images import Pulling
     from executor.netlink import NetworkWatch
-    from executor.pod.model import Container
+    from executor.pod.life.model import Container
     from executor.pod.runner import PodRunner
 
 

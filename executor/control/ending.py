@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from executor import duration
 from executor.errors import InvalidInput, InvalidRequest, NotFound, Refused
 from executor.log.verdict import BY_OPERATOR
-from executor.pod.events import Stop, StopCause
-from executor.pod.model import State
+from executor.pod.life.events import Stop, StopCause
+from executor.pod.life.model import State
 from executor.spec import signals
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from executor.errors import InvalidRequest, NetworkFailure, NotFound, Refused
 from executor.log.journal_files import read
 from executor.log.timeline import timeline
 from executor.names import RevocationId
-from executor.pod import execs
-from executor.pod.model import State
+from executor.pod.container import execs
+from executor.pod.life.model import State
 from executor.pod.resources import usage
 from executor.revocation.rehearsal import rehearse
 

@@ -23,8 +23,8 @@ from executor.log import get_logger
 from executor.mesos import events
 from executor.names import TaskId
 from executor.output.endedlogs import EndedPod
-from executor.pod.events import Stop, StopCause
-from executor.pod.model import State
+from executor.pod.life.events import Stop, StopCause
+from executor.pod.life.model import State
 
 if TYPE_CHECKING:
     from executor.dispatch.executor_end import ExecutorEnd

@@ -1,8 +1,8 @@
 """Launches on their way from the agent to a pod: read one at a time, and never while the event loop waits for it.
 
 A small launch is read on the loop, in some milliseconds at most; a larger one in a thread of its own, in some tens of
-them. What a description may hold is bounded (executor.spec.document, executor.spec.marks), so none takes longer, and a
-thread is enough: it takes turns with the loop. After one that took long its lane rests three times as long, for a
+them. What a description may hold is bounded (executor.spec.reading), so none takes longer, and a thread is enough: it
+takes turns with the loop. After one that took long its lane rests three times as long, for a
 revocation must not meet a queue of launches. Invariants: every launch ends in `accept` or `refuse`, once, but those
 that were dropped; until then its tasks are in here, so that the executor is not taken for idle.
 """
@@ -21,8 +21,8 @@ from executor import exhausted
 from executor.concurrency import ready_threads
 from executor.errors import ExecutorError, Failure, InvalidTask
 from executor.log import get_logger
-from executor.spec import document as manifest
 from executor.spec.model import Policy
+from executor.spec.reading import document as manifest
 
 if TYPE_CHECKING:
     from executor.mesos.events import Launch

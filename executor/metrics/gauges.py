@@ -19,7 +19,7 @@ from executor.disk.usage import DiskUsage
 from executor.metrics import catalog
 from executor.metrics.counters import Family, Labels
 from executor.names import PodClass
-from executor.pod.model import Phase, Pod, State
+from executor.pod.life.model import Phase, Pod, State
 from executor.spec import probes
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from executor.pod import lifecycle
-from executor.pod.container_life import IllegalTransition
-from executor.pod.effects import After, Effect
-from executor.pod.events import Event, Launch
-from executor.pod.model import Pod, State
+from executor.pod.life import lifecycle
+from executor.pod.life.container_life import IllegalTransition
+from executor.pod.life.effects import After, Effect
+from executor.pod.life.events import Event, Launch
+from executor.pod.life.model import Pod, State
 from executor.pod.pod_log import note_container, note_restarts, note_state
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from executor.errors import NotFound
 from executor.log import get_logger
 from executor.names import TaskId
-from executor.pod.model import State
+from executor.pod.life.model import State
 from executor.spec import object_update
 
 if TYPE_CHECKING:

@@ -18,8 +18,10 @@ from executor import exhausted
 from executor.concurrency import together
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.names import PodClass
-from executor.pod import destroying, termination
-from executor.pod.effects import (
+from executor.pod.container import destroying, termination
+from executor.pod.container.placement import needs_address
+from executor.pod.container.watching import Watching
+from executor.pod.life.effects import (
     Abort,
     CollectOutput,
     Destroy,
@@ -32,7 +34,7 @@ from executor.pod.effects import (
     TearDown,
     Terminate,
 )
-from executor.pod.events import (
+from executor.pod.life.events import (
     ContainerStarted,
     Dead,
     Event,
@@ -44,15 +46,13 @@ from executor.pod.events import (
     Stuck,
     TornDown,
 )
-from executor.pod.placement import needs_address
 from executor.pod.release import teardown
 from executor.pod.release.pace import held
 from executor.pod.resources.cpu_boost import LATE_S, SOON_S
-from executor.pod.watching import Watching
 
 if TYPE_CHECKING:
     from executor.log import Logger
-    from executor.pod.containers import Containers
+    from executor.pod.container.containers import Containers
     from executor.pod.exits.evidence import Evidence
     from executor.pod.node import Node
     from executor.pod.sandbox import Sandbox

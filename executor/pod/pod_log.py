@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from executor.pod.container_life import back_off_s
-from executor.pod.events import ContainerExited, Event, Oom, StartFailed
-from executor.pod.model import Phase, Pod, State
+from executor.pod.life.container_life import back_off_s
+from executor.pod.life.events import ContainerExited, Event, Oom, StartFailed
+from executor.pod.life.model import Phase, Pod, State
 
 if TYPE_CHECKING:
     from executor.log import Logger

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
 from executor.log import get_logger
-from executor.pod.containers import Containers
-from executor.pod.effects import Effect, Report
-from executor.pod.events import Event, Stop
+from executor.pod.container.containers import Containers
 from executor.pod.exits.evidence import Evidence
 from executor.pod.inbox import Inbox
-from executor.pod.model import Pod, State
+from executor.pod.life.effects import Effect, Report
+from executor.pod.life.events import Event, Stop
+from executor.pod.life.model import Pod, State
 from executor.pod.performer import Performer
 from executor.pod.sandbox import Sandbox
 

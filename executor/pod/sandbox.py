@@ -26,10 +26,10 @@ from executor.log import get_logger
 from executor.names import PODS, PodId
 from executor.oci.mounts import NOTICE, termination_name
 from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
-from executor.pod import termination
+from executor.pod.container import termination
+from executor.pod.container.pid_namespace import PidNamespace
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import has_loopback_only, network_infos, requests
-from executor.pod.pid_namespace import PidNamespace
 from executor.pod.release.leaks import Leak
 from executor.volumes.empty_dir import IMAGE_VOLUME, VOLUMES
 from executor.volumes.pod_volumes import PodVolumes

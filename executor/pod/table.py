@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from executor.errors import InvalidRequest, NotFound
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, TaskId, pod_id, pod_of
-from executor.pod.effects import Report
+from executor.pod.life.effects import Report
 from executor.pod.release.retries import Retries
 from executor.pod.runner import PodRunner
 from executor.spec.model import TakenText

@@ -12,9 +12,9 @@ from typing import Final
 
 from executor.config.role_policy import RolePolicy, is_within
 from executor.policy.violation import Violation, context, is_of_tasks, pod_path
-from executor.spec.marks import shown
 from executor.spec.model import ContainerSpec, PodSpec
 from executor.spec.probes import HttpGet, TcpSocket
+from executor.spec.reading.marks import shown
 from executor.spec.volume_model import HostPath
 
 Control = Callable[[PodSpec, RolePolicy], Iterator[Violation]]

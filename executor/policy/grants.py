@@ -9,9 +9,9 @@ from executor.config.role_policy import Level, RolePolicy, is_within
 from executor.names import NO_NETWORK
 from executor.policy.baseline import host_path_problem
 from executor.policy.violation import Violation, is_of_tasks
-from executor.spec.marks import shown
 from executor.spec.model import PodSpec
 from executor.spec.network_annotations import NETWORKS_KEY
+from executor.spec.reading.marks import shown
 
 KERNEL: Final = ("/proc", "/sys", "/dev")
 SCHEDULING: Final = {"RLIMIT_RTPRIO": 0, "RLIMIT_NICE": 20}

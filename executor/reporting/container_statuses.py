@@ -17,7 +17,7 @@ from executor.errors import clipped
 
 if TYPE_CHECKING:
     from executor.names import TaskId
-    from executor.pod.model import Container, Pod
+    from executor.pod.life.model import Container, Pod
 
 DATA_MAX_BYTES: Final = 16 << 10
 MESSAGE_MAX_LETTERS: Final = 1024

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from executor.mesos.status import Capabilities
-from executor.pod.effects import Report
-from executor.pod.model import Pod
+from executor.pod.life.effects import Report
+from executor.pod.life.model import Pod
 from executor.reporting import status_updates
 from executor.reporting.last_update import LastUpdate
 from executor.reporting.revocation_labels import revocation_labels

@@ -11,9 +11,9 @@ from typing import Any
 
 from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState, status
 from executor.names import TaskId
-from executor.pod import health
-from executor.pod.effects import Report
-from executor.pod.model import Pod
+from executor.pod.life import health
+from executor.pod.life.effects import Report
+from executor.pod.life.model import Pod
 from executor.reporting import container_statuses
 
 Labels = dict[str, str]

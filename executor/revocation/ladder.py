@@ -27,7 +27,7 @@ from cgroups import CgroupError, KillMethod, Limits
 from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
 from executor.names import PodClass, TaskId
-from executor.pod.events import Stop
+from executor.pod.life.events import Stop
 from executor.pod.resources.cpu_boost import SOON_S
 from executor.revocation import notice
 from executor.revocation.account import Account, close_ended, last_moments

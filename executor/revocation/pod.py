@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cgroups import Cgroup
     from executor.names import PodId
     from executor.own_directory import OwnDirectory
-    from executor.pod.events import Stop
+    from executor.pod.life.events import Stop
     from executor.spec.model import PodSpec
 
 

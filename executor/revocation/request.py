@@ -23,7 +23,7 @@ from typing import Any
 from executor.duration import seconds
 from executor.errors import InvalidInput, InvalidRequest
 from executor.names import RevocationId, Role, TaskId
-from executor.pod.events import Stop, StopCause
+from executor.pod.life.events import Stop, StopCause
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 GRACE_MAX_S = 366 * 86400.0

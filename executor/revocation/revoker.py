@@ -20,7 +20,7 @@ from executor import exhausted
 from executor.errors import CgroupFailure, ExecutorError, NotFound, Refused
 from executor.log import get_logger
 from executor.names import RevocationId
-from executor.pod.events import Stop, StopCause
+from executor.pod.life.events import Stop, StopCause
 from executor.revocation import request as requests
 from executor.revocation.ladder import Ladder, Table
 from executor.revocation.receipt import Receipt, State

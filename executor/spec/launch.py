@@ -10,13 +10,14 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import Role, TaskId
 from executor.spec import checks as common
-from executor.spec import command, form, mount_part, network_annotations
-from executor.spec import document as manifest
-from executor.spec.faults import Faults
-from executor.spec.form import Reading
+from executor.spec import command, mount_part, network_annotations
 from executor.spec.kubernetes.container_documents import CONTAINERS_MAX
 from executor.spec.mesos.taskinfo import Identifier, TaskInfo
 from executor.spec.model import PodSpec, Policy
+from executor.spec.reading import document as manifest
+from executor.spec.reading import form
+from executor.spec.reading.faults import Faults
+from executor.spec.reading.form import Reading
 
 DEFAULT_POLICY = Policy()
 ANY_RESOURCES: Final = Resources(cpus=2.0**30, mem_bytes=2**60, ports=((1, 65535),), roles=(Role("*"),), is_any=True)

@@ -2,7 +2,7 @@
 
 `executor.spec.launch` is the only way from a Mesos launch to a PodSpec. A PodSpec can be run on this node as far as
 that can be known without looking at the node; everything else is an InvalidTask that names a field.
-`executor.spec.fields` lists what happens to each field.
+`executor.spec.reading.fields` lists what happens to each field.
 """
 
 from __future__ import annotations

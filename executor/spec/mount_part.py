@@ -11,8 +11,8 @@ from typing import Final
 from executor.errors import InvalidTask
 from executor.spec import volume_files
 from executor.spec.expansion import Budget, expanded
-from executor.spec.marks import shown
 from executor.spec.model import PodSpec
+from executor.spec.reading.marks import shown
 from executor.spec.volume_model import EmptyDir, VolumeMount
 
 NODE_MOUNTS_MAX: Final = 512

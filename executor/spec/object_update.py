@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from executor.errors import InvalidRequest, Refused
-from executor.spec import document as manifest
 from executor.spec.model import PodSpec
 from executor.spec.objects import KeyedData, Objects
+from executor.spec.reading import document as manifest
 from executor.spec.volume_files import names_object
 
 SUBJECT: Final = "update"

@@ -14,7 +14,7 @@ from executor.log.codes import CODES
 from executor.log.keys import KEYS
 from executor.metrics import catalog
 from executor.metrics.catalog import Kind, Metric
-from executor.spec import fields
+from executor.spec.reading import fields
 
 DIRECTORY: Final = Path(__file__).resolve().parents[1] / "doc"
 

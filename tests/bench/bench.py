@@ -23,9 +23,9 @@ from executor.config import LogSection, load
 from executor.images.store import ImageStore
 from executor.mesos.environment import Environment
 from executor.names import AgentId, ExecutorId, FrameworkId, MesosContainerId, PodClass
-from executor.pod.events import Stop, StopCause
 from executor.pod.exits.router import ExitRouter
-from executor.pod.model import State
+from executor.pod.life.events import Stop, StopCause
+from executor.pod.life.model import State
 from executor.pod.runner import PodRunner
 from executor.pod.table import Pods
 from executor.process.owned import open_node

@@ -20,7 +20,7 @@ from executor.errors import ContainerdFailure, NotFound
 from executor.names import ContainerId
 from executor.node import shim_processes
 from executor.node.shim_processes import Shim
-from executor.pod import creation
+from executor.pod.container import creation
 from executor.pod.release.containerd_records import Patience, Release, Subject
 from executor.pod.release.leaks import Leak
 from executor.pod.release.node_traces import traces

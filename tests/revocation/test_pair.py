@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from executor.pod.container_life import DOUBT_S
+from executor.pod.life.container_life import DOUBT_S
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler

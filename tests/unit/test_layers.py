@@ -39,12 +39,12 @@ MUST_BE_PURE = {
     "executor.mesos.operator.messages",
     "executor.mesos.resources",
     "executor.mesos.status",
-    "executor.pod.container_life",
+    "executor.pod.life.container_life",
     "executor.pod.exits.causes",
-    "executor.pod.health",
-    "executor.pod.lifecycle",
-    "executor.pod.model",
-    "executor.pod.order",
+    "executor.pod.life.health",
+    "executor.pod.life.lifecycle",
+    "executor.pod.life.model",
+    "executor.pod.life.order",
     "executor.oci.document",
     "executor.probes.rhythm",
     "executor.probes.state",
@@ -89,7 +89,7 @@ MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 # path: why it is better as one
 LONG_FILES = {
-    "executor/pod/lifecycle.py": "the life of a pod is one table, which is read as a whole",
+    "executor/pod/life/lifecycle.py": "the life of a pod is one table, which is read as a whole",
     "executor/node/claims.py": "the lock, its file and what is read from it are one contract",
     "executor/revocation/ladder.py": "the steps of a revocation are one descent, which is read from top to bottom",
     "executor/log/codes.py": "the codes of all events are one list",

@@ -39,8 +39,8 @@ def command(session: Session, file: Path, *, role: str, revocable: bool, as_json
     cpus and 64 MiB for each; ports are those of the pod and must be in the offer. The framework adds agent_id, and
     replaces the tasks that end.
     """
-    from executor.spec import document as manifest
     from executor.spec.kubernetes import workloads
+    from executor.spec.reading import document as manifest
 
     documents = manifest.mappings(manifest.values(read(file)))
     if not any(document.get("kind") in workloads.KINDS for document in documents):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from executor.errors import InvalidTask
 from executor.mesos import master_rules
-from executor.spec import document as manifest
-from executor.spec.bounds import SUBJECT as DATA
+from executor.spec.reading import document as manifest
+from executor.spec.reading.bounds import SUBJECT as DATA
 
 if TYPE_CHECKING:
     from executor.config import Config

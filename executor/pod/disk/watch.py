@@ -23,8 +23,8 @@ from executor.errors import ExecutorError
 from executor.log import get_logger
 from executor.pod.disk.counting import Counting
 from executor.pod.disk.quota import Quota
-from executor.pod.events import Stop, StopCause
-from executor.pod.model import State
+from executor.pod.life.events import Stop, StopCause
+from executor.pod.life.model import State
 
 if TYPE_CHECKING:
     from executor.names import PodId

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
-from executor.pod.events import Oom, Stop, StopCause
-from executor.pod.model import Container, Outcome, State
+from executor.pod.life.events import Oom, Stop, StopCause
+from executor.pod.life.model import Container, Outcome, State
 from executor.spec.model import ContainerKind
 from executor.spec.probes import Kind
 

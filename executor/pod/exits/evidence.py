@@ -14,17 +14,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
-from executor.pod.container_life import KILLED_CODE
-from executor.pod.events import ContainerExited
 from executor.pod.exits import oom
 from executor.pod.exits.process_state import is_dying
+from executor.pod.life.container_life import KILLED_CODE
+from executor.pod.life.events import ContainerExited
 from executor.pod.pod_log import note_child_oom
 
 if TYPE_CHECKING:
     from cgroups import Tree
     from executor.log import Logger
     from executor.names import PodId
-    from executor.pod.container_run import ContainerRun
+    from executor.pod.container.container_run import ContainerRun
     from executor.spec.model import PodSpec
 
 LOOKS_S = (0.1, 1.0)

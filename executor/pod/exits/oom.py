@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
 from executor.names import PodClass, PodId
-from executor.pod.events import Oom
+from executor.pod.life.events import Oom
 
 if TYPE_CHECKING:
     from cgroups import Cgroup, Tree

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from executor.pod.model import State
+from executor.pod.life.model import State
 
 if TYPE_CHECKING:
     from executor.pod.runner import PodRunner

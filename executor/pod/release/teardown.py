@@ -15,7 +15,7 @@ from executor.pod.release.leaks import Leak, Ledger
 
 if TYPE_CHECKING:
     from executor.log import Logger
-    from executor.pod.containers import Containers
+    from executor.pod.container.containers import Containers
     from executor.pod.release.pace import ReleasePace, Turn
     from executor.pod.sandbox import Sandbox
 

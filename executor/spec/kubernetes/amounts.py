@@ -5,9 +5,9 @@ from __future__ import annotations
 from executor import quantity
 from executor.mesos.resources import Resources
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes.container_documents import Quantities, ResourceRequirements
 from executor.spec.model import Limits
+from executor.spec.reading.faults import Faults
 
 
 def amounts(asked: ResourceRequirements, resources: Resources, path: str, faults: Faults) -> tuple[Limits, Limits]:

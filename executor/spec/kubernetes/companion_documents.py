@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import field
 
 from executor.spec.kubernetes.document import Document, Quantity
-from executor.spec.marks import accepted, supported
+from executor.spec.reading.marks import accepted, supported
 
 _SERVER = "bookkeeping of an API server"
 _KEYS_MAX = 5000

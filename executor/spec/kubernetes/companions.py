@@ -16,11 +16,11 @@ from typing import Any, Final
 from executor import quantity
 from executor.errors import InvalidTask, together
 from executor.spec import checks as common
-from executor.spec import document as manifest
-from executor.spec import form, marks
-from executor.spec.bounds import SUBJECT
 from executor.spec.kubernetes.companion_documents import ConfigMap, PersistentVolumeClaim, Secret
 from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind, KeyedData, Objects
+from executor.spec.reading import document as manifest
+from executor.spec.reading import form, marks
+from executor.spec.reading.bounds import SUBJECT
 
 CLAIM: Final = "PersistentVolumeClaim"
 KINDS: Final = ("ConfigMap", "Secret", CLAIM)

@@ -12,9 +12,9 @@ from typing import Final
 
 from executor.errors import InvalidTask
 from executor.spec import volume_files
-from executor.spec.faults import Faults
 from executor.spec.kubernetes.container_documents import AppArmorProfile, Identity, SeccompProfile
-from executor.spec.marks import shown
+from executor.spec.reading.faults import Faults
+from executor.spec.reading.marks import shown
 
 LOCALHOST: Final = "Localhost"
 _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"

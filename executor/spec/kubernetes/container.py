@@ -9,7 +9,6 @@ from executor.images.policy import PullPolicy
 from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import amounts, environment, extended_resources, mounts, ports, probes, security
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
@@ -25,6 +24,7 @@ from executor.spec.model import (
 )
 from executor.spec.objects import Objects
 from executor.spec.probes import Hooks, Probes
+from executor.spec.reading.faults import Faults
 from executor.spec.security_model import Security
 from executor.spec.volume_model import VolumeMount
 

@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
 from executor.spec.kubernetes.probe_documents import EndingProbe, Lifecycle, ReadinessProbe
-from executor.spec.marks import FAMILY, accepted, refused, supported
+from executor.spec.reading.marks import FAMILY, accepted, refused, supported
 
 CONTAINERS_MAX = 100
 """Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""

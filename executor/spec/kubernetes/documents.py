@@ -30,7 +30,7 @@ from executor.spec.kubernetes.placement_documents import (
     TopologySpread,
 )
 from executor.spec.kubernetes.volume_documents import Volume
-from executor.spec.marks import accepted, refused, supported
+from executor.spec.reading.marks import accepted, refused, supported
 
 _SERVER = "bookkeeping of an API server"
 _ANNOTATIONS = (

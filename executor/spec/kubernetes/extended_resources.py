@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import names
 from executor.spec.kubernetes.container_documents import ResourceRequirements
-from executor.spec.marks import shown
 from executor.spec.model import ContainerSpec
 from executor.spec.peak import peak
+from executor.spec.reading.faults import Faults
+from executor.spec.reading.marks import shown
 
 Amounts = Mapping[str, int]
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from executor.errors import InvalidTask
 from executor.spec import checks as common
-from executor.spec.faults import Faults
-from executor.spec.marks import shown
+from executor.spec.reading.faults import Faults
+from executor.spec.reading.marks import shown
 
 _PART: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _VALUE: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_. ]{0,61}[A-Za-z0-9])?")

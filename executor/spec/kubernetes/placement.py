@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from executor.errors import InvalidTask
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import names
 from executor.spec.kubernetes.placement_documents import (
     Affinity,
@@ -24,6 +23,7 @@ from executor.spec.kubernetes.placement_documents import (
     Toleration,
     TopologySpread,
 )
+from executor.spec.reading.faults import Faults
 
 if TYPE_CHECKING:
     from executor.spec.kubernetes.documents import PodSpec

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from executor.spec.kubernetes.document import Document
-from executor.spec.marks import accepted
+from executor.spec.reading.marks import accepted
 
 PLACED = "placement is the framework's"
 _PART = accepted(PLACED)

@@ -13,9 +13,8 @@ from functools import partial
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
-from executor.spec import checkpoint, form, network_annotations
+from executor.spec import checkpoint, network_annotations
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import (
     companions,
     confinement,
@@ -48,6 +47,8 @@ from executor.spec.model import (
     RestartPolicy,
     WantedNetwork,
 )
+from executor.spec.reading import form
+from executor.spec.reading.faults import Faults
 from executor.spec.volume_model import FsGroup, Volume
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import names
 from executor.spec.kubernetes.container_documents import ContainerPort as KubernetesPort
 from executor.spec.model import ContainerPort
+from executor.spec.reading.faults import Faults
 
 
 def ports(

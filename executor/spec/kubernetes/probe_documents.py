@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from executor.spec.kubernetes.document import Document, PortNumber, Text
-from executor.spec.marks import refused, supported
+from executor.spec.reading.marks import refused, supported
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _PORT = "a number, or the name of one of the container's ports"

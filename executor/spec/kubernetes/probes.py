@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from executor.errors import InvalidTask
 from executor.spec import expansion, signals
-from executor.spec.faults import Faults
 from executor.spec.kubernetes.probe_documents import EndingProbe
 from executor.spec.probes import Action, Exec, Grpc, Hook, Hooks, HttpGet, Probe, Probes, Sleep, TcpSocket
+from executor.spec.reading.faults import Faults
 
 if TYPE_CHECKING:
     from executor.spec.kubernetes.container_documents import Container

@@ -7,11 +7,11 @@ from typing import Final
 
 from executor.errors import InvalidTask
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import names
 from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
 from executor.spec.kubernetes.documents import HostAlias as KubernetesHostAlias
 from executor.spec.model import DnsConfig, HostAlias
+from executor.spec.reading.faults import Faults
 
 _SERVERS_MAX: Final = 3
 _SEARCHES_MAX: Final = 32

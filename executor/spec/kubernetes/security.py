@@ -12,11 +12,11 @@ from typing import Final
 from executor.errors import InvalidTask
 from executor.spec import capabilities
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.kubernetes import confinement
 from executor.spec.kubernetes.container_documents import SecurityContext, SeLinuxOptions
 from executor.spec.kubernetes.documents import PodSecurityContext, PodSpec, Sysctl
-from executor.spec.marks import shown
+from executor.spec.reading.faults import Faults
+from executor.spec.reading.marks import shown
 from executor.spec.security_model import Security, SeLinux
 
 _SYSCTL: Final = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9][-_.a-z0-9]*")

@@ -16,7 +16,7 @@ from executor.spec.kubernetes.container_documents import (
     ResourceFieldSelector,
 )
 from executor.spec.kubernetes.document import Document, Quantity
-from executor.spec.marks import Mark, refused, supported
+from executor.spec.reading.marks import Mark, refused, supported
 
 FileMode = Annotated[int, Meta(ge=0, le=0o777)]
 

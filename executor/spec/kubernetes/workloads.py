@@ -13,7 +13,7 @@ from typing import Any, Final
 from executor.errors import InvalidTask
 from executor.spec.kubernetes.companions import KINDS as COMPANIONS
 from executor.spec.kubernetes.companions import WORKLOADS
-from executor.spec.marks import shown
+from executor.spec.reading.marks import shown
 
 Json = dict[str, Any]
 

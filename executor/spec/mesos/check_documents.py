@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from executor.spec.marks import accepted, refused, supported
 from executor.spec.mesos.message import HostPort, Message, PlainEnvironment
+from executor.spec.reading.marks import accepted, refused, supported
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 _PROTOCOL = "IPv6 asks [::1] instead of 127.0.0.1"

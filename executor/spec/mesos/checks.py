@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from executor.errors import InvalidTask
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.probes import Action, Exec, HttpGet, Probe, Probes, TcpSocket
+from executor.spec.reading.faults import Faults
 
 if TYPE_CHECKING:
     from executor.spec.mesos.check_documents import CheckCommand, CheckInfo, HealthCheck, HttpCheck, TcpCheck

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from executor.errors import InvalidTask
 from executor.mesos.resources import MIB, Resources
 from executor.spec import capabilities, volume_files
-from executor.spec.marks import shown
 from executor.spec.mesos.linux_documents import RLIMITS, LinuxInfo, RLimit, Scalar, TaskLimits
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.model import Limits, RLimits
+from executor.spec.reading.marks import shown
 from executor.spec.security_model import Security
 
 UNLIMITED = 2**64 - 1

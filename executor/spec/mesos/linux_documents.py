@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from executor.spec.marks import accepted, refused, supported
 from executor.spec.mesos.message import Message
+from executor.spec.reading.marks import accepted, refused, supported
 
 Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 RLIMITS = (

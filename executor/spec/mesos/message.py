@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from executor.spec.marks import refused, supported
+from executor.spec.reading.marks import refused, supported
 
 HostPort = Annotated[int, Meta(ge=1, le=65535)]
 

@@ -13,7 +13,6 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
-from executor.spec.faults import Faults
 from executor.spec.mesos import checks, images, linux, secrets, volumes
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.message import Variable
@@ -30,6 +29,7 @@ from executor.spec.model import (
     TakenText,
     WantedNetwork,
 )
+from executor.spec.reading.faults import Faults
 from executor.spec.volume_model import Volume as PodVolume
 
 

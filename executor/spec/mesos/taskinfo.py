@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from executor.spec.marks import accepted, refused, supported
 from executor.spec.mesos.check_documents import CheckInfo, HealthCheck
 from executor.spec.mesos.linux_documents import LinuxInfo, RLimitInfo, TaskLimits, TtyInfo
 from executor.spec.mesos.message import Environment, HostPort, Message, Secret
+from executor.spec.reading.marks import accepted, refused, supported
 
 Nanoseconds = Annotated[int, Meta(ge=0, le=2**62)]
 

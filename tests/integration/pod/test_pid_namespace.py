@@ -15,7 +15,7 @@ import pytest
 from cgroups.group import Cgroup
 from cgroups.mounts import Hierarchies
 from executor.errors import Failure
-from executor.pod.pid_namespace import GROUP, PidNamespace
+from executor.pod.container.pid_namespace import GROUP, PidNamespace
 from tests.support import cgroupdirs
 from tests.support.mesos.cluster import node_cgroup
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState
-from executor.pod.effects import Abort, Destroy, Report, TearDown
-from executor.pod.events import ContainerExited, Dead, Launch, Stop, StopCause, TornDown
-from executor.pod.lifecycle import begin, step
-from executor.pod.model import State
+from executor.pod.life.effects import Abort, Destroy, Report, TearDown
+from executor.pod.life.events import ContainerExited, Dead, Launch, Stop, StopCause, TornDown
+from executor.pod.life.lifecycle import begin, step
+from executor.pod.life.model import State
 from executor.reporting.status_updates import updates
 from tests.unit.pod.lives import play, running, spec
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from executor.log.codes import CODES, Level
 from executor.log.keys import KEYS
-from executor.pod.model import State
+from executor.pod.life.model import State
 
 EXECUTOR = Path(__file__).parents[3] / "executor"
 LEVELS = {

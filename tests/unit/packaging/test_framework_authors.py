@@ -16,7 +16,7 @@ from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
 from executor.own_directory import OwnDirectory
-from executor.pod.lifecycle import begin
+from executor.pod.life.lifecycle import begin
 from executor.reporting import container_statuses
 from executor.revocation import notice, request
 from executor.spec import object_update

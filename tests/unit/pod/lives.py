@@ -7,8 +7,8 @@ from itertools import zip_longest
 from executor.mesos.resources import Resources
 from executor.mesos.status import TaskState
 from executor.names import PodClass, RevocationId, Role, TaskId
-from executor.pod.effects import CollectOutput, Effect, Report
-from executor.pod.events import (
+from executor.pod.life.effects import CollectOutput, Effect, Report
+from executor.pod.life.events import (
     ContainerStarted,
     Dead,
     Event,
@@ -19,8 +19,8 @@ from executor.pod.events import (
     StopCause,
     TornDown,
 )
-from executor.pod.lifecycle import begin, step
-from executor.pod.model import Pod
+from executor.pod.life.lifecycle import begin, step
+from executor.pod.life.model import Pod
 from executor.spec.model import ContainerKind, ContainerSpec, PodSpec, PortMapping, RestartPolicy
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 

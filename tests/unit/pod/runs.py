@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from cgroups.held import HeldProcess
 from executor.images.model import Image, ImageConfig
 from executor.names import ContainerId
-from executor.pod.container_run import ContainerRun
+from executor.pod.container.container_run import ContainerRun
 
 IMAGE = Image("image", "sha256:0", "sha256:0", ImageConfig())
 

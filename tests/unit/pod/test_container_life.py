@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 
 from executor.errors import ImageFailure
 from executor.names import TaskId
-from executor.pod import container_life
-from executor.pod.container_life import DOUBT_S, IllegalTransition, begin, step
-from executor.pod.effects import After, CollectOutput, ContainerEffect, Kill, Start, StartProbes, StopProbes, Terminate
-from executor.pod.events import (
+from executor.pod.life import container_life
+from executor.pod.life.container_life import DOUBT_S, IllegalTransition, begin, step
+from executor.pod.life.effects import (
+    After,
+    CollectOutput,
+    ContainerEffect,
+    Kill,
+    Start,
+    StartProbes,
+    StopProbes,
+    Terminate,
+)
+from executor.pod.life.events import (
     ContainerEvent,
     ContainerExited,
     ContainerStarted,
@@ -27,7 +36,7 @@ from executor.pod.events import (
     StartNow,
     StopNow,
 )
-from executor.pod.model import Container, Phase
+from executor.pod.life.model import Container, Phase
 from executor.probes.state import Verdict
 from executor.spec.model import ContainerKind, ContainerSpec, RestartPolicy
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Exec, Hooks, Kind, Probe, Probes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.pod.events import ContainerExited, ContainerStarted, Oom, RestartDue
+from executor.pod.life.events import ContainerExited, ContainerStarted, Oom, RestartDue
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import play, running, spec
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidRequest
-from executor.pod.execs import Request, parse, process_spec
+from executor.pod.container.execs import Request, parse, process_spec
 
 SPEC = {
     "process": {

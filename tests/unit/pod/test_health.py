@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from executor.mesos.status import Capabilities, TaskState
 from executor.names import TaskId
-from executor.pod.effects import Report, StartProbes, StopProbes, Terminate
-from executor.pod.events import ContainerExited, ContainerStarted, Launch, Probed, SandboxReady
-from executor.pod.lifecycle import begin
-from executor.pod.model import Pod, State
+from executor.pod.life.effects import Report, StartProbes, StopProbes, Terminate
+from executor.pod.life.events import ContainerExited, ContainerStarted, Launch, Probed, SandboxReady
+from executor.pod.life.lifecycle import begin
+from executor.pod.life.model import Pod, State
 from executor.probes.state import Verdict
 from executor.reporting.status_updates import updates
 from executor.spec.model import RestartPolicy

@@ -6,10 +6,10 @@ import asyncio
 import gc
 
 from executor.log import get_logger
-from executor.pod.effects import CollectOutput, Destroy, Effect, Report, SetUp, Start, TearDown
-from executor.pod.events import ContainerExited, ContainerStarted, Dead, OutputCollected, SandboxReady, TornDown
 from executor.pod.inbox import Inbox
-from executor.pod.model import State
+from executor.pod.life.effects import CollectOutput, Destroy, Effect, Report, SetUp, Start, TearDown
+from executor.pod.life.events import ContainerExited, ContainerStarted, Dead, OutputCollected, SandboxReady, TornDown
+from executor.pod.life.model import State
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import KILL, REVOKE, spec
 

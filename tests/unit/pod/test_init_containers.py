@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from executor.errors import ImageFailure
 from executor.mesos.status import TaskState
-from executor.pod.effects import After, Destroy, Report, Start, StartProbes, Terminate
-from executor.pod.events import (
+from executor.pod.life.effects import After, Destroy, Report, Start, StartProbes, Terminate
+from executor.pod.life.events import (
     ContainerExited,
     ContainerStarted,
     GraceOver,
@@ -17,8 +17,8 @@ from executor.pod.events import (
     Stop,
     StopCause,
 )
-from executor.pod.lifecycle import begin
-from executor.pod.model import Pod, State
+from executor.pod.life.lifecycle import begin
+from executor.pod.life.model import Pod, State
 from executor.probes.state import Verdict
 from executor.spec.model import RestartPolicy
 from executor.spec.probes import Exec, Kind, Probe, Probes

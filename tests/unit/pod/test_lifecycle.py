@@ -7,10 +7,10 @@ import pytest
 from executor.errors import ImageFailure, NetworkFailure
 from executor.mesos.status import TaskState
 from executor.names import TaskId
-from executor.pod import lifecycle
-from executor.pod.container_life import back_off_s
-from executor.pod.effects import Abort, After, Destroy, Effect, Report, SetUp, Start, TearDown, Terminate
-from executor.pod.events import (
+from executor.pod.life import lifecycle
+from executor.pod.life.container_life import back_off_s
+from executor.pod.life.effects import Abort, After, Destroy, Effect, Report, SetUp, Start, TearDown, Terminate
+from executor.pod.life.events import (
     ContainerExited,
     ContainerStarted,
     Dead,
@@ -29,8 +29,8 @@ from executor.pod.events import (
     TearDownDue,
     TornDown,
 )
-from executor.pod.lifecycle import begin
-from executor.pod.model import Phase, Pod, State
+from executor.pod.life.lifecycle import begin
+from executor.pod.life.model import Phase, Pod, State
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import KILL, REVOKE, finish, play, reports, running, spec
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from executor.errors import ImageFailure
 from executor.mesos.status import TaskState
 from executor.names import TaskId
-from executor.pod import container_life, lifecycle
-from executor.pod.container_life import IllegalTransition
-from executor.pod.effects import (
+from executor.pod.life import container_life, lifecycle
+from executor.pod.life.container_life import IllegalTransition
+from executor.pod.life.effects import (
     After,
     CollectOutput,
     Destroy,
@@ -26,7 +26,7 @@ from executor.pod.effects import (
     TearDown,
     Terminate,
 )
-from executor.pod.events import (
+from executor.pod.life.events import (
     ContainerExited,
     ContainerStarted,
     Dead,
@@ -48,8 +48,8 @@ from executor.pod.events import (
     TearDownDue,
     TornDown,
 )
-from executor.pod.lifecycle import begin, step
-from executor.pod.model import Pod, State
+from executor.pod.life.lifecycle import begin, step
+from executor.pod.life.model import Pod, State
 from executor.probes.state import Verdict
 from executor.spec.model import RestartPolicy
 from executor.spec.probes import NO_PROBES, Exec, Kind, Probe, Probes

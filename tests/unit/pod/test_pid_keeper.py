@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from executor.pod.pid_keeper import MACHINES, program
+from executor.pod.container.pid_keeper import MACHINES, program
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from executor.pod.effects import CollectOutput, Kill, StopProbes, Terminate
-from executor.pod.events import ContainerExited, KillDue, PostStartEnded, Probed, Stop, StopCause
-from executor.pod.lifecycle import step
-from executor.pod.model import Phase, State
+from executor.pod.life.effects import CollectOutput, Kill, StopProbes, Terminate
+from executor.pod.life.events import ContainerExited, KillDue, PostStartEnded, Probed, Stop, StopCause
+from executor.pod.life.lifecycle import step
+from executor.pod.life.model import Phase, State
 from executor.probes.state import Verdict
 from executor.spec.probes import Exec, Hooks, Kind, Probe, Probes
 from tests.unit.pod.lives import KILL, play, running, spec

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from executor.exec.run import Result
 from executor.log import get_logger
 from executor.names import TaskId
-from executor.pod import stop_signal
-from executor.pod.container_run import ContainerRun
+from executor.pod.container import stop_signal
+from executor.pod.container.container_run import ContainerRun
 from executor.probes.ask import Means, Reach
 from executor.spec.model import ContainerSpec
 from executor.spec.probes import NO_HOOKS, Exec, Hooks, Sleep

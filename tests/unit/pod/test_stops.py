@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.pod.effects import After
-from executor.pod.events import ContainerExited, Event, GraceOver, Launch, RestartDue, Stop, StopCause
-from executor.pod.lifecycle import begin, step
-from executor.pod.model import State
+from executor.pod.life.effects import After
+from executor.pod.life.events import ContainerExited, Event, GraceOver, Launch, RestartDue, Stop, StopCause
+from executor.pod.life.lifecycle import begin, step
+from executor.pod.life.model import State
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import REVOKE, play, running, spec
 

@@ -8,7 +8,7 @@ import pytest
 
 from executor.names import TaskId
 from executor.own_directory import OwnDirectory
-from executor.pod import termination
+from executor.pod.container import termination
 from executor.spec.model import ContainerSpec, TerminationMessage
 
 

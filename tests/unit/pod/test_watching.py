@@ -7,9 +7,9 @@ import asyncio
 from executor.errors import ContainerdFailure
 from executor.exec.run import Result
 from executor.log import get_logger
-from executor.pod.container_run import ContainerRun
-from executor.pod.events import Event, PostStartEnded, Probed
-from executor.pod.watching import Watching
+from executor.pod.container.container_run import ContainerRun
+from executor.pod.container.watching import Watching
+from executor.pod.life.events import Event, PostStartEnded, Probed
 from executor.probes.ask import Means, Reach
 from executor.spec.model import PodSpec
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Exec, Hooks, Kind, Probe, Probes

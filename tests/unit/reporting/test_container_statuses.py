@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.names import TaskId
-from executor.pod.lifecycle import begin
-from executor.pod.model import Pod
+from executor.pod.life.lifecycle import begin
+from executor.pod.life.model import Pod
 from executor.reporting import container_statuses
 from executor.spec.launch import parse_launch
 from tests.unit.pod.samples import pod, task

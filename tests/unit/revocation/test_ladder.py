@@ -16,7 +16,7 @@ from executor.errors import Refused
 from executor.mesos.resources import Resources
 from executor.names import PodClass, PodId, Role, TaskId
 from executor.own_directory import OwnDirectory
-from executor.pod.events import Stop, StopCause
+from executor.pod.life.events import Stop, StopCause
 from executor.pod.resources.cpu_boost import CpuBoost
 from executor.revocation import request as requests
 from executor.revocation.ladder import Ladder

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executor.errors import InvalidTask
-from executor.spec import bounds
-from executor.spec import document as manifest
+from executor.spec.reading import bounds
+from executor.spec.reading import document as manifest
 from tests.unit.pod.samples import encoded
 
 KEYS = {f"k{number}": 1 for number in range(30_000)}

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from executor.errors import MESSAGE_MAX, InvalidTask, together
-from executor.spec import form, marks
-from executor.spec.faults import Faults
 from executor.spec.kubernetes.documents import Pod
 from executor.spec.launch import parse_launch
-from executor.spec.marks import Kind
 from executor.spec.mesos.taskinfo import TaskInfo
+from executor.spec.reading import form, marks
+from executor.spec.reading.faults import Faults
+from executor.spec.reading.marks import Kind
 from tests.unit.pod.samples import Document, pod, task
 
 

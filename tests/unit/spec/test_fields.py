@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidTask
-from executor.spec import fields
-from executor.spec.fields import Row
 from executor.spec.launch import parse_launch
-from executor.spec.marks import Status
 from executor.spec.model import PodSpec
+from executor.spec.reading import fields
+from executor.spec.reading.fields import Row
+from executor.spec.reading.marks import Status
 from tests.unit.pod.probe_samples import with_check, with_handler
 from tests.unit.pod.samples import (
     FULL_DOCKER_TASK,

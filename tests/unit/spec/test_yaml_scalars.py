@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from executor.spec import yaml_scalars
+from executor.spec.reading import yaml_scalars
 
 READ: dict[str, Any] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),

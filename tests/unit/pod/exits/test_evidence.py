@@ -8,7 +8,7 @@ from pathlib import Path
 from cgroups import Hierarchies, Tree
 from executor.log import get_logger
 from executor.names import PodId
-from executor.pod.container_run import ContainerRun
+from executor.pod.container.container_run import ContainerRun
 from executor.pod.exits.evidence import Evidence
 from tests.unit.pod.lives import spec
 from tests.unit.pod.runs import ran

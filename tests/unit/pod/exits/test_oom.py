@@ -6,10 +6,10 @@ import pytest
 
 from executor.mesos.status import Capabilities, TaskState
 from executor.names import TaskId
-from executor.pod.effects import Report
-from executor.pod.events import Oom
 from executor.pod.exits.causes import out_of_memory
 from executor.pod.exits.oom import level_in_log
+from executor.pod.life.effects import Report
+from executor.pod.life.events import Oom
 from executor.reporting.status_updates import updates
 
 ROOT = "/mesos/8a"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidTask
-from executor.spec import fields
 from executor.spec.kubernetes import companions
 from executor.spec.launch import parse_pod
-from executor.spec.marks import Status
 from executor.spec.objects import DATA_MAX_BYTES, Claim, DataKind
+from executor.spec.reading import fields
+from executor.spec.reading.marks import Status
 from tests.unit.pod.samples import Document, changed, encoded, pod, steps, without
 
 

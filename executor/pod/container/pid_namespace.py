@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from cgroups import CgroupError
 from executor.concurrency import to_the_end
 from executor.errors import CgroupFailure, Failure, reason
-from executor.pod.pid_keeper import NAME
+from executor.pod.container.pid_keeper import NAME
 
 if TYPE_CHECKING:
     from cgroups import Cgroup

@@ -1,6 +1,6 @@
 """What happens to each field of a document that a framework sends, said beside the field. Pure.
 
-Every field of a msgspec Struct of this package is annotated with a Mark. `executor.spec.form` reads documents by them
+Every field of a msgspec Struct is annotated with a Mark. `executor.spec.reading.form` reads documents by the marks
 and refuses what is not marked as usable, so that a typing error in a field's name is found as surely as a feature that
 is missing here.
 """

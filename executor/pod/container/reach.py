@@ -13,7 +13,7 @@ from executor.probes.ask import Reach
 
 if TYPE_CHECKING:
     from executor.exec.run import Result, Target
-    from executor.pod.container_run import ContainerRun
+    from executor.pod.container.container_run import ContainerRun
     from executor.spec.probes import Exec
 
 OUTPUT_BYTES = 1000

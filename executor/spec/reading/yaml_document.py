@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import yaml
 
 from executor.errors import InvalidTask
-from executor.spec import yaml_scalars
-from executor.spec.bounds import MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, SUBJECT
+from executor.spec.reading import yaml_scalars
+from executor.spec.reading.bounds import MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, SUBJECT
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DIRECTIVE = re.compile(r"(?m)^%(?!YAML 1\.1\s*$)")

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from executor.mesos.status import TaskState
 from executor.names import TaskId
-from executor.pod import health
-from executor.pod.effects import Report
-from executor.pod.events import ContainerEvent, Probed
 from executor.pod.exits import causes
-from executor.pod.model import Outcome, Pod
+from executor.pod.life import health
+from executor.pod.life.effects import Report
+from executor.pod.life.events import ContainerEvent, Probed
+from executor.pod.life.model import Outcome, Pod
 from executor.spec.probes import Kind
 
 

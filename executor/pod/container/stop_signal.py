@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from cgroups.held import HeldProcess
 from executor.concurrency import first_to_end
 from executor.log import get_logger
-from executor.pod import hooks
+from executor.pod.container import hooks
 from executor.spec import signals
 
 if TYPE_CHECKING:
     from executor.log import Logger
-    from executor.pod.container_run import ContainerRun
+    from executor.pod.container.container_run import ContainerRun
     from executor.probes.ask import Means, Reach
     from executor.spec.model import ContainerSpec
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from executor import exhausted
 from executor.errors import ExecutorError
-from executor.pod import hooks
-from executor.pod.events import PostStartEnded, Probed
+from executor.pod.container import hooks
+from executor.pod.life.events import PostStartEnded, Probed
 from executor.probes.prober import Prober
 from executor.spec.probes import Kind
 
 if TYPE_CHECKING:
     from executor.log import Logger
-    from executor.pod.events import Event
+    from executor.pod.life.events import Event
     from executor.probes.ask import Means, Reach
     from executor.probes.state import Result, Verdict
     from executor.spec.model import ContainerSpec, PodSpec

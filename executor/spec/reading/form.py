@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from executor.errors import InvalidTask, together
-from executor.spec import marks
-from executor.spec.marks import FieldRule, Kind, Mark, Status, join, shown
+from executor.spec.reading import marks
+from executor.spec.reading.marks import FieldRule, Kind, Mark, Status, join, shown
 
 _SHOWN = 80
 _GUESSES_MAX = 20

@@ -12,7 +12,7 @@ Sources: Kubernetes, "Init Containers" and "Sidecar Containers"; KEP-753, "Pod L
 
 from __future__ import annotations
 
-from executor.pod.model import Container, Phase, Pod
+from executor.pod.life.model import Container, Phase, Pod
 from executor.spec.model import ContainerKind
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from executor.mesos.status import DISK_LIMIT, TaskState
 from executor.names import RevocationId, TaskId
-from executor.pod.events import Oom, Stop, StopCause
+from executor.pod.life.events import Oom, Stop, StopCause
 from executor.probes.state import Verdict
 from executor.spec.model import ContainerKind, ContainerSpec, PodSpec, RestartPolicy
 from executor.spec.probes import Kind

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from executor.spec import marks
 from executor.spec.kubernetes import companion_documents
 from executor.spec.kubernetes import documents as kubernetes
-from executor.spec.marks import Kind, Status
 from executor.spec.mesos import taskinfo
+from executor.spec.reading import marks
+from executor.spec.reading.marks import Kind, Status
 
 TASK = "TaskInfo"
 

@@ -36,10 +36,11 @@ from typing import Any
 
 from executor.errors import ExecutorError
 from executor.mesos.status import TaskState
-from executor.pod import container_life, health, order, reports
-from executor.pod.container_life import KILLED_CODE, IllegalTransition
-from executor.pod.effects import Abort, After, CollectOutput, Destroy, Effect, Report, SetUp, StopProbes, TearDown
-from executor.pod.events import (
+from executor.pod.exits import causes
+from executor.pod.life import container_life, health, order, reports
+from executor.pod.life.container_life import KILLED_CODE, IllegalTransition
+from executor.pod.life.effects import Abort, After, CollectOutput, Destroy, Effect, Report, SetUp, StopProbes, TearDown
+from executor.pod.life.events import (
     ContainerEvent,
     ContainerExited,
     ContainerStarted,
@@ -64,8 +65,7 @@ from executor.pod.events import (
     TearDownDue,
     TornDown,
 )
-from executor.pod.exits import causes
-from executor.pod.model import Container, Outcome, Phase, Pod, State
+from executor.pod.life.model import Container, Outcome, Phase, Pod, State
 from executor.spec.model import ContainerKind, PodSpec
 
 Step = tuple[Pod, tuple[Effect, ...]]

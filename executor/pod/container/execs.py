@@ -23,7 +23,7 @@ from executor.exec import process as processes
 from executor.exec.fifos import Fifos
 from executor.exec.late import SHIM_HINT
 from executor.exec.process import ContainerProcess
-from executor.pod.model import Phase
+from executor.pod.life.model import Phase
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd

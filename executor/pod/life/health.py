@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from executor.names import TaskId
-from executor.pod.model import Container, Pod
+from executor.pod.life.model import Container, Pod
 from executor.spec.model import ContainerKind
 from executor.spec.probes import Exec, HttpGet, Kind
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from executor.mesos.status import TaskState
 from executor.names import RevocationId, TaskId
-from executor.pod.events import Event
+from executor.pod.life.events import Event
 
 
 @dataclass(frozen=True)

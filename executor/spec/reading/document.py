@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from executor import bounded_json
 from executor.bounded_json import Bounds, JsonBoundError
 from executor.errors import InvalidTask
-from executor.spec.bounds import DOCUMENTS_MAX, MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
+from executor.spec.reading.bounds import DOCUMENTS_MAX, MAX_DEPTH, MAX_JSON_BYTES, MAX_VALUES, MAX_YAML_BYTES, SUBJECT
 
 _GZIP = b"\x1f\x8b"
 _GZIP_BASE64 = "H4s"  # with deflate, the one method that there is
@@ -133,7 +133,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _yaml(text: str) -> list[Any]:
     _bounded(text.encode(), MAX_YAML_BYTES)
-    from executor.spec import yaml_document  # most frameworks send JSON: the library is loaded for those that do not
+    from executor.spec.reading import yaml_document  # its library is loaded for frameworks that send YAML
 
     return yaml_document.load_all(text)
 

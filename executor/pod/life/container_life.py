@@ -31,8 +31,17 @@ from dataclasses import replace
 from typing import Any
 
 from executor.errors import ExecutorError
-from executor.pod.effects import After, CollectOutput, ContainerEffect, Kill, Start, StartProbes, StopProbes, Terminate
-from executor.pod.events import (
+from executor.pod.life.effects import (
+    After,
+    CollectOutput,
+    ContainerEffect,
+    Kill,
+    Start,
+    StartProbes,
+    StopProbes,
+    Terminate,
+)
+from executor.pod.life.events import (
     ContainerEvent,
     ContainerExited,
     ContainerStarted,
@@ -46,7 +55,7 @@ from executor.pod.events import (
     StartNow,
     StopNow,
 )
-from executor.pod.model import Container, Phase
+from executor.pod.life.model import Container, Phase
 from executor.spec.model import ContainerKind, ContainerSpec, RestartPolicy
 from executor.spec.probes import Kind
 

@@ -22,13 +22,13 @@ from executor.exec.run import Target
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
-from executor.pod import creation, stop_signal, termination
-from executor.pod.container_run import ContainerRun
+from executor.pod.container import creation, stop_signal, termination
+from executor.pod.container.container_run import ContainerRun
+from executor.pod.container.placement import runtime_spec, without_secrets
+from executor.pod.container.reach import reach
 from executor.pod.exits import process_state
 from executor.pod.images import PodImages
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
-from executor.pod.placement import runtime_spec, without_secrets
-from executor.pod.reach import reach
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
 

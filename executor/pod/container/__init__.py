@@ -1,0 +1,1 @@
+"""One pod's containers in containerd: made, started, probed, signalled, ended."""
