@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from executor import exhausted
 from executor.cni.attachment import Attachment
 from executor.errors import reason
 from executor.log import get_logger
@@ -128,8 +129,9 @@ class NetworkWatch:
             await self._look({pod: self._networks[pod] for pod in pods})
         except OSError as error:
             log.warning("networks cannot be compared with the kernel", code="network.unobserved", error=reason(error))
-        except Exception:  # a defect here must not end the executor
-            log.exception("defect while looking at networks", code="executor.defect")
+        except Exception as error:  # a defect here must not end the executor
+            if exhausted.tell(log, error) is None:
+                log.exception("defect while looking at networks", code="executor.defect")
 
     async def _look(self, networks: Mapping[PodId, _Network]) -> None:
         if not networks:

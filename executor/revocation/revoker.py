@@ -199,6 +199,8 @@ def _refusal(error: Exception) -> ExecutorError:
     if isinstance(error, ExecutorError):
         return error
     if not isinstance(error, OSError):  # a CgroupError is one
+        if (found := exhausted.tell(log, error)) is not None:
+            return found
         log.error("defect in a revocation", code="executor.defect", trigger="Descent", exc_info=error)
     hint = "ask again when the node answers; single tasks can be killed through their scheduler"
     return CgroupFailure(f"the proof cannot be made: {error}", subject="revoke", hint=hint)

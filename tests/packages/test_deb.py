@@ -192,7 +192,7 @@ def test_nothing_is_written_beside_the_code_and_nothing_comes_from_elsewhere(cha
         f"{place}/click.py" for place in ("usr/local/lib/python3.11/dist-packages", "usr/lib/python3/dist-packages")
     }
     script = "cd /tmp && echo 'raise SystemExit(1)' >click.py && PYTHONPATH=/tmp mesos-pod-executor check-config"
-    assert "log.level = info" in changed.run("sh", "-c", script)
+    assert 'log.level = "info"' in changed.run("sh", "-c", script)
     assert changed.files() - before - wrong <= {"usr/local/lib/python3.11", "usr/local/lib/python3.11/dist-packages"}
 
 

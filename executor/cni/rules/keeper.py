@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from executor import exhausted
 from executor.cni.plugins import chain
 from executor.cni.plugins.limit import FIRST_RELEASE_S
 from executor.cni.plugins.plugin import Plugins
@@ -96,8 +97,9 @@ class RuleKeeper:
             self._again = False
         except OSError as error:
             log.warning("cannot read the node's rules", code="network.rules_unread", error=str(error))
-        except Exception:  # a defect here must not end the executor
-            log.exception("defect while looking at rules", code="executor.defect")
+        except Exception as error:  # a defect here must not end the executor
+            if exhausted.tell(log, error) is None:
+                log.exception("defect while looking at rules", code="executor.defect")
 
     async def _cause(self, events: RuleEvents | None) -> bool:
         """Waits until there is a reason to look; whether rules were removed, or may have been."""

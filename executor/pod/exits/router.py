@@ -61,8 +61,9 @@ class ExitRouter:
             await asyncio.sleep(LOOK_S)
             try:
                 unreported.look(self._pods)
-            except Exception:
-                log.exception("defect while looking for ends", code="executor.defect")
+            except Exception as error:
+                if exhausted.tell(log, error) is None:
+                    log.exception("defect while looking for ends", code="executor.defect")
 
     async def _follow(self) -> None:
         from executor.containerd.types import Resync, TaskExit, TaskOom
