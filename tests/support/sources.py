@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GENERATED = ROOT / "executor/containerd/api"
+HIDDEN = (".ci", ".github")
 BUILT = {"__pycache__", "dist"}  # besides every directory with a leading dot, but for the continuous integration's
 SHEBANG = b"#!/usr/bin/env python3\n"
 
@@ -99,7 +100,7 @@ def all_files() -> list[Path]:
     """Every file of the checkout that is neither build output nor a tool's cache."""
     found = []
     for directory, below, names in os.walk(ROOT):
-        below[:] = sorted(name for name in below if name == ".ci" or not (name in BUILT or name.startswith(".")))
+        below[:] = sorted(name for name in below if name in HIDDEN or not (name in BUILT or name.startswith(".")))
         found += [Path(directory, name) for name in sorted(names) if name != ".git"]  # a file in a linked work tree
     return found
 
