@@ -3,8 +3,8 @@
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
 something passed. Without a SUITE: all that fit into CI, within a budget of time (MPE_TEST_BUDGET_S seconds); up to five
-failed tests of a suite on the real machine run once more then, and one that passes the second time is named as
-"unsteady" at the end. Paths below tests/ among the arguments for pytest choose from the suites that they are of.
+failed tests of a suite run once more at the end, and one that passes then is named as "unsteady". Paths below tests/
+among the arguments for pytest choose from the suites that they are of.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
 whatever was started in them. --containerd runs the suites with the containerd of a newer Debian, which
@@ -218,12 +218,12 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
 def rerun(suite: Suite, failed: Sequence[str], scratch: Path, deadline_s: float, total: Outcome, out: TextIO) -> None:
     """Run the failed tests of a whole run once more at its end, each in a sandbox of its own.
 
-    The suites on the real machine have limits of time, and a machine that others use too exceeds one of them now and
-    then. A test that fails twice has failed. One that passes the second time counts as passed, and a line at the end
-    names it. A suite that was named is not run again: who looks for a fault sees each failure.
+    Tests have limits of time, and a machine that others use too exceeds one of them now and then. A test that fails
+    twice has failed. One that passes the second time counts as passed, and a line at the end names it. A suite that was
+    named is not run again: who looks for a fault sees each failure.
     """
     again = [test for test in failed if "::" in test]
-    if len(again) > RERUN_AT_MOST or len(again) != len(failed) or suite.parallel:
+    if len(again) > RERUN_AT_MOST or len(again) != len(failed):
         return
     for number, test in enumerate(again):
         print(f"=== {suite.name}: {test} once more", file=out, flush=True)
