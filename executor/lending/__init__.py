@@ -9,7 +9,7 @@ peak.py      what an owner keeps of the cpus that it holds and does not use (pur
 window.py    the offer shrinks at once and grows slowly (pure)
 policy.py    who may borrow from whom, quotas, and who returns first (pure)
 accounts.py  loans and what they add up to (pure)
-decision.py  what the book is told and decides (pure)
+decision.py  what a lender's book takes in, and its decisions (pure)
 book.py      the decisions of a lender (pure)
 ledger.py    the accounts' files
 feeds.py     what is heard of agent, master and executors

@@ -1,4 +1,4 @@
-"""What a lender's book is told, and what it decides. Pure."""
+"""The input of a lender's book, and its decisions. Pure."""
 
 from __future__ import annotations
 

@@ -251,8 +251,8 @@ class ExecutorFeed:
                 facts |= {(executor[0], TaskId(str(task))): _facts(pod, now_s) for pod in pods for task in pod["tasks"]}
                 answered.append(executor)
             except (KeyError, TypeError, ValueError, OverflowError) as error:
-                told = f"executor {executor[1]}"
-                log.warning("a source answers what cannot be read", code="lending.unreadable", what=told, error=error)
+                source = f"executor {executor[1]}"
+                log.warning("a source answers what cannot be read", code="lending.unreadable", what=source, error=error)
         self._put(Known(facts, tuple(answered)))
         time.sleep(FACTS_LEAST_S)
 

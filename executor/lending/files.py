@@ -41,13 +41,13 @@ def _lock(descriptor: int, path: Path) -> None:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() > deadline:
-                told = "another lender runs on this node"
-                raise Refused(told, subject=str(path), hint="one is enough") from error
+                message = "another lender runs on this node"
+                raise Refused(message, subject=str(path), hint="one is enough") from error
         time.sleep(0.02)
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a lender runs that keeps its accounts there. Raises OSError if that cannot be told."""
+    """Whether a lender runs that keeps its accounts there. Raises OSError if the lock cannot be tried."""
     try:
         descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

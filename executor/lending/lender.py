@@ -78,7 +78,7 @@ class Lender:
         self._offer = Offering(peers.provider)
         self._returning = Returning(peers.revoke, self._inbox.put, grace_s)
         self._subscribed = False
-        self._told: frozenset[Key] = frozenset()
+        self._reported: frozenset[Key] = frozenset()
         self._mixed: frozenset[ExecutorKey] = frozenset()
         self._shown_s = 0.0
         self._is_written = True
@@ -172,7 +172,7 @@ class Lender:
             self._shown_s = time.monotonic()
             provider = self._peers.provider.id
             document = status.document(self._book, decision, subscribed=self._subscribed, provider=provider)
-            with contextlib.suppress(Failure):  # the disk of /run is full: told by every executor
+            with contextlib.suppress(Failure):  # the disk of /run is full: every executor reports it
                 write(self._status_file, json.dumps(document))
 
     def _write_entries(self, entries: Sequence[Entry]) -> None:
@@ -208,9 +208,9 @@ class Lender:
                 "an executor with loans has regular tasks", code="lending.mixed", framework=framework, executor=executor
             )
         self._mixed = decision.mixed
-        for framework, task in sorted(keys - self._told):
+        for framework, task in sorted(keys - self._reported):
             log.warning("a loan cannot be asked back", code="lending.unreachable", framework=framework, task=task)
-        self._told = keys
+        self._reported = keys
 
     # --- in threads of their own
 
@@ -218,8 +218,8 @@ class Lender:
         """One subscription of the resource provider. Raises MesosFailure."""
         provider = self._peers.provider
         if subscribed := [each for each in self._peers.agent.providers() if each.type == provider.kind]:
-            told = f"the agent still has a subscription of the provider {subscribed[0].id.value}"
-            raise MesosFailure(told, subject=provider.endpoint, hint="only one lender may run on a node")
+            message = f"the agent still has a subscription of the provider {subscribed[0].id.value}"
+            raise MesosFailure(message, subject=provider.endpoint, hint="only one lender may run on a node")
         try:
             for event in provider.events():
                 if event == "SUBSCRIBED":

@@ -80,7 +80,7 @@ CODES: Final = MappingProxyType(
             "A defect while handling an event; other pods are not affected.", "Report the traceback."
         ),
         "executor.loop_late": _warning(
-            "The executor's event loop was held up for a second or more; told once a minute.",
+            "The executor's event loop was held up for a second or more; logged once a minute.",
             "`cpu_wait_ms` near `duration_ms`: the node is out of CPU, or the executor's container is throttled."
             " `cpu_ms` near it: report what it was asked to do. Neither: it slept in a system call; see what hangs.",
         ),
@@ -221,7 +221,7 @@ CODES: Final = MappingProxyType(
         ),
         "pod.log_dropped": _warning(
             "Output of a container was lost, `size_bytes` since the last such event: the disk refuses it or does not"
-            " answer. The container runs on; told again each minute while it lasts.",
+            " answer. The container runs on; logged again each minute while it lasts.",
             "See `error`: is the disk of the agent's work directory full?",
         ),
         "pod.log_recovered": _info(
@@ -248,7 +248,7 @@ CODES: Final = MappingProxyType(
         "revocation.refused": _warning(
             "A revocation was refused; nothing was changed.", "See `error`; correct the request."
         ),
-        "revocation.dry_run": _info("A dry run told which pods a revocation would end; nothing was changed."),
+        "revocation.dry_run": _info("A dry run listed the pods that a revocation would end; nothing was changed."),
         "revocation.exercise": _info("A revocation was rehearsed: its victims were stopped for a moment."),
         "revocation.step": _info("One step of the ladder was taken, for all victims at once."),
         "revocation.notice_failed": _warning(
@@ -377,7 +377,7 @@ CODES: Final = MappingProxyType(
             "See `error`, `hint` and [dns] mesos.",
         ),
         "lending.started": _info("The lender has its accounts and begins to ask agent, master and executors."),
-        "lending.ended": _info("The lender was told to end: its offer is withdrawn, loans stay."),
+        "lending.ended": _info("The lender ends on request: its offer is withdrawn, loans stay."),
         "lending.subscribed": _info("The agent has taken the lender's resource provider: `what` is its id."),
         "lending.following": _info("The master announces tasks to the lender from now on."),
         "lending.offer": _info("The total that the lender offers as revocable on this node has changed."),

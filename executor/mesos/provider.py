@@ -114,8 +114,8 @@ class Provider:
     def _refused(self, kind: str, response: http.client.HTTPResponse) -> MesosFailure:
         text = response.read(500).decode(errors="replace").strip()
         hint = "[lending] credential_file" if response.status in (401, 403) else ""
-        told = f"{kind} was answered with HTTP {response.status}: {text}"
-        return MesosFailure(told, subject=self.endpoint, hint=hint)
+        message = f"{kind} was answered with HTTP {response.status}: {text}"
+        return MesosFailure(message, subject=self.endpoint, hint=hint)
 
     def _lost(self, error: Exception) -> MesosFailure:
         return MesosFailure(f"does not answer: {reason(error)}", subject=self.endpoint, hint="see [lending] agent")

@@ -50,7 +50,7 @@ LABELS: Final = {
     "level": "info, warning or error",
     "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
     "part": "rootfs, volumes, logs, other or unlinked (removed files that are still open)",
-    "outcome": "the task state that Mesos was told, TASK_...",
+    "outcome": "the task state that Mesos was sent, TASK_...",
     "phase": "images, queued, sandbox, network, containers, start: the steps of a launch",
     "probe": "startup, liveness, readiness, health or check",
     "result": "passed, failed, or error for a question that could not be asked",
@@ -94,7 +94,7 @@ LAUNCH_PHASE: Final = Metric(
     _PHASE,
 )
 PODS_ENDED: Final = _counter(
-    "pods_ended", "Pods that ended, by what Mesos was told of it.", "class", "outcome", "reason"
+    "pods_ended", "Pods that ended, by the task state that Mesos was sent.", "class", "outcome", "reason"
 )
 OOM_KILLS: Final = _counter(
     "oom_kills", "Processes of containers that the kernel killed for memory, by whose limit was met.", "class", "oom"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +54,18 @@ def demanded(rig: Rig, spark: Scheduler) -> Path:
     return first
 
 
-def test_killed_before_it_has_heard_of_the_owners_task(rig: Rig) -> None:
+@contextlib.contextmanager
+def lent_out(rig: Rig) -> Iterator[tuple[Lender, Scheduler, Scheduler]]:
+    """A lender, the owner's framework and the borrower's, which has four loans."""
     with Lender(rig) as lender, owner(rig) as spark, borrower(rig) as batch:
         lender.wait_offer(4.0)
         borrow(rig, batch, NAMES)
         lender.wait(lambda now: len(now["loans"]) == 4)
+        yield lender, spark, batch
+
+
+def test_killed_before_it_has_heard_of_the_owners_task(rig: Rig) -> None:
+    with lent_out(rig) as (lender, spark, batch):
         os.kill(lender.pid, signal.SIGSTOP)
         first = demanded(rig, spark)
         first_instruction(first)
@@ -67,10 +76,7 @@ def test_killed_before_it_has_heard_of_the_owners_task(rig: Rig) -> None:
 
 def test_killed_after_the_ledger_was_written(rig: Rig) -> None:
     """At the first moment at which the file has it: before or after the executor was asked."""
-    with Lender(rig) as lender, owner(rig) as spark, borrower(rig) as batch:
-        lender.wait_offer(4.0)
-        borrow(rig, batch, NAMES)
-        lender.wait(lambda now: len(now["loans"]) == 4)
+    with lent_out(rig) as (lender, spark, batch):
         demanded(rig, spark)
         assert wait_for(lambda: True if any(e["entry"] == "asked" for e in entries(lender)) else None, 10, 0.001)
         lender.stop(signal.SIGKILL)
@@ -80,10 +86,7 @@ def test_killed_after_the_ledger_was_written(rig: Rig) -> None:
 
 def test_killed_before_its_question_and_after_the_ledger(rig: Rig) -> None:
     """As if it had died between the two: the line is there, and no executor was asked."""
-    with Lender(rig) as lender, owner(rig) as spark, borrower(rig) as batch:
-        lender.wait_offer(4.0)
-        borrow(rig, batch, NAMES)
-        lender.wait(lambda now: len(now["loans"]) == 4)
+    with lent_out(rig) as (lender, spark, _):
         os.kill(lender.pid, signal.SIGSTOP)
         first = demanded(rig, spark)
         first_instruction(first)
