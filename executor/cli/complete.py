@@ -83,6 +83,17 @@ def victim_roles(context: click.Context, _: click.Parameter, incomplete: str) ->
     return matching([CompletionItem(role) for role in sorted(found)], incomplete)
 
 
+def revocations(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Ids of revocations that executors know, the newest first."""
+    found: Items = []
+    with contextlib.suppress(ExecutorError):
+        for client in clients(_session(context).run_dir):
+            with contextlib.suppress(ExecutorError):
+                receipts = client.get("/v1/revocations")["revocations"]
+                found += [CompletionItem(each["id"], help=each["state"]) for each in reversed(receipts)]
+    return matching(found, incomplete)
+
+
 def roles(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Roles of pods that run."""
     return matching([CompletionItem(role) for role in sorted({pod["role"] for pod in look(context)})], incomplete)

@@ -19,10 +19,10 @@ from executor import __version__
 from executor.cli.exits import MEANINGS, Exit, of
 from executor.cli.printing.output import json_line, note
 from executor.cli.session import Session, as_json
+from executor.cli.shells import PROGRAM
 from executor.config import DEFAULT_PATH
 from executor.errors import ExecutorError, Failure, reason
 
-PROGRAM: Final = "mesos-pod-executor"
 ROOMS: Final = MappingProxyType(
     {
         "pods": {
@@ -58,6 +58,7 @@ ROOMS: Final = MappingProxyType(
             "serve": "Show this node's pods and revocations to a browser on this machine.",
             "log-level": "Show or change what the executor logs.",
             "check-config": "Check the configuration and print what is in force.",
+            "completion": "Print the script of a shell's completion.",
             "version": "Print the version.",
         },
         "launch": {

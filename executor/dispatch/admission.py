@@ -9,12 +9,13 @@ from executor.policy import node_facts
 from executor.policy.violations import admit
 from executor.revocation.candidates import takes
 from executor.spec import roles
+from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
     from executor.pod.table import Pods
     from executor.revocation.request import Request
-    from executor.spec.model import PodSpec
+    from executor.spec.model import ContainerSpec, PodSpec
 
 FIELDS_SHOWN_MAX: Final = 100
 
@@ -34,9 +35,16 @@ class Admission:
         node.network.check(spec)
         runner = self._pods.launch(spec)
         tasks = list(spec.task_ids)
-        runner.log.info("pod accepted", code="pod.accepted", name=spec.name, namespace=spec.namespace, tasks=tasks)
+        several = {"containers": _named(spec.containers)} if len(spec.containers) > 1 else {}
+        own = {"name": spec.name, "namespace": spec.namespace, "tasks": tasks, **several}
+        runner.log.info("pod accepted", code="pod.accepted", **own)
         if paths := list(spec.without_effect):
             runner.log.info("fields without effect here", code="pod.without_effect", fields=paths[:FIELDS_SHOWN_MAX])
         for request in revocations:
             if takes(request, runner):
                 runner.post(request.stop)
+
+
+def _named(containers: Sequence[ContainerSpec]) -> list[str]:
+    """As the key `containers` has them."""
+    return [each.name if each.kind is ContainerKind.MAIN else f"{each.kind}:{each.name}" for each in containers]

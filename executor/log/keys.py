@@ -32,7 +32,7 @@ KEYS: Final = MappingProxyType(
         "task": "Mesos task id",
         "tasks": "several Mesos task ids",
         "container": "a container's name, or its containerd id",
-        "containers": "several containers' names",
+        "containers": "several containers' names, an init container's as init:name, a sidecar's as sidecar:name",
         "class": "regular or revocable",
         "role": "Mesos role",
         "pid": "a process id in the host's namespace",

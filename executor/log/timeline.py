@@ -17,6 +17,8 @@ Event = Mapping[str, Any]
 
 NODE_WIDE = ("containerd.", "mesos.", "pressure.", "executor.stop")
 FEW = 3
+_REPEATED = ("outcome", "reason", "error", "actor")
+"""Keys that several events of one story say alike."""
 _FIRST, _LAST = "pod.accepted", "pod.ended"
 _KIND_KEYS = ("code", "container", "exit_code", "probe", "image", "state", "outcome", "revocation", "error")
 
@@ -60,11 +62,14 @@ def unfinished(events: Iterable[Event]) -> list[str]:
 
 @dataclass(frozen=True)
 class Shown:
-    """`event` stands for `count` events like it, the first of which came at `first_ms`."""
+    """`event` stands for `count` events like it, the first of which came at `first_ms`. `repeated` are the keys of
+    which an event before it said the same.
+    """
 
     event: Event
     count: int
     first_ms: float
+    repeated: tuple[str, ...] = ()
 
 
 def collapsed(timeline: Sequence[Event]) -> list[Shown]:
@@ -79,11 +84,15 @@ def collapsed(timeline: Sequence[Event]) -> list[Shown]:
             counts |= dict.fromkeys(indices[1:-1], 0)
             counts[indices[-1]] = len(indices) - 1
             firsts[indices[-1]] = indices[1]
-    return [
-        Shown(event, counts[index], timeline[firsts.get(index, index)]["since_ms"])
-        for index, event in enumerate(timeline)
-        if counts[index]
-    ]
+    said: dict[str, object] = {}
+    shown = []
+    for index, event in enumerate(timeline):
+        if counts[index]:
+            own = {key: event[key] for key in _REPEATED if event.get(key)}
+            repeated = tuple(key for key in own if said.get(key) == own[key])
+            shown.append(Shown(event, counts[index], timeline[firsts.get(index, index)]["since_ms"], repeated))
+            said |= own
+    return shown
 
 
 def _kind(event: Event) -> tuple[str, ...]:

@@ -1,28 +1,22 @@
-"""Completions for shells, which ask the program itself for what fits (click)."""
+"""Completions for shells, as files that packages install."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+from executor.cli import shells
+from executor.cli.main import root
+from executor.cli.shells import PROGRAM
 
-from executor.cli.main import PROGRAM, root
-
-VARIABLE = f"_{re.sub(r'[^A-Za-z0-9]', '_', PROGRAM)}_complete".upper()
-FILES: dict[str, type[ShellComplete]] = {
-    PROGRAM: BashComplete,
-    f"_{PROGRAM}": ZshComplete,
-    f"{PROGRAM}.fish": FishComplete,
-}
+FILES = {PROGRAM: "bash", f"_{PROGRAM}": "zsh", f"{PROGRAM}.fish": "fish"}
 
 
 def write(directory: Path) -> None:
     directory.mkdir(parents=True)
     for name, shell in FILES.items():
-        # Not shell.source: for bash that runs the bash of this machine, which is not the one of the node.
-        text = ShellComplete.source(shell(root, {}, PROGRAM, VARIABLE))
-        (directory / name).write_text(_completing_every_time(text) if shell is ZshComplete else text)
+        text = shells.script(root, shell)
+        (directory / name).write_text(_completing_every_time(text) if shell == "zsh" else text)
 
 
 def _completing_every_time(text: str) -> str:

@@ -16,7 +16,8 @@ import click
 from assembly.roff import Block, Item, Literal, Page, Section, Text, bold, italic
 from executor import config
 from executor.cli.exits import MEANINGS
-from executor.cli.main import COMMANDS, PROGRAM, root
+from executor.cli.main import COMMANDS, root
+from executor.cli.shells import PROGRAM
 from executor.config.values import PATH_VARIABLE, default_file, variable
 from preparation.engine import ROOT
 

@@ -102,7 +102,8 @@ def command(
     """Show what the executors of this node did, and follow it.
 
     Each executor numbers its events by itself. Those of several are in the order of time, and name their executor by
-    its Mesos container. Of dead executors the journals are read, and with --executor also of one that has ended.
+    its Mesos container. Of dead executors the journals are read, with --executor also of one that has ended, and of
+    the newest one where none runs.
     """
     wanted = _Wanted.of(options)
     living, left = _sources(session, wanted.after)
@@ -131,6 +132,9 @@ def _sources(session: Session, since: int) -> tuple[list[_Source], list[_Left]]:
     """Raises NotFound where there is none, Unreachable."""
     found = list(journals.left(session))
     left = [each for each in found if session.executor or session.has_socket(each.container)]
+    if found and not left and not session.look():
+        left = found[:1]
+        output.note(f"no executor runs; the last one, {left[0].names.executor_id}, wrote {left[0].path}")
     try:
         clients = session.all()
         if not left:

@@ -17,12 +17,14 @@ from executor.cli.history import journals
 from executor.cli.history.journals import Journal
 from executor.cli.session import Session
 from executor.log.timeline import timeline
+from executor.spec.model import ContainerKind
 
 Document = dict[str, Any]
 JOURNALS_MOST: Final = 20
 BYTES_MOST: Final = 64 << 20
 PODS_MOST: Final = 200
 _STREAMS: Final = ("stdout", "stderr")
+_KINDS: Final = (ContainerKind.INIT, ContainerKind.SIDECAR)
 
 
 def pods(session: Session) -> list[Document]:
@@ -102,10 +104,22 @@ def _age_s(event: Document, now_s: float) -> float:
 
 
 def _containers(directory: Path, events: Sequence[Document]) -> list[Document]:
-    """Those that have a log file, or that an event names."""
+    """Those that the launch named, that have a log file, or that an event names; `kind` is there for init containers
+    and sidecars.
+    """
+    accepted = next((each for each in events if each.get("code") == "pod.accepted"), {})
+    kinds = dict(map(_kind_of, map(str, accepted.get("containers", ()))))
     named = [str(each["container"]) for each in events if each.get("code") == "pod.container_exited"]
-    found = dict.fromkeys([*_logged(directory), *named])
-    return [_container(directory, name, events) for name in found]
+    found = dict.fromkeys([*kinds, *_logged(directory), *named])
+    return [
+        _container(directory, name, events) | ({"kind": kind} if (kind := kinds.get(name)) else {}) for name in found
+    ]
+
+
+def _kind_of(text: str) -> tuple[str, str]:
+    """A name and its kind, which is empty for a main container."""
+    kind, _, name = text.partition(":")
+    return (name, kind) if kind in _KINDS else (text, "")
 
 
 def _logged(directory: Path) -> list[str]:

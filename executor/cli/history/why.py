@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +25,6 @@ _HEAD: Final = (
     "seq", "time", "level", "code", "message", "exception", "since_ms", "since_launch_ms", "pod", "task", "class",
     "role", "name",
 )  # fmt: skip
-_REPEATED: Final = ("outcome", "reason", "error")
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,8 @@ def command(session: Session, task: str, journal: str | None, *, as_json: bool) 
     _show_verdict(task, found, story)
     _show_evidence(written, stuck)
     output.line("")
-    before: Mapping[str, Any] = {}
     for shown in collapsed(story.events):
-        output.paragraph(_text(shown, before), indent=15)
-        before = shown.event
+        output.paragraph(_text(shown), indent=15)
 
 
 def _written(session: Session, story: _Story) -> Tail | None:
@@ -149,10 +145,9 @@ def _show_evidence(written: Tail | None, stuck: list[Process]) -> None:
         output.table(("pid", "state", "waits in", "mount", "command"), rows)
 
 
-def _text(shown: Shown, before: Mapping[str, Any]) -> str:
-    """Without what the event `before` said already."""
+def _text(shown: Shown) -> str:
     event = shown.event
-    keys = output.keys(event, [*_HEAD, *(key for key in _REPEATED if event.get(key) == before.get(key))])
+    keys = output.keys(event, [*_HEAD, *shown.repeated])
     head = f"{event['since_ms']:>10.0f} ms  {event.get('code', ''):<22}"
     since = f"  ({shown.count} times since {shown.first_ms:.0f} ms)" if shown.count > 1 else ""
     return f"{head} {output.clean(event.get('message'))}  {keys}{since}".rstrip()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from executor.cli.executors.client import Client, segment
 from executor.cli.pods import lookup
 from executor.cli.session import Session
 from executor.errors import NotFound
+
+_BEGINNINGS: Final = ("revocation.started", "revocation.dry_run", "revocation.refused", "revocation.receipt")
 
 
 def executor(client: Client) -> dict[str, Any]:
@@ -32,6 +34,24 @@ def revocation(session: Session, identity: str) -> dict[str, Any]:
         return {"receipt": receipt, "events": related(receipt, client.get("/v1/events")["events"])}
     hint = "mesos-pod-executor events --code revocation lists those that living executors know"
     raise NotFound("no executor of this node knows it", subject=f"revocation {identity}", hint=hint)
+
+
+def newest_revocation(session: Session) -> dict[str, Any]:
+    """As `revocation`, of the one that began last on this node and ended pods, or of the last request that did not.
+
+    Raises NotFound, Unreachable.
+    """
+    begun: list[tuple[bool, str, str]] = []
+    for client in session.some():
+        receipts = {each["id"]: each for each in client.get("/v1/revocations")["revocations"]}
+        for event in client.get("/v1/events")["events"]:
+            if event.get("revocation") in receipts and event["code"] in _BEGINNINGS:
+                receipt = receipts[event["revocation"]]
+                begun.append((bool(receipt["victims"]) and receipt["state"] != "dry-run", event["time"], receipt["id"]))
+    if not begun:
+        hint = "mesos-pod-executor revoke --all --dry-run shows what one would end"
+        raise NotFound("the executors of this node know of no revocation", subject=str(session.run_dir), hint=hint)
+    return revocation(session, max(begun)[2])
 
 
 def pod(session: Session, identity: str) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _about(pod: Document) -> list[tuple[str, object]]:
         ("role", pod.get("role")),
         ("state", status.text(pod)),
         ("reason", status.reason(pod)),
-        ("message", outcome.get("message")),
+        ("message", None if (message := outcome.get("message") or "") in status.reason(pod) else message),
         ("age", units.age(pod.get("age_s"))),
         ("executor", pod.get("executor")),
         ("resources", ", ".join([*limits, f"{units.size(disk)} disk"] if disk else limits)),
@@ -142,7 +142,7 @@ def _about_container(container: Document) -> list[tuple[str, object]]:
 
 def _event(shown: Shown) -> str:
     event = shown.event
-    keys = output.keys(event, _HEAD)
+    keys = output.keys(event, [*_HEAD, *shown.repeated])
     times = f"  (x{shown.count})" if shown.count > 1 else ""
     level = "" if event.get("level", "info") == "info" else f"{event['level'].upper()} "
     text = f"{event.get('code', ''):<22} {output.clean(event.get('message'))}  {keys}{times}"

@@ -10,10 +10,11 @@ import click
 from executor.cli import complete
 from executor.cli.executors.client import segment
 from executor.cli.pods import status
-from executor.cli.pods.lookup import find
+from executor.cli.pods.lookup import find_known
 from executor.cli.printing import forms, output, units
 from executor.cli.printing.forms import Form, Kind
 from executor.cli.session import Session, json_option, pass_session
+from executor.errors import NotFound
 
 _COLUMNS = ("container", "state", "pid", "exit", "restarts", "oom kills", "cpu limit", "mem limit", "image")
 _SPARE_LINKS = ("errors", "dropped", "mtu", "kind", "sent", "received")
@@ -27,7 +28,8 @@ _SHOWN_APART = frozenset({"containers", "kernel_network"})
 @json_option
 @pass_session
 def command(session: Session, *, pods: Sequence[str], check: bool, form: Form | None, as_json: bool) -> None:
-    """Show everything about each POD: its id or the beginning of it, a task id, or its name.
+    """Show everything about each POD: its id or the beginning of it, a task id, or its name; of a pod whose executor
+    is dead or has ended, what its journal has.
 
     Of one pod the document is the pod's own; of several it is {"pods": [...]}.
     """
@@ -46,8 +48,10 @@ def command(session: Session, *, pods: Sequence[str], check: bool, form: Form | 
 
 
 def _inspected(session: Session, name: str, *, check: bool) -> dict[str, Any]:
-    client, document = find(session, name)
-    if check:
+    client, document = find_known(session, name)
+    if check and client is None:
+        raise NotFound("has no executor any more", subject=document["pod"], hint="leave --check out")
+    if check and client is not None:
         answer = client.post(f"/v1/pods/{segment(document['pod'])}/check", {}, timeout_s=None)
         document["network_check"] = answer["error"] or "passed"
     return document

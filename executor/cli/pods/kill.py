@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -18,6 +19,26 @@ from executor.errors import NotFound
 from executor.spec import signals
 
 _POLL_S: Final = 0.2
+_SIGNAL: Final = re.compile(r"-([0-9]{1,2}|[A-Z][A-Z0-9+-]*)")
+_WITH_VALUE: Final = frozenset({"-s", "--signal", "-c", "--container", "-t", "--grace", "--reason"})
+
+
+class _Kill(click.Command):
+    """Knows `-9` and `-HUP` too, as kill(1) has them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        known = [*spelt_out(args[:end]), *args[end:]]
+        return super().parse_args(ctx, known)
+
+
+def spelt_out(words: Sequence[str]) -> list[str]:
+    """The words of a line with each signal as a value of --signal. Pure."""
+    found = []
+    for before, word in zip(("", *words), words, strict=False):
+        match = None if before in _WITH_VALUE else _SIGNAL.fullmatch(word)
+        found.append(f"--signal={match[1]}" if match else word)
+    return found
 
 
 def _read_signal(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
@@ -29,9 +50,10 @@ def _read_signal(_: click.Context, __: click.Parameter, text: str | None) -> str
         raise click.BadParameter(f"{error}; write such as HUP, SIGUSR1 or 9") from error
 
 
-@click.command("kill")
+@click.command("kill", cls=_Kill)
 @click.argument("pods", metavar="POD...", nargs=-1, required=True, shell_complete=complete.pods)
-@click.option("-s", "--signal", callback=_read_signal, help="Send this to the first processes, and end nothing else.")
+@click.option("-s", "--signal", callback=_read_signal, metavar="SIGNAL",
+              help="Send this to the first processes, and end nothing else; also -9, -HUP.")  # fmt: skip
 @click.option("-c", "--container", default="", metavar="NAME", shell_complete=complete.containers,
               help="With --signal: only to this container.")  # fmt: skip
 @click.option("-t", "--grace", metavar="TIME", help="Time to end by itself, such as 5s or 0s (default: the pod's own).")
@@ -49,7 +71,7 @@ def command(session: Session, /, pods: Sequence[str], *, no_wait: bool, as_json:
     if options["container"] and options["signal"] is None:
         raise click.UsageError("--container is for --signal: a pod ends as a whole")
     body = {key: value for key, value in options.items() if value}
-    found = [lookup.find(session, name) for name in pods]
+    found = [lookup.living(session, name) for name in pods]
     begun = [client.post(f"/v1/pods/{segment(pod['pod'])}/kill", body, timeout_s=None) for client, pod in found]
     waits = options["signal"] is None and not no_wait
     ends = [_wait(session, client, pod["pod"]) if waits else None for client, pod in found]

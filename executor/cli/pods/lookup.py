@@ -10,6 +10,7 @@ import click
 from executor.cli.executors.client import Client, segment
 from executor.cli.exits import Unreachable
 from executor.cli.history import former
+from executor.cli.pods import status
 from executor.cli.printing import output
 from executor.cli.session import Session
 from executor.errors import InvalidRequest, NotFound
@@ -47,6 +48,16 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
             " why knows a launch that was refused",
         )
     return found[0]
+
+
+def living(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
+    """As `find`. The NotFound of a pod whose executor is dead or has ended says what became of it."""
+    client, document = find_known(session, name)
+    if client is None:
+        became = f"{document['state']} {status.reason(document)}".rstrip()
+        hint = f"nothing is left to end; mesos-pod-executor why {document['pod']}"
+        raise NotFound(f"has no executor any more: {became}", subject=f"pod {status.name(document)}", hint=hint)
+    return client, document
 
 
 def find_known(session: Session, name: str) -> tuple[Client | None, dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from executor.cli.exits import Unreachable
 from executor.cli.printing import output
@@ -11,6 +12,15 @@ from executor.cli.session import Session
 
 Document = dict[str, Any]
 Look = dict[str, Document]
+SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
+    {
+        "cpu": lambda row: -(row["cpus_used"] or 0),
+        "memory": lambda row: -(row["memory_bytes"] or 0),
+        "network": lambda row: -_bytes_per_s(row),
+        "name": lambda row: (row["namespace"], row["name"]),
+    }
+)
+"""Orders of the pods of `usage`, by name."""
 
 
 def look(session: Session) -> Look:
@@ -57,3 +67,8 @@ def _network(now: Mapping[str, Any] | None, before: Mapping[str, Any] | None) ->
         return None
     time_s = max(now["at_s"] - before["at_s"], 1e-6)
     return {f"{key}_per_s": round(max(0, now[key] - before[key]) / time_s, 1) for key in now if key != "at_s"}
+
+
+def _bytes_per_s(row: Document) -> float:
+    network = row["network"] or {}
+    return float(network.get("received_bytes_per_s", 0) + network.get("sent_bytes_per_s", 0))

@@ -26,6 +26,9 @@ Document = dict[str, Any]
 @click.argument("pods", metavar="[POD...]", nargs=-1, shell_complete=complete.pods)
 @filters.options
 @click.option("--no-stream", is_flag=True, help="Print one picture and end, as it does where no terminal is.")
+@click.option(
+    "--sort", type=click.Choice(list(rates.SORTS)), default="cpu", show_default=True, help="Order of the pods."
+)
 @click.option("--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between two.")
 @forms.option
 @json_option
@@ -36,6 +39,7 @@ def command(
     pods: Sequence[str],
     *,
     no_stream: bool,
+    sort: str,
     interval: float,
     form: Form | None,
     as_json: bool,
@@ -54,7 +58,8 @@ def command(
     def picture(before: rates.Look, now: rates.Look) -> list[Document]:
         rows: list[Document] = rates.usage(now, before)["pods"]
         fitting = _fitting(session, conditions) if conditions else {row["pod"] for row in rows}
-        return [row for row in rows if (not meant or row["pod"] in meant) and row["pod"] in fitting]
+        chosen = [row for row in rows if (not meant or row["pod"] in meant) and row["pod"] in fitting]
+        return sorted(chosen, key=rates.SORTS[sort])
 
     before = rates.look(session)
     time.sleep(min(_FIRST_S, interval))

@@ -16,12 +16,6 @@ from executor.cli.session import Session, json_option, pass_session
 
 _FIRST_S: Final = 0.5
 """Between the two looks of the first picture."""
-_SORTS: Final = {
-    "cpu": lambda row: -(row["cpus_used"] or 0),
-    "memory": lambda row: -(row["memory_bytes"] or 0),
-    "network": lambda row: -_bytes_per_s(row),
-    "name": lambda row: (row["namespace"], row["name"]),
-}
 _CLASSES: Final = ("class", "pods", "cpus", "used", "mem", "in use", "psi cpu", "psi memory", "psi io", "executor")
 _PODS: Final = ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "in use", "in/s", "out/s", "drops/s")
 _SPARE_CLASSES: Final = ("executor", "psi io", "psi memory", "psi cpu")
@@ -35,7 +29,9 @@ if TYPE_CHECKING:
 @click.command("top")
 @click.option("--once", is_flag=True, help="Print one picture and end.")
 @click.option("--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between two.")
-@click.option("--sort", type=click.Choice(list(_SORTS)), default="cpu", show_default=True, help="Order of the pods.")
+@click.option(
+    "--sort", type=click.Choice(list(rates.SORTS)), default="cpu", show_default=True, help="Order of the pods."
+)
 @json_option
 @pass_session
 def command(session: Session, *, once: bool, interval: float, sort: str, as_json: bool) -> None:
@@ -63,7 +59,7 @@ def _pictures(
             return
         now = rates.look(session)
         picture = rates.usage(now, before)
-        yield {**picture, "pods": sorted(picture["pods"], key=_SORTS[sort])}
+        yield {**picture, "pods": sorted(picture["pods"], key=rates.SORTS[sort])}
         before, pause_s = now, interval_s
 
 
@@ -146,8 +142,3 @@ def _network(row: Document) -> tuple[object, ...]:
         return (None, None, None)
     received, sent = (units.size(int(network[f"{way}_bytes_per_s"])) for way in ("received", "sent"))
     return (received, sent, f"{network['received_dropped_per_s'] + network['sent_dropped_per_s']:g}")
-
-
-def _bytes_per_s(row: Document) -> float:
-    network = row["network"] or {}
-    return float(network.get("received_bytes_per_s", 0) + network.get("sent_bytes_per_s", 0))

@@ -90,12 +90,12 @@ def shortened(
     columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str, width: int
 ) -> list[list[str]]:
     """The cells with those of the column `cut` as long as there is room for. It gets CUT_LETTERS, for which `spare`
-    columns go; with none left, CUT_LEAST. Pure.
+    columns go, except the last one of them; else CUT_LEAST, for which that one goes too. Pure.
     """
     place, others = list(columns).index(cut), [each for each in spare if each != cut]
-    for letters in (CUT_LETTERS, CUT_LEAST):
+    for letters, going in ((CUT_LETTERS, others[:-1]), (CUT_LEAST, others)):
         short = [[*row[:place], row[place][:letters], *row[place + 1 :]] for row in cells]
-        widths, kept = _widths(columns, short), fitting(columns, short, others, width)
+        widths, kept = _widths(columns, short), fitting(columns, short, going, width)
         room = width - sum(widths[index] + GAP for index in kept if index != place)
         if room >= letters:
             break

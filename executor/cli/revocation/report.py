@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from executor.cli import complete
 from executor.cli.page import collect
 from executor.cli.page.revocation import report
 from executor.cli.printing import output
@@ -15,16 +16,17 @@ from executor.errors import Failure, reason
 
 
 @click.command("report")
-@click.argument("revocation")
+@click.argument("revocation", default="", shell_complete=complete.revocations)
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path), help="Write to FILE instead of stdout.")
 @json_option
 @pass_session
 def command(session: Session, revocation: str, file: Path | None, *, as_json: bool) -> None:
-    """Write a REVOCATION (its id) as an HTML page: timeline, victims, proof of the regular pods, events.
+    """Write a REVOCATION (its id; the newest one, if none is named) as an HTML page: timeline, victims, proof of the
+    regular pods, events.
 
     The executor that carried it out must be alive; it remembers its last thousand.
     """
-    facts = collect.revocation(session, revocation)
+    facts = collect.revocation(session, revocation) if revocation else collect.newest_revocation(session)
     if as_json:
         output.json_document(facts)
         return

@@ -13,6 +13,8 @@ from click.shell_completion import CompletionItem
 
 from executor.cli.complete import matching
 from tests.support.control_node import Node, container, hanging_executor, pod
+from tests.support.schema import faults
+from tests.unit.cli.conftest import Run
 
 
 def offered(run_dir: Path, *words: str) -> list[str]:
@@ -104,9 +106,20 @@ def test_a_name_that_a_shell_would_run_is_not_offered(name: str) -> None:
     assert [each.value for each in matching(items, "")] == ["task-web"]
 
 
+@pytest.mark.parametrize(
+    ("shell", "word"), [("bash", "complete -o nosort"), ("zsh", "compdef"), ("fish", "complete --")]
+)
+def test_the_script_of_each_shell(run: Run, shell: str, word: str) -> None:
+    script = run("completion", shell).out
+    assert word in script and "_MESOS_POD_EXECUTOR_COMPLETE" in script
+    document = run("completion", shell, "--json").json
+    assert document == {"shell": shell, "script": script} and faults("completion", document) == []
+
+
+@pytest.mark.parametrize("source", ["scripts/mesos-pod-executor", "<(mesos-pod-executor completion bash)"])
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_tab_in_bash_runs_no_name(node: Node, tmp_path: Path) -> None:
-    """With the script that the packages install, as bash calls it on TAB."""
+def test_tab_in_bash_runs_no_name(node: Node, tmp_path: Path, source: str) -> None:
+    """With the script that the packages install and the one that the command prints, as bash calls it on TAB."""
     from assembly import completions
 
     node.executor("aaa-1", pod("pod-12", "web", tasks=["x$(cd;touch y)", "x`touch y`", "xenon"]))
@@ -116,7 +129,7 @@ def test_tab_in_bash_runs_no_name(node: Node, tmp_path: Path) -> None:
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m executor "$@"\n')
     program.chmod(0o755)
     script = f"""
-        cd {tmp_path}; source scripts/mesos-pod-executor
+        cd {tmp_path}; source {source}
         COMP_WORDS=(mesos-pod-executor why x); COMP_CWORD=2; COMP_LINE="mesos-pod-executor why x"; COMP_POINT=24
         function=$(complete -p mesos-pod-executor | sed 's/.*-F \\([^ ]*\\).*/\\1/'); $function mesos-pod-executor x why
         printf '<%s>' "${{COMPREPLY[@]}}"; eval "true ${{COMPREPLY[*]}}"

@@ -193,6 +193,44 @@ def test_its_pods_and_their_logs_are_shown(crashed: Node, run: Run, sandbox: Pat
         forget(crashed)
 
 
+def test_one_that_ended_is_inspected_and_cannot_be_ended_again(node: Node, run: Run, sandbox: Path) -> None:
+    """Where no executor runs, the journal of the newest one is what `events` shows."""
+    node.run_dir.mkdir()
+    remember(node.run_dir, MesosContainerId("over"), MesosNames("mixed", "framework-1", str(sandbox)), died=True)
+    ran = run("inspect", "web", "--json")
+    assert ran.json["state"] == "lost", ran.err
+    assert "lost" in run("inspect", "t").out
+    ran = run("kill", "web")
+    assert ran.code == Exit.NOT_FOUND and "lost its executor died" in ran.err and "why pod-1" in ran.err
+    assert run("inspect", "--check", "web").code == Exit.NOT_FOUND
+    ran = run("events")
+    assert ran.code == Exit.OK and "pod.accepted" in ran.out and "no executor runs; the last one, mixed" in ran.err
+    node.executor("live")
+    assert run("events").out == "", "one that runs is meant"
+
+
+def test_containers_keep_their_kinds(node: Node, run: Run, tmp_path: Path) -> None:
+    """So that `logs` knows which one is the main container."""
+    directory = tmp_path / "sandbox"
+    logs = directory / "pods/pod-1"
+    logs.mkdir(parents=True)
+    journal = Journal(directory / "journal.jsonl")
+    journal.append({**ACCEPTED, "containers": ["init:setup", "sidecar:proxy", "app"]})
+    journal.close()
+    for name in ("setup", "proxy", "app"):
+        (logs / f"{name}.stdout").write_text(f"of {name}\n")
+        (logs / f"{name}.stderr").write_text("")
+    node.run_dir.mkdir()
+    remember(node.run_dir, MesosContainerId("over"), MesosNames("mixed", "framework-1", str(directory)), died=True)
+    ran = run("logs", "web")
+    assert ran.out == "of app\n" and "container app, of: setup, proxy, app" in ran.err
+    assert [each.get("kind") for each in run("inspect", "web", "--json").json["containers"]] == [
+        "init",
+        "sidecar",
+        None,
+    ]
+
+
 def test_many_ended_pods_are_bounded(node: Node, run: Run, tmp_path: Path) -> None:
     node.executor("live")
     for executor in range(3):

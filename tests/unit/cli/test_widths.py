@@ -78,3 +78,13 @@ def test_what_a_terminal_gets(used: Node, tmp_path: Path, name: str, columns: in
 def test_a_path_that_is_too_long_stays_beside_its_name(used: Node) -> None:
     shown = on_terminal(used, 40, "inspect", "web", TERM="xterm", NO_COLOR="1").replace("\r\n", "\n")
     assert "cgroup      /x/pods/regular/eng/pod-4229185b8872\n" in shown
+
+
+def test_80_columns_keep_the_class_where_names_are_short(node: Node) -> None:
+    outcome = {"state": "TASK_GONE", "reason": "REASON_CONTAINER_PREEMPTED", "message": "x"}
+    executor = node.executor("a", pod("pod-4229185b8872", "web-0"))
+    executor.ended = [pod("pod-2a73c4ae7a15", "batch-0", state="ended", outcome=outcome, ended_age_s=190.0,
+                          **{"class": "revocable"})]  # fmt: skip
+    shown = on_terminal(node, 80, "ps", "-a", TERM="dumb")
+    assert "revocable  ended 3m ago  TASK_GONE CONTAIN..." in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())

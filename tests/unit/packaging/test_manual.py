@@ -11,7 +11,8 @@ from assembly.manual import CONFIG_PAGE, EXAMPLES, pages
 from assembly.roff import Item, Literal, Page, Section, Text, bold, italic, marked, render
 
 from executor import config
-from executor.cli.main import COMMANDS, PROGRAM, root
+from executor.cli.main import COMMANDS, root
+from executor.cli.shells import PROGRAM
 from executor.config.values import variable
 
 PAGES = {page.name: page for page in pages()}

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from executor.cli.main import COMMANDS, PROGRAM, root
+from executor.cli.main import COMMANDS, root
+from executor.cli.shells import PROGRAM
 from executor.log.codes import CODES
 from tests.support.sources import ROOT
 
