@@ -22,6 +22,14 @@ class PodsSection:
         "Profiles that pods name by seccompProfile Localhost: linux.seccomp of the OCI runtime-spec, as JSON.",
         absolute=True,
     )
+    app_armor_profile: str = key(
+        "",
+        "Loaded AppArmor profile of containers that name none or RuntimeDefault; empty: none, and RuntimeDefault is"
+        " refused where the kernel has AppArmor.",
+    )
+    runtime_classes: tuple[str, ...] = key(
+        ("runc",), "Names of RuntimeClasses that pods may have: all of them mean runc here. Any other is refused."
+    )
     nofile: int = key(
         1024,
         "How many descriptors a process may open (soft limit); a program may raise it to 1048576 itself.",

@@ -73,8 +73,8 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
         process |= {"terminal": True, "env": [*term, *env]}
     if security.selinux is not None and placement.has_selinux:
         process["selinuxLabel"] = security.selinux.label
-    if security.app_armor_profile:
-        process["apparmorProfile"] = security.app_armor_profile
+    if placement.app_armor:
+        process["apparmorProfile"] = placement.app_armor
     if placement.oom_score_adj is not None:
         process["oomScoreAdj"] = placement.oom_score_adj
     return process

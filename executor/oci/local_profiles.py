@@ -15,8 +15,10 @@ from typing import Any, Final
 from executor import beneath, bounded_json
 from executor.errors import Failure, reason
 from executor.own_directory import Opened
+from executor.spec.security_model import Security
 
 LOADED: Final = Path("/sys/kernel/security/apparmor/profiles")
+_ENABLED: Final = Path("/sys/module/apparmor/parameters/enabled")
 
 
 def seccomp(directory: str, name: str) -> dict[str, Any]:
@@ -34,6 +36,26 @@ def seccomp(directory: str, name: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("defaultAction"), str):
         raise Failure("has no defaultAction", subject=subject, hint="write it as linux.seccomp of the OCI runtime-spec")
     return found
+
+
+def has_app_armor(enabled: Path = _ENABLED) -> bool:
+    """Whether the kernel confines programs by AppArmor profiles."""
+    try:
+        return enabled.read_text().startswith("Y")
+    except OSError:
+        return False
+
+
+def app_armor(security: Security, default: str, loaded: Path = LOADED, enabled: Path = _ENABLED) -> str:
+    """The profile of a container, which the kernel has; `default` is that of containers that name none, and has no
+    effect on a node without AppArmor. Raises Failure for one that the kernel does not have.
+    """
+    name = security.app_armor_profile
+    if not name and not (security.privileged or security.app_armor == "Unconfined") and has_app_armor(enabled):
+        name = default
+    if name:
+        check_app_armor(name, loaded)
+    return name
 
 
 def check_app_armor(name: str, loaded: Path = LOADED) -> None:

@@ -84,6 +84,8 @@ class Placement:
     """What a privileged container finds in /dev beside what every container has."""
     seccomp: Mapping[str, object] | None = None
     """The operator's profile that the container names."""
+    app_armor: str = ""
+    """A profile that the kernel has; empty: none."""
     has_selinux: bool = False
     bounding: frozenset[str] = frozenset(capabilities.EVERY)
     """Capabilities that there are on this node: what every one of them means."""

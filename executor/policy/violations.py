@@ -59,7 +59,13 @@ def admit(pod: PodSpec, policy: RolePolicy, node: NodeFacts) -> PodSpec:
         return _limited(pod, {each.name: replace(each, closed=closed) for each in pod.host_paths})
     read_only = {each.name for each in pod.host_paths if baseline.read_only_part(each, policy) is not None}
     limited = {
-        each.name: replace(each, closed=_closed(each, node), beneath=_beneath(each, policy)) for each in pod.host_paths
+        each.name: replace(
+            each,
+            closed=_closed(each, node),
+            beneath=_beneath(each, policy),
+            makes_missing=each.makes_missing and each.name not in read_only,
+        )
+        for each in pod.host_paths
     }
     containers = tuple(_reading(one, read_only) for one in pod.containers)
     return replace(_limited(pod, limited), containers=containers)

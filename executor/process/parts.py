@@ -9,6 +9,7 @@ from executor.dispatch.dispatcher import Dispatcher, Parts
 from executor.dispatch.executor_end import ExecutorEnd
 from executor.dispatch.launch_reader import LaunchReader
 from executor.output.endedlogs import EndedLogs
+from executor.pod import launch_policy
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
 from executor.pod.object_updates import ObjectUpdates
@@ -18,7 +19,6 @@ from executor.reporting.reporter import Reporter
 from executor.revocation.messages import FrameworkMessages
 from executor.revocation.receipts import Receipts
 from executor.revocation.revoker import Listeners, Revoker
-from executor.spec.model import Policy
 
 if TYPE_CHECKING:
     from executor.mesos.driver import Driver
@@ -32,9 +32,7 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     config = node.config
     executor_end, reporter = ExecutorEnd(environment.shutdown_grace_s), Reporter(driver)
     pods = Pods(node, reporter.report)
-    own = config.pods
-    policy = Policy(own.default_image, own.termination_grace_s)
-    launch_reader = LaunchReader(policy, Admission(node, pods).accept, reporter.refuse)
+    launch_reader = LaunchReader(launch_policy.of(config.pods), Admission(node, pods).accept, reporter.refuse)
     pods.coming = launch_reader
     receipts = Receipts(driver.message)
     listeners = Listeners(

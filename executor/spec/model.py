@@ -47,10 +47,16 @@ class ContainerKind(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """What the node's configuration decides. `default_image` is for tasks that name none; empty: refuse them."""
+    """What the node decides, mostly by its configuration. `default_image` is for tasks that name none; empty: refuse
+    them. `runtime_classes` are names of RuntimeClasses that mean runc. `app_armor_profile` is that of RuntimeDefault;
+    empty: there is none.
+    """
 
     default_image: str = ""
     termination_grace_s: float = DEFAULT_GRACE_S
+    runtime_classes: tuple[str, ...] = ("runc",)
+    has_app_armor: bool = False
+    app_armor_profile: str = ""
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,12 @@ class Security:
     """
     seccomp_file: str = ""
     """Of Localhost, below the node's directory of profiles."""
-    app_armor: str = field(default="", compare=False)
-    """Unconfined, Localhost, or empty: the pod names none. Only the policy reads this, and `host_process`."""
+    app_armor: str = ""
+    """RuntimeDefault, Unconfined, Localhost, or empty: the pod names none, which means RuntimeDefault."""
     app_armor_profile: str = ""
     """Of Localhost."""
     host_process: bool = field(default=False, compare=False)
-    """Windows' hostProcess."""
+    """Windows' hostProcess; only the policy reads it."""
 
 
 DEFAULT_SECURITY = Security()

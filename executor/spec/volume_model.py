@@ -31,6 +31,8 @@ class HostPath:
     """The directory of the node that the policy allows: no link below it is followed. Empty: no such limit."""
     closed: tuple[str, ...] = ()
     """Directories of the node that it does not show, also if a link or another name of one leads there."""
+    makes_missing: bool = False
+    """Whether a directory is made where nothing is, with any `type`."""
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,9 @@ def _check_closed(found: int, volume: HostPath, *, around: bool) -> None:
 
 def _anywhere(volume: HostPath) -> int:
     path = Path(volume.path)
-    if volume.type == "DirectoryOrCreate":
-        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    if volume.makes_missing:
+        if not path.exists():
+            path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     elif volume.type == "FileOrCreate":
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, _NEW_FILE, FILE_MODE))
@@ -93,16 +94,16 @@ def _beneath(volume: HostPath) -> int:
     for number, name in enumerate(names, 1):
         with Opened(found) as above:
             _check_closed(above, volume, around=False)
-            _make(above, name, volume.type, is_last=number == len(names))
+            _make(above, name, volume, is_last=number == len(names))
             found = _entered(above, name)
     return found
 
 
-def _make(above: int, name: str, kind: str, *, is_last: bool) -> None:
+def _make(above: int, name: str, volume: HostPath, *, is_last: bool) -> None:
     try:
-        if kind == "DirectoryOrCreate":
+        if volume.makes_missing:
             os.mkdir(name, DIRECTORY_MODE, dir_fd=above)
-        elif kind == "FileOrCreate" and is_last:
+        elif volume.type == "FileOrCreate" and is_last:
             os.close(os.open(name, _NEW_FILE, FILE_MODE, dir_fd=above))
     except FileExistsError:
         return

@@ -41,10 +41,9 @@ def command(session: Session, files: Sequence[Path], *, role: str, as_json: bool
 
 def policy(session: Session) -> Policy:
     """What the configuration in force says of launches. Raises InvalidConfig."""
-    from executor.spec.model import Policy
+    from executor.pod import launch_policy
 
-    pods = session.configuration().pods
-    return Policy(pods.default_image, pods.termination_grace_s)
+    return launch_policy.of(session.configuration().pods)
 
 
 def _one(file: Path, rules: Rules, *, as_json: bool, alone: bool) -> int:

@@ -84,19 +84,18 @@ async def runtime_spec(
         granted_devices=host_devices.granted(spec, container),
         devices=host_devices.devices() if container.security.privileged else (),
         bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
-        seccomp=await asyncio.to_thread(_local_profiles, node.config.pods.seccomp_dir, container.security),
+        seccomp=await asyncio.to_thread(_seccomp, node.config.pods.seccomp_dir, container.security),
+        app_armor=await asyncio.to_thread(
+            local_profiles.app_armor, container.security, node.config.pods.app_armor_profile
+        ),
         has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
     return oci.runtime_spec(spec, container, image.config, placement)
 
 
-def _local_profiles(directory: str, security: Security) -> dict[str, Any] | None:
-    """The seccomp profile of the node's operator that a container names. Raises Failure for one that is not there, also
-    of AppArmor.
-    """
-    if security.app_armor_profile:
-        local_profiles.check_app_armor(security.app_armor_profile)
+def _seccomp(directory: str, security: Security) -> dict[str, Any] | None:
+    """The profile of the node's operator that a container names. Raises Failure for one that is not there."""
     return local_profiles.seccomp(directory, security.seccomp_file) if security.seccomp_file else None
 
 

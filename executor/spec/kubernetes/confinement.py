@@ -6,13 +6,15 @@ Source: pkg/apis/core/validation (validateSeccompProfileField, ValidateAppArmorP
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from executor.errors import InvalidTask
 from executor.spec import volume_files
 from executor.spec.kubernetes.container_documents import AppArmorProfile, Identity, SeccompProfile
+from executor.spec.kubernetes.documents import Pod
+from executor.spec.model import Policy
 from executor.spec.reading.faults import Faults
 from executor.spec.reading.marks import shown
 
@@ -27,6 +29,7 @@ _SECCOMP_WORDS: Final = {
     "unconfined": "Unconfined",
     "": "",
 }
+_APPARMOR_WORDS: Final = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined", "": ""}
 _NAME_MAX: Final = 4095
 
 
@@ -73,6 +76,32 @@ def check_annotations(annotations: Mapping[str, str], containers: Sequence[str],
             faults.add(InvalidTask("names no container of the pod", subject=_subject(key)))
 
 
+def app_armor_defaults(pod: Pod, policy: Policy, faults: Faults) -> tuple[str, ...]:
+    """Where the pod asks for AppArmor's RuntimeDefault without effect: the node has no AppArmor. One that has, and has
+    no profile for it, is a fault.
+    """
+    found = tuple(_defaults(pod))
+    if not policy.has_app_armor:
+        return found
+    for subject in found if not policy.app_armor_profile else ():
+        hint = "the operator names a loaded one in [pods] app_armor_profile; or name one with type Localhost"
+        faults.add(InvalidTask("this node has no AppArmor profile for RuntimeDefault", subject=subject, hint=hint))
+    return ()
+
+
+def _defaults(pod: Pod) -> Iterator[str]:
+    both = {"spec.initContainers": pod.spec.init_containers, "spec.containers": pod.spec.containers}
+    contexts: list[tuple[Identity, str]] = [(pod.spec.security_context, "spec.securityContext")]
+    for path, some in both.items():
+        contexts += [(one.security_context, f"{path}[{index}].securityContext") for index, one in enumerate(some)]
+    for context, path in contexts:
+        if context.app_armor_profile is not None and context.app_armor_profile.type == "RuntimeDefault":
+            yield f"{path}.appArmorProfile.type"
+    for key, text in pod.metadata.annotations.items():
+        if key.startswith(_APPARMOR) and text == "runtime/default":
+            yield _subject(key)
+
+
 def _seccomp(profile: SeccompProfile, path: str) -> Profile:
     _check_name(profile.type, profile.localhost_profile, path)
     if profile.type != LOCALHOST:
@@ -113,10 +142,10 @@ def _annotated_app_armor(text: str, subject: str) -> Profile:
     name = text.removeprefix(_LOCAL)
     if text.startswith(_LOCAL) and name:
         return Profile(LOCALHOST, _app_armor_name(name, subject))
-    if text not in ("", "unconfined"):
-        hint = "use localhost/<profile> or unconfined; the executor has no AppArmor profile of its own"
-        raise InvalidTask(f"{shown(text)!r} is no profile that a container can have here", subject=subject, hint=hint)
-    return Profile("Unconfined" if text else "")
+    if text not in _APPARMOR_WORDS:
+        hint = "use runtime/default, localhost/<profile> or unconfined"
+        raise InvalidTask(f"{shown(text)!r} is no profile", subject=subject, hint=hint)
+    return Profile(_APPARMOR_WORDS[text])
 
 
 def _subject(key: str) -> str:

@@ -126,6 +126,6 @@ def _mounts(
     found = faults.items(
         lambda mount, at: mounts.mount(mount, context.volumes, at, privileged=privileged), listed, path
     )
-    paths = ((f"{path}[{index}].mountPath", mount.mount_path.rstrip("/")) for index, mount in enumerate(listed))
+    paths = ((f"{path}[{index}].mountPath", mount.mount_path.strip("/")) for index, mount in enumerate(listed))
     faults.check(common.unique, paths)
     return found

@@ -112,7 +112,7 @@ class ContainerPort(Document, frozen=True):
 
 class VolumeMount(Document, frozen=True):
     name: Annotated[str, supported()]
-    mount_path: Annotated[str, supported("absolute; not / and not below /proc")]
+    mount_path: Annotated[str, supported("from / on; not / itself and not below /proc")]
     read_only: Annotated[bool, supported()] = False
     sub_path: Annotated[str, supported("a part of the volume; links in it never lead out of the volume")] = ""
     sub_path_expr: Annotated[str, supported("as subPath, with the container's $(NAME) filled in")] = ""
@@ -142,7 +142,10 @@ class SeccompProfile(Document, frozen=True):
 class AppArmorProfile(Document, frozen=True):
     type: Annotated[
         Literal["Localhost", "Unconfined", "RuntimeDefault"],
-        supported("the executor has no RuntimeDefault of its own", only=("Localhost", "Unconfined")),
+        supported(
+            "RuntimeDefault is [pods] app_armor_profile; it has no effect on a node without AppArmor, and is refused on"
+            " one that has AppArmor and no such profile"
+        ),
     ]
     localhost_profile: Annotated[
         str, supported("that the kernel has loaded; a node without it, or without AppArmor, does not start the pod")

@@ -130,8 +130,9 @@ class PodSpec(Document, frozen=True):
     service_account: Annotated[str, accepted(_NO_TOKENS)] = ""
     automount_service_account_token: Annotated[bool, accepted(_NO_TOKENS)] = False
     runtime_class_name: Annotated[
-        Any, refused("every container runs with runc", harmless=("runc", ""), hint="launch it where the runtime is")
-    ] = None
+        str,
+        accepted("every container runs with runc: a name that it has on the node, [pods] runtime_classes", told=False),
+    ] = ""
     readiness_gates: Annotated[tuple[ReadinessGate, ...], accepted("only an API server keeps such conditions")] = ()
     scheduling_gates: Annotated[tuple[SchedulingGate, ...], accepted(PLACED)] = ()
     resource_claims: Annotated[Any, refused(OTHER_SOURCES)] = None

@@ -21,7 +21,7 @@ def mount(one: KubernetesMount, volumes: Collection[str], path: str, *, privileg
         raise InvalidTask("has a subPath too", subject=f"{path}.subPathExpr", hint="give one of them")
     found = VolumeMount(
         volume=one.name,
-        path=common.mount_path(one.mount_path, f"{path}.mountPath"),
+        path=common.mount_path(_absolute(one.mount_path), f"{path}.mountPath"),
         read_only=one.read_only,
         sub_path=_sub_path(one, path),
         expands=bool(one.sub_path_expr),
@@ -30,6 +30,11 @@ def mount(one: KubernetesMount, volumes: Collection[str], path: str, *, privileg
     )
     _check_propagation(found, path, privileged=privileged)
     return found
+
+
+def _absolute(path: str) -> str:
+    """As kubelet makes it (makeMounts in pkg/kubelet/kubelet_pods.go)."""
+    return path if path.startswith("/") or not path else f"/{path}"
 
 
 def _sub_path(one: KubernetesMount, path: str) -> str:

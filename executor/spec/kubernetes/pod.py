@@ -7,7 +7,7 @@ network_infos, as any Mesos task does, or by the pod's annotation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from executor.errors import InvalidTask
@@ -49,6 +49,7 @@ from executor.spec.model import (
 )
 from executor.spec.reading import form
 from executor.spec.reading.faults import Faults
+from executor.spec.reading.marks import shown
 from executor.spec.volume_model import FsGroup, Volume
 
 
@@ -61,10 +62,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
     faults.check(_only_one_description, info)
     identity = _identity(decoded, info, task_id, faults)
     _metadata(metadata, faults)
-    placement.check(spec, faults)
-    security.check_host(spec, faults)
-    all_names = [one.name for one in (*spec.init_containers, *spec.containers)]
-    confinement.check_annotations(metadata.annotations, all_names, faults)
+    unconfined = _check_whole(decoded, policy, faults)
     volumes = _volumes(spec.volumes, VolumeContext(decoded, identity, resources, documents.objects), faults)
     faults.check(checkpoint.check, metadata.annotations, volumes)
     volume_names = frozenset(volume.name for volume in spec.volumes)
@@ -108,10 +106,20 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         pull_credentials=pulls.credentials,
         labels=taskfields.labels(info) | metadata.labels,
         annotations=metadata.annotations,
-        without_effect=(*reading.without_effect, *pulls.without_effect),
+        without_effect=(*reading.without_effect, *pulls.without_effect, *unconfined),
     )
     faults.end()
     return made
+
+
+def _check_whole(pod: Pod, policy: Policy, faults: Faults) -> tuple[str, ...]:
+    """What its parts say of each other and of the node; the paths of what has no effect on this node."""
+    spec, annotations = pod.spec, pod.metadata.annotations
+    placement.check(spec, faults)
+    security.check_host(spec, faults)
+    confinement.check_annotations(annotations, [one.name for one in (*spec.init_containers, *spec.containers)], faults)
+    faults.check(_runtime_class, spec.runtime_class_name, policy.runtime_classes)
+    return confinement.app_armor_defaults(pod, policy, faults)
 
 
 def _label(text: str, subject: str, faults: Faults) -> str:
@@ -128,6 +136,13 @@ def _metadata(metadata: ObjectMeta, faults: Faults) -> None:
             faults.check(names.time, time, f"metadata.{name}Timestamp")
     if metadata.generate_name:
         faults.check(common.dns_subdomain, metadata.generate_name.rstrip("-"), "metadata.generateName")
+
+
+def _runtime_class(name: str, known: Collection[str]) -> None:
+    if name and name not in known:
+        hint = "launch it where that runtime is, or let the operator add the name to [pods] runtime_classes"
+        message = f"every container runs with runc, and {shown(name)!r} is not among its names on this node"
+        raise InvalidTask(message, subject="spec.runtimeClassName", hint=hint)
 
 
 def _only_one_description(info: TaskInfo) -> None:

@@ -44,7 +44,10 @@ class HostPathSource(Document, frozen=True):
     path: Annotated[str, supported("absolute")]
     type: Annotated[
         Literal["", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket", "CharDevice", "BlockDevice"],
-        supported(),
+        supported(
+            "checked before the start, after the OrCreate types have made what is missing. Without a type nothing is"
+            " checked, and a directory is made where nothing is, unless the role may only read there"
+        ),
     ] = ""
 
 

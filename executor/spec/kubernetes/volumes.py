@@ -63,8 +63,7 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
     if len(given) > 1:
         raise InvalidTask(f"has several sources: {', '.join(given)}", subject=path, hint="give it one")
     if one.host_path is not None:
-        field = f"{path}.hostPath.path"
-        return HostPath(name, common.absolute(one.host_path.path, field), one.host_path.type, field)
+        return _host_path(name, one.host_path, f"{path}.hostPath.path")
     if one.persistent_volume_claim is not None:
         return _claimed(name, one.persistent_volume_claim, context, f"{path}.persistentVolumeClaim")
     if one.empty_dir is not None or not given:
@@ -72,6 +71,14 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
     found = _files_volume(name, one, context, path)
     context.size.add(found, context.objects)
     return found
+
+
+def _host_path(name: str, source: documents.HostPathSource, field: str) -> HostPath:
+    """Of a path without a type kubelet checks nothing, and the runtimes make a directory where nothing is (containerd's
+    CRI, WithMounts).
+    """
+    makes_missing = source.type in ("", "DirectoryOrCreate")
+    return HostPath(name, common.absolute(source.path, field), source.type, field, makes_missing=makes_missing)
 
 
 def _empty_dir(name: str, source: documents.EmptyDirSource, path: str) -> EmptyDir:

@@ -67,7 +67,8 @@ def test_a_directory_that_a_list_allows(rig: Rig, scheduler: Scheduler, shown: P
     assert printed(rig, scheduler, "writes", "echo text > /v/file; cat /v/file", **shows(shown / "data")) == ["text"]
     assert (shown / "data/file").read_text() == "text\n"
     assert printed(rig, scheduler, "makes", "ls -d /v", **shows(shown / "a/b", "DirectoryOrCreate")) == ["/v"]
-    assert (shown / "a/b").is_dir()
+    assert printed(rig, scheduler, "untyped", "ls -d /v", **shows(shown / "c/d")) == ["/v"]
+    assert (shown / "a/b").is_dir() and (shown / "c/d").is_dir()
 
 
 def test_a_directory_that_may_be_read(rig: Rig, scheduler: Scheduler, shown: Path) -> None:
@@ -82,6 +83,8 @@ def test_a_directory_that_may_be_read(rig: Rig, scheduler: Scheduler, shown: Pat
     finally:
         subprocess.run(["umount", library / "below"], check=True)
     assert lines == ["words", "refused", "refused"]
+    missing = failed(rig, scheduler, "missing", **shows(library / "new", read_only=True))
+    assert "No such file" in missing.message and not (library / "new").exists()
     for name, path in (("library-rw", library), ("above-rw", shown)):
         status = failed(rig, scheduler, name, **shows(path))
         assert "set readOnly" in status.message and status.reason == "REASON_TASK_UNAUTHORIZED"

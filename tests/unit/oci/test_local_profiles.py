@@ -9,6 +9,25 @@ import pytest
 
 from executor.errors import Failure
 from executor.oci import local_profiles
+from executor.spec.security_model import Security
+
+
+def test_the_apparmor_profile_of_a_container(tmp_path: Path) -> None:
+    loaded, enabled = tmp_path / "profiles", tmp_path / "enabled"
+    loaded.write_text("pods (enforce)\nown (enforce)\n")
+
+    def profile(security: Security, default: str = "pods") -> str:
+        return local_profiles.app_armor(security, default, loaded, enabled)
+
+    assert profile(Security()) == "", "the kernel has no AppArmor"
+    enabled.write_text("Y\n")
+    assert profile(Security()) == profile(Security(app_armor="RuntimeDefault")) == "pods"
+    assert profile(Security(app_armor="Localhost", app_armor_profile="own")) == "own"
+    assert profile(Security(), default="") == "", "the operator names none"
+    assert profile(Security(app_armor="Unconfined")) == profile(Security(privileged=True)) == ""
+    with pytest.raises(Failure, match="not loaded"):
+        profile(Security(), default="gone")
+
 
 PROFILE = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}
 

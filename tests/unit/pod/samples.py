@@ -128,6 +128,7 @@ FULL_POD: Document = {
         "overhead": {"cpu": "10m"},
         "os": {"name": "linux"},
         "setHostnameAsFQDN": True,
+        "runtimeClassName": "runc",
         "schedulerName": "default-scheduler",
         "priorityClassName": "high",
         "preemptionPolicy": "Never",

@@ -275,4 +275,4 @@ def test_a_violation_names_what_where_and_the_hint() -> None:
 
 def test_a_volume_keeps_its_place_in_the_description() -> None:
     (volume,) = parsed(shows("/srv")).host_paths
-    assert (volume, volume.field) == (HostPath("v", "/srv"), "spec.volumes[0].hostPath.path")
+    assert (volume, volume.field) == (HostPath("v", "/srv", makes_missing=True), "spec.volumes[0].hostPath.path")

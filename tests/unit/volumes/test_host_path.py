@@ -28,18 +28,24 @@ def node(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def host_path(path: Path | str, kind: str, beneath: str = "", closed: tuple[str, ...] = ()) -> HostPath:
+    """As the reading of a pod makes it."""
+    return HostPath("v", str(path), kind, beneath=beneath, closed=closed, makes_missing=kind in MAKING)
+
+
+MAKING = ("", "DirectoryOrCreate")
 FITS = {
     "directory": {"", "Directory", "DirectoryOrCreate"},
     "file": {"", "File", "FileOrCreate"},
     "socket": {"", "Socket"},
-    "nothing": {"DirectoryOrCreate", "FileOrCreate"},
+    "nothing": {"", "DirectoryOrCreate", "FileOrCreate"},
 }
 
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize(("name", "fits"), FITS.items())
 def test_what_is_there_must_be_of_the_type(node: Path, name: str, fits: set[str], kind: str) -> None:
-    volume = HostPath("v", str(node / name), kind)
+    volume = host_path(node / name, kind)
     if kind in fits:
         hostpaths.ensure(volume)
         hostpaths.ensure(volume)
@@ -50,9 +56,22 @@ def test_what_is_there_must_be_of_the_type(node: Path, name: str, fits: set[str]
         assert caught.value.subject == str(node / name)
 
 
+@pytest.mark.parametrize("beneath", [False, True])
+def test_a_path_without_a_type_becomes_a_directory(node: Path, beneath: bool) -> None:
+    hostpaths.ensure(host_path(node / "a/b", "", str(node) if beneath else ""))
+    assert (node / "a/b").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("beneath", [False, True])
+def test_a_path_of_a_mesos_volume_must_be_there(node: Path, beneath: bool) -> None:
+    with pytest.raises(Failure, match="No such file"):
+        hostpaths.ensure(HostPath("v", str(node / "a"), beneath=str(node) if beneath else ""))
+    assert not (node / "a").exists()
+
+
 def test_a_device_and_directories_on_the_way(node: Path) -> None:
     hostpaths.ensure(HostPath("v", "/dev/null", "CharDevice"))
-    hostpaths.ensure(HostPath("v", str(node / "a/b"), "DirectoryOrCreate"))
+    hostpaths.ensure(host_path(node / "a/b", "DirectoryOrCreate"))
     assert (node / "a/b").stat().st_mode & 0o777 == 0o755
     with pytest.raises(Failure, match="No such file"):
         hostpaths.ensure(HostPath("v", str(node / "c/d"), "FileOrCreate"))
@@ -62,7 +81,7 @@ def test_a_device_and_directories_on_the_way(node: Path) -> None:
 @pytest.mark.parametrize(("name", "fits"), FITS.items())
 def test_below_an_allowed_directory_it_is_the_same(node: Path, name: str, fits: set[str], kind: str) -> None:
     (node / "a").mkdir()
-    volume = HostPath("v", str(node / name), kind, beneath=str(node))
+    volume = host_path(node / name, kind, str(node))
     if kind in fits:
         with hostpaths.opened(volume) as found:
             assert Path(f"/proc/self/fd/{found}").readlink() == node / name
@@ -87,7 +106,7 @@ def test_below_an_allowed_directory_no_link_is_followed(tmp_path: Path, target: 
     place.symlink_to(target.format(outside=outside))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(Failure, match="symbolic link") as caught:
-        hostpaths.ensure(HostPath("v", str(top / below), kind, beneath=str(top)))
+        hostpaths.ensure(host_path(top / below, kind, str(top)))
     assert (caught.value.subject, str(top) in caught.value.hint) == (str(top / below), True)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -100,7 +119,7 @@ def test_the_allowed_directory_itself_may_be_behind_a_link(node: Path, tmp_path:
 
 def test_nothing_leads_upwards(node: Path) -> None:
     with pytest.raises(Failure):
-        hostpaths.ensure(HostPath("v", f"{node}/directory/../../x", "DirectoryOrCreate", beneath=str(node)))
+        hostpaths.ensure(host_path(f"{node}/directory/../../x", "DirectoryOrCreate", str(node)))
 
 
 def test_a_directory_that_is_exchanged_for_a_link_leads_nowhere_else(tmp_path: Path) -> None:
@@ -123,7 +142,7 @@ def test_a_directory_that_is_exchanged_for_a_link_leads_nowhere_else(tmp_path: P
     seen = {"made": 0, "refused": 0}
     for number in range(2000):
         try:
-            hostpaths.ensure(HostPath("v", f"{top}/a/x{number % 3}/y", "DirectoryOrCreate", beneath=str(top)))
+            hostpaths.ensure(host_path(f"{top}/a/x{number % 3}/y", "DirectoryOrCreate", str(top)))
             seen["made"] += 1
         except Failure:
             seen["refused"] += 1
@@ -157,7 +176,7 @@ def test_a_closed_directory_is_not_shown_by_another_name(tmp_path: Path, name: s
     (tmp_path / "run").symlink_to("real")
     allowed = str(tmp_path / beneath) if beneath else ""
     for closed in ("real/own", "run/own"):
-        volume = HostPath("v", str(tmp_path / name), kind, beneath=allowed, closed=(str(tmp_path / closed),))
+        volume = host_path(tmp_path / name, kind, allowed, (str(tmp_path / closed),))
         with pytest.raises(Failure):
             hostpaths.ensure(volume)
     if beneath:

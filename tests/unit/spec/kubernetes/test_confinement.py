@@ -8,6 +8,7 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
+from executor.spec.model import Policy
 from executor.spec.security_model import Security
 from tests.unit.pod.samples import Document, pod, task
 
@@ -72,6 +73,25 @@ def test_a_privileged_container_is_not_confined() -> None:
     assert (found.seccomp, found.seccomp_file, found.app_armor_profile) == ("Unconfined", "", "")
 
 
+DEFAULTS = {
+    f"{C}.appArmorProfile.type": own(appArmorProfile={"type": "RuntimeDefault"}),
+    f"{S}.appArmorProfile.type": pod(securityContext={"appArmorProfile": {"type": "RuntimeDefault"}}),
+    f"metadata.annotations['{APPARMOR}']": annotated(APPARMOR, "runtime/default"),
+}
+
+
+@pytest.mark.parametrize(("place", "document"), DEFAULTS.items(), ids=["container", "pod", "annotation"])
+def test_apparmors_default_is_the_profile_of_the_node(place: str, document: Document) -> None:
+    with_profile = parse_launch(
+        [task(document)], group=False, policy=Policy(has_app_armor=True, app_armor_profile="pods")
+    )
+    assert (with_profile.containers[0].security.app_armor, with_profile.without_effect) == ("RuntimeDefault", ())
+    assert parse_launch([task(document)], group=False).without_effect == (place,), "the node has no AppArmor"
+    with pytest.raises(InvalidTask, match="no AppArmor profile") as caught:
+        parse_launch([task(document)], group=False, policy=Policy(has_app_armor=True))
+    assert (caught.value.subject, "[pods] app_armor_profile" in caught.value.hint) == (place, True)
+
+
 WRONG: dict[str, tuple[Document, str]] = {
     "no file": (own(seccompProfile={"type": "Localhost"}), f"{C}.seccompProfile.localhostProfile"),
     "no file, of the pod": (
@@ -99,9 +119,7 @@ WRONG: dict[str, tuple[Document, str]] = {
         own(appArmorProfile={**LOADED, "localhostProfile": "a\nb"}),
         f"{C}.appArmorProfile.localhostProfile",
     ),
-    "AppArmor's default": (own(appArmorProfile={"type": "RuntimeDefault"}), f"{C}.appArmorProfile.type"),
     "an annotation that leads out": (annotated(SECCOMP, "localhost/../x"), f"metadata.annotations['{SECCOMP}']"),
-    "AppArmor's default, annotated": (annotated(APPARMOR, "runtime/default"), f"metadata.annotations['{APPARMOR}']"),
     "nothing after localhost": (annotated(APPARMOR, "localhost/"), f"metadata.annotations['{APPARMOR}']"),
 }
 

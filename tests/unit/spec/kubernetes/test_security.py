@@ -8,7 +8,7 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
-from executor.spec.model import PodSpec
+from executor.spec.model import PodSpec, Policy
 from executor.spec.security_model import SeLinux
 from tests.unit.pod.samples import Document, pod, task
 
@@ -69,7 +69,7 @@ def test_confinement_in_annotations_is_given(annotations: dict[str, str], profil
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [(SECCOMP_POD, "profile"), (SECCOMP_POD, "localhost/"), (APPARMOR, "runtime/default")]
+    ("key", "value"), [(SECCOMP_POD, "profile"), (SECCOMP_POD, "localhost/"), (APPARMOR, "docker/default")]
 )
 def test_or_refused(key: str, value: str) -> None:
     with pytest.raises(InvalidTask) as caught:
@@ -109,3 +109,13 @@ def test_a_sysctl_is_of_the_pods_own_namespaces(name: str, problem: str) -> None
     assert caught.value.subject == "spec.securityContext.sysctls[0].name"
     if "whole" not in problem:
         assert parse(pod(securityContext=asked)).sysctls == ((name, "1"),)
+
+
+def test_the_node_says_which_runtime_classes_are_runc() -> None:
+    policy = Policy(runtime_classes=("runc", "standard"))
+    launched = [task(pod(runtimeClassName="standard"))]
+    assert parse_launch(launched, group=False, policy=policy).without_effect == ()
+    assert parse_launch([task(pod(runtimeClassName="runc"))], group=False).without_effect == ()
+    with pytest.raises(InvalidTask, match="among its names") as caught:
+        parse_launch(launched, group=False)
+    assert (caught.value.subject, "runtime_classes" in caught.value.hint) == ("spec.runtimeClassName", True)

@@ -142,11 +142,13 @@ def test_mounts() -> None:
         "volumeMounts": [
             {"name": "v", "mountPath": "/a/", "subPath": "x/./y/", "readOnly": True, "recursiveReadOnly": "IfPossible"},
             {"name": "v", "mountPath": "/b", "subPathExpr": "$(A)", "mountPropagation": "HostToContainer"},
+            {"name": "v", "mountPath": "c/d"},
         ]
     }
     assert parse(container, volumes=[{"name": "v"}]).containers[0].mounts == (
         VolumeMount("v", "/a", True, "x/y", recursive_read_only=RecursiveReadOnly.IF_POSSIBLE),
         VolumeMount("v", "/b", sub_path="$(A)", expands=True, propagation=Propagation.HOST_TO_CONTAINER),
+        VolumeMount("v", "/c/d"),
     )
 
 

@@ -1,0 +1,22 @@
+"""What a node decides for the pods that are launched on it, from its configuration and its kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from executor.oci import local_profiles
+from executor.spec.model import Policy
+
+if TYPE_CHECKING:
+    from executor.config.pods import PodsSection
+
+
+def of(pods: PodsSection) -> Policy:
+    """What reading a launch needs of this node. Reads one file of the kernel's."""
+    return Policy(
+        pods.default_image,
+        pods.termination_grace_s,
+        runtime_classes=pods.runtime_classes,
+        has_app_armor=local_profiles.has_app_armor(),
+        app_armor_profile=pods.app_armor_profile,
+    )
