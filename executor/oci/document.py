@@ -22,6 +22,7 @@ VERSION = "1.0.2-dev"
 CPU_PERIOD_USEC = 100_000
 _LEAST_QUOTA_USEC = 1_000  # the kernel's (Documentation/scheduler/sched-bwc.rst)
 _LEAST_SHARES = 2
+_UNITS = {1 << 30: "GB", 1 << 20: "MB", 1 << 10: "KB"}
 
 _OPEN_NETWORK = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 """In a network of its own a pod harms no other with port 80 or a ping: neither needs a capability, as with containerd 2
@@ -131,7 +132,17 @@ def _resources(pod: PodSpec, container: ContainerSpec, placement: Placement) -> 
         found["cpu"] = cpu
     if container.limits.memory_bytes is not None:
         found["memory"] = {"limit": container.limits.memory_bytes}
+    if container.huge_pages is not None and placement.huge_page_sizes:
+        found["hugepageLimits"] = [
+            {"pageSize": _page_size(size), "limit": container.huge_pages.get(size, 0)}
+            for size in placement.huge_page_sizes
+        ]
     return found
+
+
+def _page_size(size_bytes: int) -> str:
+    """As the kernel names files of the hugetlb controller."""
+    return next(f"{size_bytes // unit}{name}" for unit, name in _UNITS.items() if size_bytes >= unit)
 
 
 def _cpu(pod: PodSpec, container: ContainerSpec) -> dict[str, int]:

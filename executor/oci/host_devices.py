@@ -1,10 +1,10 @@
-"""What of the node's kernel a container may be given: its devices, and whether it has SELinux."""
+"""What of the node's kernel a container may be given: its devices, SELinux, limits on huge pages."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from executor.spec.model import ContainerSpec, PodSpec
 
 _OWN: Final = frozenset({"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts"})
 """Of which a container has its own, as containerd's WithHostDevices leaves them out."""
+_HUGE_PAGES: Final = Path("/sys/kernel/mm/hugepages")
 _STANDARD: Final = frozenset({"null", "zero", "full", "random", "urandom", "tty", "ptmx"})
 """runc makes these itself."""
 
@@ -60,6 +61,25 @@ def _device(path: str) -> Device | None:
         return None
     major, minor = os.major(found.st_rdev), os.minor(found.st_rdev)
     return Device(path, kind, major, minor, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+
+
+def limited_huge_pages(v1: Mapping[str, Path], unified: Path | None, pages: Path = _HUGE_PAGES) -> tuple[int, ...]:
+    """The sizes of huge pages, in bytes, that runc can limit: v1's controller hugetlb, or that of cgroup2 alone."""
+    if "hugetlb" not in v1 and (v1 or unified is None or "hugetlb" not in _controllers(unified)):
+        return ()
+    try:
+        names = [entry.name for entry in os.scandir(pages)]
+    except OSError:
+        return ()
+    sizes = (name.removeprefix("hugepages-").removesuffix("kB") for name in names)
+    return tuple(sorted(int(size) << 10 for size in sizes if size.isdecimal()))
+
+
+def _controllers(unified: Path) -> list[str]:
+    try:
+        return (unified / "cgroup.controllers").read_text().split()
+    except OSError:
+        return []
 
 
 def has_selinux() -> bool:

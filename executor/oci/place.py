@@ -86,6 +86,8 @@ class Placement:
     """The operator's profile that the container names."""
     app_armor: str = ""
     """A profile that the kernel has; empty: none."""
+    huge_page_sizes: tuple[int, ...] = ()
+    """Of the node, in bytes, where its cgroups limit huge pages."""
     has_selinux: bool = False
     bounding: frozenset[str] = frozenset(capabilities.EVERY)
     """Capabilities that there are on this node: what every one of them means."""

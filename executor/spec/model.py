@@ -137,6 +137,8 @@ class ContainerSpec:
     requests: Limits = Limits()
     extended: Mapping[str, int] = field(default_factory=dict)
     """Kubernetes' extended resources, by name: they are only counted."""
+    huge_pages: Mapping[int, int] | None = None
+    """Bytes of huge pages that it may use, by the bytes of a page; None: no limit of its own."""
     ports: tuple[ContainerPort, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
     probes: Probes = NO_PROBES

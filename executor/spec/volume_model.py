@@ -11,11 +11,14 @@ from executor.spec.objects import DataKind
 
 @dataclass(frozen=True)
 class EmptyDir:
-    """A directory that lives as long as the pod: `volumes/<name>` in the pod's directory, or `in_memory` a tmpfs."""
+    """A directory that lives as long as the pod: `volumes/<name>` in the pod's directory, or `in_memory` a tmpfs, which
+    has huge pages of `page_bytes` if that is not 0.
+    """
 
     name: str
     size_limit_bytes: int | None = None
     in_memory: bool = False
+    page_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ SOURCE: Final = "mesos-pod-executor"
 INODE_BYTES: Final = 4096
 """A tmpfs may have one file for each so many bytes of its size."""
 INODES_MIN: Final = 16384
+HUGE_PAGES: Final = Path("/sys/kernel/mm/hugepages")
 STAGE_BYTES: Final = 64 * 1024
 """Of mount points, which are empty."""
 HINT: Final = "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to enter the mounts of process 1, and a run_dir"
@@ -96,6 +97,19 @@ def tmpfs(target: Path, size_bytes: int | None, *, mode: int, swaps: bool = True
         if swaps or error.errno != errno.EINVAL:
             raise
         _tmpfs(target, options)
+
+
+def hugetlbfs(target: Path, page_bytes: int, size_bytes: int | None, *, mode: int) -> None:
+    """Huge pages as files on `target`, which is made; None is as many as the node has. Raises OSError: ENODEV where it
+    has no pages of this size.
+    """
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_mounted(target):
+        return
+    if not (HUGE_PAGES / f"hugepages-{page_bytes >> 10}kB").exists():
+        raise OSError(errno.ENODEV, f"this node has no huge pages of {page_bytes >> 20} MiB")
+    size = "" if size_bytes is None else f",size={size_bytes}"
+    _mount(SOURCE, target, "hugetlbfs", _MS_NOSUID | _MS_NODEV, f"mode={mode:o},pagesize={page_bytes}{size}")
 
 
 def _tmpfs(target: Path, options: str) -> None:

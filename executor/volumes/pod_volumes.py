@@ -196,8 +196,7 @@ class PodVolumes:
         match volume:
             case EmptyDir(in_memory=True):
                 self._ensure_own_directory()
-                size_bytes = empty_dir.memory_bytes(volume, self._spec.resources.mem_bytes)
-                host_mounts.tmpfs(self._path(volume), size_bytes, mode=empty_dir.MODE)
+                self._mount_memory(volume, self._path(volume))
                 with Opened(os.open(self._path(volume), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as made:
                     self.own(made)
             case EmptyDir():
@@ -208,6 +207,13 @@ class PodVolumes:
                 self._check_claimed(volume)
             case FilesVolume():
                 pass
+
+    def _mount_memory(self, volume: EmptyDir, path: Path) -> None:
+        if volume.page_bytes:
+            host_mounts.hugetlbfs(path, volume.page_bytes, volume.size_limit_bytes, mode=empty_dir.MODE)
+        else:
+            size_bytes = empty_dir.memory_bytes(volume, self._spec.resources.mem_bytes)
+            host_mounts.tmpfs(path, size_bytes, mode=empty_dir.MODE)
 
     def _ensure_own_directory(self) -> None:
         self._has_mounts = True

@@ -5,7 +5,8 @@ variables, probes and hooks, names, restarts. Replaced is what the corpus has ma
 
 images, commands      the tests' own images; a program that prints what it sees (FACTS), then serves the ports of its
                       probes and hooks, or ends if the shape has no reason to go on
-amounts               small ones, with a limit where the shape has one; extended resources are left out
+amounts               small ones, with a limit where the shape has one; extended resources and
+                      huge pages are left out: test_host.py has a pod with these
 ports of the node     ports of the task
 paths of the node     directories and files that the test has made
 claims                emptyDir volumes: tests/integration has persistent volumes
@@ -103,6 +104,8 @@ def _adapt_volume(volume: Document, paths: str) -> None:
     if "persistentVolumeClaim" in volume:
         del volume["persistentVolumeClaim"]
         volume["emptyDir"] = {}
+    if volume.get("emptyDir", {}).get("medium", "").startswith("HugePages"):
+        volume["emptyDir"]["medium"] = "Memory"
     if host_path := volume.get("hostPath"):
         names = {"File": "file", "FileOrCreate": "file", "Socket": "socket", "CharDevice": "dev/null"}
         name = "dev" if host_path["path"] == "/dev" else names.get(host_path.get("type", ""), "directory")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.mesos import messages
 from tests.support.mesos.scheduler import Scheduler
-from tests.support.rig import IMAGE, Rig, wait_for
+from tests.support.rig import IMAGE, OPTIONS, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -31,7 +33,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     directory = tmp_path_factory.mktemp("seccomp")
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}
     (directory / "no-mkdir.json").write_text(json.dumps(profile))
-    with Rig(config={"POLICY_DEFAULT": "privileged", "PODS_SECCOMP_DIR": str(directory)}) as node:
+    options = replace(OPTIONS, resources=f"{OPTIONS.resources};hugepages-2Mi:64")
+    with Rig(options, config={"POLICY_DEFAULT": "privileged", "PODS_SECCOMP_DIR": str(directory)}) as node:
         yield node
 
 
@@ -80,6 +83,32 @@ def test_a_user_may_listen_on_port_80_and_ping(rig: Rig, scheduler: Scheduler) -
     context = {"runAsUser": 101, "capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": False}
     found = printed(rig, scheduler, "user", script, container={"securityContext": context})
     assert found == ["up", "0\t2147483647"]
+
+
+HUGE = {"limits": {"hugepages-2Mi": "4Mi", "memory": "16Mi"}}
+
+
+@pytest.mark.parametrize("medium", ["HugePages", "HugePages-2Mi"])
+def test_huge_pages_as_a_volume(rig: Rig, scheduler: Scheduler, medium: str) -> None:
+    """They are counted against the task's resource of that name. This node has no pages in use, so none is written."""
+    script = "grep ' /huge ' /proc/mounts | cut -d' ' -f3,4; stat -c %a /huge"
+    volumes = [{"name": "huge", "emptyDir": {"medium": medium}}]
+    container = {"resources": HUGE, "volumeMounts": [{"name": "huge", "mountPath": "/huge"}]}
+    task = rig.pod(
+        medium.lower(), command=("sh", "-c", f"{script}; echo end"), spec={"volumes": volumes}, container=container
+    )
+    task["resources"].append(messages.scalar("hugepages-2Mi", 4))
+    scheduler.launch([task], rig.executor())
+    scheduler.wait_status(medium.lower(), "TASK_FINISHED", 30)
+    kind, mode, _ = rig.command("logs", medium.lower()).stdout.splitlines()
+    assert (kind.split()[0], "pagesize=2M" in kind, mode) == ("hugetlbfs", True, "777")
+
+
+def test_huge_pages_that_the_task_does_not_have(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([rig.pod("poor", container={"resources": HUGE})], rig.executor())
+    status = scheduler.wait_status("poor", "TASK_FAILED", 30)
+    assert status.reason == "REASON_TASK_INVALID"
+    assert "ask for 4 MiB of hugepages-2Mi together, and the task's resources have 0" in status.message
 
 
 def test_a_seccomp_profile_of_the_operator(rig: Rig, scheduler: Scheduler) -> None:

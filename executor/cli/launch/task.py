@@ -89,7 +89,7 @@ def _task(name: str, data: str, resources: list[dict[str, Any]]) -> dict[str, An
 
 
 def _resources(pod: PodSpec, *, role: str, revocable: bool) -> list[dict[str, Any]]:
-    from executor.spec.kubernetes import extended_resources
+    from executor.spec.kubernetes import extended_resources, huge_pages
 
     containers = pod.containers
     cpus = sum(_first(one.requests.cpus, one.limits.cpus, CONTAINER_CPUS) for one in containers)
@@ -97,7 +97,7 @@ def _resources(pod: PodSpec, *, role: str, revocable: bool) -> list[dict[str, An
     disk = sum(_disk_bytes(one) for one in containers)
     amounts: dict[str, float] = {"cpus": max(0.01, math.ceil(cpus * 1000) / 1000), "mem": math.ceil(memory / MIB)}
     amounts |= {"disk": math.ceil(disk / MIB)} if disk else {}
-    amounts |= extended_resources.together(containers)
+    amounts |= {**extended_resources.together(containers), **huge_pages.together(containers)}
     found = [_scalar(name, amount) for name, amount in amounts.items()]
     if revocable:
         found[0]["revocable"] = {}

@@ -88,6 +88,7 @@ async def runtime_spec(
         app_armor=await asyncio.to_thread(
             local_profiles.app_armor, container.security, node.config.pods.app_armor_profile
         ),
+        huge_page_sizes=host_devices.limited_huge_pages(node.tree.hierarchies.v1, node.tree.hierarchies.unified),
         has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )

@@ -9,7 +9,16 @@ from executor.images.policy import PullPolicy
 from executor.mesos.resources import Resources
 from executor.names import TaskId
 from executor.spec import checks as common
-from executor.spec.kubernetes import amounts, environment, extended_resources, mounts, ports, probes, security
+from executor.spec.kubernetes import (
+    amounts,
+    environment,
+    extended_resources,
+    huge_pages,
+    mounts,
+    ports,
+    probes,
+    security,
+)
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
 from executor.spec.kubernetes.documents import Pod
@@ -62,6 +71,7 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         limits=limits,
         requests=requests,
         extended=extended_resources.of_container(one.resources, f"{path}.resources", faults),
+        huge_pages=huge_pages.of_container(one.resources, f"{path}.resources", faults),
         ports=ports.ports(one.ports, context.resources, f"{path}.ports", faults, host_network=spec.host_network),
         mounts=_mounts(
             one.volume_mounts,

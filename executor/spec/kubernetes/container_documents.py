@@ -15,6 +15,10 @@ CONTAINERS_MAX = 100
 OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
 ALLOWED = "where the role's policy has the level privileged"
 NAMES_OBJECT = "sent along in TaskInfo.data"
+HUGE = (
+    "bytes, whole pages, the limit equal to the request; the task's resources must have as many MiB of this name. They"
+    " are limited where the node's cgroups have hugetlb"
+)
 KEY_MISSING = "must be there, unless optional"
 
 
@@ -31,6 +35,8 @@ class Quantities(Document, frozen=True):
             " one"
         ),
     ] = field(default=None, name="ephemeral-storage")
+    huge_2mi: Annotated[Quantity | None, supported(HUGE)] = field(default=None, name="hugepages-2Mi")
+    huge_1gi: Annotated[Quantity | None, supported(HUGE)] = field(default=None, name="hugepages-1Gi")
     extended: Annotated[
         dict[str, Quantity],
         accepted(

@@ -20,6 +20,7 @@ from executor.spec.kubernetes import (
     confinement,
     environment,
     extended_resources,
+    huge_pages,
     init_containers,
     names,
     placement,
@@ -203,6 +204,7 @@ def _containers(context: Context, faults: Faults) -> tuple[ContainerSpec, ...]:
     main = faults.items(lambda one, path: container(one, context, path), spec.containers, "spec.containers")
     containers = (*before, *main)
     extended_resources.check(containers, context.resources, "spec.containers", faults)
+    huge_pages.check(containers, context.resources, "spec.containers", faults)
     faults.check(common.fits, containers, context.resources, "spec.containers")
     return containers
 

@@ -31,8 +31,12 @@ def _mounted_by_others(what: str) -> Mark:
 
 class EmptyDirSource(Document, frozen=True):
     medium: Annotated[
-        Literal["", "Memory"],
-        supported("Memory is a tmpfs: what it holds is the pod's memory; no huge pages", only=("", "Memory")),
+        Literal["", "Memory", "HugePages", "HugePages-2Mi", "HugePages-1Gi"],
+        supported(
+            "Memory is a tmpfs: what it holds is the pod's memory. HugePages is a hugetlbfs of pages of the size that"
+            " the containers ask for; the node must have such pages",
+            only=("", "Memory", "HugePages", "HugePages-2Mi", "HugePages-1Gi"),
+        ),
     ] = ""
     size_limit: Annotated[
         Quantity | None,

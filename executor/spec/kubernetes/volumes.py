@@ -11,9 +11,9 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import MIB, Resources
 from executor.spec import checks as common
 from executor.spec import volume_files
-from executor.spec.kubernetes import companions, downward
+from executor.spec.kubernetes import companions, downward, huge_pages
 from executor.spec.kubernetes import volume_documents as documents
-from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.documents import Pod, PodSpec
 from executor.spec.objects import Claim, DataKind, Objects
 from executor.spec.volume_model import (
     ClaimedVolume,
@@ -67,7 +67,7 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
     if one.persistent_volume_claim is not None:
         return _claimed(name, one.persistent_volume_claim, context, f"{path}.persistentVolumeClaim")
     if one.empty_dir is not None or not given:
-        return _empty_dir(name, one.empty_dir or documents.EmptyDirSource(), f"{path}.emptyDir")
+        return _empty_dir(name, one.empty_dir or documents.EmptyDirSource(), context.pod.spec, f"{path}.emptyDir")
     found = _files_volume(name, one, context, path)
     context.size.add(found, context.objects)
     return found
@@ -81,10 +81,11 @@ def _host_path(name: str, source: documents.HostPathSource, field: str) -> HostP
     return HostPath(name, common.absolute(source.path, field), source.type, field, makes_missing=makes_missing)
 
 
-def _empty_dir(name: str, source: documents.EmptyDirSource, path: str) -> EmptyDir:
+def _empty_dir(name: str, source: documents.EmptyDirSource, spec: PodSpec, path: str) -> EmptyDir:
     subject, limit = f"{path}.sizeLimit", source.size_limit
     size_bytes = None if limit is None else quantity.size(limit, subject=subject) or None
-    return EmptyDir(name, size_bytes, in_memory=source.medium == "Memory")
+    page_bytes = huge_pages.page_bytes(source.medium, spec, f"{path}.medium")
+    return EmptyDir(name, size_bytes, in_memory=source.medium == "Memory" or page_bytes > 0, page_bytes=page_bytes)
 
 
 def _files_volume(name: str, one: documents.Volume, context: VolumeContext, path: str) -> FilesVolume:

@@ -107,6 +107,16 @@ def test_limits(limits: Limits, requests: Limits, found: dict[str, Any]) -> None
     assert resources == found
 
 
+def test_huge_pages_are_limited_where_the_node_can() -> None:
+    sizes = (2 << 20, 1 << 30)
+    asking = document(with_container(huge_pages={2 << 20: 4 << 20}), huge_page_sizes=sizes)
+    expected = [{"pageSize": "2MB", "limit": 4 << 20}, {"pageSize": "1GB", "limit": 0}]
+    assert asking["linux"]["resources"]["hugepageLimits"] == expected
+    of_mesos = document(with_container(huge_pages=None), huge_page_sizes=sizes)
+    for found in (of_mesos, document(with_container(huge_pages={2 << 20: 4 << 20}))):
+        assert "hugepageLimits" not in found["linux"]["resources"]
+
+
 def test_a_container_without_a_request_weighs_least_beside_one_with() -> None:
     spec = minimal()
     asking = replace(spec.containers[0], name="b", requests=Limits(cpus=1))

@@ -47,3 +47,19 @@ def test_no_other_device_can(tmp_path: Path) -> None:
     link.symlink_to("/dev/zero")
     elsewhere = HostPath("link", str(link), beneath=str(tmp_path))
     assert host_devices.granted(*with_devices(gone, privileged, elsewhere)) == ()
+
+
+def test_where_huge_pages_can_be_limited(tmp_path: Path) -> None:
+    """By runc: it takes a hybrid node for one of v1."""
+    for name in ("hugepages-2048kB", "hugepages-1048576kB"):
+        (tmp_path / "pages" / name).mkdir(parents=True)
+
+    def sizes(v1: dict[str, Path], unified: Path | None) -> tuple[int, ...]:
+        return host_devices.limited_huge_pages(v1, unified, tmp_path / "pages")
+
+    both = (2 << 20, 1 << 30)
+    assert sizes({"hugetlb": tmp_path}, None) == both
+    (tmp_path / "cgroup.controllers").write_text("cpu hugetlb\n")
+    assert sizes({}, tmp_path) == both
+    assert sizes({"memory": tmp_path}, tmp_path) == sizes({}, None) == sizes({}, tmp_path / "none") == ()
+    assert host_devices.limited_huge_pages({"hugetlb": tmp_path}, None, tmp_path / "none") == ()

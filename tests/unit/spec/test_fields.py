@@ -50,12 +50,17 @@ CHECKED_ONLY = {
     "spec.containers[].startupProbe.successThreshold",
 }
 # Supported beside data, where it is tested in kubernetes/test_pod.py; needs a policy: kubernetes/test_security.py;
-# needs a Secret: kubernetes/test_pull_secrets.py; stands for many names: kubernetes/test_extended_resources.py.
+# needs a Secret: kubernetes/test_pull_secrets.py; stands for many names: kubernetes/test_extended_resources.py; needs a
+# resource of the task: kubernetes/test_huge_pages.py.
 ELSEWHERE = {
     "TaskInfo.data",
     "spec.imagePullSecrets[].name",
     "spec.containers[].resources.limits.<domain>/<name>",
     "spec.containers[].resources.requests.<domain>/<name>",
+    "spec.containers[].resources.limits.hugepages-2Mi",
+    "spec.containers[].resources.limits.hugepages-1Gi",
+    "spec.containers[].resources.requests.hugepages-2Mi",
+    "spec.containers[].resources.requests.hugepages-1Gi",
     "spec.hostPID",
     "spec.hostIPC",
     "spec.containers[].securityContext.privileged",

@@ -83,6 +83,14 @@ def test_the_task_has_the_extended_resources_of_its_pod(run: Run, tmp_path: Path
     assert pod.resources.others == (("example.com/dongle", 4.0),)
 
 
+def test_the_task_has_the_huge_pages_of_its_pod_in_mib(run: Run, tmp_path: Path) -> None:
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n"
+    for name in "ab":
+        text += f"  - {{name: {name}, image: x, resources: {{limits: {{hugepages-2Mi: 6Mi, memory: 8Mi}}}}}}\n"
+    (pod,) = launched(tasks(run, tmp_path, text))
+    assert pod.resources.others == (("hugepages-2Mi", 12.0),)
+
+
 def test_a_list(run: Run, tmp_path: Path) -> None:
     pods = [
         {

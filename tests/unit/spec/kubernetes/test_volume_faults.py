@@ -75,7 +75,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "exactly one",
     ),
     "a wide mode": (volume(secret={"secretName": "login", "defaultMode": 0o1000}), f"{V}.secret.defaultMode", "511"),
-    "huge pages": (volume(emptyDir={"medium": "HugePages"}), f"{V}.emptyDir.medium", "HugePages"),
+    "huge pages": (volume(emptyDir={"medium": "HugePages"}), f"{V}.emptyDir.medium", "no container asks"),
     "nfs": (volume(nfs={"server": "x", "path": "/"}), f"{V}.nfs", "use hostPath"),
     "csi": (volume(csi={"driver": "x"}), f"{V}.csi", "a driver of the cluster"),
     "ephemeral": (volume(ephemeral={}), f"{V}.ephemeral", "nothing here makes volumes on demand"),
