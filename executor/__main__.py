@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CONFIG_OPTION = "--config"
+LAUNCHER_OPTION = "--launcher_dir="
 
 
 def main() -> int:
@@ -25,8 +26,12 @@ def main() -> int:
 
 
 def executor_options(arguments: Sequence[str]) -> list[Path] | None:
-    """The executor's configuration file, if its command line names one; None where the line is a command's."""
-    match arguments:
+    """The executor's configuration file, if its command line names one; None where the line is a command's.
+
+    An agent starts its default executor with --launcher_dir (src/slave/slave.cpp), which changes nothing here.
+    """
+    given = [each for each in arguments if not each.startswith(LAUNCHER_OPTION)]
+    match given:
         case []:
             return []
         case [option, file] if option == CONFIG_OPTION and file:

@@ -65,6 +65,7 @@ ROOMS: Final = MappingProxyType(
             "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
             "task": "Print the TaskInfos of the pods and workloads in a file.",
             "executor-info": "Print an ExecutorInfo for this executor.",
+            "launcher-dir": "Make the agent's directory of programs, with this as its default executor.",
         },
     }
 )

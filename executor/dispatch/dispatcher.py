@@ -74,6 +74,8 @@ class Dispatcher:
         self._parts = parts
         self.subscribed: events.Subscribed | None = None
         self._clean = False
+        self._is_default = False
+        """Whether the framework asked for Mesos' own default executor, which ends with its last task."""
         parts.pods.on_end(self._ended)
         parts.launch_reader.on_settled(self._end_if_idle)
 
@@ -150,6 +152,7 @@ class Dispatcher:
 
     def _subscribed(self, event: events.Subscribed) -> None:
         self.subscribed = event
+        self._is_default = event.executor_info.get("type") == "DEFAULT"
         self._parts.reporter.subscribed(event.executor_info, event.framework_info)
         for each in (self._parts.guard, self._parts.disk, self.node.network):
             each.subscribed(event.executor_info)
@@ -209,8 +212,12 @@ class Dispatcher:
         return True
 
     def _end_if_idle(self) -> None:
-        if self._parts.reporter.holds_last_update and not len(self.pods) and not len(self._parts.launch_reader):
+        if len(self.pods) or len(self._parts.launch_reader):
+            return
+        if self._parts.reporter.holds_last_update:
             self._parts.executor_end.begin("its last pod has ended, and Mesos ends an executor that holds no cpus then")
+        elif self._is_default:
+            self._parts.executor_end.begin("its last task has ended, and a default executor ends with it")
 
     # --- the end ---------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.config import Config
-from executor.doctor import agent, groups, kernel, naming, network, node, policy, portuse, resolving, runtime
+from executor.doctor import agent, groups, kernel, launcher, naming, network, node, policy, portuse, resolving, runtime
 from executor.doctor.finding import Finding, failed, skipped, warned
 from executor.errors import ExecutorError, MesosFailure
 from executor.mesos import agent_flags
@@ -79,6 +79,7 @@ def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> li
 
     mesos_roots = portuse.roots(flags, config.cgroups.root)
     found = [portuse.check(agent.offered_ports(flags), mesos_roots, _containers(config, endpoint))]
+    found.append(launcher.check(flags))
     if directories := flags.get("network_cni_plugins_dir", ""):
         own = [each for each in Catalog(Path(config.cni.config_dir)).networks() if each.derived]
         places = [Path(each) for each in directories.split(":")]

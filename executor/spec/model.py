@@ -156,6 +156,10 @@ class ContainerSpec:
     """Of /dev/shm; None: SHM_BYTES."""
     tty: bool = False
     """Whether its process has a terminal, which has no input."""
+    grace_s: float | None = None
+    """Of its stop signal, with a pod that stops without another grace; None: the pod's."""
+    deadline_s: float | None = None
+    """How long a run of it may take; None: no limit."""
     path: str = field(default="", compare=False)
     """Where the description has it, as in `spec.containers[0]`."""
     expand_variables: bool = True

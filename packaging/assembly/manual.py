@@ -50,7 +50,8 @@ _ENVIRONMENT: Final = (
     ),
     Item(
         ", ".join(map(bold, ("MESOS_EXECUTOR_ID", "MESOS_FRAMEWORK_ID", "MESOS_DIRECTORY"))) + " and others",
-        "Set by the agent. With them, and without arguments or with --config FILE, the program is the executor.",
+        "Set by the agent. With them, and without arguments, with --config FILE or with Mesos' own --launcher_dir=DIR, "
+        "the program is the executor.",
     ),
 )
 _FILES: Final = (

@@ -16,13 +16,14 @@ from executor.spec.model import ContainerKind
 from executor.spec.probes import Kind
 
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
+MAX_COMPLETION = "REASON_MAX_COMPLETION_TIME_REACHED"
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
 KILLED_DURING_LAUNCH = "REASON_TASK_KILLED_DURING_LAUNCH"
 _STOPS = {
     StopCause.KILL: (TaskState.KILLED, None, "killed by the scheduler"),
     StopCause.SHUTDOWN: (TaskState.KILLED, "REASON_EXECUTOR_TERMINATED", "the executor is shutting down"),
     StopCause.REVOKED: (TaskState.GONE, PREEMPTED, "revoked"),
-    StopCause.DEADLINE: (TaskState.FAILED, "REASON_MAX_COMPLETION_TIME_REACHED", "ran longer than allowed"),
+    StopCause.DEADLINE: (TaskState.FAILED, MAX_COMPLETION, "ran longer than allowed"),
     StopCause.DISK: (TaskState.FAILED, DISK_LIMIT, "used more disk than it may"),
     StopCause.GROUP: (TaskState.KILLED, None, "another task of the group failed"),
 }
@@ -69,6 +70,8 @@ def of_container(container: Container) -> Outcome:
     name = f"{kind}container {container.name}"
     if container.oom is not None:
         return out_of_memory(container.name, container.oom)
+    if container.overdue:
+        return Outcome(TaskState.FAILED, MAX_COMPLETION, f"{name} was killed because {container.stop_message}")
     if container.stop_message:
         message = f"{name} was stopped because {container.stop_message}"
         health = container.verdicts.get(Kind.HEALTH)

@@ -51,6 +51,7 @@ from executor.pod.life.events import (
     Probed,
     RestartDue,
     RunEvent,
+    RunOver,
     StartFailed,
     StartNow,
     StopNow,
@@ -136,11 +137,16 @@ def _started(container: Container, event: ContainerStarted, pod_ends: PodEnds) -
         pid=event.pid,
         exit_code=None,
         stop_message="",
+        overdue=False,
         hooked=container.spec.hooks.post_start is None,
         verdicts={},
     )
-    watched = container.is_watched and not pod_ends
-    return container, (StartProbes(container.name, container.run),) if watched else ()
+    effects: list[ContainerEffect] = []
+    if container.is_watched and not pod_ends:
+        effects.append(StartProbes(container.name, container.run))
+    if container.spec.deadline_s is not None:
+        effects.append(After(container.spec.deadline_s, RunOver(container.name, container.run)))
+    return container, tuple(effects)
 
 
 def _start_failed(container: Container, event: StartFailed, pod_ends: PodEnds) -> Step:
@@ -183,9 +189,21 @@ def _stop_alone(container: Container, message: str, grace_s: float) -> Step:
     return container, (*probes, Terminate(name, run), After(grace_s, KillDue(name, run)))
 
 
-def _stop(container: Container, _: StopNow, _ends: PodEnds) -> Step:
+def _run_over(container: Container, _: RunOver, pod_ends: PodEnds) -> Step:
+    """Killed without a grace, as by Mesos' own executors (DefaultExecutor::maxCompletion)."""
+    if pod_ends:
+        return container, ()
+    message = f"it ran longer than its max_completion_time of {container.spec.deadline_s or 0.0:g} s"
+    probes = (StopProbes(container.name),) if container.is_watched else ()
+    container = replace(container, phase=Phase.STOPPING, overdue=True, stop_message=message)
+    return container, (*probes, Kill(container.name, container.run))
+
+
+def _stop(container: Container, event: StopNow, _ends: PodEnds) -> Step:
     """Its probes ended with the stop of its pod."""
-    return replace(container, phase=Phase.STOPPING), (Terminate(container.name, container.run),)
+    name, run = container.name, container.run
+    after = () if event.grace_s is None else (After(event.grace_s, KillDue(name, run)),)
+    return replace(container, phase=Phase.STOPPING), (Terminate(name, run), *after)
 
 
 def _kill(container: Container, _: KillDue, _ends: PodEnds) -> Step:
@@ -242,7 +260,7 @@ def _row(taken: dict[type[Any], Handler], ignored: Iterable[type[Any]]) -> dict[
     return taken | dict.fromkeys(ignored, _ignore)
 
 
-_OF_A_RUN = (PostStartEnded, Probed, OutputCollected, KillDue)
+_OF_A_RUN = (PostStartEnded, Probed, OutputCollected, KillDue, RunOver)
 """These may come when their run is over."""
 
 _BY_PHASE: dict[Phase, dict[type[Any], Handler]] = {
@@ -252,16 +270,22 @@ _BY_PHASE: dict[Phase, dict[type[Any], Handler]] = {
         (*_OF_A_RUN, RestartDue, StopNow),
     ),
     Phase.RUNNING: _row(
-        {ContainerExited: _exited, PostStartEnded: _hook_ended, Probed: _probed, StopNow: _stop},
+        {
+            ContainerExited: _exited,
+            PostStartEnded: _hook_ended,
+            Probed: _probed,
+            RunOver: _run_over,
+            StopNow: _stop,
+        },
         (ContainerStarted, OutputCollected, RestartDue, KillDue),
     ),
     Phase.STOPPING: _row(
         {ContainerExited: _exited, KillDue: _kill},
-        (ContainerStarted, PostStartEnded, Probed, OutputCollected, RestartDue, StopNow),
+        (ContainerStarted, PostStartEnded, Probed, OutputCollected, RestartDue, RunOver, StopNow),
     ),
     Phase.ENDING: _row(
         {OutputCollected: _collected, StartFailed: _start_failed},
-        (ContainerStarted, PostStartEnded, Probed, ContainerExited, RestartDue, StopNow, KillDue),
+        (ContainerStarted, PostStartEnded, Probed, ContainerExited, RestartDue, RunOver, StopNow, KillDue),
     ),
     Phase.BACKING_OFF: _row(
         {RestartDue: _restart}, (*_OF_A_RUN, ContainerStarted, StartFailed, ContainerExited, StopNow)

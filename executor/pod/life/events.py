@@ -120,6 +120,14 @@ class KillDue:
 
 
 @dataclass(frozen=True)
+class RunOver:
+    """This run of the container has taken as long as it may."""
+
+    container: str
+    run: int
+
+
+@dataclass(frozen=True)
 class StartNow:
     """The container's turn has come. From the pod's life cycle."""
 
@@ -131,6 +139,7 @@ class StopNow:
     """The container's turn to end has come: its pod ends. From the pod's life cycle."""
 
     container: str
+    grace_s: float | None = None  # its own, where that is less than the pod's
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,7 @@ Event = (
     | OutputCollected
     | RestartDue
     | KillDue
+    | RunOver
     | Stop
     | GraceOver
     | Dead
@@ -208,8 +218,9 @@ ContainerEvent = (
     | RestartDue
     | StopNow
     | KillDue
+    | RunOver
 )
 RunEvent = (
-    ContainerStarted | StartFailed | PostStartEnded | Probed | ContainerExited | OutputCollected | KillDue
+    ContainerStarted | StartFailed | PostStartEnded | Probed | ContainerExited | OutputCollected | KillDue | RunOver
 )  # fmt: skip
 """These name the run of the container that they belong to, and may come when that run is over."""

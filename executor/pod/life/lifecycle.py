@@ -54,6 +54,7 @@ from executor.pod.life.events import (
     PostStartEnded,
     Probed,
     RestartDue,
+    RunOver,
     SandboxReady,
     SetUpFailed,
     StartFailed,
@@ -87,7 +88,11 @@ def step(pod: Pod, event: Event) -> Step:
 def begin(spec: PodSpec) -> Pod:
     """A pod before its launch."""
     policy, grace_s = spec.restart_policy, spec.termination_grace_s
-    return Pod(spec, containers={each.name: container_life.begin(each, policy, grace_s) for each in spec.containers})
+    containers = {
+        each.name: container_life.begin(each, policy, grace_s if each.grace_s is None else each.grace_s)
+        for each in spec.containers
+    }
+    return Pod(spec, containers=containers)
 
 
 # --- launch --------------------------------------------------------------------------------------------------
@@ -149,11 +154,13 @@ def _explains_itself(before: Container, event: ContainerExited) -> bool:
 
 def _of_container(pod: Pod, event: ContainerEvent) -> Step:
     """While the pod is launched, or runs."""
+    before = pod.containers[event.container]
     pod, effects = _take(pod, event)
     pod, more = _settle(pod)
     changes: tuple[Effect, ...] = ()
     if pod.state is State.RUNNING:
         pod, changes = reports.health_changes(pod, event)
+        changes += reports.unhealthy(pod, before)
     return pod, (*effects, *more, *changes)
 
 
@@ -207,6 +214,8 @@ def _settle_group(pod: Pod) -> Step:
             task = container.spec.task_id
             if container.phase is Phase.EXITED and task not in pod.reported:
                 outcome = causes.of_container(container)
+                if pod.state is State.STARTING:  # it has run, and others of the group start yet
+                    effects.append(Report((task,), TaskState.RUNNING))
                 pod, report = reports.of_task(pod, task, outcome)
                 effects.append(report)
                 failed = failed or ("" if outcome.state is TaskState.FINISHED else str(task))
@@ -220,10 +229,11 @@ def _settle_group(pod: Pod) -> Step:
 
 
 def _stop(pod: Pod, stop: Stop) -> Step:
+    has_own = stop.grace_s is None
     grace_s = pod.spec.termination_grace_s if stop.grace_s is None else stop.grace_s
     stop = replace(stop, grace_s=grace_s)
     outcome = pod.outcome or causes.of_stop(stop, pod.state)
-    pod = replace(pod, stop=stop, outcome=outcome)
+    pod = replace(pod, stop=stop, own_graces=has_own, outcome=outcome)
     at_once = stop.cause in (StopCause.REVOKED, StopCause.DISK) and grace_s <= 0
     killing = () if at_once else (reports.killing(pod, outcome.message),)
     if pod.state is State.SETTING_UP:
@@ -251,7 +261,9 @@ def _stop_next(pod: Pod) -> Step:
         return _destroy(pod)
     effects: list[Effect] = []
     for name in order.to_stop(pod):
-        pod, more = _take(pod, StopNow(name), pod_ends=True)
+        own_s = pod.containers[name].spec.grace_s if pod.own_graces else None
+        has_less = own_s is not None and own_s < pod.spec.termination_grace_s
+        pod, more = _take(pod, StopNow(name, own_s if has_less else None), pod_ends=True)
         effects.extend(more)
     return pod, tuple(effects)
 
@@ -347,6 +359,7 @@ def _ignore(pod: Pod, _: Event) -> Step:
 
 _CONTAINER_EVENTS: tuple[type[Any], ...] = (
     ContainerStarted, StartFailed, PostStartEnded, Probed, ContainerExited, OutputCollected, RestartDue, KillDue,
+    RunOver,
 )  # fmt: skip
 
 

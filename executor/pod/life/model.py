@@ -60,6 +60,7 @@ class Container:
     oom_kills: int = 0  # processes of the last run that the kernel killed for memory
     message: str = ""  # of a start that failed; else the termination message of the last run
     stop_message: str = ""  # why the executor stopped this run, with its pod living on
+    overdue: bool = False  # this run took as long as it may, and was killed
     hooked: bool = True  # its postStart hook, if it has one, has ended
     verdicts: Mapping[Kind, Verdict] = field(default_factory=dict)  # of this run's probes
 
@@ -113,6 +114,7 @@ class Pod:
     containers: dict[str, Container] = field(default_factory=dict)  # in the order of their start
     ips: tuple[str, ...] = ()
     stop: Stop | None = None  # the hardest Stop so far
+    own_graces: bool = False  # the stop gave no grace: a container that has one of its own keeps it
     outcome: Outcome | None = None
     reported: frozenset[TaskId] = frozenset()  # tasks whose terminal state is out
     stuck: tuple[int, ...] = ()

@@ -13,7 +13,7 @@ from executor.pod.exits import causes
 from executor.pod.life import health
 from executor.pod.life.effects import Report
 from executor.pod.life.events import ContainerEvent, Probed
-from executor.pod.life.model import Outcome, Pod
+from executor.pod.life.model import Container, Outcome, Phase, Pod
 from executor.spec.probes import Kind
 
 
@@ -47,6 +47,15 @@ def health_changes(pod: Pod, event: ContainerEvent) -> tuple[Pod, tuple[Report, 
             report = Report((task,), TaskState.RUNNING, reason, message, healthy=now[task])
             found.append(replace(report, check_status=health.check_status(pod, task)))
     return replace(pod, healthy=now), tuple(found)
+
+
+def unhealthy(pod: Pod, before: Container) -> tuple[Report, ...]:
+    """The task whose failing health check has just ended its container is being killed."""
+    after = pod.containers[before.name]
+    verdict = after.verdicts.get(Kind.HEALTH)
+    if before.phase is after.phase or after.phase is not Phase.STOPPING or verdict is None or not verdict.fatal:
+        return ()
+    return (Report((after.spec.task_id,), TaskState.KILLING, message=after.stop_message, healthy=False),)
 
 
 def killing(pod: Pod, message: str) -> Report:

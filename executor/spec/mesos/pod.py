@@ -1,7 +1,7 @@
 """The pod of tasks without data: one container for each task, from its command and its container. Pure.
 
 Meant as Mesos means it: a command line is the shell's (no `$(NAME)` is expanded here), nothing is restarted, the
-grace is 3 s without a kill_policy. In a group each container is limited to its own task's mem.
+grace is 3 s without a kill_policy. In a group each container has its own task's mem, grace and max_completion_time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, p
     ]
     task_ids = tuple(TaskId(info.task_id.value) for info in infos)
     host_network = bool(faults.of(None, _host_network, infos, paths))
-    deadlines = [deadline for info in infos if (deadline := taskfields.deadline_s(info)) is not None]
     found = PodSpec(
         task_ids=task_ids,
         name=names[0],
@@ -56,7 +55,6 @@ def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, p
         resources=resources,
         restart_policy=RestartPolicy.NEVER,
         termination_grace_s=max(_grace_s(info) for info in infos),
-        active_deadline_s=min(deadlines, default=None),
         networks=faults.of((), _networks, infos, paths, host_network=host_network),
         host_network=host_network,
         host_ports=faults.of((), _host_ports, infos, paths, resources, host_network=host_network),
@@ -104,6 +102,8 @@ def _container(
         tty=info.container is not None and info.container.tty_info is not None,
         probes=checks.probes(info.check, info.health_check, path),
         stops_group=command.shell,
+        grace_s=_grace_s(info),
+        deadline_s=taskfields.deadline_s(info),
         expand_variables=False,
     )
     return spec, tuple(volume for volume, _ in mounted)

@@ -162,7 +162,13 @@ class TaskInfo(Message, frozen=True):
     container: Annotated[ContainerInfo | None, supported("beside data: type and network_infos only")] = None
     labels: Annotated[Labels, supported("revocation selects by them")] = Labels()
     kill_policy: Annotated[KillPolicy, supported()] = KillPolicy()
-    max_completion_time: Annotated[DurationInfo | None, supported("the earliest of a group ends the pod")] = None
+    max_completion_time: Annotated[
+        DurationInfo | None,
+        supported(
+            "of a pod in data: from its launch, and its end has a grace; else from the start of the container, which"
+            " is killed then"
+        ),
+    ] = None
     health_check: Annotated[HealthCheck | None, supported("of a task without data")] = None
     check: Annotated[CheckInfo | None, supported("of a task without data; told in check_status")] = None
     limits: Annotated[TaskLimits | None, supported("of a task without data")] = None

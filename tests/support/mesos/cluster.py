@@ -61,7 +61,7 @@ class MesosAgent(MesosProcess):
         """Start, or start again with the same work directory, port and options; returns when registered."""
         variables = self.options.environment(self.cgroups_root.lstrip("/"))
         variables |= {
-            "MESOS_LAUNCHER_DIR": str(self.build / "libexec"),
+            "MESOS_LAUNCHER_DIR": variables.get("MESOS_LAUNCHER_DIR", str(self.build / "libexec")),
             "MESOS_APPC_STORE_DIR": str(self.directory / "appc"),
             "MESOS_DOCKER_STORE_DIR": str(self.directory / "docker"),
             "MPE_MESOS_MASTER": self.master.endpoint,

@@ -32,6 +32,7 @@ from executor.pod.life.events import (
     PostStartEnded,
     Probed,
     RestartDue,
+    RunOver,
     StartFailed,
     StartNow,
     StopNow,
@@ -59,6 +60,7 @@ EVENTS: tuple[ContainerEvent, ...] = (
     RestartDue("app"),
     StopNow("app"),
     KillDue("app", 1),
+    RunOver("app", 1),
 )
 LEGAL = {
     Phase.CREATED: {StartNow, ContainerExited, StopNow},
@@ -160,6 +162,7 @@ OF_THE_FIRST_RUN: tuple[ContainerEvent, ...] = (
     StartFailed("app", 1, ImageFailure("containerd answers late")),
     ContainerExited("app", 1, 137),
     KillDue("app", 1),
+    RunOver("app", 1),
     OutputCollected("app", 1),
     Probed("app", 1, LIVENESS_FAILED),
     PostStartEnded("app", 1, "exited with status 1"),

@@ -6,7 +6,6 @@ import pytest
 
 from executor.errors import ImageFailure, NetworkFailure
 from executor.mesos.status import TaskState
-from executor.names import TaskId
 from executor.pod.life import lifecycle
 from executor.pod.life.container_life import back_off_s
 from executor.pod.life.effects import Abort, After, Destroy, Effect, Report, SetUp, Start, TearDown, Terminate
@@ -249,25 +248,6 @@ def test_host_ports_that_could_not_be_given_back_are_tried_again_before_mesos_he
     assert reports(effects) == [(TaskState.FINISHED, None)] and ended.leaked == ()
     ended, effects = step_list(pod, TornDown(("network: busy",)))
     assert reports(effects) == [(TaskState.FINISHED, None)] and ended.leaked, "not for ever"
-
-
-def test_in_a_group_each_task_is_told_when_its_container_ends() -> None:
-    pod, effects = step_list(running(spec("a", "b", group=True)), ContainerExited("a", 1, 0))
-    assert effects == [Report((TaskId("task-a"),), TaskState.FINISHED, None, "container a exited with status 0")]
-    pod, effects = step_list(pod, ContainerExited("b", 1, 0))
-    assert effects == [
-        Report((TaskId("task-b"),), TaskState.FINISHED, None, "container b exited with status 0"),
-        Destroy(),
-    ]
-    assert reports(finish(pod)[1]) == []
-
-
-def test_in_a_group_a_failed_task_ends_the_others() -> None:
-    pod, effects = step_list(running(spec("a", "b", group=True)), ContainerExited("a", 1, 3))
-    assert reports(effects) == [(TaskState.FAILED, None), (TaskState.KILLING, None)]
-    pod, _ = play(pod, ContainerExited("b", 1, 0))
-    last = finish(pod)[1]
-    assert last[0] == Report((TaskId("task-b"),), TaskState.KILLED, None, "task task-a of the same group failed")
 
 
 def test_an_exit_that_overtakes_its_start_is_not_undone() -> None:

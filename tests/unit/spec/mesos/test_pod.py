@@ -37,7 +37,8 @@ def test_the_full_task() -> None:
     found = parse(FULL_MESOS_TASK)
     (container,) = found.containers
     assert (found.name, found.namespace, found.hostname, container.name) == ("full", "default", "front", "full")
-    assert (found.restart_policy, found.termination_grace_s, found.active_deadline_s) == (RestartPolicy.NEVER, 9, 60)
+    assert (found.restart_policy, found.termination_grace_s, found.active_deadline_s) == (RestartPolicy.NEVER, 9, None)
+    assert (container.grace_s, container.deadline_s) == (9, 60)
     assert found.labels == {"tier": "front", "bare": ""}
     assert (container.command, container.args) == (("/bin/app", "--serve"), None)
     assert container.env == (("A", "1"), ("B", TakenText("hunter2", secret=True)))
@@ -98,7 +99,8 @@ def test_a_group_is_one_pod_of_several_containers() -> None:
     assert [(one.name, one.task_id) for one in found.containers] == [("a", "a"), ("b", "b")]
     assert [one.limits for one in found.containers] == [Limits(memory_bytes=32 * 2**20)] * 2
     assert (found.resources.cpus, found.resources.mem_bytes) == (1.0, 64 * 2**20)
-    assert (found.termination_grace_s, found.active_deadline_s) == (10, 1)
+    assert (found.termination_grace_s, found.active_deadline_s) == (10, None)
+    assert [(one.grace_s, one.deadline_s) for one in found.containers] == [(10, 9), (3, 1)]
 
 
 def test_one_revocable_task_makes_the_group_revocable() -> None:

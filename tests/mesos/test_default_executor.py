@@ -1,0 +1,201 @@
+"""A framework that asks for Mesos' default executor (ExecutorInfo type DEFAULT, LAUNCH_GROUP) on an agent whose
+launcher directory is this program's. Each test is a row of packaging/doc/default-executor.md.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import tempfile
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.cli.launch import launcher_dir
+from tests.support.mesos import build, messages
+from tests.support.mesos.scheduler import Scheduler
+from tests.support.mesos.server import wait_until
+from tests.support.rig import IMAGE, OPTIONS, PROGRAM, PROGRAM_ENVIRONMENT, Rig
+
+pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+EXECUTOR = "default"
+CHECKED = "REASON_TASK_CHECK_STATUS_UPDATED"
+RESOURCES = [messages.scalar("cpus", 0.1), messages.scalar("mem", 64), messages.scalar("disk", 32)]
+WAITS = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    """An agent with a launcher directory that the command has made."""
+    directory = Path(tempfile.mkdtemp(prefix="mpe-launcher-"))
+    program = directory / "mesos-pod-executor"
+    words = shlex.join(["env", *(f"{key}={value}" for key, value in PROGRAM_ENVIRONMENT.items()), *PROGRAM])
+    program.write_text(f'#!/bin/sh\nexec {words} --config "{directory}/config.toml" "$@"\n')
+    program.chmod(0o755)
+    launcher_dir.make(build.ensure() / "libexec", directory / "launcher", program)
+    options = replace(OPTIONS, extra={**OPTIONS.extra, "MESOS_LAUNCHER_DIR": str(directory / "launcher")})
+    try:
+        with Rig(options) as node:
+            shutil.copy(node.write_config(), directory / "config.toml")
+            yield node
+    finally:
+        shutil.rmtree(directory)
+
+
+def executor(executor_id: str = EXECUTOR, **fields: Any) -> dict[str, Any]:
+    """What a framework that knows nothing of this program sends."""
+    return {"type": "DEFAULT", "executor_id": {"value": executor_id}, "resources": RESOURCES, **fields}
+
+
+def task(name: str, script: str = WAITS, *, container: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    command = {"value": script, **fields.pop("command", {})}
+    image = {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": IMAGE}}}}
+    resources = [messages.scalar("cpus", 0.1), messages.scalar("mem", 32), *fields.pop("resources", [])]
+    return messages.task_info(name, resources, command=command, container={**image, **(container or {})}, **fields)
+
+
+def states(scheduler: Scheduler, name: str) -> list[str]:
+    return [each.state for each in scheduler.statuses(name)]
+
+
+def directory(rig: Rig, scheduler: Scheduler) -> str:
+    """The executor's, as Mesos' page learns it from the agent."""
+    state = json.load(urllib.request.urlopen(f"http://{rig.agent.endpoint}/state"))
+    frameworks = [*state["frameworks"], *state["completed_frameworks"]]
+    (framework,) = [each for each in frameworks if each["id"] == scheduler.framework_id]
+    executors = [*framework["executors"], *framework["completed_executors"]]
+    (found,) = [each for each in executors if each["id"] == EXECUTOR]
+    assert found["type"] == "DEFAULT"
+    return str(found["directory"])
+
+
+def has_ended(rig: Rig) -> bool:
+    state = json.load(urllib.request.urlopen(f"http://{rig.agent.endpoint}/state"))
+    return not any(framework["executors"] for framework in state["frameworks"])
+
+
+def on_the_page(rig: Rig, path: str) -> str:
+    """A file as Mesos' page reads it: by the agent's files API."""
+    query = urllib.parse.urlencode({"path": path, "offset": 0, "length": 4096})
+    answer = json.load(urllib.request.urlopen(f"http://{rig.agent.endpoint}/files/read?{query}"))
+    return str(answer["data"])
+
+
+def test_a_group_runs_and_its_executor_ends_with_it(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([task("one", "exit 0"), task("two", "sleep 0.5")], executor(), group=True)
+    for name in ("one", "two"):
+        scheduler.wait_status(name, "TASK_FINISHED", 60)
+        assert states(scheduler, name) == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
+    wait_until(lambda: has_ended(rig), 20, lambda: "the executor has not ended")
+
+
+def test_a_second_group_lives_in_the_same_executor(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([task("first")], executor(), group=True)
+    scheduler.wait_status("first", "TASK_RUNNING", 60)
+    scheduler.launch([task("second")], executor(), group=True)
+    scheduler.wait_status("second", "TASK_RUNNING", 60)
+    scheduler.kill("first")
+    scheduler.wait_status("first", "TASK_KILLED")
+    assert not has_ended(rig) and states(scheduler, "second") == ["TASK_STARTING", "TASK_RUNNING"]
+    scheduler.kill("second")
+    wait_until(lambda: has_ended(rig), 20, lambda: "the executor has not ended")
+
+
+def test_a_failed_task_ends_its_group_and_no_other(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([task("other")], executor(), group=True)
+    scheduler.wait_status("other", "TASK_RUNNING", 60)
+    scheduler.launch([task("fails", "sleep 0.5; exit 3"), task("waits")], executor(), group=True)
+    failed = scheduler.wait_status("fails", "TASK_FAILED", 60)
+    killed = scheduler.wait_status("waits", "TASK_KILLED")
+    assert "status 3" in failed.message and "task fails of the same group failed" in killed.message
+    assert states(scheduler, "waits") == ["TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_KILLED"]
+    assert states(scheduler, "other")[-1] == "TASK_RUNNING"
+
+
+def test_a_finished_task_ends_nothing(rig: Rig, scheduler: Scheduler) -> None:
+    scheduler.launch([task("done", "exit 0"), task("goes-on", "sleep 1.5")], executor(), group=True)
+    scheduler.wait_status("done", "TASK_FINISHED", 60)
+    scheduler.wait_status("goes-on", "TASK_FINISHED")
+    assert states(scheduler, "goes-on") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]
+
+
+def test_a_kill_of_one_task_ends_the_group_with_each_task_own_grace(rig: Rig, scheduler: Scheduler) -> None:
+    """`deaf` is killed after its own grace, while `slow` has the time that it needs."""
+    deaf = task("deaf", "trap '' TERM; while true; do sleep 0.1; done", kill_policy=messages.kill_policy(0.5))
+    slow = task("slow", "trap 'sleep 2; echo clean; exit 0' TERM; while true; do sleep 0.1; done")
+    slow["kill_policy"] = messages.kill_policy(60)
+    scheduler.launch([deaf, slow], executor(), group=True)
+    for name in ("deaf", "slow"):
+        scheduler.wait_status(name, "TASK_RUNNING", 60)
+    scheduler.kill("deaf")
+    ends = {name: scheduler.wait_status(name, "TASK_KILLED") for name in ("deaf", "slow")}
+    assert [states(scheduler, name)[2:] for name in ends] == [["TASK_KILLING", "TASK_KILLED"]] * 2
+    (log,) = rig.agent.sandbox(scheduler.framework_id, EXECUTOR).glob("pods/*/slow.stdout")
+    assert log.read_text() == "clean\n"
+
+
+def test_the_grace_of_a_kill_call_wins(rig: Rig, scheduler: Scheduler) -> None:
+    deaf = task("deaf", "trap '' TERM; while true; do sleep 0.1; done", kill_policy=messages.kill_policy(600))
+    scheduler.launch([deaf], executor(), group=True)
+    scheduler.wait_status("deaf", "TASK_RUNNING", 60)
+    scheduler.kill("deaf", grace_s=0.5)
+    scheduler.wait_status("deaf", "TASK_KILLED")
+
+
+def test_the_max_completion_time_fails_the_task_and_ends_the_group(rig: Rig, scheduler: Scheduler) -> None:
+    late = task("late", "trap '' TERM; while true; do sleep 0.1; done", max_completion_time=messages.seconds(1.5))
+    scheduler.launch([late, task("other")], executor(), group=True)
+    failed = scheduler.wait_status("late", "TASK_FAILED", 60)
+    scheduler.wait_status("other", "TASK_KILLED")
+    assert failed.reason == "REASON_MAX_COMPLETION_TIME_REACHED"
+    assert states(scheduler, "late") == ["TASK_STARTING", "TASK_RUNNING", "TASK_FAILED"]
+
+
+def test_a_failing_health_check_kills_the_task_and_its_group(rig: Rig, scheduler: Scheduler) -> None:
+    check = {"type": "COMMAND", "command": {"value": "exit 1"}, "delay_seconds": 0, "interval_seconds": 0.2}
+    sick = task("sick", health_check={**check, "grace_period_seconds": 0, "consecutive_failures": 2})
+    scheduler.launch([sick, task("other")], executor(), group=True)
+    killed = scheduler.wait_status("sick", "TASK_KILLED", 60)
+    scheduler.wait_status("other", "TASK_KILLED")
+    assert killed.raw["healthy"] is False
+    assert states(scheduler, "sick")[-2:] == ["TASK_KILLING", "TASK_KILLED"]
+
+
+def test_the_value_of_a_check_is_in_every_status(rig: Rig, scheduler: Scheduler) -> None:
+    check = {"type": "COMMAND", "command": {"command": {"value": "exit 7"}}, "delay_seconds": 0}
+    scheduler.launch([task("checked", check=check)], executor(), group=True)
+    found = scheduler.wait(
+        lambda: [each for each in scheduler.statuses("checked") if each.reason == CHECKED], 60, lambda: "no update"
+    )
+    assert found[0].raw["check_status"] == {"type": "COMMAND", "command": {"exit_code": 7}}
+    assert scheduler.statuses("checked")[0].raw["check_status"] == {"type": "COMMAND", "command": {}}
+    scheduler.kill("checked")
+    scheduler.wait_status("checked", "TASK_KILLED")
+
+
+def test_a_shutdown_kills_every_task_within_the_grace_of_mesos(rig: Rig, scheduler: Scheduler) -> None:
+    agent = scheduler.launch([task("one"), task("two")], executor(), group=True)
+    for name in ("one", "two"):
+        scheduler.wait_status(name, "TASK_RUNNING", 60)
+    scheduler.shutdown_executor(agent, EXECUTOR)
+    for name in ("one", "two"):
+        assert scheduler.wait_status(name, "TASK_KILLED").source == "SOURCE_EXECUTOR"
+    wait_until(lambda: has_ended(rig), 20, lambda: "the executor has not ended")
+
+
+def test_a_group_outlives_a_restart_of_the_agent(rig: Rig, scheduler: Scheduler) -> None:
+    short = task("short", "sleep 2; echo through; exit 0")
+    scheduler.launch([short, task("long")], executor(), group=True)
+    scheduler.wait_status("long", "TASK_RUNNING", 60)
+    rig.agent.restart()
+    scheduler.wait_status("short", "TASK_FINISHED", 30)
+    scheduler.kill("long")
+    scheduler.wait_status("long", "TASK_KILLED", 30)
+    assert states(scheduler, "short").count("TASK_FINISHED") == 1
