@@ -237,7 +237,7 @@ def rerun(suite: Suite, failed: Sequence[str], scratch: Path, deadline_s: float,
 
 
 def workers() -> list[str]:
-    """Options of pytest: tests that wait leave a core to others, but each further process imports everything anew."""
+    """Options of pytest: tests that wait leave a core to others, but each further process imports everything again."""
     count = min(8, 2 * len(os.sched_getaffinity(0)))
     return [f"--numprocesses={count}", "--dist=worksteal"]
 
@@ -280,6 +280,7 @@ def run_in(
 ) -> Ended:
     """Run in the suite's sandbox, if it has one. MPE_TEST_PREPARED: what packaging/prepare makes must be there."""
     env = os.environ | variables | {"MPE_TEST_PREPARED": "1", "PYTHONUNBUFFERED": "1"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # pytest would rewrite all tests again in each of its processes
     if suite.sandbox:
         around = [str(PYTHON), "-m", "tests.support.node", "--"]
     else:

@@ -115,9 +115,8 @@ def test_every_room_that_is_finished_is_there() -> None:
     assert set(FINISHED) <= names
 
 
-@pytest.mark.parametrize("room", FINISHED)
-def test_public_functions_of_a_finished_room_have_docstrings(room: str) -> None:
-    own = [source for name, source in SOURCES.items() if name == room or name.startswith(f"{room}.")]
+def test_public_functions_of_finished_rooms_have_docstrings() -> None:
+    own = [source for source in SOURCES.values() if is_finished(source)]
     assert [each for source in own for each in undocumented(source)] == []
 
 
@@ -126,9 +125,8 @@ def test_the_number_of_undocumented_functions_falls() -> None:
     assert len(found) <= UNDOCUMENTED_MAX, "\n".join(found)
 
 
-@pytest.mark.parametrize("room", FINISHED)
-def test_a_finished_room_has_plain_words(room: str) -> None:
-    own = [source for name, source in SOURCES.items() if name == room or name.startswith(f"{room}.")]
+def test_finished_rooms_have_plain_words() -> None:
+    own = [source for source in SOURCES.values() if is_finished(source)]
     assert [f"{source.path}:{each}" for source in own for each in riddles(source.text)] == []
 
 

@@ -9,23 +9,36 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.shell_completion import CompletionItem
+from click.shell_completion import BashComplete, CompletionItem
 
 from executor.cli.complete import matching
+from executor.cli.main import PROGRAM, root
 from tests.support.control_node import Node, container, hanging_executor, pod
 from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
 
+COMPLETE = "_MESOS_POD_EXECUTOR_COMPLETE"
+RUN_DIR = "MESOS_POD_EXECUTOR_NODE_RUN_DIR"
+
 
 def offered(run_dir: Path, *words: str) -> list[str]:
-    """For the last word of a line, which may be empty."""
-    line = ["mesos-pod-executor", *words]
+    """For the last word of a line, which may be empty; by click's script for bash, in this process."""
+    environment = {"COMP_WORDS": " ".join([PROGRAM, *words]), "COMP_CWORD": str(len(words))}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**environment, RUN_DIR: str(run_dir)}.items():
+            patch.setenv(name, value)
+        lines = BashComplete(root, {}, PROGRAM, COMPLETE).complete().splitlines()
+    return [each.removeprefix("plain,") for each in lines if each]
+
+
+def offered_by_program(run_dir: Path, *words: str) -> list[str]:
+    """As `offered`, as a shell asks: a process of its own, which says nothing else."""
     environment = {
         **os.environ,
-        "_MESOS_POD_EXECUTOR_COMPLETE": "bash_complete",
-        "MESOS_POD_EXECUTOR_NODE_RUN_DIR": str(run_dir),
-        "COMP_WORDS": " ".join(line),
-        "COMP_CWORD": str(len(line) - 1),
+        COMPLETE: "bash_complete",
+        RUN_DIR: str(run_dir),
+        "COMP_WORDS": " ".join([PROGRAM, *words]),
+        "COMP_CWORD": str(len(words)),
     }
     done = subprocess.run(
         [sys.executable, "-m", "executor"], env=environment, capture_output=True, text=True, check=True
@@ -75,12 +88,12 @@ def test_what_fits_is_offered(used: Path, words: list[str], expected: list[str])
 
 
 def test_a_node_in_trouble_offers_nothing_in_silence(node: Node, tmp_path: Path) -> None:
-    assert offered(tmp_path / "nowhere", "inspect", "") == []
+    assert offered_by_program(tmp_path / "nowhere", "inspect", "") == []
     node.dead_executor("dead")
-    assert offered(node.run_dir, "inspect", "") == []
+    assert offered_by_program(node.run_dir, "inspect", "") == []
     with hanging_executor(node.run_dir, "odd", b"rubbish"):
         node.executor("live", pod("pod-1", "web"))
-        assert offered(node.run_dir, "inspect", "") == ["web", "pod-1"]
+        assert offered_by_program(node.run_dir, "inspect", "") == ["web", "pod-1"]
 
 
 HOSTILE = (

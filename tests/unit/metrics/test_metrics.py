@@ -13,6 +13,7 @@ from executor.log.codes import CODES
 from executor.metrics import catalog, exposition
 from executor.metrics.catalog import Kind, Metric
 from executor.metrics.counters import Counters, Family, Histogram
+from tests.support.cases import check_each
 
 FORBIDDEN_LABELS = {"pod", "task", "container", "name", "role", "namespace", "revocation", "image"}
 
@@ -31,8 +32,11 @@ def value(counters: Counters, name: str, **labels: str) -> float:
     return shown(counters).get((name, tuple(sorted(labels.items()))), -1.0)
 
 
-@pytest.mark.parametrize("metric", catalog.ALL, ids=lambda metric: metric.name)
-def test_names_follow_the_rules(metric: Metric) -> None:
+def test_names_follow_the_rules() -> None:
+    check_each(((metric.name, metric) for metric in catalog.ALL), follows_the_rules)
+
+
+def follows_the_rules(metric: Metric) -> None:
     assert re.fullmatch("[a-z][a-z0-9_]*[a-z]", metric.name)
     assert not metric.name.endswith(("_total", "_count", "_sum", "_bucket", "_ms"))
     assert metric.help.endswith(".") or metric.help.endswith(").")

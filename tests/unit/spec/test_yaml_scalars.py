@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from executor.spec.reading import yaml_scalars
+from tests.support.cases import check_each
 
 READ: dict[str, Any] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
@@ -48,8 +49,12 @@ READ: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("text", "value"), READ.items())
-def test_a_plain_scalar(text: str, value: Any) -> None:
+def test_plain_scalars() -> None:
+    check_each(((text, (text, value)) for text, value in READ.items()), is_read)
+
+
+def is_read(scalar: tuple[str, Any]) -> None:
+    text, value = scalar
     found = yaml_scalars.resolved(text)
     assert (found, type(found)) == (value, type(value))
 

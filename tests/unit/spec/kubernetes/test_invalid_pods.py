@@ -6,6 +6,7 @@ import pytest
 
 from executor.errors import InvalidTask
 from executor.spec.launch import parse_launch
+from tests.support.cases import check_each
 from tests.unit.pod.samples import Document, task
 from tests.unit.spec.kubernetes import invalid_placement, invalid_pods
 
@@ -13,8 +14,12 @@ INVALID = invalid_pods.INVALID | invalid_placement.INVALID
 KINDS_MIN = 108
 
 
-@pytest.mark.parametrize(("path", "document"), INVALID.values(), ids=INVALID)
-def test_a_kind_of_invalid_pod(path: str, document: Document) -> None:
+def test_every_kind_of_invalid_pod() -> None:
+    check_each(INVALID, is_refused)
+
+
+def is_refused(kind: tuple[str, Document]) -> None:
+    path, document = kind
     with pytest.raises(InvalidTask) as caught:
         parse_launch([task(document)], group=False)
     assert [fault.subject for fault in caught.value.faults] == [path]
