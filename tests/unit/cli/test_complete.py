@@ -12,7 +12,8 @@ import pytest
 from click.shell_completion import BashComplete, CompletionItem
 
 from executor.cli.complete import matching
-from executor.cli.main import PROGRAM, root
+from executor.cli.main import root
+from executor.cli.shells import PROGRAM
 from tests.support.control_node import Node, container, hanging_executor, pod
 from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
