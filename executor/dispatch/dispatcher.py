@@ -212,12 +212,13 @@ class Dispatcher:
         return True
 
     def _end_if_idle(self) -> None:
+        end = self._parts.executor_end
         if len(self.pods) or len(self._parts.launch_reader):
             return
         if self._parts.reporter.holds_last_update:
-            self._parts.executor_end.begin("its last pod has ended, and Mesos ends an executor that holds no cpus then")
+            end.begin_idle("its last pod has ended, and Mesos ends an executor that holds no cpus then")
         elif self._is_default:
-            self._parts.executor_end.begin("its last task has ended, and a default executor ends with it")
+            end.begin_idle("its last task has ended, and a default executor ends with it")
 
     # --- the end ---------------------------------------------------------------------------------------------
 
@@ -243,7 +244,8 @@ class Dispatcher:
             self.node.claim.keep()
 
     async def send_last_updates(self) -> None:
-        """After everything was released: the updates that were held back, and the last acknowledgements.
+        """After everything was released: the updates that were held back, and the last acknowledgements. For an agent
+        that is away or hangs it waits until the time of a demanded end is over, or the driver gives the agent up.
 
         Mesos may end this process any moment from here on.
         """
@@ -252,14 +254,21 @@ class Dispatcher:
         held = self._parts.reporter.release()
         log.info("executor stopped", code="executor.stopped", outcome=outcome, unacknowledged=held)
         await asyncio.sleep(0)  # what came since is answered before the end is waited for
-        await self._parts.driver.drained(EXIT_MARGIN_S)
-        late.cancel()
+        drained = asyncio.create_task(self._parts.driver.drained(EXIT_MARGIN_S))
+        overdue = asyncio.create_task(self._parts.executor_end.overdue(EXIT_MARGIN_S))
+        await asyncio.wait({drained, overdue}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (drained, overdue, late):
+            task.cancel()
+        if left := self._parts.driver.unacknowledged:
+            log.warning("updates are lost with this executor", code="executor.updates_lost", unacknowledged=left)
 
     async def _answer_late(self) -> None:
         """The events that come when nothing can be run any more."""
         async for event in self._parts.driver.events():
             if isinstance(event, events.Launch):
                 self._drop_late_launch(event.task_ids)
+            elif isinstance(event, events.Shutdown):
+                self._parts.executor_end.take(event)
 
     @property
     def unacknowledged(self) -> int:

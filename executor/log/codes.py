@@ -102,10 +102,16 @@ CODES: Final = MappingProxyType(
         "executor.stopped": _info(
             "Every pod has ended and every update is acknowledged, or the grace is over: see `outcome`."
         ),
+        "executor.updates_lost": _warning(
+            "The executor ended before the agent had acknowledged `unacknowledged` updates; the agent answers for those"
+            " tasks.",
+            "Look at the agent: it was away, or did not answer.",
+        ),
         "executor.failed": _error(
             "The executor cannot go on.", "See `error` and `hint`; run `mesos-pod-executor doctor`."
         ),
         "pod.volumes_updated": _info("A framework sent new ConfigMaps or Secrets: the files of `volumes` show them."),
+        "task.status": _info("A status update was made; it is in the journal before the agent hears of it."),
         "pod.accepted": _info("A launch was read and became a pod."),
         "pod.without_effect": _info("Fields of the pod were accepted that change nothing on a Mesos agent: `fields`."),
         "pod.refused": _warning(
@@ -296,6 +302,13 @@ CODES: Final = MappingProxyType(
         ),
         "mesos.launch_repeated": _warning("The agent launched tasks again that it had launched.", "See `tasks`."),
         "mesos.call_delayed": _warning("The agent does not take an update or message; it is kept.", "See `error`."),
+        "mesos.update_reduced": _error(
+            "The agent refuses a status update as it is; it goes without reason, labels, networks and data.",
+            "Report it: `text`.",
+        ),
+        "mesos.update_after_end": _error(
+            "An update of a task came after its terminal one and was not sent.", "Report it: it is a defect."
+        ),
         "mesos.update_refused": _error("The agent will never take this status update; it is dropped.", "Report it."),
         "mesos.message_refused": _error("The agent will never take this message; it is dropped.", "See `text`."),
         "mesos.message_dropped": _warning("Too many messages wait; the oldest was dropped.", "Look at the agent."),

@@ -15,6 +15,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -23,10 +24,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from executor.log import get_logger
 from executor.mesos.environment import Environment
-from executor.mesos.events import Event
+from executor.mesos.events import Disconnected, Event, Shutdown, Subscribed
 from executor.mesos.outbox import MESSAGES_MAX, Outbox
 from executor.mesos.sender import Sender
 from executor.mesos.session import Session
+from executor.mesos.status import stamped
 
 if TYPE_CHECKING:
     from executor.mesos.pymesos_fixes import ExecutorDriver
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 CLOSE_TIMEOUT_S = 2.0
+LOOK_S = 0.1
+"""Nothing tells the loop that the agent has accepted a call."""
 
 
 class Driver:
@@ -42,6 +46,7 @@ class Driver:
         self._outbox = Outbox()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._settled = asyncio.Event()
+        self._subscribed = self._abandoned = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._link: ExecutorDriver | None = None
         self._sender: Sender | None = None
@@ -89,14 +94,20 @@ class Driver:
         agent refuses the whole update, becomes a question mark. Raises TypeError if it is not JSON.
         """
         complete = {
-            "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
-            "timestamp": time.time(),
-            **status,
+            **stamped(status, uuid.uuid4().bytes, time.time()),
             "source": "SOURCE_EXECUTOR",
             "executor_id": {"value": self._environment.executor_id},
             "agent_id": {"value": self._environment.agent_id},
         }
-        self._outbox.put_update(json.loads(json.dumps(complete, ensure_ascii=False).encode(errors="replace")))
+        complete = json.loads(json.dumps(complete, ensure_ascii=False).encode(errors="replace"))
+        if not self._outbox.put_update(complete):
+            log.error(
+                "an update follows its task's terminal one; it is not sent",
+                code="mesos.update_after_end",
+                task=status["task_id"]["value"],
+                state=status["state"],
+                update=complete["uuid"],
+            )
 
     def message(self, data: bytes) -> None:
         """Sends a message to the framework when the agent takes it; Mesos itself may lose it. Never blocks."""
@@ -113,16 +124,24 @@ class Driver:
         return len(self._outbox)
 
     async def drained(self, timeout_s: float) -> bool:
-        """Waits until every update is acknowledged (or refused); False after `timeout_s`.
+        """Waits until every update is acknowledged (or refused); False once the agent has had them all for `timeout_s`,
+        or has been given up. Without a limit of its own while the agent is away or does not answer.
 
         A terminal update must be acknowledged before the executor exits, or it may be lost (MESOS-8537, MESOS-9847).
+        An agent that tears a framework down accepts its updates and acknowledges none (src/slave/slave.cpp).
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self.unacknowledged:
-                    self._settled.clear()
-                    if self.unacknowledged:
-                        await self._settled.wait()
+        since_s: float | None = None
+        while self.unacknowledged and (self._subscribed or not self._abandoned):
+            now_s = time.monotonic()
+            has_all = self._subscribed and not self._outbox.unsent
+            since_s = (now_s if since_s is None else since_s) if has_all else None
+            left_s = math.inf if since_s is None else since_s + timeout_s - now_s
+            if left_s <= 0:
+                break
+            self._settled.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, LOOK_S)):
+                    await self._settled.wait()
         return self.unacknowledged == 0
 
     def _hand_over(self, event: Event | None) -> None:
@@ -133,6 +152,13 @@ class Driver:
 
     def _arrived(self, event: Event | None) -> None:
         self._settled.set()
+        match event:
+            case Subscribed():
+                self._subscribed = True
+            case Disconnected():
+                self._subscribed = False
+            case Shutdown() if not self._subscribed:
+                self._abandoned = True
         if event is not None:
             self._queue.put_nowait(event)
 

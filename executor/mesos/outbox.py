@@ -45,11 +45,17 @@ class Outbox:
         with self._changed:
             return len(self._ledger)
 
-    def put_update(self, status: Json) -> None:
-        """`status` (a TaskStatus as JSON) is sent until the agent acknowledges it."""
+    @property
+    def unsent(self) -> int:
+        """Updates that the agent has not accepted."""
         with self._changed:
-            self._ledger.add(status)
+            return self._ledger.unsent
+
+    def put_update(self, status: Json) -> bool:
+        """`status` (a TaskStatus as JSON) is sent until the agent acknowledges it. False as for Ledger.add."""
+        with self._changed:
             self._changed.notify_all()
+            return self._ledger.add(status)
 
     def put_message(self, body: Json) -> bool:
         """False if the oldest message had to make room: messages are best effort in Mesos, memory is not endless."""
@@ -117,6 +123,18 @@ class Outbox:
                 self._ledger.sent(call.of_update("uuid"))
             else:
                 self._forget_message(call)
+
+    def reduce(self, call: Call) -> bool:
+        """The agent refuses an update as it is: the next try is without what explains it. False as for
+        Ledger.reduce.
+        """
+        with self._changed:
+            return call.type == "UPDATE" and self._ledger.reduce(call.of_update("uuid"))
+
+    def reduce_all(self) -> None:
+        """The agent refuses a SUBSCRIBE that carries updates, and one of them may be the reason."""
+        with self._changed:
+            self._ledger.reduce_all()
 
     def drop(self, call: Call) -> None:
         """The agent will never accept it."""

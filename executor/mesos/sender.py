@@ -29,15 +29,15 @@ class Verdict(Enum):
     REFUSED = "refused"
 
 
-def judge(status: int, text: str) -> Verdict:
+def judge(status: int) -> Verdict:
     """What the agent's answer means for a call (src/slave/http.cpp, src/executor/executor.cpp).
 
-    503: recovering. 404: its routes are not there yet. 403 "not subscribed": it restarted, and the call was faster
-    than our next SUBSCRIBE. Everything else in 4xx finds fault with the call itself.
+    503: recovering. 404: its routes are not there yet. 403: it restarted, and the call was faster than our next
+    SUBSCRIBE. 401 finds fault with who calls. Everything else in 4xx finds fault with the call itself.
     """
     if 200 <= status < 300:
         return Verdict.ACCEPTED
-    not_yet = status in {404, 408, 429} or (status == 403 and "not subscribed" in text)
+    not_yet = status in {401, 403, 404, 408, 429}
     return Verdict.LATER if not_yet or not 400 <= status < 500 else Verdict.REFUSED
 
 
@@ -62,7 +62,7 @@ class Sender(threading.Thread):
                 self._answered(call, status, text)
 
     def _answered(self, call: Call, status: int, text: str) -> None:
-        verdict = judge(status, text)
+        verdict = judge(status)
         if verdict is Verdict.LATER:
             self._retry_later(call, MesosFailure(f"HTTP {status}: {text}", subject=call.type))
             return
@@ -70,10 +70,14 @@ class Sender(threading.Thread):
         if verdict is Verdict.ACCEPTED:
             self._outbox.sent(call)
             return
-        self._outbox.drop(call)
+        reduced = self._outbox.reduce(call)
+        if not reduced:
+            self._outbox.drop(call)
         log.error(
-            "the agent refuses a call; it is dropped",
-            code="mesos.update_refused" if call.type == "UPDATE" else "mesos.message_refused",
+            "the agent refuses a call",
+            code="mesos.update_reduced"
+            if reduced
+            else ("mesos.update_refused" if call.type == "UPDATE" else "mesos.message_refused"),
             status=status,
             text=text,
             task=call.of_update("task_id"),

@@ -32,6 +32,9 @@ from executor.mesos.reconnect import Reconnect
 
 log = get_logger(__name__)
 
+_CONTENT = "Failed to"
+"""How the agent's word for a call that it cannot parse or validate begins (src/slave/http.cpp, executor)."""
+
 
 class Session:
     def __init__(self, environment: Environment, outbox: Outbox, emit: Callable[[Event], None]) -> None:
@@ -96,8 +99,14 @@ class Session:
             log.warning("the agent launches known tasks again", code="mesos.launch_repeated", tasks=repeated)
 
     def refused(self, status: int, text: str) -> None:
-        """SUBSCRIBE was answered by another status than 200. A fault found is said once, however often it is tried."""
+        """SUBSCRIBE was answered by another status than 200. A fault found is said once, however often it is tried.
+
+        One that finds fault with the call's content may mean any of the updates that it carries: the next try carries
+        them without what explains them.
+        """
         refusal = f"{status} {text}"
+        if status == 400 and text.startswith(_CONTENT):
+            self._outbox.reduce_all()
         if status in {404, 503}:
             self._reconnect.answered()
         elif refusal != self._refusal:

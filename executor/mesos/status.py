@@ -37,6 +37,7 @@ class TaskState(StrEnum):
 
 MESSAGE_MAX_LETTERS = 4000
 TERMINAL = frozenset(TaskState) - {TaskState.STARTING, TaskState.RUNNING, TaskState.KILLING}
+_BARE = frozenset({"task_id", "state", "message", "uuid", "timestamp", "source", "executor_id", "agent_id", "healthy"})
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 DISK_LIMIT = "REASON_CONTAINER_LIMITATION_DISK"
@@ -112,6 +113,16 @@ def status(  # noqa: PLR0913 one keyword for each field of TaskStatus
 def _utf8(text: str) -> str:
     """Without what stands for bytes of a path that are no text: the agent would refuse the update each time."""
     return text.encode("utf-8", "replace").decode()
+
+
+def stamped(status: Json, identity: bytes, at_s: float) -> Json:
+    """With the uuid and the time (seconds since the epoch) that it keeps from here on, unless it has them."""
+    return {"uuid": base64.b64encode(identity).decode(), "timestamp": at_s, **status}
+
+
+def bare(status: Json) -> Json:
+    """What of a complete TaskStatus any agent takes. The message says what happened; the rest explains it only."""
+    return {name: value for name, value in status.items() if name in _BARE}
 
 
 def is_terminal(state: str) -> bool:

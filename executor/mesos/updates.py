@@ -2,11 +2,12 @@
 
     add -> unsent -> accepted by the agent (202) -> acknowledged
              |  \\-> carried by SUBSCRIBE ---------^
-             \\-> refused: dropped
+             \\-> refused: sent again without what explains it; refused again: dropped
 
 Invariants: an update is kept under its uuid, in the order it was made, until its own uuid is acknowledged or refused;
 after a SUBSCRIBE nothing that it carried is sent again by itself; a task is known until its terminal update is
-acknowledged. Source: docs/executor-http-api.md, SUBSCRIBE and ACKNOWLEDGED.
+acknowledged, and nothing follows that update until the task is launched again. Source: docs/executor-http-api.md,
+SUBSCRIBE and ACKNOWLEDGED.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from executor.mesos.status import is_terminal
+from executor.mesos.status import bare, is_terminal
 
 Json = dict[str, Any]
 
@@ -28,6 +29,7 @@ class Ledger:
         self._tasks: dict[str, Json | None] = {}
         self._updates: dict[str, Json] = {}
         self._unsent: dict[str, None] = {}
+        self._ended: set[str] = set()
 
     def __len__(self) -> int:
         """Updates that are not acknowledged."""
@@ -38,16 +40,30 @@ class Ledger:
         repeated = []
         for task in tasks:
             task_id = task["task_id"]["value"]
+            self._ended.discard(task_id)
             if task_id in self._tasks:
                 repeated.append(task_id)
             else:
                 self._tasks[task_id] = task
         return repeated
 
-    def add(self, status: Json) -> None:
-        """`status` is complete, with its uuid, and is not changed any more."""
+    def add(self, status: Json) -> bool:
+        """`status` is complete, with its uuid, and is not changed any more. False: it is not taken, because the agent
+        has not acknowledged the task's terminal update, and would take this one for news of a task that has ended.
+        """
+        task_id = status["task_id"]["value"]
+        if task_id in self._ended:
+            return False
+        if is_terminal(status["state"]):
+            self._ended.add(task_id)
         self._updates[status["uuid"]] = status
         self._unsent[status["uuid"]] = None
+        return True
+
+    @property
+    def unsent(self) -> int:
+        """Updates that the agent has not accepted."""
+        return len(self._unsent)
 
     def next_unsent(self) -> Json | None:
         """The oldest update to send. It stays the next one until it is `sent`, carried, acknowledged or dropped."""
@@ -78,7 +94,23 @@ class Ledger:
                 self._tasks[task_id] = None
         return status
 
+    def reduce(self, uuid: str) -> bool:
+        """Keeps of an update that the agent refuses what no agent can refuse; False if that was all of it."""
+        status = self._updates.get(uuid)
+        if status is None or bare(status) == status:
+            return False
+        self._updates[uuid] = bare(status)
+        return True
+
+    def reduce_all(self) -> None:
+        """The same for every update."""
+        for uuid in self._updates:
+            self.reduce(uuid)
+
     def drop(self, uuid: str) -> Json | None:
         """Forgets an update that the agent will never take."""
         self._unsent.pop(uuid, None)
-        return self._updates.pop(uuid, None)
+        status = self._updates.pop(uuid, None)
+        if status is not None and is_terminal(status["state"]):
+            self._ended.discard(status["task_id"]["value"])
+        return status

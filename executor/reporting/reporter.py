@@ -1,14 +1,18 @@
 """The one exit for status updates: from a report to the updates that the driver sends.
 
-Owns the framework's capabilities, and the last update that is held back (last_update.py).
+Each is in the journal, with its uuid and the time when it was made, before the driver has it. Owns the framework's
+capabilities, and the last update that is held back (last_update.py).
 """
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from executor.mesos.status import Capabilities
+from executor.log import get_logger
+from executor.mesos.status import Capabilities, stamped
 from executor.pod.life.effects import Report
 from executor.pod.life.model import Pod
 from executor.reporting import status_updates
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from executor.names import TaskId
     from executor.pod.runner import PodRunner
     from executor.reporting.status_updates import Labels
+
+
+log = get_logger(__name__)
 
 
 class Driver(Protocol):
@@ -90,6 +97,16 @@ class Reporter:
         labels: Labels | None = None,
         pod: Pod | None = None,
     ) -> None:
-        for update in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels, pod=pod):
+        for made in status_updates.updates(report, self._capabilities, network_infos=infos, labels=labels, pod=pod):
+            update = stamped(made, uuid.uuid4().bytes, time.time())
+            log.info(
+                "a status update was made",
+                code="task.status",
+                task=update["task_id"]["value"],
+                state=update["state"],
+                reason=update.get("reason"),
+                text=update.get("message"),
+                update=update["uuid"],
+            )
             if self._last_update.pass_on(update):
                 self._driver.update(update)

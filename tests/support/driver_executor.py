@@ -2,7 +2,9 @@
 
 Every event goes to `driver.jsonl` in its sandbox. A launch becomes TASK_STARTING and TASK_RUNNING, a kill TASK_KILLED.
 Messages are JSON: `{"echo": TEXT}`; `{"updates": [[TASK, STATE, MESSAGE], ...]}` at once or, with `"when": "away"`, as
-soon as the agent is gone; `{"exit": true}` ends the program when everything is acknowledged, as a SHUTDOWN does.
+soon as the agent is gone; `{"stream": [TASK, ...], "count": N, "pause_s": S}` sends N numbered updates of each task and
+a terminal one, whatever happens meanwhile; `{"exit": true}` ends the program when everything is acknowledged, as a
+SHUTDOWN does.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from executor.process.initial_environment import erase
 
 JOURNAL = "driver.jsonl"
 DRAIN_TIMEOUT_S = 5.0
+STREAMS = set[asyncio.Task[None]]()
 
 
 def note(kind: str, value: object) -> None:
@@ -40,6 +43,13 @@ def send(driver: Driver, updates: list[list[str]]) -> None:
         driver.update(status(TaskId(task), TaskState(state), message=message))
 
 
+async def stream(driver: Driver, task: str, count: int, pause_s: float) -> None:
+    for number in range(count):
+        await asyncio.sleep(pause_s)
+        send(driver, [[task, "TASK_RUNNING", str(number)]])
+    send(driver, [[task, "TASK_FINISHED", "end"]])
+
+
 async def obey(driver: Driver, command: dict[str, Any], away: list[list[str]]) -> bool:
     """Whether to go on."""
     if "echo" in command:
@@ -48,6 +58,10 @@ async def obey(driver: Driver, command: dict[str, Any], away: list[list[str]]) -
         away += command.get("updates", [])
     else:
         send(driver, command.get("updates", []))
+    for task in command.get("stream", []):
+        work = asyncio.create_task(stream(driver, task, command["count"], command["pause_s"]))
+        STREAMS.add(work)
+        work.add_done_callback(STREAMS.discard)
     return not command.get("exit")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -26,3 +27,16 @@ async def test_a_wait_that_is_given_up_leaves_it_as_it_is() -> None:
             await ending.wait()
     ending.begin("later")
     assert (await ending.wait()).why == "later"
+
+
+async def test_an_idle_executor_has_time_until_its_end_is_demanded() -> None:
+    ending = ExecutorEnd(0.2)
+    ending.begin_idle("its last pod has ended")
+    overdue = asyncio.create_task(ending.overdue(0.0))
+    await asyncio.sleep(0.3)
+    assert ending.has_begun and not overdue.done()
+    ending.begin("got SIGTERM")
+    assert (await ending.wait()).why == "its last pod has ended"
+    begun_s = time.monotonic()
+    await asyncio.wait_for(overdue, 2)
+    assert time.monotonic() - begun_s >= 0.19

@@ -154,3 +154,22 @@ def test_acknowledgements_may_come_in_any_order(order: list[int]) -> None:
     for count, number in enumerate(order, 1):
         assert ledger.acknowledged(str(number)) == update("t", str(number))
         assert len(ledger) == 5 - count
+
+
+def test_nothing_follows_a_terminal_update_until_the_task_is_launched_again() -> None:
+    ledger = Ledger()
+    assert ledger.add(update("t", "end", "TASK_FINISHED"))
+    assert not ledger.add(update("t", "late")) and not ledger.add(update("t", "twice", "TASK_GONE"))
+    assert ledger.add(update("u", "other"))
+    assert sent_in_order(ledger) == ["end", "other"]
+    ledger.launched([task("t")])
+    assert ledger.add(update("t", "again"))
+
+
+def test_an_update_that_is_refused_is_reduced_once() -> None:
+    ledger = Ledger()
+    whole = update("t", "a", "TASK_FAILED") | {"message": "why", "reason": "REASON_OF_A_NEWER_MESOS", "data": "eA=="}
+    ledger.add(whole)
+    assert ledger.reduce("a")
+    assert ledger.next_unsent() == update("t", "a", "TASK_FAILED") | {"message": "why"}
+    assert not ledger.reduce("a") and not ledger.reduce("unknown")

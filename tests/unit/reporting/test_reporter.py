@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from executor.errors import InvalidTask
+from executor.log import add_sink
 from executor.names import TaskId
 from executor.reporting.reporter import Reporter
 
@@ -55,3 +56,28 @@ def test_the_update_that_would_end_the_executor_is_held_until_it_may_go(driver: 
     assert reporter.holds_last_update
     assert reporter.release() == 1
     assert driver.sent[1:] == [("t2", "TASK_LOST")] and not reporter.holds_last_update
+
+
+def test_an_update_is_in_the_log_before_the_driver_has_it() -> None:
+    """With the uuid and the time that it keeps, also where it is held back."""
+    seen: list[dict[str, Any]] = []
+    order: list[str] = []
+
+    class Watching:
+        def update(self, status: dict[str, Any]) -> None:
+            order.append(status["uuid"])
+            assert [each["update"] for each in seen] == order
+
+    remove = add_sink(lambda record: seen.append(dict(record)) if record.get("code") == "task.status" else None)
+    try:
+        reporter = Reporter(Watching())
+        reporter.subscribed({}, {})
+        reporter.launched([TASK])
+        reporter.killed_before_launch([TASK])
+        assert len(seen) == 1 and order == [], "held, and written down"
+        reporter.release()
+        reporter.unknown(TaskId("t9"))
+    finally:
+        remove()
+    assert [(each["task"], each["state"]) for each in seen] == [("t1", "TASK_KILLED"), ("t9", "TASK_LOST")]
+    assert seen[0]["text"] == "killed by the scheduler"
