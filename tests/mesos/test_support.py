@@ -15,6 +15,7 @@ from tests.support.mesos.messages import scalar, task_info
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import CAPABILITIES, Scheduler, UnexpectedError
 from tests.support.mesos.server import wait_until
+from tests.support.mesos.sharing import SharingScheduler
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -53,6 +54,17 @@ def test_a_launch_whose_offer_is_rescinded_meanwhile_is_sent_again(scheduler: Sc
     for name in names:
         scheduler.wait_status(name, "TASK_RUNNING")
     assert sum(event.type == LOST for event in scheduler.events) == 2
+
+
+def test_offers_that_are_released_go_to_another_framework(cluster: Cluster) -> None:
+    with SharingScheduler(cluster.endpoint) as scheduler:
+        scheduler.wait_offers()
+        scheduler.release()
+        with Scheduler(cluster.endpoint, name="other") as other:
+            assert other.wait_offers(timeout_s=20)
+            assert scheduler.offers() == []
+        scheduler.revive()
+        assert scheduler.wait_offers(timeout_s=20)
 
 
 def test_one_executor_holds_regular_and_revocable_tasks(cluster: Cluster, scheduler: Scheduler) -> None:

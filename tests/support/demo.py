@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from tests.support import demo_shell
-
 if TYPE_CHECKING:
     from tests.support.mesos.scheduler import Scheduler
     from tests.support.rig import Rig
@@ -49,7 +47,8 @@ def main() -> int:
 
     arguments = _arguments(PROGRAM)
     story = Story(quiet=arguments.json)
-    with Rig(OPTIONS, program=shlex.split(arguments.program), config={"POLICY_DEFAULT": "baseline"}) as rig:
+    config = _practice() if arguments.shell else {"POLICY_DEFAULT": "baseline"}
+    with Rig(OPTIONS, program=shlex.split(arguments.program), config=config) as rig:
         version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
         story.tell(f"up: containerd with one image, Mesos {version} with a master and an agent (cgroups isolators)")
         if arguments.shell:
@@ -60,6 +59,14 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(result))
     return 0 if good else 1
+
+
+def _practice() -> dict[str, str]:
+    """A configuration with which every incident of the runbook can be staged."""
+    from tests.support.incidents import STORAGE
+
+    policy = f'{{level = "baseline", host_paths = ["{STORAGE}"]}}'
+    return {"POLICY_DEFAULT": policy, "REVOCATION_STUCK_AFTER_S": "2", "DISK_ENFORCE": "true"}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -84,11 +91,20 @@ def _arguments(program: Sequence[str]) -> argparse.Namespace:
 
 def visit(rig: Rig, story: Story, regulars: int, revocables: int) -> int:
     """The same pods, and a prompt beside them; the exit status to end with."""
-    with rig.scheduler(name="demo") as scheduler:
+    from tests.support import demo_shell
+    from tests.support.incidents import Stage
+    from tests.support.mesos.sharing import SharingScheduler
+
+    with SharingScheduler(rig.cluster.endpoint, name="demo") as scheduler, Stage(rig, scheduler, EXECUTOR) as stage:
         agent_id, _ = _launch(scheduler, rig, story, regulars, revocables)
+        scheduler.release()
         _show(rig, story)
-        story.tell(demo_shell.HINT)
-        code = demo_shell.run(rig)
+        with demo_shell.page(rig) as address:
+            if address:
+                story.tell(f"the node in a browser of this machine: {address}")
+            story.tell(demo_shell.HINT)
+            code = demo_shell.run(rig, scheduler, stage)
+        stage.release()
         scheduler.shutdown_executor(agent_id, EXECUTOR)
     left = {name: count for name, count in rig.wait_clean().items() if count}
     story.tell(f"FAULT: something was left: {left}" if left else NOTHING_LEFT)

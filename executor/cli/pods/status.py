@@ -32,11 +32,11 @@ def reason(pod: Document) -> str:
     """The outcome that Mesos has of it; of a pod that lives, what is wrong with it. Empty for nothing."""
     if pod.get("state") == "lost":
         return "its executor died"
+    if (pids := pod.get("stuck_pids")) and pod.get("state") != "ended":
+        return f"survives SIGKILL: pid {', '.join(map(str, pids))}"
     if outcome := pod.get("outcome"):
         why = str(outcome.get("reason") or "").removeprefix("REASON_") or outcome.get("message") or ""
         return f"{outcome['state']} {why}".rstrip()
-    if pids := pod.get("stuck_pids"):
-        return f"survives SIGKILL: pid {', '.join(map(str, pids))}"
     if errors := [each["error"] for each in pod.get("pulling", ()) if each.get("error")]:
         return str(errors[0])
     ended = [each for each in pod.get("containers", ()) if each.get("state") == "backing-off"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import tempfile
@@ -13,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import cgroupdirs
-from tests.support.rig import wait_for
+from tests.support.rig import IMAGE, wait_for
 from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -86,18 +89,39 @@ def test_ctrl_c_leaves_nothing(directory: Path, moment: str, times: int) -> None
     assert subprocess.run(["ip", "netns", "list"], capture_output=True, check=True).stdout == b""
 
 
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "own"},
+    "spec": {"containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "100"]}]},
+}
+TYPED = (
+    "mesos-pod-executor revoke --all --id by-hand", "mesos-pod-executor doctor --quiet", "incident preempted",
+    "launch {pod} --revocable", "incident end", "exit 0",
+)  # fmt: skip
+
+
 def test_a_shell_on_the_node(directory: Path) -> None:
-    """What README.md names is there at its prompt, and all is gone with it."""
+    """What README.md names is there at its prompt, a browser outside sees the node, and all is gone with it."""
+    (directory / "pod.json").write_text(json.dumps(POD))
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
         line = ["packaging/demo", "--shell", "--regular", "1", "--revocable", "1"]
         os.execve(line[0], line, os.environ | {"TMPDIR": str(directory), "TERM": "dumb"})
-    assert "demo:" in (told := read_until(terminal, "demo:")), told
-    os.write(terminal, b"mesos-pod-executor revoke --all --id by-hand; mesos-pod-executor doctor --quiet; exit 0\r")
+    told = read_until(terminal, "demo:")
+    assert "demo:" in told, told
+    (address,) = re.findall(r"of this machine: http://(127.0.0.1:\d+)/", told)
+    page = http.client.HTTPConnection(address, timeout=10)
+    page.request("GET", "/")
+    assert b"Pods on" in page.getresponse().read()
+    page.close()
+    os.write(terminal, "; ".join(TYPED).format(pod=directory / "pod.json").encode() + b"\r")
     told = read_until(terminal, None)
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     assert (os.waitstatus_to_exitcode(status), "FAULT" in told) == (0, False), told
     assert "1, unchanged" in told and "this node: " in told
+    assert "mesos-pod-executor why preempted-1" in told and "report -o" in told
+    assert "own: TASK_RUNNING" in told and "own: TASK_KILLED" in told and "preempted-1: " not in told
     assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))
