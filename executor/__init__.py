@@ -38,7 +38,8 @@ drawings.
     config/       the configuration
     log/          the log, the journal, the lists of codes and keys
 
-    errors, exhausted, names, hostnames, duration, quantity, bounded_json, beneath, concurrency, own_directory
+    errors, exhausted, names, hostnames, duration, quantity, bounded_json, bounded_toml, beneath, concurrency,
+    own_directory
                   small things that all share
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.

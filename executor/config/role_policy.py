@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from executor import bounded_toml
+
 HELP: Final = (
     'privileged, baseline or restricted, or a table such as {level = "baseline", host_paths = ["/srv/data", "/opt:ro"]}'
 )
@@ -92,11 +94,9 @@ def _table(value: object) -> Mapping[str, Any]:
 
 
 def _inline(text: str) -> object:
-    import tomllib  # most nodes have no table in a variable
-
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return bounded_toml.loads(f"value = {text}")["value"]
+    except bounded_toml.TomlError as error:
         raise ValueError(f"{HELP} ({error})") from error
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 
+from executor import bounded_toml
 from executor.config.checks import CHECKS, WrongValueError
 from executor.config.trust import Trust, rule
 from executor.errors import InvalidConfig
@@ -48,14 +49,11 @@ def decode_file(text: str, source: str, sections: Sections) -> Decoded:
     """The checked values of a TOML text; `source` names it in errors."""
     if not text:
         return Decoded({}, ())
-    import tomllib  # its regular expressions cost 3 ms, and most nodes have no file
-
     try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        document = bounded_toml.loads(text)
+    except bounded_toml.TomlError as error:
         hint = "write true or false, and a text in quotes; mesos-pod-executor check-config --default shows each key"
-        return Decoded({}, (InvalidConfig(f"is not TOML: {told}", subject=source, hint=hint),))
+        return Decoded({}, (InvalidConfig(f"is not TOML: {error}", subject=source, hint=hint),))
     values: Values = {}
     faults: list[InvalidConfig] = []
     for name, table in document.items():

@@ -80,3 +80,5 @@ class Archive:
             yield
         except (tarfile.TarError, EOFError, OSError, KeyError) as error:
             raise self.failure(f"cannot read the image archive: {error}") from error
+        except MemoryError as error:  # xz may ask for 4 GiB in 64 bytes
+            raise self.failure("reading the image archive takes more memory than there is") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor import bounded_json
@@ -58,6 +58,7 @@ PATH_MAX = 4096
 USER_MAX = 1024
 """Two names, each of them some tens of letters."""
 SIGNAL_MAX = 64
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class NoVariantError(ImageFailure):
@@ -195,8 +196,8 @@ def chain_ids(layer_diff_ids: Iterable[str]) -> tuple[str, ...]:
 
 def image_config(config: Mapping[str, object], *, subject: str = "") -> ImageConfig:
     """The part of an image's configuration that concerns running it; what is malformed there counts as absent. Raises
-    ImageFailure for what is longer than any container could use. Its variables and words are bounded where they are
-    joined with those of the pod.
+    ImageFailure for what is longer than any container could use, and for a NUL or half a surrogate pair. Its variables
+    and words are bounded where they are joined with those of the pod.
     """
     found = config.get("config")
     value: Mapping[str, object] = found if isinstance(found, Mapping) else {}
@@ -204,7 +205,7 @@ def image_config(config: Mapping[str, object], *, subject: str = "") -> ImageCon
     if isinstance(volumes, Mapping) and (len(volumes) > ENTRIES_MAX or max(map(len, volumes), default=0) > PATH_MAX):
         message = f"its configuration has more than {ENTRIES_MAX} Volumes, or one of more than {PATH_MAX} letters"
         raise ImageFailure(message, subject=subject)
-    return ImageConfig(
+    made = ImageConfig(
         env=tuple(_variable(text) for text in _strings(value.get("Env")) or ()),
         entrypoint=_strings(value.get("Entrypoint")),
         cmd=_strings(value.get("Cmd")),
@@ -213,6 +214,16 @@ def image_config(config: Mapping[str, object], *, subject: str = "") -> ImageCon
         stop_signal=_text(value, "StopSignal", SIGNAL_MAX, subject),
         volumes=tuple(sorted(volumes)) if isinstance(volumes, Mapping) else (),
     )
+    if any(map(_UNUSABLE.search, _texts(made))):
+        raise ImageFailure("its configuration has a NUL or half a surrogate pair in a text", subject=subject)
+    return made
+
+
+def _texts(found: ImageConfig) -> Iterator[str]:
+    for pair in found.env:
+        yield from pair
+    yield from (*(found.entrypoint or ()), *(found.cmd or ()), *found.volumes)
+    yield from (found.working_dir, found.user, found.stop_signal)
 
 
 def _text(value: Mapping[str, object], key: str, most: int, subject: str) -> str:

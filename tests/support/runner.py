@@ -1,4 +1,4 @@
-"""tests/run [SUITE]... [--containerd VERSION] [--quick] [--json] [-- PYTEST-ARGUMENT...]
+"""tests/run [SUITE]... [--containerd VERSION] [--minutes N] [--quick] [--json] [-- PYTEST-ARGUMENT...]
 
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
@@ -8,9 +8,9 @@ among the arguments for pytest choose from the suites that they are of.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
 whatever was started in them. --containerd runs the suites with the containerd of a newer Debian, which
-`packaging/prepare --with containerd-VERSION` downloads, instead of the installed one. --quick and --json are for bench;
-with --json standard output is the benchmarks' line of JSON and everything else goes to standard error. Standard library
-only: this part runs before the venv exists.
+`packaging/prepare --with containerd-VERSION` downloads, instead of the installed one. --minutes is for fuzz and
+soak, which take as long as one wants. --quick and --json are for bench; with --json standard output is the benchmarks'
+line of JSON and everything else goes to standard error. Standard library only: this part runs before the venv exists.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Options:
     pytest: tuple[str, ...]
     containerd: str = ""
     """Its version; empty for the installed one."""
+    minutes: float | None = None
+    """Of the suites that take as long as one wants; None for each one's own."""
 
     @property
     def out(self) -> TextIO:
@@ -97,14 +99,17 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--quick", action="store_true", help="bench: fewer rounds")
     parser.add_argument("--json", action="store_true", help="bench: end with one line of JSON")
     parser.add_argument("--containerd", default="", choices=CONTAINERD, help="of a newer Debian: %(choices)s")
+    parser.add_argument("--minutes", type=float, help="fuzz, soak: how long each of them runs")
     found = parser.parse_args(arguments[:cut])
     if unknown := [name for name in found.suites if name not in known]:
         parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(known)}")
     if (found.quick or found.json) and found.suites != [suites.BENCH]:
         parser.error("--quick and --json go with the suite bench alone")
+    if found.minutes is not None and not any(known[name].minutes for name in found.suites):
+        parser.error("--minutes goes with a suite that takes as long as one wants: fuzz, soak")
     chosen = tuple(known[name] for name in dict.fromkeys(found.suites)) or tuple(suites.default())
-    quick = found.quick or not found.suites
-    return Options(chosen, bool(found.suites), quick, found.json, tuple(arguments[cut + 1 :]), found.containerd)
+    own = (found.quick or not found.suites, found.json, tuple(arguments[cut + 1 :]), found.containerd, found.minutes)
+    return Options(chosen, bool(found.suites), *own)
 
 
 def run_all(options: Options, total: Outcome, results: list[str]) -> None:
@@ -208,7 +213,7 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
     if suite.parallel and paths == suite.present():
         command += workers()
     try:
-        env = {"MPE_TEST_REPORT": str(report)}
+        env = {"MPE_TEST_REPORT": str(report), **suite.variables(options.minutes)}
         ended = run_in(suite, [*command, *arguments], env, deadline_s)
     finally:
         own.add(of_lines(report.read_text().splitlines(keepends=True)))

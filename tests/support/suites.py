@@ -14,7 +14,8 @@ class Suite:
 
     `sandbox`: as root in network, mount and process namespaces of its own. `shared` paths belong to another suite too
     and are left to that one when both run. `parallel`: no test of it needs the machine for itself. `beside`: in a whole
-    run it runs at the same time as the suite `integration`, since the tests of both mostly wait.
+    run it runs at the same time as the suite `integration`, since the tests of both mostly wait. `minutes`: it takes as
+    long as `--minutes` says, this long by default; it has Python packages of its own.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Suite:
     shared: tuple[str, ...] = ()
     parallel: bool = False
     beside: bool = False
+    minutes: float | None = None
 
     @property
     def exists(self) -> bool:
@@ -31,8 +33,21 @@ class Suite:
 
     @property
     def has_packages(self) -> bool:
-        """Whether packaging/prepare has a set of Debian packages for it."""
-        return (ROOT / f"packaging/requirements/debian-{self.name}.txt").exists()
+        """Whether packaging/prepare has a set of packages for it, Debian's or Python's."""
+        lists = ROOT / "packaging/requirements"
+        return self.has_own_python or (lists / f"debian-{self.name}.txt").exists()
+
+    @property
+    def has_own_python(self) -> bool:
+        """Whether it has Python packages beside those of the venv."""
+        return self.minutes is not None
+
+    def variables(self, minutes: float | None) -> dict[str, str]:
+        """Its own, of a suite that takes as long as one wants; its packages are where packaging/prepare puts them."""
+        if not self.has_own_python:
+            return {}
+        packages = ROOT / ".build" / self.name / "packages"
+        return {"MPE_TEST_MINUTES": str(minutes or self.minutes), "PYTHONPATH": str(packages)}
 
     def present(self) -> list[str]:
         return [f"tests/{path}" for path in self.paths if has_code(ROOT / "tests" / path)]
@@ -57,8 +72,8 @@ SUITES = (
     Suite("lending", ("lending",), ci=False),
     Suite("spark", ("spark",)),
     Suite("packages", ("packages",), sandbox=False, beside=True),
-    Suite("fuzz", ("fuzz",)),
-    Suite("soak", ("soak",)),
+    Suite("fuzz", ("fuzz",), sandbox=False, beside=True, minutes=2),
+    Suite("soak", ("soak",), minutes=3),
     Suite("vm", ("vm",), sandbox=False),
     Suite(BENCH, ("bench",)),
     Suite("fresh", ("fresh",), sandbox=False),

@@ -206,6 +206,7 @@ def _check_form(executor: Any, where: str) -> None:
 
     from executor.mesos.executorinfo import ExecutorInfo
 
+    manifest.vet(executor, subject=where or "ExecutorInfo")
     try:
         msgspec.convert(executor, ExecutorInfo)
     except msgspec.ValidationError as error:

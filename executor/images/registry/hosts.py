@@ -6,12 +6,12 @@ Source: containerd, docs/hosts.md. Endpoints are tried in the file's order, the 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from executor import bounded_toml
 from executor.errors import InvalidConfig
 from executor.images.reference import DOMAIN
 from executor.images.registry.credentials import canonical_host
@@ -80,8 +80,8 @@ def parse(text: str, directory: Path, default: Endpoint) -> tuple[Endpoint, ...]
     """
     subject = str(directory / "hosts.toml")
     try:
-        value = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        value = bounded_toml.loads(text)
+    except bounded_toml.TomlError as error:
         raise InvalidConfig(f"is no TOML: {error}", subject=subject) from error
     _check_keys(value, subject)
     listed = value.get("host", {})

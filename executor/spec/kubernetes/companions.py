@@ -53,7 +53,7 @@ def read(data: Any) -> Documents:
         hint = f"send one Pod, with the {', '.join(KINDS)} it names; `mesos-pod-executor task` makes tasks of workloads"
         raise InvalidTask(f"has {len(pods)} documents that could be the pod: {kinds}", subject=SUBJECT, hint=hint)
     (pod,) = pods
-    if pod.get("kind") in WORKLOADS:
+    if pod.get("kind") in tuple(WORKLOADS):  # it may be of any type
         raise InvalidTask(f"is {pod['kind']}, and only a Pod can be launched", subject="kind", hint=_TASKS)
     return Documents(pod, *_read([each for each in listed if each is not pod], _namespace(pod)))
 
