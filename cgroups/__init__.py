@@ -8,7 +8,7 @@ mounts.py     which hierarchies this machine has (pure)
 membership.py where a process is, and back; internal.py: no process where v2 passes controllers on
 names.py      names from frameworks as directory names (pure)
 limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
-pressure.py   PSI as numbers; stall.py: being told when it passes a threshold
+pressure.py   PSI as numbers; stall.py: a wake-up when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
 closing.py    context managers that close
 files.py      the only module that opens cgroup files

@@ -66,7 +66,7 @@ class CpuStat:
 
 
 def stat(cpu: Home | None, cpuacct: Home | None) -> CpuStat:
-    """Of the group and everything below it."""
+    """The CPU time and the throttling of the group and everything below it."""
     counters = flat_keyed(cpu[0].read_optional("cpu.stat")) if cpu else {}
     throttled_usec = counters.get("throttled_usec")
     if "throttled_time" in counters:

@@ -76,7 +76,7 @@ class HeldProcess(Closing):
         their own: the event loop has one reader for each.
         """
         if not self.is_pidfd:
-            while not self.has_ended():  # noqa: ASYNC110 # nothing tells of it
+            while not self.has_ended():  # noqa: ASYNC110 # nothing reports it
                 await asyncio.sleep(POLL_S)
             return
         loop, end, fd = asyncio.get_running_loop(), asyncio.Event(), os.dup(self.fd)

@@ -59,7 +59,7 @@ class Tree:
         return self.role(pod_class, role).child(pod_directory(pod_id))
 
     def container(self, pod_class: str, role: str, pod_id: str, container: str) -> Cgroup:
-        """The group that runc is told to make. Raises InvalidName."""
+        """The group that runc makes. Raises InvalidName."""
         return self.pod(pod_class, role, pod_id).child(escape(container))
 
     def ensure_pod(self, pod_class: str, role: str, pod_id: str) -> Cgroup:

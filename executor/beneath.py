@@ -24,7 +24,7 @@ from executor.own_directory import DIRECTORY
 LINKS_MAX: Final = 40
 """As the kernel (MAXSYMLINKS, include/linux/namei.h)."""
 DEPTH_MAX: Final = 256
-"""Of directories that are held at the same time."""
+"""The number of directories that are held at the same time."""
 _NAME: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _OPENAT2: Final = 437  # on every architecture

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 DIGITS_MAX: Final = 1000
-"""Of a whole number: more than any field needs, so that the field's own bound is the one that is named."""
+"""The digits of a whole number: more than any field needs, so that the field's own bound is the one that is named."""
 
 
 class JsonBoundError(ValueError):

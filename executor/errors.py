@@ -1,4 +1,4 @@
-"""Every error the executor raises on purpose, and what Mesos is told about it.
+"""Every error the executor raises on purpose, and what Mesos hears of it.
 
     ExecutorError
     ├── InvalidInput            the input cannot work; nothing was changed

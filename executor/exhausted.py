@@ -75,10 +75,10 @@ def _number(error: BaseException) -> int:
 
 
 def of_pod(log: Logger, error: Exception) -> Failure:
-    """At the boundary of a pod, while `error` is handled: told in the log, as what it is, and what Mesos is told."""
+    """At the boundary of a pod, while `error` is handled: logged as what it is; returns what Mesos hears."""
     found = tell(log, error)
     if found is not None:
         return found
     log.exception("defect in the executor", code="pod.defect")  # noqa: LOG004 # called by an exception's handler
-    told = f"a defect of the executor: {type(error).__name__}: {error}"
-    return Failure(told, hint="report it with the executor's log")
+    problem = f"a defect of the executor: {type(error).__name__}: {error}"
+    return Failure(problem, hint="report it with the executor's log")

@@ -183,6 +183,6 @@ def _refuse(name: str, mode: Callable[[], int]) -> None:
 
 
 def identity(file: int) -> Identity:
-    """Of an open file or directory."""
+    """The identity of an open file or directory."""
     status = os.fstat(file)
     return status.st_dev, status.st_ino

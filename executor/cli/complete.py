@@ -43,7 +43,7 @@ def _named(pods: Iterable[dict[str, Any]], incomplete: str) -> Items:
 
 
 def containers(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
-    """Of the pod that stands before it, else of all."""
+    """The containers of the pod that stands before it, else of all."""
     wanted = context.params.get("pod") or "".join((context.params.get("pods") or ())[-1:])
     found = [
         CompletionItem(each["name"], help=each["state"])

@@ -197,5 +197,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _wants_json(line: Sequence[str]) -> bool:
-    """Of a line that is too wrong to be read; what is behind the dashes is the pod's command's own."""
+    """For a line that is too wrong to be read; what is behind the dashes is the pod's command's own."""
     return "--json" in (line[: line.index("--")] if "--" in line else line)

@@ -42,7 +42,7 @@ class MomentType(click.ParamType[float]):
     name = "TIME"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        """Of the option's text."""
+        """The value of the option's text."""
         if isinstance(value, float):
             return value
         try:

@@ -82,7 +82,7 @@ class Session:
         return [each.client for each in found if each.state is State.ANSWERS]
 
     def _tell(self, executor: Executor, *, last: bool) -> None:
-        """Once in the life of this process. An error is told by who raises it."""
+        """Once in the life of this process. The caller that raises an error reports it."""
         if executor.state is State.ANSWERS or executor.id in self._told:
             return
         self._told.add(executor.id)

@@ -5,7 +5,7 @@ Source: Kubernetes' "DNS for Services and Pods" (dnsPolicy, dnsConfig, hostAlias
 so both sides see the same names.
 
 Nothing but addresses, domains and options of their known forms is written, from every source. What a pod asks for
-and is none of these is refused; what a plugin or the node says is left out, and told in a comment.
+and is none of these is refused; what a plugin or the node says is left out, and a comment says so.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def read_text(path: Path, *, required: bool) -> str | None:
             raise InvalidConfig("no such file", subject=str(path), hint=hint) from error
         return None
     except (OSError, UnicodeDecodeError) as error:
-        told = reason(error)
+        why = reason(error)
         raise InvalidConfig(
-            f"cannot be read: {told}", subject=str(path), hint="make it a readable UTF-8 file"
+            f"cannot be read: {why}", subject=str(path), hint="make it a readable UTF-8 file"
         ) from error

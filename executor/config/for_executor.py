@@ -57,8 +57,8 @@ class _Judgement:
         asked = decode_variable(variable, text, sections())
         value = held.judge(in_force, asked)
         if value is None:
-            told = f"a framework may only make this key stricter ({held.direction}), and {_shown(asked)} is looser"
-            self._refuse(variable, section, key, told)
+            problem = f"a framework may only make this key stricter ({held.direction}), and {_shown(asked)} is looser"
+            self._refuse(variable, section, key, problem)
         else:
             self.values.setdefault(section, {})[key] = value
 

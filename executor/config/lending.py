@@ -27,7 +27,7 @@ class LendingSection:
     agent: str = key("127.0.0.1:5051", "This node's agent, HOST:PORT.", filled=True)
     agent_cgroup: str = key(
         "/mesos",
-        "The agent's --cgroups_root: while no master can be reached, a new container in it tells of a launch.",
+        "The agent's --cgroups_root: while no master can be reached, a new container in it shows a launch.",
         group=True,
     )
     credential_file: str = key(

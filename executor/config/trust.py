@@ -1,7 +1,7 @@
 """Which configuration key a framework may set by a variable of its executor. Pure.
 
 The variables of an executor are the framework's: it writes them into ExecutorInfo, and they replace those that the
-agent gives to every executor (--executor_environment_variables), so the two cannot be told apart. The operator's value
+agent gives to every executor (--executor_environment_variables), so both look the same. The operator's value
 is the one in the configuration file, or else the default. Against it a variable may do what its key allows:
 
     operator     nothing

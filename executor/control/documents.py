@@ -179,7 +179,7 @@ async def kernel_network(networks: NetworkWatch, pod: PodId) -> dict[str, Any] |
 
 
 def usage(runner: PodRunner) -> dict[str, Any] | None:
-    """Of the pod's cgroup now; None when it has none."""
+    """The use of the pod's cgroup now; None when it has none."""
     if not runner.pod.running:
         return None
     stat = runner.sandbox.cgroup.stat()

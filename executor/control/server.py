@@ -36,7 +36,7 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 
 def socket_path(run_dir: str | Path, mesos_container_id: str) -> Path:
-    """Of the control socket of the executor in this Mesos container."""
+    """The path of the control socket of the executor in this Mesos container."""
     return Path(run_dir) / f"{mesos_container_id}{SOCKET_SUFFIX}"
 
 

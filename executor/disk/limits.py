@@ -23,7 +23,7 @@ from executor.spec.model import PodSpec
 from executor.spec.peak import peak
 
 QUOTA_PART: Final = 0.9
-"""Of the executor's quota: above it pods are ended that have no disk of their own."""
+"""The part of the executor's quota: above it pods are ended that have no disk of their own."""
 MIB: Final = 1 << 20
 
 

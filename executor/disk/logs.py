@@ -11,7 +11,7 @@ from typing import Final
 from executor.own_directory import OwnDirectory, open_file
 
 KEEP_BYTES: Final = 64 << 10
-"""Of each stream's newest file."""
+"""The end of each stream's newest file."""
 _STREAMS: Final = ("stdout", "stderr")
 
 

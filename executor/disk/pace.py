@@ -15,7 +15,7 @@ SLOW_S: Final = 120.0
 """A pod is counted this often in any case: others may remove while it writes. A young one more often."""
 YOUNG_S: Final = 5.0
 ROOM_PART: Final = 0.5
-"""Of a pod's room: once as much is written, it is counted."""
+"""The part of a pod's room: once as much is written, it is counted."""
 COST: Final = 40.0
 """Between two counts of a pod at least this many times what one costs in CPU, times the number of pods: all counts
 together take at most 2.5 % of a core, and a pod that is expensive to count delays only itself.

@@ -44,7 +44,7 @@ class _Level:
 
 
 class Removal:
-    """Of the directory `name` in `above`, with all that is in it. `turn` until it returns True, or `close`."""
+    """The removal of the directory `name` in `above`, with its content. `turn` until it returns True, or `close`."""
 
     def __init__(self, above: OwnDirectory, name: str) -> None:
         self.failures = Failures(Path(above.path, name))

@@ -141,7 +141,7 @@ class Turns:
 
 
 def _lower_priority() -> None:
-    """Of this thread; each is done as far as this machine can."""
+    """Lower this thread's priority for CPU and disk, each as far as this machine can."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     if (number := _IOPRIO_SET.get(platform.machine())) is not None:

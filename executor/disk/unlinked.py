@@ -21,9 +21,9 @@ BLOCK_BYTES: Final = 512
 
 
 class OpenUnlinked:
-    """Of the processes `pids`: files on the file system of the pod's directory, and on their root file system. `apart`
-    are paths in the containers (hostPath volumes) whose files are not the pod's. `turn` until it returns True, or
-    `close`.
+    """The deleted files of the processes `pids`: files on the file system of the pod's directory, and on their root
+    file system. `apart` are paths in the containers (hostPath volumes) whose files are not the pod's. `turn` until it
+    returns True, or `close`.
     """
 
     def __init__(self, pids: Collection[int], directory: OwnDirectory, apart: Collection[str] = ()) -> None:

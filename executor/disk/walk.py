@@ -28,12 +28,13 @@ DEPTH_MAX: Final = 100_000
 LOST_MAX: Final = 1000
 """How often the directory that is being counted may be moved or removed; after that the count is incomplete."""
 LINKS_MAX: Final = 100_000
-"""Files with several names that are told apart; of further ones each name counts with its part."""
+"""Files with several names that are distinguished; of further ones each name counts with its part."""
 BLOCK_BYTES: Final = 512
 _SELF: Final = (b".", b"..")
 
 Part = Callable[[str, int, bytes], str | None]
-"""Of an entry, by the part of its directory, its depth (0: in the root) and its name. None: it is not counted."""
+"""The part of an entry, by the part of its directory, its depth (0: in the root) and its name. None: it is not counted.
+"""
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Count:
 
 
 class Walk:
-    """Of the directory `path`; `part` divides it. `turn` until it returns True, or `close`."""
+    """The use of the directory `path`; `part` divides it. `turn` until it returns True, or `close`."""
 
     def __init__(self, path: Path | OwnDirectory, part: Part = one_part, *, depth_max: int = DEPTH_MAX) -> None:
         self.count = Count()
@@ -140,7 +141,7 @@ class Walk:
         return may_be_directory and stat.S_ISDIR(found.st_mode) and self._enter(name, part)
 
     def _blocks(self, found: os.stat_result) -> int:
-        """Of a file with several names: all at the first one."""
+        """A file with several names counts once, at the first one."""
         if found.st_nlink < 2 or stat.S_ISDIR(found.st_mode):
             return found.st_blocks
         link = (found.st_dev, found.st_ino)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 EXIT_MARGIN_S = 1.0
-"""Of the shutdown grace: kept for the last acknowledgements, before Mesos kills the container."""
+"""The part of the shutdown grace that is kept for the last acknowledgements, before Mesos kills the container."""
 
 
 @dataclass(frozen=True)

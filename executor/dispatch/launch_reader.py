@@ -36,11 +36,11 @@ Result = Callable[[], "PodSpec"]
 """Gives what was read, or raises what was wrong with it."""
 
 SMALL_BYTES = 16 << 10
-"""Of a launch as JSON, and of its data once it is inflated: what is read on the loop."""
+"""The size of a launch as JSON, and of its data once it is inflated: what is read on the loop."""
 WAITING_MAX_BYTES = 64 << 20
 REST, REST_MAX_S, REST_ABOVE_S = 3.0, 0.2, 0.002
 FLUSH_S = 0.03
-"""Of CPU: some thirty launches of the usual size."""
+"""CPU time: some thirty launches of the usual size."""
 ENDED_MAX = 1000
 SLICE = 20
 """Statuses that are made without a pause."""

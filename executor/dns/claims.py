@@ -30,7 +30,7 @@ SOURCE_EXECUTOR = "SOURCE_EXECUTOR"
 
 @dataclass(frozen=True)
 class Origin:
-    """Of a task, by the source's word: not the executor's own."""
+    """The origin of a task, by the source's word: not the executor's own."""
 
     task_id: str
     name: str

@@ -22,7 +22,7 @@ PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin"
 VERSION_LEAST: Final = (2, 88)
 """The first that notices when a file of --hostsdir goes, or a name in it (its CHANGELOG)."""
 TTL_S: Final = 1
-"""Of the names in the directory: a pod's address may be another's soon after its end."""
+"""The time to live of the names in the directory: a pod's address may be another's soon after its end."""
 
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f.:]+(%[A-Za-z0-9_.-]{1,15})?")
 

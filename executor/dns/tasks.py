@@ -25,7 +25,7 @@ RUNNING = "TASK_RUNNING"
 NAMED = (RUNNING, "TASK_KILLING")
 LIVING = (*NAMED, "TASK_STAGING", "TASK_STARTING")
 SETTLE_S = 2.0
-"""From an agent's registration with a new master until its tasks, and no others, are certain to have been told."""
+"""From an agent's registration with a new master until its tasks, and no others, are certain to be known."""
 
 
 class Key(NamedTuple):
@@ -129,7 +129,7 @@ class Tasks:
         entry = self.living.get(key)
         state = update.state or update.status.state
         if entry is None:
-            return []  # the master told of it before this stream began, and of its end; or it will tell
+            return []  # the master reported it and its end before this stream began; or it will report it
         if state not in LIVING:
             self._forget(key)
         elif state == RUNNING and update.status.ips:

@@ -148,7 +148,7 @@ def _skew(skew_s: float | None) -> Finding:
 
 
 def _seconds(text: str) -> float | None:
-    """Of Mesos's own words for durations (stout/duration.hpp)."""
+    """The duration in Mesos's own words for durations (stout/duration.hpp)."""
     match = re.fullmatch(r"([0-9.]+)(ns|us|ms|secs|mins|hrs|days|weeks)", text)
     if match is None:
         return None

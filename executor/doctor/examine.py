@@ -105,8 +105,8 @@ def agent_findings(
             return endpoint, dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
         error = f"{endpoint} is no agent"
     hint = "does the agent run? name it: --agent HOST:PORT"
-    told = failed if demanded else warned if known else skipped
-    return "", {}, [told("agent.flags", f"the agent's flags are unknown: {error}", hint)]
+    finding = failed if demanded else warned if known else skipped
+    return "", {}, [finding("agent.flags", f"the agent's flags are unknown: {error}", hint)]
 
 
 def _dns_path() -> str:

@@ -11,7 +11,7 @@ from executor.doctor.finding import Finding, passed, skipped, warned
 
 
 def check(section: DnsSection, servers: Sequence[str], path: str) -> list[Finding]:
-    """`servers` are the addresses that pods and tasks are told to ask; `path` is where dnsmasq is looked for."""
+    """`servers` are the addresses that pods and tasks ask; `path` is where dnsmasq is looked for."""
     if not section.enabled:
         return [skipped("dns.enabled", "names are not published ([dns] enabled)")]
     found = [_installed(path)]

@@ -34,7 +34,7 @@ def check(config: Config, work_dir: str) -> list[Finding]:
 
 
 def left_overs(inventory: Inventory) -> list[Finding]:
-    """Of dead executors, of those of which nothing is proven, and of shims without a record. Pure."""
+    """What is left of dead executors, of those of which nothing is proven, and of shims without a record. Pure."""
     found = [_unknown(inventory)] if inventory.unknown else []
     found += [_lost_shims(inventory)] if inventory.lost_shims else []
     found += [_dead(inventory)] if inventory.dead else []

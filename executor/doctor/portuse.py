@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Use:
-    """Of one port; `by` is a process, or the chain of a rule."""
+    """The use of one port; `by` is a process, or the chain of a rule."""
 
     port: int
     by: str
@@ -32,7 +32,7 @@ def check(offered: Collection[Span], cgroups_roots: Collection[str], containers:
     Reads sockets and rules of this network namespace.
     """
     if not cgroups_roots:
-        return skipped("agent.ports_in_use", "which processes are Mesos's cannot be told without cgroups")
+        return skipped("agent.ports_in_use", "Mesos's processes are not known without cgroups")
     listening = listeners(psutil.net_connections("inet"), lambda pid: _is_of_mesos(pid, cgroups_roots))
     return judge(offered, [*listening, *mapped(_rules(), containers)])
 

@@ -22,8 +22,8 @@ def judge(own: str, for_pods: str) -> Finding:
         return warned(_CHECK, f"{host_files.RESOLV_CONF} names no server: pods with dnsPolicy Default have none", hint)
     if has_loopback_only(for_pods):
         hint = "name a server that pods reach: in `dns` of the networks' .conf, or in systemd-resolved"
-        told = f"{host_files.RESOLV_CONF} has the node's loopback only ({servers}), which no pod reaches"
-        return warned(_CHECK, f"{told}: pods with dnsPolicy Default have no name server", hint)
+        problem = f"{host_files.RESOLV_CONF} has the node's loopback only ({servers}), which no pod reaches"
+        return warned(_CHECK, f"{problem}: pods with dnsPolicy Default have no name server", hint)
     if has_loopback_only(own):
         return passed(_CHECK, f"a stub on the node's loopback; pods get the servers behind it: {servers}")
     return passed(_CHECK, f"pods with dnsPolicy Default ask {servers}")

@@ -55,8 +55,8 @@ def program(name: str, path: str) -> Finding:
         return failed(check, f"{found} does not run: {error}", f"install {name} again")
     if done.returncode:
         return failed(check, f"{found} does not run: {done.stderr.strip()[:200]}", f"install {name} again")
-    told = " ".join(done.stdout.split()).removeprefix(f"{found}: ")
-    return passed(check, f"{found}: {told[:80]}")
+    output = " ".join(done.stdout.split()).removeprefix(f"{found}: ")
+    return passed(check, f"{found}: {output[:80]}")
 
 
 async def _snapshotter(containerd: Containerd) -> Finding:

@@ -21,13 +21,13 @@ def judge(flags: Mapping[str, str], config: Config) -> Finding:
     names = [each.variable for each in judged.ineffective] + [fault.subject for fault in judged.faults]
     if not names:
         return passed(_CHECK, "no variable of the agent is without effect for an executor's configuration")
-    told = f"without effect for executors, or not understood by them: {', '.join(sorted(names))}"
+    problem = f"without effect for executors, or not understood by them: {', '.join(sorted(names))}"
     hint = f"write the keys in {DEFAULT_PATH}: variables of an executor are its framework's"
-    return warned(_CHECK, told, hint)
+    return warned(_CHECK, problem, hint)
 
 
 def _variables(text: str) -> dict[str, str]:
-    """Of the flag, a JSON object; empty if it is none."""
+    """The variables of the flag, a JSON object; empty if it is none."""
     try:
         document = json.loads(text or "{}")
     except (ValueError, RecursionError):

@@ -123,7 +123,7 @@ async def _is_removable(containerd: Containerd, image: Stored, min_age_s: float)
 
 
 async def used_percent(directory: str) -> float:
-    """Of the disk that `directory` is on, as df(1) tells it. Raises Failure."""
+    """The used part of the disk that `directory` is on, as df(1) tells it. Raises Failure."""
     return (await disk(directory)).used_percent
 
 

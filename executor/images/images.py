@@ -114,8 +114,8 @@ class Images:
     ) -> Image:
         """The image, by Kubernetes' rules for its `policy` (None: the default for its name).
 
-        `waits` is told what the caller waits for, and None when that is over. Raises ImageFailure (PullFailure once
-        [images] patience_s is over), ContainerdFailure.
+        `waits` gets what the caller waits for, and None after it. Raises ImageFailure (PullFailure after
+        [images] patience_s), ContainerdFailure.
         """
         policy = policy or default_policy(name)
         if not self._config.images.pull or policy is PullPolicy.NEVER:
@@ -190,12 +190,12 @@ class Images:
     async def _run(self, key: _Key, request: Request) -> None:
         begin = time.monotonic()
 
-        def told(progress: Progress) -> None:
+        def seen(progress: Progress) -> None:
             for pulling in self._watchers.get(key, ()):
                 pulling.progress = progress
 
         try:
-            done = await process.run(request, told)
+            done = await process.run(request, seen)
         except PullFailure as error:
             self._note_failure(key, error)
             raise

@@ -54,7 +54,7 @@ LAYERS_MAX = 500
 """As many as overlayfs mounts (fs/overlayfs/super.c, OVL_MAX_STACK)."""
 
 PATH_MAX = 4096
-"""Of limits.h."""
+"""PATH_MAX of limits.h."""
 USER_MAX = 1024
 """Two names, each of them some tens of letters."""
 SIGNAL_MAX = 64

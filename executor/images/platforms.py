@@ -26,7 +26,7 @@ _SAME = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"
 
 @dataclass(frozen=True)
 class Platform:
-    """Of Linux, in Go's words. An empty variant is the plainest one."""
+    """A platform of Linux, in Go's words. An empty variant is the plainest one."""
 
     architecture: str
     variant: str = ""

@@ -132,7 +132,7 @@ class ImageStore:
         return await _document(data, name)
 
     async def size_bytes(self, name: str) -> int:
-        """Of its layers as they are stored. Raises NotFound, ImageFailure."""
+        """The size of its layers as they are stored. Raises NotFound, ImageFailure."""
         found = await self._content(await self._get(name))
         return sum(layer.size_bytes for layer in found.layers)
 
@@ -162,7 +162,7 @@ class ImageStore:
 
 
 def _nearest(records: Sequence[ImageRecord], name: str) -> ImageRecord:
-    """Of several names of the same content, one of the same repository if there is one."""
+    """Among several names of the same content, one of the same repository if there is one."""
     repository = reference.parse(name).repository
     same = [each for each in records if each.name.startswith((f"{repository}:", f"{repository}@"))]
     return (same or list(records))[0]

@@ -60,7 +60,7 @@ class Loan:
 
 @dataclass(frozen=True)
 class Totals:
-    """Of one borrowing role, over all loans that were returned. `asked`: how many of them were asked for."""
+    """The sums of one borrowing role, over all loans that were returned. `asked`: how many of them were asked for."""
 
     loans: int = 0
     asked: int = 0

@@ -85,7 +85,7 @@ class Book:
         self._ended[key] = now_s
 
     def take_facts(self, facts: Mapping[Key, Facts], answered: Collection[ExecutorKey]) -> None:
-        """Of all revocable pods of the executors that answered."""
+        """Take the facts about all revocable pods of the executors that answered."""
         self._deaf -= set(answered)
         self._facts = {**{key: each for key, each in self._facts.items() if key in self.accounts.open}, **facts}
 

@@ -25,7 +25,7 @@ back.
 
 
 class Ledger:
-    """Of one lender, which holds the lock of the directory."""
+    """The ledger of one lender, which holds the lock of the directory."""
 
     def __init__(self, directory: Path, max_bytes: int = 4 << 20) -> None:
         self.path = directory / FILE
@@ -97,7 +97,7 @@ def older_than(path: Path) -> Path:
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Of one file; none if it is not there. Lines that are none are left out. Raises OSError."""
+    """The entries of one file; none if it is not there. Lines that are none are left out. Raises OSError."""
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         for line in file:
             with contextlib.suppress(ValueError):

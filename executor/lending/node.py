@@ -29,7 +29,7 @@ class Holding:
     role: Role = NO_ROLE
     """That the resources are allocated to."""
     reserved: Mapping[Role, Amount] = field(default_factory=dict)
-    """Of reservations, by their roles."""
+    """The amounts of reservations, by their roles."""
     borrowed: Amount = NOTHING
     """Revocable."""
     regular: Amount = NOTHING
@@ -132,7 +132,7 @@ def mixed(tasks: Collection[Task]) -> frozenset[ExecutorKey]:
 
 
 def _amount(resource: Resource, make: Callable[[float, float], Amount]) -> Amount:
-    """Of cpus or memory; nothing of any other resource."""
+    """The amount of cpus or memory; nothing of any other resource."""
     value = resource.scalar.value
     if resource.name == "cpus":
         return make(value, 0)

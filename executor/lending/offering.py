@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Offering:
-    """Of the newest offer only. `put` and `forget` may be called from another thread than `send`."""
+    """Sends the newest offer only. `put` and `forget` may be called from another thread than `send`."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider

@@ -14,7 +14,7 @@ FILE: Final = "lending.json"
 
 
 def document(book: Book, decision: Decision, *, subscribed: bool, provider: str) -> dict[str, Any]:
-    """Of now. Amounts are cores and bytes, times RFC 3339."""
+    """The state of lending now. Amounts are cores and bytes, times RFC 3339."""
     tasks = book.tasks
     surplus = book.surplus(tasks.values())
     reserved = book.state.reserved if book.state is not None else {}
@@ -67,7 +67,7 @@ def loan_document(loan: Loan) -> dict[str, Any]:
 
 
 def totals(accounts: Accounts) -> list[dict[str, Any]]:
-    """Of returned loans, by borrowing role."""
+    """The sums of returned loans, by borrowing role."""
     return [{"role": role, **_totals(each)} for role, each in sorted(accounts.totals.items())]
 
 

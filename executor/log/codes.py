@@ -127,7 +127,7 @@ CODES: Final = MappingProxyType(
         "pod.running": _info("Every container runs."),
         "pod.container_exited": _info("A container's first process ended."),
         "pod.exit_untold": _warning(
-            "A container's first process ended, and containerd does not tell of it: the kernel's word is taken.",
+            "A container's first process ended, and containerd does not report it: the kernel's answer counts.",
             "Look for a shim that hangs: state T or D in ps.",
         ),
         "pod.oom": _warning(

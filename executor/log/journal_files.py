@@ -22,7 +22,7 @@ Event = Mapping[str, Any]
 
 FILE: Final = "journal.jsonl"
 READ_MAX_BYTES: Final = 32 << 20
-"""Of each file: four times what [log] journal_max_bytes is by default."""
+"""The part of each file: four times what [log] journal_max_bytes is by default."""
 SEQ_MAX: Final = 1 << 53
 """Above every number that a journal reaches, and exact in any reader of JSON."""
 _TEXTS: Final = ("level", "code", "task", "revocation")
@@ -69,7 +69,7 @@ def merged(journals: Iterable[Iterable[Event]]) -> list[Event]:
 
 
 def older_name(name: str) -> str:
-    """Of the file into which the file `name` is rotated."""
+    """The name of the file into which the file `name` is rotated."""
     return f"{name}.1"
 
 

@@ -26,7 +26,7 @@ SYSLOG: Final = "/dev/log"
 FILE: Final = "executor.log"
 IDENTIFIER: Final = "mesos-pod-executor"
 PREFIX: Final = "MPE_"
-"""Of the journal's fields, one for each key of a line: `journalctl MPE_POD=pod-97802374dad8`."""
+"""The prefix of the journal's fields, one for each key of a line: `journalctl MPE_POD=pod-97802374dad8`."""
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 _FACILITY: Final = 3 << 3  # daemon
 _LARGEST_BYTES: Final = 60_000
@@ -127,8 +127,8 @@ def entry(level: str, record: Record) -> bytes:
 
 def _message(record: Record) -> str:
     """What a person reads in the journal: the words, and the keys that say of what."""
-    told = {key: record[key] for key in ("pod", "task", "revocation", "error", "subject") if key in record}
-    return " ".join([str(record["message"]), *(f"{key}={_text(value)}" for key, value in told.items())])
+    shown = {key: record[key] for key in ("pod", "task", "revocation", "error", "subject") if key in record}
+    return " ".join([str(record["message"]), *(f"{key}={_text(value)}" for key, value in shown.items())])
 
 
 def _text(value: object) -> str:

@@ -66,7 +66,9 @@ class Verdict:
 
 
 def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
-    """Of a timeline (executor.log.timeline), which has one event at least. `executor_died`: without a clean end."""
+    """The verdict of a timeline (executor.log.timeline), which has one event at least. `executor_died`: without a clean
+    end.
+    """
     end = _newest(events, lambda event: str(event.get("outcome", "")).startswith("TASK_"))
     state = _newest(events, lambda event: _code(event).startswith("pod.") and "state" in event)
     has_ended = _code(state) in ("pod.tearing_down", "pod.ended")
@@ -95,7 +97,7 @@ def _is_trouble(event: Event) -> bool:
 
 
 def _restarted(events: Sequence[Event], state: Event) -> Verdict:
-    """Of a pod that runs, a container of which has ended at least once."""
+    """The verdict of a pod that runs, a container of which has ended at least once."""
     places = [place for place, event in enumerate(events) if _code(event) == _RESTART]
     restart, run = events[places[-1]], events[places[-2] if len(places) > 1 else 0 : places[-1]]
     container, count = restart.get("container", ""), int(restart.get("count", 0)) + 1

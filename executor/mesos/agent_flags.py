@@ -36,7 +36,7 @@ def read(endpoint: str, authorization: str = "") -> AgentFlags:
         skew_s = None if date is None else date.timestamp() - time.time()
         return AgentFlags({key: str(value) for key, value in json.loads(text)["flags"].items()}, skew_s)
     except (OSError, http.client.HTTPException, ValueError, KeyError, AttributeError) as error:
-        told = reason(error)
-        raise MesosFailure(f"cannot be asked: {told}", subject=f"{endpoint}/flags") from error
+        why = reason(error)
+        raise MesosFailure(f"cannot be asked: {why}", subject=f"{endpoint}/flags") from error
     finally:
         connection.close()

@@ -5,7 +5,7 @@
 
 pymesos' thread reads the event stream, one more sends; both hand over at `_hand_over` and nowhere else. Invariants: no
 method blocks the loop; an update is kept until the agent acknowledges it, and resent after every loss of the agent; the
-driver never ends the process: what has to end is told by a Shutdown event. Owns both threads, the outbox and the queue
+driver never ends the process: a Shutdown event says what has to end. Owns both threads, the outbox and the queue
 of events.
 """
 

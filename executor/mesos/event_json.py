@@ -93,7 +93,7 @@ def _known(record: bytes) -> Json | None:
 
 
 def _tasks(raw: list[msgspec.Raw]) -> tuple[list[Any], Json]:
-    """The tasks, and what is told beside them."""
+    """The tasks, and what the event says beside them."""
     sizes = [len(memoryview(task)) for task in raw]
     fault = ""
     if len(raw) > TASKS_MAX:

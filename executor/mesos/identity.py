@@ -33,17 +33,17 @@ def check(environ: Mapping[str, str]) -> None:
     groups = Path("/proc/self/cgroup").read_text(errors="replace").splitlines()
     check_container(Path(directory).name, [where, *groups])
     if not any(_is_same(Path(sandbox), other) for other in (Path(directory), Path(where), *Path(where).parents[:-1])):
-        told = f"{sandbox!r} is neither MESOS_DIRECTORY nor above the directory that this program was started in"
-        raise InvalidConfig(told, subject="MESOS_SANDBOX", hint=_HINT)
+        problem = f"{sandbox!r} is neither MESOS_DIRECTORY nor above the directory that this program was started in"
+        raise InvalidConfig(problem, subject="MESOS_SANDBOX", hint=_HINT)
 
 
 def check_container(container: str, places: Iterable[str]) -> None:
-    """`places` are paths that the kernel tells of this process. Pure. Raises InvalidConfig."""
+    """`places` are paths of this process, from the kernel. Pure. Raises InvalidConfig."""
     if _CONTAINER_ID.fullmatch(container) is None:
         raise InvalidConfig(f"{container[:80]!r} is no id of a container", subject="MESOS_DIRECTORY", hint=_HINT)
     if not any(container in place.split("/") for place in places):
-        told = f"this process was started neither in the sandbox nor in a cgroup of the container {container}"
-        raise InvalidConfig(told, subject="MESOS_DIRECTORY", hint=_HINT)
+        problem = f"this process was started neither in the sandbox nor in a cgroup of the container {container}"
+        raise InvalidConfig(problem, subject="MESOS_DIRECTORY", hint=_HINT)
 
 
 def clean(environ: MutableMapping[str, str]) -> None:

@@ -141,7 +141,7 @@ def _container(value: Any, subject: str, *, group: bool) -> Iterator[InvalidTask
 
 
 def _resources(resources: Sequence[Json], subject: str) -> Iterator[InvalidTask]:
-    """Of one task or of one executor."""
+    """The faults in the resources of one task or of one executor."""
     for index, resource in enumerate(resources):
         if "name" not in resource:
             yield InvalidTask("is not a resource", subject=f"{subject}[{index}]")

@@ -62,7 +62,7 @@ class Resources:
         return any(begin <= port <= end for begin, end in self.ports)
 
     def amount(self, name: str) -> float:
-        """Of a resource that is only kept account of."""
+        """The amount of a resource that is only kept account of."""
         return math.inf if self.is_any else dict(self.others).get(name, 0.0)
 
     def ports_text(self) -> str:

@@ -68,7 +68,7 @@ class Capabilities:
 
     @property
     def killing(self) -> TaskState | None:
-        """None: this framework must not be told of the time between a kill and its end."""
+        """None: this framework must not hear of the time between a kill and its end."""
         return TaskState.KILLING if self.task_killing_state else None
 
 

@@ -27,7 +27,7 @@ AGAIN_S: Final = 60.0
 
 @dataclass(frozen=True)
 class ThreadTimes:
-    """Of one thread since its start, in nanoseconds."""
+    """The times of one thread since its start, in nanoseconds."""
 
     ran_ns: int = 0
     waited_ns: int = 0
@@ -62,7 +62,7 @@ class LoopLag:
                 os.close(self._file)
 
     def _times(self) -> ThreadTimes:
-        """Of the loop's thread; zero where they cannot be had."""
+        """The times of the loop's thread; zero where they cannot be had."""
         try:
             ran_ns, waited_ns, _ = os.pread(self._file, 128, 0).split()
         except (OSError, ValueError):

@@ -66,7 +66,7 @@ def traffic(sock: socket.socket) -> dict[int, Traffic]:
 
 
 def changed_links(data: bytes) -> set[str]:
-    """The names of the links that messages of the group RTMGRP_LINK tell of."""
+    """The names of the links in messages of the group RTMGRP_LINK."""
     from executor.netlink.messages import ifinfmsg
 
     found = (_decoded(ifinfmsg, data, at) for kind, at in _messages(data) if kind in (_NEWLINK, _DELLINK))

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, Self
 
 LOOPBACK_INDEX = 1
-"""Of `lo`, in every network namespace (LOOPBACK_IFINDEX, include/net/net_namespace.h)."""
+"""The index of `lo`, in every network namespace (LOOPBACK_IFINDEX, include/net/net_namespace.h)."""
 
 
 @dataclass(frozen=True, slots=True)

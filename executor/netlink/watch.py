@@ -40,14 +40,14 @@ _HINT: Final = "see `inspect POD`; find what else configures links on this node;
 
 @dataclass
 class _Network:
-    """Of one pod. `told` is what was logged last, None before the first look; `traffic` was read last."""
+    """The network of one pod. `reported` was logged last (None: nothing yet); `traffic` was read last."""
 
     pod_class: PodClass
     netns: Path
     attachments: tuple[Attachment, ...]
     node_links: frozenset[str]
     events: socket.socket | None = None
-    told: tuple[str, ...] | None = None
+    reported: tuple[str, ...] | None = None
     unread: str = ""
     traffic: Traffic = field(default_factory=Traffic)
 
@@ -78,7 +78,7 @@ class NetworkWatch:
         self._ended[network.pod_class] += network.traffic
 
     async def run(self) -> None:
-        """Until it is cancelled; what goes wrong is told, and ends nothing else."""
+        """Until it is cancelled; what goes wrong is logged, and ends nothing else."""
         try:
             while True:
                 await self._wake.wait()
@@ -106,7 +106,7 @@ class NetworkWatch:
         return found[0], differences(network.attachments, found[0], node)
 
     async def traffic(self) -> Mapping[PodId, Traffic]:
-        """Of each pod with networks of its own, read now; where it cannot be read, as it was read last."""
+        """The traffic of each pod with networks of its own, read now; where it cannot be read, as it was read last."""
         networks = dict(self._networks)
         await _read_traffic(list(networks.values()))
         return {pod: network.traffic for pod, network in networks.items()}
@@ -214,7 +214,7 @@ async def _read_traffic(networks: Sequence[_Network]) -> None:
 
 
 def _tell(pod: PodId, network: _Network, found: tuple[str, ...]) -> None:
-    before, network.told, network.unread = network.told, found, ""
+    before, network.reported, network.unread = network.reported, found, ""
     if found == (before or ()):
         return
     text = "; ".join(found)
@@ -230,8 +230,8 @@ def _tell(pod: PodId, network: _Network, found: tuple[str, ...]) -> None:
 
 def _tell_unread(pod: PodId, network: _Network, error: OSError) -> None:
     """Once for each reason."""
-    told, network.unread = network.unread, reason(error)
-    if network.unread != told:
+    before, network.unread = network.unread, reason(error)
+    if network.unread != before:
         log.warning(
             "a pod's network cannot be compared with the kernel",
             code="network.unobserved",

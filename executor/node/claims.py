@@ -27,7 +27,7 @@ from executor.node.ended_executors import MesosNames, remember
 from executor.node.lock_identity import REAPED_SUFFIX, LockIdentity, identity_of
 
 SOCKET_SUFFIX = ".sock"
-"""Of an executor's control socket, in the same directory as its owner file."""
+"""The suffix of an executor's control socket, in the same directory as its owner file."""
 SUFFIX = ".owner"
 CLAIM_TRIES, CLAIM_PAUSE_S = 250, 0.02
 REAPED_S = 600.0
@@ -104,7 +104,7 @@ class Claim:
 
     def __init__(self, identity: str = "") -> None:
         self.identity = identity
-        """Of the lock (lock_identity.py): it belongs on everything that carries this executor's name."""
+        """The identity of the lock (lock_identity.py): it belongs on everything that carries this executor's name."""
         self.kept = False
 
     def keep(self) -> None:
@@ -165,7 +165,7 @@ def names(run_dir: Path) -> frozenset[MesosContainerId]:
 
 
 def identity_in(run_dir: Path, container: MesosContainerId) -> LockIdentity | None:
-    """Of its file in `run_dir`; None if there is none."""
+    """The identity of a container's lock, from its file in `run_dir`; None if there is none."""
     path = run_dir / f"{container}{SUFFIX}"
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -1,6 +1,6 @@
 """Notices that another executor of this node died, so that the living one releases at once what the dead one held.
 
-inotify on the directory of owner files tells of executors that start, a pidfd of each one's process tells of its end.
+inotify on the directory of owner files reports executors that start, a pidfd of each process reports its end.
 Only the locks of those for which no pidfd can be had (Linux before 5.3, a seccomp filter, a lack of descriptors) are
 polled. A wake-up is no proof; it only makes the reaper look, and that goes by the owners' locks alone. An
 executor in a pid namespace of its own may write a pid that means another process here, or none: what a wake-up could

@@ -34,8 +34,8 @@ class Judgement:
 
 @contextmanager
 def judged(run_dir: Path, marks: Marks, *, only: str = "") -> Iterator[Judgement]:
-    """Of all owners that `marks` or the owner files in `run_dir` name, or of the one that is called `only`: the locks
-    of others are left to those who reap them.
+    """The judgements of all owners that `marks` or the owner files in `run_dir` name, or of the one that is called
+    `only`: the locks of others are left to those who reap them.
     """
     held: list[int] = []
     living: set[MesosContainerId] = set()

@@ -63,7 +63,7 @@ class Proof:
 
 
 def identity_of(descriptor: int, path: Path) -> LockIdentity:
-    """Of an open lock file. Raises OSError."""
+    """The identity of an open lock file. Raises OSError."""
     state = os.fstat(descriptor)
     return LockIdentity(
         _line(_BOOT_ID), _line(_MACHINE_ID), int(time.time()), state.st_dev, state.st_ino, str(path.absolute())

@@ -189,7 +189,7 @@ def root_of(owner: Owner) -> str:
 
 
 def shim_groups(owner: Owner, config: Config) -> list[Cgroup]:
-    """Of both classes."""
+    """The groups for shims in the subtrees of both classes."""
     return [each.group for each in _shims(owner, config)]
 
 
@@ -200,9 +200,9 @@ def _shims(owner: Owner, config: Config) -> list[Shims | ShimGroup]:
     from executor.node.shims import Shims
 
     hierarchies, found = Hierarchies.discover(), list[Shims | ShimGroup]()
-    told = [path for path in owner.shim_groups if path.rpartition("/")[2] == owner.container]
-    if len(told) == len(CLASSES):
-        return [Shims(hierarchies, told[0]), ShimGroup(hierarchies, told[1])]
+    marked = [path for path in owner.shim_groups if path.rpartition("/")[2] == owner.container]
+    if len(marked) == len(CLASSES):
+        return [Shims(hierarchies, marked[0]), ShimGroup(hierarchies, marked[1])]
     for root in (owners.own_root(config.cgroups.root, owner.container), ""):
         named = (config.cgroups.root, owner.container, root)
         found.append(Shims(hierarchies, owners.shims_group(*named)))

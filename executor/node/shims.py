@@ -35,7 +35,7 @@ class Shims:
 
     @property
     def path(self) -> str:
-        """Of the cgroup."""
+        """The path of the cgroup."""
         return self.group.path
 
     def ensure(self) -> str:

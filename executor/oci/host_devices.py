@@ -12,7 +12,7 @@ from executor.oci.place import Device, GrantedDevice
 from executor.spec.model import ContainerSpec, PodSpec
 
 _OWN: Final = frozenset({"pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts"})
-"""Of which a container has its own, as containerd's WithHostDevices leaves them out."""
+"""A container has its own of these, as containerd's WithHostDevices leaves them out."""
 _HUGE_PAGES: Final = Path("/sys/kernel/mm/hugepages")
 _STANDARD: Final = frozenset({"null", "zero", "full", "random", "urandom", "tty", "ptmx"})
 """runc makes these itself."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from executor.containerd.types import Mount
 
 MOST_BYTES: Final = 1 << 20
-"""Of one file; one that is larger is refused."""
+"""The size of one file; one that is larger is refused."""
 PATIENCE_S: Final = 30.0
 """It takes a millisecond; a disk that does not answer holds up the thread, not its pod's end."""
 

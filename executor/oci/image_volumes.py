@@ -26,7 +26,7 @@ VOLUMES_MAX: Final = 64
 KERNEL: Final = ("/dev", "/proc", "/sys")
 """A container has its own there, and runc relies on /dev/null: the image's could be a link."""
 ROOT: Final = "rootfs"
-"""Of the container, relative to its bundle, as in the OCI document."""
+"""The root file system of the container, relative to its bundle, as in the OCI document."""
 
 
 def wanted(image_volumes: Sequence[str], container: ContainerSpec) -> tuple[str, ...]:

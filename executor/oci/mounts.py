@@ -41,7 +41,7 @@ _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tr
 
 
 def termination_name(container: str) -> str:
-    """Of the file in the pod's directory that the container finds at its terminationMessagePath."""
+    """The name of the file in the pod's directory that the container finds at its terminationMessagePath."""
     return f"{container}.termination"
 
 

@@ -76,7 +76,7 @@ class Placement:
     """uname(1)'s, for the seccomp profile's other ABIs."""
     downward: Mapping[str, str] = field(default_factory=dict)
     mount_sources: tuple[Path, ...] = ()
-    """Of each of the container's mounts, in their order."""
+    """The sources of each of the container's mounts, in their order."""
     image_volumes: Mapping[str, str] = field(default_factory=dict)
     """Directories of a read-only root that can be written to, and where each is mounted from."""
     granted_devices: tuple[GrantedDevice, ...] = ()
@@ -87,7 +87,7 @@ class Placement:
     app_armor: str = ""
     """A profile that the kernel has; empty: none."""
     huge_page_sizes: tuple[int, ...] = ()
-    """Of the node, in bytes, where its cgroups limit huge pages."""
+    """The sizes of huge pages of the node, in bytes, where its cgroups limit huge pages."""
     has_selinux: bool = False
     bounding: frozenset[str] = frozenset(capabilities.EVERY)
     """Capabilities that there are on this node: what every one of them means."""

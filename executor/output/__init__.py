@@ -4,7 +4,7 @@
     process     the log writer's process as the executor holds it; wire, slots: what both share
     writer      the log writer: one process an executor, its threads and turns; flow: a log that may hang
     logfile     a log on the disk: its exact size, its rotation; places: how writer and readers agree on its files
-    telling     what of lost output is told, and when
+    telling     which lost output is reported, and when
     endedlogs   the logs of pods that have ended; retention: which of them go
 
 Why a process of its own, and plain reads and writes. Eight `yes` into FIFOs of 256 KiB, 2 CPUs shared with other

@@ -62,7 +62,7 @@ class LogFile:
 
     @property
     def _place(self) -> int:
-        """Of the next byte, as places.py counts."""
+        """The place of the next byte, as places.py counts."""
         return self._moved_bytes + self._size_bytes
 
     def append(self, data: bytearray, size_bytes: int) -> None:

@@ -116,16 +116,16 @@ class Outputs:
 
     @contextmanager
     def opened(
-        self, container: ContainerId, directory: OwnDirectory, files: dict[str, str], told: Any
+        self, container: ContainerId, directory: OwnDirectory, files: dict[str, str], logger: Any
     ) -> Iterator[dict[str, Path]]:
         """FIFOs for a container's streams, by name, which the shim must have opened when the block ends; their
-        output goes to `files` in `directory`, and `told` is the log that says what of it is lost. Raises Failure.
+        output goes to `files` in `directory`, and `logger` says what of it is lost. Raises Failure.
         """
         fifos = {stream: self.directory / f"{container}.{stream}" for stream in files}
         made: list[Stream] = []
         try:
             for stream, name in files.items():
-                made.append(self._open(container, fifos[stream], directory, name, told))
+                made.append(self._open(container, fifos[stream], directory, name, logger))
             yield fifos
         except BaseException:
             for each in made:
@@ -135,7 +135,7 @@ class Outputs:
             for fifo in fifos.values():
                 fifo.unlink(missing_ok=True)
 
-    def _open(self, container: ContainerId, fifo: Path, directory: OwnDirectory, name: str, told: Any) -> Stream:
+    def _open(self, container: ContainerId, fifo: Path, directory: OwnDirectory, name: str, logger: Any) -> Stream:
         slot = self._freed.pop() if self._freed else next(self._free, None)
         if slot is None:
             raise Failure(f"there are {SLOTS} already", subject="open streams of containers")
@@ -150,7 +150,7 @@ class Outputs:
         with contextlib.suppress(OSError):  # the default size does as well
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, FIFO_BYTES)
         self._slots.clear(slot)
-        telling = Telling(told, Path(directory.path, name))
+        telling = Telling(logger, Path(directory.path, name))
         stream = self._streams[slot] = Stream(container, slot, descriptor, directory, name, telling)
         self._say_open(stream, run=True)
         return stream

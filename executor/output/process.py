@@ -58,7 +58,7 @@ class WriterProcess:
 
     @property
     def pid(self) -> int:
-        """Of the log writer."""
+        """The pid of the log writer."""
         return self._process.pid
 
     @property

@@ -1,4 +1,4 @@
-"""What of one stream is told, and when: lost output at once, then at intervals, and its total when it ends. Reads the
+"""Reports about one stream: lost output at once, then at intervals, and its total at the end. Reads the
 writer's counters.
 """
 

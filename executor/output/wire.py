@@ -31,7 +31,7 @@ class Open:
 
     @property
     def path(self) -> str:
-        """Of the file."""
+        """The path of the file."""
         return f"{self.directory.path}/{self.name}"
 
 

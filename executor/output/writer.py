@@ -51,7 +51,7 @@ class Writer:
         self._by_slot: dict[int, Stream] = {}
         self._logs: dict[str, Log] = {}
         self._lock = allocate_lock()
-        """Of all that is here; held for moments only, never over a read or a write."""
+        """Guards all that is here; held for moments only, never over a read or a write."""
         self._threads = self._waiting = 0
         self._busy = self._asleep = False
 

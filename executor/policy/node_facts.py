@@ -10,7 +10,7 @@ from executor.config import DEFAULT_PATH, Config
 from executor.policy.violations import NodeFacts
 
 CONTAINERD: Final = ("/run/containerd", "/var/lib/containerd", "/etc/containerd")
-"""Its state, its root and its configuration, where it is not told otherwise."""
+"""Its state, its root and its configuration, unless the configuration names others."""
 AGENT: Final = ("/var/lib/mesos", "/run/mesos", "/var/run/mesos")
 """The usual --work_dir of a Mesos agent, and its --runtime_dir, from where it takes back its containers."""
 _FRAMEWORKS: Final = "/slaves/"

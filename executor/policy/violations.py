@@ -82,7 +82,7 @@ def _closed(volume: HostPath, node: NodeFacts) -> tuple[str, ...]:
 
 
 def _beneath(volume: HostPath, policy: RolePolicy) -> str:
-    """Of a volume that is allowed: the closest directory, or the device itself."""
+    """What allows a volume: the closest directory, or the device itself."""
     covering = [each.prefix for each in policy.host_paths if is_within(volume.path, each.prefix)]
     return max(covering, key=len, default=volume.path)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HEAD_MAX_BYTES: Final = 64 << 10
 BODY_MAX_BYTES: Final = 10 << 10
 WIRE_MAX_BYTES: Final = 2 * (HEAD_MAX_BYTES + BODY_MAX_BYTES)
-"""Of an answer with all that is around its head and body: informational answers, sizes of chunks."""
+"""The length of an answer with all that is around its head and body: informational answers, sizes of chunks."""
 READ_BYTES: Final = 4 << 10
 """At once: some hundreds of the smallest parts, which take 3 ms."""
 REDIRECTS_MAX: Final = 10

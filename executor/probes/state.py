@@ -6,7 +6,7 @@
     health     unknown until its first result; failures before the first success do not count in its grace
     check      a value that is only reported
 
-A result counts when it came as often in a row as its threshold demands. A verdict tells of a value that has changed,
+A result counts when it came as often in a row as its threshold demands. A verdict is a value that has changed,
 or that the container has to end; after the latter no result is taken any more. Each run of a container has a new state.
 
 Sources: kubelet's pkg/kubelet/prober/worker.go and results/results_manager.go; Mesos' src/checks/health_checker.cpp.

@@ -39,7 +39,7 @@ def encoded(pod: Pod, task: TaskId) -> bytes:
 
 
 def document(container: Container) -> dict[str, Any]:
-    """Of one container."""
+    """The document of one container."""
     return {
         "name": container.name,
         "kind": container.spec.kind.value,

@@ -171,7 +171,7 @@ class Governor:
         if "blind" not in self._said:
             self._said.add("blind")
             log.warning(
-                "the kernel cannot tell of stalls", code="pressure.blind", error=str(error), delay_s=BLIND_LOOK_S
+                "the kernel cannot report stalls", code="pressure.blind", error=str(error), delay_s=BLIND_LOOK_S
             )
 
     # --- under pressure --------------------------------------------------------------------------------------

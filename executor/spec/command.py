@@ -75,7 +75,7 @@ def own_words(container: ContainerSpec, own: Mapping[str, str], budget: Budget |
 
 
 def _other_words(container: ContainerSpec) -> list[str]:
-    """Of commands that run in it beside its own."""
+    """The words of commands that run in it beside its own."""
     probes = [probe.action for _, probe in container.probes]
     actions = [*probes, container.hooks.post_start, container.hooks.pre_stop]
     return [word for action in actions if isinstance(action, Exec) for word in action.command]

@@ -112,5 +112,5 @@ def _resources(infos: Sequence[TaskInfo], paths: Sequence[str], *, group: bool) 
 
 
 def task_ids(infos: Sequence[TaskInfo]) -> tuple[TaskId, ...]:
-    """Of a launch, in its order."""
+    """The task ids of a launch, in its order."""
     return tuple(TaskId(info.task_id.value) for info in infos)

@@ -22,7 +22,7 @@ from executor.spec.security_model import DEFAULT_SECURITY, Security
 from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, FsGroup, HostPath, Volume, VolumeMount
 
 SHM_BYTES = 64 << 20
-"""Of /dev/shm where a container asks for no other size, as with all container engines."""
+"""The size of /dev/shm where a container asks for no other size, as with all container engines."""
 TERMINATION_PATH = "/dev/termination-log"
 """Kubernetes' terminationMessagePath where a container sets none."""
 DEFAULT_GRACE_S = 30.0
@@ -79,7 +79,9 @@ EnvValue = str | RuntimeField | TakenText
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one container; None is no limit (or request) of its own. `cpus` in cores, `ephemeral_bytes` on the disk."""
+    """The limits of one container; None is no limit (or request) of its own. `cpus` in cores, `ephemeral_bytes` on the
+    disk.
+    """
 
     cpus: float | None = None
     memory_bytes: int | None = None
@@ -153,11 +155,11 @@ class ContainerSpec:
     security: Security = DEFAULT_SECURITY
     rlimits: RLimits = ()
     shm_bytes: int | None = None
-    """Of /dev/shm; None: SHM_BYTES."""
+    """The size of /dev/shm; None: SHM_BYTES."""
     tty: bool = False
     """Whether its process has a terminal, which has no input."""
     grace_s: float | None = None
-    """Of its stop signal, with a pod that stops without another grace; None: the pod's."""
+    """The time of its stop signal, with a pod that stops without another grace; None: the pod's."""
     deadline_s: float | None = None
     """How long a run of it may take; None: no limit."""
     path: str = field(default="", compare=False)

@@ -16,7 +16,7 @@ from executor.spec.reading.marks import shown
 from executor.spec.volume_model import EmptyDir, VolumeMount
 
 NODE_MOUNTS_MAX: Final = 512
-"""Of one pod. A mount namespace has 100,000 (fs.mount-max), which all pods of the node share."""
+"""The mounts of one pod. A mount namespace has 100,000 (fs.mount-max), which all pods of the node share."""
 
 
 def check_count(pod: PodSpec) -> None:

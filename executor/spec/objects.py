@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Final
 
 DATA_MAX_BYTES: Final = 1024 * 1024
-"""Of one ConfigMap or Secret, as in Kubernetes (api/core/v1/types.go, MaxSecretSize)."""
+"""The size of one ConfigMap or Secret, as in Kubernetes (api/core/v1/types.go, MaxSecretSize)."""
 VOLUME_FILES_MAX_BYTES: Final = 4 * DATA_MAX_BYTES
-"""Of all files that the volumes of one pod show: they are held in memory."""
+"""The size of all files that the volumes of one pod show: they are held in memory."""
 VOLUME_PAGES_MAX_BYTES: Final = 2 * VOLUME_FILES_MAX_BYTES
-"""Of the memory that these files need: each file and each directory has whole pages."""
+"""The size of the memory that these files need: each file and each directory has whole pages."""
 PAGE_BYTES: Final = 4096
 
 
@@ -34,7 +34,7 @@ class KeyedData:
     binary: frozenset[str] = frozenset()
     immutable: bool = False
     type: str = ""
-    """Of a Secret: `Opaque`, `kubernetes.io/dockerconfigjson`, ..."""
+    """The type of a Secret: `Opaque`, `kubernetes.io/dockerconfigjson`, ..."""
 
 
 @dataclass(frozen=True)

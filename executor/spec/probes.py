@@ -86,14 +86,14 @@ class Probe:
     fatal_failures: int | None = None
     """Failures in a row that end the container; None: they never do."""
     grace_s: float | None = None
-    """Of that end; None: the pod's own."""
+    """The grace period of that end; None: the pod's own."""
     ignore_failures_s: float = 0.0
     """From the start of the container; a first success ends this time."""
 
 
 @dataclass(frozen=True)
 class Probes:
-    """Of one container."""
+    """The probes of one container."""
 
     startup: Probe | None = None
     liveness: Probe | None = None
@@ -115,7 +115,7 @@ class Probes:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Of one container: after its start, and before its stop signal."""
+    """The hooks of one container: after its start, and before its stop signal."""
 
     post_start: Hook | None = None
     pre_stop: Hook | None = None

@@ -40,20 +40,20 @@ class Security:
     """Every capability and device, and nothing of the kernel's hidden."""
     proc_unmasked: bool = False
     selinux: SeLinux | None = None
-    """Of the processes, on a node that has SELinux."""
+    """The label of the processes, on a node that has SELinux."""
     seccomp: str = ""
     """RuntimeDefault, Unconfined, Localhost, or empty: the pod names none, and gets RuntimeDefault unless it is
     privileged.
     """
     seccomp_file: str = ""
-    """Of Localhost, below the node's directory of profiles."""
+    """The profile of Localhost, below the node's directory of profiles."""
     app_armor: str = ""
     """RuntimeDefault, Unconfined, Localhost, or empty: the pod names none, which means RuntimeDefault."""
     app_armor_profile: str = ""
-    """Of Localhost."""
+    """The profile of Localhost."""
     host_process: bool = field(default=False, compare=False)
     """Windows' hostProcess; only the policy reads it."""
 
 
 DEFAULT_SECURITY = Security()
-"""Of a container that asks for nothing."""
+"""The security context of a container that asks for nothing."""

@@ -14,7 +14,9 @@ _NAMES = {name.removeprefix("SIG"): int(each) for name, each in signal.Signals._
 
 
 def number(text: str) -> int:
-    """Of a name with or without SIG, as SIGUSR1, hup, SIGRTMIN+3 or RTMAX-1, or of a number. Raises ValueError."""
+    """The number of a name with or without SIG, as SIGUSR1, hup, SIGRTMIN+3 or RTMAX-1, or of a number. Raises
+    ValueError.
+    """
     name = text.strip().upper().removeprefix("SIG")
     if name.isascii() and name.isdecimal():
         found = int(name) if len(name) <= 3 else 0

@@ -73,7 +73,7 @@ class Size:
 
 
 def check_size(volumes: Iterable[FilesVolume], objects: Objects) -> None:
-    """Of all volumes of a pod. Raises InvalidTask as `Size.add`."""
+    """Check the files of all volumes of a pod. Raises InvalidTask as `Size.add`."""
     size = Size()
     for volume in volumes:
         size.add(volume, objects)
@@ -118,7 +118,7 @@ def may_lack(volume: Volume) -> bool:
 
 
 def of_file(path: str, subject: str) -> str:
-    """Of a file in a volume: `..data` and the like are the volume's own. Raises InvalidTask."""
+    """The path of a file in a volume: `..data` and the like are the volume's own. Raises InvalidTask."""
     found = relative(path, subject)
     if not found or found.startswith(".."):
         raise InvalidTask(f"{path[:80]!r} cannot name a file of a volume", subject=subject, hint="as in app.conf")

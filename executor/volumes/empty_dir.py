@@ -19,7 +19,7 @@ MODE = 0o777
 
 
 def empty_dir_path(pod_dir: Path, volume: EmptyDir) -> Path:
-    """Of a volume on disk, which the sandbox makes before the first container."""
+    """The directory of a volume on disk, which the sandbox makes before the first container."""
     return pod_dir / VOLUMES / volume.name
 
 

@@ -35,7 +35,7 @@ INODE_BYTES: Final = 4096
 INODES_MIN: Final = 16384
 HUGE_PAGES: Final = Path("/sys/kernel/mm/hugepages")
 STAGE_BYTES: Final = 64 * 1024
-"""Of mount points, which are empty."""
+"""The size of mount points, which are empty."""
 HINT: Final = "the executor needs CAP_SYS_ADMIN, CAP_SYS_PTRACE to enter the mounts of process 1, and a run_dir"
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -32,7 +32,7 @@ class _Level:
 
 
 class Ownership:
-    """Of the directory `path` with everything in it. `turn` until it returns True, or `close`. With
+    """The ownership of the directory `path` with everything in it. `turn` until it returns True, or `close`. With
     `on_root_mismatch` nothing is done where the root has the group and its rights already.
     """
 

@@ -50,7 +50,7 @@ def _compile(target: Path, prefix: str) -> None:
 
 
 def digest(target: Path) -> str:
-    """Of every file's name and content."""
+    """The digest of every file's name and content."""
     total = hashlib.sha256()
     for path in files(target):
         content = hashlib.sha256(path.read_bytes()).hexdigest()

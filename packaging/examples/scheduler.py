@@ -92,7 +92,7 @@ class Demo(pymesos.Scheduler):  # type: ignore[misc] # pymesos has no types
             self._fail(f"{task}: {state}: {update.get('message')}")
 
     def frameworkMessage(self, driver: Any, executor_id: Json, agent_id: Json, message: str) -> None:  # noqa: N802
-        """Every revocation's receipt comes, whoever asked for it; so does the answer to a request that was refused."""
+        """Every revocation's receipt comes, no matter who asked for it; so does the answer to a refused request."""
         document = json.loads(base64.b64decode(message))
         tell("message", executor=executor_id["value"], agent=agent_id["value"], **document)
         if "error" in document or not document["revocation"]["regular"]["unchanged"]:

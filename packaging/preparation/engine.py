@@ -99,7 +99,7 @@ class Step:
 
 
 class Report:
-    """One line a step, on standard error: standard output is left to whoever called."""
+    """One line a step, on standard error: standard output is left to the caller."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet

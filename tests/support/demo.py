@@ -141,9 +141,7 @@ def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> 
             scheduler.wait_status(task, "TASK_GONE", 30)
         gone = [status for status in scheduler.statuses() if status.state == "TASK_GONE"]
         reasons = Counter(f"{status.state} {status.reason}" for status in gone)
-        story.tell(
-            "the master told the scheduler: " + ", ".join(f"{count} x {text}" for text, count in reasons.items())
-        )
+        story.tell("the scheduler received: " + ", ".join(f"{count} x {text}" for text, count in reasons.items()))
         after = _show(rig, story)
         counts = Counter(status.state for status in scheduler.statuses())
         result = {

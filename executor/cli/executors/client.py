@@ -37,7 +37,7 @@ class Client:
 
     @property
     def id(self) -> str:
-        """Of the executor's Mesos container."""
+        """The id of the executor's Mesos container."""
         return self.socket.name.removesuffix(SOCKET_SUFFIX)
 
     def get(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: object) -> Any:
@@ -116,7 +116,7 @@ class Client:
 
 
 def clients(run_dir: Path) -> list[Client]:
-    """Of every executor of this node, by id; those that died may still be among them.
+    """The clients of every executor of this node, by id; those that died may still be among them.
 
     Raises Failure if the directory may not be read.
     """

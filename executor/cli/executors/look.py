@@ -54,7 +54,7 @@ class Executor:
 
     @property
     def id(self) -> str:
-        """Of its Mesos container."""
+        """The id of its Mesos container."""
         return self.client.id
 
     @property
@@ -113,7 +113,7 @@ def _ask(client: Client, owner: Owner) -> Executor:
 
 
 def obituary(executor: Executor) -> str:
-    """Of a dead one: that it is, what it was doing by its journal, and what to do."""
+    """The line about a dead executor: that it is dead, what it was doing by its journal, and what to do."""
     text = f"executor {executor.title} is dead"
     if executor.reaper:
         text += f"; process {executor.reaper} is releasing what it left"

@@ -160,7 +160,7 @@ class _Wanted:
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Self:
-        """Of the command's options."""
+        """The value of the command's options."""
         since, until, level = options["since"], options["until"], options["level"]
         return cls(
             options["codes"],

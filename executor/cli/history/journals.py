@@ -26,11 +26,11 @@ class Journal:
 
     @property
     def path(self) -> Path:
-        """Of its newer file."""
+        """The path of its newer file."""
         return Path(self.names.sandbox) / FILE
 
     def size_bytes(self) -> int:
-        """Of its two files, as far as they are there."""
+        """The size of its two files, as far as they are there."""
         paths = (self.path, self.path.with_name(f"{FILE}.1"))
         return sum(path.stat().st_size for path in paths if path.is_file())
 
@@ -45,7 +45,7 @@ class Journal:
 
 
 def left(session: Session) -> Iterator[Journal]:
-    """Of the executors meant, or of all: the dead ones, then those that ended, the newest first."""
+    """The journals of the executors meant, or of all: the dead ones, then those that ended, the newest first."""
     dead = [each for each in session.everyone() if each.state is State.DEAD and session.means(each.id, each.names)]
     for each in dead:
         if each.names.sandbox:

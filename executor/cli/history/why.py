@@ -87,7 +87,7 @@ def _stuck(story: _Story) -> list[Process]:
 
 
 def _found(session: Session, task: str) -> _Story:
-    """Of an executor that answers, else of a journal. Raises NotFound, Unreachable."""
+    """The story of an executor that answers, else of a journal. Raises NotFound, Unreachable."""
     silent: list[Unreachable] = []
     for client in _answering(session, silent):
         try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MIB: Final = 1 << 20
 CONTAINER_CPUS, CONTAINER_MEM_BYTES = 0.1, 64 * MIB
-"""Of a container that asks for none."""
+"""The resources of a container that asks for none."""
 
 
 @click.command("task")
@@ -63,8 +63,8 @@ def _tasks(found: Sequence[Launchable], allowed: Policy, *, role: str, revocable
         try:
             pod = parse_pod(data, policy=allowed)
         except InvalidTask as error:
-            told = [_of_template(fault, one) for fault in error.faults]
-            faults |= {(fault.subject, fault.message): fault for fault in told}
+            renamed = [_of_template(fault, one) for fault in error.faults]
+            faults |= {(fault.subject, fault.message): fault for fault in renamed}
             continue
         tasks.append(_task(name, data, _resources(pod, role=role, revocable=revocable)))
     if faults:
@@ -116,7 +116,7 @@ def _disk_bytes(one: ContainerSpec) -> int:
 
 
 def _ports(pod: PodSpec) -> list[int]:
-    """Of the node."""
+    """The ports of the node that the pod asks for."""
     mapped = [port.host_port for port in pod.host_ports]
     declared = [port.host_port for one in pod.containers for port in one.ports if port.host_port is not None]
     return sorted({*mapped, *declared})

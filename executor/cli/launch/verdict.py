@@ -106,7 +106,7 @@ def _group(document: dict[str, Any] | list[Any], rules: Rules) -> Verdict:
 
 
 def _each(tasks: Sequence[dict[str, Any]], rules: Rules) -> Verdict:
-    """Of the list that `task` prints: each one has a pod in its data and is launched alone."""
+    """The verdict of the list that `task` prints: each one has a pod in its data and is launched alone."""
     found = [_task(task, rules) for task in tasks]
     if len(found) == 1:
         return found[0]

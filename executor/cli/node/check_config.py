@@ -32,7 +32,7 @@ def command(session: Session, file: Path, *, default: bool, as_executor: bool, a
     lists of a policy are in words.
 
     Behind each key is who may set it by a variable of an executor: no framework (the operator's), the framework, or the
-    framework if that makes it stricter. All faults are told, not the first only.
+    framework if that makes it stricter. All faults are reported, not the first only.
     """
     if default:
         output.line(default_file(config.sections()).rstrip())
@@ -40,8 +40,8 @@ def command(session: Session, file: Path, *, default: bool, as_executor: bool, a
     path = _path(session, file, as_executor=as_executor)
     loaded, ineffective = _read(path, as_executor=as_executor, as_json=as_json)
     if as_json:
-        told = {each.variable: _named(each) for each in ineffective}
-        output.json_document(_plain(loaded) | {"set_by": _set_by()} | ({"ineffective": told} if as_executor else {}))
+        without = {each.variable: _named(each) for each in ineffective}
+        output.json_document(_plain(loaded) | {"set_by": _set_by()} | ({"ineffective": without} if as_executor else {}))
         return
     _show(loaded, ineffective)
 
@@ -54,7 +54,7 @@ def _path(session: Session, file: Path, *, as_executor: bool) -> Path:
 
 
 def _read(path: Path, *, as_executor: bool, as_json: bool) -> tuple[config.Config, Sequence[Ineffective]]:
-    """Raises InvalidConfig for the last fault, once the others are told."""
+    """Raises InvalidConfig for the last fault, once the others are reported."""
     text, source = read_text(path, required=path != config.DEFAULT_PATH) or "", str(path)
     _tell(decode_file(text, source, config.sections()).faults, as_json=as_json)
     if not as_executor:

@@ -1,6 +1,6 @@
 """`metrics`: the metrics of every executor on this node, as one document for Prometheus.
 
-Executors that share a document are told apart by the labels `framework` and `executor` on every sample. As a textfile
+The executors of one document differ by the labels `framework` and `executor` on every sample. As a textfile
 it is for node_exporter's collector of that name: run it from a timer, and nothing has to listen on a port.
 """
 
@@ -40,7 +40,9 @@ def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
 
 
 def _documents(session: Session) -> tuple[list[str], Counter[State]]:
-    """Of the executors that answer. Hung and dead ones are counted, and never keep the document from being written."""
+    """The documents of the executors that answer. Hung and dead ones are counted, and never keep the document from
+    being written.
+    """
     documents, states = [], Counter[State]()
     for executor in session.look():
         state = executor.state
@@ -82,7 +84,7 @@ def _availability(states: Counter[State]) -> Iterator[str]:
 
 
 def _lending(session: Session) -> Iterator[str]:
-    """Of this node's lender, if it ever had one."""
+    """The metrics of this node's lender, if it ever had one."""
     from executor.cli.lending import shown
 
     try:

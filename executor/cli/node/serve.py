@@ -142,7 +142,7 @@ def _response(status: int, text: str, kind: str) -> Response:
 
 
 def problems(found: Sequence[Executor]) -> list[str]:
-    """Of the executors that hang or died, in words."""
+    """The state of the executors that hang or died, in words."""
     hung = [f"{each.error}" for each in found if each.error is not None]
     return hung + [obituary(each) for each in found if each.state is State.DEAD]
 

@@ -75,7 +75,7 @@ def _tiles(receipt: Json) -> Markup:
 
 
 def _victims(victims: Sequence[Json]) -> Markup:
-    columns = ("tasks", "pod", "outcome", "#ended after", "told before", "#cpus", "#cpus used", "#memory")
+    columns = ("tasks", "pod", "outcome", "#ended after", "notified", "#cpus", "#cpus used", "#memory")
     rows = (
         (
             ", ".join(each["tasks"]),

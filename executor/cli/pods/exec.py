@@ -217,7 +217,7 @@ class _Reader:
 
 
 def _size() -> dict[str, int]:
-    """Of our terminal; empty where it has none."""
+    """The size of our terminal; empty where it has none."""
     rows, columns, _, _ = struct.unpack("4H", fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)))
     return {"columns": columns, "rows": rows} if rows and columns else {}
 

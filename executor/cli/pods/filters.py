@@ -79,7 +79,7 @@ def condition(text: str) -> Condition:
 
 
 def labels(selector: str) -> Iterable[Condition]:
-    """Of kubectl's `-l`: `app=web,tier!=db,canary,!old`, without its sets. Raises InvalidInput."""
+    """The conditions of kubectl's `-l`: `app=web,tier!=db,canary,!old`, without its sets. Raises InvalidInput."""
     for part in selector.split(","):
         key, equals, value = part.strip().partition("=")
         if not _LABEL_KEY.fullmatch(key.strip()):

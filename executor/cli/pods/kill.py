@@ -57,7 +57,7 @@ def _read_signal(_: click.Context, __: click.Parameter, text: str | None) -> str
 @click.option("-c", "--container", default="", metavar="NAME", shell_complete=complete.containers,
               help="With --signal: only to this container.")  # fmt: skip
 @click.option("-t", "--grace", metavar="TIME", help="Time to end by itself, such as 5s or 0s (default: the pod's own).")
-@click.option("--reason", default="", metavar="TEXT", help="Told to the framework, and kept in the journal.")
+@click.option("--reason", default="", metavar="TEXT", help="Sent to the framework, and kept in the journal.")
 @click.option("--no-wait", is_flag=True, help="Return when it has begun.")
 @json_option
 @pass_session

@@ -24,7 +24,7 @@ from executor.errors import NotFound, Refused
 def command(session: Session, *, pods: Sequence[str], everything: bool, as_json: bool) -> int:
     """Remove the record and the logs of each POD that has ended.
 
-    A pod that runs is refused, and `kill` ends it. The journal keeps its events, and `why` still tells of it. What a
+    A pod that runs is refused, and `kill` ends it. The journal keeps its events, and `why` still explains it. What a
     dead executor left is removed by `gc`, and its sandbox by the agent.
     """
     if bool(pods) == everything:

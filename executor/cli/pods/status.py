@@ -61,7 +61,7 @@ def ready(pod: Document) -> int:
 
 
 def restarts(pod: Document) -> int:
-    """Of all main containers."""
+    """The restarts of all main containers."""
     return sum(each.get("restarts") or 0 for each in main_containers(pod))
 
 
@@ -72,7 +72,7 @@ def _last_end(container: Document) -> str:
 
 
 def _progress(pulling: list[Document]) -> str:
-    """Of all images that the pod waits for."""
+    """The progress of all images that the pod waits for."""
     if any(each["error"] for each in pulling):
         return "backing off"
     total = sum(each["total_bytes"] for each in pulling)

@@ -136,7 +136,7 @@ def _numbers(row: Document) -> tuple[object, ...]:
 
 
 def _network(row: Document) -> tuple[object, ...]:
-    """Of a pod with networks of its own, once two looks were taken."""
+    """The traffic of a pod with networks of its own, once two looks were taken."""
     network = row["network"]
     if network is None:
         return (None, None, None)

@@ -37,7 +37,7 @@ def _time(_: click.Context, __: click.Parameter, text: str | None) -> str | None
 @click.option(
     "--deadline", metavar="TIME", callback=_time, help="Time after which everything must be ended; shortens the grace."
 )
-@click.option("--reason", default="", metavar="TEXT", help="Told to the framework and kept in the receipt.")
+@click.option("--reason", default="", metavar="TEXT", help="Sent to the framework and kept in the receipt.")
 @click.option("--id", "identity", metavar="ID", help="Name of this revocation; the same id is carried out once only.")
 @click.option("--dry-run", is_flag=True, help="Print what would be ended.")
 @click.option("--no-wait", is_flag=True, help="Return when it has begun.")

@@ -88,7 +88,7 @@ def parse(text: str, file: str) -> Network:
 
 
 def network_name(text: str) -> str:
-    """The name a faulty configuration claims, as far as it can be told; else ""."""
+    """The name a faulty configuration claims, where it can be read; else ""."""
     try:
         conf = bounded_json.loads(text)
     except ValueError:

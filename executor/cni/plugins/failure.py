@@ -1,4 +1,4 @@
-"""What people are told when a plugin fails: network, file, plugin, CNI's code and words, and what to do. Pure."""
+"""The message about a plugin that fails: network, file, plugin, CNI's code and words, and what to do. Pure."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from executor.log import get_logger
 log = get_logger(__name__)
 
 WORDS_MAX_CHARS = 1000
-"""Of the message and of the details of an error; they go into a status update."""
+"""The length of the message and of the details of an error; they go into a status update."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

@@ -13,7 +13,7 @@ from executor.cni.attachment import Json
 from executor.hostnames import parse_address
 
 ENTRIES_MAX = 256
-"""Of each list in a result."""
+"""The length of each list in a result."""
 _SHOWN_MAX = 60
 
 
@@ -108,7 +108,7 @@ def network(holder: Json, key: str, where: str) -> None:
 
 
 def index(holder: Json, key: str, where: str, count: int) -> int | None:
-    """Of one of `count` entries; None if it is missing."""
+    """The index of one of `count` entries; None if it is missing."""
     value = holder.get(key)
     if value is None:
         return None

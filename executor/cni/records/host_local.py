@@ -63,7 +63,7 @@ def _of(network: Network) -> Iterator[Entry]:
 
 
 def is_address(name: str) -> bool:
-    """Of the file of an address. Beside the addresses lie `lock` and `last_reserved_ip.<n>`."""
+    """Whether a file is the one of an address. Beside them lie `lock` and `last_reserved_ip.<n>`."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -25,7 +25,7 @@ REMOVALS = frozenset(_SUBSYSTEM_NFTABLES << 8 | kind for kind in (_DELTABLE, _DE
 
 
 class RuleEvents:
-    """Of this process's network namespace. Raises OSError if the kernel has no such events, or not for us."""
+    """The events of this process's network namespace. Raises OSError where the kernel gives none."""
 
     def __init__(self) -> None:
         self._removed = False
@@ -64,7 +64,7 @@ class RuleEvents:
         return self._removed
 
     def _read(self) -> bool:
-        """Whether one of the messages that are there tells of a removal."""
+        """Whether one of the messages that are there reports a removal."""
         found = False
         while True:
             try:

@@ -32,7 +32,7 @@ PAUSE_S: Final = 2.0
 """Between two looks, each of which reads all rules of the node."""
 POLL_S: Final = 30.0
 AT_A_TIME: Final = 4
-"""Of portmap's ADD, some 50 ms each."""
+"""The number of portmap's ADD, some 50 ms each."""
 PORTMAP: Final = "portmap"
 _UNSEEN: Final = "port mappings, of which no rule was seen"
 Known = dict[str, dict[Key, tuple[str, ...]]]
@@ -223,7 +223,7 @@ def _is_of_ports(line: str, key: Key) -> bool:
 
 
 async def _opened() -> RuleEvents | None:
-    """None where the kernel does not tell of the rules: iptables' legacy variant has none of nf_tables."""
+    """None where the kernel does not report the rules: iptables' legacy variant has none of nf_tables."""
     try:
         return None if await sweep.is_legacy() else RuleEvents()
     except (OSError, RuntimeError):  # nor where no program can be started now

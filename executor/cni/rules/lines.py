@@ -24,7 +24,7 @@ class Key(NamedTuple):
 
 
 def chain_names(network: str, container_id: str) -> tuple[str, str]:
-    """Of the masquerade and the port mapping chain, as the plugins build them (utils.FormatChainName)."""
+    """The names of the masquerade and the port mapping chain, as the plugins build them (utils.FormatChainName)."""
     digest = hashlib.sha512(f"{network}{container_id}".encode()).hexdigest()
     return f"CNI-{digest}"[:_CHAIN_NAME_MAX], f"CNI-DN-{digest}"[:_CHAIN_NAME_MAX]
 
@@ -77,7 +77,7 @@ def restorations(saved: str, key: Key, lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def lost(known: Mapping[Key, Collection[str]], saved: str) -> dict[Key, tuple[str, ...]]:
-    """Of each attachment the rules that were there and are not any more; attachments that have all are left out."""
+    """The rules that each attachment had and has no more; attachments that have all are left out."""
     there = owned(saved, known)
     gone = {key: tuple(line for line in lines if line not in there[key]) for key, lines in known.items()}
     return {key: lines for key, lines in gone.items() if lines}

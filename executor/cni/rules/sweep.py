@@ -98,7 +98,7 @@ def missing_chain(faults: Sequence[Fault], network: str, container_id: str) -> b
 
 def erased(saved: Mapping[str, str], records: Iterable[Record]) -> tuple[str, ...]:
     """Attachments of which iptables has not one rule although their plugins have made some, in words. `saved` is by
-    program. Plugins that were told to write to nftables are left out. Pure.
+    program. Plugins that are configured to write to nftables are left out. Pure.
     """
     wanted = [record for record in records if record.complete and _by_iptables(record)]
     there = {each for text in saved.values() for each, lines in owned(text, map(key_of, wanted)).items() if lines}
@@ -126,7 +126,7 @@ async def ensure_chains(network: str, container_id: str, limit: Limit) -> None:
         try:
             text = await saved(family, limit.next_s())
         except OSError:
-            continue  # the plugin's own failure is told
+            continue  # the plugin's own failure is reported
         if text is None:
             continue
         absent = [name for name in chain_names(network, container_id) if f"\n:{name} " not in text]

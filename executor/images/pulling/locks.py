@@ -39,10 +39,10 @@ async def held(
     file, deadline = _open(run_dir), time.monotonic() + limit_s
     try:
         place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-        told = False
+        reported = False
         while not _try(file, place):
-            if not told:
-                told = True
+            if not reported:
+                reported = True
                 waiting()
             if time.monotonic() > deadline:
                 message = f"another process of this node has held its lock for {limit_s:g} s"

@@ -23,7 +23,7 @@ _LINE_MAX: Final = wire.EVENT.size_bytes
 _ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "MALLOC_ARENA_MAX": "1"}
 
 
-async def run(request: Request, told: Callable[[Progress], None]) -> Progress:
+async def run(request: Request, seen: Callable[[Progress], None]) -> Progress:
     """One pull in a process of its own, which ends with this call, and with the executor, however that ends.
 
     Raises the failure that the helper reports (PullFailure, ImageFailure, ContainerdUnavailable, Failure), and Failure
@@ -35,7 +35,7 @@ async def run(request: Request, told: Callable[[Progress], None]) -> Progress:
             os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
         assert process.stdin is not None and process.stdout is not None  # noqa: S101 # they are pipes
         process.stdin.write(wire.encode_request(request) + b"\n")  # and stays open: its end is the executor's
-        last = await _listen(process.stdout, told)
+        last = await _listen(process.stdout, seen)
         code = await process.wait()
     finally:
         await asyncio.shield(_end(process))
@@ -78,7 +78,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _listen(output: asyncio.StreamReader, told: Callable[[Progress], None]) -> Progress | ExecutorError | None:
+async def _listen(output: asyncio.StreamReader, seen: Callable[[Progress], None]) -> Progress | ExecutorError | None:
     """The last event that it sends."""
     last: Progress | ExecutorError | None = None
     while True:
@@ -90,4 +90,4 @@ async def _listen(output: asyncio.StreamReader, told: Callable[[Progress], None]
         except ValueError as error:
             return Failure(f"the helper of a pull sent a line that is not understood: {error}")
         if isinstance(last, Progress):
-            told(last)
+            seen(last)

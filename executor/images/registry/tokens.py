@@ -32,7 +32,7 @@ _DENIED = (400, 401, 403)
 
 class Login:
     """`path` is the repository's. `more`: one more credential, asked for when those that are known are refused; its
-    Failure is told only if the registry refuses what is left. A token server may be asked over HTTP if it is one of
+    Failure is reported only if the registry refuses what is left. A token server may be asked over HTTP if it is one of
     `plain_hosts`.
     """
 

@@ -167,8 +167,8 @@ class Operator:
         return MesosFailure(f"{kind} was answered with HTTP {status}: {text}", subject=endpoint, hint=hint)
 
     def _lost(self, endpoint: str, error: Exception) -> MesosFailure:
-        told = f"does not answer: {error or type(error).__name__}"
-        return MesosFailure(told, subject=endpoint, hint=f"see {self._keys.endpoint}")
+        problem = f"does not answer: {error or type(error).__name__}"
+        return MesosFailure(problem, subject=endpoint, hint=f"see {self._keys.endpoint}")
 
 
 def credential(path: Path, key: str = DNS_KEYS.credential) -> str:

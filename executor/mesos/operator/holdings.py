@@ -153,7 +153,7 @@ class Statistics(msgspec.Struct, frozen=True):
 
 
 class Container(msgspec.Struct, frozen=True):
-    """Of an executor."""
+    """The container of an executor."""
 
     framework_id: Value = Value()
     executor_id: Value = Value()

@@ -92,7 +92,7 @@ def remove_empty(root: str) -> bool:
 
 
 def all_pids(groups: Collection[Cgroup]) -> set[int]:
-    """Of every process in one of the groups, or below it."""
+    """The pid of every process in one of the groups, or below it."""
     return set().union(*(group.pids() for group in groups))
 
 

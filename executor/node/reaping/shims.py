@@ -41,7 +41,7 @@ class FoundShim:
 
 
 def in_groups(groups: Sequence[Cgroup]) -> list[Shim]:
-    """Of any namespace of containerd's."""
+    """The shims in these groups, of any namespace of containerd's."""
     found = [shim_processes.look(pid) for pid in sorted(all_pids(groups))]
     return [shim for shim in found if shim is not None]
 

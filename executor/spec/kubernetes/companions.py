@@ -101,7 +101,7 @@ def _name(document: Mapping[str, Any]) -> str:
 
 
 def _namespace(pod: Mapping[str, Any]) -> str:
-    """Of the pod, as far as it is a text: what is wrong with it is told where the pod is read."""
+    """The namespace of the pod if it is a text; the reader of the pod names any fault in it."""
     metadata = pod.get("metadata")
     found = metadata.get("namespace") if isinstance(metadata, Mapping) else None
     return found if found and isinstance(found, str) else "default"

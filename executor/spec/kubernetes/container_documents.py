@@ -11,7 +11,7 @@ from executor.spec.kubernetes.probe_documents import EndingProbe, Lifecycle, Rea
 from executor.spec.reading.marks import FAMILY, accepted, refused, supported
 
 CONTAINERS_MAX = 100
-"""Of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
+"""The number of containers of one pod: containers of a Pod, or tasks of a LAUNCH_GROUP."""
 OTHER_SOURCES = "a pod describes itself completely here: no claims of devices"
 ALLOWED = "where the role's policy has the level privileged"
 NAMES_OBJECT = "sent along in TaskInfo.data"
@@ -62,7 +62,7 @@ class ObjectFieldSelector(Document, frozen=True):
             "status.podIP(s), status.hostIP(s); a pod without an address that asks for podIP(s) is not started"
         ),
     ]
-    api_version: Annotated[Any, accepted("there is one version", only=("v1", ""), told=False)] = None
+    api_version: Annotated[Any, accepted("there is one version", only=("v1", ""), reported=False)] = None
 
 
 class ResourceFieldSelector(Document, frozen=True):

@@ -124,21 +124,23 @@ class PodSpec(Document, frozen=True):
         default=False, name="setHostnameAsFQDN"
     )
     image_pull_secrets: Annotated[
-        tuple[LocalReference, ...], supported("Secrets that come with the pod; one that does not is told")
+        tuple[LocalReference, ...], supported("Secrets that come with the pod; one that does not is reported")
     ] = ()
     service_account_name: Annotated[str, accepted(_NO_TOKENS)] = ""
     service_account: Annotated[str, accepted(_NO_TOKENS)] = ""
     automount_service_account_token: Annotated[bool, accepted(_NO_TOKENS)] = False
     runtime_class_name: Annotated[
         str,
-        accepted("every container runs with runc: a name that it has on the node, [pods] runtime_classes", told=False),
+        accepted(
+            "every container runs with runc: a name that it has on the node, [pods] runtime_classes", reported=False
+        ),
     ] = ""
     readiness_gates: Annotated[tuple[ReadinessGate, ...], accepted("only an API server keeps such conditions")] = ()
     scheduling_gates: Annotated[tuple[SchedulingGate, ...], accepted(PLACED)] = ()
     resource_claims: Annotated[Any, refused(OTHER_SOURCES)] = None
     resources: Annotated[Any, refused(_TASK_PAYS)] = None
     overhead: Annotated[dict[str, Quantity], accepted(_TASK_PAYS)] = field(default_factory=dict)
-    os: Annotated[dict[str, Any], accepted("this is Linux", only=({"name": "linux"}, {}), told=False)] = field(
+    os: Annotated[dict[str, Any], accepted("this is Linux", only=({"name": "linux"}, {}), reported=False)] = field(
         default_factory=dict
     )
     enable_service_links: Annotated[bool, accepted("there are no services here")] = False

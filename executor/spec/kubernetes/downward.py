@@ -52,7 +52,7 @@ def file_content(
     tables: Mapping[str, bytes],
     subject: str,
 ) -> bytes:
-    """Of a file of a downwardAPI volume; `tables` as `tables` makes them. Raises InvalidTask."""
+    """The content of a file of a downwardAPI volume; `tables` as `tables` makes them. Raises InvalidTask."""
     field_ref, resource_ref = item.field_ref, item.resource_field_ref
     if (field_ref is None) == (resource_ref is None):
         raise InvalidTask("needs exactly one source: fieldRef or resourceFieldRef", subject=subject)

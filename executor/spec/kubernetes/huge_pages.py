@@ -62,8 +62,8 @@ def _amount(size: int, container: ContainerSpec) -> int | None:
 
 
 def page_bytes(medium: str, spec: PodSpec, path: str) -> int:
-    """Of an emptyDir volume of this medium; 0: it is on no huge pages. Raises InvalidTask, at `path`, where the pod's
-    containers do not ask for such pages.
+    """The page size of an emptyDir volume of this medium; 0: it is on no huge pages. Raises InvalidTask, at `path`,
+    where the pod's containers do not ask for such pages.
     """
     if not medium.startswith(_MEDIUM):
         return 0

@@ -18,7 +18,9 @@ _HOOKS = {"post_start": "postStart", "pre_stop": "preStop"}
 
 
 def kind(one: InitContainer, path: str) -> ContainerKind:
-    """Of a container of `spec.initContainers`. Raises InvalidTask for a probe or hook of one that runs to its end."""
+    """The kind of a container of `spec.initContainers`. Raises InvalidTask for a probe or hook of one that runs to its
+    end.
+    """
     if one.restart_policy:
         return ContainerKind.SIDECAR
     hint = "only a sidecar has one: an init container with restartPolicy Always"

@@ -79,7 +79,7 @@ def time(text: str, subject: str) -> str:
 
 
 def search_domain(name: str, subject: str) -> str:
-    """Of resolv.conf(5): with underscores, and perhaps a point at its end; `.` alone is the root."""
+    """A search domain of resolv.conf(5): with underscores, and perhaps a point at its end; `.` alone is the root."""
     if name != "." and (len(name) > common.SHORT_MAX or not _DOMAIN.fullmatch(name.removesuffix("."))):
         raise InvalidTask(
             f"{shown(name)!r} is no domain", subject=subject, hint="use small letters, digits, -, _ and ."

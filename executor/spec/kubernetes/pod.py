@@ -179,7 +179,7 @@ def _identity(decoded: Pod, info: TaskInfo, task_id: TaskId, faults: Faults) -> 
 
 
 def _service_account(spec: KubernetesPodSpec, faults: Faults) -> str:
-    """Of a pod that names none, `default`."""
+    """The service account of the pod; `default` if it names none."""
     for field, name in (("serviceAccountName", spec.service_account_name), ("serviceAccount", spec.service_account)):
         if name:
             faults.check(common.dns_subdomain, name, f"spec.{field}")

@@ -61,7 +61,7 @@ class AnyProbe(Document, frozen=True):
 
 
 class EndingProbe(AnyProbe, frozen=True):
-    """Of liveness, or of startup."""
+    """A probe of liveness, or of startup."""
 
     success_threshold: Annotated[Count, supported("1", only=(0, 1))] = 0
     termination_grace_period_seconds: Annotated[

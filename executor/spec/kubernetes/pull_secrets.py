@@ -1,7 +1,7 @@
 """imagePullSecrets: the credentials of the Secrets that a pod names. Pure.
 
 As for the kubelet, a Secret that is not there, or of another type, is no reason to refuse the pod: another credential
-may do, or none. It is told as a field without effect.
+may do, or none. It is reported as a field without effect.
 """
 
 from __future__ import annotations

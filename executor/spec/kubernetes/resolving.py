@@ -16,7 +16,9 @@ from executor.spec.reading.faults import Faults
 _SERVERS_MAX: Final = 3
 _SEARCHES_MAX: Final = 32
 _SEARCHES_MAX_LETTERS: Final = 2048
-"""Of Kubernetes (pkg/apis/core/validation, MaxDNSNameservers and those after it); resolv.conf(5) has three servers."""
+"""The limits of Kubernetes (pkg/apis/core/validation, MaxDNSNameservers and those after it); resolv.conf(5) has three
+servers.
+"""
 _PATH: Final = "spec.dnsConfig"
 
 

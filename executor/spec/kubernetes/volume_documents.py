@@ -91,7 +91,7 @@ class DownwardSource(Document, frozen=True):
 
 
 class ProjectedData(Document, frozen=True):
-    """Of a ConfigMap or a Secret in a projected volume."""
+    """The data of a ConfigMap or a Secret in a projected volume."""
 
     name: Annotated[str, supported(NAMES_OBJECT)] = ""
     items: Annotated[tuple[KeyToPath, ...], supported("every key without them")] = ()

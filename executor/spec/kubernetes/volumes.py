@@ -27,7 +27,7 @@ from executor.spec.volume_model import (
 )
 
 DEFAULT_MODE = 0o644
-"""Of files (api/core/v1/types.go, ConfigMapVolumeSourceDefaultMode)."""
+"""The mode of files (api/core/v1/types.go, ConfigMapVolumeSourceDefaultMode)."""
 _SOURCES = {
     "empty_dir": "emptyDir",
     "host_path": "hostPath",
@@ -48,7 +48,7 @@ class VolumeContext:
     resources: Resources
     objects: Objects
     size: volume_files.Size = field(default_factory=volume_files.Size)
-    """Of the files of all volumes so far."""
+    """The size of the files of all volumes so far."""
 
     @cached_property
     def tables(self) -> Mapping[str, bytes]:
@@ -74,8 +74,8 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
 
 
 def _host_path(name: str, source: documents.HostPathSource, field: str) -> HostPath:
-    """Of a path without a type kubelet checks nothing, and the runtimes make a directory where nothing is (containerd's
-    CRI, WithMounts).
+    """For a path without a type kubelet checks nothing, and the runtimes make a directory where nothing is
+    (containerd's CRI, WithMounts).
     """
     makes_missing = source.type in ("", "DirectoryOrCreate")
     return HostPath(name, common.absolute(source.path, field), source.type, field, makes_missing=makes_missing)

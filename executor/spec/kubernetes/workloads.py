@@ -78,7 +78,7 @@ def _of(document: Json, companions: Sequence[Json], *, room: int) -> Iterator[La
 
 
 def _count(document: Json, path: str) -> int:
-    """Of a DaemonSet and of a CronJob one: a framework knows how many nodes there are, and when to launch."""
+    """The pods of a workload; one for a DaemonSet and a CronJob: a framework knows the number of nodes and the time."""
     field = _COUNTS.get(document["kind"], "replicas")
     wanted = _at(document, ("spec", field))
     if wanted is None or document["kind"] in ("DaemonSet", "CronJob"):

@@ -59,9 +59,9 @@ class _Timings(Message, frozen=True):
 
 
 class CheckInfo(_Timings, frozen=True):
-    command: Annotated[CommandCheck | None, supported("its exit code is told")] = None
-    http: Annotated[HttpCheck | None, supported("its status is told")] = None
-    tcp: Annotated[TcpCheck | None, supported("whether a connection was made is told")] = None
+    command: Annotated[CommandCheck | None, supported("its exit code is reported")] = None
+    http: Annotated[HttpCheck | None, supported("its status is reported")] = None
+    tcp: Annotated[TcpCheck | None, supported("whether a connection was made is reported")] = None
 
 
 class HealthCheck(_Timings, frozen=True):

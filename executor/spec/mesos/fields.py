@@ -26,7 +26,7 @@ def labels(info: TaskInfo) -> dict[str, str]:
 
 
 def grace_s(info: TaskInfo) -> float | None:
-    """Of the task's kill_policy, seconds."""
+    """The grace period of the task's kill_policy, seconds."""
     period = info.kill_policy.grace_period
     return None if period is None else period.nanoseconds / _NANO
 

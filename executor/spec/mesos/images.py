@@ -37,7 +37,7 @@ def image(info: TaskInfo, policy: Policy, path: str) -> tuple[str, PullPolicy]:
 
 
 def credentials(infos: Sequence[TaskInfo], paths: Sequence[str]) -> tuple[Credential, ...]:
-    """Of all tasks of a group. Raises InvalidTask, never with a part of a secret."""
+    """The credentials of all tasks of a group. Raises InvalidTask, never with a part of a secret."""
     found: list[Credential] = []
     for info, path in zip(infos, paths, strict=True):
         mesos = None if info.container is None else info.container.mesos

@@ -88,7 +88,7 @@ def _seccomp(linux: LinuxInfo, path: str) -> tuple[str, str]:
 
 
 def shm_bytes(info: TaskInfo) -> int | None:
-    """Of /dev/shm; None: the default."""
+    """The size of /dev/shm; None: the default."""
     linux = info.container.linux_info if info.container is not None else None
     return linux.shm_size * MIB if linux is not None and linux.shm_size else None
 

@@ -60,9 +60,9 @@ class LinuxInfo(Message, frozen=True):
     ] = 0
     ipc_mode: Annotated[
         Literal["UNKNOWN", "PRIVATE", "SHARE_PARENT"],
-        accepted("the containers of a pod share theirs, and no others", only=("UNKNOWN", "PRIVATE"), told=False),
+        accepted("the containers of a pod share theirs, and no others", only=("UNKNOWN", "PRIVATE"), reported=False),
     ] = "PRIVATE"
-    share_cgroups: Annotated[bool, accepted("each container has its own cgroup, in its pod's", told=False)] = True
+    share_cgroups: Annotated[bool, accepted("each container has its own cgroup, in its pod's", reported=False)] = True
 
 
 class TtyInfo(Message, frozen=True):

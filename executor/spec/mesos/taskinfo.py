@@ -170,10 +170,10 @@ class TaskInfo(Message, frozen=True):
         ),
     ] = None
     health_check: Annotated[HealthCheck | None, supported("of a task without data")] = None
-    check: Annotated[CheckInfo | None, supported("of a task without data; told in check_status")] = None
+    check: Annotated[CheckInfo | None, supported("of a task without data; reported in check_status")] = None
     limits: Annotated[TaskLimits | None, supported("of a task without data")] = None
-    agent_id: Annotated[Any, accepted("it is this agent", told=False)] = None
-    executor: Annotated[Any, accepted("it is this executor", told=False)] = None
+    agent_id: Annotated[Any, accepted("it is this agent", reported=False)] = None
+    executor: Annotated[Any, accepted("it is this executor", reported=False)] = None
     discovery: Annotated[
         Any, supported("its name is the task's in the names of pods and tasks; others read the rest from the master")
     ] = None

@@ -54,7 +54,7 @@ def mappings(found: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _items(document: Any) -> list[Any]:
-    """Of a List as `kubectl get -o json` prints it; any other document is one item."""
+    """The items of a List as `kubectl get -o json` prints it; any other document is one item."""
     if not isinstance(document, dict) or document.get("kind") != "List":
         return [document]
     items = document.get("items")

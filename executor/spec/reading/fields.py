@@ -19,34 +19,34 @@ TASK = "TaskInfo"
 @dataclass(frozen=True)
 class Row:
     """`path` as errors name it, with [] for any index: `spec.containers[].image`, `TaskInfo.command.value`. An accepted
-    field that is `told` is among those without effect.
+    field that is `reported` is among those without effect.
     """
 
     path: str
     status: Status
     note: str
     only: tuple[object, ...] | None
-    told: bool
+    reported: bool
 
 
 def pod_rows() -> tuple[Row, ...]:
-    """Of a Kubernetes v1 Pod in TaskInfo.data, in the order of the schema."""
+    """The rows of a Kubernetes v1 Pod in TaskInfo.data, in the order of the schema."""
     return tuple(_rows(kubernetes.Pod, "", set()))
 
 
 def object_rows() -> tuple[Row, ...]:
-    """Of the objects that may come with a pod; each path begins with the kind."""
+    """The rows of the objects that may come with a pod; each path begins with the kind."""
     structs = (companion_documents.ConfigMap, companion_documents.Secret, companion_documents.PersistentVolumeClaim)
     return tuple(row for struct in structs for row in _rows(struct, struct.__name__, set()))
 
 
 def task_rows() -> tuple[Row, ...]:
-    """Of a Mesos TaskInfo, in the order of the message."""
+    """The rows of a Mesos TaskInfo, in the order of the message."""
     return tuple(_rows(taskinfo.TaskInfo, TASK, set()))
 
 
 def _rows(struct: type[msgspec.Struct], path: str, listed: set[type]) -> Iterator[Row]:
-    """Of one that derives from a struct that was `listed` before only the fields that differ."""
+    """The rows of a struct; of one that derives from a `listed` struct only the fields that differ."""
     rules = marks.rules(struct)
     if listed.intersection(struct.__mro__[1:]):
         names = dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
@@ -54,7 +54,7 @@ def _rows(struct: type[msgspec.Struct], path: str, listed: set[type]) -> Iterato
     listed.add(struct)
     for name, rule in rules.items():
         place = marks.join(path, name) + ("[]" if rule.shape.kind is Kind.LIST and rule.shape.struct else "")
-        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only, rule.mark.told)
+        yield Row(place, rule.mark.status, rule.mark.note, rule.mark.only, rule.mark.reported)
         if rule.shape.struct is not None and rule.mark.status is not Status.ACCEPTED:
             yield from _rows(rule.shape.struct, place, listed)
 

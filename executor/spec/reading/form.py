@@ -116,7 +116,7 @@ def _usable(value: Any, rule: FieldRule, place: str, found: _Found) -> bool:
         found.fault(place, f"{str(value)[:_SHOWN]!r} is no value of this field", hint)
     elif isinstance(value, list | tuple | Mapping) and len(value) > mark.most:
         found.fault(place, f"has {len(value)} items, which is more than {mark.most}")
-    elif mark.status is Status.ACCEPTED and mark.told and value not in marks.ASKS_FOR_NOTHING:
+    elif mark.status is Status.ACCEPTED and mark.reported and value not in marks.ASKS_FOR_NOTHING:
         found.effectless(place)
     return len(found.faults) == count
 

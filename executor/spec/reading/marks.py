@@ -20,7 +20,7 @@ import msgspec
 NOT_YET = "not supported yet"
 ASKS_FOR_NOTHING: tuple[Any, ...] = (False, "", [], {})
 ITEMS_MAX = 1000
-"""Of one list or mapping, where a field sets no other bound."""
+"""The length of one list or mapping, where a field sets no other bound."""
 FAMILY = "<domain>/<name>"
 """The name of a field, a mapping, that takes all names with a slash that no other field of its document has."""
 _SHOWN = 80
@@ -35,7 +35,7 @@ class Status(StrEnum):
 @dataclass(frozen=True)
 class Mark:
     """`only` are the values that pass; None: all. A refused field passes with the values that ask for nothing, and its
-    `hint` says what to do instead of using it. A list or mapping has `most` items. An accepted field that is `told` is
+    `hint` says what to do instead of using it. A list or mapping has `most` items. An accepted `reported` field is
     listed as one without effect.
     """
 
@@ -44,7 +44,7 @@ class Mark:
     only: tuple[Any, ...] | None = None
     most: int = ITEMS_MAX
     hint: str = ""
-    told: bool = True
+    reported: bool = True
 
 
 def supported(note: str = "", *, only: tuple[Any, ...] | None = None, most: int = ITEMS_MAX) -> Mark:
@@ -52,9 +52,9 @@ def supported(note: str = "", *, only: tuple[Any, ...] | None = None, most: int 
     return Mark(Status.SUPPORTED, note, only, most)
 
 
-def accepted(note: str, *, only: tuple[Any, ...] | None = None, told: bool = True) -> Mark:
+def accepted(note: str, *, only: tuple[Any, ...] | None = None, reported: bool = True) -> Mark:
     """A field that is read and changes nothing here."""
-    return Mark(Status.ACCEPTED, note, only, told=told)
+    return Mark(Status.ACCEPTED, note, only, reported=reported)
 
 
 def refused(note: str = NOT_YET, *, harmless: tuple[Any, ...] = ASKS_FOR_NOTHING, hint: str = "") -> Mark:

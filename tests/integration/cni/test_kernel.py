@@ -102,7 +102,7 @@ async def test_a_change_is_noticed_and_its_repair(lab: Lab) -> None:
     made, other = await lab.up(ONE), await lab.up(TWO)
     ip, pods = made[0].ips[0], [(ONE, made), (TWO, other)]
     async with watching(*((pod, PodClass.REGULAR, lab.pin(pod), each) for pod, each in pods)) as watch:
-        await until(lambda: all(each.told == () for each in watch._networks.values()))
+        await until(lambda: all(each.reported == () for each in watch._networks.values()))
         with told() as lines:
             run(*inside(lab.pin(ONE), "ip", "link", "set", "eth0", "down"))
             line = await until(lambda: one(lines, "network.changed"))
@@ -146,7 +146,7 @@ async def test_a_namespace_ends_with_its_pod(lab: Lab) -> None:
     """A socket in it would keep it for ever, with the veth's end on the node."""
     made = await lab.up(ONE)
     async with watching((ONE, PodClass.REGULAR, lab.pin(ONE), made)) as watch:
-        await until(lambda: watch._networks[ONE].told == ())
+        await until(lambda: watch._networks[ONE].reported == ())
         before = open_files()
         await watch.detaching(ONE)
         assert open_files() == before - 1

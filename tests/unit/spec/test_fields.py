@@ -160,7 +160,7 @@ def test_an_accepted_field_is_reported() -> None:
 
 def is_reported(row: Row) -> None:
     reported = [re.sub(r"\[\d+\]", "[]", path) for path in parsed(sample(row), row).without_effect]
-    assert reported.count(row.path.removesuffix("[]")) == row.told
+    assert reported.count(row.path.removesuffix("[]")) == row.reported
 
 
 def test_a_refused_field_is_refused_by_its_path() -> None:
