@@ -4,7 +4,7 @@ names.py      what a pod or task is called (pure)
 name_owners.py which file carries a name that several claim (pure)
 hostsdir.py   the directory, written atomically
 publisher.py  the executor's side: publish and withdraw a pod
-claims.py     what a status of others may publish (pure)
+publishable.py what a status of others may publish (pure)
 refusals.py   what it may not, reported once
 tasks.py      the tasks that have names, from state and events (pure)
 sync.py       the synchroniser: from what Mesos tells (executor/mesos/operator) to files

@@ -5,7 +5,7 @@
 
 A task has names from its first TASK_RUNNING with an address to the end of TASK_KILLING. Its addresses are the first of
 each family in the container status' network_infos; the agent adds its own address there for tasks on its network. What
-a status may claim is decided in claims.py. What is kept is bounded by what lives in the cluster.
+a status may claim is decided in publishable.py. What is kept is bounded by what lives in the cluster.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from executor import bounded_json
-from executor.dns.claims import Origin, claims
 from executor.dns.names import NAMES_LABEL, Pair, Zones
+from executor.dns.publishable import Origin, claims
 from executor.mesos.operator.messages import Event, Framework, State, Status, Task, TaskUpdated
 
 RUNNING = "TASK_RUNNING"

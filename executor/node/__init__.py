@@ -2,7 +2,7 @@
 
 claims.py          the owner file and its lock
 lock_identity.py   the identity of an owner's lock file, as text, and its proof: living, dead or unknown
-marks.py           that text in directories: a symbolic link that names no file
+owner_marks.py     that text in directories: a symbolic link that names no file
 judgement.py       the owners of a set of marks, sorted into living, dead and unknown
 dead_executors.py  notices the death of another executor of this node
 reaper.py          releases what dead executors left; reaping/ has the steps, kind by kind

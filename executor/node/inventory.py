@@ -19,7 +19,7 @@ from executor.names import OWNER_LABEL, MesosContainerId, is_pod_id
 from executor.node.claims import Owner, cni_parent, peek
 from executor.node.judgement import Judgement, judged
 from executor.node.lock_identity import parse
-from executor.node.marks import Marks
+from executor.node.owner_marks import Marks
 from executor.node.reaping.found import marks_on_node
 
 if TYPE_CHECKING:

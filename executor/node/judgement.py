@@ -16,7 +16,7 @@ from executor.names import MesosContainerId
 from executor.node import claims as owners
 from executor.node.claims import Owner
 from executor.node.lock_identity import LockIdentity, Proof, Verdict, parse, prove
-from executor.node.marks import Marks
+from executor.node.owner_marks import Marks
 
 NO_IDENTITY = "something of it does not say which lock is its owner's: it may be of an older version"
 NO_MARK = "only a cgroup carries its name"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from executor import bounded_json
-from executor.cli.launch import verdict
+from executor.cli.launch import file_check
 from executor.cni.config.capability import capability_args, check_request, cni_args
 from executor.cni.resolver import hosts_file, resolv_conf
 from executor.config import load
@@ -32,7 +32,7 @@ from executor.spec.model import PodSpec, Policy
 from tests.unit.pod.samples import pod as pod_document
 from tests.unit.pod.samples import task as task_info
 
-RULES = verdict.Rules(Policy(), load(None, {}))
+RULES = file_check.Rules(Policy(), load(None, {}))
 IMAGE = ImageConfig(env=(("PATH", "/bin"),), entrypoint=("/app",), working_dir="/srv")
 NODE = NodeFacts(default_network="net", protected=("/run/containerd",))
 ABLE = Capabilities(partition_aware=True, task_killing_state=True)
@@ -43,14 +43,14 @@ HOST_RESOLV = "nameserver 10.0.0.53\nsearch example.org\n"
 def pod(data: bytes) -> None:
     """The data of a task, as JSON or YAML."""
     launch([task_info(data)], group=False)
-    verdict.of(data, RULES)
+    file_check.of(data, RULES)
 
 
 def task(data: bytes) -> None:
     """A TaskInfo."""
     with suppress(ValueError):
         launch([bounded_json.loads(data)], group=False)
-        verdict.of(data, RULES)
+        file_check.of(data, RULES)
 
 
 def group(data: bytes) -> None:
@@ -58,12 +58,12 @@ def group(data: bytes) -> None:
     with suppress(ValueError):
         document = bounded_json.loads(data)
         launch(document.get("tasks") if isinstance(document, dict) else document, group=True)
-        verdict.of(data, RULES)
+        file_check.of(data, RULES)
 
 
 def executor_info(data: bytes) -> None:
     """An ExecutorInfo, as `validate` reads it."""
-    verdict.of(data, RULES)
+    file_check.of(data, RULES)
 
 
 def launch(tasks: Any, *, group: bool) -> None:

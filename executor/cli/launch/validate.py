@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from executor.cli.exits import Exit
-from executor.cli.launch import verdict
-from executor.cli.launch.verdict import Rules, Verdict
+from executor.cli.launch import file_check
+from executor.cli.launch.file_check import FileCheck, Rules
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidTask, NotFound, reason
@@ -48,11 +48,11 @@ def policy(session: Session) -> Policy:
 
 def _one(file: Path, rules: Rules, *, as_json: bool, alone: bool) -> int:
     try:
-        found, code = verdict.of(read(file), rules), Exit.INVALID
+        found, code = file_check.of(read(file), rules), Exit.INVALID
     except NotFound as error:
-        found, code = Verdict((InvalidTask(error.message, hint=error.hint),)), Exit.NOT_FOUND
+        found, code = FileCheck((InvalidTask(error.message, hint=error.hint),)), Exit.NOT_FOUND
     except InvalidTask as error:
-        found, code = Verdict(error.faults), Exit.INVALID
+        found, code = FileCheck(error.faults), Exit.INVALID
     if as_json:
         output.json_line(_document(file, found))
     elif found.faults:
@@ -63,7 +63,7 @@ def _one(file: Path, rules: Rules, *, as_json: bool, alone: bool) -> int:
     return code if found.faults else Exit.OK
 
 
-def _document(file: Path, found: Verdict) -> dict[str, Any]:
+def _document(file: Path, found: FileCheck) -> dict[str, Any]:
     faults = [{"path": fault.subject, "message": fault.message, "hint": fault.hint} for fault in found.faults]
     return {
         "file": str(file),
@@ -74,7 +74,7 @@ def _document(file: Path, found: Verdict) -> dict[str, Any]:
     }
 
 
-def _print(file: Path, found: Verdict, *, alone: bool) -> None:
+def _print(file: Path, found: FileCheck, *, alone: bool) -> None:
     named = {} if alone else {"file": str(file)}
     output.fields((named | dict(found.summary) | {"without effect": ", ".join(found.without_effect) or "none"}).items())
     if not alone:
@@ -83,7 +83,7 @@ def _print(file: Path, found: Verdict, *, alone: bool) -> None:
 
 def read(file: Path) -> bytes:
     """Raises NotFound, and InvalidTask for a file that cannot be read or is too large."""
-    most = verdict.FILE_MAX_BYTES
+    most = file_check.FILE_MAX_BYTES
     try:
         with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
             raw = stream.read(most + 1)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from executor.names import LOCK_LABEL, OWNER_LABEL, MesosContainerId
 from executor.node import claims as owners
-from executor.node import marks
+from executor.node import owner_marks
 from executor.node.claims import cni_parent, netns_parent, volumes_parent
-from executor.node.marks import Marks
+from executor.node.owner_marks import Marks
 from executor.node.reaping.groups import identities
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _records(labels: dict[str, str]) -> tuple[MesosContainerId, str]:
 def _directories(config: Config) -> Iterator[tuple[MesosContainerId, str]]:
     run_dir = config.node.run_dir
     for parent in (netns_parent(run_dir), volumes_parent(run_dir), cni_parent(config.node.state_dir)):
-        yield from marks.of_directories(parent)
+        yield from owner_marks.of_directories(parent)
 
 
 def _names(config: Config) -> Iterator[tuple[MesosContainerId, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from executor.errors import ExecutorError, Failure, reason
 from executor.log import get_logger
 from executor.names import OWNER_LABEL
-from executor.node import marks
+from executor.node import owner_marks
 from executor.node.claims import Claim, cni_parent, netns_parent, volumes_parent
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Leaving:
         """Before anything else is made in them. Raises Failure."""
         for directory in self._directories:
             try:
-                marks.put(directory, self.claim.identity)
+                owner_marks.put(directory, self.claim.identity)
             except OSError as error:
                 hint = "are [node] run_dir and state_dir writable?"
                 raise Failure(reason(error), subject=str(directory), hint=hint) from error
@@ -55,7 +55,7 @@ class Leaving:
             async with asyncio.timeout(LOOK_S):
                 left = await self._records(containerd)
             for directory in self._directories:
-                marks.remove(directory)
+                owner_marks.remove(directory)
             self._remove_names()
         except (ExecutorError, OSError, TimeoutError) as error:
             left = str(error) or "containerd does not answer"

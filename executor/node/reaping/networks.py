@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from executor.errors import ExecutorError
-from executor.node import marks
+from executor.node import owner_marks
 from executor.node.claims import cni_parent, netns_parent
 from executor.node.reaping.containers import Released
 
@@ -46,7 +46,7 @@ async def release(owner: Owner, config: Config) -> Released:
     if not result.failed:
         _remove_empty(state)
         for directory in (pins, state):
-            marks.remove(directory)
+            owner_marks.remove(directory)
     return result
 
 

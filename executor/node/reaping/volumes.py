@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from executor.node import marks
+from executor.node import owner_marks
 from executor.node.claims import volumes_parent
 from executor.node.reaping.containers import Released
 from executor.volumes import host_mounts, mount_tree
@@ -20,7 +20,7 @@ async def release(owner: Owner, config: Config) -> Released:
     result, own = Released(), directory(owner, config)
     if not own.is_dir():
         return result
-    for pod in sorted(path for path in own.iterdir() if not path.name.startswith(marks.MARK)):
+    for pod in sorted(path for path in own.iterdir() if not path.name.startswith(owner_marks.MARK)):
         try:
             count = await host_mounts.run(lambda pod=pod: mount_tree.remove(pod))  # type: ignore[misc]
         except OSError as error:
@@ -29,7 +29,7 @@ async def release(owner: Owner, config: Config) -> Released:
             if count:
                 result.add("mounts", count)
     if not result.failed:
-        marks.remove(own)
+        owner_marks.remove(own)
     return result
 
 

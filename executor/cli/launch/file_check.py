@@ -28,7 +28,7 @@ _HELP: Final = "see mesos-pod-executor validate --help"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FileCheck:
     """`without_effect` are paths of fields that change nothing here; `summary` is what the file describes, if it is
     valid.
     """
@@ -47,15 +47,15 @@ class Rules:
     role: str = "*"
 
 
-def of(raw: bytes, rules: Rules) -> Verdict:
-    """The verdict on the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data."""
+def of(raw: bytes, rules: Rules) -> FileCheck:
+    """What is found in the bytes of a file: a TaskInfo, a group, an ExecutorInfo, or what may be a task's data."""
     try:
         found = manifest.values(raw, most_bytes=FILE_MAX_BYTES)
         if len(found) == 1 and (judge := _mesos(found[0])) is not None:
             return judge(found[0], rules)
         return _pod(raw, rules)
     except InvalidTask as error:
-        return Verdict(tuple(_of_file(fault) for fault in error.faults))
+        return FileCheck(tuple(_of_file(fault) for fault in error.faults))
 
 
 def _of_file(fault: InvalidTask) -> InvalidTask:
@@ -65,7 +65,7 @@ def _of_file(fault: InvalidTask) -> InvalidTask:
     return InvalidTask(fault.message, hint=_HELP if fault.hint in ("", manifest.HINT) else fault.hint)
 
 
-def _mesos(document: Any) -> Callable[[Any, Rules], Verdict] | None:
+def _mesos(document: Any) -> Callable[[Any, Rules], FileCheck] | None:
     """What judges a document of Mesos; None for any other."""
     if isinstance(document, list):
         return _group if document and all(isinstance(each, dict) for each in document) else None
@@ -80,24 +80,24 @@ def _mesos(document: Any) -> Callable[[Any, Rules], Verdict] | None:
     return None if "kind" in document else _unknown
 
 
-def _unknown(_: Any, __: Rules) -> Verdict:
-    return Verdict((InvalidTask("is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", hint=_HELP),))
+def _unknown(_: Any, __: Rules) -> FileCheck:
+    return FileCheck((InvalidTask("is neither a TaskInfo, a task group, an ExecutorInfo nor a pod", hint=_HELP),))
 
 
-def _pod(raw: bytes, rules: Rules) -> Verdict:
+def _pod(raw: bytes, rules: Rules) -> FileCheck:
     """Without a task, a pod has no class and no resources that it must fit into."""
     from executor.spec.launch import parse_pod
 
     pod = parse_pod(base64.b64encode(raw).decode(), policy=rules.launches)
     faults = _forbidden(pod, rules, rules.role, None)
-    return Verdict(faults, pod.without_effect, {} if faults else _summary(pod, rules, rules.role, None))
+    return FileCheck(faults, pod.without_effect, {} if faults else _summary(pod, rules, rules.role, None))
 
 
-def _task(document: dict[str, Any], rules: Rules) -> Verdict:
+def _task(document: dict[str, Any], rules: Rules) -> FileCheck:
     return _launch([document], document.get("executor"), rules, group=False)
 
 
-def _group(document: dict[str, Any] | list[Any], rules: Rules) -> Verdict:
+def _group(document: dict[str, Any] | list[Any], rules: Rules) -> FileCheck:
     if isinstance(document, list):
         if all("data" in task for task in document):
             return _each(document, rules)
@@ -105,19 +105,19 @@ def _group(document: dict[str, Any] | list[Any], rules: Rules) -> Verdict:
     return _launch(document["tasks"], document.get("executor"), rules, group=True)
 
 
-def _each(tasks: Sequence[dict[str, Any]], rules: Rules) -> Verdict:
-    """The verdict of the list that `task` prints: each one has a pod in its data and is launched alone."""
+def _each(tasks: Sequence[dict[str, Any]], rules: Rules) -> FileCheck:
+    """What is found in the list that `task` prints: each one has a pod in its data and is launched alone."""
     found = [_task(task, rules) for task in tasks]
     if len(found) == 1:
         return found[0]
     faults = [
         InvalidTask(fault.message, subject=f"tasks[{index}].{fault.subject}", hint=fault.hint)
-        for index, verdict in enumerate(found)
-        for fault in verdict.faults
+        for index, each in enumerate(found)
+        for fault in each.faults
     ]
-    without_effect = sorted({path for verdict in found for path in verdict.without_effect})
-    names = [name for verdict in found for name in verdict.summary.get("tasks", ())]
-    return Verdict(tuple(faults), tuple(without_effect), {} if faults else {"kind": "pods", "tasks": names})
+    without_effect = sorted({path for each in found for path in each.without_effect})
+    names = [name for each in found for name in each.summary.get("tasks", ())]
+    return FileCheck(tuple(faults), tuple(without_effect), {} if faults else {"kind": "pods", "tasks": names})
 
 
 def _forbidden(pod: PodSpec, rules: Rules, role: str, executor: Mapping[str, Any] | None) -> tuple[InvalidTask, ...]:
@@ -134,7 +134,7 @@ def _forbidden(pod: PodSpec, rules: Rules, role: str, executor: Mapping[str, Any
     return tuple(each.fault for each in violations(pod, rules.config.policy.of(role), facts))
 
 
-def _launch(tasks: Sequence[Any], executor: Any, rules: Rules, *, group: bool) -> Verdict:
+def _launch(tasks: Sequence[Any], executor: Any, rules: Rules, *, group: bool) -> FileCheck:
     from executor.spec.launch import parse_launch
 
     if executor is not None:
@@ -146,9 +146,9 @@ def _launch(tasks: Sequence[Any], executor: Any, rules: Rules, *, group: bool) -
         summary = _summary(pod, rules, pod.role, executor)
     except InvalidTask as error:
         known = {fault.subject for fault in faults}
-        return Verdict((*faults, *(fault for fault in error.faults if fault.subject not in known)))
+        return FileCheck((*faults, *(fault for fault in error.faults if fault.subject not in known)))
     of_task = {"class": str(pod.pod_class), "role": pod.role, "tasks": list(pod.task_ids)}
-    return Verdict(tuple(faults), pod.without_effect, {} if faults else summary | of_task)
+    return FileCheck(tuple(faults), pod.without_effect, {} if faults else summary | of_task)
 
 
 def _of_master(tasks: Sequence[Any], executor: Any, *, group: bool) -> Sequence[InvalidTask]:
@@ -189,15 +189,15 @@ def _network(pod: PodSpec, default: str, executor: Mapping[str, Any] | None) -> 
     return default or _NO_DEFAULT
 
 
-def _executor(document: dict[str, Any], _: Rules) -> Verdict:
+def _executor(document: dict[str, Any], _: Rules) -> FileCheck:
     """An ExecutorInfo by itself, and which pods it may then run."""
     _check_form(document, "")
     if faults := master_rules.executor_faults(document, group=False):
-        return Verdict(tuple(faults))
+        return FileCheck(tuple(faults))
     cpus = [resource.get("revocable") for resource in document.get("resources", ()) if resource["name"] == "cpus"]
     pods = "both classes, by LAUNCH" if not cpus else "regular pods" if cpus[0] is None else "revocable pods"
     groups = not master_rules.executor_faults(document, group=True)
-    return Verdict(summary={"kind": "executor", "for": pods, "launch_group": groups})
+    return FileCheck(summary={"kind": "executor", "for": pods, "launch_group": groups})
 
 
 def _check_form(executor: Any, where: str) -> None:
