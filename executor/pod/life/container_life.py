@@ -1,6 +1,6 @@
 """What happens to one container, as one pure table: `step(container, event, pod_ends=...) -> (container, effects)`.
 
-    CREATED ─StartNow─▶ STARTING ─ContainerStarted─▶ RUNNING ─StopNow, fatal probe, failed hook─▶ STOPPING
+    CREATED ─StartNow─▶ STARTING ─ContainerStarted─▶ RUNNING ─StopNow, RunOver, probe or hook──▶ STOPPING
                            │                            │                                           │ KillDue ─▶ Kill
                            │ ContainerExited            │ ContainerExited                           │ ContainerExited
                            ├─────────────▶ ENDING ◀─────┴───────────────────────────────────────────┘
