@@ -12,6 +12,7 @@ from executor.output.endedlogs import EndedLogs
 from executor.pod import launch_policy
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
+from executor.pod.listing import Listing
 from executor.pod.object_updates import ObjectUpdates
 from executor.pod.resources.weight_guard import WeightGuard
 from executor.pod.table import Pods
@@ -43,7 +44,7 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     guard = WeightGuard(node.guarded, pods)
     for listener in (*([governor.pods_changed] if governor is not None else []), guard.check):
         pods.on_change(listener)
-    others = {"update": ObjectUpdates(pods).take}
+    others = {"update": ObjectUpdates(pods).take, "list": Listing(pods).take}
     parts = Parts(
         driver=driver,
         reporter=reporter,

@@ -1,6 +1,6 @@
-"""MESSAGEs of frameworks and the answers to them. One MESSAGE each way: {"revoke": {...}} and {"revocation": {...}},
-{"update": {...}} and {"updated": {...}}, or {"error": {...}}. Mesos may lose either, so a framework that hears nothing
-sends its request again, under the same id, and gets the same receipt again.
+"""MESSAGEs of frameworks and the answers to them, one MESSAGE each way: {"revoke": {...}} and {"revocation": {...}},
+{"update": {...}} and {"updated": {...}}, {"list": {...}} and {"listed": {...}}, or {"error": {...}}. Mesos may lose
+either, so a framework that hears nothing sends its request again, under the same id, and gets the same receipt again.
 """
 
 from __future__ import annotations

@@ -1,38 +1,36 @@
 #!/usr/bin/env python3
-"""A scheduler in one page: regular pods, pods on borrowed cpus beside them, and taking the borrowed ones back.
+"""A scheduler in one page: regular pods, pods on revocable cpus beside them, and taking the revocable ones back.
 
     mesos-pod-executor executor-info >executor.json
     python3 scheduler.py MASTER:5050 executor.json --image docker.io/library/busybox:1.36
 
-It launches one regular and two revocable pods under one executor, asks the executor by MESSAGE to take everything
-borrowed back, prints the receipt, and ends. Needs pymesos, an agent that offers revocable cpus (a resource estimator),
-and what `mesos-pod-executor doctor` checks. One line of JSON for each thing that happens.
+It launches one regular and two revocable pods under one executor, asks the executor by MESSAGE what runs, has it take
+everything revocable back, prints the receipt, and ends. Needs pymesos, mesos_pods.py beside it, an agent that offers
+revocable cpus, and what `mesos-pod-executor doctor` checks. One line of JSON for each thing that happens.
+scheduler_http.py is the same without pymesos.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+import mesos_pods
 import pymesos
 
 Json = dict[str, Any]
-CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "REVOCABLE_RESOURCES")
-"""PARTITION_AWARE: a revoked task is TASK_GONE, else TASK_LOST. TASK_KILLING_STATE: TASK_KILLING comes before."""
 
 
-class Demo(pymesos.Scheduler):  # type: ignore[misc] # pymesos has no types
+class Example(pymesos.Scheduler):  # type: ignore[misc] # pymesos has no types
     def __init__(self, executor: Json, image: str) -> None:
         self.done = threading.Event()
         self.failed = ""
-        self._executor = executor
-        self._pods = [("web", False), ("batch-0", True), ("batch-1", True)]
-        self._image = image
+        self._placer = mesos_pods.Placer(executor)
+        self._pods = [wanted("web", image), *(wanted(f"batch-{n}", image, revocable=True) for n in range(2))]
         self._offers: dict[str, list[Json]] = {}
         self._launched = False
         self._running: set[str] = set()
@@ -41,63 +39,50 @@ class Demo(pymesos.Scheduler):  # type: ignore[misc] # pymesos has no types
         """Regular and revocable resources of one agent may come in different offers: they are put together."""
         for offer in offers:
             self._offers.setdefault(offer["agent_id"]["value"], []).append(offer)
-        for agent, known in self._offers.items():
-            tasks = None if self._launched else self._place(driver.framework_id, agent, known)
+        for agent, known in list(self._offers.items()):
+            tasks = None if self._launched else self._placer.place(driver.framework_id, known, self._pods)
             if tasks:
                 self._launched = True
                 driver.launchTasks([offer["id"] for offer in known], tasks)
                 driver.suppressOffers()
+            elif self._launched:
+                for offer in known:
+                    driver.declineOffer(offer["id"])
+            else:
+                continue  # the other part of this agent's resources comes in another offer
+            del self._offers[agent]
 
-    def _place(self, framework: str, agent: str, offers: list[Json]) -> list[Json] | None:
-        left = [json.loads(json.dumps(resource)) for offer in offers for resource in offer["resources"]]
-        try:
-            own = [take(left, each["name"], each["scalar"]["value"]) for each in self._executor["resources"]]
-            executor = {**self._executor, "resources": own, "framework_id": {"value": framework}}
-            return [self._task(name, agent, executor, left, revocable=revocable) for name, revocable in self._pods]
-        except LookupError:
-            return None
+    def offerRescinded(self, driver: Any, offer_id: Json) -> None:  # noqa: ARG002, N802
+        for known in self._offers.values():
+            known[:] = [offer for offer in known if offer["id"] != offer_id]
 
-    def _task(self, name: str, agent: str, executor: Json, left: list[Json], *, revocable: bool) -> Json:
-        """A pod borrows its cpus only: the executor's own memory is regular, and Mesos forbids to mix one resource."""
-        container = {"name": "main", "image": self._image, "command": ["sleep", "3600"]}
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "labels": {"app": "demo"}},
-            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container]},
-        }
-        return {
-            "name": name,
-            "task_id": {"value": name},
-            "agent_id": {"value": agent},
-            "executor": executor,
-            "resources": [take(left, "cpus", 0.1, revocable=revocable), take(left, "mem", 32)],
-            "data": base64.b64encode(json.dumps(pod).encode()).decode(),
-        }
+    def executorLost(self, driver: Any, executor_id: Json, agent_id: Json, status: int) -> None:  # noqa: ARG002, N802
+        """Also the end of the last pod of an executor without cpus: with status 9, which is no failure of it."""
+        tell("executor", executor=executor_id["value"], status=status)
+        self._placer.forget(agent_id["value"])
 
     def statusUpdate(self, driver: Any, update: Json) -> None:  # noqa: N802
-        task, state = update["task_id"]["value"], update["state"]
-        tell("status", task=task, state=state, reason=update.get("reason"), message=update.get("message"))
-        if state == "TASK_RUNNING":
-            self._running.add(task)
+        status = mesos_pods.Status.of(update)
+        tell("status", task=status.task_id, state=status.state, reason=status.reason or None, message=status.message,
+             next=status.next.name)  # fmt: skip
+        if status.state == "TASK_RUNNING":
+            self._running.add(status.task_id)
             if len(self._running) == len(self._pods):
-                request = {
-                    "revoke": {"id": "example-1", "select": {"all": True}, "grace": "1s", "reason": "an example"}
-                }
-                data = base64.b64encode(json.dumps(request).encode()).decode()
-                driver.sendFrameworkMessage(update["executor_id"], update["agent_id"], data)
-        elif task == "web" and state == "TASK_KILLED":
+                send(driver, update, mesos_pods.listing("example-list"))
+                everything = mesos_pods.revoke("example-1", {"all": True}, grace="1s", reason="an example")
+                send(driver, update, everything)
+        elif status.task_id == "web" and status.state == "TASK_KILLED":
             self.done.set()
-        elif state in ("TASK_FAILED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED"):
-            self._fail(f"{task}: {state}: {update.get('message')}")
+        elif status.next in (mesos_pods.Next.CORRECT, mesos_pods.Next.AGAIN, mesos_pods.Next.ELSEWHERE):
+            self._fail(f"{status.task_id}: {status.state}: {status.message}")
 
     def frameworkMessage(self, driver: Any, executor_id: Json, agent_id: Json, message: str) -> None:  # noqa: N802
         """Every revocation's receipt comes, no matter who asked for it; so does the answer to a refused request."""
-        document = json.loads(base64.b64decode(message))
-        tell("message", executor=executor_id["value"], agent=agent_id["value"], **document)
-        if "error" in document or not document["revocation"]["regular"]["unchanged"]:
-            self._fail(json.dumps(document))
-        elif document["revocation"]["state"] == "done":
+        answer = mesos_pods.Answer.of(message)
+        tell("message", executor=executor_id["value"], agent=agent_id["value"], **{answer.kind: answer.body})
+        if answer.kind == "error" or (answer.kind == "revocation" and not answer.body["regular"]["unchanged"]):
+            self._fail(json.dumps(answer.body))
+        elif answer.kind == "revocation" and answer.is_final:
             driver.killTask({"value": "web"})
 
     def error(self, driver: Any, message: str) -> None:  # noqa: ARG002
@@ -108,14 +93,16 @@ class Demo(pymesos.Scheduler):  # type: ignore[misc] # pymesos has no types
         self.done.set()
 
 
-def take(left: list[Json], name: str, amount: float, *, revocable: bool = False) -> Json:
-    """A part of an offered resource, with all that the offer says of it (role, provider). Raises LookupError."""
-    for resource in left:
-        same = resource["name"] == name and ("revocable" in resource) == revocable
-        if same and resource["scalar"]["value"] >= amount:
-            resource["scalar"]["value"] -= amount
-            return {**resource, "scalar": {"value": amount}}
-    raise LookupError(name)
+def wanted(name: str, image: str, *, revocable: bool = False) -> mesos_pods.Wanted:
+    """A pod that sleeps."""
+    container = {"name": "main", "image": image, "command": ["sleep", "3600"]}
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "demo"}}, "spec": spec}
+    return mesos_pods.Wanted(name, pod, cpus=0.1, mem=32, revocable=revocable)
+
+
+def send(driver: Any, update: Json, data: str) -> None:
+    driver.sendFrameworkMessage(update["executor_id"], update["agent_id"], data)
 
 
 def tell(what: str, **facts: Any) -> None:
@@ -130,16 +117,16 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds (60)")
     arguments = parser.parse_args()
     framework = {"user": "root", "name": "example", "roles": ["*"], "checkpoint": True}
-    framework["capabilities"] = [{"type": each} for each in CAPABILITIES]
-    demo = Demo(json.loads(arguments.executor.read_text()), arguments.image)
-    driver = pymesos.MesosSchedulerDriver(demo, framework, arguments.master)
+    framework["capabilities"] = [{"type": each} for each in mesos_pods.CAPABILITIES]
+    example = Example(json.loads(arguments.executor.read_text()), arguments.image)
+    driver = pymesos.MesosSchedulerDriver(example, framework, arguments.master)
     driver.start()
-    if not demo.done.wait(arguments.timeout):
-        demo.failed = "it took too long"
+    if not example.done.wait(arguments.timeout):
+        example.failed = "it took too long"
     driver.stop()
     driver.join()
-    tell("end", failed=demo.failed)
-    return 1 if demo.failed else 0
+    tell("end", failed=example.failed)
+    return 1 if example.failed else 0
 
 
 if __name__ == "__main__":

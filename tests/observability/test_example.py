@@ -1,4 +1,4 @@
-"""The example for authors of frameworks, against the real master."""
+"""The examples for authors of frameworks, against the real master."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.schema import faults
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "packaging/examples/scheduler.py"
+EXAMPLES = Path(__file__).resolve().parents[2] / "packaging/examples"
 
 
 @pytest.fixture
@@ -25,10 +25,18 @@ def rig() -> Iterator[Rig]:
         yield node
 
 
-def test_the_example_scheduler_borrows_and_gives_back(rig: Rig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["scheduler.py", "scheduler_http.py"])
+def test_an_example_scheduler_borrows_and_gives_back(rig: Rig, tmp_path: Path, name: str) -> None:
     info = {**rig.executor("example"), "resources": [{"name": "mem", "type": "SCALAR", "scalar": {"value": 96}}]}
     (tmp_path / "executor.json").write_text(json.dumps(info))
-    line = [sys.executable, str(EXAMPLE), rig.cluster.endpoint, str(tmp_path / "executor.json"), "--image", IMAGE]
+    line = [
+        sys.executable,
+        str(EXAMPLES / name),
+        rig.cluster.endpoint,
+        str(tmp_path / "executor.json"),
+        "--image",
+        IMAGE,
+    ]
     done = subprocess.run(line, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [json.loads(each) for each in done.stdout.splitlines()]
@@ -41,9 +49,14 @@ def test_the_example_scheduler_borrows_and_gives_back(rig: Rig, tmp_path: Path) 
             "TASK_GONE",
         ]
     assert ("web", "TASK_KILLED") in states and ("web", "TASK_GONE") not in states
-    (message,) = [each for each in lines if each["what"] == "message"]
+    (listed,) = [each["listed"] for each in lines if "listed" in each]
+    assert faults("message", {"listed": listed}) == []
+    assert sorted(each["tasks"][0] for each in listed["pods"]) == ["batch-0", "batch-1", "web"]
+    assert {each["state"] for each in listed["pods"]} == {"running"} and listed["id"] == "example-list"
+    (message,) = [each for each in lines if "revocation" in each]
     assert faults("message", {"revocation": message["revocation"]}) == []
     assert message["revocation"]["id"] == "example-1" and message["revocation"]["freed"]["cpus"] == 0.2
     assert {each["reason"] for each in lines if each.get("state") == "TASK_GONE"} == {"REASON_CONTAINER_PREEMPTED"}
+    assert {each["next"] for each in lines if each.get("state") == "TASK_GONE"} == {"WHEN_OFFERED"}
     assert lines[-1] == {"what": "end", "failed": ""}
     assert not any((leaks := rig.wait_clean()).values()), leaks

@@ -95,6 +95,7 @@ LONG_FILES = {
     "executor/revocation/ladder.py": "the steps of a revocation are one descent, which is read from top to bottom",
     "executor/log/codes.py": "the codes of all events are one list",
     "tests/unit/pod/samples.py": "one document has every field that can be used",
+    "packaging/examples/mesos_pods.py": "a scheduler copies one file",
     "tests/support/rig.py": "the rig is one object that the tests of every suite use",
 }
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import mesos_pods
 
 from executor.cli.main import main
 from executor.mesos import master_rules
 from executor.mesos.status import TaskState
 from executor.oci.mounts import NOTICE
 from executor.own_directory import OwnDirectory
+from executor.pod import listing
 from executor.pod.life.lifecycle import begin
 from executor.reporting import container_statuses
 from executor.revocation import notice, request
@@ -43,7 +45,7 @@ def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
     assert {kind for kind, _ in BLOCKS} == {
         "executor-info", "task", "pod", "status", "revoke", "message", "notice", "service", "group",
-        "update", "data",
+        "update", "data", "pair", "accept", "message-call", "list",
     }  # fmt: skip
 
 
@@ -99,6 +101,29 @@ def test_the_request_is_understood() -> None:
     assert (parsed.id, parsed.grace_s) == ("spark-7", 3.0)
 
 
+def test_the_pair_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    (pair,) = blocks("pair")
+    for info, kind in zip(pair, ("regular", "revocable"), strict=True):
+        assert main(["executor-info", "--class", kind, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == info
+
+
+def test_the_calls_are_what_the_module_for_schedulers_makes() -> None:
+    (call,), (sent,), (asked,) = blocks("accept"), blocks("message-call"), blocks("revoke")
+    own = call["accept"]
+    (task,) = own["operations"][0]["launch"]["task_infos"]
+    assert own == mesos_pods.accept([{"id": each} for each in own["offer_ids"]], [task])
+    assert parse_launch([task], group=False).name == "web-0"
+    assert list(master_rules.faults([task], task["executor"], group=False, complete=True)) == []
+    assert json.loads(base64.b64decode(sent["message"]["data"])) == asked
+
+
+def test_the_query_is_understood() -> None:
+    (document,) = blocks("list")
+    query = listing.parse(document["list"])
+    assert (query.id, query.tasks) == ("l-1", ("web-0", "batch-9"))
+
+
 def test_the_update_is_understood() -> None:
     (document,) = blocks("update")
     parsed = object_update.parse(document["update"])
@@ -142,6 +167,6 @@ def test_every_reason_is_in_the_tables() -> None:
     assert [reason for reason in sorted(reasons) if f" {reason} |" not in RUNBOOK and f"{reason})" not in RUNBOOK] == []
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", range(len(blocks("message"))))
 def test_the_messages_are_of_the_published_form(number: int) -> None:
     assert faults("message", blocks("message")[number]) == []
