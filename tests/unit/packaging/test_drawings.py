@@ -1,4 +1,4 @@
-"""The drawings of the two life cycles are the same in the code and in architecture.md, and true to states and events."""
+"""The drawings of the two life cycles are the same in code and architecture.md, and true to states and events."""
 
 from __future__ import annotations
 
