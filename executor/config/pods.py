@@ -42,4 +42,10 @@ class PodsSection:
         "Size that no file of a container's log passes, bytes: it is rotated before; 0: no limit.",
         least=0,
     )
+    log_format: str = key(
+        "raw",
+        "Form of a container's log: raw is what it wrote; cri is that of Kubernetes' runtimes, each line with time and"
+        " stream.",
+        choices=("raw", "cri"),
+    )
     log_files: int = key(2, "How many older files of each log are kept.", least=0, most=100)

@@ -75,6 +75,16 @@ class Log:
         self.hung = self._waits > 1
         return self.hung
 
+    def end_line(self) -> None:
+        """A stream has ended: the file says so, where its format can."""
+        if self._begin():
+            try:
+                self.file.end_line()
+            except OSError:
+                return
+            finally:
+                self._finish()
+
     def close(self) -> None:
         """When no stream leads there. While a write of it hangs, the thread that writes does it later."""
         if self._lock.acquire(blocking=False):

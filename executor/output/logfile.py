@@ -4,6 +4,9 @@
 file takes its name. Cuts are made at a line's end where one is in sight. With `files` older ones the log's size is at
 most max_bytes * (files + 1).
 
+With a `stream` what was written becomes entries of cri.py. Then a file ends with a whole entry, and so does a run: a
+line whose end has not come is ended.
+
 Where the disk refuses, output is lost. What is written after such a hole begins with a whole line if one begins within
 the data at hand, and on a line of its own.
 """
@@ -11,7 +14,9 @@ the data at hand, and on a line of its own.
 from __future__ import annotations
 
 import os
+import time
 
+from executor.output import cri
 from executor.output.places import Moving, moved, moved_bytes, older
 from executor.output.times import Times
 from executor.own_directory import OwnDirectory, open_file
@@ -20,13 +25,18 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _NO_FILE = -1
 NEWLINE = 0x0A
 
+TYPE_CHECKING = False  # typing's own would cost a megabyte
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class LogFile:
     """`written_bytes` and `skipped_bytes` count of the data of the last `append`, also of one that failed;
-    `rotated_bytes` counts what went to older files since the beginning.
+    `rotated_bytes` counts what went to older files since the beginning. `stream` is the container's, for entries of
+    cri.py; empty: the log has what was written.
     """
 
-    def __init__(self, directory: OwnDirectory, name: str, max_bytes: int, files: int) -> None:
+    def __init__(self, directory: OwnDirectory, name: str, max_bytes: int, files: int, *, stream: str = "") -> None:
         self._directory, self._name = directory, name
         self.written_bytes = self.skipped_bytes = self.rotated_bytes = 0
         self._hole = self._cut = False
@@ -35,7 +45,10 @@ class LogFile:
         self._file = _NO_FILE
         self._size_bytes = self._moved_bytes = 0
         self._within_line = False
-        self._times = Times(directory, name)
+        self._stream, self._within_entries = stream, False
+        """Whether the last entry is a piece of a line."""
+        self._entry_bytes = min(cri.CONTENT_BYTES, max(1, (max_bytes or cri.CONTENT_BYTES * 2) - cri.HEAD_BYTES))
+        self._times = Times(directory, name, cri=bool(stream))
 
     def open(self) -> None:
         """The file exists then, and is ours to append to. Raises OSError, also where its directory was replaced."""
@@ -52,13 +65,30 @@ class LogFile:
         self._file = open_file(directory, self._name, _FLAGS)
         self._size_bytes = os.fstat(self._file).st_size
         self._within_line = bool(self._size_bytes) and os.pread(self._file, 1, self._size_bytes - 1) != b"\n"
+        if self._stream and self._size_bytes:
+            self._within_entries = self._ends_with_piece()
         self._moved_bytes = moved_bytes(self._directory, self._name)
         if self._max_bytes:
             _touch(directory, moved(self._name))  # for readers to lock
 
+    def _ends_with_piece(self) -> bool:
+        """Whether the file, which has bytes, ends within a line."""
+        most_bytes = cri.CONTENT_BYTES + cri.HEAD_BYTES
+        end = os.pread(self._file, most_bytes, max(0, self._size_bytes - most_bytes))
+        return cri.is_piece(end.removesuffix(b"\n").rpartition(b"\n")[2])
+
     def begin_run(self) -> None:
         """What comes next is of another run of the container. The file is open."""
+        self.end_line()
         self._times.note(self._place, run=True)
+
+    def end_line(self) -> None:
+        """What comes next begins with a line of its own, where the log has entries. Raises OSError."""
+        if self._within_entries:
+            self.open()
+            end = bytearray(cri.line_end(self._stream, time.time_ns()))
+            for _ in self._pieces(end, 0, len(end)):
+                self._within_entries = False
 
     @property
     def _place(self) -> int:
@@ -75,17 +105,36 @@ class LogFile:
             if self.skipped_bytes == size_bytes:
                 return
             self._end_line()
+            self.end_line()
             self._hole = False
         self._times.note(self._place)
+        if self._stream:
+            self._append_entries(data, size_bytes)
+            return
+        for count in self._pieces(data, self.skipped_bytes, size_bytes):
+            self.written_bytes += count
+
+    def _append_entries(self, data: bytearray, size_bytes: int) -> None:
+        begin, written_bytes = self.skipped_bytes, 0
+        entries = cri.encode(data, begin, size_bytes, self._stream, time.time_ns(), most_bytes=self._entry_bytes)
+        try:
+            for count in self._pieces(entries.data, 0, len(entries.data)):
+                written_bytes += count
+        finally:
+            end, within_entries = entries.whole(written_bytes)
+            self.written_bytes = max(0, end - begin)
+            self._within_entries = within_entries if end else self._within_entries
+
+    def _pieces(self, data: bytearray, at: int, end: int) -> Iterator[int]:
+        """Write `data[at:end]`: the size of each piece, once it is written. Raises OSError."""
         with memoryview(data) as view:
-            at = self.skipped_bytes
-            while at < size_bytes:
-                if end := self._fitting(data, at, size_bytes):
-                    count = os.write(self._file, view[at:end])
+            while at < end:
+                if piece_end := self._fitting(data, at, end):
+                    count = os.write(self._file, view[at:piece_end])
                     at += count
-                    self.written_bytes += count
                     self._size_bytes += count
                     self._within_line = data[at - 1] != NEWLINE
+                    yield count
                 else:
                     self._rotate()
 

@@ -57,6 +57,7 @@ YOUNG_S: Final = 1.0
 @dataclass
 class Stream:
     container: ContainerId
+    kind: str
     slot: int
     fifo: int
     directory: OwnDirectory
@@ -68,13 +69,13 @@ class Stream:
 
 class Outputs:
     """`directory` is for FIFOs, and on no disk that can be full; `max_bytes` and `files` bound each log (see
-    logfile.py).
+    logfile.py); `cri`: they have the format of cri.py.
     """
 
-    def __init__(self, directory: Path, *, max_bytes: int, files: int) -> None:
+    def __init__(self, directory: Path, *, max_bytes: int, files: int, cri: bool = False) -> None:
         self.directory = directory
         """Also for the FIFOs of other processes of containers, which their maker removes."""
-        self._max_bytes, self._files = max_bytes, files
+        self._max_bytes, self._files, self._cri = max_bytes, files, cri
         self._streams: dict[int, Stream] = {}
         self._free = iter(range(SLOTS))
         self._freed: list[int] = []
@@ -125,7 +126,7 @@ class Outputs:
         made: list[Stream] = []
         try:
             for stream, name in files.items():
-                made.append(self._open(container, fifos[stream], directory, name, logger))
+                made.append(self._open(container, stream, directory, name, logger))
             yield fifos
         except BaseException:
             for each in made:
@@ -135,7 +136,8 @@ class Outputs:
             for fifo in fifos.values():
                 fifo.unlink(missing_ok=True)
 
-    def _open(self, container: ContainerId, fifo: Path, directory: OwnDirectory, name: str, logger: Any) -> Stream:
+    def _open(self, container: ContainerId, kind: str, directory: OwnDirectory, name: str, logger: Any) -> Stream:
+        fifo = self.directory / f"{container}.{kind}"
         slot = self._freed.pop() if self._freed else next(self._free, None)
         if slot is None:
             raise Failure(f"there are {SLOTS} already", subject="open streams of containers")
@@ -151,12 +153,15 @@ class Outputs:
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, FIFO_BYTES)
         self._slots.clear(slot)
         telling = Telling(logger, Path(directory.path, name))
-        stream = self._streams[slot] = Stream(container, slot, descriptor, directory, name, telling)
+        stream = self._streams[slot] = Stream(container, kind, slot, descriptor, directory, name, telling)
         self._say_open(stream, run=True)
         return stream
 
     def _say_open(self, stream: Stream, *, run: bool = False) -> None:
-        message = Open(stream.slot, stream.directory, stream.name, self._max_bytes, self._files, run=run)
+        entries_of = stream.kind if self._cri else ""
+        message = Open(
+            stream.slot, stream.directory, stream.name, self._max_bytes, self._files, run=run, stream=entries_of
+        )
         if self._writer is not None:
             self._writer.say(message, stream.fifo)
 

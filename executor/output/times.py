@@ -1,9 +1,10 @@
 """When the bytes of a log were written, and where each run of its container begins: `.<file>.times` beside the log.
 
-The log itself has nothing but what the container wrote. The index has an entry for each second in which it wrote, and
-one for the beginning of each run: the time, and the place in the log, which is counted from the first byte ever
-written (places.py). It is bounded: the older half of a full index gets one entry a minute, and then the oldest ones go.
-The log writer writes it, so it imports little. Without an index, or beyond its beginning, no time is known.
+The log itself has nothing but what the container wrote, or lines of cri.py. The index has an entry for each second in
+which it wrote, and one for the beginning of each run: the time, and the place in the log, which is counted from the
+first byte ever written (places.py). It is bounded: the older half of a full index gets one entry a minute, and then the
+oldest ones go. The log writer writes it, so it imports little. Without an index, or beyond its beginning, no time is
+known.
 """
 
 from __future__ import annotations
@@ -17,23 +18,25 @@ from executor.own_directory import OwnDirectory, open_file
 MOST = 4096
 """Entries, of 20 bytes each."""
 FINE_S, COARSE_S = 1, 60
+_RUN, _CRI = 1, 2
 _ENTRY = struct.Struct("<QQHH")
 _BLOCK_BYTES = MOST * 2 * _ENTRY.size
 
 
 class Entry:
     """The bytes from `place` on were written at `at_s`, seconds since the epoch, or up to `span_s` later; `run`: they
-    are the first ones of a run.
+    are the first ones of a run. `cri`: they are in the format of cri.py.
     """
 
-    __slots__ = ("at_s", "place", "run", "span_s")
+    __slots__ = ("at_s", "cri", "place", "run", "span_s")
 
-    def __init__(self, at_s: float, place: int, span_s: int = FINE_S, *, run: bool = False) -> None:
-        self.at_s, self.place, self.span_s, self.run = at_s, place, span_s, run
+    def __init__(self, at_s: float, place: int, span_s: int = FINE_S, *, run: bool = False, cri: bool = False) -> None:
+        self.at_s, self.place, self.span_s, self.run, self.cri = at_s, place, span_s, run, cri
 
     def packed(self) -> bytes:
         """For the file."""
-        return _ENTRY.pack(max(0, round(self.at_s * 1e3)), self.place, self.span_s, self.run)
+        flags = (_RUN if self.run else 0) | (_CRI if self.cri else 0)
+        return _ENTRY.pack(max(0, round(self.at_s * 1e3)), self.place, self.span_s, flags)
 
 
 def index(name: str) -> str:
@@ -45,8 +48,8 @@ def unpacked(data: bytes) -> list[Entry]:
     """What `packed` made; the half of an entry at the end is left out."""
     whole = len(data) - len(data) % _ENTRY.size
     return [
-        Entry(at_ms / 1e3, place, span_s, run=bool(run))
-        for at_ms, place, span_s, run in _ENTRY.iter_unpack(data[:whole])
+        Entry(at_ms / 1e3, place, span_s, run=bool(flags & _RUN), cri=bool(flags & _CRI))
+        for at_ms, place, span_s, flags in _ENTRY.iter_unpack(data[:whole])
     ]
 
 
@@ -60,15 +63,15 @@ def thinned(entries: list[Entry], most: int = MOST) -> list[Entry]:
             kept.append(each)
         else:
             span_s = max(last.span_s, round(distance_s + 0.5) + each.span_s)
-            kept[-1] = Entry(last.at_s, last.place, span_s, run=last.run)
+            kept[-1] = Entry(last.at_s, last.place, span_s, run=last.run, cri=last.cri)
     return [*kept, *entries[len(entries) // 2 :]][-(most * 3 // 4) :]
 
 
 class Times:
     """The writer's side. Nothing raises: without its index a log is as good as ever."""
 
-    def __init__(self, directory: OwnDirectory, name: str) -> None:
-        self._directory, self._name = directory, index(name)
+    def __init__(self, directory: OwnDirectory, name: str, *, cri: bool = False) -> None:
+        self._directory, self._name, self._cri = directory, index(name), cri
         self._noted_s = 0.0
 
     def note(self, place: int, *, run: bool = False) -> None:
@@ -79,7 +82,7 @@ class Times:
         self._noted_s = now_s
         try:
             with self._directory.opened() as directory:
-                self._append(directory, Entry(now_s, place, run=run))
+                self._append(directory, Entry(now_s, place, run=run, cri=self._cri))
         except OSError:
             return
 
@@ -142,6 +145,11 @@ def at(entries: list[Entry], place: int) -> float | None:
             break
         found = each.at_s
     return found
+
+
+def is_cri(entries: list[Entry]) -> bool:
+    """Whether the log has the format of cri.py."""
+    return any(each.cri for each in entries)
 
 
 def runs(entries: list[Entry]) -> list[int]:

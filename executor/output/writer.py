@@ -95,7 +95,7 @@ class Writer:
         with self._lock:
             log = self._logs.get(message.path)
             if log is None:
-                file = LogFile(message.directory, message.name, message.max_bytes, message.files)
+                file = LogFile(message.directory, message.name, message.max_bytes, message.files, stream=message.stream)
                 log = self._logs[message.path] = Log(message.path, file)
             log.users += 1
             stream = self._streams[fifo] = self._by_slot[message.slot] = Stream(fifo, message.slot, log)
@@ -191,6 +191,8 @@ class Writer:
 
     def _end(self, stream: Stream, turn: object) -> None:
         """Everything of it is read, and written or dropped."""
+        self._watch()
+        stream.log.end_line()
         with self._lock:
             if stream.turn is not turn:
                 return

@@ -133,7 +133,9 @@ def _outputs(config: Config, environment: Environment) -> Outputs:
     from executor.output.outputs import Outputs
 
     directory = owners.streams_parent(config.node.run_dir) / environment.container_id
-    return Outputs(directory, max_bytes=config.pods.log_max_bytes, files=config.pods.log_files)
+    return Outputs(
+        directory, max_bytes=config.pods.log_max_bytes, files=config.pods.log_files, cri=config.pods.log_format == "cri"
+    )
 
 
 def _cni(config: Config, environment: Environment) -> Cni:

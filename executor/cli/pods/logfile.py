@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from executor.errors import NotFound, reason
-from executor.output import times
+from executor.output import cri, times
 from executor.output.places import Reading, moved_bytes, older
 from executor.own_directory import OwnDirectory
 
 _BLOCK_BYTES: Final = 64 << 10
+_LINE_BYTES: Final = 16 << 20
+"""A line of pieces that is longer is cut."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class LogFile:
         self._at = self._moved_bytes = 0
         self._missed_bytes = 0
         self._rest = b""
+        self._piece, self._piece_at = b"", 0
+        self._is_cri = False
         self._end: int | None = None
 
     def begin(self, part: Part = WHOLE) -> Iterator[bytes]:
@@ -58,6 +62,7 @@ class LogFile:
             if not self._open() or self._file is None:
                 return iter(())
             self._at = self._moved_bytes = moved_bytes(self._directory, self._path.name)
+            self._is_cri = times.is_cri(self.times())
             newest = self._at, self._at + os.fstat(self._file.fileno()).st_size
             begin = self._bounds(part, *newest)
             if part.lines is not None:
@@ -86,7 +91,7 @@ class LogFile:
 
     def _place_of_last(self, lines: int, begin: int, newest: int) -> int:
         """Where the last lines of the part from `begin` on begin; `newest` is where the newest file begins."""
-        if self._file is not None and begin >= newest and self._end is None:
+        if self._file is not None and begin >= newest and self._end is None and not self._is_cri:
             return max(begin, newest + _offset_of_last(self._file, lines))
         places: deque[int] = deque(maxlen=lines)
         self._at = begin
@@ -107,8 +112,30 @@ class LogFile:
 
     def lines(self, blocks: Iterator[bytes], *, last: bool) -> Iterator[tuple[int, bytes]]:
         """The lines of the blocks, each with its place; what has no end yet is kept for the next time, unless this is
-        the last.
+        the last. Entries of cri.py are the lines that the container wrote.
         """
+        if not self._is_cri:
+            yield from self._lines(blocks, last=last)
+            return
+        for place, entry in self._lines(blocks, last=last):
+            self._piece_at = self._piece_at if self._piece else place
+            self._piece += cri.content(entry)
+            if self._piece.endswith(b"\n") or len(self._piece) > _LINE_BYTES:
+                yield self._piece_at, self._piece.removesuffix(b"\n")
+                self._piece = b""
+        if last and self._piece:
+            yield self._piece_at, self._piece
+            self._piece = b""
+
+    def text(self, blocks: Iterator[bytes], *, last: bool) -> Iterator[bytes]:
+        """What the container wrote, of the blocks."""
+        if not self._is_cri:
+            yield from blocks
+            return
+        for _, entry in self._lines(blocks, last=last):
+            yield cri.content(entry)
+
+    def _lines(self, blocks: Iterator[bytes], *, last: bool) -> Iterator[tuple[int, bytes]]:
         for block in blocks:
             place = self._at - len(block) - len(self._rest)
             *whole, self._rest = (self._rest + block).split(b"\n")

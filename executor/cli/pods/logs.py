@@ -148,7 +148,7 @@ class _Shown:
             self._lines(log, blocks, last=last)
         else:
             printed = self._printed[log.file.name]
-            for block in blocks:
+            for block in log.file.text(blocks, last=last):
                 printed.block(block)
             if last:
                 printed.end()

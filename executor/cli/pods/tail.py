@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from executor.output import cri, times
 from executor.own_directory import Opened, OwnDirectory
 
 LINES: Final = 5
@@ -41,5 +42,7 @@ def _lines(path: Path) -> tuple[str, ...]:
             data = os.pread(file, _BYTES, max(0, size_bytes - _BYTES))
     except OSError:
         return ()
+    if times.is_cri(times.read(OwnDirectory.at(str(path.parent)), path.name)):
+        data = cri.decode(data)
     lines = data.decode(errors="replace").splitlines()
     return tuple((lines[1:] if size_bytes > _BYTES else lines)[-LINES:])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from executor.errors import Failure, reason
 from executor.oci.mounts import termination_name
+from executor.output import cri, times
 from executor.own_directory import Opened, open_file
 from executor.pod.node import log_name
 
@@ -26,6 +27,8 @@ MESSAGE_MAX_BYTES: Final = 4096
 LOG_MAX_BYTES: Final = 2048
 LOG_MAX_LINES: Final = 80
 READ_S: Final = 2.0
+_ENTRIES_PER_BYTE: Final = 8
+"""An entry of a log of the CRI's format is longer than what the container wrote."""
 
 
 def renew(files: OwnDirectory, container: ContainerSpec) -> None:
@@ -58,16 +61,29 @@ def _message(files: OwnDirectory, container: ContainerSpec, exit_code: int) -> s
     own = _tail(files, termination_name(container.name), MESSAGE_MAX_BYTES)
     if own or exit_code == 0 or container.termination is None or not container.termination.fallback_to_logs:
         return own
-    streams = (_tail(files, log_name(container.name, stream), LOG_MAX_BYTES) for stream in ("stderr", "stdout"))
+    streams = (_end_of_log(files, log_name(container.name, stream)) for stream in ("stderr", "stdout"))
     text = next(filter(None, streams), "")
     return "\n".join(text.splitlines()[-LOG_MAX_LINES:])
 
 
+def _end_of_log(files: OwnDirectory, name: str) -> str:
+    """Its last bytes as the container wrote them, as text."""
+    if not times.is_cri(times.read(files, name)):
+        return _tail(files, name, LOG_MAX_BYTES)
+    data = _read(files, name, LOG_MAX_BYTES * _ENTRIES_PER_BYTE)
+    if len(data) == LOG_MAX_BYTES * _ENTRIES_PER_BYTE:
+        data = data.partition(b"\n")[2]  # it begins within an entry
+    return cri.decode(data)[-LOG_MAX_BYTES:].decode(errors="replace").strip()
+
+
 def _tail(files: OwnDirectory, name: str, limit_bytes: int) -> str:
     """The last bytes of a regular file as text, without white space around it."""
+    return _read(files, name, limit_bytes).decode(errors="replace").strip()
+
+
+def _read(files: OwnDirectory, name: str, limit_bytes: int) -> bytes:
     try:
         with Opened(files.open_file(name, os.O_RDONLY)) as file:
-            data = os.pread(file, limit_bytes, max(0, os.fstat(file).st_size - limit_bytes))
+            return os.pread(file, limit_bytes, max(0, os.fstat(file).st_size - limit_bytes))
     except OSError:
-        return ""
-    return data.decode(errors="replace").strip()
+        return b""
