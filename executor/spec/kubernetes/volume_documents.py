@@ -16,13 +16,14 @@ from executor.spec.kubernetes.container_documents import (
     ResourceFieldSelector,
 )
 from executor.spec.kubernetes.document import Document, Quantity
-from executor.spec.reading.marks import Mark, refused, supported
+from executor.spec.reading.marks import Mark, accepted, refused, supported
 
 FileMode = Annotated[int, Meta(ge=0, le=0o777)]
 
 _NO_TOKENS = "there is no API server that could issue a token: give the program a Secret that holds one"
 _DRIVER = "a driver of the cluster must mount it, and there is none here: mount it on the node and use hostPath"
-_NO_PROVISIONER = "nothing here makes volumes on demand: use emptyDir, or a persistent volume of the task's resources"
+_OWN_DISK = "it is a directory on the disk of the Mesos sandbox"
+_EMPTY = "nothing here can fill the volume: fill it in an init container"
 
 
 def _mounted_by_others(what: str) -> Mark:
@@ -127,6 +128,36 @@ class ClaimSource(Document, frozen=True):
     read_only: Annotated[bool, supported()] = False
 
 
+class TemplateRequests(Document, frozen=True):
+    storage: Annotated[Quantity | None, supported("as the sizeLimit of an emptyDir")] = None
+
+
+class TemplateResources(Document, frozen=True):
+    requests: Annotated[TemplateRequests, supported()] = TemplateRequests()
+    limits: Annotated[Any, accepted("the request is the limit")] = None
+
+
+class TemplateSpec(Document, frozen=True):
+    resources: Annotated[TemplateResources, supported()] = TemplateResources()
+    access_modes: Annotated[Any, accepted("the pod alone has it", reported=False)] = None
+    volume_mode: Annotated[Any, accepted("it is a directory", only=("Filesystem", ""), reported=False)] = None
+    storage_class_name: Annotated[Any, accepted(_OWN_DISK)] = None
+    volume_attributes_class_name: Annotated[Any, accepted(_OWN_DISK)] = None
+    selector: Annotated[Any, accepted(_OWN_DISK)] = None
+    volume_name: Annotated[Any, refused("the volume is new: name a persistent volume by a claim")] = None
+    data_source: Annotated[Any, refused(_EMPTY)] = None
+    data_source_ref: Annotated[Any, refused(_EMPTY)] = None
+
+
+class ClaimTemplate(Document, frozen=True):
+    spec: Annotated[TemplateSpec, supported()]
+    metadata: Annotated[dict[str, Any], accepted("there is no claim", reported=False)] = field(default_factory=dict)
+
+
+class EphemeralSource(Document, frozen=True):
+    volume_claim_template: Annotated[ClaimTemplate, supported()]
+
+
 class Volume(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
     empty_dir: Annotated[EmptyDirSource | None, supported("removed with the pod; a volume without a source is one")] = (
@@ -142,7 +173,9 @@ class Volume(Document, frozen=True):
     persistent_volume_claim: Annotated[
         ClaimSource | None, supported("a persistent volume of Mesos; it stays after the task")
     ] = None
-    ephemeral: Annotated[Any, refused(_NO_PROVISIONER, harmless=())] = None
+    ephemeral: Annotated[
+        EphemeralSource | None, supported("as an emptyDir of the requested size: no storage class makes it")
+    ] = None
     image: Annotated[Any, refused("an image cannot be mounted as a volume", harmless=())] = None
     nfs: Annotated[Any, _mounted_by_others("NFS")] = None
     csi: Annotated[Any, _mounted_by_others("a CSI volume")] = None

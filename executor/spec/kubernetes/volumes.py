@@ -30,6 +30,7 @@ DEFAULT_MODE = 0o644
 """The mode of files (api/core/v1/types.go, ConfigMapVolumeSourceDefaultMode)."""
 _SOURCES = {
     "empty_dir": "emptyDir",
+    "ephemeral": "ephemeral",
     "host_path": "hostPath",
     "config_map": "configMap",
     "secret": "secret",
@@ -66,6 +67,8 @@ def volume(one: documents.Volume, context: VolumeContext, path: str) -> Volume:
         return _host_path(name, one.host_path, f"{path}.hostPath.path")
     if one.persistent_volume_claim is not None:
         return _claimed(name, one.persistent_volume_claim, context, f"{path}.persistentVolumeClaim")
+    if one.ephemeral is not None:
+        return _ephemeral(name, one.ephemeral, f"{path}.ephemeral")
     if one.empty_dir is not None or not given:
         return _empty_dir(name, one.empty_dir or documents.EmptyDirSource(), context.pod.spec, f"{path}.emptyDir")
     found = _files_volume(name, one, context, path)
@@ -86,6 +89,13 @@ def _empty_dir(name: str, source: documents.EmptyDirSource, spec: PodSpec, path:
     size_bytes = None if limit is None else quantity.size(limit, subject=subject) or None
     page_bytes = huge_pages.page_bytes(source.medium, spec, f"{path}.medium")
     return EmptyDir(name, size_bytes, in_memory=source.medium == "Memory" or page_bytes > 0, page_bytes=page_bytes)
+
+
+def _ephemeral(name: str, source: documents.EphemeralSource, path: str) -> EmptyDir:
+    """A volume that Kubernetes makes with the pod and removes with it, as an emptyDir is here."""
+    wanted = source.volume_claim_template.spec.resources.requests.storage
+    subject = f"{path}.volumeClaimTemplate.spec.resources.requests.storage"
+    return EmptyDir(name, None if wanted is None else quantity.size(wanted, subject=subject) or None)
 
 
 def _files_volume(name: str, one: documents.Volume, context: VolumeContext, path: str) -> FilesVolume:

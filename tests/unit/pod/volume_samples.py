@@ -24,6 +24,17 @@ DOWNWARD = [
 _ITEM = {"key": "app.conf", "path": "conf.d/app.conf", "mode": 0o600}
 _KEY = {"key": "password", "path": "secret/password", "mode": 0o400}
 
+_TEMPLATE: Document = {
+    "metadata": {"labels": {"app": "full"}},
+    "spec": {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}, "limits": {"storage": "1Gi"}},
+        "storageClassName": "fast",
+        "volumeAttributesClassName": "fast",
+        "selector": {"matchLabels": {"a": "b"}},
+        "volumeMode": "Filesystem",
+    },
+}
 VOLUMES: list[Document] = _apart(
     [
         {"name": "work", "emptyDir": {"sizeLimit": "256Mi", "medium": "Memory"}},
@@ -46,6 +57,7 @@ VOLUMES: list[Document] = _apart(
             },
         },
         {"name": "data", "persistentVolumeClaim": {"claimName": "db", "readOnly": True}},
+        {"name": "scratch", "ephemeral": {"volumeClaimTemplate": _TEMPLATE}},
     ]
 )
 ENV: list[Document] = [

@@ -78,7 +78,12 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "huge pages": (volume(emptyDir={"medium": "HugePages"}), f"{V}.emptyDir.medium", "no container asks"),
     "nfs": (volume(nfs={"server": "x", "path": "/"}), f"{V}.nfs", "use hostPath"),
     "csi": (volume(csi={"driver": "x"}), f"{V}.csi", "a driver of the cluster"),
-    "ephemeral": (volume(ephemeral={}), f"{V}.ephemeral", "nothing here makes volumes on demand"),
+    "no template": (volume(ephemeral={}), f"{V}.ephemeral.volumeClaimTemplate", "is missing"),
+    "a filled one": (
+        volume(ephemeral={"volumeClaimTemplate": {"spec": {"dataSource": {"kind": "VolumeSnapshot", "name": "x"}}}}),
+        f"{V}.ephemeral.volumeClaimTemplate.spec.dataSource",
+        "nothing here can fill",
+    ),
     "a file of no container": (
         volume(downwardAPI={"items": [{"path": "x", "resourceFieldRef": {"resource": "limits.cpu"}}]}),
         f"{V}.downwardAPI.items[0].resourceFieldRef.containerName",

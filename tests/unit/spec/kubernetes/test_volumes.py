@@ -79,6 +79,14 @@ def test_a_volume_without_a_source_is_an_empty_dir() -> None:
     )
 
 
+def test_an_ephemeral_volume_is_an_empty_dir_of_the_requested_size() -> None:
+    """And what chooses another storage is among the fields without effect."""
+    template = {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}
+    found = parse(volumes=[{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": template}}}])
+    assert found.volumes == (EmptyDir("v", 1 << 30),)
+    assert found.without_effect == ("spec.volumes[0].ephemeral.volumeClaimTemplate.spec.storageClassName",)
+
+
 def test_a_claim_is_a_persistent_volume_of_the_task() -> None:
     claim = {"name": "v", "persistentVolumeClaim": {"claimName": "db"}}
     assert parse(volumes=[claim], disks=(disk("db"),)).volumes == (ClaimedVolume("v", "db", "disk-db"),)
