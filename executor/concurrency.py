@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from executor.errors import ContainerdUnavailable, ExecutorError
@@ -76,6 +76,36 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         task = group.create_task(work)
         yield
         task.cancel()
+
+
+async def in_own_thread(work: Callable[[], T], name: str) -> T:
+    """What `work` returns or raises, from a thread that ends after it. It is not cut short: where the caller is
+    cancelled it goes on by itself. For work that enters a namespace, which changes its thread for good.
+
+    Raises RuntimeError where no thread can be started.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def hand_over(result: T | None, failure: BaseException | None) -> None:
+        if done.done():
+            return
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed over, not judged
+            failure = error
+        with suppress(RuntimeError):  # the loop is closed: no caller waits
+            loop.call_soon_threadsafe(hand_over, result, failure)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await done
 
 
 def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -15,12 +15,12 @@ import ctypes
 import errno
 import os
 import stat
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from executor import beneath
+from executor.concurrency import in_own_thread
 from executor.errors import ImageFailure, TimedOut, reason
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def real_directories(mounts: Sequence[Mount], paths: Sequence[str], *, ima
 async def _look(work: Callable[[], T], image: str) -> T:
     try:
         async with asyncio.timeout(PATIENCE_S):
-            return await _in_own_thread(work)
+            return await in_own_thread(work, "rootfs")
     except TimeoutError as error:
         hint = "look at the disk that holds containerd's snapshots"
         raise TimedOut("its files cannot be read", subject=f"image {image}", hint=hint) from error
@@ -87,32 +87,6 @@ def layers(mounts: Sequence[Mount]) -> tuple[list[str], list[str]]:
     (lower,) = [value for key, _, value in given if key == "lowerdir"]
     own = ("lowerdir", "upperdir", "workdir", "rw", "ro")
     return lower.split(":"), [f"{key}{equals}{value}" for key, equals, value in given if key not in own]
-
-
-async def _in_own_thread(work: Callable[[], T]) -> T:
-    """In a thread that is not used again. One that is given up ends by itself."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, failure: BaseException | None) -> None:
-        if done.done():
-            return
-        if failure is not None:
-            done.set_exception(failure)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - handed over, not judged
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: no caller waits
-            loop.call_soon_threadsafe(tell, result, failure)
-
-    threading.Thread(target=run, name="rootfs", daemon=True).start()
-    return await done
 
 
 def _at_root(where: tuple[list[str], list[str]], look: Callable[[int], T]) -> T:

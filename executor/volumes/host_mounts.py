@@ -8,18 +8,16 @@ Source: mount(2), umount2(2), setns(2), mount_namespaces(7), tmpfs(5).
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ctypes
 import errno
 import functools
 import os
 import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from executor.concurrency import in_own_thread
 from executor.errors import Failure, reason
 from executor.volumes import mountinfo
 
@@ -44,29 +42,12 @@ T = TypeVar("T")
 
 async def run(work: Callable[[], T]) -> T:
     """What `work` returns or raises. It is not cut short: where the caller is cancelled it goes on by itself."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
 
-    def tell(result: T | None, failure: BaseException | None) -> None:
-        if done.done():
-            return
-        if failure is not None:
-            done.set_exception(failure)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
+    def on_the_node() -> T:
+        _enter_host_mounts()
+        return work()
 
-    def in_thread() -> None:
-        result, failure = None, None
-        try:
-            _enter_host_mounts()
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - handed over, not judged
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: no caller waits
-            loop.call_soon_threadsafe(tell, result, failure)
-
-    threading.Thread(target=in_thread, name="mounts", daemon=True).start()
-    return await done
+    return await in_own_thread(on_the_node, "mounts")
 
 
 def _enter_host_mounts() -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from executor.concurrency import first_to_end, ready_threads, to_the_end
+from executor.concurrency import first_to_end, in_own_thread, ready_threads, to_the_end
 
 
 class Work:
@@ -99,6 +99,36 @@ def test_threads_that_are_ready_need_no_start_later_on(monkeypatch: pytest.Monke
         assert sorted(pool.map(lambda _: meet.wait(10), range(4))) == [0, 1, 2, 3], "all four at the same time"
         with pytest.raises(RuntimeError, match="can't start"):
             ready_threads(2, "late")
+
+
+async def test_a_thread_of_its_own_ends_after_its_work() -> None:
+    def who() -> tuple[str, int]:
+        return threading.current_thread().name, threading.get_ident()
+
+    first, second = await in_own_thread(who, "one"), await in_own_thread(who, "two")
+    assert (first[0], second[0]) == ("one", "two")
+    assert threading.get_ident() not in (first[1], second[1])
+
+    def fails() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await in_own_thread(fails, "one")
+    go, seen = threading.Event(), list[int]()
+
+    def waits() -> None:
+        go.wait(5)
+        seen.append(1)
+
+    task = asyncio.create_task(in_own_thread(waits, "slow"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    async with asyncio.timeout(5):
+        while not seen:  # noqa: ASYNC110 the thread's
+            await asyncio.sleep(0.01)
 
 
 async def test_the_first_to_end_ends_the_others() -> None:

@@ -14,13 +14,11 @@ import os
 import select
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cgroups import CgroupError
-from executor.concurrency import to_the_end
+from executor.concurrency import in_own_thread, to_the_end
 from executor.errors import CgroupFailure, Failure, reason
 from executor.pod.container.pid_keeper import NAME
 
@@ -69,7 +67,7 @@ class PidNamespace:
 
     async def _start(self) -> subprocess.Popen[bytes]:
         try:
-            self._keeper = keeper = await _in_own_thread(_started)
+            self._keeper = keeper = await in_own_thread(_started, "pidns")
         except (OSError, subprocess.SubprocessError) as error:
             words = reason(error) if isinstance(error, OSError) else str(error)
             raise Failure(words, subject=_SUBJECT, hint=_HINT) from error
@@ -80,23 +78,6 @@ class PidNamespace:
             await self.close()
             raise CgroupFailure(str(error), subject=self._group.path) from error
         return keeper
-
-
-async def _in_own_thread(work: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """The thread ends with the call: it must not be used again."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[subprocess.Popen[bytes]] = loop.create_future()
-
-    def run() -> None:
-        try:
-            keeper = work()
-        except BaseException as error:  # noqa: BLE001 - handed over, not judged
-            loop.call_soon_threadsafe(done.set_exception, error)
-        else:
-            loop.call_soon_threadsafe(done.set_result, keeper)
-
-    threading.Thread(target=run, name="pidns", daemon=True).start()
-    return await done
 
 
 def _started() -> subprocess.Popen[bytes]:
