@@ -31,6 +31,7 @@ drawings.
     node/         what executors own on this node, proof of death, the reaper, the inventory
     control/      the control socket
     metrics/      Prometheus metrics
+    traces/       traces of launches, for OpenTelemetry
     doctor/       checks of the node
     cli/          the commands, one file each, in rooms: pods, history (what happened), revocation, lending,
                   node, launch; executors finds and asks the executors of this node, printing prints

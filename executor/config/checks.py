@@ -41,6 +41,12 @@ def _endpoints(value: Any) -> None:
             raise WrongValueError("a list of HOST:PORT, such as 10.0.0.1:5050")
 
 
+def _http(value: Any) -> None:
+    match = re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^][\s/:@?#]+)(?::([0-9]{1,5}))?(?:/[!-~]*)?", value)
+    if value and (match is None or not 0 < int(match[1] or 1) < 1 << 16):
+        raise WrongValueError("a URL such as http://127.0.0.1:4318")
+
+
 def _addresses(value: Any) -> None:
     import ipaddress
 
@@ -78,6 +84,7 @@ CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "filled": _filled,
     "roles": _roles,
     "endpoints": _endpoints,
+    "http": _http,
     "addresses": _addresses,
     "domain": _domain,
     "group": _group,

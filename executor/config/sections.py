@@ -224,6 +224,17 @@ class ControlSection:
 
 
 @dataclass(frozen=True)
+class TracesSection:
+    """Traces of launches, for OpenTelemetry."""
+
+    endpoint: str = key(
+        "",
+        "Receiver of OTLP over HTTP, such as http://127.0.0.1:4318; empty: no traces are made.",
+        http=True,
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     containerd: ContainerdSection = field(default_factory=ContainerdSection)
     cni: CniSection = field(default_factory=CniSection)
@@ -241,6 +252,7 @@ class Config:
     lending: LendingSection = field(default_factory=LendingSection)
     log: LogSection = field(default_factory=LogSection)
     control: ControlSection = field(default_factory=ControlSection)
+    traces: TracesSection = field(default_factory=TracesSection)
 
 
 def sections() -> dict[str, type]:

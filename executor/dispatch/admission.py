@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from executor.policy import node_facts
 from executor.policy.violations import admit
 from executor.revocation.candidates import takes
-from executor.spec import roles
+from executor.spec import roles, trace_context
 from executor.spec.model import ContainerKind
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ class Admission:
         runner = self._pods.launch(spec)
         tasks = list(spec.task_ids)
         several = {"containers": _named(spec.containers)} if len(spec.containers) > 1 else {}
-        own = {"name": spec.name, "namespace": spec.namespace, "tasks": tasks, **several}
+        trace = spec.annotations.get(trace_context.ANNOTATION, "")
+        traced = {"traceparent": trace} if trace_context.parent(trace) else {}
+        own = {"name": spec.name, "namespace": spec.namespace, "tasks": tasks, **several, **traced}
         runner.log.info("pod accepted", code="pod.accepted", **own)
         if paths := list(spec.without_effect):
             runner.log.info("fields without effect here", code="pod.without_effect", fields=paths[:FIELDS_SHOWN_MAX])

@@ -439,6 +439,10 @@ CODES: Final = MappingProxyType(
             "The TCP port of /metrics cannot be used; the control socket has them too.",
             "Is it another executor's? Use `metrics --textfile`.",
         ),
+        "traces.lost": _warning(
+            "`count` traces of launches were not taken by their receiver, or had no place in the queue.",
+            "See `error`; look at [traces] endpoint and its receiver. Launches do not wait for it.",
+        ),
         "log.level": _info("The log level was changed at run time."),
         "journal.gap": _warning("A follower asked for events that are not kept any more.", "Read journal.jsonl."),
         "journal.write_failed": _warning(

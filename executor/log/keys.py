@@ -41,6 +41,7 @@ KEYS: Final = MappingProxyType(
         # what
         "state": "the state reached: a pod's, a container's, a task's (TASK_...) or a revocation's",
         "previous": "the state before",
+        "traceparent": "the span of another program that a launch belongs to, as W3C Trace Context has it",
         "trigger": "the event of the pod's life cycle that was handled",
         "effect": "the step of the pod runner that was taken",
         "reason": "why, as a Mesos REASON_... or a person's words",

@@ -120,6 +120,8 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
         outer.callback(logs.add_sink(journal.append))
         counters = Counters()
         outer.callback(logs.add_sink(counters.append))
+        if config.traces.endpoint:
+            _trace(config.traces.endpoint, environment, outer)
         log.info(
             "executor starts",
             code="executor.started",
@@ -159,6 +161,24 @@ async def _serve(config: Config, environment: Environment, ineffective: Sequence
             gc.freeze()  # what is loaded by now stays: each full collection would look at all of it again
             await dispatcher.run(partial(_keep_clean, node))
         await dispatcher.send_last_updates()
+
+
+def _trace(endpoint: str, environment: Environment, stack: AsyncExitStack) -> None:
+    """Send the traces of launches, as long as the stack is open."""
+    from executor import __version__
+    from executor.traces.exporter import exporting
+
+    about = {
+        "service.name": "mesos-pod-executor",
+        "service.version": __version__,
+        "service.instance.id": environment.container_id,
+        "host.name": os.uname().nodename,
+        "mesos.framework.id": environment.framework_id,
+        "mesos.executor.id": environment.executor_id,
+        "mesos.agent.id": environment.agent_id,
+    }
+    exporter = stack.enter_context(exporting(endpoint, about))
+    stack.callback(logs.add_sink(exporter.append))
 
 
 async def _keep_clean(node: Node) -> None:

@@ -1,4 +1,4 @@
-"""What `--with fuzz` and `--with soak` make: Python packages that one suite needs, in a directory of their own.
+"""What `--with fuzz`, `soak` and `observability` make: Python packages of one suite, in a directory of their own.
 
 The venv stays as the lock of the project says; the suite finds the directory in PYTHONPATH.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from preparation.engine import BUILD, ROOT, Runner, Step
 from preparation.steps import PYTHON, REACHABLE
 
-MODULES = {"fuzz": "atheris", "soak": "matplotlib"}
+MODULES = {"fuzz": "atheris", "soak": "matplotlib", "observability": "opentelemetry"}
 """Suites, and the package that each one imports."""
 
 

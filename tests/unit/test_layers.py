@@ -126,7 +126,7 @@ FLOORS = (
     ("reporting", "revocation"),
     ("dispatch", "doctor", "lending"),
     ("control",),
-    ("metrics",),
+    ("metrics", "traces"),
     ("process", "cli"),
     ("__main__",),
 )

@@ -35,7 +35,8 @@ from executor.spec.reading.marks import accepted, refused, supported
 _SERVER = "bookkeeping of an API server"
 _ANNOTATIONS = (
     "mesos-pod-executor/networks names CNI networks, mesos-pod-executor/service the services that the pod stands"
-    " behind, mesos-pod-executor/checkpoint (VOLUME/FILE) where its work is saved; kubernetes.io/ingress-bandwidth and"
+    " behind, mesos-pod-executor/checkpoint (VOLUME/FILE) where its work is saved, traceparent the"
+    " span of which its launch is a part; kubernetes.io/ingress-bandwidth and"
     " egress-bandwidth limit the first network"
 )
 _NO_TOKENS = "no API server issues tokens: a container finds none"
