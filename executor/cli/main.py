@@ -62,6 +62,7 @@ ROOMS: Final = MappingProxyType(
             "version": "Print the version.",
         },
         "launch": {
+            "run": "Run the pods of a file on the cluster, and stay until they have ended.",
             "validate": "Check a TaskInfo, an ExecutorInfo or a pod before it is launched.",
             "task": "Print the TaskInfos of the pods and workloads in a file.",
             "executor-info": "Print an ExecutorInfo for this executor.",
@@ -78,7 +79,7 @@ _TITLES: Final = MappingProxyType(
         "revocation": "Revocation",
         "lending": "Lending",
         "node": "This node",
-        "launch": "Before a launch",
+        "launch": "Launching",
     }
 )
 _EXITS: Final = "\n".join(["\b", "Exit codes:", *(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())])

@@ -68,7 +68,7 @@ class Reporter:
 
     def report(self, runner: PodRunner, report: Report) -> None:
         """What the life cycle of a pod has to tell."""
-        labels = runner.sandbox.labels
+        labels = {"pod": str(runner.id)} | runner.sandbox.labels
         if report.revocation is not None:
             labels |= revocation_labels(runner, report.revocation)
         self._send(report, runner.sandbox.network_infos, labels, runner.pod)

@@ -39,6 +39,14 @@ def command(session: Session, file: Path, *, role: str, revocable: bool, as_json
     cpus and 64 MiB for each; ports are those of the pod and must be in the offer. The framework adds agent_id, and
     replaces the tasks that end.
     """
+    tasks, left = tasks_of(session, file, role=role, revocable=revocable)
+    output.json_document(tasks)
+    if not as_json and left:
+        output.note(f"no task is made of: {', '.join(left)}")
+
+
+def tasks_of(session: Session, file: Path, *, role: str, revocable: bool) -> tuple[list[dict[str, Any]], Sequence[str]]:
+    """The TaskInfos of a file's pods, and what it has besides. Raises NotFound, InvalidTask."""
     from executor.spec.kubernetes import workloads
     from executor.spec.reading import document as manifest
 
@@ -46,9 +54,7 @@ def command(session: Session, file: Path, *, role: str, revocable: bool, as_json
     if not any(document.get("kind") in workloads.KINDS for document in documents):
         raise InvalidTask(f"has no {', '.join(workloads.KINDS)}", subject=str(file))
     tasks = _tasks(workloads.launchables(documents), policy(session), role=role, revocable=revocable)
-    output.json_document(tasks)
-    if not as_json and (left := workloads.others(documents)):
-        output.note(f"no task is made of: {', '.join(left)}")
+    return tasks, workloads.others(documents)
 
 
 def _tasks(found: Sequence[Launchable], allowed: Policy, *, role: str, revocable: bool) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ client.py     the API over HTTP: a state, or a master's stream of events
 source.py     a master's stream, or an agent that is asked in an interval
 """
 
-from executor.mesos.operator.client import Keys, NotAMaster, Operator, credential
+from executor.mesos.operator.client import Keys, NotAMaster, Operator, basic, credential
 from executor.mesos.operator.source import Source
 
-__all__ = ["Keys", "NotAMaster", "Operator", "Source", "credential"]
+__all__ = ["Keys", "NotAMaster", "Operator", "Source", "basic", "credential"]

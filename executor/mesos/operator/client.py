@@ -183,7 +183,12 @@ def credential(path: Path, key: str = DNS_KEYS.credential) -> str:
         raise Failure(f"cannot be read: {error}", subject=str(path), hint=key) from error
     if len(words) != 2:
         raise InvalidConfig("is not one line, principal and secret", subject=str(path), hint=key)
-    return "Basic " + base64.b64encode(":".join(words).encode()).decode()
+    return basic(*words)
+
+
+def basic(principal: str, secret: str) -> str:
+    """The Authorization header (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode()
 
 
 def _leader(endpoint: str, location: str) -> str:

@@ -44,6 +44,8 @@ class Executor:
         self.updates: dict[str, Message] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.killed: set[str] = set()
+        self.kill_policies: dict[str, Message] = {}
+        self.tells_killing = False
         self.journal = Path("executor.jsonl")
 
     def note(self, kind: str, value: object) -> None:
@@ -91,6 +93,9 @@ class Executor:
         self.note("event", event)
         body = event.get(event["type"].lower(), {})
         match event["type"]:
+            case "SUBSCRIBED":
+                capabilities = body["framework_info"].get("capabilities", [])
+                self.tells_killing = any(each["type"] == "TASK_KILLING_STATE" for each in capabilities)
             case "LAUNCH":
                 self.launch(body["task"])
             case "LAUNCH_GROUP":
@@ -109,6 +114,7 @@ class Executor:
         task_id = task["task_id"]["value"]
         command = task.get("command", {})
         self.tasks[task_id] = task
+        self.kill_policies[task_id] = task.get("kill_policy", {})
         variables = command.get("environment", {}).get("variables", [])
         environment = os.environ | {variable["name"]: variable.get("value", "") for variable in variables}
         line = command.get("value") or base64.b64decode(task.get("data", "")).decode() or "exec sleep infinity"
@@ -133,9 +139,10 @@ class Executor:
         if child is None or task_id in self.killed:
             return
         self.killed.add(task_id)
-        policy = policy or self.tasks[task_id].get("kill_policy") or {}
+        policy = policy or self.kill_policies[task_id]
         grace_s = policy.get("grace_period", {}).get("nanoseconds", _GRACE_S * 1e9) / 1e9
-        self.update(task_id, "TASK_KILLING")
+        if self.tells_killing:  # the agent ends an executor that tells it to another framework
+            self.update(task_id, "TASK_KILLING")
         _signal_group(child, signal.SIGTERM)
         threading.Timer(grace_s, _signal_group, (child, signal.SIGKILL)).start()
 

@@ -17,7 +17,8 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from tests.support.mesos import allocation, messages
+from executor.mesos import offers as allocation
+from tests.support.mesos import messages
 from tests.support.mesos.history import Event, History, Status, UnexpectedError
 from tests.support.mesos.http import CallError, Connection, Message, Stream, call
 from tests.support.mesos.lost import LOST, Launches

@@ -1,18 +1,19 @@
-"""Take what tasks ask for out of offers. Pure.
+"""A scheduler's part: take what tasks and executors ask for out of offers. Pure.
 
-A request is a resource as messages.py builds it. What is taken carries everything that the offered resource says
-about itself (role of the allocation, provider, reservations), as the master demands. Revocable and regular amounts
-never stand in for each other.
+A request is a resource in Mesos' v1 JSON; ranges may have a `count` in their place. What is taken carries everything
+that the offered resource says about itself (role of the allocation, provider, reservations), as the master demands.
+Revocable and regular amounts never stand in for each other.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
-from tests.support.mesos.http import Message
+Message = dict[str, Any]
 
-_SMALLEST = 1e-6
+_SMALLEST: Final = 1e-6
 
 
 class Pool:

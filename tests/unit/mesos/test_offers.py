@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.mesos.allocation import Pool, equip, place
+from executor.mesos.offers import Pool, equip, place
 from tests.support.mesos.http import Message
 from tests.support.mesos.messages import executor_info, ports, ranges, scalar, task_info
 
