@@ -184,7 +184,7 @@ class Progress:
 
 
 def exit_code(status: Json | None) -> int:
-    """Of the containers of a task, as its last status has them; FAILURE for a task that did not end by itself."""
+    """The exit code of the containers, as the last status has it; FAILURE for a task that did not end by itself."""
     if status is None or status["state"] not in _BY_ITSELF:
         return Exit.FAILURE
     codes = [each["exit_code"] for each in containers(status) if each.get("kind") == "main" and each.get("exit_code")]

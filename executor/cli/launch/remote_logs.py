@@ -18,8 +18,8 @@ Show = Callable[[str, str, bytes], None]
 
 
 class RemoteLogs:
-    """Of the pod with this id. `sandbox` is the executor's, as its agent's files API names it. `failed` takes the error
-    that ended it.
+    """The logs of the pod with this id. `sandbox` is the executor's, as its agent's files API names it. `failed` takes
+    the error that ended it.
     """
 
     def __init__(
