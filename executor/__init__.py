@@ -12,6 +12,7 @@ drawings.
     policy/       what a pod may ask of the node: Pod Security Standards for each role (pure)
     pod/          one pod: life/ (both life cycles, pure), its inbox, container/ (its containers), its release
     images/       images: pulled from registries, found, imported, unpacked, collected
+    fetching/     the URIs of Mesos tasks: downloaded and unpacked into their sandboxes
     oci/          the OCI document of a container, and what of an image it needs
     volumes/      volumes of pods: their files, their mounts on the node, their owners
     exec/         the one way to run a further process in a container: hooks, probes, `exec`

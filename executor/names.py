@@ -34,6 +34,10 @@ SERVICE_KEY = "mesos-pod-executor/service"
 NO_NETWORK = "none"
 """In the place of a CNI network's name: the pod has a network namespace with loopback only."""
 
+TASKS = "tasks"
+"""Links to the sandboxes of tasks in the Mesos sandbox, where Mesos' pages look for them; in a pod's directory the
+sandboxes themselves.
+"""
 PODS = "pods"
 """Directory of the pods' directories, in the Mesos sandbox."""
 

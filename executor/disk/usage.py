@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from executor.names import TASKS
 from executor.volumes.empty_dir import VOLUMES
 
 _STREAMS = (b"stdout", b"stderr")
@@ -16,7 +17,8 @@ _STREAMS = (b"stdout", b"stderr")
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """`rootfs` and `logs` by container, `volumes` by emptyDir; in bytes. `complete`: everything could be counted."""
+    """`rootfs` and `logs` by container, `volumes` by emptyDir, and `sandbox` those of Mesos tasks; in
+    bytes. `complete`: everything could be counted."""
 
     rootfs: Mapping[str, int] = field(default_factory=dict)
     logs: Mapping[str, int] = field(default_factory=dict)
@@ -60,6 +62,8 @@ def divider(containers: Collection[str]) -> Callable[[str, int, bytes], str]:
         if depth == 0:
             if name == VOLUMES.encode():
                 return VOLUMES
+            if name == TASKS.encode():
+                return f"{VOLUMES}/sandbox"
             container, _, rest = name.partition(b".")
             return f"logs/{names[container]}" if container in names and rest.startswith(_STREAMS) else ""
         if depth == 1 and above == VOLUMES:

@@ -206,7 +206,7 @@ class Dispatcher:
         try:
             if not await self._parts.ended_logs.drop(runner.id, runner.sandbox.files):
                 return False
-        except OSError as error:
+        except (OSError, Failure) as error:
             raise Failure(f"its logs cannot be removed: {reason(error)}", subject=runner.id) from error
         self.pods.forget(runner)
         return True

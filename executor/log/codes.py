@@ -206,6 +206,9 @@ CODES: Final = MappingProxyType(
         "pod.pulling": _info(
             "The pod waits for an image; nothing of it is there yet, and [pods] start_timeout_s does not run."
         ),
+        "pod.fetching": _info(
+            "The URIs of a Mesos task are fetched into its sandbox; [pods] start_timeout_s does not run meanwhile."
+        ),
         "image.pulling": _info("An image is being fetched from its registry; pods that need it wait."),
         "image.pulled": _info("An image is on this node and unpacked; `size_bytes` came over the network."),
         "image.pull_failed": _warning(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.errors import InvalidTask
-from executor.names import PODS, Role
+from executor.names import PODS, TASKS, Role
 
 MIB = 1024 * 1024
 _OWN = {"cpus", "mem", "disk", "gpus", "ports"}
@@ -185,8 +185,8 @@ def _persistent_disk(disk: Mapping[str, Any], size_bytes: int, subject: str) -> 
     identity = _text(disk["persistence"].get("id"), f"{subject}.persistence.id")
     volume = _message(disk.get("volume"), f"{subject}.volume")
     path = _text(volume.get("container_path"), f"{subject}.volume.container_path")
-    if {"/", "\0"} & set(path) or path in (".", "..", PODS):
+    if {"/", "\0"} & set(path) or path in (".", "..", PODS, TASKS):
         message = f"{path[:80]!r} cannot name a directory in the Mesos sandbox"
-        hint = f"give it one name without /, as in data, and not {PODS}, which is the executor's"
+        hint = f"give it one name without /, as in data, and neither {PODS} nor {TASKS}, which are the executor's"
         raise InvalidTask(message, subject=f"{subject}.volume.container_path", hint=hint)
     return PersistentDisk(identity, path, volume.get("mode") == "RO", size_bytes)

@@ -62,7 +62,7 @@ def _process(container: ContainerSpec, image: ImageConfig, placement: Placement)
         "user": {"uid": ids.uid, "gid": ids.gid, "additionalGids": list(ids.groups)},
         "args": args,
         "env": env,
-        "cwd": container.working_dir or image.working_dir or "/",
+        "cwd": container.working_dir or image.working_dir or container.default_dir,
         # none is inheritable or ambient: a user other than root holds none after execve (capabilities(7))
         "capabilities": {"bounding": held, "effective": held, "permitted": held},
         "noNewPrivileges": security.no_new_privileges,

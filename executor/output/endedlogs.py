@@ -2,7 +2,8 @@
 
 What a reader holds (a shared flock(2) on the pod's directory, as `logs` takes it) is left until it lets go.
 
-Removed are the files in a pod's directory and the directory; its volumes are gone already.
+Removed are the files in a pod's directory, the sandboxes of its Mesos tasks and the directory; its volumes are gone
+already.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Final
 
 from executor import exhausted
 from executor.config.retention import RetentionSection
+from executor.errors import Failure
 from executor.log import Logger, get_logger
 from executor.output.retention import Kept, Space, to_remove
 from executor.own_directory import OwnDirectory, open_directory
@@ -42,9 +44,22 @@ class EndedPod:
     removed: Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What stays with the logs in a pod's directory, and goes with them. Blocking. Both raise OSError, `remove` Failure
+    too.
+    """
+
+    size_bytes: Callable[[OwnDirectory], int]
+    remove: Callable[[OwnDirectory], None]
+
+
+NO_REST: Final = Rest(lambda _: 0, lambda _: None)
+
+
 class EndedLogs:
-    def __init__(self, limits: RetentionSection) -> None:
-        self._limits = limits
+    def __init__(self, limits: RetentionSection, rest: Rest = NO_REST) -> None:
+        self._limits, self._rest = limits, rest
         self._ended: dict[str, tuple[EndedPod, Kept]] = {}
         self._told = set[str]()
         """Pods whose logs could not be removed: said once."""
@@ -56,8 +71,8 @@ class EndedLogs:
         self._fresh.set()
 
     async def drop(self, pod: str, directory: OwnDirectory) -> bool:
-        """Remove the logs of a pod now; False: they are being read. Raises OSError."""
-        if not await asyncio.to_thread(remove, directory):
+        """Remove the logs of a pod now; False: they are being read. Raises OSError, Failure."""
+        if not await asyncio.to_thread(remove, directory, self._rest):
             return False
         self._ended.pop(pod, None)
         self._told.discard(pod)
@@ -90,11 +105,11 @@ class EndedLogs:
         for kept, reason in removable:
             pod = self._ended[kept.pod][0]
             try:
-                removed = await asyncio.to_thread(remove, pod.directory)
-            except OSError as error:
+                removed = await asyncio.to_thread(remove, pod.directory, self._rest)
+            except (OSError, Failure) as error:
                 if kept.pod not in self._told:
                     self._told.add(kept.pod)
-                    path = str(Path(pod.directory.path, error.filename or ""))
+                    path = str(Path(pod.directory.path, getattr(error, "filename", None) or ""))
                     pod.log.warning("logs cannot be removed", code="pod.logs_kept", path=path, error=error)
                 continue
             if removed:
@@ -109,25 +124,26 @@ class EndedLogs:
         """Those that have to go now."""
         for name, (pod, kept) in list(self._ended.items()):
             if kept.size_bytes < 0:
-                self._ended[name] = (pod, Kept(name, kept.ended_s, size(pod.directory)))
+                self._ended[name] = (pod, Kept(name, kept.ended_s, size(pod.directory, self._rest)))
         ended = list(self._ended.values())
         disk = os.statvfs(ended[0][0].directory.base)
         space = Space(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
         return list(to_remove([kept for _, kept in ended], self._limits, time.monotonic(), space))
 
 
-def size(directory: OwnDirectory) -> int:
-    """Bytes of a pod's log files; 0 where they cannot be looked at: no other pod's logs stay for that."""
+def size(directory: OwnDirectory, rest: Rest = NO_REST) -> int:
+    """Bytes of a pod's log files and the rest; 0 where they cannot be looked at: no other pod's logs stay for that."""
     try:
         with _open(directory) as folders:
-            return sum(os.stat(name, dir_fd=folder, follow_symlinks=False).st_size for folder, name in _files(folders))
+            logs = sum(os.stat(name, dir_fd=folder, follow_symlinks=False).st_size for folder, name in _files(folders))
+        return logs + rest.size_bytes(directory)
     except OSError:
         return 0
 
 
-def remove(directory: OwnDirectory) -> bool:
-    """A pod's log files and directory; False: they are being read. Raises OSError, ESTALE where another directory
-    stands in its place, which is left as it is.
+def remove(directory: OwnDirectory, rest: Rest = NO_REST) -> bool:
+    """A pod's log files and directory, and the rest; False: they are being read. Raises Failure, and OSError: ESTALE
+    where another directory stands in its place, which is left as it is.
     """
     with reading(directory, fcntl.LOCK_EX | fcntl.LOCK_NB) as allowed:
         if not allowed:
@@ -137,6 +153,7 @@ def remove(directory: OwnDirectory) -> bool:
                 _removed(partial(os.unlink, name, dir_fd=folder))
             for name in _FOLDERS if folders else ():
                 _removed(partial(os.rmdir, name, dir_fd=folders[0]))
+        rest.remove(directory)
         _removed(directory.rmdir)
     return True
 

@@ -164,6 +164,8 @@ class Performer:
 
     async def _do_set_up(self) -> None:
         await self._timed("images", self._containers.images.pull())
+        if any(container.uris for container in self._spec.containers):
+            await self._timed("fetch", self._sandbox.tasks.fetch())
         self._begun_s = time.monotonic()
         place = self._node.launching[self._spec.pod_class]
         async with held(place, LAUNCHING_S) if self._spec.pod_class is PodClass.REGULAR else place:

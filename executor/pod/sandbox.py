@@ -23,7 +23,7 @@ from executor.dns.names import to_labels
 from executor.errors import CgroupFailure, ExecutorError, Failure, reason
 from executor.hostnames import parse_address
 from executor.log import get_logger
-from executor.names import PODS, PodId
+from executor.names import PODS, TASKS, PodId
 from executor.oci.mounts import NOTICE, termination_name
 from executor.own_directory import Opened, OwnDirectory, ensure_below, make_directory, open_directory, open_file
 from executor.pod.container import termination
@@ -31,6 +31,7 @@ from executor.pod.container.pid_namespace import PidNamespace
 from executor.pod.network import host_files, host_ports
 from executor.pod.network.requests import has_loopback_only, network_infos, requests
 from executor.pod.release.leaks import Leak
+from executor.pod.task_sandboxes import TaskSandboxes
 from executor.volumes.empty_dir import IMAGE_VOLUME, VOLUMES
 from executor.volumes.pod_volumes import PodVolumes
 
@@ -68,6 +69,7 @@ class Sandbox:
             mesos_sandbox=node.mesos_sandbox,
             turns=node.owning,
         )
+        self.tasks = TaskSandboxes(node, pod, spec, self.files)
         self.pids = PidNamespace(self.cgroup) if spec.share_pids else None
         """None: each container has its own."""
         self.attachments: tuple[Attachment, ...] = ()
@@ -139,6 +141,7 @@ class Sandbox:
             for volume in self._spec.empty_dirs:
                 with Opened(ensure_below(directory, VOLUMES, volume.name)) as made:
                     self.volumes.own(made)
+            self.tasks.make(directory)
         host_files.write(self.files, "hostname", f"{self._spec.hostname}\n")
         self._write_names(())
         for container in self._spec.containers:
@@ -169,6 +172,7 @@ class Sandbox:
                 for volume in self._spec.empty_dirs:
                     with Opened(open_directory(directory, VOLUMES)) as volumes:
                         os.close(open_directory(volumes, volume.name))
+                self.tasks.check(directory)
         except OSError as error:
             raise Failure(reason(error), subject=str(self.directory / (error.filename or "")), hint=_HINT) from error
 
@@ -258,13 +262,14 @@ class Sandbox:
 
     async def _remove_files(self, *, over_disk: bool) -> None:
         self._remove_generated()
-        removal = Removal(self.files, VOLUMES)
-        await self._node.removing.run(removal, urgent=over_disk)
+        removals = [Removal(self.files, name) for name in (VOLUMES, *([TASKS] if over_disk else ()))]
+        for removal in removals:
+            await self._node.removing.run(removal, urgent=over_disk)
         if over_disk:  # perhaps by its logs
             names = [container.name for container in self._spec.containers]
             await self._node.removing.run(Call(lambda: cut(self.files, names)), urgent=True)
-        if removal.failures.count:
-            raise Failure(f"cannot be removed: {removal.failures.text()}", subject=str(self.directory))
+        if failed := [removal.failures.text() for removal in removals if removal.failures.count]:
+            raise Failure(f"cannot be removed: {'; '.join(failed)}", subject=str(self.directory))
 
     def _remove_generated(self) -> None:
         try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from executor.disk import task_sandboxes
 from executor.dispatch.admission import Admission
 from executor.dispatch.dispatcher import Dispatcher, Parts
 from executor.dispatch.executor_end import ExecutorEnd
 from executor.dispatch.launch_reader import LaunchReader
-from executor.output.endedlogs import EndedLogs
+from executor.output.endedlogs import EndedLogs, Rest
 from executor.pod import launch_policy
 from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
@@ -56,7 +57,7 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
         exits=ExitRouter(node.containerd, pods),
         guard=guard,
         disk=Watch(node, pods),
-        ended_logs=EndedLogs(config.retention),
+        ended_logs=EndedLogs(config.retention, Rest(task_sandboxes.size_bytes, task_sandboxes.remove)),
         governor=governor,
     )
     return Dispatcher(node, environment, parts)

@@ -33,7 +33,8 @@ def own_variables(
     for name, value in container.env:
         subject = f"container {container.name}, variable {name}"
         if isinstance(value, RuntimeField):
-            found[name] = _runtime(value, downward, subject)
+            if (text := _runtime(value, downward, subject)) or not value.optional:
+                found[name] = text
             continue
         if isinstance(value, TakenText):
             budget.spend(size_bytes(f"{name}={value.text}"), subject)

@@ -87,7 +87,7 @@ def _described(
         if info.data:
             hint = "launch it alone with LAUNCH, or describe the containers by the group's tasks"
             raise InvalidTask("a task of a group describes one container, not a pod", subject=f"{path}.data", hint=hint)
-    return taskpod.pod(infos, paths, resources, policy)
+    return taskpod.pod(infos, paths, resources, policy, group=group)
 
 
 def _name(info: TaskInfo) -> str:

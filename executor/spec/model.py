@@ -19,7 +19,17 @@ from executor.names import PodClass, Role, TaskId
 from executor.spec.objects import Objects
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
 from executor.spec.security_model import DEFAULT_SECURITY, Security
-from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, FsGroup, HostPath, Volume, VolumeMount
+from executor.spec.volume_model import (
+    ClaimedVolume,
+    EmptyDir,
+    FilesVolume,
+    FsGroup,
+    HostPath,
+    TaskSandbox,
+    Uri,
+    Volume,
+    VolumeMount,
+)
 
 SHM_BYTES = 64 << 20
 """The size of /dev/shm where a container asks for no other size, as with all container engines."""
@@ -61,9 +71,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class RuntimeField:
-    """A value of the downward API that is known only once the pod is placed, such as `status.podIP`."""
+    """A value of the downward API that is known only once the pod is placed, such as `status.podIP`. `optional`: the
+    variable is left out where the pod has no such value.
+    """
 
     path: str
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +175,9 @@ class ContainerSpec:
     """The time of its stop signal, with a pod that stops without another grace; None: the pod's."""
     deadline_s: float | None = None
     """How long a run of it may take; None: no limit."""
+    default_dir: str = "/"
+    """Where it starts if neither it nor its image names a directory."""
+    uris: tuple[Uri, ...] = ()
     path: str = field(default="", compare=False)
     """Where the description has it, as in `spec.containers[0]`."""
     expand_variables: bool = True
@@ -262,6 +278,11 @@ class PodSpec:
     def claimed_volumes(self) -> tuple[ClaimedVolume, ...]:
         """Persistent volumes of Mesos."""
         return tuple(volume for volume in self.volumes if isinstance(volume, ClaimedVolume))
+
+    @property
+    def task_sandboxes(self) -> tuple[TaskSandbox, ...]:
+        """Those of Mesos tasks without a pod in their data."""
+        return tuple(volume for volume in self.volumes if isinstance(volume, TaskSandbox))
 
     @property
     def host_paths(self) -> tuple[HostPath, ...]:

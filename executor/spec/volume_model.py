@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from dataclasses import field as _field
 from enum import StrEnum
 
+from executor.names import TaskId
 from executor.spec.objects import DataKind
 
 
@@ -90,7 +91,33 @@ class ClaimedVolume:
     read_only: bool = False
 
 
-Volume = EmptyDir | HostPath | FilesVolume | ClaimedVolume
+@dataclass(frozen=True)
+class TaskSandbox:
+    """The directory of a Mesos task, `tasks/<container>` in the pod's: what Mesos' pages show of it. It stays after
+    the task, as long as its logs do.
+    """
+
+    name: str
+    container: str
+    task: TaskId
+
+
+@dataclass(frozen=True)
+class Uri:
+    """What is fetched into the sandbox of a task before it starts. `name` is where, relative to the sandbox; `volume`
+    names the HostPath of a file of the node, empty for HTTP. `extract`: its archive is unpacked in the sandbox.
+    """
+
+    value: str
+    name: str
+    executable: bool = False
+    extract: bool = True
+    volume: str = ""
+    path: str = _field(default="", compare=False)
+    """Where the description has it."""
+
+
+Volume = EmptyDir | HostPath | FilesVolume | ClaimedVolume | TaskSandbox
 
 
 class Propagation(StrEnum):

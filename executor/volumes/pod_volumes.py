@@ -1,6 +1,7 @@
 """All volumes of one pod: made before its containers, mounted, updated while it runs, released after it.
 
     <Mesos sandbox>/pods/<pod>/volumes/<name>         emptyDir on disk
+                               tasks/<container>      the sandbox of a Mesos task (executor/pod/task_sandboxes.py)
     <run_dir>/volumes/<executor>/<pod>/memory/<name>  emptyDir in memory: a tmpfs each
                                        files/<name>   configMap, secret, downwardAPI, projected: in one tmpfs
                                        private/<container id>   in a tmpfs of its own, which no container sees:
@@ -24,19 +25,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from executor.errors import Failure, reason
+from executor.names import TASKS
 from executor.own_directory import Opened, OwnDirectory, open_directory
 from executor.spec import mount_part, volume_files
 from executor.spec.expansion import CONTAINER_MAX_BYTES
 from executor.spec.model import SHM_BYTES, ContainerSpec, PodSpec
 from executor.spec.objects import PAGE_BYTES, VOLUME_PAGES_MAX_BYTES, Objects
-from executor.spec.volume_model import (
-    ClaimedVolume,
-    EmptyDir,
-    FilesVolume,
-    HostPath,
-    Volume,
-    VolumeMount,
-)
+from executor.spec.volume_model import ClaimedVolume, EmptyDir, FilesVolume, HostPath, TaskSandbox, Volume, VolumeMount
 from executor.volumes import empty_dir, files, host_mounts, host_path, mount_tree, shared_memory, sub_path
 from executor.volumes.ownership import Ownership
 
@@ -199,14 +194,12 @@ class PodVolumes:
                 self._mount_memory(volume, self._path(volume))
                 with Opened(os.open(self._path(volume), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as made:
                     self.own(made)
-            case EmptyDir():
-                pass  # the sandbox makes it, with its own directories
+            case EmptyDir() | TaskSandbox() | FilesVolume():
+                pass  # the sandbox makes the first two with its own directories; the files of all come last
             case HostPath():
                 host_path.ensure(volume)
             case ClaimedVolume():
                 self._check_claimed(volume)
-            case FilesVolume():
-                pass
 
     def _mount_memory(self, volume: EmptyDir, path: Path) -> None:
         if volume.page_bytes:
@@ -262,15 +255,18 @@ class PodVolumes:
     def _opened(self, volume: Volume) -> Opened:
         if isinstance(volume, HostPath) and volume.beneath:
             return host_path.opened(volume)
-        if isinstance(volume, EmptyDir) and not volume.in_memory:
-            with self._files.opened() as own, Opened(open_directory(own, empty_dir.VOLUMES)) as volumes:
-                return Opened(open_directory(volumes, volume.name))
+        if isinstance(volume, TaskSandbox) or (isinstance(volume, EmptyDir) and not volume.in_memory):
+            folder, name = self._path(volume).parts[-2:]
+            with self._files.opened() as own, Opened(open_directory(own, folder)) as above:
+                return Opened(open_directory(above, name))
         return Opened(os.open(self._path(volume), os.O_PATH | os.O_CLOEXEC))
 
     def _path(self, volume: Volume) -> Path:
         match volume:
             case EmptyDir(in_memory=True):
                 return empty_dir.memory_path(self._mounts_dir, volume)
+            case TaskSandbox():
+                return Path(self._files.path, TASKS, volume.container)
             case EmptyDir():
                 return empty_dir.empty_dir_path(Path(self._files.path), volume)
             case HostPath():

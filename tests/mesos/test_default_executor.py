@@ -7,11 +7,16 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import tarfile
 import tempfile
+import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +204,66 @@ def test_a_group_outlives_a_restart_of_the_agent(rig: Rig, scheduler: Scheduler)
     scheduler.kill("long")
     scheduler.wait_status("long", "TASK_KILLED", 30)
     assert states(scheduler, "short").count("TASK_FINISHED") == 1
+
+
+def test_the_sandbox_of_a_task_is_where_the_page_looks_for_it(rig: Rig, scheduler: Scheduler) -> None:
+    """The page reads `<executor's directory>/tasks/<task id>` by the agent's files API."""
+    script = "pwd; echo oops >&2; echo mine >own-file; id -u; exit 0"
+    scheduler.launch([task("page.1", script, command={"user": "65534"})], executor(), group=True)
+    scheduler.wait_status("page.1", "TASK_FINISHED", 60)
+    sandbox = f"{directory(rig, scheduler)}/tasks/page.1"
+    assert on_the_page(rig, f"{sandbox}/stdout") == "/mnt/mesos/sandbox\n65534\n"
+    assert on_the_page(rig, f"{sandbox}/stderr") == "oops\n"
+    assert on_the_page(rig, f"{sandbox}/own-file") == "mine\n"
+    query = urllib.parse.urlencode({"path": sandbox})
+    listed = json.load(urllib.request.urlopen(f"http://{rig.agent.endpoint}/files/browse?{query}"))
+    assert {each["path"].rpartition("/")[2] for each in listed} == {"stdout", "stderr", "own-file"}
+
+
+def test_a_task_knows_its_sandbox_role_and_address(rig: Rig, scheduler: Scheduler) -> None:
+    script = 'for each in "$MESOS_SANDBOX" "$MESOS_ALLOCATION_ROLE" "$MESOS_CONTAINER_IP"; do echo "$each"; done'
+    scheduler.launch([task("knows", script)], executor(), group=True)
+    running = scheduler.wait_status("knows", "TASK_RUNNING", 60)
+    scheduler.wait_status("knows", "TASK_FINISHED")
+    ip = running.raw["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"]
+    assert output(rig, scheduler, "knows") == ["/mnt/mesos/sandbox", "*", ip]
+
+
+def test_uris_are_in_the_sandbox_before_the_task_starts(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("#!/bin/sh\necho ran as $(id -u)\n")
+    with tarfile.open(tmp_path / "app.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "run", "lib/run")
+    with served(tmp_path) as url:
+        uris = [
+            {"value": f"{url}/run", "executable": True, "output_file": "bin/run"},
+            {"value": f"{url}/app.tar.gz", "cache": True},
+            {"value": str(tmp_path / "app.tar.gz"), "extract": False, "output_file": "local.tar.gz"},
+        ]
+        script = "bin/run; sh lib/run; ls; echo more >>lib/run && exit 0"
+        scheduler.launch([task("uses", script, command={"uris": uris, "user": "65534"})], executor(), group=True)
+        scheduler.wait_status("uses", "TASK_FINISHED", 60)
+    found = ["ran as 65534", "ran as 65534", "app.tar.gz", "bin", "lib", "local.tar.gz", "stderr", "stdout"]
+    assert output(rig, scheduler, "uses") == found
+
+
+def test_a_uri_that_cannot_be_fetched_fails_the_group(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    with served(tmp_path) as url:
+        lacks = task("lacks", command={"uris": [{"value": f"{url}/none"}]})
+        scheduler.launch([lacks, task("other")], executor(), group=True)
+        failed = scheduler.wait_status("lacks", "TASK_FAILED", 60)
+        scheduler.wait_status("other", "TASK_FAILED", 60)
+    assert failed.reason == "REASON_CONTAINER_LAUNCH_FAILED" and "answers 404" in failed.message
+
+
+def output(rig: Rig, scheduler: Scheduler, name: str) -> list[str]:
+    return on_the_page(rig, f"{directory(rig, scheduler)}/tasks/{name}/stdout").splitlines()
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The files of a directory over HTTP."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()

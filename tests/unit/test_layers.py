@@ -120,7 +120,7 @@ FLOORS = (
     ("images",),
     ("spec",),
     ("cni", "dns", "policy", "volumes"),
-    ("netlink", "oci", "output", "disk", "exec"),
+    ("netlink", "oci", "output", "disk", "exec", "fetching"),
     ("node", "probes"),
     ("pod",),
     ("reporting", "revocation"),

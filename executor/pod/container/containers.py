@@ -122,6 +122,7 @@ class Containers:
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
             own = self._spec[name]
+            await self._sandbox.tasks.own(own, user)
             document = await runtime_spec(
                 self._node, self._pod, self._sandbox, self._pod_spec, own, image, user, mounts
             )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from executor.oci.users import UserIds
     from executor.pod.node import Node
     from executor.pod.sandbox import Sandbox
-    from executor.spec.model import ContainerSpec, PodSpec
+    from executor.spec.model import ContainerSpec, EnvValue, PodSpec
     from executor.spec.security_model import Security
 
 CAP_SYS_RESOURCE = 24
@@ -119,7 +119,7 @@ def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[st
     address that the pod does not have: a program would take an empty one for every address.
     """
     ips, node_ip = sandbox.addresses, node.network.node_address
-    wanted = [name for name, value in container.env if isinstance(value, RuntimeField) and value.path in _POD_IPS]
+    wanted = [name for name, value in container.env if _demands_address(value)]
     if wanted and not ips:
         raise NetworkFailure(
             f"the variable {wanted[0]} is to be the pod's address, but its networks gave it none",
@@ -133,6 +133,10 @@ def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[st
         "status.hostIPs": node_ip,
         "spec.nodeName": socket.gethostname(),
     }
+
+
+def _demands_address(value: EnvValue) -> bool:
+    return isinstance(value, RuntimeField) and value.path in _POD_IPS and not value.optional
 
 
 def needs_address(spec: PodSpec) -> bool:

@@ -55,7 +55,7 @@ def unhealthy(pod: Pod, before: Container) -> tuple[Report, ...]:
     verdict = after.verdicts.get(Kind.HEALTH)
     if before.phase is after.phase or after.phase is not Phase.STOPPING or verdict is None or not verdict.fatal:
         return ()
-    return (Report((after.spec.task_id,), TaskState.KILLING, message=after.stop_message, healthy=False),)
+    return (Report((after.spec.task_id,), TaskState.KILLING, message=after.stop_message),)
 
 
 def killing(pod: Pod, message: str) -> Report:

@@ -13,7 +13,7 @@ from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
-from executor.spec.mesos import checks, images, linux, secrets, volumes
+from executor.spec.mesos import checks, images, linux, sandboxes, secrets, volumes
 from executor.spec.mesos import fields as taskfields
 from executor.spec.mesos.message import Variable
 from executor.spec.mesos.taskinfo import CommandInfo, TaskInfo
@@ -33,14 +33,19 @@ from executor.spec.reading.faults import Faults
 from executor.spec.volume_model import Volume as PodVolume
 
 
-def pod(infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy) -> PodSpec:
-    """`paths` name the tasks in errors. Raises InvalidTask, or FaultyTask for several faults."""
+def pod(
+    infos: Sequence[TaskInfo], paths: Sequence[str], resources: Resources, policy: Policy, *, group: bool = False
+) -> PodSpec:
+    """`paths` name the tasks in errors; `group`: they came by LAUNCH_GROUP. Raises InvalidTask, or FaultyTask for
+    several faults.
+    """
+    alone = len(infos) == 1
     faults = Faults()
     names = common.without_twins([common.slug(info.name or info.task_id.value) for info in infos])
     made = [
         each
         for info, name, path in zip(infos, names, paths, strict=True)
-        if (each := faults.of(None, _container, info, name, path, policy, alone=len(infos) == 1)) is not None
+        if (each := faults.of(None, _container, info, name, path, policy, alone=alone, group=group)) is not None
     ]
     task_ids = tuple(TaskId(info.task_id.value) for info in infos)
     host_network = bool(faults.of(None, _host_network, infos, paths))
@@ -74,13 +79,14 @@ def _grace_s(info: TaskInfo) -> float:
 
 
 def _container(
-    info: TaskInfo, name: str, path: str, policy: Policy, *, alone: bool
+    info: TaskInfo, name: str, path: str, policy: Policy, *, alone: bool, group: bool
 ) -> tuple[ContainerSpec, tuple[PodVolume, ...]]:
     own = Resources.of(info.resources, subject=f"{path}.resources")
     if not alone:
         common.usable(own, f"{path}.resources")
     command = info.command or CommandInfo(shell=False)
     argv, args = _argv(command, path)
+    sandbox = sandboxes.of(info, own, name, path, group=group)
     mounted = volumes.mounted(info.container, name, f"{path}.container.volumes")
     asked = linux.limits(info, own, path)
     image, pull_policy = images.image(info, policy, path)
@@ -92,10 +98,12 @@ def _container(
         task_id=TaskId(info.task_id.value),
         command=argv,
         args=args,
-        env=_env(command, f"{path}.command.environment.variables"),
+        env=(*sandbox.env, *_env(command, f"{path}.command.environment.variables")),
         limits=asked if alone else replace(asked, memory_bytes=own.mem_bytes),
         requests=Limits(cpus=own.cpus or None),
-        mounts=tuple(mount for _, mount in mounted),
+        mounts=(*sandbox.mounts, *(mount for _, mount in mounted)),
+        default_dir=sandboxes.PATH,
+        uris=sandbox.uris,
         security=linux.security(info, command.user, path),
         rlimits=linux.rlimits(info, path),
         shm_bytes=linux.shm_bytes(info),
@@ -106,7 +114,7 @@ def _container(
         deadline_s=taskfields.deadline_s(info),
         expand_variables=False,
     )
-    return spec, tuple(volume for volume, _ in mounted)
+    return spec, (*sandbox.volumes, *(volume for volume, _ in mounted if volume is not None))
 
 
 def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

@@ -42,6 +42,17 @@ class Labels(Message, frozen=True):
     labels: Annotated[tuple[Label, ...], supported()] = ()
 
 
+class Uri(Message, frozen=True):
+    value: Annotated[
+        Annotated[str, Meta(min_length=1)],
+        supported("http, https, file, or an absolute path of the node, which is a hostPath to the policy"),
+    ]
+    executable: Annotated[bool, supported("mode 0755, and it is not unpacked")] = False
+    extract: Annotated[bool, supported("by name: tar, zip, gz; tar with gz, bz2 or xz")] = True
+    cache: Annotated[Any, accepted("it is fetched for each launch")] = None
+    output_file: Annotated[str, supported("a path in the sandbox")] = ""
+
+
 class CommandInfo(Message, frozen=True):
     value: Annotated[
         str | None, supported("with shell a line for /bin/sh -c, else the program; without it the image's ENTRYPOINT")
@@ -50,7 +61,7 @@ class CommandInfo(Message, frozen=True):
     arguments: Annotated[tuple[str, ...], supported("with a value the first is argv[0], which becomes the value")] = ()
     environment: Annotated[Environment, supported()] = Environment()
     user: Annotated[str, supported("of the image's /etc/passwd, or a number; `user:group` too")] = ""
-    uris: Annotated[Any, refused()] = None
+    uris: Annotated[tuple[Uri, ...], supported("fetched into the task's sandbox before it starts")] = ()
 
 
 class DockerImage(Message, frozen=True):
@@ -112,8 +123,13 @@ class HostPathSource(Message, frozen=True):
 
 
 class SandboxPath(Message, frozen=True):
-    type: Annotated[Literal["SELF", "PARENT"], supported("PARENT is shared by the tasks of a group that name its path")]
-    path: Annotated[str, supported("names the directory: it is one of the pod's, and goes with it")]
+    type: Annotated[
+        Literal["SELF", "PARENT"], supported("SELF is the task's sandbox; PARENT is shared by the tasks of a group")
+    ]
+    path: Annotated[
+        str,
+        supported("in the sandbox; with PARENT the name of a directory that goes with the pod"),
+    ]
 
 
 class VolumeSource(Message, frozen=True):
@@ -128,7 +144,7 @@ class VolumeSource(Message, frozen=True):
 
 
 class Volume(Message, frozen=True):
-    container_path: Annotated[str, supported("absolute")]
+    container_path: Annotated[str, supported("absolute, or relative to the task's sandbox")]
     mode: Annotated[Literal["RW", "RO"], supported()]
     host_path: Annotated[str | None, supported("absolute")] = None
     source: Annotated[VolumeSource | None, supported()] = None

@@ -198,6 +198,15 @@ _COMMON_TASK: Document = {
         "value": "/bin/app",
         "arguments": ["app", "--serve"],
         "user": "www",
+        "uris": [
+            {
+                "value": "https://files.example.org/app.tar.gz",
+                "executable": True,
+                "extract": False,
+                "cache": True,
+                "output_file": "lib/app",
+            }
+        ],
         "environment": {
             "variables": [
                 {"name": "A", "type": "VALUE", "value": "1"},

@@ -14,7 +14,7 @@ from executor.policy.violations import NodeFacts, admit, violations
 from executor.spec.launch import parse_launch
 from executor.spec.model import PodSpec
 from executor.spec.volume_model import HostPath, RecursiveReadOnly
-from tests.unit.pod.samples import Document, pod, task
+from tests.unit.pod.samples import Document, pod, scalar, task, with_image
 
 NODE = NodeFacts(
     default_network="podnet",
@@ -276,3 +276,15 @@ def test_a_violation_names_what_where_and_the_hint() -> None:
 def test_a_volume_keeps_its_place_in_the_description() -> None:
     (volume,) = parsed(shows("/srv")).host_paths
     assert (volume, volume.field) == (HostPath("v", "/srv", makes_missing=True), "spec.volumes[0].hostPath.path")
+
+
+def test_a_uri_of_the_node_is_a_directory_that_the_role_may_use() -> None:
+    resources = [scalar("cpus", 0.1), scalar("mem", 32)]
+    command = {"value": "ls", "uris": [{"value": "file:///srv/app.tar"}]}
+    group = [task(task_id="a", resources=resources, command=command, container=with_image())]
+    pod_spec = parse_launch(group, group=True)
+    (violation,) = violations(pod_spec, RolePolicy(), NODE)
+    assert (violation.control, violation.path) == ("HostPath Volumes", "tasks[0].command.uris[0].value")
+    allowed = RolePolicy.of({"host_paths": ["/srv:ro"]})
+    assert violations(pod_spec, allowed, NODE) == ()
+    assert admit(pod_spec, allowed, NODE).host_paths[0].beneath == "/srv"

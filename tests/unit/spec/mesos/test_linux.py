@@ -89,16 +89,16 @@ def test_a_secret_is_a_variable_or_a_file() -> None:
     secret = {"type": "VALUE", "value": {"data": base64.b64encode(b"hunter2").decode()}}
     variables = [{"name": "A", "type": "SECRET", "secret": secret}]
     found = launched(command={"value": "x", "environment": {"variables": variables}})
-    assert found.containers[0].env == (("A", TakenText("hunter2", secret=True)),)
+    assert found.containers[0].env[-1] == ("A", TakenText("hunter2", secret=True))
     volume = {"container_path": "/token", "mode": "RO", "source": {"type": "SECRET", "secret": secret}}
     found = launched(container=with_image(volumes=[volume]))
-    name = found.volumes[0].name
-    assert found.volumes == (FilesVolume(name, (FixedFile("secret", b"hunter2"),)),)
-    assert found.containers[0].mounts == (VolumeMount(name, "/token", read_only=True, sub_path="secret"),)
+    name = found.volumes[-1].name
+    assert found.volumes[-1] == FilesVolume(name, (FixedFile("secret", b"hunter2"),))
+    assert found.containers[0].mounts[-1] == VolumeMount(name, "/token", read_only=True, sub_path="secret")
     assert "hunter2" not in repr(found)
 
 
-def test_directories_of_the_sandbox_are_the_pods() -> None:
+def test_directories_of_the_sandbox_are_the_tasks_or_the_pods() -> None:
     def volume(kind: str, path: str) -> Document:
         source = {"type": "SANDBOX_PATH", "sandbox_path": {"type": kind, "path": path}}
         return {"container_path": f"/{kind}", "mode": "RW", "source": source}
@@ -109,9 +109,12 @@ def test_directories_of_the_sandbox_are_the_pods() -> None:
         return task(task_id=name, name=name, resources=resources, command={"value": "x"}, container=own)
 
     found = parse_launch([member("a"), member("b")], group=True)
-    (first, own_first), (second, own_second) = ([mount.volume for mount in one.mounts] for one in found.containers)
-    assert first == second and own_first != own_second
-    assert found.volumes == tuple(EmptyDir(name) for name in (first, own_first, own_second))
+    for one in found.containers:
+        sandbox, shared, own = one.mounts
+        assert own == VolumeMount(sandbox.volume, "/SELF", sub_path="own")
+        assert EmptyDir(shared.volume) in found.volumes
+    assert len(found.empty_dirs) == 1
+    assert [each.container for each in found.task_sandboxes] == ["a", "b"]
 
 
 SECRET = {"type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "aHVudGVyMg=!"}}}
