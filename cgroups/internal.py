@@ -6,6 +6,7 @@ The processes that were started in a group go into a leaf below it, and back onc
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection
 from pathlib import Path
 
 from cgroups.errors import CgroupBusy, CgroupError, CgroupNotFound
@@ -37,14 +38,24 @@ def vacate(group: Cgroup, leaf: Cgroup) -> list[Membership]:
     )
 
 
-def pass_nothing_on(point: Path, path: str) -> None:
-    """Takes back every controller that the v2 group passes on. Raises CgroupBusy if a group right below passes one on;
-    a group that is gone is success.
+def passed_on(point: Path, path: str) -> frozenset[str]:
+    """The controllers that the v2 group passes on; none if it is gone."""
+    try:
+        with Directory.open(point, path) as directory:
+            return frozenset((directory.read_optional("cgroup.subtree_control") or "").split())
+    except CgroupNotFound:
+        return frozenset()
+
+
+def take_back(point: Path, path: str, *, keep: Collection[str] = ()) -> None:
+    """The v2 group passes on nothing but `keep`. Raises CgroupBusy if a group right below passes another one on; a
+    group that is gone is success.
     """
     try:
         with Directory.open(point, path) as directory:
             for controller in (directory.read_optional("cgroup.subtree_control") or "").split():
-                directory.write("cgroup.subtree_control", f"-{controller}")
+                if controller not in keep:
+                    directory.write("cgroup.subtree_control", f"-{controller}")
     except CgroupNotFound:
         return
 

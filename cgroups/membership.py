@@ -35,10 +35,6 @@ class Membership:
                 with Directory.open(point, self.paths[name]) as directory:
                     directory.write("cgroup.procs", str(self.pid))
 
-    def is_in(self, path: str) -> bool:
-        """Whether the unified hierarchy has the process in this very group."""
-        return self.paths.get(UNIFIED) == path
-
     def elsewhere(self, hierarchies: Hierarchies, path: str) -> Hierarchies:
         """Those hierarchies in which the process is neither in the group `path` nor below it."""
 

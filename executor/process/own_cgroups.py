@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,14 +74,15 @@ def agent_ends_pods(paths: Mapping[str, str], root: str, hierarchies: Hierarchie
 def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:
     """The cgroups below `root`, with this process in its own leaf, until `stack` ends. Raises CgroupFailure."""
     from cgroups import CgroupError, Hierarchies, Membership, Mode, Tree, qos
-    from cgroups.internal import vacate
+    from cgroups.internal import passed_on, vacate
     from executor.node.reaping.groups import ensure_parents
     from executor.node.shim_group import mark
 
     try:
         tree = Tree(Hierarchies.discover(), root)
         moved = [Membership.of(os.getpid())]
-        stack.callback(_leave, tree, moved, claim)
+        passed = passed_on(tree.hierarchies.unified, root) if tree.hierarchies.unified else frozenset[str]()
+        stack.callback(_leave, tree, moved, claim, passed)
         ensure_parents(tree.hierarchies, root)
         tree.executor.ensure(with_controllers=False)
         mark(tree.root, claim.identity)
@@ -96,19 +97,19 @@ def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:
     return tree
 
 
-def _leave(tree: Tree, moved: Iterable[Membership], claim: Claim) -> None:
-    """Everything goes but the Mesos container's own groups, and the processes go back to where the agent started them.
-    `moved`: this process first.
+def _leave(tree: Tree, moved: Iterable[Membership], claim: Claim, passed: Collection[str]) -> None:
+    """Everything goes but the Mesos container's own groups, which pass on what they did, and the processes go back to
+    where the agent started them. `moved`: this process first.
     """
     from cgroups import Cgroup, CgroupError
-    from cgroups.internal import pass_nothing_on
+    from cgroups.internal import take_back
     from executor.node.reaping.groups import remove_parents
 
     own, *others = moved
     try:
         tree.pods.destroy()
-        if tree.hierarchies.unified is not None and own.is_in(tree.root_path):
-            pass_nothing_on(tree.hierarchies.unified, tree.root_path)
+        if tree.hierarchies.unified is not None:
+            take_back(tree.hierarchies.unified, tree.root_path, keep=passed)
         for each in (own, *others):
             _rejoin(each, tree)
         tree.executor.destroy()

@@ -23,6 +23,12 @@ def mount_points(mountinfo: str) -> list[Path]:
     return points
 
 
+def unified() -> Path:
+    """Where cgroup2 is mounted: the whole of /sys/fs/cgroup, or beside v1. Raises StopIteration without it."""
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    return next(Path(line.split()[4]) for line in lines if " - cgroup2 " in line)
+
+
 def roots(name: str) -> list[Path]:
     """The directory called `name` in each hierarchy that has one. `name` is like `/mpe-1-ab` or `/mpe-1-ab/mesos`."""
     if not name.strip("/") or ".." in name.split("/"):

@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tests.support import cgroupdirs
+from tests.support.patience import patient
 
 PREFIX = "mpe-containerd-"
 START_TIMEOUT_S = 15.0
@@ -106,7 +107,7 @@ class PrivateContainerd:
         with self.log.open("ab") as log:
             command = ["containerd", "--config", str(self.directory / "config.toml")]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + patient(START_TIMEOUT_S)
         while not _accepts(self.address):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"containerd did not start:\n{self.log.read_text()[-2000:]}")
@@ -185,7 +186,7 @@ class _Remains:
         return [pid for pid in _pids() if self._is_shim(pid)]
 
     def _end_processes(self) -> None:
-        deadline = time.monotonic() + STOP_TIMEOUT_S
+        deadline = time.monotonic() + patient(STOP_TIMEOUT_S)
         while left := [pid for pid in _pids() if self._is_server(pid) or self._is_shim(pid) or self._is_contained(pid)]:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,10 @@ from tests.support.sources import GENERATED, ROOT, all_files
 
 SUITE = "bookworm"
 PACKAGES = ("python3", "ca-certificates")
+UNRELEASED = "forky"
+"""It has no archive of security updates yet."""
+SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 STORE = ROOT / ".build/fresh"
 CHECKOUT = "/srv/mesos-pod-executor"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -58,6 +63,9 @@ exec chroot . /bin/sh -c 'umount -l /mnt; cd "$0"; exec "$@"' "$@"
 class FreshRoot:
     """Context manager; `run` may be called several times and each call finds what the ones before it left."""
 
+    def __init__(self, release: str = SUITE) -> None:
+        self.release = release
+
     def __enter__(self) -> Self:
         for name in CACHES:
             (STORE / name).mkdir(parents=True, exist_ok=True)
@@ -67,9 +75,11 @@ class FreshRoot:
         self.path = STORE / f"root-{os.getpid()}"
         self.path.mkdir()
         try:
-            subprocess.run(["tar", "-xf", str(tarball()), "-C", str(self.path)], check=True)
-            self._connect()
-            self._copy_checkout()
+            subprocess.run(["tar", "-xf", str(tarball(self.release)), "-C", str(self.path)], check=True)
+            connect(self.path)
+            for below in CACHES.values():
+                (self.path / below).mkdir(parents=True, exist_ok=True)
+            copy_checkout(self.path)
         except BaseException:
             remove(self.path)
             raise
@@ -97,22 +107,24 @@ class FreshRoot:
             stderr=subprocess.STDOUT if capture else None,
         )
 
-    def _connect(self) -> None:
-        shutil.copyfile("/etc/resolv.conf", self.path / "etc/resolv.conf")
-        shutil.copyfile("/etc/hosts", self.path / "etc/hosts")
-        if CERTIFICATES.exists():
-            shutil.copyfile(CERTIFICATES, self.path / CERTIFICATES.relative_to("/"))
-        lines = [f"{name} = {value}\n" for name, value in pip_settings().items()]
-        (self.path / "etc/pip.conf").write_text("".join(["[global]\n", *lines]))
-        for below in CACHES.values():
-            (self.path / below).mkdir(parents=True, exist_ok=True)
 
-    def _copy_checkout(self) -> None:
-        for source in all_files():
-            if GENERATED not in source.parents:
-                target = self.path / CHECKOUT.lstrip("/") / source.relative_to(ROOT)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, target, follow_symlinks=False)
+def connect(root: Path) -> None:
+    """How to reach the registries, as on this machine."""
+    shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
+    shutil.copyfile("/etc/hosts", root / "etc/hosts")
+    if CERTIFICATES.exists():
+        shutil.copyfile(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
+    lines = [f"{name} = {value}\n" for name, value in pip_settings().items()]
+    (root / "etc/pip.conf").write_text("".join(["[global]\n", *lines]))
+
+
+def copy_checkout(root: Path) -> None:
+    """To CHECKOUT, without what was built in it."""
+    for source in all_files():
+        if GENERATED not in source.parents:
+            target = root / CHECKOUT.lstrip("/") / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
 
 
 def environment() -> dict[str, str]:
@@ -136,11 +148,10 @@ def pip_settings() -> dict[str, str]:
     return settings
 
 
-def tarball() -> Path:
+def tarball(release: str = SUITE) -> Path:
     """Made by mmdebstrap unless there is one for the same sources and packages."""
-    sources = [str(path) for path in debian_sources()]
-    texts = [SUITE, *PACKAGES, apt_settings(), *(Path(source).read_text() for source in sources)]
-    result = STORE / f"{SUITE}-{hashlib.sha256(chr(0).join(texts).encode()).hexdigest()[:12]}.tar"
+    texts = [release, *PACKAGES, apt_settings(), *sources(release)]
+    result = STORE / f"{release}-{hashlib.sha256(chr(0).join(texts).encode()).hexdigest()[:12]}.tar"
     if result.exists():
         return result
     with tempfile.TemporaryDirectory(dir=STORE, prefix="making-") as scratch:
@@ -148,17 +159,26 @@ def tarball() -> Path:
         settings.write_text(apt_settings())
         made = Path(scratch, "root.tar")
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(PACKAGES)}"]
-        subprocess.run([*command, f"--aptopt={settings}", SUITE, str(made), *sources], check=True, env=environment())
+        command += [f"--aptopt={settings}", release, str(made), *sources(release)]
+        subprocess.run(command, check=True, env=environment())
         made.rename(result)
     return result
 
 
-def debian_sources() -> list[Path]:
-    """This machine's own sources of Debian, if it runs the same release; without any, mmdebstrap has a default."""
-    if f"VERSION_CODENAME={SUITE}" not in Path("/etc/os-release").read_text():
-        return []
-    candidates = [Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d/debian.sources")]
-    return [path for path in candidates if path.exists() and SUITE in path.read_text()]
+def sources(release: str) -> list[str]:
+    """Lines of sources.list: the archives of Debian that this machine uses, for that release. Without any, mmdebstrap
+    has a default.
+    """
+    own = "\n".join(path.read_text() for path in map(Path, SOURCES) if path.exists())
+    found = re.findall(r"^(?:URIs:|deb(?: \[[^]]*\])?) (https?://\S*/debian(?:-security)?)/?(?: |$)", own, re.MULTILINE)
+    signed = f"[signed-by={KEYRING}] " if Path(KEYRING).exists() else ""
+    lines = []
+    for archive in dict.fromkeys(found):
+        if not archive.endswith("-security"):
+            lines.append(f"deb {signed}{archive} {release} main")
+        elif release != UNRELEASED:
+            lines.append(f"deb {signed}{archive} {release}-security main")
+    return lines
 
 
 def apt_settings() -> str:

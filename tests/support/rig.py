@@ -33,6 +33,7 @@ from tests.support.mesos import messages
 from tests.support.mesos.cluster import Cluster, node_cgroup
 from tests.support.mesos.options import AgentOptions
 from tests.support.mesos.scheduler import Scheduler
+from tests.support.patience import patient
 
 IMAGE = "docker.io/library/busybox:test"
 IMAGE_HELLO = "docker.io/library/hello:test"
@@ -238,7 +239,7 @@ class Rig:
         """One of the program's own commands."""
         environment = {**os.environ, **self.environment()}
         line = [*self.program, *arguments]
-        done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=patient(60), check=False)
         if check and done.returncode:
             raise AssertionError(f"{line} exited with {done.returncode}: {done.stderr}{done.stdout[-2000:]}")
         return done
@@ -252,7 +253,8 @@ class Rig:
     def processes(self, pod: Mapping[str, Any]) -> list[tuple[int, float]]:
         """Every process in a pod's cgroup with its start time, read from the kernel without the executor's help."""
         found: list[tuple[int, float]] = []
-        for path in (Path("/sys/fs/cgroup/unified") / pod["cgroup"].lstrip("/")).glob("**/cgroup.procs"):
+        unified = cgroupdirs.unified()
+        for path in (unified / pod["cgroup"].lstrip("/")).glob("**/cgroup.procs"):
             pids = map(int, path.read_text().split())
             found += [(pid, psutil.Process(pid).create_time()) for pid in pids]
         return sorted(found)
@@ -307,7 +309,7 @@ def end_watcher(pid: int) -> None:
 
 def wait_for(condition: Callable[[], T | None], timeout_s: float, interval_s: float = 0.1) -> T | None:
     """The first value that is there; None at the end of the time."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + patient(timeout_s)
     while (value := condition()) is None and time.monotonic() < deadline:
         time.sleep(interval_s)
     return value

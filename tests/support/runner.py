@@ -36,6 +36,7 @@ from tests.support.suites import ROOT, Suite
 PYTHON = ROOT / ".build/venv/bin/python"
 BUDGET_S = 4500.0  # of the 90 minutes that the project's continuous integration has
 ADDRESS_SPACE_BYTES = 8 << 30  # of a process outside of a sandbox: one that runs away does not take the machine along
+MACHINE_TIMEOUT_S = 900  # of a test on an emulated machine
 RERUN_AT_MOST = 5  # failed tests of a suite; more of them are no matter of a busy machine
 NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
 REPORTED = (0, 1, NO_TESTS)
@@ -210,6 +211,8 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
     command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", *paths]
     taken = {path for other in options.suites if other is not suite for path in other.present()}
     command += [f"--ignore={path}" for path in suite.shared if path in taken]
+    if suite.machine:
+        command += ["-o", f"timeout={MACHINE_TIMEOUT_S}", "-p", "no:cacheprovider"]
     if suite.parallel and paths == suite.present():
         command += workers()
     try:
@@ -286,7 +289,10 @@ def run_in(
     """Run in the suite's sandbox, if it has one. MPE_TEST_PREPARED: what packaging/prepare makes must be there."""
     env = os.environ | variables | {"MPE_TEST_PREPARED": "1", "PYTHONUNBUFFERED": "1"}
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # pytest would rewrite all tests again in each of its processes
-    if suite.sandbox:
+    if suite.machine:
+        around = [str(PYTHON), "-m", "tests.support.vm", "--"]
+        command = [str(PYTHON.relative_to(ROOT)), *command[1:]]
+    elif suite.sandbox:
         around = [str(PYTHON), "-m", "tests.support.node", "--"]
     else:
         around = ["prlimit", f"--as={ADDRESS_SPACE_BYTES}"]

@@ -15,7 +15,8 @@ class Suite:
     `sandbox`: as root in network, mount and process namespaces of its own. `shared` paths belong to another suite too
     and are left to that one when both run. `parallel`: no test of it needs the machine for itself. `beside`: in a whole
     run it runs at the same time as the suite `integration`, since the tests of both mostly wait. `minutes`: it takes as
-    long as `--minutes` says, this long by default; it has Python packages of its own.
+    long as `--minutes` says, this long by default; it has Python packages of its own. `machine`: it runs on a
+    machine of its own, which tests/support/vm starts.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Suite:
     parallel: bool = False
     beside: bool = False
     minutes: float | None = None
+    machine: bool = False
 
     @property
     def exists(self) -> bool:
@@ -74,7 +76,7 @@ SUITES = (
     Suite("packages", ("packages",), sandbox=False, beside=True),
     Suite("fuzz", ("fuzz",), sandbox=False, beside=True, minutes=2),
     Suite("soak", ("soak",), minutes=3),
-    Suite("vm", ("vm",), sandbox=False),
+    Suite("vm", ("vm",), sandbox=False, ci=False, machine=True),
     Suite(BENCH, ("bench",)),
     Suite("fresh", ("fresh",), sandbox=False),
 )

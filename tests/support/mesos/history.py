@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from tests.support.mesos.http import Message
 from tests.support.mesos.messages import TERMINAL
+from tests.support.patience import patient
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ class History:
 
     def wait(self, condition: Callable[[], T | None], timeout_s: float, what: Callable[[], str]) -> T:
         """The first value of `condition` that is neither None nor False; asked after every change."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + patient(timeout_s)
         with self.changed:
             while not (value := condition()):
                 left_s = deadline - time.monotonic()

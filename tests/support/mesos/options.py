@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tests.support.patience import SLOW, patient
+
+REREGISTRATION_MAX_S = 15.0 / SLOW
+"""More than 15 s the agent refuses."""
 CGROUPS_ISOLATION = ("cgroups/cpu", "cgroups/mem")
 POSIX_ISOLATION = ("posix/cpu", "posix/mem")
 
@@ -45,6 +49,7 @@ class AgentOptions:
 
     def environment(self, cgroups_root: str) -> dict[str, str]:
         """The variables, without those that depend on where the agent's files are."""
+        reregistration_s = min(self.executor_reregistration_timeout_s, REREGISTRATION_MAX_S)
         values = {
             "MESOS_RESOURCES": self.resources,
             "MESOS_ATTRIBUTES": self.attributes,
@@ -56,7 +61,7 @@ class AgentOptions:
             "MESOS_REVOCABLE_CPU_LOW_PRIORITY": str(self.revocable_cpu_low_priority).lower(),
             "MESOS_RECOVER": self.recover,
             "MESOS_EXECUTOR_REGISTRATION_TIMEOUT": duration(self.executor_registration_timeout_s),
-            "MESOS_EXECUTOR_REREGISTRATION_TIMEOUT": duration(self.executor_reregistration_timeout_s),
+            "MESOS_EXECUTOR_REREGISTRATION_TIMEOUT": duration(reregistration_s),
             "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": duration(self.executor_shutdown_grace_period_s),
             "MESOS_RECOVERY_TIMEOUT": duration(self.recovery_timeout_s),
         }
@@ -64,8 +69,8 @@ class AgentOptions:
 
 
 def duration(seconds: float) -> str:
-    """Mesos' text form of a duration, in whole milliseconds."""
-    return f"{round(seconds * 1000)}ms"
+    """Mesos' text form of a duration, in whole milliseconds: of a limit of time, which a slow machine needs longer."""
+    return f"{round(patient(seconds) * 1000)}ms"
 
 
 FIXED = {

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.mesos import options
+from tests.support.patience import patient
 
 
 class NotReadyError(AssertionError):
@@ -31,7 +32,7 @@ def free_port(address: str) -> int:
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: Callable[[], str]) -> None:
     """Ask every 20 ms; raises NotReadyError with `what()` after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + patient(timeout_s)
     while not condition():
         if time.monotonic() > deadline:
             raise NotReadyError(what())

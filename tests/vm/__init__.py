@@ -1,0 +1,1 @@
+"""Tests on a machine with cgroup v2 alone and systemd, which tests/support/vm starts."""
