@@ -27,6 +27,11 @@ class ImagesSection:
     )
     https_proxy: str = key("", "Proxy to registries that are asked over HTTPS, such as http://proxy:3128.", proxy=True)
     http_proxy: str = key("", "Proxy to registries that are asked over HTTP.", proxy=True)
+    proxy_credential_file: str = key(
+        "/etc/mesos-pod-executor/proxy-credential",
+        "One line, user and password, for proxies that demand them; missing: none are sent.",
+        absolute=True,
+    )
     no_proxy: tuple[str, ...] = key(
         (), "Hosts, .domains, addresses and networks that are asked without a proxy, as NO_PROXY has them; * is all."
     )

@@ -13,7 +13,7 @@ from executor.images.failures import PullFailure
 
 T = TypeVar("T")
 LOOK_S: Final = 0.25
-"""How often the disk is looked at while a pull writes. A disk of 2 GB/s takes half a gigabyte in this time."""
+"""How often the disk is looked at while images are written. A disk of 2 GB/s takes half a gigabyte in this time."""
 AGAIN_S: Final = 60.0
 """After this time a pull that had no room is tried again; a collection of images may have made some."""
 _FULL: Final = ("no space left on device", "disk quota exceeded")
@@ -33,7 +33,7 @@ class Disk:
 
 
 class NoRoom(PullFailure):
-    """The disk of images is too full for a pull."""
+    """The disk of images is too full for a pull or an import."""
 
 
 async def disk(directory: str) -> Disk:
@@ -48,7 +48,7 @@ async def disk(directory: str) -> Disk:
 
 
 class Room:
-    """For one pull: `reserve_percent` of the disk of `directory` stays free; no bound if that is not there."""
+    """For one pull or import: `reserve_percent` of the disk of `directory` stays free; no bound if it is not there."""
 
     def __init__(self, directory: str, reserve_percent: float, *, subject: str) -> None:
         self._directory = directory
@@ -62,7 +62,7 @@ class Room:
         found = await disk(self._directory)
         reserve_bytes = int(found.total_bytes * self._reserve_percent / 100)
         if found.free_bytes - reserve_bytes < needed_bytes:
-            text = f"its layers need {needed_bytes} bytes, but" if needed_bytes else "its pull would fill the disk:"
+            text = f"its layers need {needed_bytes} bytes, but" if needed_bytes else "it would fill the disk:"
             raise self._no_room(
                 f"{text} {self._directory} has {found.free_bytes} bytes free, {reserve_bytes} of them kept"
             )
@@ -79,7 +79,7 @@ class Room:
         except ExecutorError as error:
             if isinstance(error, NoRoom) or not any(words in error.message for words in _FULL):
                 raise
-            raise self._no_room(f"its pull filled the disk: {error.message}") from error
+            raise self._no_room(f"it filled the disk: {error.message}") from error
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -31,12 +31,17 @@ Compression = Literal["gzip", "zstd", ""]
 
 
 class Registry:
-    """`tls`: HTTPS with a certificate of `ca`; `password`: only USER with PASSWORD is served."""
+    """`tls`: HTTPS with a certificate of `ca`; `password`: only USER with PASSWORD is served; `address` is one of this
+    machine.
+    """
 
-    def __init__(self, directory: Path, *, tls: bool = True, password: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, tls: bool = True, password: bool = False, address: str = "127.0.0.1"
+    ) -> None:
         self.directory = directory
         self.port = _free_port()
-        self.host = f"127.0.0.1:{self.port}"
+        self.address = address
+        self.host = f"{address}:{self.port}"
         self.ca = directory / "ca.crt"
         self.tls = tls
         self.password = password
@@ -45,7 +50,7 @@ class Registry:
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.tls:
-            certificates(self.directory)
+            certificates(self.directory, self.address)
         (self.directory / "htpasswd").write_text(_HTPASSWD)
         (self.directory / "config.yml").write_text(json.dumps(self._config()))  # JSON is YAML too
         with (self.directory / "log").open("ab") as log:
@@ -118,13 +123,13 @@ class Registry:
 
     def connect(self) -> http.client.HTTPConnection:
         if not self.tls:
-            return http.client.HTTPConnection("127.0.0.1", self.port)
+            return http.client.HTTPConnection(self.address, self.port)
         context = ssl.create_default_context(cafile=str(self.ca))
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context)
+        return http.client.HTTPSConnection(self.address, self.port, context=context)
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.address, self.port)) == 0
 
     def _config(self) -> dict[str, object]:
         own: dict[str, object] = {"addr": self.host}
@@ -141,9 +146,9 @@ class Registry:
         return found
 
 
-def certificates(directory: Path) -> None:
-    """ca.crt, and tls.crt with tls.key for 127.0.0.1."""
-    (directory / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
+def certificates(directory: Path, address: str = "127.0.0.1") -> None:
+    """ca.crt, and tls.crt with tls.key for the address."""
+    (directory / "ext").write_text(f"subjectAltName=IP:{address}\n")
     environment = {**os.environ, "OPENSSL_CONF": os.devnull}  # not as this machine's operator would have it
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     for command in (

@@ -85,12 +85,20 @@ def pull(session: Session, names: tuple[str, ...], *, credentials: str, as_json:
 @json_option
 @pass_session
 def import_files(session: Session, files: tuple[str, ...], *, name: str, as_json: bool) -> None:
-    """Import images from archives: OCI layouts in a tar, or what `docker save` writes."""
+    """Import images from archives: OCI layouts in a tar, or what `docker save` writes.
+
+    An import ends before it fills the disk ([images] reserve_percent); what it has stored is removed then.
+    """
+    from executor.images.room import Room
     from executor.images.store import ImageStore
 
-    async def work(containerd: Containerd, _: Config) -> list[str]:
-        store = ImageStore(containerd)
-        return [image for file in files for image in await store.import_archive(file, name=name)]
+    async def work(containerd: Containerd, loaded: Config) -> list[str]:
+        store, section = ImageStore(containerd), loaded.images
+        found: list[str] = []
+        for file in files:
+            room = Room(section.content_dir, section.reserve_percent, subject=file)
+            found += await room.within(store.import_archive(file, name=name))
+        return found
 
     found = _run(session, work)
     if as_json:

@@ -29,7 +29,7 @@ from executor.images.pulling.download import Download, Tally, persistently, uplo
 from executor.images.pulling.verifier import verify
 from executor.images.pulling.wire import Progress, Request
 from executor.images.registry.helpers import ask
-from executor.images.registry.hosts_dir import endpoints, node_credentials, node_helpers
+from executor.images.registry.hosts_dir import endpoints, node_credentials, node_helpers, proxy_credential
 from executor.images.registry.proxies import Proxies
 from executor.images.registry.repository import Repository
 from executor.images.room import NoRoom, Room
@@ -98,7 +98,8 @@ class _Pull:
             name = helpers.of(host)
             return ask(name, host) if name else None
 
-        proxies = Proxies(settings.http_proxy, settings.https_proxy, settings.no_proxy)
+        credential = proxy_credential(Path(settings.proxy_credential_file)) if settings.proxy_credential_file else ""
+        proxies = Proxies(settings.http_proxy, settings.https_proxy, settings.no_proxy, credential)
         return Repository(
             self._reference,
             found,

@@ -18,6 +18,7 @@ def settings_of(config: Config) -> Settings:
         plain_http=section.plain_http,
         http_proxy=section.http_proxy,
         https_proxy=section.https_proxy,
+        proxy_credential_file=section.proxy_credential_file,
         no_proxy=section.no_proxy,
         parallel_layers=section.parallel_layers,
         verifier=section.verifier,

@@ -33,6 +33,7 @@ class Settings:
     plain_http: tuple[str, ...] = ()
     http_proxy: str = ""
     https_proxy: str = ""
+    proxy_credential_file: str = ""
     no_proxy: tuple[str, ...] = ()
     parallel_layers: int = 3
     verifier: tuple[str, ...] = ()

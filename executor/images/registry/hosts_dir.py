@@ -39,6 +39,18 @@ def node_helpers(path: Path) -> Helpers:
     return Helpers() if text is None else parse_helpers(text, subject=str(path))
 
 
+def proxy_credential(path: Path) -> str:
+    """`user:password` of the file, which has them in one line; empty without the file. Raises InvalidConfig."""
+    text = _read(path)
+    if text is None:
+        return ""
+    words = text.decode("utf-8", "surrogateescape").split()
+    if len(words) != 2 or ":" in words[0]:
+        hint = "[images] proxy_credential_file"
+        raise InvalidConfig("is not one line, user and password", subject=str(path), hint=hint)
+    return ":".join(words)
+
+
 def _read(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:

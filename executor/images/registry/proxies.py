@@ -6,7 +6,7 @@ Source: golang.org/x/net/http/httpproxy, by which containerd and docker read HTT
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Proxies:
     http: str = ""
     https: str = ""
     no_proxy: tuple[str, ...] = ()
+    credential: str = field(default="", repr=False)
+    """`user:password` for both; empty: they demand none."""
 
     def of(self, scheme: str, host: str, port: int) -> str:
         """The proxy that leads to an origin, empty for none: this machine itself is never asked through one."""

@@ -23,7 +23,7 @@ from executor.images.registry.hosts import Endpoint
 from executor.images.registry.limits import SILENCE_S
 from executor.images.registry.proxies import NO_PROXIES, Proxies
 from executor.images.registry.tokens import Login
-from executor.images.registry.transport import Transport
+from executor.images.registry.transport import PROXY_HINT, Transport
 
 T = TypeVar("T")
 DOCUMENT_MAX_BYTES: Final = bounded_json.IMAGE_DOCUMENT.size_bytes
@@ -117,6 +117,7 @@ class Repository:
 
 _HINTS = {
     401: "give credentials of the registry: imagePullSecrets, or [images] docker_config on the node",
+    407: PROXY_HINT,
     403: "the registry's credentials do not allow this",
     404: "is the name right, and is it pushed?",
     429: "the registry limits how often it is asked",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from executor.images.registry.urls import PORTS, origin, where
 CONNECT_S: Final = 10.0
 REDIRECTS_MAX: Final = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+PROXY_HINT: Final = "give the proxy's user and password: [images] proxy_credential_file"
 _USER_AGENT = f"mesos-pod-executor/{__version__}"
 
 
@@ -76,10 +78,11 @@ class Transport:
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         is_own, proxy = self.is_own(url), self._proxies.of(*origin(url))
-        sent = urllib3.HTTPHeaderDict({"user-agent": _USER_AGENT})
+        sent = urllib3.HTTPHeaderDict({"User-Agent": _USER_AGENT})
         for name, text in self._own_headers if is_own else ():
-            sent.add(name, text)
-        sent.update({"accept-encoding": "identity", **headers})
+            sent.add(name.title(), text)
+        wanted = {"accept-encoding": "identity", **headers}
+        sent.update({name.title(): text for name, text in wanted.items()})  # to a proxy urllib3 sends an Accept as well
         try:
             response = self._pool(is_own=is_own, proxy=proxy).request(
                 method,
@@ -113,7 +116,12 @@ class Transport:
             "timeout": self._timeout,
             "ssl_context": context,
         }
-        pool = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
+        if proxy:
+            login = self._proxies.credential.encode("utf-8", "surrogateescape")
+            headers = {"proxy-authorization": f"Basic {b64encode(login).decode()}"} if login else None
+            pool: urllib3.PoolManager = urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
+        else:
+            pool = urllib3.PoolManager(**settings)
         pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
         return pool
 
@@ -157,6 +165,8 @@ def _named(path: Path) -> Iterator[None]:
 def _hint(error: BaseException) -> str:
     """For a fault that the operator has to correct."""
     text = str(error)
+    if any(f"Tunnel connection failed: {status}" in text for status in (401, 407)):  # tinyproxy sends either
+        return PROXY_HINT
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "name its CA in hosts.toml, see [images] hosts_dir"
     if "WRONG_VERSION_NUMBER" in text:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from executor.images.room import NoRoom
-from tests.integration.images.pulls import Node, layer
+from tests.integration.images.pulls import Node, layer, until
+from tests.integration.images.test_command import Shell
 from tests.support.containerd import PrivateContainerd
-from tests.support.images import ImageSpec
+from tests.support.images import ImageSpec, write_archive
 from tests.support.registry import Registry
 from tests.support.registry_front import Front
 
@@ -79,6 +80,21 @@ async def test_a_layer_that_unpacks_to_more_than_the_disk_is_given_up(
     assert "gc_high_percent" in str(caught.value)
     assert await here.client.leases.list() == ()
     assert before - free_bytes(disk) < 1 << 20
+
+
+@pytest.mark.parametrize("reserve_percent", [25.0, 0.0], ids=["reserve", "full"])
+async def test_an_archive_that_does_not_fit_is_not_imported(
+    here: Node, disk: Path, tmp_path: Path, reserve_percent: float
+) -> None:
+    archive = tmp_path / "bomb.tar"
+    write_archive(archive, ImageSpec("small/bomb:1", files={"zeros": bytes(BOMB_BYTES)}))
+    before = free_bytes(disk)
+    shell = Shell(here, tmp_path, content_dir=str(disk), reserve_percent=reserve_percent)
+    ran = shell.run("import", str(archive), code=1)
+    assert str(archive) in ran.stderr and "fill" in ran.stderr and "reserve_percent" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1 and await here.client.leases.list() == ()
+    await until(lambda: before - free_bytes(disk) < 1 << 20)
+    assert "bomb" not in shell.run("ls").stdout
 
 
 async def test_a_node_whose_directory_is_not_there_pulls_all_the_same(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from executor.images.failures import PullFailure
@@ -80,6 +82,15 @@ def test_a_registry_is_asked_through_the_proxy() -> None:
         assert layer(Proxies(http=f"http://{proxy.host}")) == CONTENT
     assert [each.path for each in proxy.seen] == [f"http://r.test/v2/team/app/blobs/{LAYER.digest}"] * 2
     assert [each.authorization for each in proxy.seen] == ["", LOGIN]
+
+
+def test_a_proxy_gets_its_credential_and_the_registry_does_not() -> None:
+    with Scripted(lambda _: Reply(200, body=CONTENT)) as proxy:
+        proxies = Proxies(http=f"http://{proxy.host}", credential="me:hunter2")
+        assert layer(proxies) == CONTENT
+    expected = f"Basic {base64.b64encode(b'me:hunter2').decode()}"
+    assert [each.headers["proxy-authorization"] for each in proxy.seen] == [expected]
+    assert "hunter2" not in repr(proxies) and proxy.seen[0].authorization == ""
 
 
 def test_a_redirect_to_a_host_without_a_proxy_is_asked_directly() -> None:
