@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,6 +26,11 @@ def records() -> Iterator[list[Mapping[str, Any]]]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The type checker runs longest: it starts first, so that no process waits for it alone at the end."""
     items.sort(key=lambda item: item.path.name != "test_lint.py")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: each full collection of garbage would look at all of it again."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
