@@ -75,7 +75,7 @@ SUITES = (
     Suite("spark", ("spark",)),
     Suite("packages", ("packages",), sandbox=False, beside=True),
     Suite("fuzz", ("fuzz",), sandbox=False, beside=True, minutes=2),
-    Suite("soak", ("soak",), minutes=3),
+    Suite("soak", ("soak",), beside=True, minutes=2),
     Suite("vm", ("vm",), sandbox=False, ci=False, machine=True),
     Suite(BENCH, ("bench",)),
     Suite("fresh", ("fresh",), sandbox=False),

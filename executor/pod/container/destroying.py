@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,8 @@ async def until_dead(
     After `stuck_after_s` the survivors are reported once to `stuck`, and looked for in every hierarchy from then on;
     starts that are still under way are ended by `end_starts`.
     """
-    begin = time.monotonic()
+    loop = asyncio.get_running_loop()
+    begin_s = loop.time()
     reported = False
     moved: Collection[int] = ()
     while True:
@@ -41,7 +41,7 @@ async def until_dead(
             await asyncio.wait(starts, timeout=AGAIN_S)
         elif empty and not (moved := await end(AGAIN_S)):
             return
-        if not reported and time.monotonic() - begin > stuck_after_s:
+        if not reported and loop.time() - begin_s > stuck_after_s:
             reported = True
             pids = tuple(sorted({*_survivors(cgroup), *moved}))
             log.error("the pod does not die", code="pod.stuck", pids=list(pids))
