@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,15 +34,20 @@ CONTAINER_CPUS, CONTAINER_MEM_BYTES = 0.1, 64 * MIB
 def command(session: Session, file: Path, *, role: str, revocable: bool, as_json: bool) -> None:
     """Print the TaskInfos of the pods in FILE (- for stdin), as a JSON list.
 
-    FILE has Pods, Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs, with the ConfigMaps and
-    Secrets that they name: several YAML documents, or a List. Resources are what the containers ask for, or else 0.1
-    cpus and 64 MiB for each; ports are those of the pod and must be in the offer. The framework adds agent_id, and
-    replaces the tasks that end.
+    FILE has Pods, Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs, with the ConfigMaps, Secrets
+    and claims that they name: several YAML documents, or a List. Resources are what the containers ask for, or else 0.1
+    cpus and 64 MiB for each. Ports, and the persistent volumes of claims, must be in the offer: the framework creates
+    these volumes. It adds agent_id, and replaces the tasks that end.
     """
     tasks, left = tasks_of(session, file, role=role, revocable=revocable)
     output.json_document(tasks)
-    if not as_json and left:
+    if as_json:
+        return
+    if left:
         output.note(f"no task is made of: {', '.join(left)}")
+    if volumes := [each["disk"]["persistence"]["id"] for task in tasks for each in task["resources"] if "disk" in each]:
+        needed = "; Mesos reserves disk for a role only: use --role" if role == "*" else ""
+        output.note(f"the framework creates these persistent volumes first: {', '.join(volumes)}{needed}")
 
 
 def tasks_of(session: Session, file: Path, *, role: str, revocable: bool) -> tuple[list[dict[str, Any]], Sequence[str]]:
@@ -104,13 +109,25 @@ def _resources(pod: PodSpec, *, role: str, revocable: bool) -> list[dict[str, An
     amounts: dict[str, float] = {"cpus": max(0.01, math.ceil(cpus * 1000) / 1000), "mem": math.ceil(memory / MIB)}
     amounts |= {"disk": math.ceil(disk / MIB)} if disk else {}
     amounts |= {**extended_resources.together(containers), **huge_pages.together(containers)}
-    found = [_scalar(name, amount) for name, amount in amounts.items()]
+    found = [_scalar(name, amount) for name, amount in amounts.items()] + list(_volumes(pod, role))
     if revocable:
         found[0]["revocable"] = {}
     if ports := _ports(pod):
         ranges = [{"begin": port, "end": port} for port in ports]
         found.append({"name": "ports", "type": "RANGES", "ranges": {"range": ranges}})
     return [each | {"allocation_info": {"role": role}} for each in found]
+
+
+def _volumes(pod: PodSpec, role: str) -> Iterator[dict[str, Any]]:
+    """The persistent volumes of the claims that come with the pod: of others the size is not known."""
+    from executor.spec.volume_model import ClaimedVolume
+
+    sizes = {claim.volume: claim.request_bytes for claim in pod.objects.claims.values()}
+    wanted = dict.fromkeys(each.id for each in pod.volumes if isinstance(each, ClaimedVolume) and sizes.get(each.id))
+    for identity in wanted:
+        volume = {"persistence": {"id": identity}, "volume": {"container_path": identity, "mode": "RW"}}
+        found = _scalar("disk", math.ceil(sizes[identity] / MIB)) | {"disk": volume}
+        yield found if role == "*" else found | {"reservations": [{"type": "DYNAMIC", "role": role}]}
 
 
 def _first(*choices: float | None) -> float:

@@ -31,31 +31,55 @@ WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
 """Where the template of its pods is."""
+BESIDE: Final = (
+    "Service",
+    "ServiceAccount",
+    "Namespace",
+    "Ingress",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "StorageClass",
+    "PersistentVolume",
+    "PriorityClass",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+)
+"""What people keep in the file of a pod. It has no effect here; a NetworkPolicy confines, and is refused."""
 _TASKS: Final = "mesos-pod-executor task FILE prints the tasks of its pods"
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 @dataclass(frozen=True)
 class Documents:
-    """`pod` is the Pod's document as it is; `faults` are those of the objects."""
+    """`pod` is the Pod's document as it is; `faults` are those of the objects. `without_effect` names other documents:
+    `Service web`.
+    """
 
     pod: Mapping[str, Any]
     objects: Objects
     faults: tuple[InvalidTask, ...] = ()
+    without_effect: tuple[str, ...] = ()
 
 
 def read(data: Any) -> Documents:
     """From base64 text. Raises InvalidTask where there is not exactly one pod; faults of objects are in the result."""
-    listed = manifest.documents(data)
+    every = manifest.documents(data)
+    beside = [document for document in every if document.get("kind") in BESIDE]
+    listed = [document for document in every if document not in beside]
     pods = [document for document in listed if document.get("kind") not in KINDS]
     if len(pods) != 1:
         kinds = ", ".join(marks.shown(str(document.get("kind", "no kind"))) for document in pods[:8])
-        hint = f"send one Pod, with the {', '.join(KINDS)} it names; `mesos-pod-executor task` makes tasks of workloads"
+        hint = f"send one Pod, with the {', '.join(KINDS)} it names; `mesos-pod-executor task` makes a task of each pod"
         raise InvalidTask(f"has {len(pods)} documents that could be the pod: {kinds}", subject=SUBJECT, hint=hint)
     (pod,) = pods
     if pod.get("kind") in tuple(WORKLOADS):  # it may be of any type
         raise InvalidTask(f"is {pod['kind']}, and only a Pod can be launched", subject="kind", hint=_TASKS)
-    return Documents(pod, *_read([each for each in listed if each is not pod], _namespace(pod)))
+    without_effect = tuple(marks.shown(path_of(each)) for each in beside)
+    return Documents(
+        pod, *_read([each for each in listed if each is not pod], _namespace(pod)), without_effect=without_effect
+    )
 
 
 def objects(documents: Sequence[Mapping[str, Any]], namespace: str) -> Objects:

@@ -107,7 +107,7 @@ def pod(info: TaskInfo, resources: Resources, policy: Policy) -> PodSpec:
         pull_credentials=pulls.credentials,
         labels=taskfields.labels(info) | metadata.labels,
         annotations=metadata.annotations,
-        without_effect=(*reading.without_effect, *pulls.without_effect, *unconfined),
+        without_effect=(*documents.without_effect, *reading.without_effect, *pulls.without_effect, *unconfined),
     )
     faults.end()
     return made

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from executor.errors import InvalidTask
+from executor.spec.kubernetes.companions import CLAIM, WORKLOADS
 from executor.spec.kubernetes.companions import KINDS as COMPANIONS
-from executor.spec.kubernetes.companions import WORKLOADS
 from executor.spec.reading.marks import shown
 
 Json = dict[str, Any]
@@ -73,8 +73,8 @@ def _of(document: Json, companions: Sequence[Json], *, room: int) -> Iterator[La
     if count > room:
         raise InvalidTask(f"asks for {count} pods: a file may ask for {PODS_MAX}", subject=path)
     for index in range(count):
-        pod = _pod(template, document, f"{name}-{index}", place)
-        yield _one(pod, f"{name}-{index}", place, companions)
+        own = f"{name}-{index}"
+        yield _one(_pod(template, document, own, place), own, place, [*companions, *_claims(document, own)])
 
 
 def _count(document: Json, path: str) -> int:
@@ -113,11 +113,30 @@ def _set_state(spec: Json, document: Json, name: str) -> None:
     spec["hostname"] = name
     if isinstance(service := _at(document, ("spec", "serviceName")), str) and service:
         spec["subdomain"] = service
-    templates = _at(document, ("spec", "volumeClaimTemplates")) or []
-    claims = [_name(each) for each in templates if isinstance(each, dict)] if isinstance(templates, list) else []
-    volumes = spec.get("volumes") if isinstance(spec.get("volumes"), list) else []
+    claims = [_name(each) for each in _claim_templates(document)]
+    volumes = spec["volumes"] if isinstance(spec.get("volumes"), list) else []
+    others = [each for each in volumes if not (isinstance(each, dict) and each.get("name") in claims)]
     own = [{"name": claim, "persistentVolumeClaim": {"claimName": f"{claim}-{name}"}} for claim in claims]
-    spec["volumes"] = [*(volumes or []), *own]
+    spec["volumes"] = [*others, *own]
+
+
+def _claims(document: Json, name: str) -> list[Json]:
+    """The own claims of a pod of a StatefulSet; empty for other workloads."""
+    metadata = _in_namespace(document)
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": CLAIM,
+            "metadata": {"name": f"{_name(each)}-{name}", **metadata},
+            "spec": each.get("spec") or {},
+        }
+        for each in _claim_templates(document)
+    ]
+
+
+def _claim_templates(document: Json) -> list[Json]:
+    found = _at(document, ("spec", "volumeClaimTemplates")) if document["kind"] == "StatefulSet" else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _one(pod: Json, name: str, path: str, companions: Sequence[Json]) -> Launchable:

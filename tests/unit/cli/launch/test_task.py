@@ -11,6 +11,7 @@ import pytest
 from executor.mesos import master_rules
 from executor.spec.launch import parse_launch
 from executor.spec.model import PodSpec
+from executor.spec.volume_model import ClaimedVolume
 from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
 
@@ -73,6 +74,32 @@ def test_several_documents_with_what_they_name(run: Run, tmp_path: Path) -> None
     (pod_spec,) = launched([first])
     assert (pod_spec.resources.cpus, pod_spec.resources.mem_bytes) == (0.1, 64 << 20)
     assert run("task", str(tmp_path / "file")).err == "mesos-pod-executor: no task is made of: Service web\n"
+
+
+STATEFUL = """\
+replicas: 2
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: app, image: "x:1", volumeMounts: [{name: data, mountPath: /data}]}]
+      volumes: [{name: data, emptyDir: {}}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
+
+
+def test_the_task_has_the_persistent_volumes_of_its_claims(run: Run, tmp_path: Path) -> None:
+    """A claim of a StatefulSet stands for a volume of the same name."""
+    text = workload("StatefulSet", f"\n  {STATEFUL}")
+    for role, pod in (("eng", found) for found in launched(tasks(run, tmp_path, text, "--role", "eng"))):
+        assert pod.volumes == (ClaimedVolume("data", f"data-{pod.name}", f"data-{pod.name}"),)
+        (disk,) = pod.resources.persistent_disks
+        assert (disk.id, disk.size_bytes, pod.role) == (f"data-{pod.name}", 1 << 30, role)
+    err = run("task", str(tmp_path / "file")).err
+    assert "creates these persistent volumes first: data-web-0, data-web-1; " in err and "use --role" in err
+    (tmp_path / "tasks").write_text(run("task", str(tmp_path / "file"), "--role", "eng").out)
+    assert run("validate", str(tmp_path / "tasks")).code == 0
 
 
 def test_the_task_has_the_extended_resources_of_its_pod(run: Run, tmp_path: Path) -> None:

@@ -77,9 +77,15 @@ def test_yaml_documents_are_read_alike() -> None:
     assert found.objects.config_maps["c"].values == {"a": b"b"}
 
 
+def test_what_only_a_cluster_uses_is_among_the_fields_without_effect() -> None:
+    service = {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "web"}, "spec": {}}
+    account = {"kind": "ServiceAccount", "apiVersion": "v1"}
+    assert parse_pod(listed(service, account)).without_effect == ("Service web", "ServiceAccount ?")
+
+
 WRONG = {
     "two pods": ([pod()], "TaskInfo.data", "2 documents"),
-    "a service": ([{"kind": "Service", "apiVersion": "v1"}], "TaskInfo.data", "Service"),
+    "a policy": ([{"kind": "NetworkPolicy", "apiVersion": "networking.k8s.io/v1"}], "TaskInfo.data", "NetworkPolicy"),
     "twice": ([config_map(), config_map()], "ConfigMap settings", "twice"),
     "no name": ([{"kind": "Secret", "apiVersion": "v1", "metadata": {}}], "Secret ?.metadata.name", "missing"),
     "a number as name": ([{**secret(), "metadata": {"name": 1}}], "Secret ?.metadata.name", "expected str"),
