@@ -11,7 +11,9 @@ from executor.config.key import key
 class PodsSection:
     """Defaults and limits of pods."""
 
-    default_image: str = key("", "Image of a task that names none; empty: such a task is refused.")
+    default_image: str = key(
+        "", "Image of a Mesos task that names none; empty: the node's own file system, in roles of level privileged."
+    )
     termination_grace_s: float = key(30.0, "Grace of a pod that sets none, seconds.", least=0, most=86400)
     start_timeout_s: float = key(
         120.0, "Limit on one pod's launch, from the moment when its images are here, seconds.", least=1, most=86400

@@ -47,13 +47,24 @@ class Proxies:
 
 
 async def fetch(
-    items: Sequence[Item], directory: int, limit_bytes: int, proxies: Proxies, *, limit_s: float = LIMIT_S
+    items: Sequence[Item],
+    directory: int,
+    limit_bytes: int,
+    proxies: Proxies,
+    *,
+    guarded: bool,
+    limit_s: float = LIMIT_S,
 ) -> None:
     """All of them into the open `directory`, one after the other, in a process that ends with this call, and with the
-    executor. Raises Failure.
+    executor. `guarded`: it connects to no loopback and no link-local address. Raises Failure.
     """
     documents = [{**vars(each), **vars(proxies)} for each in items]
-    request = {"directory": directory, "limit_bytes": limit_bytes or LIMIT_BYTES, "items": documents}
+    request = {
+        "directory": directory,
+        "limit_bytes": limit_bytes or LIMIT_BYTES,
+        "items": documents,
+        "guarded": guarded,
+    }
     process = await _start([directory, *(each.file for each in items if each.file is not None)])
     try:
         async with asyncio.timeout(limit_s):

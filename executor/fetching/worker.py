@@ -8,6 +8,8 @@ of the node, are descriptors that it inherits.
 from __future__ import annotations
 
 import base64
+import errno
+import ipaddress
 import json
 import os
 import resource
@@ -31,6 +33,8 @@ def main() -> None:
     threading.Thread(target=_end_with_the_executor, daemon=True).start()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.umask(0o022)
+    if request["guarded"]:
+        sys.addaudithook(_refuse_own_addresses)
     try:
         room = Room(request["limit_bytes"])
         for item in request["items"]:
@@ -100,6 +104,16 @@ def _download_by_http(item: dict[str, Any], target: IO[bytes], room: Room) -> No
     except PullFailure as error:
         hint = "add its CA to those that the node trusts" if "CERTIFICATE_VERIFY" in error.message else ""
         raise Failure(error.message, subject=error.subject, hint=hint) from error
+
+
+def _refuse_own_addresses(event: str, arguments: tuple[Any, ...]) -> None:
+    """Before any connection, whatever name or redirect led to it. Raises OSError."""
+    if event != "socket.connect" or not isinstance(arguments[1], tuple):
+        return
+    address = ipaddress.ip_address(str(arguments[1][0]).partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback or address.is_link_local or address.is_unspecified:
+        raise OSError(errno.EACCES, f"{address} is the node's own: the role may not ask it")
 
 
 def _with_credentials(value: str) -> tuple[str, dict[str, str]]:

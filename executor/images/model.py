@@ -10,6 +10,10 @@ USED_LABEL = "mesos-pod-executor/used"
 """On the record of an image: when a launch last asked for it."""
 
 
+NODE_ROOT = "/"
+"""In the place of an image's name: the node's own file system."""
+
+
 @dataclass(frozen=True)
 class ImageConfig:
     """What an image says about running it (OCI image-spec, config.md). Absent lists are None, which is not empty."""
@@ -31,3 +35,11 @@ class Image:
     digest: str
     chain_id: str
     config: ImageConfig
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it stands for the node's own file system (executor/oci/node_root.py)."""
+        return self.name == NODE_ROOT
+
+
+NODE = Image(NODE_ROOT, "", "", ImageConfig())

@@ -106,7 +106,7 @@ def _linux(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict
     }
     if sysctls := {**(_OPEN_NETWORK if placement.owns_network else {}), **dict(pod.sysctls)}:
         linux["sysctl"] = sysctls
-    if (propagation := mounts.root_propagation(container)) is not None:
+    if (propagation := mounts.root_propagation(container, placement)) is not None:
         linux["rootfsPropagation"] = propagation
     if not (security.privileged or security.seccomp == "Unconfined"):
         held = capabilities.granted(security.add_capabilities, security.drop_capabilities)

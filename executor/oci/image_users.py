@@ -38,7 +38,8 @@ class ImageUsers:
         if found is None:
             texts = await _texts(image, mounts, user, subject)
             found = await asyncio.to_thread(_look_up, user, texts, subject)  # long files take long
-        self._known[key] = found
+        if not image.is_node:  # its users may change
+            self._known[key] = found
         while len(self._known) > KNOWN_MAX:
             del self._known[next(iter(self._known))]
         return found

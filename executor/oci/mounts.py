@@ -57,7 +57,7 @@ def read_only_paths(security: Security) -> list[str]:
 
 def mounts(pod: PodSpec, container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
     """In the order in which they are mounted: the kernel's and volumes from the root downwards, the pod's own files."""
-    volumes = _image_volumes(placement) + _volumes(pod, container, placement)
+    volumes = _node_root(container, placement) + _image_volumes(placement) + _volumes(pod, container, placement)
     taken = {mount["destination"] for mount in volumes}
     kernel = [mount for mount in _kernel(pod, container, placement) if mount["destination"] not in taken]
     files = [mount for mount in _files(container, placement) if mount["destination"] not in taken]
@@ -106,6 +106,16 @@ def _volumes(pod: PodSpec, container: ContainerSpec, placement: Placement) -> li
     ]
 
 
+def _node_root(container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:
+    """What is mounted and unmounted on the node later is so here, and nothing the other way round."""
+    options = ["rbind", "rslave", "ro" if container.security.read_only_root else "rw"]
+    found = [
+        {"destination": path, "type": "bind", "source": source, "options": options}
+        for path, source in placement.node_root
+    ]
+    return [*found, _tmpfs("/run", "tmpfs", ["nosuid", "nodev", "mode=755"])] if found else []
+
+
 def _image_volumes(placement: Placement) -> list[dict[str, Any]]:
     options = ["rbind", "rprivate", "rw"]
     return [
@@ -132,12 +142,12 @@ def _options(mount: VolumeMount, placement: Placement, *, read_only: bool) -> li
     return options
 
 
-def root_propagation(container: ContainerSpec) -> str | None:
+def root_propagation(container: ContainerSpec, placement: Placement) -> str | None:
     """What the container's root must let through for its mounts; None: what the runtime does by itself."""
     wanted = {mount.propagation for mount in container.mounts}
     if Propagation.BIDIRECTIONAL in wanted:
         return "rshared"
-    return "rslave" if Propagation.HOST_TO_CONTAINER in wanted else None
+    return "rslave" if Propagation.HOST_TO_CONTAINER in wanted or placement.node_root else None
 
 
 def _files(container: ContainerSpec, placement: Placement) -> list[dict[str, Any]]:

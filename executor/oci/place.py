@@ -79,6 +79,8 @@ class Placement:
     """The sources of each of the container's mounts, in their order."""
     image_volumes: Mapping[str, str] = field(default_factory=dict)
     """Directories of a read-only root that can be written to, and where each is mounted from."""
+    node_root: tuple[tuple[str, str], ...] = ()
+    """Where each directory of the node's root is in a container that has no image, and which one it is."""
     granted_devices: tuple[GrantedDevice, ...] = ()
     devices: tuple[Device, ...] = ()
     """What a privileged container finds in /dev beside what every container has."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from executor.concurrency import patiently, together
 from executor.images.images import TOUCH_S
+from executor.images.model import NODE, NODE_ROOT
 from executor.images.policy import PullPolicy
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class PodImages:
         while True:
             await asyncio.sleep(TOUCH_S)
             for image in self._found.values():
-                self._images.used(image)
+                if not image.is_node:
+                    self._images.used(image)
 
     async def take(self, container: ContainerSpec) -> Image:
         """The image of a container that is made: what `pull` found, for its first run. A later call takes what its name
@@ -74,6 +76,10 @@ class PodImages:
         return self._found.pop(container.name)
 
     async def _ensure(self, container: ContainerSpec, policy: PullPolicy | None) -> None:
+        if container.image == NODE_ROOT:
+            self._found.update((each.name, NODE) for each in self._spec.containers if each.image == NODE_ROOT)
+            return
+
         def waits(pulling: Pulling | None) -> None:
             if pulling is None:
                 self._waiting.pop(container.image, None)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from executor.config.role_policy import Level
 from executor.errors import Failure, reason
 from executor.fetching import process
 from executor.log import get_logger
@@ -70,10 +71,17 @@ class TaskSandboxes:
                 for uri in container.uris
             ]
             try:
-                await process.fetch(items, directory, self._spec.resources.disk_bytes, proxies)
+                room_bytes, guarded = self._spec.resources.disk_bytes, self._is_guarded
+                await process.fetch(items, directory, room_bytes, proxies, guarded=guarded)
             except Failure as error:
                 subject = f"container {container.name}, {error.subject}"
                 raise Failure(f"cannot be fetched: {error.message}", subject=subject, hint=error.hint) from error
+
+    @property
+    def _is_guarded(self) -> bool:
+        """Whether what the node alone can reach is not fetched for a pod that cannot reach it."""
+        policy = self._node.config.policy.of(self._spec.role)
+        return policy.level is not Level.PRIVILEGED and not policy.host_network
 
     @contextmanager
     def _opened(self, container: ContainerSpec) -> Iterator[int]:

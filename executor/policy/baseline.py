@@ -101,7 +101,11 @@ def host_path_volumes(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
     [policy] host_paths allows directories, and devices allows device nodes.
     """
     for volume in pod.host_paths:
-        if (problem := host_path_problem(pod, volume, policy)) is not None:
+        if volume.is_root:
+            message = "names no image, and a task of this role does not run on the node's own file system"
+            hint = f"name an image; the operator can set [pods] default_image, or {PRIVILEGED.partition(' can ')[2]}"
+            yield Violation(volume.field, "HostPath Volumes", message, hint)
+        elif (problem := host_path_problem(pod, volume, policy)) is not None:
             hint = "use a persistent volume claim, or let the operator add it to host_paths (or devices) of the role"
             yield Violation(volume.field, "HostPath Volumes", problem, hint)
 

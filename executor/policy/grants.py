@@ -82,7 +82,7 @@ def protected_paths(pod: PodSpec, policy: RolePolicy, protected: Sequence[str]) 
     Below the level privileged it is in no directory of the kernel either, and above none of these.
     """
     for volume in pod.host_paths:
-        if policy.level is not Level.PRIVILEGED and host_path_problem(pod, volume, policy) is not None:
+        if policy.level is not Level.PRIVILEGED and (volume.is_root or host_path_problem(pod, volume, policy)):
             continue  # it is a violation already
         if (seen := _protected(volume.path, policy, protected)) is not None:
             message = f"{shown(volume.path)} would show {seen} to the pod"

@@ -26,7 +26,7 @@ def volume_types(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
     [policy] host_paths and devices allow it, as for baseline, whose control reports what they do not.
     """
     for volume in pod.host_paths:
-        if host_path_problem(pod, volume, policy) is not None:
+        if volume.is_root or host_path_problem(pod, volume, policy) is not None:
             hint = "use a claim, an emptyDir or a configMap"
             yield Violation(volume.field, "Volume Types", "a hostPath is not a restricted pod's volume", hint)
 

@@ -100,7 +100,8 @@ def image(reference: str, subject: str) -> str:
     """The reference of an image, which is not parsed here. Raises InvalidTask."""
     if len(reference) > IMAGE_MAX:
         raise InvalidTask(f"{reference[:80]!r}... is longer than {IMAGE_MAX} letters", subject=subject)
-    if not reference or reference != reference.strip() or any(char.isspace() for char in reference):
+    is_clean = reference == reference.strip() and not any(char.isspace() for char in reference)
+    if not reference.strip("/") or not is_clean:
         raise InvalidTask("names no image", subject=subject, hint="name an image that is on the node")
     return reference
 

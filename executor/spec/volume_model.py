@@ -33,6 +33,8 @@ class HostPath:
     """The path of the field that names it, for errors."""
     beneath: str = ""
     """The directory of the node that the policy allows: no link below it is followed. Empty: no such limit."""
+    is_root: bool = False
+    """It is the root file system of a container without an image, and mounted by no other name."""
     closed: tuple[str, ...] = ()
     """Directories of the node that it does not show, also if a link or another name of one leads there."""
     makes_missing: bool = False

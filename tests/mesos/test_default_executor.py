@@ -47,7 +47,7 @@ def rig() -> Iterator[Rig]:
     launcher_dir.make(build.ensure() / "libexec", directory / "launcher", program)
     options = replace(OPTIONS, extra={**OPTIONS.extra, "MESOS_LAUNCHER_DIR": str(directory / "launcher")})
     try:
-        with Rig(options) as node:
+        with Rig(options, config={"PODS_DEFAULT_IMAGE": ""}) as node:
             shutil.copy(node.write_config(), directory / "config.toml")
             yield node
     finally:
@@ -267,3 +267,17 @@ def served(path: Path) -> Iterator[str]:
         threading.Thread(target=http.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{http.server_port}"
         http.shutdown()
+
+
+def test_a_task_without_an_image_runs_on_the_node_s_file_system(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    """As root, as its framework is; /mnt/mesos is not made on the node, and what it writes elsewhere is the node's."""
+    script = f"pwd; python3 -c 'print(6 * 7)'; ls /run; echo here >{tmp_path}/written; cat /etc/hosts; exit 0"
+    plain = task("plain", script)
+    del plain["container"]
+    scheduler.launch([plain, task("image", "test ! -e /usr/bin/python3 && exit 0")], executor(), group=True)
+    for name in ("plain", "image"):
+        scheduler.wait_status(name, "TASK_FINISHED", 60)
+    printed = output(rig, scheduler, "plain")
+    assert printed[:3] == ["/mnt/mesos/sandbox", "42", "mesos-pod-executor"]
+    assert any("plain" in line for line in printed[3:]), "the hosts file is the pod's"
+    assert (tmp_path / "written").read_text() == "here\n" and not Path("/mnt/mesos").exists()

@@ -16,9 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
-from executor.containerd.types import RuncOptions
+from executor.containerd.types import Mount, RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, NotFound
 from executor.exec.run import Target
+from executor.images.model import NODE_ROOT
 from executor.log import get_logger
 from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
@@ -35,7 +36,7 @@ from executor.pod.release.containers import PodRelease
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from executor.containerd.types import LeaseId, Mount
+    from executor.containerd.types import LeaseId
     from executor.images.model import Image
     from executor.oci.users import UserIds
     from executor.pod.release.leaks import Leak
@@ -152,7 +153,8 @@ class Containers:
 
     async def _user(self, name: str, image: Image, mounts: list[Mount]) -> UserIds:
         user = users.wanted(self._spec[name].security, image.config.user)
-        return await self._node.users.ids(image, mounts, user, subject=f"container {name}")
+        layers = [Mount("bind", NODE_ROOT, ())] if image.is_node else mounts
+        return await self._node.users.ids(image, layers, user, subject=f"container {name}")
 
     async def start(self, name: str) -> ContainerRun:
         """The run, with its first process (by its pid in the host's pid namespace). Raises ContainerdFailure."""

@@ -13,7 +13,7 @@ from cgroups import qos
 from executor.errors import NetworkFailure
 from executor.node.claims import volumes_parent
 from executor.oci import document as oci
-from executor.oci import host_devices, image_volumes, local_profiles, secret_runtime, secret_words
+from executor.oci import host_devices, image_volumes, local_profiles, node_root, secret_runtime, secret_words
 from executor.oci.place import Placement
 from executor.spec import capabilities, command
 from executor.spec.model import RuntimeField
@@ -71,15 +71,14 @@ async def runtime_spec(
         pidns_path=None if sandbox.pids is None else await sandbox.pids.ensure(),
         ipcns_path=node.mounts(pod_id) / shared_memory.IPC if spec.shares_memory else None,
         shm=node.mounts(pod_id) / shared_memory.SHM if spec.shares_memory else None,
-        resolv_conf=sandbox.directory / "resolv.conf",
-        hosts=sandbox.directory / "hosts",
-        hostname_file=sandbox.directory / "hostname",
+        **_files(sandbox.directory, image),
         oom_score_adj=qos.oom_score_adj(spec.pod_class, may_lower=allowed),
         nofile=(node.config.pods.nofile, NOFILE_MAX) if allowed else None,
         machine=platform.machine(),
         user=user,
         downward=downward,
         mount_sources=await sandbox.volumes.sources(container, variables),
+        node_root=await asyncio.to_thread(node_root.directories) if image.is_node else (),
         image_volumes=await image_volumes.sources(image, layers, container, sandbox.image_volume),
         granted_devices=host_devices.granted(spec, container),
         devices=host_devices.devices() if container.security.privileged else (),
@@ -98,6 +97,12 @@ async def runtime_spec(
 def _seccomp(directory: str, security: Security) -> dict[str, Any] | None:
     """The profile of the node's operator that a container names. Raises Failure for one that is not there."""
     return local_profiles.seccomp(directory, security.seccomp_file) if security.seccomp_file else None
+
+
+def _files(directory: Path, image: Image) -> dict[str, Path]:
+    """What the pod has of its own in /etc; nothing is made there on the node."""
+    found = {"resolv_conf": "resolv.conf", "hosts": "hosts", "hostname_file": "hostname"}
+    return {key: directory / name for key, name in found.items() if not image.is_node or Path("/etc", name).exists()}
 
 
 async def without_secrets(

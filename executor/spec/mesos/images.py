@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from executor.errors import InvalidConfig, InvalidTask
+from executor.images.model import NODE_ROOT
 from executor.images.policy import PullPolicy
 from executor.images.registry.credentials import Credential, parse_docker_config
 from executor.spec import checks as common
@@ -18,7 +19,9 @@ from executor.spec.model import Policy
 
 
 def image(info: TaskInfo, policy: Policy, path: str) -> tuple[str, PullPolicy]:
-    """Its name, and the policy that Mesos' fields come to. Raises InvalidTask."""
+    """Its name, and the policy that Mesos' fields come to. Without one the task runs on the node's own file system, if
+    the node has no default image. Raises InvalidTask.
+    """
     container = info.container
     if container is not None and (docker := container.docker) is not None:
         name = common.image(docker.image, f"{path}.container.docker.image")
@@ -28,12 +31,7 @@ def image(info: TaskInfo, policy: Policy, path: str) -> tuple[str, PullPolicy]:
             raise InvalidTask("is missing", subject=f"{path}.container.mesos.image.docker")
         name = common.image(found.docker.name, f"{path}.container.mesos.image.docker.name")
         return name, PullPolicy.IF_NOT_PRESENT if found.cached else PullPolicy.ALWAYS
-    if policy.default_image:
-        return policy.default_image, PullPolicy.IF_NOT_PRESENT
-    hint = (
-        "name one, put a Kubernetes pod into TaskInfo.data, or set pods.default_image in the executor's configuration"
-    )
-    raise InvalidTask("names no image", subject=f"{path}.container", hint=hint)
+    return policy.default_image or NODE_ROOT, PullPolicy.IF_NOT_PRESENT
 
 
 def credentials(infos: Sequence[TaskInfo], paths: Sequence[str]) -> tuple[Credential, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from executor.errors import InvalidTask
+from executor.images.model import NODE_ROOT
 from executor.mesos.resources import Resources
 from executor.names import PodClass, TaskId
 from executor.spec import checks as common
@@ -30,6 +31,7 @@ from executor.spec.model import (
     WantedNetwork,
 )
 from executor.spec.reading.faults import Faults
+from executor.spec.volume_model import HostPath
 from executor.spec.volume_model import Volume as PodVolume
 
 
@@ -114,7 +116,8 @@ def _container(
         deadline_s=taskfields.deadline_s(info),
         expand_variables=False,
     )
-    return spec, (*sandbox.volumes, *(volume for volume, _ in mounted if volume is not None))
+    root = (HostPath(f"{name}-root", NODE_ROOT, field=f"{path}.container", is_root=True),) if image == NODE_ROOT else ()
+    return spec, (*root, *sandbox.volumes, *(volume for volume, _ in mounted if volume is not None))
 
 
 def _argv(command: CommandInfo, path: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

@@ -153,7 +153,9 @@ class Volume(Message, frozen=True):
 
 class ContainerInfo(Message, frozen=True):
     type: Annotated[Literal["MESOS", "DOCKER"], supported()]
-    mesos: Annotated[MesosInfo | None, supported()] = None
+    mesos: Annotated[
+        MesosInfo | None, supported("without an image: [pods] default_image, else the node's own file system")
+    ] = None
     docker: Annotated[DockerInfo | None, supported()] = None
     volumes: Annotated[tuple[Volume, ...], supported()] = ()
     network_infos: Annotated[tuple[NetworkInfo, ...], supported("of a task with a pod in its data, too")] = ()

@@ -65,12 +65,14 @@ def server() -> Iterator[str]:
         http.shutdown()
 
 
-async def fetched(tmp_path: Path, *items: Item, limit_bytes: int = PLENTY, limit_s: float = 60) -> Path:
+async def fetched(
+    tmp_path: Path, *items: Item, limit_bytes: int = PLENTY, limit_s: float = 60, guarded: bool = False
+) -> Path:
     target = tmp_path / "sandbox"
     target.mkdir(exist_ok=True)
     directory = os.open(target, os.O_RDONLY)
     try:
-        await fetch(items, directory, limit_bytes, Proxies(), limit_s=limit_s)
+        await fetch(items, directory, limit_bytes, Proxies(), guarded=guarded, limit_s=limit_s)
     finally:
         os.close(directory)
     return target
@@ -125,6 +127,16 @@ async def test_what_the_server_refuses(server: str, tmp_path: Path, path: str, w
 async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="cannot be reached"):
         await fetched(tmp_path, Item("http://127.0.0.1:1/a", "a"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254"])
+async def test_a_role_that_may_not_share_the_node_s_network_asks_no_address_of_its_own(
+    server: str, tmp_path: Path, host: str
+) -> None:
+    port = server.rpartition(":")[2]
+    with pytest.raises(Failure, match="the role may not ask it"):
+        await fetched(tmp_path, Item(f"http://{host}:{port}/run", "a"), guarded=True)
+    assert not (tmp_path / "sandbox/a").read_bytes()
 
 
 async def test_more_than_the_disk_of_the_task(server: str, tmp_path: Path) -> None:

@@ -87,11 +87,6 @@ def test_defaults_of_a_task() -> None:
     assert (found.containers[0].limits, found.containers[0].requests) == (Limits(), Limits(cpus=1.5))
 
 
-def test_the_nodes_image_for_a_task_without_one() -> None:
-    assert parse(task(command=LS), default_image="busybox:1").containers[0].image == "busybox:1"
-    assert refusal(task(command=LS)).subject == "TaskInfo.container"
-
-
 def test_a_group_is_one_pod_of_several_containers() -> None:
     slow = {"kill_policy": {"grace_period": {"nanoseconds": 10**10}}, "max_completion_time": {"nanoseconds": 9 * 10**9}}
     found = parse(member("a", **slow), member("b", max_completion_time={"nanoseconds": 10**9}), group=True)
@@ -120,7 +115,6 @@ def test_tasks_of_one_name_get_containers_of_several() -> None:
 WRONG: list[tuple[str, str, list[Document]]] = [
     ("tasks[1].data", "one container", [member("a"), task(pod(), task_id="b")]),
     ("tasks[1].task_id", "twice", [member("a"), member("a")]),
-    ("tasks[1].container", "no image", [member("a"), member("b", container=None)]),
     ("tasks[0].command.value", "missing", [member("a", command={})]),
     ("tasks[0].resources", "mem is 1048576", [member("a", resources=[scalar("mem", 1)]), member("b")]),
     ("tasks[].resources", "roles", [member("a"), member("b", resources=[scalar("mem", 32, role="x")])]),
