@@ -30,7 +30,7 @@ def remains(rig: Rig) -> dict[str, list[str]]:
         "cgroups": rig.cgroups(),
         "netns": _entries(rig.run_dir / "netns", "*/pod-*"),
         "records": _entries(rig.directory / "state/cni", "*/pod-*"),
-        "ips": [f"{path}: {path.read_text()!r}" for path in (rig.directory / "ipam").glob("*/[0-9]*")],
+        "ips": _entries(rig.directory / "ipam", "*/[0-9]*"),
         "marks": [
             *_entries(rig.run_dir / "netns"),
             *_entries(rig.run_dir / "volumes"),
@@ -54,4 +54,8 @@ async def _records(rig: Rig) -> dict[str, list[str]]:
 
 
 def _entries(directory: Path, pattern: str = "*") -> list[str]:
-    return sorted(map(str, directory.glob(pattern)))
+    while True:
+        try:
+            return sorted(map(str, directory.glob(pattern)))
+        except FileNotFoundError:  # a directory was removed meanwhile
+            continue

@@ -3,8 +3,8 @@ the counters and the record of what was injected, which are files that several p
 
     faults = Faults(directory); faults.set(Plan(seed=7, rate=0.1, kinds=("fail", "cut")))
 
-faults_containerd.py, faults_cni.py and faults_agent.py inject them. The n-th call of a name gets the same fault in
-every run with the same plan; which call is the n-th depends on the machine.
+faults_containerd.py, faults_cni.py and faults_agent.py inject them. The n-th call of a name since a
+plan was set gets the same fault in every run with the same plan; which call is the n-th depends on the machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import random
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class Faults:
         scratch = self._plan.with_suffix(".new")
         scratch.write_text(json.dumps(None if plan is None else asdict(plan)))
         scratch.rename(self._plan)
+        shutil.rmtree(self._counts, ignore_errors=True)
 
     def next(self, name: str) -> Fault | None:
         """That of the next call of this name."""

@@ -3,7 +3,7 @@
 No record goes before its task, and no snapshot before the record: the next try finds by the record what is left.
 A shim that does not answer within the budget is ended, for its owner is dead; containerd then removes the task, the
 mount and the bundle by itself, and the rest is released in a second pass. containerd's NotFound about a task proves
-nothing, so the bundle has to be gone too.
+nothing, so the bundle and runc's state have to be gone too; what a killed runc left of that is removed in that pass.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from executor.errors import ContainerdFailure, ExecutorError
+from executor.errors import ContainerdFailure, ExecutorError, reason
 from executor.names import OWNER_LABEL, POD_LABEL
-from executor.node import shim_processes, shim_sockets
+from executor.node import runtime_state, shim_processes, shim_sockets
 from executor.node.reaping import shims
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     result = Released()
     held = await _held(owner, containerd)  # snapshots too: containerd collects those of deleted containers by itself
     lost_shims = without_record(shims.in_groups(list(groups)), held.ids)
-    failed = await _containers(held.containers, containerd, BUDGET_S)
+    failed = await _containers(held.containers, containerd, BUDGET_S, last=False)
     lost = await _snapshots(held, containerd, without=failed)
     await _lingering(groups)
     # One that hangs, or whose start was interrupted before it had joined its group.
@@ -83,7 +83,9 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     except (ExecutorError, OSError) as error:
         result.failed.append(str(error))
     if failed:
-        failed = await _containers([each for each in held.containers if each.id in failed], containerd, PATIENT_S)
+        failed = await _containers(
+            [each for each in held.containers if each.id in failed], containerd, PATIENT_S, last=True
+        )
         lost = await _snapshots(held, containerd, without=failed)
     leases = await release_each(
         held.leases, lambda each: f"lease {each.id}", lambda each: containerd.leases.delete(each.id)
@@ -98,8 +100,12 @@ async def release(owner: MesosContainerId, containerd: Containerd, groups: Colle
     return result
 
 
-async def _containers(records: Iterable[Container], containerd: Containerd, budget_s: float) -> dict[str, str]:
-    return await release_each(records, lambda each: each.id, lambda each: _container(each.id, containerd), budget_s)
+async def _containers(
+    records: Iterable[Container], containerd: Containerd, budget_s: float, *, last: bool
+) -> dict[str, str]:
+    return await release_each(
+        records, lambda each: each.id, lambda each: _container(each.id, containerd, last=last), budget_s
+    )
 
 
 async def _snapshots(held: _Held, containerd: Containerd, *, without: Collection[str]) -> dict[str, str]:
@@ -170,10 +176,22 @@ async def _tried(action: Callable[[], Awaitable[None]], budget_s: float) -> str:
     return why
 
 
-async def _container(identity: str, containerd: Containerd) -> None:
-    """Its task, then its record."""
+async def _container(identity: str, containerd: Containerd, *, last: bool) -> None:
+    """Its task, then its record. With `last` no shim and no process of it is left. Raises ContainerdFailure."""
     await containerd.tasks.remove(identity)
+    if runtime_state.exists(containerd.namespace, identity):
+        await _abandoned(containerd.namespace, identity, last=last)
     await containerd.containers.delete(identity)
+
+
+async def _abandoned(namespace: str, identity: str, *, last: bool) -> None:
+    """containerd knows no task any more, and runc has its state still. Raises ContainerdFailure while it has."""
+    try:
+        gone = last and await asyncio.to_thread(runtime_state.remove_abandoned, namespace, identity)
+    except OSError as error:
+        raise ContainerdFailure(f"runc's state of it cannot be removed: {reason(error)}", subject=identity) from error
+    if not gone:
+        raise ContainerdFailure("runc has its state still", subject=identity)
 
 
 async def _lingering(groups: Collection[Cgroup]) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from executor.errors import ContainerdFailure, ContainerdUnavailable, ExecutorError
 from executor.log import get_logger
+from executor.node import runtime_state
 from executor.pod.release.leaks import Leak
 from executor.pod.release.node_traces import traces
 
@@ -105,7 +106,7 @@ class Release:
             asked_at = self._loop.time()
             try:
                 await self._delete_task(identity)
-                why = traces(self._containerd.namespace, identity, self._processes(identity))
+                why = await self._left(identity)
                 if not why:
                     return None
                 why = f"containerd has no task, but the node has {why}"
@@ -117,6 +118,17 @@ class Release:
             if self._loop.time() > deadline:
                 return Leak("task", identity, why)
             await self._pause(next(pauses))
+
+    async def _left(self, identity: ContainerId) -> str:
+        """What the node has of a container that containerd does not know, in words. What a killed runc left is
+        removed here, for containerd does not.
+        """
+        processes, namespace = self._processes(identity), self._containerd.namespace
+        why = traces(namespace, identity, processes)
+        if why and not processes:
+            await asyncio.to_thread(runtime_state.remove_abandoned, namespace, identity)
+            why = traces(namespace, identity, processes)
+        return why
 
     def _pauses(self) -> Iterator[float]:
         """They grow, for many may wait for the same containerd."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from executor.node import runtime_state
+
 _MOUNTS = Path("/proc/1/mountinfo")
-_RUNC = Path("/run/containerd/runc")
-"""runc's state, which does not depend on containerd's own directories."""
 _SHOWN = 5
 
 
@@ -22,8 +22,8 @@ def traces(namespace: str, container: str, processes: Collection[int]) -> str:
         found.append(f"processes {', '.join(map(str, sorted(processes)[:_SHOWN]))}")
     if mount := _rootfs_mount(namespace, container):
         found.append(f"the mount {mount}")
-    if (state := _RUNC / namespace / container).exists():
-        found.append(f"runc's state {state}")
+    if runtime_state.exists(namespace, container):
+        found.append(f"runc's state {runtime_state.path(namespace, container)}")
     return ", ".join(found)
 
 
