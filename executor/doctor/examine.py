@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from executor.config import Config
-from executor.doctor import agent, groups, kernel, launcher, naming, network, node, policy, portuse, resolving, runtime
+from executor.doctor import (
+    agent,
+    groups,
+    kernel,
+    launcher,
+    naming,
+    network,
+    node,
+    policy,
+    portuse,
+    resolving,
+    runtime,
+    settings,
+)
 from executor.doctor.finding import Finding, failed, skipped, warned
 from executor.errors import ExecutorError, MesosFailure
 from executor.mesos import agent_flags
@@ -25,7 +38,8 @@ async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -
     work_dir = flags.get("work_dir", "")
     async with AsyncExitStack() as stack:
         containerd, error = await _connect(config, stack)
-        found = _tried("kernel", kernel.check) + _tried("cgroups", lambda: groups.check(config.cgroups.root))
+        found = _tried("kernel", kernel.check) + _tried("kernel", settings.check)
+        found += _tried("cgroups", lambda: groups.check(config.cgroups.root))
         found += await runtime.check(config, containerd, error)
         found += _tried("network", lambda: network.check(config)) + await network.status(config)
         found += await _survey(config, containerd, endpoint)
@@ -104,7 +118,7 @@ def agent_findings(
         if "launcher" in answer.flags:  # a master has flags as well
             return endpoint, dict(answer.flags), agent.judge(answer, config, node.ephemeral_ports())
         error = f"{endpoint} is no agent"
-    hint = "does the agent run? name it: --agent HOST:PORT"
+    hint = "start the agent, or correct the address" if demanded else "does the agent run? name it: --agent HOST:PORT"
     finding = failed if demanded else warned if known else skipped
     return "", {}, [finding("agent.flags", f"the agent's flags are unknown: {error}", hint)]
 

@@ -8,7 +8,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from executor.config import Config
-from executor.doctor.finding import Finding, failed, passed, warned
+from executor.doctor import holes, verified
+from executor.doctor.finding import Finding, Verdict, failed, passed, warned
 from executor.errors import ExecutorError
 from executor.images.store import ImageStore
 
@@ -23,14 +24,18 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 async def check(config: Config, containerd: Containerd | None, error: str) -> list[Finding]:
     """`containerd` None: it could not be reached, because of `error`."""
     programs = [program(name, _PATH) for name in _PROGRAMS]
+    if programs[-1].verdict is Verdict.PASS:
+        programs.append(holes.judge("runc", programs[-1].message))
     if containerd is None:
         hint = "start containerd, or correct [containerd] address"
         return [failed("containerd.reachable", f"does not answer: {error}", hint), *programs]
     address, namespace = config.containerd.address, config.containerd.namespace
     found = [passed("containerd.reachable", f"answers at {address}, namespace {namespace}")]
-    found.append(version(await containerd.version()))
+    text = await containerd.version()
+    found += [version(text), holes.judge("containerd", text)]
     found.append(await _snapshotter(containerd))
     found.append(await _image(containerd, config.pods.default_image))
+    found.append(await verified.check(containerd, config.images))
     return found + programs
 
 

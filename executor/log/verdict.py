@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -75,7 +76,8 @@ def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
     if refused := _newest(events, lambda event: _code(event) == "pod.refused"):
         return Verdict("refused: TASK_FAILED", _why(refused), "this executor, before the launch", _action(refused))
     if (stuck := _newest(events, lambda event: _code(event) == "pod.stuck")) and not has_ended:
-        what = f"stuck: its processes do not die of SIGKILL: {', '.join(map(str, stuck.get('pids', ())))}"
+        since = f" (killed at {killed['time']})" if (killed := _kill(events)) else ""
+        what = f"stuck: its processes do not die of SIGKILL{since}: {', '.join(map(str, stuck.get('pids', ())))}"
         return Verdict(what, _why(end) or _why(stuck), _actor(events, end), _action(stuck))
     if executor_died and not has_ended:
         what = f"lost with its executor while it was {state.get('state') or 'launched'}"
@@ -84,9 +86,8 @@ def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
         return Verdict(what, why, "not known to the executor", action)
     if end:
         outcome = " ".join(str(end[key]) for key in ("outcome", "reason") if end.get(key))
-        return Verdict(
-            _ended(outcome, state, has_ended=has_ended), _why(end), _actor(events, end), _remedy(events, end)
-        )
+        what = f"{_ended(outcome, state, has_ended=has_ended)}{_lasted(events, state) if has_ended else ''}"
+        return Verdict(what, _why(end), _actor(events, end), _remedy(events, end))
     if newest := _newest(events, _is_trouble):
         return _restarted(events, state) if _code(newest) == _RESTART else _going_on(events, state)
     return _going_on(events, state)
@@ -118,6 +119,21 @@ def _restarted(events: Sequence[Event], state: Event) -> Verdict:
     elif restart.get("reason"):
         why, actor = str(restart["reason"]), "this executor"
     return Verdict(what, why, actor, action)
+
+
+def _kill(events: Sequence[Event]) -> Event:
+    """When its cgroup was killed; empty if it was not."""
+    return _newest(events, lambda event: _code(event) == "pod.destroying")
+
+
+def _lasted(events: Sequence[Event], state: Event) -> str:
+    """How long a pod that was stuck lived on after SIGKILL; empty for one that was not."""
+    killed = _kill(events)
+    if not killed or not _newest(events, lambda event: _code(event) == "pod.stuck"):
+        return ""
+    dead = next((event for event in events if _code(event) == "pod.tearing_down"), state)
+    begin, end = (datetime.fromisoformat(str(each["time"])) for each in (killed, dead))
+    return f"; its processes lived on for {(end - begin).total_seconds():.1f} s after SIGKILL"
 
 
 def _ended(outcome: str, state: Event, *, has_ended: bool) -> str:

@@ -45,6 +45,13 @@ class _Run:
     task: asyncio.Task[Receipt]
     receipt: Receipt | None = None
 
+    def now(self) -> Receipt:
+        """As it stands: the times of victims that are stuck go on."""
+        last = self.receipt
+        if last is None:
+            return self.ladder.receipt()
+        return replace(self.ladder.receipt(), error=last.error) if last.state is State.STUCK else last
+
     @property
     def harmless(self) -> bool:
         """Nothing was touched, or will be: the same id may be used for the real thing, or tried again."""
@@ -110,7 +117,7 @@ class Revoker:
         """
         receipt = await asyncio.shield(taken.task)
         run = self._runs.get(taken.id)
-        return run.receipt if run is not None and run.task is taken.task and run.receipt is not None else receipt
+        return run.now() if run is not None and run.task is taken.task and run.receipt is not None else receipt
 
     def _forget_oldest(self) -> None:
         """A run holds its pods; one that is still under way is never forgotten, and one that has ended pods only after
@@ -191,7 +198,7 @@ class Revoker:
         if run is None:
             hint = "mesos-pod-executor events --code revocation lists them"
             raise NotFound("no such revocation in this executor", subject=f"revocation {identity}", hint=hint)
-        return run.receipt or run.ladder.receipt()
+        return run.now()
 
 
 def _refusal(error: Exception) -> ExecutorError:

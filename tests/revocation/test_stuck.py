@@ -5,6 +5,7 @@ taken.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -63,6 +64,11 @@ def sleeper(rig: Rig, name: str) -> psutil.Process:
     return process
 
 
+def _ms_of(rig: Rig, task: str) -> float:
+    receipt = rig.json("report", "hung")["receipt"]
+    return next(float(each["ms"]) for each in receipt["victims"] if each["tasks"] == [task])
+
+
 def test_hung_storage_delays_nobody_else_and_is_reported(rig: Rig, scheduler: Scheduler, hung: HungFs) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("stuck", revocable=True, spec=on_hung_storage(hung)))
     run(rig, scheduler, *(rig.pod(f"fine{n}", revocable=True) for n in range(3)))
@@ -84,10 +90,14 @@ def test_hung_storage_delays_nobody_else_and_is_reported(rig: Rig, scheduler: Sc
     assert late["left"]["pods"] == 1 and late["freed"]["cpus"] == pytest.approx(0.3)
     assert regular(rig) == before
     assert [pod["stuck_pids"] for pod in rig.pods() if pod["name"] == "stuck"] == [[victim.pid]]
+    first, second = (_ms_of(rig, "stuck") for _ in range(2))
+    assert second > first >= 2000, "its time goes on"
     hung.release()
     assert how(scheduler.wait_status("stuck", "TASK_GONE", 20)) == PREEMPTED
     last = json.loads(scheduler.wait_message(lambda data: b'"state": "done"' in data))["revocation"]
     assert last["id"] == "hung" and {each["outcome"] for each in last["victims"]} == {"killed"}
+    assert last["time_to_free_ms"] > second, "the real time"
+    assert re.search(r"lived on for \d+\.\d s after SIGKILL", rig.command("why", "stuck").stdout)
     assert regular(rig) == before
 
 

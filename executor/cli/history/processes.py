@@ -5,9 +5,11 @@ Source: proc(5). `wchan` is the kernel function in which a process sleeps; state
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from executor.cli.printing import output
 
 _PROC = Path("/proc")
 _COMMAND_LETTERS = 60
@@ -39,6 +41,15 @@ class Process:
 def of(pids: Iterable[int], proc: Path = _PROC) -> list[Process]:
     """Those that are still there."""
     return [found for pid in pids if (found := _process(proc / str(pid))) is not None]
+
+
+def show(found: Sequence[Process]) -> None:
+    """A table, with a line before it; nothing for none."""
+    if not found:
+        return
+    output.line("")
+    rows = [(each.pid, each.state, each.wchan, each.mount, each.command) for each in found]
+    output.table(("pid", "state", "waits in", "mount", "command"), rows)
 
 
 def _process(directory: Path) -> Process | None:

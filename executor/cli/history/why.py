@@ -139,10 +139,7 @@ def _show_evidence(written: Tail | None, stuck: list[Process]) -> None:
         output.line(f"the last lines of {output.clean(written.container)} on {written.stream}:")
         for line in written.lines:
             output.line(f"    {output.clean(line)}")
-    if stuck:
-        output.line("")
-        rows = [(each.pid, each.state, each.wchan, each.mount, each.command) for each in stuck]
-        output.table(("pid", "state", "waits in", "mount", "command"), rows)
+    processes.show(stuck)
 
 
 def _text(shown: Shown) -> str:

@@ -111,8 +111,10 @@ def _document(verdict: str, findings: Sequence[Finding]) -> dict[str, object]:
 
 
 def _show(verdict: str, findings: Sequence[Finding], counts: Mapping[Verdict, int]) -> None:
+    said: set[str] = set()
     for each in findings:
         output.paragraph(f"{each.verdict:<4}  {each.check}: {output.clean(each.message)}", indent=6)
-        if each.hint and each.verdict != "pass":
+        if each.hint and each.verdict != "pass" and each.hint not in said:
+            said.add(each.hint)
             output.paragraph(f"      hint: {output.clean(each.hint)}", indent=12)
     output.line(f"this node: {verdict} ({', '.join(f'{count} {word}' for word, count in counts.items())})")

@@ -9,6 +9,7 @@ import click
 
 from executor import duration
 from executor.cli.exits import Exit
+from executor.cli.history import processes
 from executor.cli.printing import output, units
 from executor.cli.revocation import choice
 from executor.cli.revocation.fitting import fitting
@@ -103,7 +104,7 @@ def _show(receipt: dict[str, Any]) -> None:
         ),
     ]
     if receipt["state"] != "dry-run":
-        summary.append(("took", f"{receipt.get('time_to_free_ms', 0):g} ms"))
+        summary.append(("took", _took(receipt)))
     if regular is not None:
         verdict = "unchanged" if regular.get("unchanged") else f"CHANGED: {output.clean(regular.get('changed'))}"
         summary.append(("regular pods", f"{regular.get('pods', 0)}, {verdict}"))
@@ -114,6 +115,19 @@ def _show(receipt: dict[str, Any]) -> None:
         summary.append(("error", receipt["error"]))
     output.line("")
     output.fields(summary)
+    processes.show(processes.of(pid for each in receipt["victims"] for pid in each.get("pids", ())))
+
+
+def _took(receipt: dict[str, Any]) -> str:
+    """The time until all had ended, or that this is not over."""
+    alive = [each for each in receipt["victims"] if each["outcome"] == "stuck"]
+    took = f"{receipt.get('time_to_free_ms', 0):g} ms"
+    if not alive:
+        return took
+    since_s = max(each["ms"] for each in alive) / 1e3
+    ended = f"{took} for those that ended; " if len(alive) < len(receipt["victims"]) else ""
+    pods = "1 pod" if len(alive) == 1 else f"{len(alive)} pods"
+    return f"{ended}{pods} alive {since_s:.1f} s after the request, in spite of SIGKILL"
 
 
 def _row(victim: dict[str, Any], columns: Sequence[str]) -> tuple[object, ...]:

@@ -9,7 +9,13 @@ from typing import Any
 
 from tests.support.rig import Rig
 
-HOST = frozenset({"kernel.cap_sys_resource", "node.clock_synchronised", "agent.executor_shutdown_grace_period"})
+HOST = frozenset(
+    {
+        "kernel.cap_sys_resource", "kernel.pid_max", "kernel.inotify_instances", "node.clock_synchronised",
+        "node.oom_daemon", "agent.executor_shutdown_grace_period", "containerd.containerd_holes",
+        "containerd.runc_holes",
+    }
+)  # fmt: skip
 """What may be amiss on the machine that tests run on."""
 Check = dict[str, str]
 

@@ -84,6 +84,9 @@ BROKEN = {
     "no-openat2": Broken(
         "kernel.openat2", "warn", 'set -- strace -f -qq -o /dev/null -e inject=openat2:error=ENOSYS "$@"'
     ),
+    "panics": Broken(
+        "kernel.panic_on_oom", "fail", "echo 2 > /tmp/panic; mount --bind /tmp/panic /proc/sys/vm/panic_on_oom"
+    ),
     "no-psi": Broken("kernel.psi", "warn", "mount -t tmpfs none /proc/pressure"),
     "no-overlayfs": Broken(
         "kernel.overlayfs", "fail", "echo nodev proc > /tmp/fs; mount --bind /tmp/fs /proc/filesystems"

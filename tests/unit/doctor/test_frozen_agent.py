@@ -11,7 +11,7 @@ from executor.doctor.finding import Verdict
 
 def verdict(endpoint: str, *, demanded: bool = False) -> Verdict:
     _, _, (finding,) = agent_findings(Config(), [endpoint], demanded=demanded)
-    assert finding.check == "agent.flags" and "does the agent run?" in finding.hint
+    assert finding.check == "agent.flags" and ("start the agent" if demanded else "does the agent run?") in finding.hint
     return finding.verdict
 
 

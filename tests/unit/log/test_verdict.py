@@ -90,6 +90,30 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             CODES["pod.stuck"].action,
         ),
         (
+            [
+                RUNNING,
+                {"code": "pod.destroying", "state": "destroying"},
+                {"code": "pod.stuck", "level": "error", "pids": [7], "message": "does not die"},
+            ],
+            "stuck: its processes do not die of SIGKILL (killed at 2026-01-01T00:00:02.000Z): 7",
+            "does not die",
+            "the container itself",
+            CODES["pod.stuck"].action,
+        ),
+        (
+            [
+                RUNNING,
+                {"code": "pod.destroying", "state": "destroying"},
+                {"code": "pod.stuck", "level": "error", "pids": [7], "message": "does not die"},
+                {"code": "pod.tearing_down", "state": "tearing-down"},
+                ended("TASK_KILLED", None, "killed by the scheduler"),
+            ],
+            "ended: TASK_KILLED; its processes lived on for 2.0 s after SIGKILL",
+            "killed by the scheduler",
+            "the framework's scheduler (KILL)",
+            "Nothing.",
+        ),
+        (
             [RUNNING, *(restarting(number) for number in range(4))],
             (
                 "running, and container app has ended 4 times; the last time at 2026-01-01T00:00:05.000Z,"

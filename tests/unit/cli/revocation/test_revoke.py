@@ -44,6 +44,20 @@ def test_the_receipt_is_shown(node: Node, run: Run) -> None:
     assert "regular pods  1, unchanged" in out
 
 
+def test_victims_that_are_stuck_are_shown_with_the_real_time(node: Node, run: Run) -> None:
+    """The time until all had ended is not known yet; what each process waits for is."""
+    with subprocess.Popen(["sleep", "61"]) as process:
+        gone = {"pod": "pod-2", "tasks": ["t2"], "outcome": "exited", "notified": True, "ms": 12.5}
+        stuck = {"pod": "pod-3", "tasks": ["t3"], "outcome": "stuck", "notified": False, "ms": 61234.5}
+        stuck["pids"] = [process.pid, 2**22 + 1]
+        node.executor("a").receipt = {**RECEIPT, "state": "stuck", "victims": [gone, stuck]}
+        ran = run("revoke", "--all")
+        process.kill()
+    assert ran.code == Exit.FAILURE
+    assert "12.5 ms for those that ended; 1 pod alive 61.2 s after the request, in spite of SIGKILL" in ran.out
+    assert "WAITS IN" in ran.out and "sleep 61" in ran.out.splitlines()[-1]
+
+
 def test_a_dry_run_tells_who_would_go_and_no_more(node: Node, run: Run) -> None:
     """Nothing happened: there is no outcome, and nothing took any time."""
     node.executor("a").receipt = {**RECEIPT, "state": "dry-run"}
