@@ -61,20 +61,20 @@ def of_lines(lines: Iterable[str]) -> Outcome:
     return total
 
 
-def of_targets(text: str, *, judged: bool) -> Outcome:
+def of_targets(text: str, suite: str = "bench", *, judged: bool) -> Outcome:
     """Of the line of JSON that the benchmarks end with, one test a target.
 
-    When not `judged` (bench was not asked for by name), a missed target is reported as skipped, since a busy machine is
-    no reason to fail.
+    When not `judged` (the suite was not named), a missed target is reported as skipped: a busy machine is no reason to
+    fail.
     """
     total = Outcome()
     try:
         targets = json.loads(text)["targets"].items()
     except (ValueError, KeyError, TypeError, AttributeError):
-        total.count("bench", "failed", f"it did not end with a line of JSON with its targets, but with {text!r:.100}")
+        total.count(suite, "failed", f"it did not end with a line of JSON with its targets, but with {text!r:.100}")
         return total
     for name, target in targets:
         reason = f"{target['value']} misses the target {target['target']}"
-        missed = ("failed", reason) if judged else ("skipped", f"{reason} (judged when bench is named)")
-        total.count(f"bench::{name}", *(("passed", "") if target["met"] else missed))
+        missed = ("failed", reason) if judged else ("skipped", f"{reason} (judged when {suite} is named)")
+        total.count(f"{suite}::{name}", *(("passed", "") if target["met"] else missed))
     return total

@@ -9,8 +9,9 @@ among the arguments for pytest choose from the suites that they are of.
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
 whatever was started in them. --containerd runs the suites with the containerd of a newer Debian, which
 `packaging/prepare --with containerd-VERSION` downloads, instead of the installed one. --minutes is for fuzz and
-soak, which take as long as one wants. --quick and --json are for bench; with --json standard output is the benchmarks'
-line of JSON and everything else goes to standard error. Standard library only: this part runs before the venv exists.
+soak, which take as long as one wants. --quick and --json are for bench, and for lending, where they run the proof with
+a real Spark in the place of the tests; with --json standard output is the line of JSON and everything else goes to
+standard error. Standard library only: this part runs before the venv exists.
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class Options:
     minutes: float | None = None
     """Of the suites that take as long as one wants; None for each one's own."""
 
+    def measures(self, suite: Suite) -> bool:
+        """Whether the suite's program runs, in the place of its tests."""
+        return suite.name == suites.BENCH or (self.named and bool(suite.program) and (self.quick or self.json))
+
     @property
     def out(self) -> TextIO:
         return sys.stderr if self.json else sys.stdout
@@ -97,15 +102,16 @@ def parse(arguments: Sequence[str]) -> Options:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="tests/run", usage=usage, description=description, formatter_class=form)
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(known)}")
-    parser.add_argument("--quick", action="store_true", help="bench: fewer rounds")
-    parser.add_argument("--json", action="store_true", help="bench: end with one line of JSON")
+    parser.add_argument("--quick", action="store_true", help="bench, lending: fewer rounds")
+    parser.add_argument("--json", action="store_true", help="bench, lending: end with one line of JSON")
     parser.add_argument("--containerd", default="", choices=CONTAINERD, help="of a newer Debian: %(choices)s")
     parser.add_argument("--minutes", type=float, help="fuzz, soak: how long each of them runs")
     found = parser.parse_args(arguments[:cut])
     if unknown := [name for name in found.suites if name not in known]:
         parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(known)}")
-    if (found.quick or found.json) and found.suites != [suites.BENCH]:
-        parser.error("--quick and --json go with the suite bench alone")
+    measuring = [name for name, suite in known.items() if suite.program]
+    if (found.quick or found.json) and not (len(found.suites) == 1 and found.suites[0] in measuring):
+        parser.error(f"--quick and --json go with one of the suites {', '.join(measuring)} alone")
     if found.minutes is not None and not any(known[name].minutes for name in found.suites):
         parser.error("--minutes goes with a suite that takes as long as one wants: fuzz, soak")
     chosen = tuple(known[name] for name in dict.fromkeys(found.suites)) or tuple(suites.default())
@@ -121,6 +127,7 @@ def run_all(options: Options, total: Outcome, results: list[str]) -> None:
     deadline_s = time.monotonic() + float(os.environ.get("MPE_TEST_BUDGET_S", BUDGET_S))
     with tempfile.TemporaryDirectory(prefix="mpe-tests-") as scratch:
         sets = [f"--with={suite.name}" for suite in options.suites if suite.has_packages]
+        sets += [f"--with={name}" for suite in options.suites if options.measures(suite) for name in suite.prepared]
         if options.containerd:
             sets.append(f"--with=containerd-{options.containerd}")
             os.environ["PATH"] = f"{ROOT}/.build/containerd/{options.containerd}/bin:{os.environ['PATH']}"
@@ -192,7 +199,7 @@ def run_suite(
     began_s = time.monotonic()
     own = Outcome()
     try:
-        if suite.name == suites.BENCH:
+        if options.measures(suite):
             bench(suite, options, scratch, deadline_s, own, results)
         else:
             pytest(suite, options, scratch, deadline_s, own)
@@ -214,7 +221,7 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
     if suite.machine:
         command += ["-o", f"timeout={MACHINE_TIMEOUT_S}", "-p", "no:cacheprovider"]
     if suite.parallel and paths == suite.present():
-        command += workers()
+        command += suites.workers()
     try:
         env = {"MPE_TEST_REPORT": str(report), **suite.variables(options.minutes)}
         ended = run_in(suite, [*command, *arguments], env, deadline_s)
@@ -244,12 +251,6 @@ def rerun(suite: Suite, failed: Sequence[str], scratch: Path, deadline_s: float,
             total.passed_again(test)
 
 
-def workers() -> list[str]:
-    """Options of pytest: tests that wait leave a core to others, but each further process imports everything again."""
-    count = min(8, 2 * len(os.sched_getaffinity(0)))
-    return [f"--numprocesses={count}", "--dist=worksteal"]
-
-
 def selection(suite: Suite, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """The paths that the suite is to run, and the other arguments for pytest. A path is run by the suites it is of."""
     named = [argument for argument in arguments if argument.startswith("tests/")]
@@ -270,7 +271,7 @@ def fault(suite: Suite, ended: Ended, own: Outcome) -> None:
 
 def bench(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome, results: list[str]) -> None:
     output = scratch / "bench.out"
-    command = [str(PYTHON), "-m", "tests.bench", "--json", *(["--quick"] if options.quick else [])]
+    command = [str(PYTHON), "-m", suite.program, "--json", *(["--quick"] if options.quick else [])]
     with output.open("w") as stdout:
         ended = run_in(suite, command, {}, deadline_s, stdout=stdout)
     *lines, last = output.read_text().rstrip("\n").split("\n")
@@ -279,7 +280,7 @@ def bench(suite: Suite, options: Options, scratch: Path, deadline_s: float, own:
     if ended.code != 0:
         own.count(suite.name, "failed", ended.why or f"it ended with code {ended.code}")
         return
-    own.add(of_targets(last, judged=options.named))
+    own.add(of_targets(last, suite.name, judged=options.named))
     results.append(last)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Suite:
-    """`paths` below tests/ that exist are run, at least one must; `bench` is a program that reports targets instead.
+    """`paths` below tests/ that exist are run, at least one must. `program` is a module that reports targets: bench has
+    nothing else, another suite runs it in the place of its tests with --json or --quick, with the sets `prepared`.
 
     `sandbox`: as root in network, mount and process namespaces of its own. `shared` paths belong to another suite too
     and are left to that one when both run. `parallel`: no test of it needs the machine for itself. `beside`: in a whole
@@ -28,6 +30,8 @@ class Suite:
     beside: bool = False
     minutes: float | None = None
     machine: bool = False
+    program: str = ""
+    prepared: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -71,13 +75,13 @@ SUITES = (
     Suite("observability", ("observability",), beside=True),
     Suite("pods", ("pods",), beside=True),
     Suite("crash", ("crash",)),
-    Suite("lending", ("lending",), ci=False),
+    Suite("lending", ("lending",), ci=False, program="tests.lending.proof", prepared=("spark", "soak")),
     Suite("spark", ("spark",)),
     Suite("packages", ("packages",), sandbox=False, beside=True),
     Suite("fuzz", ("fuzz",), sandbox=False, beside=True, minutes=2),
     Suite("soak", ("soak",), beside=True, minutes=2),
     Suite("vm", ("vm",), sandbox=False, ci=False, machine=True),
-    Suite(BENCH, ("bench",)),
+    Suite(BENCH, ("bench",), program="tests.bench"),
     Suite("fresh", ("fresh",), sandbox=False),
 )
 
@@ -88,3 +92,9 @@ def known() -> dict[str, Suite]:
 
 def default() -> list[Suite]:
     return [suite for suite in known().values() if suite.ci]
+
+
+def workers() -> list[str]:
+    """Options of pytest: tests that wait leave a core to others, but each further process imports everything again."""
+    count = min(8, 2 * len(os.sched_getaffinity(0)))
+    return [f"--numprocesses={count}", "--dist=worksteal"]

@@ -37,7 +37,7 @@ class HostRig(Rig):
     and so do its name server and the synchroniser, which knows the whole cluster's tasks from the master.
     """
 
-    def __init__(self, host: Host, cluster: Cluster, config: Mapping[str, str]) -> None:
+    def __init__(self, host: Host, cluster: Cluster, config: Mapping[str, str], resources: str) -> None:
         self.names = HostsDir(Path(f"/run/names-{host.name}"))  # where dnsmasq's own user gets to
         names = {
             "DNS_HOSTS_DIR": str(self.names.path),
@@ -52,9 +52,9 @@ class HostRig(Rig):
             launcher="linux",
             isolation=ISOLATION,
             cni_config_dir=self.cni_config,
-            estimator=True,
+            estimator=resources == RESOURCES,
             revocable_cpu_low_priority=False,
-            resources=RESOURCES,
+            resources=resources,
         )
         mesos, directory = cluster.master.build, cluster.directory / f"agent-{host.name}"
         self._agent = MesosAgent(
@@ -73,7 +73,8 @@ class HostRig(Rig):
             asyncio.run(self._import())
             self.cluster.agents.append(self._agent)
             self._agent.start()
-            self._agent.set_revocable(**self._revocable)
+            if self._agent.options.estimator:
+                self._agent.set_revocable(**self._revocable)
             self.names.ensure()
             for service in self.services:
                 service.start()
@@ -160,10 +161,16 @@ def _shared_mounts() -> Iterator[None]:
 
 
 @contextmanager
-def site(count: int = 2, config: Mapping[str, str] = MappingProxyType({})) -> Iterator[Site]:
-    """`config` is the program's on every host, besides."""
+def site(
+    count: int = 2, config: Mapping[str, str] = MappingProxyType({}), resources: str = RESOURCES
+) -> Iterator[Site]:
+    """`config` is the program's on every host, besides. With other `resources`, which reserve some, agents have no
+    estimator: a lender offers what is revocable.
+    """
     with ExitStack() as stack:
         stack.enter_context(_shared_mounts())
         machines = stack.enter_context(hosts(count))
         cluster = stack.enter_context(Cluster(0, address=HERE))
-        yield Site(cluster, tuple(stack.enter_context(HostRig(machine, cluster, config)) for machine in machines))
+        yield Site(
+            cluster, tuple(stack.enter_context(HostRig(machine, cluster, config, resources)) for machine in machines)
+        )
