@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,20 @@ def _document(spec: PodSpec, name: str, image: ImageConfig) -> None:
         wanted(image.volumes, container)
         document = runtime_spec(spec, container, image, placement)
         text = json.dumps(document, allow_nan=False)
-        assert "\\u0000" not in text, "a NUL would end a text in runc"
-        text.encode("ascii")
+        assert "\0" not in "".join(_texts(json.loads(text))), "a NUL would end a text in runc"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of a document, its keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 class _Downward(dict[str, str]):

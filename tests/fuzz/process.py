@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -105,7 +105,7 @@ def known(target: str) -> list[Path]:
 
 
 def search(name: str, seconds: float, directory: Path) -> int:
-    """One target, in a process of its own. Returns FINDING for one that atheris has not seen; on others it exits."""
+    """One target, in a process of its own. Raises what a reader raises, or SystemExit."""
     import atheris
 
     from tests.fuzz import limits, targets
@@ -115,7 +115,11 @@ def search(name: str, seconds: float, directory: Path) -> int:
     good = [*target.seeds(), *(path.read_bytes() for path in known(name))]
 
     def one(data: bytes) -> None:
-        limits.within(target.read, data, cpu_s=limits.CPU_S * limits.INSTRUMENTED)
+        try:
+            limits.within(target.read, data, cpu_s=limits.CPU_S * limits.INSTRUMENTED)
+        except BaseException:  # of any kind: it is kept, whatever becomes of this process
+            (directory / f"{name}-crash-{hashlib.sha1(data).hexdigest()}").write_bytes(data)
+            raise
 
     begun_s = time.monotonic()
     for path in known(name):
@@ -123,8 +127,7 @@ def search(name: str, seconds: float, directory: Path) -> int:
     chance = random.Random(time.time_ns())
     while time.monotonic() - begun_s < seconds / 3:
         large = stretched(chance.choice(good), chance)
-        if not _reads(one, large, directory / f"{name}-crash-{hashlib.sha1(large).hexdigest()}"):
-            return FINDING
+        one(large)
     corpus = directory / name
     corpus.mkdir(parents=True, exist_ok=True)
     for data in good:
@@ -159,17 +162,6 @@ def _document(data: bytes) -> Any:
         return json.loads(data)
     except ValueError:
         return None
-
-
-def _reads(one: Callable[[bytes], None], data: bytes, kept: Path) -> bool:
-    try:
-        one(data)
-    except BaseException:  # noqa: BLE001 # a finding of any kind
-        traceback.print_exc()
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(data)
-        return False
-    return True
 
 
 if __name__ == "__main__":
