@@ -34,7 +34,7 @@ drawings.
     metrics/      Prometheus metrics
     traces/       traces of launches, for OpenTelemetry
     doctor/       checks of the node
-    cli/          the commands, one file each, in rooms: pods, history (what happened), revocation, lending,
+    cli/          the commands, one file each, in packages: pods, history (what happened), revocation, lending,
                   node, launch; executors finds and asks the executors of this node, printing prints
 
     config/       the configuration

@@ -23,7 +23,7 @@ from executor.cli.shells import PROGRAM
 from executor.config import DEFAULT_PATH
 from executor.errors import ExecutorError, Failure, reason
 
-ROOMS: Final = MappingProxyType(
+PACKAGES: Final = MappingProxyType(
     {
         "pods": {
             "ps": "List the pods of this node.",
@@ -71,7 +71,7 @@ ROOMS: Final = MappingProxyType(
     }
 )
 """The packages of commands below this one, and what each command does, in one line."""
-COMMANDS: Final = MappingProxyType({name: text for room in ROOMS.values() for name, text in room.items()})
+COMMANDS: Final = MappingProxyType({name: text for package in PACKAGES.values() for name, text in package.items()})
 _TITLES: Final = MappingProxyType(
     {
         "pods": "Pods",
@@ -90,16 +90,16 @@ _DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
-    """Knows each command by name; `executor.cli.<room>.<name>` defines it as `command`."""
+    """Knows each command by name; `executor.cli.<package>.<name>` defines it as `command`."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
-        room = next((each for each, commands in ROOMS.items() if name in commands), None)
-        if room is None:
+        package = next((each for each, commands in PACKAGES.items() if name in commands), None)
+        if package is None:
             return None
-        module = importlib.import_module(f"executor.cli.{room}.{name.replace('-', '_')}")
+        module = importlib.import_module(f"executor.cli.{package}.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -123,8 +123,8 @@ class _Commands(click.Group):
         return result
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        for room, commands in ROOMS.items():
-            with formatter.section(_TITLES[room]):
+        for package, commands in PACKAGES.items():
+            with formatter.section(_TITLES[package]):
                 formatter.write_dl(list(commands.items()))
 
 

@@ -12,7 +12,7 @@ import click
 
 from executor import config
 from executor.cli.executors.client import Client, clients
-from executor.cli.executors.look import Executor, State, look, obituary
+from executor.cli.executors.look import Executor, State, about_dead, look
 from executor.cli.printing.output import note
 from executor.errors import NotFound
 from executor.node.ended_executors import MesosNames
@@ -87,7 +87,7 @@ class Session:
             return
         self._told.add(executor.id)
         if executor.state is State.DEAD:
-            note(obituary(executor))
+            note(about_dead(executor))
         elif not last:
             note(f"left out: {executor.error}")
 

@@ -2,7 +2,7 @@
 
 The event loop puts updates and messages in, the I/O thread opens it with every subscription and settles what was
 acknowledged, the sender takes one call at a time. Invariants: nothing is taken while there is no subscription; updates
-go out in the order they were made; no method but `take` and `pause` waits. Owns the lock around the Ledger.
+go out in the order they were made; no method but `take` and `pause` waits. Owns the lock around Unacknowledged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from executor.mesos.updates import Ledger
+from executor.mesos.updates import Unacknowledged
 
 Json = dict[str, Any]
 MESSAGES_MAX = 1000
@@ -34,7 +34,7 @@ class Call:
 class Outbox:
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._ledger = Ledger()
+        self._unacknowledged = Unacknowledged()
         self._messages: deque[Call] = deque()
         self._subscription = 0
         self._open = False
@@ -43,19 +43,19 @@ class Outbox:
     def __len__(self) -> int:
         """Updates that the agent has not acknowledged."""
         with self._changed:
-            return len(self._ledger)
+            return len(self._unacknowledged)
 
     @property
     def unsent(self) -> int:
         """Updates that the agent has not accepted."""
         with self._changed:
-            return self._ledger.unsent
+            return self._unacknowledged.unsent
 
     def put_update(self, status: Json) -> bool:
-        """`status` (a TaskStatus as JSON) is sent until the agent acknowledges it. False as for Ledger.add."""
+        """`status` (a TaskStatus as JSON) is sent until the agent acknowledges it. False as for Unacknowledged.add."""
         with self._changed:
             self._changed.notify_all()
-            return self._ledger.add(status)
+            return self._unacknowledged.add(status)
 
     def put_message(self, body: Json) -> bool:
         """False if the oldest message had to make room: messages are best effort in Mesos, memory is not endless."""
@@ -70,17 +70,17 @@ class Outbox:
     def launched(self, tasks: Iterable[Json]) -> list[str]:
         """Ids of the tasks that had been launched before."""
         with self._changed:
-            return self._ledger.launched(tasks)
+            return self._unacknowledged.launched(tasks)
 
     def acknowledged(self, uuid: str) -> bool:
         """False if this update was settled before."""
         with self._changed:
-            return self._ledger.acknowledged(uuid) is not None
+            return self._unacknowledged.acknowledged(uuid) is not None
 
     def carry(self) -> tuple[dict[str, Json], dict[str, Json]]:
-        """As Ledger.carry, for the SUBSCRIBE that is about to be sent."""
+        """As Unacknowledged.carry, for the SUBSCRIBE that is about to be sent."""
         with self._changed:
-            return self._ledger.carry()
+            return self._unacknowledged.carry()
 
     def open(self) -> int:
         """The agent subscribed us; returns the number of unacknowledged updates."""
@@ -88,7 +88,7 @@ class Outbox:
             self._open = True
             self._subscription += 1
             self._changed.notify_all()
-            return len(self._ledger)
+            return len(self._unacknowledged)
 
     def hold(self) -> None:
         """The subscription is gone: what is not accepted by now goes with the next SUBSCRIBE."""
@@ -111,7 +111,7 @@ class Outbox:
             return None
 
     def _next(self) -> Call | None:
-        status = self._ledger.next_unsent()
+        status = self._unacknowledged.next_unsent()
         if status is not None:
             return Call("UPDATE", {"status": status})
         return self._messages[0] if self._messages else None
@@ -120,27 +120,27 @@ class Outbox:
         """The agent accepted it. An update is now waiting to be acknowledged."""
         with self._changed:
             if call.type == "UPDATE":
-                self._ledger.sent(call.of_update("uuid"))
+                self._unacknowledged.sent(call.of_update("uuid"))
             else:
                 self._forget_message(call)
 
     def reduce(self, call: Call) -> bool:
         """The agent refuses an update as it is: the next try is without what explains it. False as for
-        Ledger.reduce.
+        Unacknowledged.reduce.
         """
         with self._changed:
-            return call.type == "UPDATE" and self._ledger.reduce(call.of_update("uuid"))
+            return call.type == "UPDATE" and self._unacknowledged.reduce(call.of_update("uuid"))
 
     def reduce_all(self) -> None:
         """The agent refuses a SUBSCRIBE that carries updates, and one of them may be the reason."""
         with self._changed:
-            self._ledger.reduce_all()
+            self._unacknowledged.reduce_all()
 
     def drop(self, call: Call) -> None:
         """The agent will never accept it."""
         with self._changed:
             if call.type == "UPDATE":
-                self._ledger.drop(call.of_update("uuid"))
+                self._unacknowledged.drop(call.of_update("uuid"))
             else:
                 self._forget_message(call)
 

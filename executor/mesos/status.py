@@ -41,6 +41,10 @@ _BARE = frozenset({"task_id", "state", "message", "uuid", "timestamp", "source",
 PREEMPTED = "REASON_CONTAINER_PREEMPTED"
 MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
 DISK_LIMIT = "REASON_CONTAINER_LIMITATION_DISK"
+MAX_COMPLETION = "REASON_MAX_COMPLETION_TIME_REACHED"
+EXECUTOR_TERMINATED = "REASON_EXECUTOR_TERMINATED"
+KILLED_DURING_LAUNCH = "REASON_TASK_KILLED_DURING_LAUNCH"
+"""Reasons of terminal statuses; those of launches that are refused or fail are in executor/errors.py."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from executor.mesos.status import bare, is_terminal
 Json = dict[str, Any]
 
 
-class Ledger:
+class Unacknowledged:
     """Not safe for threads: callers that share it hold a lock."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Ledger:
         return len(self._updates)
 
     def launched(self, tasks: Iterable[Json]) -> list[str]:
-        """Takes the tasks into the book; returns the ids of those that were in it already."""
+        """Note tasks as launched; the ids of those that had been launched before."""
         repeated = []
         for task in tasks:
             task_id = task["task_id"]["value"]

@@ -1,4 +1,11 @@
-"""Does what the life cycle of one pod decides (effects.py) with the node's adapters: one function for each effect.
+"""Does what the life cycle of one pod decides (life/effects.py) with the node's adapters: one branch for each effect.
+
+    SetUp, Abort                   sandbox.py, container/creation.py
+    Start, Terminate, Kill         container/containers.py
+    StartProbes, StopProbes        container/watching.py
+    CollectOutput                  container/termination.py, and the log writer
+    Destroy                        container/destroying.py
+    TearDown                       release/teardown.py
 
 Each can be repeated. Every effect runs as a task of its own and ends by posting an event. The one `except Exception` of
 a pod stands here: a defect becomes this pod's failure, and no other pod notices.

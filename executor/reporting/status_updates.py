@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from executor.mesos.status import DISK_LIMIT, Capabilities, TaskState, status
+from executor.mesos.status import (
+    DISK_LIMIT,
+    EXECUTOR_TERMINATED,
+    KILLED_DURING_LAUNCH,
+    Capabilities,
+    TaskState,
+    status,
+)
 from executor.names import TaskId
 from executor.pod.life import health
 from executor.pod.life.effects import Report
@@ -62,13 +69,13 @@ def _limitation(report: Report) -> list[dict[str, Any]]:
 def dropped(tasks: tuple[TaskId, ...]) -> Report:
     """The report of tasks whose launch came too late for this executor."""
     message = "the executor was ending when the launch came (launch it again: that starts a new executor)"
-    return Report(tasks, TaskState.DROPPED, "REASON_EXECUTOR_TERMINATED", message)
+    return Report(tasks, TaskState.DROPPED, EXECUTOR_TERMINATED, message)
 
 
 def killed_before_launch(tasks: Sequence[TaskId]) -> Report:
     """The report of tasks that were killed before their launch was read."""
     message = "killed by the scheduler"
-    return Report(tuple(tasks), TaskState.KILLED, "REASON_TASK_KILLED_DURING_LAUNCH", message)
+    return Report(tuple(tasks), TaskState.KILLED, KILLED_DURING_LAUNCH, message)
 
 
 def invalid(task: TaskId, message: str, reason: str) -> Report:

@@ -112,7 +112,7 @@ def _ask(client: Client, owner: Owner) -> Executor:
     return Executor(client, State.ANSWERS, names, document)
 
 
-def obituary(executor: Executor) -> str:
+def about_dead(executor: Executor) -> str:
     """The line about a dead executor: that it is dead, what it was doing by its journal, and what to do."""
     text = f"executor {executor.title} is dead"
     if executor.reaper:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from executor import log
-from executor.cli.executors.look import Executor, State, obituary
+from executor.cli.executors.look import Executor, State, about_dead
 from executor.cli.exits import Exit
 from executor.cli.pods import trouble
 from executor.cli.printing import output
@@ -68,7 +68,7 @@ def _executors(session: Session) -> list[Finding]:
         for each in found
         if each.error is not None
     ]
-    findings += [warned("node.executors", obituary(each), _DEAD) for each in found if each.state is State.DEAD]
+    findings += [warned("node.executors", about_dead(each), _DEAD) for each in found if each.state is State.DEAD]
     return findings or [passed("node.executors", f"{len(found)} run, and each one answers")]
 
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import click
 
 from executor.cli.executors.client import Client
-from executor.cli.executors.look import Executor, State, obituary
+from executor.cli.executors.look import Executor, State, about_dead
 from executor.cli.exits import Unreachable
 from executor.cli.page import collect
 from executor.cli.page.node import node
@@ -144,7 +144,7 @@ def _response(status: int, text: str, kind: str) -> Response:
 def problems(found: Sequence[Executor]) -> list[str]:
     """The state of the executors that hang or died, in words."""
     hung = [f"{each.error}" for each in found if each.error is not None]
-    return hung + [obituary(each) for each in found if each.state is State.DEAD]
+    return hung + [about_dead(each) for each in found if each.state is State.DEAD]
 
 
 def _executors(clients: Sequence[Client]) -> list[dict[str, Any]]:

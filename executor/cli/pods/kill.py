@@ -92,7 +92,7 @@ def _wait(session: Session, client: Client, pod: str) -> dict[str, Any] | None:
         except NotFound:
             return None
         except Unreachable as error:
-            return dict(lookup.end(session, pod, error).get("outcome") or {})
+            return dict(lookup.wait_ended(session, pod, error).get("outcome") or {})
         if document["state"] == "ended":
             return dict(document.get("outcome") or {})
         if document.get("stuck_pids"):

@@ -130,7 +130,7 @@ def _runs(session: Session, client: Client, pod: str, containers: Sequence[str])
     except NotFound:
         return False
     except Unreachable as error:
-        document = lookup.end(session, pod, error)
+        document = lookup.wait_ended(session, pod, error)
     if document["state"] == "ended":
         return False
     return any(each["name"] in containers and each["state"] != "exited" for each in document["containers"])

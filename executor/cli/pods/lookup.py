@@ -72,7 +72,7 @@ def find_known(session: Session, name: str) -> tuple[Client | None, dict[str, An
         return None, found
 
 
-def end(session: Session, pod: str, error: Unreachable) -> dict[str, Any]:
+def wait_ended(session: Session, pod: str, error: Unreachable) -> dict[str, Any]:
     """The record of a pod whose executor does not answer any more, because it ended with this pod, its last one.
 
     Waits some seconds for it. Raises the error if the pod has not ended, and Failure.

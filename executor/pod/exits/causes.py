@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from executor.mesos.status import DISK_LIMIT, TaskState, describe_exit
+from executor.mesos.status import (
+    DISK_LIMIT,
+    EXECUTOR_TERMINATED,
+    KILLED_DURING_LAUNCH,
+    MAX_COMPLETION,
+    MEMORY_LIMIT,
+    PREEMPTED,
+    TaskState,
+    describe_exit,
+)
 from executor.pod.life.events import Oom, Stop, StopCause
 from executor.pod.life.model import Container, Outcome, State
 from executor.spec.model import ContainerKind
 from executor.spec.probes import Kind
 
-MEMORY_LIMIT = "REASON_CONTAINER_LIMITATION_MEMORY"
-MAX_COMPLETION = "REASON_MAX_COMPLETION_TIME_REACHED"
-PREEMPTED = "REASON_CONTAINER_PREEMPTED"
-KILLED_DURING_LAUNCH = "REASON_TASK_KILLED_DURING_LAUNCH"
 _STOPS = {
     StopCause.KILL: (TaskState.KILLED, None, "killed by the scheduler"),
-    StopCause.SHUTDOWN: (TaskState.KILLED, "REASON_EXECUTOR_TERMINATED", "the executor is shutting down"),
+    StopCause.SHUTDOWN: (TaskState.KILLED, EXECUTOR_TERMINATED, "the executor is shutting down"),
     StopCause.REVOKED: (TaskState.GONE, PREEMPTED, "revoked"),
     StopCause.DEADLINE: (TaskState.FAILED, MAX_COMPLETION, "ran longer than allowed"),
     StopCause.DISK: (TaskState.FAILED, DISK_LIMIT, "used more disk than it may"),

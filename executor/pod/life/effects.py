@@ -1,6 +1,7 @@
 """What must be done for a pod, as lifecycle.py and container_life.py decide. Pure data.
 
-Every effect is idempotent. performer.py does what each says.
+Every effect is idempotent. executor/pod/performer.py begins each of them, but for two: After is a timer of
+executor/pod/inbox.py, and Report goes to executor/reporting/reporter.py.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Leak:
         return f"{self.what} {self.where}: {self.error}"
 
 
-class Ledger:
+class Leaks:
     """The leaks of one pod. It remembers when each was first seen, so that a retry does not make it look new."""
 
     def __init__(self, log: Logger) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from executor.pod.release.leaks import Leak, Ledger
+from executor.pod.release.leaks import Leak, Leaks
 
 if TYPE_CHECKING:
     from executor.log import Logger
@@ -43,7 +43,7 @@ class TearDown:
         self._urgently = urgently
         self._network_released = network_released
         self._log = log
-        self._ledger = Ledger(log)
+        self._leaks = Leaks(log)
         self._tries = 0
 
     async def run(self, *, gently: bool, over_disk: bool = False) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class TearDown:
         finally:
             files.cancel()
         self._tries += 1
-        left = self._ledger.report(found)
+        left = self._leaks.report(found)
         if self._tries > 1 and not left:
             self._log.info("what was left of the pod is removed", code="pod.released")
         return left

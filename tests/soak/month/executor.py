@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from executor.errors import ExecutorError, MesosFailure
 from executor.mesos.reconnect import Reconnect
 from executor.mesos.sender import Verdict, judge
-from executor.mesos.updates import Ledger
+from executor.mesos.updates import Unacknowledged
 from executor.names import TaskId, pod_id
 from executor.pod.life.events import Stop, StopCause
 from executor.pod.life.model import State
@@ -42,7 +42,7 @@ class Launch:
 class SimExecutor:
     def __init__(self, machine: Machine, agent: SimAgent) -> None:
         self._machine, self._agent = machine, agent
-        self._ledger = Ledger()
+        self._ledger = Unacknowledged()
         self._reporter = Reporter(self)
         self._reporter.subscribed({}, FRAMEWORK)
         self._retries = Retries()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from executor.mesos.updates import Ledger
+from executor.mesos.updates import Unacknowledged
 
 
 def task(task_id: str) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def update(task_id: str, uuid: str, state: str = "TASK_RUNNING") -> dict[str, An
     return {"task_id": {"value": task_id}, "uuid": uuid, "state": state}
 
 
-def sent_in_order(ledger: Ledger) -> list[str]:
+def sent_in_order(ledger: Unacknowledged) -> list[str]:
     """Everything unsent, sent."""
     found = []
     while (status := ledger.next_unsent()) is not None:
@@ -29,7 +29,7 @@ def sent_in_order(ledger: Ledger) -> list[str]:
 
 
 def test_updates_wait_in_order_and_stay_until_acknowledged() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     for uuid in "abc":
         ledger.add(update("t", uuid))
     assert sent_in_order(ledger) == ["a", "b", "c"]
@@ -39,7 +39,7 @@ def test_updates_wait_in_order_and_stay_until_acknowledged() -> None:
 
 
 def test_what_subscribe_carried_is_not_sent_again() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     ledger.add(update("t", "a"))
     ledger.add(update("t", "b"))
     ledger.sent("a")
@@ -51,7 +51,7 @@ def test_what_subscribe_carried_is_not_sent_again() -> None:
 
 
 def test_an_uuid_is_settled_once() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     ledger.add(update("t", "a"))
     assert ledger.acknowledged("a") is not None
     assert ledger.acknowledged("a") is None
@@ -59,7 +59,7 @@ def test_an_uuid_is_settled_once() -> None:
 
 
 def test_a_task_is_carried_until_any_update_is_acknowledged_and_known_until_the_terminal_one_is() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     assert ledger.launched([task("t"), task("u")]) == []
     ledger.add(update("t", "a"))
     ledger.add(update("t", "z", "TASK_FINISHED"))
@@ -72,7 +72,7 @@ def test_a_task_is_carried_until_any_update_is_acknowledged_and_known_until_the_
 
 
 def test_the_terminal_update_may_be_acknowledged_first() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     ledger.launched([task("t")])
     ledger.add(update("t", "a"))
     ledger.add(update("t", "z", "TASK_KILLED"))
@@ -84,7 +84,7 @@ def test_the_terminal_update_may_be_acknowledged_first() -> None:
 
 
 def test_a_dropped_update_is_gone() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     ledger.add(update("t", "a"))
     ledger.drop("a")
     assert (len(ledger), ledger.next_unsent(), ledger.carry()[1]) == (0, None, {})
@@ -97,7 +97,7 @@ class Agent(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ledger = Ledger()
+        self.ledger = Unacknowledged()
         self.made: list[str] = []
         self.received: list[str] = []
         self.open: set[str] = set()
@@ -148,7 +148,7 @@ TestAgent = Agent.TestCase
 
 @given(st.permutations(range(5)))
 def test_acknowledgements_may_come_in_any_order(order: list[int]) -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     for number in range(5):
         ledger.add(update("t", str(number)))
     for count, number in enumerate(order, 1):
@@ -157,7 +157,7 @@ def test_acknowledgements_may_come_in_any_order(order: list[int]) -> None:
 
 
 def test_nothing_follows_a_terminal_update_until_the_task_is_launched_again() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     assert ledger.add(update("t", "end", "TASK_FINISHED"))
     assert not ledger.add(update("t", "late")) and not ledger.add(update("t", "twice", "TASK_GONE"))
     assert ledger.add(update("u", "other"))
@@ -167,7 +167,7 @@ def test_nothing_follows_a_terminal_update_until_the_task_is_launched_again() ->
 
 
 def test_an_update_that_is_refused_is_reduced_once() -> None:
-    ledger = Ledger()
+    ledger = Unacknowledged()
     whole = update("t", "a", "TASK_FAILED") | {"message": "why", "reason": "REASON_OF_A_NEWER_MESOS", "data": "eA=="}
     ledger.add(whole)
     assert ledger.reduce("a")
