@@ -146,7 +146,8 @@ def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
 
 def _limits(runner: PodRunner, name: str) -> dict[str, Any]:
     """A container's own limits, null for none, and how often the kernel killed one of its processes for memory."""
-    status, limits = runner.pod.containers[name], runner.pod.containers[name].spec.limits
+    status = runner.pod.containers[name]
+    limits = next(one.limits for one in runner.spec.containers if one.name == name)
     return {
         "limits": {"cpus": limits.cpus, "mem_bytes": limits.memory_bytes, "ephemeral_bytes": limits.ephemeral_bytes},
         "oom_killed": status.oom.level if status.oom is not None else None,

@@ -110,6 +110,7 @@ CODES: Final = MappingProxyType(
         "executor.failed": _error(
             "The executor cannot go on.", "See `error` and `hint`; run `mesos-pod-executor doctor`."
         ),
+        "pod.resized": _info("A framework gave `containers` of the pod other amounts of cpu or memory."),
         "pod.volumes_updated": _info("A framework sent new ConfigMaps or Secrets: the files of `volumes` show them."),
         "task.status": _info("A status update was made; it is in the journal before the agent hears of it."),
         "pod.accepted": _info("A launch was read and became a pod."),

@@ -128,8 +128,8 @@ def _namespaces(pod: PodSpec, placement: Placement) -> list[dict[str, str]]:
 def _resources(pod: PodSpec, container: ContainerSpec, placement: Placement) -> dict[str, Any]:
     every = [{"allow": True, "access": "rwm"}]
     found: dict[str, Any] = {"devices": every if container.security.privileged else _devices(placement)}
-    if cpu := _cpu(pod, container):
-        found["cpu"] = cpu
+    if amounts := cpu(pod, container):
+        found["cpu"] = amounts
     if container.limits.memory_bytes is not None:
         found["memory"] = {"limit": container.limits.memory_bytes}
     if container.huge_pages is not None and placement.huge_page_sizes:
@@ -145,8 +145,10 @@ def _page_size(size_bytes: int) -> str:
     return next(f"{size_bytes // unit}{name}" for unit, name in _UNITS.items() if size_bytes >= unit)
 
 
-def _cpu(pod: PodSpec, container: ContainerSpec) -> dict[str, int]:
-    """Shares weigh a container against its siblings only: where none asks for any, all keep the kernel's default."""
+def cpu(pod: PodSpec, container: ContainerSpec) -> dict[str, int]:
+    """What runc is to set of the cpu controller. Shares weigh a container against its siblings only: where none asks
+    for any, all keep the kernel's default.
+    """
     found: dict[str, int] = {}
     if any(_asked_cpus(sibling) is not None for sibling in pod.containers):
         found["shares"] = max(_LEAST_SHARES, int((_asked_cpus(container) or 0) * 1024))

@@ -102,6 +102,11 @@ class PodRunner:
         """containerd reports that a memory limit was met, of this container or of a group above it."""
         self._evidence.short_of_memory(container)
 
+    def resized(self, spec: PodSpec) -> None:
+        """Other amounts of cpu and memory are in force; a later start of a container has them, too."""
+        self.spec = spec
+        self.containers.resized(spec)
+
     # --- for a revocation (executor.revocation.pod) ----------------------------------------------------------
 
     @property

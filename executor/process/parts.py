@@ -15,6 +15,7 @@ from executor.pod.disk.watch import Watch
 from executor.pod.exits.router import ExitRouter
 from executor.pod.listing import Listing
 from executor.pod.object_updates import ObjectUpdates
+from executor.pod.resources.resizes import Resizes
 from executor.pod.resources.weight_guard import WeightGuard
 from executor.pod.table import Pods
 from executor.reporting.reporter import Reporter
@@ -45,7 +46,7 @@ def assemble(node: Node, environment: Environment, driver: Driver) -> Dispatcher
     guard = WeightGuard(node.guarded, pods)
     for listener in (*([governor.pods_changed] if governor is not None else []), guard.check):
         pods.on_change(listener)
-    others = {"update": ObjectUpdates(pods).take, "list": Listing(pods).take}
+    others = {"update": ObjectUpdates(pods).take, "resize": Resizes(pods, node.tree).take, "list": Listing(pods).take}
     parts = Parts(
         driver=driver,
         reporter=reporter,

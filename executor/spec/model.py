@@ -152,6 +152,8 @@ class ContainerSpec:
     requests: Limits = Limits()
     extended: Mapping[str, int] = field(default_factory=dict)
     """Kubernetes' extended resources, by name: they are only counted."""
+    restarts_to_resize: frozenset[str] = frozenset()
+    """What of cpu and memory cannot be changed while it runs."""
     huge_pages: Mapping[int, int] | None = None
     """Bytes of huge pages that it may use, by the bytes of a page; None: no limit of its own."""
     ports: tuple[ContainerPort, ...] = ()

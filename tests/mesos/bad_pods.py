@@ -13,7 +13,7 @@ PUT_A_POD = "(put a Kubernetes v1 Pod as JSON or YAML there, base64 encoded, or 
 SMALL = "(pods are small: move data to an image or a volume)"
 ONE_POD = (
     "(send one Pod, with the ConfigMap, Secret, PersistentVolumeClaim it names;"
-    " `mesos-pod-executor task` makes tasks of workloads)"
+    " `mesos-pod-executor task` makes a task of each pod)"
 )
 SEND_ALONG = "(send the {} along: TaskInfo.data may be several YAML documents or a List)"
 CONTAINER = "spec.containers[0]"

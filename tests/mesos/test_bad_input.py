@@ -95,7 +95,7 @@ def test_nothing_of_it_was_a_defect_and_nothing_is_left(
     assert wait_for(lambda: {pod["name"] for pod in rig.pods()} == {"fine", "lent", "also-fine"} or None, 15)
 
 
-ONE_KEY = 'must be an object with the one key "revoke" or "update" or "list"'
+ONE_KEY = 'must be an object with the one key "revoke" or "update" or "resize" or "list"'
 REVOKE = 'send {"revoke": {"select": {"all": true}}}'
 MESSAGES = {
     "other-bytes": (b"\xff\x00", "MESSAGE", r"is not JSON: .*", 'send {"revoke": {...}}'),

@@ -57,24 +57,20 @@ OUTPUT_S = 2.0
 
 
 class Containers:
-    def __init__(
-        self,
-        node: Node,
-        pod: PodId,
-        spec: PodSpec,
-        sandbox: Sandbox,
-    ) -> None:
-        self._node = node
-        self._pod = pod
-        self._spec = {container.name: container for container in spec.containers}
-        self._pod_class = spec.pod_class
-        self._pod_spec, self._sandbox = spec, sandbox
+    def __init__(self, node: Node, pod: PodId, spec: PodSpec, sandbox: Sandbox) -> None:
+        self._node, self._pod = node, pod
+        self._pod_class, self._sandbox = spec.pod_class, sandbox
+        self.resized(spec)
         self._runs: dict[str, ContainerRun] = {}
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
         self.images = PodImages(node.images, spec, log.bind(pod=pod), patience_s=self._limit_s)
         self._release = PodRelease(node.containerd, pod, groups, PATIENCE)
+
+    def resized(self, spec: PodSpec) -> None:
+        """The same containers with other amounts."""
+        self._pod_spec, self._spec = spec, {container.name: container for container in spec.containers}
 
     def id(self, name: str) -> ContainerId:
         """As containerd has it now."""

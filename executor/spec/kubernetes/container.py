@@ -71,6 +71,9 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         limits=limits,
         requests=requests,
         extended=extended_resources.of_container(one.resources, f"{path}.resources", faults),
+        restarts_to_resize=frozenset(
+            each.resource_name for each in one.resize_policy if each.restart_policy == "RestartContainer"
+        ),
         huge_pages=huge_pages.of_container(one.resources, f"{path}.resources", faults),
         ports=ports.ports(one.ports, context.resources, f"{path}.ports", faults, host_network=spec.host_network),
         mounts=_mounts(

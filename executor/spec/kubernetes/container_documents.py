@@ -193,8 +193,10 @@ class SecurityContext(Identity, frozen=True):
 
 
 class ResizePolicy(Document, frozen=True):
-    resource_name: Annotated[Literal["cpu", "memory"], accepted("")]
-    restart_policy: Annotated[Literal["NotRequired", "RestartContainer"], accepted("")]
+    resource_name: Annotated[Literal["cpu", "memory"], supported()]
+    restart_policy: Annotated[
+        Literal["NotRequired", "RestartContainer"], supported("RestartContainer refuses a resize")
+    ]
 
 
 class Container(Document, frozen=True):
@@ -222,7 +224,9 @@ class Container(Document, frozen=True):
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
     restart_policy: Annotated[Any, refused("only an init container has one")] = None
     restart_policy_rules: Annotated[Any, refused()] = None
-    resize_policy: Annotated[tuple[ResizePolicy, ...], accepted("a running pod is not resized")] = ()
+    resize_policy: Annotated[
+        tuple[ResizePolicy, ...], supported("of a resize by a MESSAGE; NotRequired without it")
+    ] = ()
     termination_message_path: Annotated[str, supported("its last 4096 bytes are in the status of the end")] = ""
     termination_message_policy: Annotated[
         Literal["File", "FallbackToLogsOnError", ""], supported("the last 2048 bytes of stderr, or else of stdout")

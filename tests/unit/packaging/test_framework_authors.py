@@ -21,7 +21,7 @@ from executor.pod import listing
 from executor.pod.life.lifecycle import begin
 from executor.reporting import container_statuses
 from executor.revocation import notice, request
-from executor.spec import object_update
+from executor.spec import object_update, resize
 from executor.spec.kubernetes import companions
 from executor.spec.launch import parse_launch
 from reference import DIRECTORY
@@ -45,7 +45,7 @@ def test_every_block_has_a_kind_that_is_tested() -> None:
     assert TEXT.count("```json") == len(BLOCKS)
     assert {kind for kind, _ in BLOCKS} == {
         "executor-info", "task", "pod", "status", "revoke", "message", "notice", "service", "group",
-        "update", "data", "pair", "accept", "message-call", "list",
+        "update", "resize", "data", "pair", "accept", "message-call", "list",
     }  # fmt: skip
 
 
@@ -130,6 +130,17 @@ def test_the_update_is_understood() -> None:
     assert (parsed.id, parsed.task) == ("u-1", "web-0")
     (found,) = companions.objects(parsed.documents, "default").config_maps.values()
     assert found.values == {"app.conf": b"color=blue"}
+
+
+def test_the_resize_is_understood() -> None:
+    (document,), (task,) = blocks("resize"), blocks("task")
+    parsed = resize.parse(document["resize"])
+    assert (parsed.id, parsed.task, list(parsed.containers)) == ("r-1", "web-0", ["app"])
+    resources = [{"name": name, "type": "SCALAR", "scalar": {"value": 1024}} for name in ("cpus", "mem")]
+    spec = parse_launch([{**task, "resources": resources}], group=False)
+    (container, *_) = spec.containers
+    renamed = resize.Request("r-1", "web-0", {container.name: parsed.containers["app"]})
+    assert resize.applied(spec, renamed).containers[0].limits.cpus == 0.5
 
 
 def test_every_key_of_a_request_is_told() -> None:

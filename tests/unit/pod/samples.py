@@ -147,7 +147,7 @@ FULL_POD: Document = {
                 "lifecycle": {"stopSignal": "SIGUSR1"},
                 "terminationMessagePath": "/tmp/end",
                 "terminationMessagePolicy": "FallbackToLogsOnError",
-                "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}],
+                "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}
                 ],
