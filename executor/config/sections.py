@@ -37,6 +37,12 @@ class ContainerdSection:
     namespace: str = key(
         "mesos-pods", "containerd namespace of every image and container of this executor.", filled=True
     )
+    runtime: str = key(
+        "runc",
+        "Program that containerd's shim runs containers with: runc, crun, or the path of one that has runc's commands.",
+        filled=True,
+    )
+    runtime_revocable: str = key("", "The same for revocable pods; empty: [containerd] runtime.")
 
 
 @dataclass(frozen=True)

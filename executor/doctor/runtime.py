@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from executor.containerd import Containerd
 
 VERSION_LEAST = (1, 6)
-_PROGRAMS = ("containerd-shim-runc-v2", "runc")
+_SHIM = "containerd-shim-runc-v2"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 async def check(config: Config, containerd: Containerd | None, error: str) -> list[Finding]:
     """`containerd` None: it could not be reached, because of `error`."""
-    programs = [program(name, _PATH) for name in _PROGRAMS]
-    if programs[-1].verdict is Verdict.PASS:
-        programs.append(holes.judge("runc", programs[-1].message))
+    section = config.containerd
+    runtimes = {section.runtime, section.runtime_revocable or section.runtime}
+    by_name = {name: program(name, _PATH) for name in (_SHIM, *sorted(runtimes))}
+    programs = list(by_name.values())
+    if "runc" in by_name and by_name["runc"].verdict is Verdict.PASS:
+        programs.append(holes.judge("runc", by_name["runc"].message))
     if containerd is None:
         hint = "start containerd, or correct [containerd] address"
         return [failed("containerd.reachable", f"does not answer: {error}", hint), *programs]
@@ -51,11 +54,18 @@ def version(text: str) -> Finding:
 def program(name: str, path: str) -> Finding:
     """That it is on containerd's usual path, and runs."""
     found = shutil.which(name, path=path)
-    check = f"containerd.{'runc' if name == 'runc' else 'shim'}"
+    check = f"containerd.{'shim' if name == _SHIM else 'runc'}"
     if found is None:
         return failed(check, f"{name} is not on {path}", f"install {name}")
     try:
-        done = subprocess.run([found, "-v"], capture_output=True, text=True, errors="replace", timeout=10, check=False)
+        done = subprocess.run(
+            [found, "-v" if name == _SHIM else "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return failed(check, f"{found} does not run: {error}", f"install {name} again")
     if done.returncode:

@@ -1,4 +1,5 @@
-"""The runtime of containers with secrets in their variables: runc, after their secrets were put into the document.
+"""The runtime of containers with secrets in their variables: runc, or another one of its commands, after their secrets
+were put into the document.
 
 containerd starts it as it starts runc. For `create` and `exec` it runs the container's script of sed (secret_words) on
 the document, and runc reads the result, which is in memory only. Every other command is runc's.
@@ -25,7 +26,7 @@ from executor.volumes.pod_volumes import PRIVATE
 DESCRIPTOR: Final = "/proc/self/fd/3"
 """Where runc finds the document of a further process, whose file has no name any more."""
 _PROGRAM: Final = rf"""#!/bin/sh
-# runc, for containers with secrets in their variables. Made by mesos-pod-executor; do not remove while pods run.
+# @runtime@, for containers with secrets in their variables. Made by mesos-pod-executor; do not remove while pods run.
 set -eu
 umask 077
 volumes=@volumes@
@@ -37,7 +38,7 @@ for word in "$@"; do
     esac
     previous=$word id=$word
 done
-[ -n "$bundle$process" ] || exec runc "$@"
+[ -n "$bundle$process" ] || exec @runtime@ "$@"
 
 script=
 case $id in
@@ -55,7 +56,7 @@ fi
 if [ -n "$bundle" ]; then
     sed --sandbox -f "$script" "$bundle/config.json" > "$script.json"
     ln -sf "$script.json" "$bundle/config.json"
-    exec runc "$@"
+    exec @runtime@ "$@"
 fi
 filled=$(mktemp "$script.XXXXXX")
 sed --sandbox -f "$script" "$process" > "$filled" || {{ rm "$filled"; exit 1; }}
@@ -69,15 +70,15 @@ while [ "$count" -gt 0 ]; do
     set -- "$@" "$word"
     count=$((count - 1))
 done
-exec runc "$@"
+exec @runtime@ "$@"
 """
 
 
-def ensure(state_dir: Path, volumes_dir: Path) -> Path:
+def ensure(state_dir: Path, volumes_dir: Path, runtime: str = "runc") -> Path:
     """The program, made where it is missing; one with another content has another name. `volumes_dir` is where each
     executor has its pods' volumes. Raises Failure.
     """
-    program = _PROGRAM.replace("@volumes@", shlex.quote(str(volumes_dir)))
+    program = _PROGRAM.replace("@volumes@", shlex.quote(str(volumes_dir))).replace("@runtime@", shlex.quote(runtime))
     digest = hashlib.sha256(program.encode()).hexdigest()[:12]
     path = state_dir / "bin" / f"runc-with-secrets-{digest}"
     try:

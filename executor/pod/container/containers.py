@@ -25,7 +25,7 @@ from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
 from executor.pod.container import creation, stop_signal, termination
 from executor.pod.container.container_run import ContainerRun
-from executor.pod.container.placement import runtime_spec, without_secrets
+from executor.pod.container.placement import runtime, runtime_spec, without_secrets
 from executor.pod.container.reach import reach
 from executor.pod.exits import process_state
 from executor.pod.images import PodImages
@@ -123,7 +123,8 @@ class Containers:
             document = await runtime_spec(
                 self._node, self._pod, self._sandbox, self._pod_spec, own, image, user, mounts
             )
-            spec, binary_name = await without_secrets(document, self._node, self._sandbox, own, identity)
+            program = runtime(self._node.config.containerd, self._pod_class)
+            spec, binary_name = await without_secrets(document, self._node, self._sandbox, own, identity, program)
             await ctrd.containers.create(
                 identity,
                 image=image.name,

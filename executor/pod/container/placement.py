@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cgroups import qos
 from executor.errors import NetworkFailure
+from executor.names import PodClass
 from executor.node.claims import volumes_parent
 from executor.oci import document as oci
 from executor.oci import host_devices, image_volumes, local_profiles, node_root, secret_runtime, secret_words
@@ -22,6 +23,7 @@ from executor.volumes import host_mounts, shared_memory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from executor.config.sections import ContainerdSection
     from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.names import ContainerId, PodId
@@ -105,18 +107,28 @@ def _files(directory: Path, image: Image) -> dict[str, Path]:
     return {key: directory / name for key, name in found.items() if not image.is_node or Path("/etc", name).exists()}
 
 
+def runtime(section: ContainerdSection, pod_class: PodClass) -> str:
+    """The program that containerd's shim runs containers of this class with."""
+    return (section.runtime_revocable if pod_class is PodClass.REVOCABLE else "") or section.runtime
+
+
 async def without_secrets(
-    document: dict[str, Any], node: Node, sandbox: Sandbox, container: ContainerSpec, identity: ContainerId
+    document: dict[str, Any],
+    node: Node,
+    sandbox: Sandbox,
+    container: ContainerSpec,
+    identity: ContainerId,
+    program: str,
 ) -> tuple[dict[str, Any], str]:
-    """The document as containerd may keep it, and the program that runs the container `identity`; empty: containerd's
-    default. Raises Failure.
+    """The document as containerd may keep it, and the program that runs the container `identity`: `program`, or one
+    that puts its secrets in and runs `program`. Raises Failure.
     """
     if not secret_words.has_secrets(container):
-        return document, ""
+        return document, program
     hidden, script = secret_words.hide(document, secrets.token_hex(16))
     await sandbox.volumes.write_private(identity, script)
     volumes_dir = volumes_parent(node.config.node.run_dir)
-    return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir), volumes_dir))
+    return hidden, str(secret_runtime.ensure(Path(node.config.node.state_dir), volumes_dir, program))
 
 
 def _downward(node: Node, sandbox: Sandbox, container: ContainerSpec) -> dict[str, str]:

@@ -19,6 +19,7 @@ CPUS = 2
 FAILED = 125
 """The exit code of a machine that gave none."""
 TAIL_CHARACTERS = 4000
+BOOTS = 3
 KERNEL_LINE = (
     "root=/dev/vda rw console=ttyS0 TERM=dumb quiet panic=-1 systemd.show_status=0 net.ifnames=0 mitigations=off "
     "systemd.firstboot=0"
@@ -28,8 +29,23 @@ KERNEL_LINE = (
 def boot(image: Image, project: Path, *, report: Path | None, timeout_s: float) -> int:
     """What the guest's command prints goes to standard output, what it writes to its port `report` into that file.
 
-    The command's exit code; FAILED, with the end of the guest's console, if the machine ended without one.
+    The command's exit code; FAILED, with the end of the guest's console, if the machine ended without one. A machine
+    that ended before the command began is started again: kernels that patch their own code panic now and then where
+    qemu emulates several processors on a busy host.
     """
+    for _ in range(BOOTS):
+        began, code, console = _boot(image, project, report, timeout_s)
+        if code is not None:
+            return code
+        print(f"the machine ended without an exit code; its console:\n{console}", file=sys.stderr)
+        if began:
+            break
+    return FAILED
+
+
+def _boot(image: Image, project: Path, report: Path | None, timeout_s: float) -> tuple[bool, int | None, str]:
+    """Whether the command began, its exit code, and the end of the console."""
+    began = False
     with tempfile.TemporaryDirectory(prefix="mpe-machine-") as scratch:
         console, code = Path(scratch, "console"), Path(scratch, "code")
         command = arguments(image, project, console=console, code=code, report=report or Path(scratch, "report"))
@@ -37,14 +53,12 @@ def boot(image: Image, project: Path, *, report: Path | None, timeout_s: float) 
         assert machine.stdout is not None
         with machine, _ended(machine, timeout_s):
             while chunk := os.read(machine.stdout.fileno(), 1 << 16):
+                began = True
                 sys.stdout.buffer.write(chunk)
                 sys.stdout.buffer.flush()
         text = code.read_text().strip() if code.exists() else ""
-        if text.isdigit():
-            return int(text)
         shown = console.read_text(errors="replace")[-TAIL_CHARACTERS:] if console.exists() else ""
-        print(f"the machine ended without an exit code; its console:\n{shown}", file=sys.stderr)
-        return FAILED
+        return began, int(text) if text.isdigit() else None, shown
 
 
 @contextlib.contextmanager

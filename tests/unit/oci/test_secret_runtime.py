@@ -178,6 +178,8 @@ def test_the_program_is_made_once_and_its_name_says_its_content(node: Node, tmp_
     again = secret_runtime.ensure(tmp_path / "state", tmp_path / "run dir/volumes")
     assert again == node.program and again.stat().st_ino == before.st_ino
     other = secret_runtime.ensure(tmp_path / "state", tmp_path / "it's $(else)")
+    crun = secret_runtime.ensure(tmp_path / "state", tmp_path / "run dir/volumes", "/opt/my tools/crun")
+    assert crun != again and crun.read_text().count("exec '/opt/my tools/crun' \"$@\"") == 3
     assert other != node.program
     assert re.fullmatch(r"runc-with-secrets-[0-9a-f]{12}", other.name)
     assert subprocess.run(["sh", "-n", str(other)], check=False).returncode == 0
