@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import socket
 import tarfile
 import tempfile
 import threading
@@ -31,6 +32,7 @@ from tests.support.rig import IMAGE, OPTIONS, PROGRAM, PROGRAM_ENVIRONMENT, Rig
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 EXECUTOR = "default"
+APART = {"linux_info": {"share_cgroups": False}}
 CHECKED = "REASON_TASK_CHECK_STATUS_UPDATED"
 RESOURCES = [messages.scalar("cpus", 0.1), messages.scalar("mem", 64), messages.scalar("disk", 32)]
 WAITS = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
@@ -91,6 +93,20 @@ def on_the_page(rig: Rig, path: str) -> str:
     query = urllib.parse.urlencode({"path": path, "offset": 0, "length": 4096})
     answer = json.load(urllib.request.urlopen(f"http://{rig.agent.endpoint}/files/read?{query}"))
     return str(answer["data"])
+
+
+def output(rig: Rig, scheduler: Scheduler, name: str) -> list[str]:
+    return on_the_page(rig, f"{directory(rig, scheduler)}/tasks/{name}/stdout").splitlines()
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The files of a directory over HTTP."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
 
 
 def test_a_group_runs_and_its_executor_ends_with_it(rig: Rig, scheduler: Scheduler) -> None:
@@ -255,20 +271,6 @@ def test_a_uri_that_cannot_be_fetched_fails_the_group(rig: Rig, scheduler: Sched
     assert failed.reason == "REASON_CONTAINER_LAUNCH_FAILED" and "answers 404" in failed.message
 
 
-def output(rig: Rig, scheduler: Scheduler, name: str) -> list[str]:
-    return on_the_page(rig, f"{directory(rig, scheduler)}/tasks/{name}/stdout").splitlines()
-
-
-@contextmanager
-def served(path: Path) -> Iterator[str]:
-    """The files of a directory over HTTP."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
-
-
 def test_a_task_without_an_image_runs_on_the_node_s_file_system(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
     """As root, as its framework is; /mnt/mesos is not made on the node, and what it writes elsewhere is the node's."""
     script = f"pwd; python3 -c 'print(6 * 7)'; ls /run; echo here >{tmp_path}/written; cat /etc/hosts; exit 0"
@@ -281,3 +283,52 @@ def test_a_task_without_an_image_runs_on_the_node_s_file_system(rig: Rig, schedu
     assert printed[:3] == ["/mnt/mesos/sandbox", "42", "mesos-pod-executor"]
     assert any("plain" in line for line in printed[3:]), "the hosts file is the pod's"
     assert (tmp_path / "written").read_text() == "here\n" and not Path("/mnt/mesos").exists()
+
+
+def test_a_kill_ends_a_group_whose_files_are_still_fetched(rig: Rig, scheduler: Scheduler) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/never"
+        scheduler.launch([task("waits", command={"uris": [{"value": url}]}), task("other")], executor(), group=True)
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            scheduler.kill("other")
+            for name in ("waits", "other"):
+                killed = scheduler.wait_status(name, "TASK_KILLED", 20)
+                assert killed.reason == "REASON_TASK_KILLED_DURING_LAUNCH"
+            connection.settimeout(20)
+            while connection.recv(4096):  # the helper has ended with its launch
+                pass
+
+
+def test_the_limit_of_cpus_is_the_quota_of_the_task(rig: Rig, scheduler: Scheduler) -> None:
+    script = "cat /sys/fs/cgroup/cpu*/cpu.cfs_quota_us | head -n 1; exit 0"
+    bound = task("bound", script, container=APART, limits={"cpus": {"value": 0.3}})
+    scheduler.launch([bound, task("free", script, container=APART)], executor(), group=True)
+    for name in ("bound", "free"):
+        scheduler.wait_status(name, "TASK_FINISHED", 60)
+    assert (output(rig, scheduler, "bound"), output(rig, scheduler, "free")) == (["30000"], ["-1"])
+
+
+@pytest.mark.parametrize("container", [{}, APART], ids=["shared", "apart"])
+def test_the_tasks_of_a_group_share_their_mem_unless_they_are_set_apart(
+    rig: Rig, scheduler: Scheduler, container: dict[str, Any]
+) -> None:
+    """`uses` has 32 MiB and takes 60, `leaves` has 96."""
+    uses = task("uses", "head -c 60m /dev/zero | tail -c 60m >/dev/null && exit 0", container=container)
+    leaves = task("leaves", container=container, resources=[messages.scalar("mem", 64)])
+    scheduler.launch([uses, leaves], executor(), group=True)
+    ended = scheduler.wait_status("uses", ["TASK_FAILED", "TASK_FINISHED"], 60)
+    assert ended.state == ("TASK_FAILED" if container else "TASK_FINISHED")
+    scheduler.kill("leaves")
+    scheduler.wait_status("leaves", "TASK_KILLED", 30)
+
+
+@pytest.mark.parametrize("mode", ["PRIVATE", "SHARE_PARENT"])
+def test_the_tasks_of_a_group_share_one_dev_shm(rig: Rig, scheduler: Scheduler, mode: str) -> None:
+    linux = {"linux_info": {"ipc_mode": mode, **({"shm_size": 8} if mode == "PRIVATE" else {})}}
+    writes = task("writes", "echo >/dev/shm/here; sleep 1", container=linux)
+    reads = task("reads", "until test -e /dev/shm/here; do sleep 0.1; done", container=linux)
+    scheduler.launch([writes, reads], executor(), group=True)
+    for name in ("writes", "reads"):
+        scheduler.wait_status(name, "TASK_FINISHED", 30)

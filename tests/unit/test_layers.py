@@ -96,6 +96,7 @@ LONG_FILES = {
     "executor/log/codes.py": "the codes of all events are one list",
     "tests/unit/pod/samples.py": "one document has every field that can be used",
     "packaging/examples/mesos_pods.py": "a scheduler copies one file",
+    "tests/mesos/test_default_executor.py": "each test is a row of one document, and they share one agent",
     "tests/support/rig.py": "the rig is one object that the tests of every suite use",
 }
 

@@ -107,6 +107,12 @@ def share_pids(infos: Sequence[TaskInfo], paths: Sequence[str]) -> bool:
     return any(asked.values())
 
 
+def shares_cgroups(info: TaskInfo) -> bool:
+    """Whether a task of a group may use the mem of the others."""
+    linux = info.container.linux_info if info.container is not None else None
+    return linux is None or linux.share_cgroups
+
+
 def limits(info: TaskInfo, own: Resources, path: str) -> Limits:
     """Raises InvalidTask."""
     asked: TaskLimits | None = info.limits

@@ -60,9 +60,11 @@ class LinuxInfo(Message, frozen=True):
     ] = 0
     ipc_mode: Annotated[
         Literal["UNKNOWN", "PRIVATE", "SHARE_PARENT"],
-        accepted("the containers of a pod share theirs, and no others", only=("UNKNOWN", "PRIVATE"), reported=False),
+        accepted("the tasks of a group share one IPC namespace, which is not the executor's", reported=False),
     ] = "PRIVATE"
-    share_cgroups: Annotated[bool, accepted("each container has its own cgroup, in its pod's", reported=False)] = True
+    share_cgroups: Annotated[
+        bool, supported("the tasks of a group share the mem of all; false: each has the mem of its own at most")
+    ] = True
 
 
 class TtyInfo(Message, frozen=True):

@@ -1,7 +1,8 @@
 """The pod of tasks without data: one container for each task, from its command and its container. Pure.
 
 Meant as Mesos means it: a command line is the shell's (no `$(NAME)` is expanded here), nothing is restarted, the
-grace is 3 s without a kill_policy. In a group each container has its own task's mem, grace and max_completion_time.
+grace is 3 s without a kill_policy. In a group each container has its own task's grace and max_completion_time, and the
+mem of all, unless share_cgroups is false.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def _container(
         command=argv,
         args=args,
         env=(*sandbox.env, *_env(command, f"{path}.command.environment.variables")),
-        limits=asked if alone else replace(asked, memory_bytes=own.mem_bytes),
+        limits=asked if alone or linux.shares_cgroups(info) else replace(asked, memory_bytes=own.mem_bytes),
         requests=Limits(cpus=own.cpus or None),
         mounts=(*sandbox.mounts, *(mount for _, mount in mounted)),
         default_dir=sandboxes.PATH,

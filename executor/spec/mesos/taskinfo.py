@@ -117,9 +117,16 @@ class NetworkInfo(Message, frozen=True):
     ip_addresses: Annotated[tuple[IpAddress, ...], supported("handed to the CNI plugins, too")] = ()
 
 
+class MountPropagation(Message, frozen=True):
+    mode: Annotated[
+        Literal["UNKNOWN", "HOST_TO_CONTAINER", "BIDIRECTIONAL"],
+        supported(only=("UNKNOWN", "HOST_TO_CONTAINER"), note="BIDIRECTIONAL needs a privileged container"),
+    ] = "UNKNOWN"
+
+
 class HostPathSource(Message, frozen=True):
     path: Annotated[str, supported("absolute")]
-    mount_propagation: Annotated[Any, refused()] = None
+    mount_propagation: Annotated[MountPropagation, supported()] = MountPropagation()
 
 
 class SandboxPath(Message, frozen=True):

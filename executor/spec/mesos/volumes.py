@@ -15,7 +15,7 @@ from executor.spec import checks as common
 from executor.spec import volume_files
 from executor.spec.mesos import sandboxes, secrets
 from executor.spec.mesos.taskinfo import ContainerInfo, SandboxPath, Volume
-from executor.spec.volume_model import EmptyDir, FilesVolume, FixedFile, HostPath, VolumeMount
+from executor.spec.volume_model import EmptyDir, FilesVolume, FixedFile, HostPath, Propagation, VolumeMount
 from executor.spec.volume_model import Volume as PodVolume
 
 _SECRET = "secret"  # noqa: S105 the name of a file
@@ -47,7 +47,14 @@ def _mounted(volume: Volume, container: str, name: str, target: str, path: str) 
         content = secrets.content(source.secret, f"{path}.source.secret")
         files = FilesVolume(name, (FixedFile(_SECRET, content),))
         return files, VolumeMount(name, target, read_only=True, sub_path=_SECRET)
-    return HostPath(name, _host_path(volume, path), field=path), VolumeMount(name, target, volume.mode == "RO")
+    mount = VolumeMount(name, target, volume.mode == "RO", propagation=_propagation(volume))
+    return HostPath(name, _host_path(volume, path), field=path), mount
+
+
+def _propagation(volume: Volume) -> Propagation:
+    given = None if volume.source is None else volume.source.host_path
+    shows_later = given is not None and given.mount_propagation.mode == "HOST_TO_CONTAINER"
+    return Propagation.HOST_TO_CONTAINER if shows_later else Propagation.NONE
 
 
 def _target(path: str, subject: str) -> str:

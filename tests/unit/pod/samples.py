@@ -234,7 +234,10 @@ FULL_MESOS_TASK: Document = {
             {
                 "container_path": "/more",
                 "mode": "RW",
-                "source": {"type": "HOST_PATH", "host_path": {"path": "/srv/more"}},
+                "source": {
+                    "type": "HOST_PATH",
+                    "host_path": {"path": "/srv/more", "mount_propagation": {"mode": "HOST_TO_CONTAINER"}},
+                },
             },
             {
                 "container_path": "/shared",

@@ -47,6 +47,7 @@ CHECKED_ONLY = {
     "TaskInfo.health_check.type",
     "TaskInfo.health_check.command.environment.variables[].type",
     "TaskInfo.container.linux_info.bounding_capabilities",
+    "TaskInfo.container.linux_info.share_cgroups",
     "TaskInfo.container.linux_info.seccomp.unconfined",
     "TaskInfo.limits.mem",
     "spec.containers[].livenessProbe.successThreshold",

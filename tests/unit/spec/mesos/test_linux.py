@@ -148,7 +148,6 @@ WRONG: dict[str, tuple[Document, str]] = {
         linux(seccomp={"unconfined": True, "profile_name": "a"}),
         f"{TASK}.linux_info.seccomp.profile_name",
     ),
-    "the executor's IPC": (linux(ipc_mode="SHARE_PARENT"), f"{TASK}.linux_info.ipc_mode"),
     "more mem than the task's": ({"limits": {"mem": {"value": 256}}}, "TaskInfo.limits.mem"),
     "fewer cpus than the task's": ({"limits": {"cpus": {"value": 0.1}}}, "TaskInfo.limits.cpus"),
     "no amount": ({"limits": {"cpus": {"value": -1}}}, "TaskInfo.limits.cpus.value"),

@@ -10,10 +10,10 @@ from executor.errors import InvalidTask
 from executor.names import PodClass
 from executor.spec.launch import parse_launch
 from executor.spec.model import Limits, PodSpec, Policy, PortMapping, RestartPolicy, TakenText, WantedNetwork
-from executor.spec.volume_model import HostPath, VolumeMount
+from executor.spec.volume_model import HostPath, Propagation, VolumeMount
 from tests.unit.pod.samples import FULL_DOCKER_TASK, FULL_MESOS_TASK, Document, pod, scalar, task, with_image
 
-LS = {"value": "ls"}
+LS, SLAVE = {"value": "ls"}, Propagation.HOST_TO_CONTAINER
 
 
 def parse(*tasks: Document, group: bool = False, **policy: Any) -> PodSpec:
@@ -44,7 +44,10 @@ def test_the_full_task() -> None:
     assert container.env[-2:] == (("A", "1"), ("B", TakenText("hunter2", secret=True)))
     assert (container.security.user, container.expand_variables) == ("www", False)
     assert found.volumes[1:3] == (HostPath("full-0", "/srv/data"), HostPath("full-1", "/srv/more"))
-    assert container.mounts[1:3] == (VolumeMount("full-0", "/data", read_only=True), VolumeMount("full-1", "/more"))
+    assert container.mounts[1:3] == (
+        VolumeMount("full-0", "/data", read_only=True),
+        VolumeMount("full-1", "/more", propagation=SLAVE),
+    )
     assert found.host_ports == (PortMapping(31002, 80, "UDP"),)
     assert [wish.name for wish in found.networks] == ["spark"]
     sent = FULL_MESOS_TASK["container"]["network_infos"]
@@ -92,7 +95,10 @@ def test_a_group_is_one_pod_of_several_containers() -> None:
     found = parse(member("a", **slow), member("b", max_completion_time={"nanoseconds": 10**9}), group=True)
     assert (found.task_ids, found.name) == (("a", "b"), "a")
     assert [(one.name, one.task_id) for one in found.containers] == [("a", "a"), ("b", "b")]
-    assert [one.limits for one in found.containers] == [Limits(memory_bytes=32 * 2**20)] * 2
+    assert [one.limits for one in found.containers] == [Limits()] * 2
+    alone = with_image(linux_info={"share_cgroups": False})
+    apart = parse(member("a", container=alone), member("b", container=alone), group=True)
+    assert [one.limits for one in apart.containers] == [Limits(memory_bytes=32 * 2**20)] * 2
     assert (found.resources.cpus, found.resources.mem_bytes) == (1.0, 64 * 2**20)
     assert (found.termination_grace_s, found.active_deadline_s) == (10, None)
     assert [(one.grace_s, one.deadline_s) for one in found.containers] == [(10, 9), (3, 1)]
