@@ -77,10 +77,12 @@ def _pods(session: Session) -> list[Finding]:
     from executor.doctor.finding import failed, passed, warned
 
     pods: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     for each in _found(session):
         with contextlib.suppress(ExecutorError):  # `node.executors` names it
             pods += each.client.get("/v1/pods")["pods"] if each.state is State.ANSWERS else []
-    found = trouble.of(pods)
+            events += each.client.get("/v1/events", since=0)["events"] if each.state is State.ANSWERS else []
+    found = trouble.of(pods, events)
     findings = []
     for kind in trouble.KINDS:
         say = failed if kind == "stuck" else warned

@@ -20,9 +20,11 @@ import click
 from executor.cli.executors.client import Client
 from executor.cli.executors.look import Executor, State, about_dead
 from executor.cli.exits import Unreachable
+from executor.cli.history import former, processes
 from executor.cli.page import collect
 from executor.cli.page.node import node
 from executor.cli.page.past import SAMPLE_S, Past
+from executor.cli.page.pod import Evidence
 from executor.cli.page.pod import pod as pod_page
 from executor.cli.page.revocation import report
 from executor.cli.page.style import POLICY
@@ -37,6 +39,7 @@ from executor.log import timestamp
 from executor.log.verdict import verdict
 
 _FIRST_S: Final = 0.2
+_FORMER_S: Final = 30.0
 _LIMITS: Final = Limits(connections=16, header_bytes=16 << 10, body_bytes=0, receive_s=15.0)
 _HEADERS: Final = {
     "content-security-policy": POLICY,
@@ -80,6 +83,8 @@ class _Pages:
         self._lock = threading.Lock()
         self._before: rates.Look = {}
         self._past = Past()
+        self._gone: Sequence[dict[str, Any]] = ()
+        self._former_until_s = 0.0
 
     async def sample(self) -> None:
         """For the charts, until cancelled. A look that fails leaves a gap."""
@@ -110,13 +115,22 @@ class _Pages:
             found = session.look()
             answering = [each.client for each in found if each.state is State.ANSWERS]
             past = self._past.charts(time.monotonic())
-            return node(host, timestamp(), _executors(answering), self._usage(), problems(found), past)
+            executors = _executors(answering)
+            return node(host, timestamp(), executors, self._usage(), problems(found), past, self._former())
         if match := re.fullmatch("/pods/([^/]+)", path):
             return _pod_page(collect.pod(session, unquote(match[1])), host)
         if match := re.fullmatch("/revocations/([^/]+)", path):
             facts = collect.revocation(session, unquote(match[1]))
             return report(facts["receipt"], facts["events"], host)
         raise NotFound("there is no such page", subject=path)
+
+    def _former(self) -> Sequence[dict[str, Any]]:
+        """Pods of executors that are gone; their journals are read once in _FORMER_S."""
+        with self._lock:
+            now_s = time.monotonic()
+            if now_s >= self._former_until_s:
+                self._gone, self._former_until_s = former.pods(self._session), now_s + _FORMER_S
+            return self._gone
 
     def _usage(self) -> dict[str, Any]:
         """Since the last page, or a moment for the first."""
@@ -132,9 +146,10 @@ class _Pages:
 
 def _pod_page(facts: dict[str, Any], host: str) -> str:
     document, events = facts["pod"], facts["events"]
-    failed = [each for each in document["containers"] if each.get("exit_code") or each.get("restarts")]
-    tails = [found for each in failed if (found := tail(each)) is not None]
-    return pod_page(document, verdict(events) if events else None, tails, events, host)
+    tails = [found for each in document["containers"] if (found := tail(each)) is not None]
+    stuck = processes.of(document.get("stuck_pids", ())) if document["state"] != "ended" else []
+    why = verdict(events, executor_died=document["state"] == "lost") if events else None
+    return pod_page(document, why, Evidence(tails, stuck), events, host)
 
 
 def _response(status: int, text: str, kind: str) -> Response:

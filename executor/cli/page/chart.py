@@ -8,9 +8,9 @@ from typing import Final
 
 from executor.cli.page.markup import Markup, tag
 
-WIDTH: Final = 560
+WIDTH: Final = 360
 HEIGHT: Final = 120
-_LEFT: Final = 70
+_LEFT: Final = 62
 _TOP: Final = 10
 HOUR_S: Final = 3600.0
 LEAST_S: Final = 300.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from executor.cli.executors.client import Client, segment
+from executor.cli.history import former
 from executor.cli.pods import lookup
 from executor.cli.session import Session
 from executor.errors import NotFound
@@ -55,8 +56,10 @@ def newest_revocation(session: Session) -> dict[str, Any]:
 
 
 def pod(session: Session, identity: str) -> dict[str, Any]:
-    """A pod's document and its timeline. Raises NotFound, Unreachable."""
-    client, document = lookup.find(session, identity)
+    """A pod's document and its timeline, also of an executor that is gone. Raises NotFound, Unreachable."""
+    client, document = lookup.find_known(session, identity)
+    if client is None:
+        return {"pod": document, "events": former.story(session, document["pod"])}
     try:
         events = client.get(f"/v1/timelines/{segment(document['pod'])}")["events"]
     except NotFound:

@@ -38,9 +38,10 @@ def node(
     usage: Json,
     problems: Sequence[str] = (),
     past: Markup | None = None,
+    former: Sequence[Json] = (),
 ) -> str:
     """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json); `problems` are sentences about
-    executors, and `past` is what was drawn of the last hour.
+    executors, `past` is what was drawn of the last hour, and `former` are pods of executors that are gone.
     """
     lines = [
         tag("h1", f"Pods on {host}"),
@@ -49,7 +50,11 @@ def node(
     sections = [past or "", *(_executor(each, usage) for each in executors)]
     if not executors:
         sections = [tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
-    found = trouble.of(pod for each in executors for pod in each["pods"])
+    if former:
+        sections.append(tag("section", tag("h2", "Pods of executors that ended or died"), _ended(former)))
+    found = trouble.of(
+        (pod for each in executors for pod in each["pods"]), [event for each in executors for event in each["events"]]
+    )
     if problems or found:
         items = [tag("li", each) for each in problems] + [tag("li", _trouble(each)) for each in found]
         sections = [tag("section", tag("h2", "Problems"), tag("ul", items), class_="problems"), *sections]
@@ -185,6 +190,7 @@ def _revocation(receipt: Json, started: Json, *, opened: bool) -> Markup:
         tag("h3", receipt["id"]),
         badge(receipt["state"], STATES.get(receipt["state"], "")),
         tag("span", facts),
+        tag("span", receipt["error"]) if receipt.get("error") else None,
         tag("span", receipt["reason"], class_="soft"),
         tag("span", f"{started['time']} by {started.get('actor', 'unknown')}", class_="soft") if started else None,
         tag("a", "report", href=f"/revocations/{quote(receipt['id'], safe='')}"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from executor.cli.history.processes import Process
 from executor.cli.page.markup import Markup, join, table, tag
 from executor.cli.page.revocation import event_table
 from executor.cli.page.style import badge, page
@@ -15,9 +17,21 @@ from executor.log.verdict import Verdict
 
 Json = Mapping[str, Any]
 REFRESH_S = 5
+_OWN = ("pod", "task", "class", "role", "name", "namespace", "tasks", "since_ms")
+"""Keys of events that the page has already."""
 
 
-def pod(document: Json, verdict: Verdict | None, tails: Sequence[Tail], events: Sequence[Json], host: str) -> str:
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a pod besides its document: the last lines of its containers, and the processes that survive
+    SIGKILL.
+    """
+
+    tails: Sequence[Tail] = ()
+    stuck: Sequence[Process] = ()
+
+
+def pod(document: Json, verdict: Verdict | None, evidence: Evidence, events: Sequence[Json], host: str) -> str:
     """The page of `serve`'s /pods/ID. `document` is that of `inspect`."""
     known = dict(document)
     name = status.name(known)
@@ -26,12 +40,13 @@ def pod(document: Json, verdict: Verdict | None, tails: Sequence[Tail], events: 
     sections = [
         _section("Why", _why(verdict)) if verdict else None,
         _section("Containers", _containers(document["containers"])),
-        *(_section(f"The last lines of {each.container} on {each.stream}", _lines(each)) for each in tails),
+        _section("Processes that survive SIGKILL", _stuck(evidence.stuck)) if evidence.stuck else None,
+        *(_section(f"The last lines of {each.container} on {each.stream}", _lines(each)) for each in evidence.tails),
         _section("Network", _network(document.get("kernel_network"))),
-        _section("Events", event_table(list(reversed(events)))),
+        _section("Events", event_table(list(reversed(events)), _OWN)),
     ]
     back = tag("p", tag("a", "all pods", href="/"))
-    return page(f"Pod {name}", tag("header", head, tag("p", about)), sections, back, refresh_s=REFRESH_S)
+    return page(f"Pod {name}", back, tag("header", head, tag("p", about)), sections, refresh_s=REFRESH_S)
 
 
 def _section(title: str, content: Markup) -> Markup:
@@ -58,6 +73,11 @@ def _containers(containers: Sequence[Json]) -> Markup:
         for each in containers
     ]
     return table(columns, rows)
+
+
+def _stuck(found: Sequence[Process]) -> Markup:
+    columns = ("#pid", "state", "waits in", "mount", "command")
+    return table(columns, [(each.pid, each.state, each.wchan, each.mount, tag("code", each.command)) for each in found])
 
 
 def _lines(tail: Tail) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from executor.cli.page.markup import Markup, table, tag
@@ -107,14 +107,17 @@ def _regular(regular: Json | None) -> list[Markup]:
     return lines
 
 
-def event_table(events: Sequence[Json]) -> Markup:
-    """Events as rows of a table."""
+def event_table(events: Sequence[Json], known: Collection[str] = ()) -> Markup:
+    """Events as rows of a table, without the keys that are `known` by what stands around it."""
+    hidden = _HEAD.union(known)
     rows = (
         (
             tag("code", each["time"][11:23], style="white-space:nowrap"),
             badge(each["code"], _LEVELS.get(str(each.get("level")), "")),
             each.get("message", ""),
-            tag("code", " ".join(f"{key}={_flat(each[key])}" for key in each if key not in _HEAD and _says(each[key]))),
+            tag(
+                "code", " ".join(f"{key}={_flat(each[key])}" for key in each if key not in hidden and _says(each[key]))
+            ),
         )
         for each in events
     )

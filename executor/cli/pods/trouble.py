@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ RESTARTS: Final = 3
 
 @dataclass(frozen=True)
 class Trouble:
-    """`kind` is stuck, crash_loops, images or unready; `hint` is what to type."""
+    """`kind` is stuck, crash_loops, network, images or unready; `hint` is what to type."""
 
     kind: str
     pod: str
@@ -22,13 +22,35 @@ class Trouble:
     hint: str
 
 
-def of(pods: Iterable[dict[str, Any]]) -> list[Trouble]:
-    """The worst first."""
-    found = [each for pod in pods if (each := _of(pod)) is not None]
+def of(pods: Iterable[dict[str, Any]], events: Sequence[Mapping[str, Any]] = ()) -> list[Trouble]:
+    """The worst first. `events` are those of their executors, which know more than the pods' documents."""
+    cut = _networks(events)
+    found = [each for pod in pods if (each := _of(pod) or _network(pod, cut)) is not None]
     return sorted(found, key=lambda each: KINDS.index(each.kind))
 
 
-KINDS: Final = ("stuck", "crash_loops", "images", "unready")
+KINDS: Final = ("stuck", "crash_loops", "network", "images", "unready")
+_CUT: Final = ("network.changed", "network.mismatch", "network.rules_lost")
+
+
+def _networks(events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The pods of which the last event about their network says that it is not right, and what."""
+    found: dict[str, str] = {}
+    for event in events:
+        pod, code = str(event.get("pod", "")), str(event.get("code", ""))
+        if code in _CUT:
+            found[pod] = str(event.get("text") or event.get("error") or event.get("message"))
+        elif code in ("network.restored", "network.rules_restored"):
+            found.pop(pod, None)
+    return found
+
+
+def _network(pod: dict[str, Any], cut: Mapping[str, str]) -> Trouble | None:
+    identity = pod["pod"]
+    if identity not in cut:
+        return None
+    text = f"the network of pod {status.name(pod)} was changed: {cut[identity]}"
+    return Trouble("network", identity, text, f"mesos-pod-executor why {identity}")
 
 
 def _of(pod: dict[str, Any]) -> Trouble | None:

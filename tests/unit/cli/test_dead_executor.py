@@ -13,6 +13,7 @@ import pytest
 
 from executor.cli.executors import look
 from executor.cli.exits import Exit
+from executor.cli.history import former
 from executor.cli.node.serve import problems
 from executor.cli.page.node import node as page
 from executor.cli.pods import rates
@@ -172,8 +173,14 @@ def test_the_page_begins_with_what_is_wrong(crashed: Node, run: Run) -> None:
     session = Session("", str(crashed.run_dir))
     found = problems(session.look())
     assert len(found) == 1 and "executor dead (mixed) is dead" in found[0]
-    text = page("host", "now", [], rates.usage({}, {}), found)
-    assert text.index("Problems") < text.index("executor dead (mixed) is dead") < text.index("No executor runs")
+    text = page("host", "now", [], rates.usage({}, {}), found, former=former.pods(session))
+    assert (
+        text.index("Problems")
+        < text.index("executor dead (mixed) is dead")
+        < text.index("No executor runs")
+        < text.index("/pods/pod-1")
+        < text.index("its executor died")
+    )
 
 
 def test_its_pods_and_their_logs_are_shown(crashed: Node, run: Run, sandbox: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from executor.cli.history.processes import Process
 from executor.cli.page import chart
 from executor.cli.page.collect import related
 from executor.cli.page.markup import Markup, table, tag
 from executor.cli.page.node import node
 from executor.cli.page.past import SAMPLE_S, Past
+from executor.cli.page.pod import Evidence
 from executor.cli.page.pod import pod as pod_page
 from executor.cli.page.revocation import report
 from executor.cli.page.style import count, size
@@ -181,10 +183,13 @@ def test_nothing_that_others_named_becomes_markup() -> None:
     facts |= {"pods": [named, stuck], "events": [event, refused, started]}
     text = node(EVIL, "now", [facts], {"classes": [], "pods": []}, [EVIL])
     assert_self_contained(text)
+    summary = text[text.index("<summary>") : text.index("</summary>")]
+    assert summary.count("&lt;script&gt;") >= 3, "the reason, the actor and why it was refused"
     assert 'class="problems"' in text and "survives SIGKILL: pid 7" in text
     verdict = Verdict(EVIL, EVIL, EVIL, EVIL)
     whole = pod("pod-1", EVIL, role=EVIL, containers=[container(EVIL, message=EVIL, image=EVIL)])
-    assert_self_contained(pod_page(whole, verdict, [Tail(EVIL, "stderr", (EVIL,))], [event], EVIL))
+    evidence = Evidence([Tail(EVIL, "stderr", (EVIL,))], [Process(1, EVIL, "D", EVIL, EVIL)])
+    assert_self_contained(pod_page(whole, verdict, evidence, [event], EVIL))
 
 
 def ended(name: str) -> dict[str, Any]:
@@ -218,7 +223,11 @@ def test_the_last_hour_is_drawn_within_its_bounds() -> None:
 
 def test_a_pod_has_its_verdict_and_its_last_lines() -> None:
     verdict = Verdict("running", "crashes", "the container itself", "read the log")
-    text = pod_page(pod("pod-1", "web"), verdict, [Tail("main", "stderr", ("FATAL", "no database"))], [], "node7")
+    evidence = Evidence(
+        [Tail("main", "stderr", ("FATAL", "no database"))], [Process(7, "cat", "D", "nfs_wait", "/data")]
+    )
+    text = pod_page(pod("pod-1", "web"), verdict, evidence, [], "node7")
+    assert "Processes that survive SIGKILL" in text and "nfs_wait" in text
     for words in ("default/web", "the container itself", "FATAL\nno database", "The last lines of main on stderr"):
         assert words in text
     assert_self_contained(text)

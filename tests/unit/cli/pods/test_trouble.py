@@ -12,6 +12,13 @@ def crashing(restarts: int) -> list[dict[str, object]]:
     return [container("main", state="backing-off", exit_code=3, restarts=restarts)]
 
 
+def test_a_network_that_was_changed_is_trouble_until_it_is_restored() -> None:
+    changed = {"code": "network.changed", "pod": "pod-1", "text": "eth0 is down"}
+    (found,) = trouble.of([pod("pod-1", "web"), pod("pod-2", "db")], [changed])
+    assert (found.kind, found.pod) == ("network", "pod-1") and "eth0 is down" in found.text
+    assert trouble.of([pod("pod-1", "web")], [changed, {"code": "network.restored", "pod": "pod-1"}]) == []
+
+
 def test_the_worst_comes_first_and_what_is_well_is_left_out() -> None:
     found = trouble.of(
         [
