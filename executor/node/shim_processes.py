@@ -23,12 +23,15 @@ _ENDED = (b"Z", b"X")
 
 @dataclass(frozen=True)
 class Shim:
-    """`start_ticks` is the process's start, in clock ticks since the boot; `container` is the first one it was for."""
+    """`start_ticks` is the process's start, in clock ticks since the boot; `container` is the first one it was for;
+    `address` is containerd's socket as containerd itself calls it.
+    """
 
     pid: int
     start_ticks: int
     namespace: str
     container: str
+    address: str = ""
 
     def lives(self) -> bool:
         """A zombie does not: it holds nothing but its number."""
@@ -72,8 +75,8 @@ def look(pid: int) -> Shim | None:
     options, fields = _options(pid), _stat(pid)
     if fields is None or b"-id" not in options:
         return None
-    namespace, container = (options.get(each, b"").decode(errors="replace") for each in (b"-namespace", b"-id"))
-    return Shim(pid, int(fields[19]), namespace, container)
+    words = (options.get(each, b"").decode(errors="replace") for each in (b"-namespace", b"-id", b"-address"))
+    return Shim(pid, int(fields[19]), *words)
 
 
 def of_process(pid: int, namespace: str) -> Shim | None:

@@ -21,11 +21,12 @@ _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 def remove_dead(address: str, namespace: str, groups: Collection[str]) -> int:
     """Those that a shim of one of these groups (pods) had, or that were made for it before its process, and that
-    no process serves; how many there were. `address` is containerd's own. containerd names them by a digest.
+    no process serves; how many there were. containerd names them by a digest, in which its socket's `address` is as
+    its own configuration has it: another path may lead there.
     """
     count = 0
-    for group in groups:
-        path = Path(SOCKETS, hashlib.sha256(f"{address}/{namespace}/{group}".encode()).hexdigest())
+    for name in (f"{each}/{namespace}/{group}" for each in {address, os.path.realpath(address)} for group in groups):
+        path = Path(SOCKETS, hashlib.sha256(name.encode()).hexdigest())
         if _is_dead(path):
             path.unlink(missing_ok=True)
             count += 1

@@ -12,5 +12,5 @@ __all__ = ["busybox", "client", "launcher", "node"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--seams=all` is the long form of test_seams.py, `--cycles`, `--seed` are test_cycles.py's."""
     parser.addoption("--seams", default="few")
-    parser.addoption("--cycles", type=int, default=24)
-    parser.addoption("--seed", type=int, default=1)
+    parser.addoption("--cycles", type=int, default=32)
+    parser.addoption("--seed", type=int, default=194)

@@ -95,7 +95,8 @@ class PodRelease:
             pause=pause,
         ).run()
         if with_shim and not leaks:
-            shim_sockets.remove_dead(self._containerd.address, self._containerd.namespace, [self._pod])
+            for address in {self._containerd.address, *(shim.address for shim in self._shims if shim.address)}:
+                shim_sockets.remove_dead(address, self._containerd.namespace, [self._pod])
         return leaks
 
     def _subject(self, container: ContainerId, snapshot: str) -> Subject:
