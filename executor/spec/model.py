@@ -18,6 +18,7 @@ from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
 from executor.spec.objects import Objects
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Hooks, Probes
+from executor.spec.restart_rule import RestartRule
 from executor.spec.security_model import DEFAULT_SECURITY, Security
 from executor.spec.volume_model import (
     ClaimedVolume,
@@ -152,6 +153,10 @@ class ContainerSpec:
     requests: Limits = Limits()
     extended: Mapping[str, int] = field(default_factory=dict)
     """Kubernetes' extended resources, by name: they are only counted."""
+    restart_policy: RestartPolicy | None = None
+    """Its own; None: that of its pod."""
+    restart_rules: tuple[RestartRule, ...] = ()
+    """They come before the policy."""
     restarts_to_resize: frozenset[str] = frozenset()
     """What of cpu and memory cannot be changed while it runs."""
     huge_pages: Mapping[int, int] | None = None

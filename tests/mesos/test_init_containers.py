@@ -95,3 +95,24 @@ def test_a_kill_while_an_init_container_runs(rig: Rig, scheduler: Scheduler) -> 
     assert killed.reason == "REASON_TASK_KILLED_DURING_LAUNCH"
     assert log_of(rig, "killed", "left").split() == ["two", "left"]
     assert log_of(rig, "killed", "app") == ""
+
+
+def test_exit_codes_decide_about_a_restart(rig: Rig, scheduler: Scheduler) -> None:
+    """One container has rules, the other one a policy of its own; neither has that of the pod."""
+    rule = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
+    mounts = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    script = "echo run >>/v/runs; test $(wc -l </v/runs) = 3 || exit 42; exit 0"
+    command = {"image": IMAGE, "command": ["sh", "-c"]}
+    containers = [
+        {"name": "app", **command, "args": [script], **mounts, "restartPolicy": "Never", "restartPolicyRules": [rule]},
+        {"name": "once", **command, "args": ["exit 0"], "restartPolicy": "OnFailure"},
+    ]
+    spec = {"containers": containers, "volumes": [{"name": "v", "emptyDir": {}}], "restartPolicy": "Always"}
+    scheduler.launch([rig.pod("rules", spec=spec)], rig.executor())
+    scheduler.wait_status("rules", "TASK_FINISHED", 60)
+    events = [each for each in rig.journal("mixed", scheduler) if each.get("task") == "rules"]
+    assert [each["container"] for each in events if each["code"] == "pod.restarting"] == ["app", "app"]
+    codes = [
+        each["exit_code"] for each in events if each["code"] == "pod.container_exited" and each["container"] == "app"
+    ]
+    assert codes == [42, 42, 0]

@@ -80,10 +80,12 @@ class IllegalTransition(ExecutorError):
 
 def begin(spec: ContainerSpec, policy: RestartPolicy, grace_s: float) -> Container:
     """A container that waits for its turn, in a pod with this policy and grace. A sidecar is always restarted, and an
-    init container until it has succeeded (KEP-753).
+    init container without a policy of its own until it has succeeded (KEP-753).
     """
     if spec.kind is ContainerKind.SIDECAR:
         policy = RestartPolicy.ALWAYS
+    elif spec.restart_policy is not None:
+        policy = spec.restart_policy
     elif spec.kind is ContainerKind.INIT and policy is RestartPolicy.ALWAYS:
         policy = RestartPolicy.ON_FAILURE
     return Container(spec, policy, grace_s)
@@ -243,6 +245,8 @@ def _ended(container: Container, pod_ends: PodEnds) -> Step:
 
 
 def _restarts(container: Container) -> bool:
+    if any((container.exit_code in rule.codes) is not rule.negated for rule in container.spec.restart_rules):
+        return True
     policy = container.restart_policy
     return policy is RestartPolicy.ALWAYS or (policy is RestartPolicy.ON_FAILURE and failed(container))
 

@@ -29,11 +29,13 @@ from executor.spec.model import (
     ContainerSpec,
     EnvValue,
     Policy,
+    RestartPolicy,
     TerminationMessage,
 )
 from executor.spec.objects import Objects
 from executor.spec.probes import Hooks, Probes
 from executor.spec.reading.faults import Faults
+from executor.spec.restart_rule import RestartRule
 from executor.spec.security_model import Security
 from executor.spec.volume_model import VolumeMount
 
@@ -71,6 +73,8 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
         limits=limits,
         requests=requests,
         extended=extended_resources.of_container(one.resources, f"{path}.resources", faults),
+        restart_policy=RestartPolicy(one.restart_policy) if one.restart_policy else None,
+        restart_rules=faults.of((), _restart_rules, one, path),
         restarts_to_resize=frozenset(
             each.resource_name for each in one.resize_policy if each.restart_policy == "RestartContainer"
         ),
@@ -100,6 +104,14 @@ def container(one: Container, context: Context, path: str, kind: ContainerKind =
     )
     faults.end()
     return made
+
+
+def _restart_rules(one: Container, path: str) -> tuple[RestartRule, ...]:
+    if one.restart_policy_rules and not one.restart_policy:
+        hint = "set the container's restartPolicy, which holds for all other exit codes"
+        raise InvalidTask("is missing, and there are restartPolicyRules", subject=f"{path}.restartPolicy", hint=hint)
+    codes = (rule.exit_codes for rule in one.restart_policy_rules)
+    return tuple(RestartRule(frozenset(each.values), negated=each.operator == "NotIn") for each in codes)
 
 
 def _check_stdin(one: Container, path: str) -> None:

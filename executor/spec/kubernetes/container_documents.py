@@ -199,6 +199,16 @@ class ResizePolicy(Document, frozen=True):
     ]
 
 
+class ExitCodes(Document, frozen=True):
+    operator: Annotated[Literal["In", "NotIn"], supported()]
+    values: Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], supported("of the exit codes", most=255)] = ()
+
+
+class ContainerRestartRule(Document, frozen=True):
+    action: Annotated[Literal["Restart"], supported("Restart, with any restartPolicy of the container")]
+    exit_codes: Annotated[ExitCodes, supported()]
+
+
 class Container(Document, frozen=True):
     name: Annotated[str, supported("a DNS label")]
     image: Annotated[str, supported("its name; pulled if it is not on the node, see imagePullPolicy")] = ""
@@ -222,8 +232,13 @@ class Container(Document, frozen=True):
     readiness_probe: Annotated[ReadinessProbe | None, supported("`ps`, and healthy in the statuses")] = None
     startup_probe: Annotated[EndingProbe | None, supported("the other two wait until it has passed once")] = None
     lifecycle: Annotated[Lifecycle, supported()] = Lifecycle()
-    restart_policy: Annotated[Any, refused("only an init container has one")] = None
-    restart_policy_rules: Annotated[Any, refused()] = None
+    restart_policy: Annotated[
+        Literal["Always", "OnFailure", "Never"] | None, supported("the container's own; else that of the pod")
+    ] = None
+    restart_policy_rules: Annotated[
+        tuple[ContainerRestartRule, ...],
+        supported("need the container's restartPolicy; one that fits counts", most=20),
+    ] = ()
     resize_policy: Annotated[
         tuple[ResizePolicy, ...], supported("of a resize by a MESSAGE; NotRequired without it")
     ] = ()
@@ -238,6 +253,6 @@ class Container(Document, frozen=True):
 
 class InitContainer(Container, frozen=True):
     restart_policy: Annotated[
-        Literal["Always"] | None,
+        Literal["Always", "OnFailure", "Never"] | None,
         supported("Always makes it a sidecar, which runs beside the containers after it and is always restarted"),
     ] = None

@@ -21,7 +21,7 @@ def kind(one: InitContainer, path: str) -> ContainerKind:
     """The kind of a container of `spec.initContainers`. Raises InvalidTask for a probe or hook of one that runs to its
     end.
     """
-    if one.restart_policy:
+    if one.restart_policy == "Always":
         return ContainerKind.SIDECAR
     hint = "only a sidecar has one: an init container with restartPolicy Always"
     for name, written in _PROBES.items():

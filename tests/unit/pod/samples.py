@@ -147,6 +147,8 @@ FULL_POD: Document = {
                 "lifecycle": {"stopSignal": "SIGUSR1"},
                 "terminationMessagePath": "/tmp/end",
                 "terminationMessagePolicy": "FallbackToLogsOnError",
+                "restartPolicy": "Never",
+                "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "NotIn", "values": [0, 1]}}],
                 "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}],
                 "ports": [
                     {"containerPort": 31001, "hostPort": 31001, "protocol": "UDP", "name": "dns", "hostIP": "10.0.0.1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ from executor.pod.life.model import Container, Phase
 from executor.probes.state import Verdict
 from executor.spec.model import ContainerKind, ContainerSpec, RestartPolicy
 from executor.spec.probes import NO_HOOKS, NO_PROBES, Exec, Hooks, Kind, Probe, Probes
+from executor.spec.restart_rule import RestartRule
 
 COMMAND = Exec(("true",))
 PROBES = Probes(startup=Probe(COMMAND), liveness=Probe(COMMAND, grace_s=2.0), readiness=Probe(COMMAND))
@@ -219,6 +221,17 @@ def test_the_kind_of_a_container_decides_its_policy(
     kind: ContainerKind, policy: RestartPolicy, own: RestartPolicy
 ) -> None:
     assert container(policy, kind=kind).restart_policy is own
+
+
+@pytest.mark.parametrize(
+    ("code", "restarts"), [(0, False), (42, True), (43, False), (137, True)], ids=["success", "rule", "none", "second"]
+)
+def test_a_rule_about_exit_codes_comes_before_the_policy(code: int, restarts: bool) -> None:
+    rules = (RestartRule(frozenset({42})), RestartRule(frozenset(range(128)), negated=True))
+    spec = replace(running().spec, restart_policy=RestartPolicy.NEVER, restart_rules=rules)
+    one, _ = play(begin(spec, RestartPolicy.ALWAYS, 30.0), StartNow("app"), ContainerStarted("app", 1, 7))
+    one, _ = play(one, ContainerExited("app", 1, code), OutputCollected("app", 1))
+    assert one.phase is (Phase.BACKING_OFF if restarts else Phase.EXITED)
 
 
 def test_nothing_is_restarted_once_the_pod_ends() -> None:

@@ -13,6 +13,7 @@ from executor.spec.peak import peak
 from tests.unit.pod.samples import pod, task
 
 SIDECAR = {"restartPolicy": "Always"}
+RULE = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
 
 
 def init(name: str, **more: Any) -> dict[str, Any]:
@@ -38,8 +39,8 @@ def test_they_come_before_the_containers_in_their_order() -> None:
     ("before", "main", "subject"),
     [
         (init("app"), {}, "spec.containers[0].name"),
-        (init("one", restartPolicy="Never"), {}, "spec.initContainers[0].restartPolicy"),
-        (init("one"), SIDECAR, "spec.containers[0].restartPolicy"),
+        (init("one", restartPolicy="Sometimes"), {}, "spec.initContainers[0].restartPolicy"),
+        (init("one"), {"restartPolicyRules": [RULE]}, "spec.containers[0].restartPolicy"),
         (
             init("one", lifecycle={"preStop": {"exec": {"command": ["true"]}}}),
             {},
