@@ -47,7 +47,7 @@ class LendingSection:
         300.0, "After this time a peak has decayed by half toward the use (by_use), seconds.", least=1, most=86400
     )
     grow_after_s: float = key(
-        10.0,
+        30.0,
         "The offer grows to what was unused for this whole time, and shrinks at once, seconds.",
         least=0,
         most=86400,

@@ -13,7 +13,7 @@ from executor.lending.node import ExecutorKey, Key
 class Terms:
     """How much is offered. Times are seconds. `by_use` offers cpus that an owner's tasks hold and do not use."""
 
-    grow_after_s: float = 10.0
+    grow_after_s: float = 30.0
     memory: bool = True
     by_use: bool = False
     margin_percent: float = 20.0

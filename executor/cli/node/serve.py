@@ -21,7 +21,10 @@ from executor.cli.executors.client import Client
 from executor.cli.executors.look import Executor, State, about_dead
 from executor.cli.exits import Unreachable
 from executor.cli.history import former, processes
+from executor.cli.lending import shown
 from executor.cli.page import collect
+from executor.cli.page.lending import lending
+from executor.cli.page.markup import Markup
 from executor.cli.page.node import node
 from executor.cli.page.past import SAMPLE_S, Past
 from executor.cli.page.pod import Evidence
@@ -35,6 +38,7 @@ from executor.cli.session import Session, json_option, pass_session
 from executor.control import loopback
 from executor.control.http import Limits, Request, Response
 from executor.errors import ExecutorError, Failure, NotFound, reason
+from executor.lending import ledger
 from executor.log import timestamp
 from executor.log.verdict import verdict
 
@@ -114,9 +118,9 @@ class _Pages:
         if path == "/":
             found = session.look()
             answering = [each.client for each in found if each.state is State.ANSWERS]
-            past = self._past.charts(time.monotonic())
+            boxes = [self._past.charts(time.monotonic()), *_lending(session)]
             executors = _executors(answering)
-            return node(host, timestamp(), executors, self._usage(), problems(found), past, self._former())
+            return node(host, timestamp(), executors, self._usage(), problems(found), boxes, self._former())
         if match := re.fullmatch("/pods/([^/]+)", path):
             return _pod_page(collect.pod(session, unquote(match[1])), host)
         if match := re.fullmatch("/revocations/([^/]+)", path):
@@ -154,6 +158,15 @@ def _pod_page(facts: dict[str, Any], host: str) -> str:
 
 def _response(status: int, text: str, kind: str) -> Response:
     return Response(text, status, f"{kind}; charset=utf-8", _HEADERS)
+
+
+def _lending(session: Session) -> list[Markup]:
+    """Nothing where no lender runs."""
+    try:
+        now = shown.now(session)
+        return [lending(now, ledger.history(shown.directory(session)).closed, time.time())]
+    except ExecutorError:
+        return []
 
 
 def problems(found: Sequence[Executor]) -> list[str]:

@@ -37,19 +37,19 @@ def node(
     executors: Sequence[Json],
     usage: Json,
     problems: Sequence[str] = (),
-    past: Markup | None = None,
+    boxes: Sequence[Markup] = (),
     former: Sequence[Json] = (),
 ) -> str:
     """`executors` as `collect.executor` gives them, `usage` as `top` (schema/top.json); `problems` are sentences about
-    executors, `past` is what was drawn of the last hour, and `former` are pods of executors that are gone.
+    executors, `boxes` what was drawn of the last hour and of lending, and `former` pods of executors that are gone.
     """
     lines = [
         tag("h1", f"Pods on {host}"),
         tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 renewed every {REFRESH_S} s"),
     ]
-    sections = [past or "", *(_executor(each, usage) for each in executors)]
+    sections = [*boxes, *(_executor(each, usage) for each in executors)]
     if not executors:
-        sections = [tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
+        sections = [*boxes, tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
     if former:
         sections.append(tag("section", tag("h2", "Pods of executors that ended or died"), _ended(former)))
     found = trouble.of(

@@ -18,7 +18,7 @@ FILE = """
 owners = ["spark", "eng"]
 borrowers = {batch = "spark", "dev/x" = "*", ops = "spark eng"}
 quotas = {batch = {cpus = 1.5, mem = "1Gi"}}
-grow_after_s = 30
+grow_after_s = 45
 by_use = true
 """
 
@@ -31,7 +31,7 @@ def test_a_book_has_the_rules_of_the_file() -> None:
     assert policy.lenders(Role("dev")) == ()
     assert policy.quotas == {"batch": Quota(1500, 1024)}
     assert not policy.within_quotas({Role("batch"): Amount(1501)})
-    assert (book.terms.grow_after_s, book.terms.by_use, book.terms.memory) == (30, True, True)
+    assert (book.terms.grow_after_s, book.terms.by_use, book.terms.memory) == (45, True, True)
 
 
 @pytest.mark.parametrize(
