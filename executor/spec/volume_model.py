@@ -115,8 +115,6 @@ class Uri:
     executable: bool = False
     extract: bool = True
     volume: str = ""
-    path: str = _field(default="", compare=False)
-    """Where the description has it."""
 
 
 Volume = EmptyDir | HostPath | FilesVolume | ClaimedVolume | TaskSandbox

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cgroups import qos
+from executor.concurrency import in_own_thread
 from executor.errors import NetworkFailure
 from executor.names import PodClass
 from executor.node.claims import volumes_parent
@@ -80,7 +81,7 @@ async def runtime_spec(
         user=user,
         downward=downward,
         mount_sources=await sandbox.volumes.sources(container, variables),
-        node_root=await asyncio.to_thread(node_root.directories) if image.is_node else (),
+        node_root=await in_own_thread(node_root.directories, "root") if image.is_node else (),
         image_volumes=await image_volumes.sources(image, layers, container, sandbox.image_volume),
         granted_devices=host_devices.granted(spec, container),
         devices=host_devices.devices() if container.security.privileged else (),

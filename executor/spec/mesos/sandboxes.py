@@ -87,4 +87,4 @@ def _uri(one: UriDocument, volume: str, path: str) -> tuple[Uri, HostPath | None
     wanted = volume_files.relative(one.output_file or value.rpartition("/")[2], f"{path}.{field}")
     if not wanted:
         raise InvalidTask(f"{shown(value)} names no file", subject=f"{path}.{field}", hint="set output_file")
-    return Uri(value, wanted, one.executable, one.extract, volume if file else "", path), file
+    return Uri(value, wanted, one.executable, one.extract, volume if file else ""), file
