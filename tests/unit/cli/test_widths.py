@@ -1,4 +1,4 @@
-"""What a terminal of 80 and of 120 columns gets, to the letter: nothing wraps within a table, names stay whole."""
+"""What terminals of 80, 120 and 200 columns get, to the letter: nothing wraps within a table, names stay whole."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def used(node: Node, tmp_path: Path) -> Node:
     return node
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, 120, 200])
 @pytest.mark.parametrize("name", LINES)
 def test_what_a_terminal_gets(used: Node, tmp_path: Path, name: str, columns: int) -> None:
     line = [*LINES[name], "-f", "name!=api"] if name == "ps" else LINES[name]
