@@ -111,6 +111,7 @@ def figures(run: Run) -> dict[str, Any]:
         "spark_stages_ratio": stages,
         "spark_burst_ratio": whole,
         "utilisation": {"without": _utilisation(run, plain), "lending": _utilisation(run, lent)},
+        "cores_used_in_idle_phases": {"without": _idle(run, plain), "lending": _idle(run, lent)},
         "revocable_work": {
             "worked_s": round(worked, 1),
             "lost_s": round(lost, 1),
@@ -159,3 +160,12 @@ def _utilisation(run: Run, turns: Sequence[Turn]) -> dict[str, float]:
         "all": round(sum(shares.values()), 3),
         "cores_used_by_others": round(others * CORES, 2),
     }
+
+
+def _idle(run: Run, turns: Sequence[Turn]) -> float:
+    """Cores that all kinds together used while the owner was idle, in the second half of each idle phase: in the first
+    one borrowed pods start.
+    """
+    spans = [((turn.began_s + turn.burst_s) / 2, turn.burst_s) for turn in turns]
+    used = sum(sum(found[kind] for kind in KINDS) for found in (used_s(run.samples, *span) for span in spans))
+    return round(used / sum(end - begin for begin, end in spans), 3)

@@ -85,7 +85,12 @@ def main(record: str, picture: str) -> None:
     for number, at in enumerate(starts):
         label = "Spark's executor process begins" if number == 0 else None
         axes.axvline(at - begin_s, color="#7a1f1c", linewidth=1.1, linestyle=":", label=label)
-    axes.set(xlim=(0, end_s - begin_s), ylim=(0, CORES), xlabel="seconds", ylabel="cores in use")
+    axes.set(
+        xlim=(0, end_s - begin_s),
+        ylim=(0, min(CORES, 1.15 * max(map(sum, zip(*cores, strict=True))))),
+        xlabel="seconds",
+        ylabel="cores in use",
+    )
     axes.set_title("Two agents of one core each: Spark in bursts, and what is lent between them", loc="left")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False, fontsize=9)
     figure.savefig(picture, dpi=110)
