@@ -56,6 +56,28 @@ async def together(*work: Coroutine[Any, Any, Any]) -> None:
         raise first_of(failures) from None
 
 
+class FirstAlone:
+    """Lets many run at the same time, but while there is nothing yet, one of them alone that makes it.
+
+    Of two shims that start for one pod at a time one may take the other's socket away, and that one never ends then
+    (containerd 1.6, containerd-shim-runc-v2: between bind and listen).
+    """
+
+    def __init__(self, is_there: Callable[[], bool]) -> None:
+        self._is_there = is_there
+        self._making = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Entered when its turn has come. One that fails leaves its place to the next."""
+        if not self._is_there():
+            async with self._making:
+                if not self._is_there():
+                    yield
+                    return
+        yield
+
+
 async def first_to_end(*work: Coroutine[Any, Any, Any]) -> None:
     """Run all until one ends, and cancel the others. What the one that ended raises is raised."""
     tasks = [asyncio.ensure_future(each) for each in work]

@@ -33,7 +33,7 @@ class Journal:
     def __init__(self, path: Path | None, *, max_bytes: int = 8 << 20, kept: int = 4096) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._ring: deque[Event] = deque(maxlen=kept)
+        self._ring: deque[tuple[int, bytes]] = deque(maxlen=kept)
         self._lock = threading.Lock()
         self._followers: set[_Follower] = set()
         self._fd = -1
@@ -58,9 +58,9 @@ class Journal:
         with self._lock:
             self._seq += 1
             kept = {key: value for key, value in record.items() if key not in _NOT_KEPT}
-            line = json.dumps({"seq": self._seq, "time": timestamp(), **kept}, default=str)
-            self._ring.append(json.loads(line))
-            failure, self._failed = self._failed, self._write(line.encode() + b"\n")
+            line = json.dumps({"seq": self._seq, "time": timestamp(), **kept}, default=str).encode()
+            self._ring.append((self._seq, line))  # a decoded event takes four times the memory
+            failure, self._failed = self._failed, self._write(line + b"\n")
             followers = tuple(self._followers)
         for follower in followers:
             follower.wake()
@@ -72,7 +72,7 @@ class Journal:
     def events(self, since: int = 0) -> list[Event]:
         """Events in memory with a number above `since`, oldest first."""
         with self._lock:
-            return [event for event in self._ring if event["seq"] > since]
+            return [json.loads(line) for seq, line in self._ring if seq > since]
 
     async def follow(self, since: int | None = None) -> AsyncGenerator[Event, None]:
         """Events above `since` (default: those to come) as they happen, until the journal is closed.
@@ -142,8 +142,9 @@ class Journal:
             return
         for path in (_older(self._path), self._path):
             with contextlib.suppress(OSError):
-                self._ring.extend(journal_files.read_and_repair(path))
-        self._seq = max((event["seq"] for event in self._ring), default=0)
+                found = journal_files.read_and_repair(path)
+                self._ring.extend((event["seq"], json.dumps(event).encode()) for event in found)
+        self._seq = max((seq for seq, _ in self._ring), default=0)
 
 
 def _older(path: Path) -> Path:

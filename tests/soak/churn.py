@@ -59,8 +59,8 @@ class Churn:
         """How often each thing was done."""
 
     def begin(self) -> None:
-        """The pod that stays, and one of each class, so that their groups are there."""
-        self._agent = self._launch("anchor", self._rig.pod(ANCHOR))
+        """The pod that stays, whatever shim is killed, and one of each class, so that their groups are there."""
+        self._agent = self._launch("anchor", self._rig.pod(ANCHOR, spec={"restartPolicy": "Always"}))
         for task in (self._rig.pod("first-regular"), self._rig.pod("first-revocable", revocable=True)):
             self._launch("first", task)
         for name in self._kinds:

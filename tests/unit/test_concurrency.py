@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from executor.concurrency import first_to_end, in_own_thread, ready_threads, to_the_end
+from executor.concurrency import FirstAlone, first_to_end, in_own_thread, ready_threads, to_the_end
 
 
 class Work:
@@ -148,3 +148,25 @@ async def test_the_first_to_end_ends_the_others() -> None:
 
 async def _fails() -> None:
     raise OSError("no")
+
+
+async def test_the_first_is_alone_and_the_others_run_together() -> None:
+    made, running, most = list[int](), 0, dict[bool, int]()
+    gate = FirstAlone(lambda: bool(made))
+
+    async def work(number: int) -> int:
+        nonlocal running
+        async with gate.turn():
+            running += 1
+            before = bool(made)
+            await asyncio.sleep(0.01)
+            most[before] = max(most.get(before, 0), running)
+            running -= 1
+            if number == 0:
+                raise ValueError("the first one fails")
+            made.append(number)
+        return number
+
+    found = await asyncio.gather(*(work(number) for number in range(6)), return_exceptions=True)
+    assert isinstance(found[0], ValueError) and found[1:] == [1, 2, 3, 4, 5]
+    assert most == {False: 1, True: 4}

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
+from executor.concurrency import FirstAlone
 from executor.containerd.types import Mount, RuncOptions
 from executor.errors import ContainerdFailure, ExecutorError, NotFound
 from executor.exec.run import Target
@@ -51,7 +52,6 @@ LEASE_S = 600.0
 KILL_S = 5.0
 """How long a kill through containerd may take: a shim that hangs must not hold up what comes after it."""
 PATIENCE = Patience()
-
 OUTPUT_S = 2.0
 """How long the end of a container waits until its output is in its log; a disk that hangs for longer gets none."""
 
@@ -62,6 +62,7 @@ class Containers:
         self._pod_class, self._sandbox = spec.pod_class, sandbox
         self.resized(spec)
         self._runs: dict[str, ContainerRun] = {}
+        self._shim = FirstAlone(lambda: bool(self._living()))
         self._attempts = dict.fromkeys(self._spec, 0)
         self._incarnations = dict.fromkeys(self._spec, 1)
         groups = {self.id(name): node.tree.container(spec.pod_class, spec.role, pod, name) for name in self._spec}
@@ -135,9 +136,11 @@ class Containers:
                 options=RuncOptions(binary_name=binary_name, shim_cgroup=shim_cgroup),
             )
         logs, bound = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
-        with self._node.outputs.opened(identity, self._sandbox.files, logs, bound) as fifos:
-            pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
-        self._runs[name] = ContainerRun(identity, run, snapshot, image, pid, HeldProcess.open(pid), spec["process"])
+        async with self._shim.turn():
+            with self._node.outputs.opened(identity, self._sandbox.files, logs, bound) as fifos:
+                pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
+            leader = HeldProcess.open(pid)
+            self._runs[name] = ContainerRun(identity, run, snapshot, image, pid, leader, spec["process"])
 
     async def _prepare(self, name: str, image: Image, snapshot: str, lease: LeaseId) -> tuple[Image, list[Mount]]:
         """The writable layer. An image that was removed since it was found is looked up again."""
