@@ -22,7 +22,7 @@ from executor import log as logs
 from executor.concurrency import beside, ready_threads
 from executor.config import Config
 from executor.config.for_executor import Ineffective, read_for_executor
-from executor.errors import ExecutorError, Failure
+from executor.errors import ExecutorError, Failure, InvalidConfig
 from executor.mesos import identity
 from executor.mesos.environment import TOKEN, Environment
 from executor.process import initial_environment
@@ -53,6 +53,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         environment = Environment.take(os.environ)
         initial_environment.erase(TOKEN)
         identity.clean(os.environ)
+        check_user(os.geteuid())
         forbid_core_dumps()
         _allow_open_files()
         _watch_children_by_pidfd()
@@ -79,6 +80,13 @@ def _failed(error: BaseException, whole: BaseException) -> int:
     if known is None:
         raise whole
     return 1
+
+
+def check_user(uid: int) -> None:
+    """Raises InvalidConfig for another user than root: containerd, cgroups and namespaces are root's."""
+    if uid:
+        hint = "the framework's user must be root, or the agent be started with --no-switch_user"
+        raise InvalidConfig(f"this program needs root, and was started as user {uid}", subject="executor", hint=hint)
 
 
 def forbid_core_dumps() -> None:
