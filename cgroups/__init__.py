@@ -10,6 +10,10 @@ names.py      names from frameworks as directory names (pure)
 limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
 pressure.py   PSI as numbers; stall.py: a wake-up when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
+held.py       one process, held by a pidfd, so that its pid cannot come to mean another one
+attributes.py notes on a group, in extended attributes
+descent.py    walks a tree of groups with a bounded number of descriptors
+openat2.py    the system call of that name
 closing.py    context managers that close
 files.py      the only module that opens cgroup files
 errors.py     CgroupError and its kin

@@ -1,6 +1,8 @@
 """The executor's configuration.
 
 sections.py      every section and key, with its default, its limits and its meaning; `load` and `read`
+                 the larger ones: disk.py, images.py, lending.py, pods.py, policy.py, retention.py
+role_limit.py    how much of the node a role may use; role_policy.py: what its pods may ask of the node
 key.py           one key: default, meaning, limits
 values.py        decoding of TOML and of environment variables, and the commented default file
 checks.py        limits that no type can say

@@ -5,4 +5,6 @@ http.py       HTTP/1.1 on one connection
 socket.py     the Unix socket and its permissions
 routes.py     every path and its answer
 documents.py  the JSON documents of the answers
+ending.py     what an operator does to one pod: end it, send a signal, remove its record
+loopback.py   HTTP on a TCP port of 127.0.0.1, for reading only
 """

@@ -10,6 +10,7 @@ limits.py        which limits a pod has, and which pod is over one (pure)
 pace.py          when a pod is counted again (pure)
 space.py         how much has been written to the file systems
 agentquota.py    whether the agent limits the sandbox of the whole executor (pure)
+task_sandboxes.py  the sandboxes of Mesos tasks of pods that have ended: their size, their removal
 logs.py          cuts the logs of a pod that used too much disk
 listing.py       the entries of a directory, with the offset at which the listing continues
 failures.py      what could not be removed or read (pure)

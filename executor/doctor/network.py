@@ -1,5 +1,5 @@
-"""CNI: can pods and Mesos tasks share each network, are the plugins there, has each address a holder, does the kernel
-have what is on record?
+"""CNI: can pods and Mesos tasks share each network, are the plugins there, does each reserved address belong to a
+running pod, does the kernel have what is on record?
 
 Whether a configuration is dangerous is decided by executor/cni (problems, dangers); here it becomes findings, with what
 only the node knows beside it: plugins, routes, the ledger of addresses.
@@ -83,7 +83,7 @@ def _configurations(config: Config, networks: Sequence[Network], problems: Seque
 
 
 def _dangers(networks: Sequence[Network]) -> list[Finding]:
-    """A lost address is a failure: every Spark executor of the network ends with it."""
+    """Where tasks lose their addresses it is a failure: every Spark executor of the network would end."""
     found = [
         failed("network.cni_version", str(each), each.hint)
         if each.grave

@@ -1,5 +1,5 @@
 """The helper that fetches the files of one container: reads one request from its standard input, and answers by one
-line: empty, or what failed.
+line of JSON, whose `message` is empty if nothing failed.
 
 Its standard input stays open while the executor lives; when it ends, so does the helper. The directory, and the files
 of the node, are descriptors that it inherits.
@@ -24,7 +24,7 @@ from executor.fetching.unpack import CHUNK_BYTES, Room, is_archive, unpack
 from executor.own_directory import Opened, ensure_below, open_file
 
 MEMORY_BYTES: Final = 1 << 30
-"""Of addresses: an archive may ask its library for any amount."""
+"""The limit of the helper's address space: an archive may make its library ask for any amount."""
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ store.py        the images of the node in containerd: look-up, import, unpacking
 reference.py    how images are named
 policy.py       when an image is pulled, and when again
 manifest.py     indexes, manifests and configurations; select.py chooses among them, by platforms.py
+node_platform.py  the machine and the CPU of this node
 layouts.py      what an archive says it holds; archive.py reads its file
 unpack.py       layers become snapshots
 room.py         how full the disk of images is, and work that ends before it fills it

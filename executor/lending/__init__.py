@@ -11,6 +11,7 @@ policy.py    who may borrow from whom, quotas, and who returns first (pure)
 accounts.py  loans and what they add up to (pure)
 decision.py  what a lender's book takes in, and its decisions (pure)
 book.py      the decisions of a lender (pure)
+configured.py  the book's rules, from the configuration (pure)
 ledger.py    the accounts' files
 feeds.py     what is heard of agent, master and executors
 returning.py questions to executors

@@ -49,8 +49,8 @@ CODES: Final = MappingProxyType(
     {
         "executor.started": _info("The process has read its configuration and environment."),
         "executor.variable_ineffective": _warning(
-            "A variable of the executor's framework is not for a framework to set, or loosens what the operator set.",
-            "Nothing: `in_force` holds. See `hint` for the framework; `check-config --as-executor` judges beforehand.",
+            "A framework set a variable that is the operator's, or one looser than the operator's value.",
+            "Nothing: `in_force` holds. See `hint` for the framework; `check-config --as-executor` tells it earlier.",
         ),
         "executor.recovered": _info("What dead executors left on the node was reaped."),
         "executor.reap_failed": _warning(
@@ -58,7 +58,8 @@ CODES: Final = MappingProxyType(
         ),
         "executor.cgroups_left": _warning("The executor's own cgroups could not be removed.", "`gc` removes them."),
         "executor.left_overs": _warning(
-            "A clean end found something of this executor on the node.", "`gc` releases it; see `error`."
+            "At its clean end the executor found something of its own that is still on the node.",
+            "`gc` releases it; see `error`.",
         ),
         "executor.unknown_owner": _warning(
             "Something on the node carries an executor's name, but nothing proves that this executor is dead.",
@@ -137,7 +138,7 @@ CODES: Final = MappingProxyType(
         ),
         "pod.child_oom": _warning(
             "The kernel killed `count` processes of a container for memory, and not its first process.",
-            "As for `pod.oom`. What it makes of that is the container's affair: look at what it writes.",
+            "As for `pod.oom`. The container itself decides whether it goes on: read what it writes.",
         ),
         "pod.hook": _info("A hook of a container has run: `hook` is preStop or postStart."),
         "pod.hook_failed": _warning(
@@ -191,7 +192,7 @@ CODES: Final = MappingProxyType(
             "See `error`. After the executor's end the next one or `gc` removes it.",
         ),
         "pod.make_again": _warning(
-            "containerd was away while a container was made or started: it is made again in [pods] start_timeout_s.",
+            "containerd was away while a container was made or started: made again within [pods] start_timeout_s.",
             "Did containerd restart? See `error`.",
         ),
         "pod.shim_killed": _warning(
@@ -213,11 +214,11 @@ CODES: Final = MappingProxyType(
         "image.pulling": _info("An image is being fetched from its registry; pods that need it wait."),
         "image.pulled": _info("An image is on this node and unpacked; `size_bytes` came over the network."),
         "image.pull_failed": _warning(
-            "A registry does not give an image; tried again after `delay_s`, for as long as [images] patience_s.",
+            "An image could not be pulled; tried again after `delay_s`, for as long as [images] patience_s.",
             "See `error`: the name, the credentials, the registry.",
         ),
         "image.refused": _warning(
-            "An image came and cannot be used, or the operator's verifier does not allow it; its pods fail.",
+            "An image was pulled and cannot be used, or the operator's verifier does not allow it; its pods fail.",
             "See `error`.",
         ),
         "image.removed": _info("An unused image was removed from a disk that is too full; it can be pulled again."),
@@ -265,7 +266,7 @@ CODES: Final = MappingProxyType(
             "A pod could not be given notice; it is ended without one.", "See `error`: the sandbox's disk?"
         ),
         "revocation.kill_failed": _warning(
-            "A subtree could not be killed at once; pods are, one by one.", "See `error`."
+            "A subtree could not be killed in one step; its pods are killed one by one.", "See `error`."
         ),
         "revocation.stuck": _error("Victims do not end after SIGKILL.", "See `pod.stuck` and revocation.last_step."),
         "revocation.victim": _info("What a revocation did to one pod, as in its receipt."),
@@ -280,7 +281,7 @@ CODES: Final = MappingProxyType(
         "pressure.returned": _info("The pressure came back before the squeeze was over."),
         "pressure.released": _info("The squeeze is over: revocable pods may use what is there."),
         "pressure.blind": _warning(
-            "The kernel reports no stalls, so the node is measured each `delay_s`; without PSI, CPU is unseen.",
+            "The kernel reports no stalls, so the node is measured each `delay_s`. Without PSI lack of CPU is hidden.",
             "Boot with psi=1; mount cgroup2, at /sys/fs/cgroup/unified beside v1.",
         ),
         "pressure.squeeze_failed": _warning(
@@ -295,7 +296,7 @@ CODES: Final = MappingProxyType(
             "The agent is gone: pods go on, updates are kept, subscribing is tried again.", "Look at the agent."
         ),
         "mesos.subscribe_refused": _error(
-            "The agent finds fault with the subscription; it is tried again.",
+            "The agent refuses the subscription; it is tried again.",
             "See `status`, `text` and the agent's log.",
         ),
         "mesos.abandoned": _error("The agent did not come back in time; the executor ends.", "Look at the agent."),
@@ -304,7 +305,7 @@ CODES: Final = MappingProxyType(
         "mesos.event_unknown": _warning(
             "An event of a type unknown here was skipped.", "Is the agent newer than this?"
         ),
-        "mesos.launch_repeated": _warning("The agent launched tasks again that it had launched.", "See `tasks`."),
+        "mesos.launch_repeated": _warning("The agent launched tasks that it had launched before.", "See `tasks`."),
         "mesos.call_delayed": _warning("The agent does not take an update or message; it is kept.", "See `error`."),
         "mesos.update_reduced": _error(
             "The agent refuses a status update as it is; it goes without reason, labels, networks and data.",
@@ -321,7 +322,7 @@ CODES: Final = MappingProxyType(
         ),
         "containerd.unavailable": _warning("containerd does not answer; tried again.", "Is it running? See `address`."),
         "containerd.no_events": _warning(
-            "containerd's events cannot be had; subscribed again.", "Is containerd running? See `error`."
+            "The stream of containerd's events cannot be opened; tried again.", "Is containerd running? See `error`."
         ),
         "containerd.resync": _warning(
             "The stream of containerd's events was interrupted; every running container is looked up.",
@@ -332,14 +333,14 @@ CODES: Final = MappingProxyType(
             "See `error` and [cgroups] root.",
         ),
         "cgroup.refused": _warning(
-            "A CPU weight could not be changed; what ends may take longer.", "Look at `cgroup`."
+            "A CPU weight could not be changed; the end of pods may take longer.", "Look at `cgroup`."
         ),
         "cgroup.weight_restored": _warning(
             "The agent had lowered the CPU weight of the executor's container, and with it that of regular pods.",
             "Start the agent with --no-revocable_cpu_low_priority.",
         ),
         "cgroup.limit_kept": _warning(
-            "A class keeps a higher memory limit than its pods hold, for what pods left in memory; tried again.",
+            "A class keeps a memory limit above its pods' sum, because ended pods left files in memory; tried again.",
             "Look for files in memory that pods shared (a hostPath on tmpfs).",
         ),
         "network.rules_restored": _warning(
@@ -444,7 +445,7 @@ CODES: Final = MappingProxyType(
             "Is it another executor's? Use `metrics --textfile`.",
         ),
         "traces.lost": _warning(
-            "`count` traces of launches were not taken by their receiver, or had no place in the queue.",
+            "`count` traces of launches were not accepted by their receiver, or found the queue full.",
             "See `error`; look at [traces] endpoint and its receiver. Launches do not wait for it.",
         ),
         "log.level": _info("The log level was changed at run time."),

@@ -82,7 +82,7 @@ KEYS: Final = MappingProxyType(
         # configuration
         "variable": "an environment variable's name",
         "key": "a configuration key, as section.key",
-        "in_force": "the value that holds",
+        "in_force": "the value in force",
         # how much
         "attempt": "number of a try, from 1",
         "count": "how many of what the message speaks of",
@@ -111,7 +111,7 @@ KEYS: Final = MappingProxyType(
         "subject": "the object or field the failure is about",
         "hint": "what a person can do about it",
         "exception": "a traceback: a defect",
-        "text": "foreign words: a library's or a program's output",
+        "text": "output of a library or of another program",
         "extra": "keys outside of this list, kept in production",
     }
 )

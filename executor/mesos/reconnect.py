@@ -1,8 +1,8 @@
 """When to try to subscribe again, and when to give up. Pure: times and randomness come in.
 
-The agent gives an executor MESOS_SUBSCRIPTION_BACKOFF_MAX (its --executor_reregistration_timeout, 2 s by default) from
-its own restart to come back, then kills it. So the first try is nearly immediate and no pause is longer than half of
-that: one try always falls into the agent's time. An executor waits MESOS_RECOVERY_TIMEOUT for its agent if the
+After its restart an agent waits MESOS_SUBSCRIPTION_BACKOFF_MAX (its --executor_reregistration_timeout, 2 s by default)
+for an executor to subscribe again, then kills it. So the first try is nearly immediate and no pause is longer than half
+of that: one try always falls into the agent's wait. An executor waits MESOS_RECOVERY_TIMEOUT for its agent if the
 framework checkpoints, and not at all if not (src/executor/executor.cpp).
 """
 

@@ -1,8 +1,9 @@
-"""Where the shims of regular pods run, and runc for them: in a group that says whose they are. Owns that cgroup.
+"""The cgroup in which the shims of regular pods run, with the runc processes that they start. Owns that cgroup.
 
-A shim outlives the executor that had it started, and containerd forgets one whose start was interrupted. Who reaps what
-a dead executor left finds it here. The group is in the freezer's hierarchy alone (on v2, in the only one), so that CPU
-and memory of a shim stay containerd's, and never in the Mesos container: the agent's end of that would wait for it.
+A shim outlives the executor that had it started, and containerd forgets one whose start was interrupted. The reaper of
+a dead executor finds its shims here. The group is in the freezer's hierarchy alone (on v2, in the only
+one), so that CPU and memory of a shim stay containerd's. It is never in the Mesos container: the agent would wait for
+the shim when it ends that container.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ class ShimGroup:
         self._all = Cgroup(self.group.hierarchies, str(Path(path).parent))
 
     def ensure(self) -> str:
-        """The group's path, for containerd. Empty where it cannot be had: then a shim runs beside containerd.
+        """The group's path, for containerd. Empty where it cannot be made: then a shim runs beside containerd.
 
-        To be asked for each pod, for containerd starts no shim in a group that was removed meanwhile.
+        Call it for each pod, because containerd starts no shim in a group that was removed meanwhile.
         """
         try:
             if not self.group.exists():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def of(pods: PodsSection) -> Policy:
-    """What reading a launch needs of this node. Reads one file of the kernel's."""
+    """What the reading of a launch must know of this node. Reads a file of the kernel: whether it has AppArmor."""
     return Policy(
         pods.default_image,
         pods.termination_grace_s,

@@ -1,4 +1,4 @@
-"""Answers what frameworks ask by {"list": ...}: the pods of this executor that have not ended.
+"""Answers a framework's MESSAGE {"list": ...}: the pods of this executor that have not ended.
 
     {"id": "l-1", "tasks": ["web-0"]}     both may be left out: {} asks for every pod
 

@@ -71,7 +71,7 @@ class Request:
 
     @property
     def stop(self) -> Stop:
-        """What each victim hears."""
+        """The event that each victim gets."""
         message = f"revoked by {self.id}" + (f": {self.reason}" if self.reason else "")
         return Stop(StopCause.REVOKED, self.grace_s, message, self.id, self.reason)
 
@@ -117,7 +117,7 @@ def _select(fields: Mapping[str, Any]) -> Select:
         if value is not True:
             raise InvalidRequest("must be true", subject=subject)
         return Select(everything=True)
-    _few(value, subject)
+    _check_count(value, subject)
     if key == "labels":
         labels = _mapping(value, subject)
         if not labels or not all(isinstance(text, str) for text in labels.values()):
@@ -134,7 +134,7 @@ def _select(fields: Mapping[str, Any]) -> Select:
     return Select(roles=tuple(map(Role, value)))
 
 
-def _few(value: object, subject: str) -> None:
+def _check_count(value: object, subject: str) -> None:
     if isinstance(value, dict | list) and len(value) > SELECTED_MAX:
         raise InvalidRequest(f"names {len(value)}, which is more than {SELECTED_MAX}", subject=subject)
 

@@ -18,7 +18,7 @@ TRACE_BYTES, SPAN_BYTES = 16, 8
 
 
 def request(traces: Iterable[Trace], resource: Mapping[str, str], ids: Callable[[int], str]) -> Json:
-    """`ids` makes an id of so many bytes, in hexadecimal."""
+    """`ids(n)` makes a new id of n bytes, in hexadecimal."""
     spans = [span for trace in traces for span in _spans(trace, ids)]
     scope = {"scope": {"name": SCOPE}, "spans": spans}
     return {"resourceSpans": [{"resource": {"attributes": _attributes(resource)}, "scopeSpans": [scope]}]}

@@ -64,8 +64,8 @@ class Executor:
 
 
 def look(run_dir: Path, wanted: str = "") -> list[Executor]:
-    """Every executor of this node, by its container's id; or those that `wanted` means, the beginning of a container's
-    id or an ExecutorID. Raises Failure if the directory cannot be read.
+    """Every executor of this node, in the order of container ids. With `wanted`, an ExecutorID or the beginning of a
+    container id: those that it names. Raises Failure if the directory cannot be read.
     """
     everyone = clients(run_dir)
     owners = {owner.container: owner for owner in claims.listed(run_dir)}

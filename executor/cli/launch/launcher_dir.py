@@ -1,7 +1,7 @@
 """`launcher-dir`: the directory for an agent's --launcher_dir in which this program is Mesos' default executor.
 
-The agent starts all of its helper programs from that directory, so each of them has a link there. What the command
-finds there that is no link is left, and refused.
+The agent starts all of its helper programs from that directory, so each of them has a link there. The command
+refuses a directory that has anything but links, and leaves it as it is.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def make(source: Path, directory: Path, program: Path) -> tuple[dict[str, str], 
 
 
 def planned(source: Path, directory: Path, program: Path) -> Plan:
-    """What is to be done; nothing is changed. Raises NotFound, Refused, OSError."""
+    """The links to make and to remove; nothing is changed yet. Raises NotFound, Refused, OSError."""
     if not (source / NEEDED).exists():
         hint = "name the directory of Mesos' programs: its own --launcher_dir, /usr/libexec/mesos in most packages"
         raise NotFound(f"has no {NEEDED}", subject=str(source), hint=hint)

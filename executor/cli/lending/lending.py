@@ -23,7 +23,7 @@ _RETURNED: Final = ("task", "role", "cpus", "memory", "since", "returned", "took
 @json_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
-    """Show what is offered on this node, and who holds how much of it (which is done without a command)."""
+    """Show what is offered on this node, and who holds how much of it. Without a command it is `lending now`."""
     if context.invoked_subcommand is None:
         context.invoke(now, as_json=as_json)
 

@@ -20,7 +20,7 @@ def now(session: Session) -> dict[str, Any]:
     """The lender's document. Raises NotFound where none runs, Failure."""
     path = session.run_dir / status.FILE
     try:
-        if not files.is_held(directory(session)):  # what a killed one has left tells nothing
+        if not files.is_held(directory(session)):  # a killed lender leaves an old document
             raise FileNotFoundError
         document: dict[str, Any] = bounded_json.loads(path.read_bytes(), bounded_json.RECORD)
     except FileNotFoundError as error:

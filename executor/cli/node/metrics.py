@@ -1,7 +1,7 @@
 """`metrics`: the metrics of every executor on this node, as one document for Prometheus.
 
-The executors of one document differ by the labels `framework` and `executor` on every sample. As a textfile
-it is for node_exporter's collector of that name: run it from a timer, and nothing has to listen on a port.
+The labels `framework` and `executor` on every sample tell the executors apart. `--textfile` writes a file for
+node_exporter's textfile collector: run the command from a timer, and nothing has to listen on a port.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from executor.metrics import catalog
 
 
 @click.command("metrics")
-@click.option("--textfile", type=click.Path(path_type=Path), metavar="PATH", help="Write to PATH (*.prom) at once.")
+@click.option(
+    "--textfile", type=click.Path(path_type=Path), metavar="PATH", help="Write to PATH (*.prom), replaced in one step."
+)
 @json_option
 @pass_session
 def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
@@ -59,7 +61,7 @@ def _documents(session: Session) -> tuple[list[str], Counter[State]]:
 
 
 def merge(documents: Iterable[str]) -> Iterator[str]:
-    """The lines of several documents as those of one: each family once, with the samples of all. Pure."""
+    """The lines of several documents as those of one: each metric once, with the samples of all documents. Pure."""
     heads: dict[str, list[str]] = {}
     samples: dict[str, list[str]] = {}
     for document in documents:
@@ -110,7 +112,7 @@ def _lending(session: Session) -> Iterator[str]:
 
 
 def _family(metric: catalog.Metric, value: float) -> Iterator[str]:
-    """One without labels."""
+    """The lines of a metric without labels."""
     yield f"# HELP {metric.full_name} {metric.help}"
     yield f"# TYPE {metric.full_name} {metric.kind}"
     yield f"{metric.full_name} {value}"

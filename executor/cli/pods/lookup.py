@@ -75,7 +75,7 @@ def find_known(session: Session, name: str) -> tuple[Client | None, dict[str, An
 def wait_ended(session: Session, pod: str, error: Unreachable) -> dict[str, Any]:
     """The record of a pod whose executor does not answer any more, because it ended with this pod, its last one.
 
-    Waits some seconds for it. Raises the error if the pod has not ended, and Failure.
+    Waits some seconds for it. Raises `error` if the pod has not ended after that, and Failure.
     """
     deadline_s = time.monotonic() + _END_S
     while True:

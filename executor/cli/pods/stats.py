@@ -25,11 +25,13 @@ Document = dict[str, Any]
 @click.command("stats")
 @click.argument("pods", metavar="[POD...]", nargs=-1, shell_complete=complete.pods)
 @filters.options
-@click.option("--no-stream", is_flag=True, help="Print one picture and end, as it does where no terminal is.")
+@click.option("--no-stream", is_flag=True, help="Print once and exit, as always when the output is not a terminal.")
 @click.option(
     "--sort", type=click.Choice(list(rates.SORTS)), default="cpu", show_default=True, help="Order of the pods."
 )
-@click.option("--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between two.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between two readings."
+)
 @forms.option
 @json_option
 @pass_session
@@ -83,7 +85,7 @@ def command(
 
 
 def _fitting(session: Session, conditions: Sequence[Condition]) -> set[str]:
-    """The ids of pods that fit; usage does not have all that a filter asks for."""
+    """The ids of the pods that meet the conditions; those of usage lack some keys."""
     known = [pod for client in session.answering() for pod in client.get("/v1/pods")["pods"]]
     return {pod["pod"] for pod in known if filters.fits(conditions, pod)}
 

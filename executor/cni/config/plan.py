@@ -1,4 +1,4 @@
-"""Choosing how a network will be used for a request, before anything is started."""
+"""How a network is used for one request: its plugins and its CNI version, before any plugin attaches anything."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from executor.errors import NetworkFailure
 
 
 async def plan(catalog: Catalog, plugins: Plugins, request: NetworkRequest) -> Network:
-    """The network as this request uses it: plugins appended and installed, versions narrowed to those that all of
-    them speak.
+    """The network with the plugins that this request needs besides, and only the CNI versions that all of them speak. A
+    plugin that is not installed is a NetworkFailure.
 
     Only VERSION is run, and only where the configuration leaves a choice. Raises InvalidConfig, NotFound,
     NetworkFailure.

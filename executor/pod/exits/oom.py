@@ -1,9 +1,9 @@
 """Whether the kernel killed a container for memory, and at which level the limit was met.
 
-containerd's TaskOOM is not asked: with a limit on a parent group it is sent for every container below it. The leaf's
-own counter of victims says whether. Whose limit it was the kernel writes into its log (mm/oom_kill.c,
-dump_oom_summary: `oom_memcg` and `task_memcg`). Where that cannot be read any more, the nearest group whose use has
-ever reached its limit is taken, though page cache may have done that long before.
+containerd's TaskOOM does not tell: with a limit on a parent group it is sent for every container below it. Whether a
+container was killed, the counter of OOM kills of its own cgroup tells. Whose limit was met, the kernel writes into its
+log (mm/oom_kill.c, dump_oom_summary: `oom_memcg` and `task_memcg`). Where that cannot be read any more, the nearest
+group whose use has ever reached its limit is taken, though page cache may have done that long before.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RECORD_MAX_BYTES = 8192  # CONSOLE_EXT_LOG_MAX
 
 def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: PodClass) -> Oom | None:
     """`groups` are the container's cgroup and those above it, each with its level's name; `pid` is the container's
-    first process. None: it was no OOM.
+    first process. None: it was no OOM, or the cgroup cannot be read.
     """
     try:
         if not groups[0][1].stat().oom_kills_local:
@@ -48,7 +48,7 @@ def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: 
 
 
 def of_container(tree: Tree, spec: PodSpec, pod: PodId, container: str, pid: int | None) -> Oom | None:
-    """The kill of `container`, whose first process was `pid`. None: it was no OOM."""
+    """The kill of `container`, whose first process was `pid`. None: as for `attribute`."""
     return attribute(_levels(tree, spec, pod, container), pid, spec.pod_class)
 
 

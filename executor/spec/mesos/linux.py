@@ -1,4 +1,4 @@
-"""What a Mesos task asks of Linux as its container has it. Pure.
+"""A Mesos task's LinuxInfo, RLimitInfo and limits, as the settings of its container. Pure.
 
 Sources: src/slave/containerizer/mesos/isolators (linux/capabilities, posix/rlimits, linux/seccomp) of 1.11; the same
 limits as Mesos' master sets (src/master/validation.cpp).
@@ -62,7 +62,7 @@ def security(info: TaskInfo, user: str, path: str) -> Security:
 
 
 def _held(linux: LinuxInfo, path: str) -> tuple[str, ...] | None:
-    """None: the default ones."""
+    """The capabilities that the task keeps; None: the default ones."""
     effective, bounding = (
         None if asked is None else capabilities.named(asked.capabilities, f"{path}.{field}.capabilities")
         for asked, field in (
