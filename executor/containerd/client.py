@@ -28,6 +28,7 @@ class Containerd:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._addresses = {channel.socket}
         self.content = Content(channel)
         self.leases = Leases(channel)
         self.snapshots = Snapshots(channel)
@@ -55,6 +56,13 @@ class Containerd:
     def namespace(self) -> str:
         """containerd's namespace of all requests."""
         return self._channel.namespace
+
+    @property
+    def addresses(self) -> set[str]:
+        """The paths of containerd's socket that are known: as it is configured here, and as shims that containerd has
+        started call it. The release of a pod adds those that it learns of.
+        """
+        return self._addresses
 
     @property
     def address(self) -> str:

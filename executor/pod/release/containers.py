@@ -49,6 +49,7 @@ class PodRelease:
         shim = shim_processes.of_process(pid, self._containerd.namespace)
         if shim is not None:
             self._shims.add(shim)
+            self._containerd.addresses.add(shim.address)
             self._unsure.discard(container)
 
     def renamed(self, before: ContainerId, now: ContainerId) -> None:
@@ -95,7 +96,7 @@ class PodRelease:
             pause=pause,
         ).run()
         if with_shim and not leaks:
-            for address in {self._containerd.address, *(shim.address for shim in self._shims if shim.address)}:
+            for address in self._containerd.addresses:
                 shim_sockets.remove_dead(address, self._containerd.namespace, [self._pod])
         return leaks
 
