@@ -30,7 +30,7 @@ class PodsSection:
         " refused where the kernel has AppArmor.",
     )
     runtime_classes: tuple[str, ...] = key(
-        ("runc",), "Names of RuntimeClasses that pods may have: all of them mean runc here. Any other is refused."
+        ("runc",), "Names of RuntimeClasses that pods may have: all mean [containerd] runtime. Any other is refused."
     )
     nofile: int = key(
         1024,

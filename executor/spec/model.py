@@ -59,8 +59,8 @@ class ContainerKind(StrEnum):
 @dataclass(frozen=True)
 class Policy:
     """What the node decides, mostly by its configuration. `default_image` is for tasks that name none; empty: refuse
-    them. `runtime_classes` are names of RuntimeClasses that mean runc. `app_armor_profile` is that of RuntimeDefault;
-    empty: there is none.
+    them. `runtime_classes` are names of RuntimeClasses that mean the node's runtime. `app_armor_profile` is that of
+    RuntimeDefault; empty: there is none.
     """
 
     default_image: str = ""

@@ -133,7 +133,8 @@ class PodSpec(Document, frozen=True):
     runtime_class_name: Annotated[
         str,
         accepted(
-            "every container runs with runc: a name that it has on the node, [pods] runtime_classes", reported=False
+            "every container runs with the runtime of the node: one of its names, [pods] runtime_classes",
+            reported=False,
         ),
     ] = ""
     readiness_gates: Annotated[tuple[ReadinessGate, ...], accepted("only an API server keeps such conditions")] = ()

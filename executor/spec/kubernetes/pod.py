@@ -142,7 +142,7 @@ def _metadata(metadata: ObjectMeta, faults: Faults) -> None:
 def _runtime_class(name: str, known: Collection[str]) -> None:
     if name and name not in known:
         hint = "launch it where that runtime is, or let the operator add the name to [pods] runtime_classes"
-        message = f"every container runs with runc, and {shown(name)!r} is not among its names on this node"
+        message = f"every container runs with the node's runtime, and {shown(name)!r} is not among its names"
         raise InvalidTask(message, subject="spec.runtimeClassName", hint=hint)
 
 
