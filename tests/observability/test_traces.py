@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from preparation import suites
+from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
@@ -75,32 +76,33 @@ def receiver() -> Iterator[Receiver]:
     sys.path.pop()
 
 
-def test_launches_are_traced(rig: Rig, receiver: Receiver) -> None:
+def test_launches_are_traced(rig: Rig, scheduler: Scheduler, receiver: Receiver) -> None:
     endpoint = f"http://127.0.0.1:{receiver.server_port}"
-    with rig.scheduler(name="traced") as scheduler:
-        traced = rig.pod("traced", metadata={"annotations": {"traceparent": PARENT}}, revocable=True)
-        broken = rig.pod("broken", container={"image": "registry.invalid/none:1"})
-        scheduler.launch([traced, broken], rig.executor("traced", config={"TRACES_ENDPOINT": endpoint}))
-        scheduler.wait_status("traced", "TASK_RUNNING", 30)
-        scheduler.kill("broken", grace_s=0)
-        scheduler.wait_status("broken", "TASK_KILLED", 30)
+    traced = rig.pod("traced", metadata={"annotations": {"traceparent": PARENT}}, revocable=True)
+    broken = rig.pod("broken", container={"image": "registry.invalid/none:1"})
+    scheduler.launch([traced, broken], rig.executor("traced", config={"TRACES_ENDPOINT": endpoint}))
+    scheduler.wait_status("traced", "TASK_RUNNING", 30)
+    scheduler.kill("broken", grace_s=0)
+    scheduler.wait_status("broken", "TASK_KILLED", 30)
 
-        def spans() -> list[Any] | None:
-            found = [
-                span
-                for each in receiver.requests
-                for resource in each.resource_spans
-                for scope in resource.scope_spans
-                for span in scope.spans
-            ]
-            return found if sum(each.name == "launch" for each in found) == 2 else None
+    def spans() -> list[Any] | None:
+        found = [
+            span
+            for each in receiver.requests
+            for resource in each.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+        return found if sum(each.name == "launch" for each in found) == 2 else None
 
-        found = wait_for(spans, 20)
-        assert found is not None, receiver.requests
-        (resource, *_) = receiver.requests[0].resource_spans
-        about = {each.key: each.value.string_value for each in resource.resource.attributes}
-        assert (about["service.name"], about["mesos.executor.id"]) == ("mesos-pod-executor", "traced")
-        assert about["mesos.framework.id"] == scheduler.framework_id
+    found = wait_for(spans, 20)
+    assert found is not None, receiver.requests
+    (resource, *_) = receiver.requests[0].resource_spans
+    about = {each.key: each.value.string_value for each in resource.resource.attributes}
+    assert (about["service.name"], about["mesos.executor.id"]) == ("mesos-pod-executor", "traced")
+    assert about["mesos.framework.id"] == scheduler.framework_id
+    scheduler.kill("traced", grace_s=0)
+    scheduler.wait_status("traced", "TASK_KILLED", 30)
     check_tree([each for each in found if each.trace_id.hex() == PARENT[3:35]])
     (failed,) = [each for each in found if each.name == "launch" and each.trace_id.hex() != PARENT[3:35]]
     assert failed.status.code == 2 and "killed" in failed.status.message and not failed.parent_span_id
