@@ -23,7 +23,7 @@ STAND_IN = "http-parser"
 """The project's own distribution of this name, in packaging/http-parser."""
 
 # Written by the person who installed it, or about files that are not taken over.
-_INSTALLERS_OWN = {"INSTALLER", "REQUESTED", "RECORD", "direct_url.json"}
+_INSTALLERS_OWN = {"INSTALLER", "REQUESTED", "RECORD", "WHEEL", "direct_url.json"}
 _UNWANTED_DIRECTORIES = {"tests", "__pycache__"}
 _UNWANTED_SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".pyc"}
 

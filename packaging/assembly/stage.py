@@ -28,7 +28,6 @@ from preparation.engine import ROOT, SOURCE_DATE_EPOCH
 
 SOURCES = ROOT / "packaging"
 VERSION = __version__
-PREFIX = f"/opt/mesos-pod-executor/{VERSION}"
 EPOCH_S = int(SOURCE_DATE_EPOCH)
 EXAMPLES = ("grafana", "prometheus")
 
@@ -44,7 +43,7 @@ OPTIONAL = (
 def make(stage: Path) -> None:
     """Fill the empty directory `stage`."""
     distributions = bundled()
-    digest = tree.make(stage / "lib", f"{PREFIX}/lib", distributions)
+    digest = tree.make(stage / "lib", distributions)
     (stage / "id").write_text(f"{VERSION}-{digest[:12]}\n")
     _programs(stage)
     _documents(stage, distributions, digest)

@@ -64,6 +64,9 @@ rm -rf /usr/share/locale /usr/share/doc/*/changelog*
 class DebianRoot:
     """Context manager. What one command leaves in the root's files the next one finds; processes end with it."""
 
+    def __init__(self, release: str = fresh.SUITE) -> None:
+        self.release = release
+
     def __enter__(self) -> Self:
         STORE.mkdir(parents=True, exist_ok=True)
         for old in STORE.glob("root-*"):
@@ -72,7 +75,7 @@ class DebianRoot:
         self.path = Path(tempfile.mkdtemp(prefix=f"root-{os.getpid()}-", dir=STORE))
         self.path.chmod(0o755)
         try:
-            subprocess.run(["tar", "-xf", tarball(), "-C", self.path], check=True)
+            subprocess.run(["tar", "-xf", tarball(self.release), "-C", self.path], check=True)
         except BaseException:
             fresh.remove(self.path)
             raise
@@ -132,20 +135,20 @@ def dependencies() -> list[str]:
     return sorted({line.split()[0] for line in description["overrides"]["deb"]["depends"]})
 
 
-def tarball() -> str:
+def tarball(release: str = fresh.SUITE) -> str:
     """Made unless there is one for the same packages and the same fresh Debian."""
     fresh.STORE.mkdir(parents=True, exist_ok=True)
     wanted = [*dependencies(), *BESIDES]
-    base = fresh.tarball()
+    base = fresh.tarball(release)
     result = (
         STORE / f"{base.stem}-{hashlib.sha256(' '.join([*wanted, *LEFT_OUT, INSTALL]).encode()).hexdigest()[:12]}.tar"
     )
     if not result.exists():
-        with fresh.FreshRoot() as root:
+        with fresh.FreshRoot(release) as root:
             _succeed(root.run("apt-get", "-q", "update", timeout_s=300))
             _succeed(root.run("sh", "-c", INSTALL, "sh", *wanted, timeout_s=600))
             _pack(root.path, result)
-        for old in set(STORE.glob("*.tar")) - {result}:
+        for old in set(STORE.glob(f"{release}-*.tar")) - {result}:
             old.unlink()
     return str(result)
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from assembly.extensions import PYTHONS
 
 from executor.cli.main import COMMANDS
 from tests.packages.conftest import Builds, Packages
@@ -61,13 +62,19 @@ def test_no_file_belongs_to_or_can_be_written_by_anybody_else(packages: Packages
         assert mode in ("drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x"), line
 
 
-def test_every_module_has_byte_code_that_is_not_checked(unpacked: Path) -> None:
+def test_every_extension_module_is_there_for_every_python(unpacked: Path) -> None:
+    """Byte code is made on the node, for the Python that is there."""
     (lib,) = (unpacked / OPT).glob("*/lib")
-    sources = set(lib.rglob("*.py"))
-    for source in sources:
-        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-311.pyc"
-        assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, compiled  # PEP 552: hash, not checked
-    assert len(list(lib.rglob("*.pyc"))) == len(sources)
+    found: dict[str, set[str]] = {}
+    for module in lib.rglob("*.so"):
+        stem, tag, *_ = module.name.split(".")
+        found.setdefault(str(module.relative_to(lib).with_name(stem)), set()).add(tag.removesuffix("-x86_64-linux-gnu"))
+    pythons = {f"cpython-{major}{minor}" for major, minor in PYTHONS}
+    assert {name: tags for name, tags in found.items() if tags not in (pythons, {"abi3"})} == {}
+    assert pythons in found.values()
+    assert not list(lib.rglob("*.pyc"))
+    versions = (ROOT / "packaging/programs/python").read_text()
+    assert "for version in " + " ".join(f"{major}.{minor}" for major, minor in reversed(PYTHONS)) in versions
 
 
 def test_every_locked_library_is_inside_with_its_licence(unpacked: Path) -> None:
@@ -98,7 +105,7 @@ def test_the_c_libraries_that_are_needed_are_depended_on(packages: Packages, unp
     assert max(versions) <= tuple(map(int, least[1].split(".")))
     assert "libstdc++6" in depends
     requires = output("rpm", "-qp", "--requires", packages.rpm).splitlines()
-    assert {f"glibc >= {least[1]}", "libstdc++", "python3.11"} <= set(requires)
+    assert {f"glibc >= {least[1]}", "libstdc++", "python(abi) >= 3.11"} <= set(requires)
 
 
 def test_every_command_has_a_man_page_without_faults(unpacked: Path) -> None:

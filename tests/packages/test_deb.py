@@ -196,6 +196,24 @@ def test_nothing_is_written_beside_the_code_and_nothing_comes_from_elsewhere(cha
     assert changed.files() - before - wrong <= {"usr/local/lib/python3.11", "usr/local/lib/python3.11/dist-packages"}
 
 
+def test_byte_code_is_made_for_the_python_that_is_there(changed: DebianRoot) -> None:
+    """Unchecked, for where it is found, and again where the node has another Python."""
+    (tree,) = (changed.path / OPT.lstrip("/") / "running").iterdir()
+    sources = set(tree.rglob("*.py"))
+    compiled = set(tree.rglob("*.pyc"))
+    assert len(compiled) == len(sources) > 500
+    assert {path.read_bytes()[4] for path in compiled} == {0b01}, "PEP 552: hash, not checked"
+    (mark,) = tree.glob(".compiled-*")
+    tag = mark.name.removeprefix(".compiled-")
+    assert all(path.name.endswith(f".{tag}.pyc") for path in compiled)
+    one = tree / f"lib/executor/__pycache__/errors.{tag}.pyc"
+    assert f"{OPT}/running/{tree.name}/lib/executor/errors.py".encode() in one.read_bytes()
+    mark.unlink()
+    one.unlink()
+    assert changed.run("/usr/lib/mesos-pod-executor/trees", "tidy") == ""
+    assert one.exists() and mark.exists()
+
+
 def test_upgrade_while_a_process_of_the_old_version_runs(
     changed: DebianRoot, builds: Builds, packages: Packages
 ) -> None:

@@ -171,13 +171,16 @@ def sources(release: str) -> list[str]:
     """
     own = "\n".join(path.read_text() for path in map(Path, SOURCES) if path.exists())
     found = re.findall(r"^(?:URIs:|deb(?: \[[^]]*\])?) (https?://\S*/debian(?:-security)?)/?(?: |$)", own, re.MULTILINE)
-    signed = f"[signed-by={KEYRING}] " if Path(KEYRING).exists() else ""
+    options = [f"signed-by={KEYRING}"] if Path(KEYRING).exists() else []
+    if release == UNRELEASED:
+        options.append("check-valid-until=no")  # its lists are valid for a week, and a mirror may be older
+    start = f"deb [{' '.join(options)}]" if options else "deb"
     lines = []
     for archive in dict.fromkeys(found):
         if not archive.endswith("-security"):
-            lines.append(f"deb {signed}{archive} {release} main")
+            lines.append(f"{start} {archive} {release} main")
         elif release != UNRELEASED:
-            lines.append(f"deb {signed}{archive} {release}-security main")
+            lines.append(f"{start} {archive} {release}-security main")
     return lines
 
 
