@@ -26,7 +26,7 @@ COUNT = 100
 
 
 def cpu_s(pids: list[int]) -> float:
-    """Of these processes and of all of their children that have ended."""
+    """CPU seconds of these processes and of all of their children that have ended."""
     return sum(sum(psutil.Process(pid).cpu_times()[:4]) for pid in pids)
 
 

@@ -14,7 +14,7 @@ _ALL = f"""exec 3<&0; read -r begin
 for n in $(seq $1); do unshare --pid --mount --ipc --uts --net --fork sh -c '{_POD}' & done
 wait"""
 PROCESSES = 6
-"""Of each: five, and unshare."""
+"""The processes of each: five, and unshare."""
 
 
 class Plain:

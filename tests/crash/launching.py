@@ -37,7 +37,7 @@ CLEAN_S = 20.0
 
 @dataclass
 class Outcome:
-    """Of one kill. `latest_s` is from the kill to the last terminal status."""
+    """What came of one kill. `latest_s` is from the kill to the last terminal status."""
 
     delay_s: float
     states: dict[str, int]

@@ -32,7 +32,7 @@ def everything(rig: Rig, names: Path) -> list[str]:
 
 @pytest.mark.parametrize("launcher", ["linux", "posix"])
 def test_nothing_is_left(launcher: Literal["linux", "posix"]) -> None:
-    """Of the last executor of a node, some of whose pods were killed while they were set up."""
+    """The last executor of a node ends, and some of its pods were killed while they were set up."""
     names = Path("/run/mpe-names")
     with (
         Rig(replace(OPTIONS, launcher=launcher), config={"DNS_HOSTS_DIR": str(names)}) as rig,

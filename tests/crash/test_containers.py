@@ -201,8 +201,8 @@ async def test_a_start_that_is_cut_off(
 
 
 async def end_init(again: MadeAgain, launcher: Launcher) -> None:
-    """Of the last container, without a start. An init that writes before the fifo is closed goes on: then another
-    container is made.
+    """End the init of the last container, which was not started. One that writes before the fifo is closed goes on:
+    then another container is made.
     """
     while alive(again.pid):
         let_go(again.ids[-1], read=False)

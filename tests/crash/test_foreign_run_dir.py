@@ -66,7 +66,7 @@ def launched(rig: Rig, scheduler: Scheduler, executor: str, config: dict[str, st
 
 
 def processes(document: dict[str, Any]) -> dict[int, float]:
-    """Of an executor's pods, with their start times."""
+    """The processes of an executor's pods, with their start times."""
     root = Path("/sys/fs/cgroup/unified", document["cgroup_root"].lstrip("/"), "pods")
     pids = [int(pid) for path in root.rglob("cgroup.procs") for pid in path.read_text().split()]
     return {pid: psutil.Process(pid).create_time() for pid in pids}

@@ -14,5 +14,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def seconds() -> float:
-    """Of the whole suite: `tests/run fuzz --minutes N`."""
+    """The time of the whole suite: `tests/run fuzz --minutes N`."""
     return 60 * float(os.environ.get("MPE_TEST_MINUTES", "2"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 Path = list[tuple[Any, Any]]
-"""Of each value: what holds it, and its key there."""
+"""For each value on the way: what holds it, and its key there."""
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2**31, 2**53 + 1, 2**63, -(2**63), 10**400, 0.5, 1e308, -0.0, [], {}, [None],
     {"": None}, [[]], {"a": {}}, "", " ", "/", "..", "../..", "a/b", ".", "-", "*", "0", "-1", "1Gi", "100m", "1e3",

@@ -105,7 +105,7 @@ def accounts() -> Iterator[bytes]:
 
 
 def cni_results() -> Iterator[bytes]:
-    """Of each version, and an error."""
+    """A result of each version, and an error."""
     route = {"dst": "0.0.0.0/0", "gw": "10.1.0.1"}
     dns = {"nameservers": ["10.1.0.1"], "domain": "x", "search": ["y"], "options": ["ndots:1"]}
     interfaces = [{"name": "br0", "mac": "02:00:00:00:00:01"}, {"name": "eth0", "sandbox": "/netns", "mac": "x"}]
@@ -159,7 +159,7 @@ def config_files() -> Iterator[bytes]:
 
 
 def config_variables() -> Iterator[bytes]:
-    """Of each kind of value."""
+    """A variable for each kind of value."""
     yield b"PODS_START_TIMEOUT_S=1.5"
     yield b"PRESSURE_ENABLED=true"
     yield b"ROLES_LIMITS=a=cpus:1;mem:64"

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(0)
 
 @pytest.fixture(scope="session")
 def codes(seconds: float, request: pytest.FixtureRequest) -> dict[str, int]:
-    """Of each target's process; 0: nothing was found."""
+    """The exit code of each target's process; 0: nothing was found."""
     if request.config.getoption("--replay") is not None:
         pytest.skip("one input is read again")
     KEPT.mkdir(parents=True, exist_ok=True)

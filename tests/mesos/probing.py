@@ -42,7 +42,7 @@ def wait_health(scheduler: Scheduler, name: str, healthy: bool, start: int = 0) 
 
 
 def events(rig: Rig, scheduler: Scheduler, pod: str, *codes: str) -> list[dict[str, Any]]:
-    """Of one pod, from the executor's journal."""
+    """The events of one pod with these codes, from the executor's journal."""
     return [each for each in rig.journal(EXECUTOR, scheduler) if each.get("pod") == pod and each["code"] in codes]
 
 

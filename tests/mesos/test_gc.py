@@ -68,7 +68,7 @@ def reserve(rig: Rig, address: str, container: str) -> Path:
 
 @pytest.fixture
 def others_rule() -> Iterator[list[str]]:
-    """Of a Mesos task, as its plugins make it; all such rules in the end, those of pods included."""
+    """A rule as the plugins of a Mesos task make it. All such rules are removed in the end, those of pods too."""
 
     def iptables(*words: str) -> str:
         return subprocess.run(["iptables", "-t", "nat", *words], check=True, capture_output=True, text=True).stdout

@@ -89,7 +89,7 @@ def test_a_group_that_names_a_task_twice_ends_the_master() -> None:
 
 
 def test_the_command_says_what_the_rules_say(run: Any, tmp_path: Path) -> None:  # noqa: F811
-    """Of a document as a framework's author writes it."""
+    """The documents are written as a framework's author writes them."""
     for case in cases():
         file = tmp_path / "launch.json"
         file.write_text(json.dumps(case.document()))

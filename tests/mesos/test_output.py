@@ -67,7 +67,7 @@ def size_bytes(path: Path) -> int:
 
 
 def numbers(log: Path) -> list[int]:
-    """Of its whole lines."""
+    """The numbers of the log's whole lines."""
     return [int(each) for path in kept(log) for each in re.findall(rb"^line (\d+)$", path.read_bytes(), re.MULTILINE)]
 
 

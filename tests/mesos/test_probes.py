@@ -164,7 +164,7 @@ def test_a_post_start_hook_that_fails_ends_the_container(rig: Rig, scheduler: Sc
 
 
 def test_the_message_of_the_end(rig: Rig, scheduler: Scheduler) -> None:
-    """Of its file; of its output, where it asks for that and its file is empty; bounded."""
+    """From its file, or from its output if it asks for that and its file is empty; bounded."""
     script = "echo ignored >&2; printf '%05000d' 7 > /dev/termination-log; echo the end >> /dev/termination-log; exit 3"
     run(rig, scheduler, "says", script)
     says = scheduler.wait_status("says", "TASK_FAILED", 30)

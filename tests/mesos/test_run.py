@@ -59,7 +59,7 @@ class Terminal:
         return process
 
     def close(self) -> None:
-        """Of a test that failed."""
+        """Ends the processes that a failed test left."""
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()

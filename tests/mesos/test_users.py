@@ -35,7 +35,7 @@ class Case:
     user: str
     who: str
     security: Mapping[str, Any] = field(default_factory=dict)
-    """Of the pod."""
+    """The security context of the pod."""
 
 
 CASES = {

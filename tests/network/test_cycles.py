@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
 CYCLES, AT_A_TIME = 200, 20
 TIME_LIMIT_S = 2.0
-"""Of one run of a plugin. A sound one that takes longer on a busy machine is one fault more."""
+"""For one run of a plugin. A sound one that takes longer on a busy machine is one fault more."""
 HELD_S = 0.3
 TRIES = 20
 OWNER = MesosContainerId("6f1c2a6e-7bb8-4e0c-9a49-1f0a2b3c4d5e")

@@ -28,7 +28,7 @@ CHROMIUM = (
 
 @pytest.fixture(scope="module")
 def receipt(rig: Rig, scheduler: Scheduler) -> dict[str, Any]:
-    """Of two victims: one exits within its grace, one has to be killed."""
+    """A receipt with two victims: one exits within its grace, one has to be killed."""
     stubborn = ("sh", "-c", "trap '' TERM; sleep 1000 & while :; do wait; done")
     scheduler.launch(
         [rig.pod("kind", revocable=True), rig.pod("stubborn", revocable=True, command=stubborn)], rig.executor()

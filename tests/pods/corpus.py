@@ -81,7 +81,7 @@ def table(found: Sequence[Read]) -> str:
 
 
 def _allowed(found: Sequence[Read], level: Level) -> int:
-    """Of those that are accepted, on a node with a default network."""
+    """How many of the accepted ones the level allows, on a node with a default network."""
     node = NodeFacts(default_network="any")
     return sum(each.spec is not None and not violations(each.spec, RolePolicy(level), node) for each in found)
 

@@ -28,7 +28,7 @@ Document = dict[str, Any]
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 HOOKS = ("postStart", "preStop")
 PROFILE = "audit.json"
-"""Of seccomp, on the node."""
+"""The seccomp profile on the node."""
 LEFT_OUT = ("nodeName", "activeDeadlineSeconds")
 FACTS = r"""
 /bin/tr '\0' '\n' </proc/$$$$/environ | /bin/sed 's/^/env /'

@@ -34,7 +34,7 @@ def sample() -> list[Shape]:
 
 
 def paths(value: Any, path: str = "") -> Iterator[str]:
-    """Of every field in a document, and of true and false as values; entries of a list are not told apart."""
+    """The paths of every field in a document, and of true and false as values; entries of a list are not told apart."""
     if isinstance(value, dict):
         for key, below in value.items():
             place = f"{path}.{key}" if not path.endswith(_FREE) else path

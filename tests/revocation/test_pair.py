@@ -136,7 +136,7 @@ def test_a_sigkill_from_nobody_knows_whom_is_told_when_the_executor_lives_on(rig
 
 
 def restarts(rig: Rig, name: str, pid: int) -> list[int]:
-    """Of the containers of the pod that run anew."""
+    """Restarts of the pod's containers that run with another pid."""
     containers = [each for pod in rig.pods() if pod["name"] == name for each in pod["containers"]]
     return [each["restarts"] for each in containers if each["pid"] not in (None, pid)]
 

@@ -73,7 +73,7 @@ def busy(rig: Rig, name: str) -> psutil.Process:
 
 
 def share(pod: psutil.Process, other: psutil.Process) -> float:
-    """Of what the two of them got."""
+    """The pod's part of the CPU that both of them got."""
     begin = [process.cpu_times().user for process in (pod, other)]
     time.sleep(MEASURE_S)
     got = [process.cpu_times().user - at for process, at in zip((pod, other), begin, strict=True)]

@@ -43,7 +43,7 @@ RATES = ("executor log", "journal")
 
 
 def trends(samples: Samples) -> list[Trend]:
-    """Of every series that is long enough."""
+    """The trend of every series that is long enough."""
     return [
         judge(Series(name, tuple(samples.times_s), tuple(samples.values[name]), unit, tolerance, slack))
         for name, (unit, tolerance, slack) in TRENDS.items()

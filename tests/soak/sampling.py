@@ -38,7 +38,7 @@ class Samples:
 
 
 class Sampler:
-    """Of one executor on a rig's node, whose Mesos sandbox is `sandbox`."""
+    """Samples one executor on a rig's node, whose Mesos sandbox is `sandbox`."""
 
     def __init__(self, rig: Rig, sandbox: Path) -> None:
         self._rig, self.sandbox = rig, sandbox

@@ -70,7 +70,7 @@ def _slope(times: Sequence[float], values: Sequence[float]) -> float:
 
 
 def _chance_of_rise(values: Sequence[float]) -> float:
-    """Of Kendall's S being as high as it is without a trend: by the normal distribution, with ties taken off."""
+    """The probability that Kendall's S is as high without a trend: by the normal distribution, with ties taken off."""
     count = len(values)
     s = sum((later > value) - (later < value) for value, later in combinations(values, 2))
     ties = [values.count(value) for value in set(values)]

@@ -106,7 +106,7 @@ def processes(lab: Site, pod_class: str) -> Processes:
 
 
 def settled(lab: Site) -> Processes:
-    """Of the regular pods, when the web servers have ended the processes that they make for a request."""
+    """The processes of the regular pods, when the web servers have ended the processes that they make for a request."""
 
     def look() -> Processes | None:
         found = processes(lab, "regular")

@@ -210,7 +210,7 @@ def _judge(result: dict[str, Any], story: Story) -> bool:
 
 
 def faults(result: dict[str, Any]) -> list[str]:
-    """Of the job: regular pods that changed, revocable ones that did not end as they must, what was left."""
+    """Faults of the job: regular pods that changed, revocable ones that did not end as they must, what was left."""
     found = []
     if result["regular_before"] != result["regular_after"] or not result["regular_before"]:
         found.append("the regular pods' processes are not the same as before")

@@ -42,12 +42,12 @@ class Host:
 
     @property
     def subnet(self) -> str:
-        """Of everything on this host that has an address of its own."""
+        """The addresses of everything on this host that has one of its own."""
         return f"10.90.{self.number}.0/{PREFIX_LENGTH}"
 
     @property
     def gateway(self) -> str:
-        """Of what runs on this host, and its name server."""
+        """The gateway of what runs on this host, and its name server."""
         return f"10.90.{self.number}.1"
 
     @property
@@ -58,7 +58,7 @@ class Host:
         return address.startswith(f"10.90.{self.number}.")
 
     def resolves(self, name: str, *expected: str, **options: Any) -> float:
-        """Of its own name server; see `names.resolves`."""
+        """Asks the host's own name server; see `names.resolves`."""
         return resolves(name, *expected, server=self.address, **options)
 
 

@@ -67,7 +67,7 @@ class Load:
             self._requests += [(begin, end) for begin, end in found["requests"]]
 
     def latencies_ms(self, begin_s: float, end_s: float) -> list[float]:
-        """Of the requests that were under way at some time between these (CLOCK_MONOTONIC). After `stop`."""
+        """Latencies of requests that were under way between these times (CLOCK_MONOTONIC). After `stop`."""
         return [(end - begin) * 1e3 for begin, end in self._requests if begin < end_s and end > begin_s]
 
 

@@ -53,7 +53,7 @@ class Outcome:
 
 
 def of_lines(lines: Iterable[str]) -> Outcome:
-    """Of report.py's lines; the last one may be cut off where the run was killed."""
+    """The outcome in report.py's lines; the last one may be cut off where the run was killed."""
     total = Outcome()
     for line in lines:
         if line.endswith("\n"):
@@ -62,7 +62,7 @@ def of_lines(lines: Iterable[str]) -> Outcome:
 
 
 def of_targets(text: str, suite: str = "bench", *, judged: bool) -> Outcome:
-    """Of the line of JSON that the benchmarks end with, one test a target.
+    """The outcome in the line of JSON that the benchmarks end with, one test a target.
 
     When not `judged` (the suite was not named), a missed target is reported as skipped: a busy machine is no reason to
     fail.

@@ -299,7 +299,7 @@ class Rig:
 
 
 def end_watcher(pid: int) -> None:
-    """Of an executor: then its death is noticed by other executors and by gc only."""
+    """End the watcher of an executor: then its death is noticed by other executors and by gc only."""
     container = Path(psutil.Process(pid).cwd()).name
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []

@@ -58,7 +58,7 @@ class Options:
     containerd: str = ""
     """Its version; empty for the installed one."""
     minutes: float | None = None
-    """Of the suites that take as long as one wants; None for each one's own."""
+    """For the suites that take any time; None: each one's default."""
 
     def measures(self, suite: Suite) -> bool:
         """Whether the suite's program runs, in the place of its tests."""

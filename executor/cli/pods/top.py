@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 
 @click.command("top")
-@click.option("--once", is_flag=True, help="Print one picture and end.")
-@click.option("--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between two.")
+@click.option("--once", is_flag=True, help="Print once and exit.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between two readings."
+)
 @click.option(
     "--sort", type=click.Choice(list(rates.SORTS)), default="cpu", show_default=True, help="Order of the pods."
 )

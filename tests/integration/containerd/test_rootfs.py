@@ -93,7 +93,7 @@ async def test_links_are_followed_below_the_root_without_openat2_too(client: Con
 
 
 async def test_a_number_needs_no_file_that_can_be_used(client: Containerd, tmp_path: Path) -> None:
-    """Of a user without a name the files only tell more; a name is refused."""
+    """A number runs although /etc/passwd cannot be read; a name is refused."""
     mounts = await mounts_of(
         client, tmp_path, ImageSpec(NAME, files={"etc/group": b"a:x:3:root\n"}, links={"etc/passwd": "passwd"})
     )

@@ -17,7 +17,7 @@ from tests.support.registry import Registry, docker_config
 
 pytestmark = pytest.mark.root
 ADDRESS = "10.200.77.1"
-"""Of the loopback device: loopback addresses are never asked through a proxy."""
+"""An address of the loopback device, but no loopback address: loopback addresses are never asked through a proxy."""
 USER, PASSWORD = "puller", "s3same"
 
 

@@ -111,7 +111,7 @@ async def test_nothing_of_the_node_is_behind_process_1(pids: PidNamespace) -> No
 
 @pytest.mark.parametrize("user", ["0", "65534"])
 async def test_a_container_cannot_look_into_it(pids: PidNamespace, user: str) -> None:
-    """Of the same user, or root without CAP_SYS_PTRACE."""
+    """Neither as the same user nor as root without CAP_SYS_PTRACE."""
     path = await pids.ensure()
     drop = ["setpriv", f"--reuid={user}", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
     found = inside(path, *drop, "python3", "-c", LOOK).splitlines()

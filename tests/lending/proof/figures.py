@@ -12,7 +12,7 @@ from tests.lending.proof.usage import KINDS, Sample
 from tests.support.load import percentile
 
 CORES: Final = 2
-"""Of the two agents, as many as the machine has."""
+"""The cores of the two agents, as many as the machine has."""
 STAGES_RATIO: Final = 1.03
 
 
@@ -42,11 +42,11 @@ class Turn:
     freed_s: tuple[float, ...] = ()
     """When the last one had ended, by the executor's receipt."""
     worked_s: float = 0.0
-    """Of the revocable pods, from their start to their last checkpoint, summed."""
+    """Work of the revocable pods, from their start to their last checkpoint, summed."""
     lost_s: float = 0.0
     """From the last checkpoint to the end, summed."""
     latencies_ms: tuple[float, ...] = ()
-    """Of a regular pod's requests."""
+    """The latencies of a regular pod's requests."""
 
     @property
     def margins_ms(self) -> list[float]:
@@ -139,7 +139,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """Of turns that followed each other: others use the machine too, and a ratio of neighbours leaves them out."""
+    """Ratios of turns that followed each other: others use the machine too, which ratios of neighbours leave out."""
     ratios = sorted(mine / other for mine, other in zip(ours, theirs, strict=True))
     return {
         "median": round(statistics.median(ratios), 3),

@@ -106,7 +106,7 @@ class Starts:
 
 
 def _pids(root: Path) -> list[str]:
-    """Of containers that are no pod executor's."""
+    """The pids of containers that are no pod executor's."""
     found: list[str] = []
     with contextlib.suppress(OSError):
         for container in root.iterdir():

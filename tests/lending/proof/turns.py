@@ -25,7 +25,7 @@ from tests.support.spark.site import HostRig, Site, site
 RESOURCES: Final = (
     f"cpus({OWNER}):1;mem({OWNER}):1024;cpus({BORROWER}):2;mem({BORROWER}):2048;disk:4096;ports:[31000-32000]"
 )
-"""Of each agent. The owner has all cores of the machine, in two agents."""
+"""The resources of each agent. The owner has all cores of the machine, in two agents."""
 IDLE_S: Final = 6.0
 PODS, CPUS = 2, 0.5
 """Borrowed pods of an agent."""

@@ -30,7 +30,7 @@ class Sample:
 
 
 class Sampler:
-    """Of these agents' cgroups, while in its `with` block."""
+    """Samples these agents' cgroups, while in its `with` block."""
 
     def __init__(self, roots: Sequence[str]) -> None:
         self._roots = [CPUACCT / root.strip("/") for root in roots]

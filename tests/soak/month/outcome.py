@@ -24,7 +24,7 @@ class Outcome:
 
     @property
     def faults(self) -> int:
-        """Of every kind."""
+        """The number of faults, of every kind."""
         kinds = ("machine:", "rack:", "executor:", "agent:", "connection:", "containerd:", "call: late", "pull:",
                  "create:", "start:", "network:", "release", "shim:", "exit:", "process:", "update:")  # fmt: skip
         return sum(count for name, count in self.counts.items() if name.startswith(kinds))

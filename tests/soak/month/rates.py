@@ -23,7 +23,7 @@ class Rates:
     tasks_h: float = 2000 / 29 / 24
     machine_failures_h: float = 1000 / 1800 / YEAR_H
     rack_failures_h: float = 20 / 1800 / YEAR_H
-    """Of one machine's part in the rate of a cluster: 100 machines have 100 times this."""
+    """One machine's part of the rate of a cluster: 100 machines have 100 times this."""
     executor_deaths_h: float = 1 / 720
     agent_restarts_h: float = 1 / 168
     connection_breaks_h: float = 1 / 24

@@ -13,7 +13,7 @@ _RANK = {"TASK_STAGING": 0, "TASK_STARTING": 1, "TASK_RUNNING": 2, "TASK_KILLING
 
 @dataclass
 class Told:
-    """Of one task. `revocable` is its class, `killed`: the framework asked for its end."""
+    """What was told of one task. `revocable` is its class, `killed`: the framework asked for its end."""
 
     revocable: bool
     killed: bool = False

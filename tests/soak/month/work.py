@@ -28,7 +28,7 @@ class Kind:
     """The run that ends it, of a pod that is restarted."""
 
     def again(self, first: Behaviour, run: int) -> Behaviour:
-        """Of a later run."""
+        """The behaviour of a later run."""
         return replace(first, exit_code=0) if run > self.restarts_end_after else first
 
 

@@ -16,7 +16,7 @@ PORT = 8080
 SERVICE = "texts"
 BURN = ("sh", "-c", "sleep 1000 & while :; do :; done")
 SERVICE_NAME = f"{SERVICE}.{Zones().service('default')}"
-"""Of all web pods together."""
+"""The name of all web pods together."""
 _FETCH = """\
 #!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'

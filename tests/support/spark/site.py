@@ -126,7 +126,7 @@ class Site:
         scheduler.accept([offer["id"]["value"] for offer in scheduler.offers()], [], refuse_s=3600.0)
 
     def names(self, pod_class: str) -> dict[str, tuple[str, ...]]:
-        """Of the pods of one class on all hosts, with their addresses."""
+        """The names of the pods of one class on all hosts, with their addresses."""
         found = [pod for rig in self.hosts for pod in rig.pods() if pod["class"] == pod_class]
         return {full_name(pod["name"]): tuple(pod["ips"]) for pod in found}
 

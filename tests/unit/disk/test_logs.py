@@ -1,4 +1,4 @@
-"""Of the logs of a pod that used too much disk the ends are kept, and nothing else is touched."""
+"""The logs of a pod that used too much disk are cut to their ends, and nothing else is touched."""
 
 from __future__ import annotations
 

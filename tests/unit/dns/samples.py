@@ -72,7 +72,7 @@ def task(
 
 
 def state_json(*tasks: Json, agents: tuple[str, ...] | None = ("a-S0",), lost: tuple[Json, ...] = ()) -> Json:
-    """Of a master; of an agent with `agents` None."""
+    """The state of a master, or of an agent if `agents` is None."""
     frameworks = [{"framework_info": {"id": value(FRAMEWORK), "name": "fw", "user": "root"}, "active": True}]
     document: Json = {"get_frameworks": {"frameworks": frameworks, "completed_frameworks": []}, "get_executors": {}}
     if agents is None:

@@ -172,7 +172,7 @@ def test_a_status_cannot_write_lines_of_its_choice(hosts: HostsDir) -> None:
 
 
 def test_the_first_owner_keeps_a_name(hosts: HostsDir) -> None:
-    """Of two roles that claim one name, and also over a restart; the other one has it when the first has gone."""
+    """Two roles claim one name: the first has it, also over a restart, and the other one when the first has gone."""
     labels = {"dns_names": "db.free.svc.cluster.local", "dns_namespace": "free"}
     first, more = (task(name, ip, role="eng", **labels) for name, ip in (("a", "10.0.0.2"), ("b", "10.0.0.3")))
     other = task("c", "10.6.6.6", role="ops", **labels)

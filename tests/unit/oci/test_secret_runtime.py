@@ -119,7 +119,7 @@ FORGED = (
 @pytest.mark.parametrize("forged", FORGED)
 @pytest.mark.parametrize("place", ["env", "sysctl", "prefix", "exec"])
 def test_a_forged_mark_is_inert_text(node: Node, forged: str, place: str) -> None:
-    """Of an image's ENV, a sysctl, a variable's name or a command: no file that the text names is read or run."""
+    """In an image's ENV, a sysctl, a variable's name or a command: no file that the text names is read or run."""
     evil, proof = node.directory / "evil", node.directory / "proof"
     evil.write_text(f"1e touch {proof}\n1w {proof}\ns|x|y|e\n")
     text = forged.format(evil=evil)

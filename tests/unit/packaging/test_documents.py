@@ -22,7 +22,7 @@ from tests.support.suites import SUITES
 DOCUMENTS = sorted([*ROOT.glob("packaging/doc/*.md"), *ROOT.glob(".github/*.md"), ROOT / "README.md"])
 KERNEL_FILES = {"cgroup.kill", "cgroup.procs"}
 LABELS = {"dns.names", "dns.namespace", "revocation.reason", "revocation.grace_s", "revocation.freed"}
-"""Of statuses: they look like events."""
+"""Labels of statuses, which look like events."""
 GONE = {("pods", "allow_privileged")}
 """Keys that documents say are gone."""
 

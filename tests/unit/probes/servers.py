@@ -67,7 +67,7 @@ async def serving(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Async
 
 
 def self_signed() -> ssl.SSLContext:
-    """Of a name that is not the server's."""
+    """A certificate for a name that is not the server's."""
     here = Path(__file__).parent
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(here / "certificate.pem", here / "key.pem")

@@ -24,7 +24,7 @@ SIDE = {
 
 @pytest.fixture
 def spec() -> PodSpec:
-    """Of a task with 1.5 cpus and 128 MiB."""
+    """The pod of a task with 1.5 cpus and 128 MiB."""
     first = {"name": "first", "image": "x"}
     return parse_launch([task(pod(containers=[APP, SIDE], initContainers=[first]))], group=False)
 

@@ -198,7 +198,7 @@ def ended(name: str) -> dict[str, Any]:
 
 
 def usage(at: int) -> dict[str, Any]:
-    """Of two executors: their sums are drawn."""
+    """The usage of two executors: their sums are drawn."""
     waits = {"cpu": {"some": {"avg10": 5.0}}, "memory": None}
     row = {"cpus_used": 1.5 + at, "cpus": 4.0, "memory_bytes": 1 << 20, "pressure": waits}
     return {"classes": [{**row, "class": "regular"}, {**row, "class": "regular"}, {**row, "class": "revocable"}]}
