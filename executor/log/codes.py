@@ -276,7 +276,7 @@ CODES: Final = MappingProxyType(
         ),
         "revocation.receipt": _info("A revocation is over: victims, what was freed, how regular pods fared."),
         "pressure.squeezed": _info("The node is short of what `reason` says: revocable pods get less of it."),
-        "pressure.revoked": _info("Squeezing did not suffice: the fewest revocable pods that help are revoked."),
+        "pressure.revoked": _info("Squeezing did not suffice: as many revocable pods as are needed are revoked."),
         "pressure.eased": _info("The pressure has passed; the squeeze is kept for `delay_s`."),
         "pressure.returned": _info("The pressure came back before the squeeze was over."),
         "pressure.released": _info("The squeeze is over: revocable pods may use what is there."),

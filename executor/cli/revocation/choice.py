@@ -27,8 +27,8 @@ _OPTIONS = (
         "--task", "tasks", multiple=True, metavar="ID", help="The pods of these tasks.", shell_complete=complete.victims
     ),
     click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Pods with all of these labels."),
-    click.option("--reclaim-cpus", metavar="CPUS", help="The least set of pods that frees so many cpus."),
-    click.option("--reclaim-mem", metavar="SIZE", help="The least set that frees so much memory, such as 1Gi."),
+    click.option("--reclaim-cpus", metavar="CPUS", help="Pods until so many cpus are free, and no more."),
+    click.option("--reclaim-mem", metavar="SIZE", help="Pods until so much memory is free, such as 1Gi."),
 )
 
 
