@@ -57,31 +57,34 @@ def rig(registry: Registry) -> Iterator[Rig]:
 def test_flat(rig: Rig, registry: Registry, tmp_path: Path) -> None:
     minutes = float(os.environ.get("MPE_TEST_MINUTES", "3"))
     cni = faults_cni.make(tmp_path / "cni")
-    with ContainerdFaults(rig.containerd.address, Path("/run/soak-faults")) as containerd, rig.scheduler() as scheduler:
-        plugins = str(cni.directory / "plugins")
-        executor = rig.executor(EXECUTOR, config={"CONTAINERD_ADDRESS": containerd.address, "CNI_PLUGIN_DIRS": plugins})
-        images = tuple(f"{registry.host}/app{number}:1" for number in range(3))
-        churn = Churn(rig, scheduler, executor, images=images, faults=(containerd, cni))
-        churn.begin()
-        sampler = Sampler(rig, rig.agent.sandbox(scheduler.framework_id, EXECUTOR))
-        try:
-            unended = run(churn, sampler, 60 * minutes)
-            judged = report.trends(sampler.busy)
-            told = statuses.faults(scheduler.statuses(), churn.launched())
-            told = [fault for fault in told if not fault.startswith(f"{ANCHOR}:")]
-        finally:
-            judged = report.trends(sampler.busy)
-            keep_evidence(rig, sampler)
-            text = summary(churn, sampler, report.table(sampler.busy, sampler.rest, judged), minutes)
-            report.write(KEPT, sampler.busy, sampler.rest, churn.did, text)
-            print(f"\n{text}\n{KEPT}")
-        assert not unended, f"these tasks do not end: {unended}"
-        assert not told, told
-        assert not (leaks := report.leaks(sampler.rest)), [*leaks, *sampler.new_cgroups()]
-        grown = [each for each in judged if each.grows]
-        assert minutes < TRENDS_FROM_MIN or not grown, grown
-        assert scheduler.states(ANCHOR)[-1] == "TASK_RUNNING"
-    assert not any((left := rig.wait_clean(60)).values()), left
+    with ContainerdFaults(rig.containerd.address, Path("/run/soak-faults")) as containerd:
+        with rig.scheduler() as scheduler:
+            plugins = str(cni.directory / "plugins")
+            executor = rig.executor(
+                EXECUTOR, config={"CONTAINERD_ADDRESS": containerd.address, "CNI_PLUGIN_DIRS": plugins}
+            )
+            images = tuple(f"{registry.host}/app{number}:1" for number in range(3))
+            churn = Churn(rig, scheduler, executor, images=images, faults=(containerd, cni))
+            churn.begin()
+            sampler = Sampler(rig, rig.agent.sandbox(scheduler.framework_id, EXECUTOR))
+            try:
+                unended = run(churn, sampler, 60 * minutes)
+                judged = report.trends(sampler.busy)
+                told = statuses.faults(scheduler.statuses(), churn.launched())
+                told = [fault for fault in told if not fault.startswith(f"{ANCHOR}:")]
+            finally:
+                judged = report.trends(sampler.busy)
+                keep_evidence(rig, sampler)
+                text = summary(churn, sampler, report.table(sampler.busy, sampler.rest, judged), minutes)
+                report.write(KEPT, sampler.busy, sampler.rest, churn.did, text)
+                print(f"\n{text}\n{KEPT}")
+            assert not unended, f"these tasks do not end: {unended}"
+            assert not told, told
+            assert not (leaks := report.leaks(sampler.rest)), [*leaks, *sampler.new_cgroups()]
+            grown = [each for each in judged if each.grows]
+            assert minutes < TRENDS_FROM_MIN or not grown, grown
+            assert scheduler.states(ANCHOR)[-1] == "TASK_RUNNING"
+        assert not any((left := rig.wait_clean(60)).values()), left  # its executor needs the proxy until then
 
 
 def run(churn: Churn, sampler: Sampler, seconds: float) -> list[str]:
