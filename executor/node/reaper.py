@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,12 +236,26 @@ async def _processes(owner: Owner, result: Reaped) -> None:
     if not root:
         return
     pods = Cgroup(Hierarchies.discover(), f"{root}/pods")
-    if living := pods.pids():
+    living = pods.pids()
+    if living:
         pods.kill(everywhere=True)
+    _thaw(root)
+    if living:
         if not await pods.wait_unpopulated(DIE_S):
             raise ContainerdFailure(f"processes do not die: {sorted(pods.pids())}", subject=pods.path)
         result.add("processes", len(living))
     remove_empty(root)  # at once, for the agent may be waiting for it
+
+
+def _thaw(root: str) -> None:
+    """Takes back the freeze of an agent that ended, or gave up (after 60 s), before it had killed the container: a
+    process that waits for storage cannot be frozen. An agent that is still at it freezes the container again.
+    """
+    from cgroups import Cgroup, CgroupNotFound, Hierarchies
+
+    for path in (root, f"{root}/executor"):  # the agent freezes each group; those of the pods are thawed by their kill
+        with suppress(CgroupNotFound):  # the agent has removed it meanwhile
+            Cgroup(Hierarchies.discover(), path).thaw()
 
 
 async def _names(owner: Owner, config: Config, result: Reaped) -> None:
