@@ -11,12 +11,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from executor.errors import InvalidRequest
 
 Event = Mapping[str, Any]
 
 NODE_WIDE = ("containerd.", "mesos.", "pressure.", "executor.stop")
 FEW = 3
+_SHOWN: Final = 5
 _REPEATED = ("outcome", "reason", "error", "actor")
 """Keys that several events of one story say alike."""
 _FIRST, _LAST = "pod.accepted", "pod.ended"
@@ -25,7 +28,8 @@ _KIND_KEYS = ("code", "container", "exit_code", "probe", "image", "state", "outc
 
 def timeline(events: Sequence[Event], text: str) -> list[dict[str, Any]]:
     """The events of the newest pod that `text` names (a task id, a pod's id, its name or namespace/name; else the
-    beginning of an id), oldest first, each with `since_ms` since the first. Empty if none is known.
+    beginning of an id), oldest first, each with `since_ms` since the first. Empty if none is known. Raises
+    InvalidRequest if several ids begin so.
     """
     pod = _newest_pod(events, text)
     own = [event for event in events if _about(event, text, pod)]
@@ -111,7 +115,17 @@ def _newest_pod(events: Sequence[Event], text: str) -> str:
         names = (event["pod"], event.get("task"), event.get("name"), f"{event.get('namespace')}/{event.get('name')}")
         return text in (*names, *event.get("tasks", ()))
 
-    return named(whole) or named(lambda event: str(event["pod"]).startswith((text, f"pod-{text}")))
+    return named(whole) or _only(text, [str(event["pod"]) for event in events if "pod" in event])
+
+
+def _only(beginning: str, ids: Iterable[str]) -> str:
+    """The one id that begins so; empty if there is none. Raises InvalidRequest."""
+    found = list(dict.fromkeys(each for each in ids if each.startswith((beginning, f"pod-{beginning}"))))
+    if len(found) > 1:
+        shown = ", ".join(found[-_SHOWN:])
+        text = f"matches {len(found)} pods, the newest: {shown}"
+        raise InvalidRequest(text, subject=f"pod {beginning}", hint="name one by its id")
+    return found[0] if found else ""
 
 
 def _is_of_image(event: Event, images: Collection[str]) -> bool:

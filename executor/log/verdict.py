@@ -23,7 +23,7 @@ _BY_REASON: Final = MappingProxyType(
     {
         "REASON_CONTAINER_LIMITATION_DISK": (
             "this executor: the pod was over a limit of its disk",
-            CODES["pod.disk_limit"].action,
+            "WHY says which part used how much: give the task more disk, or let it write less.",
         ),
         "REASON_MAX_COMPLETION_TIME_REACHED": (
             "the max_completion_time of its TaskInfo",
@@ -74,7 +74,9 @@ def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
     state = _newest(events, lambda event: _code(event).startswith("pod.") and "state" in event)
     has_ended = _code(state) in ("pod.tearing_down", "pod.ended")
     if refused := _newest(events, lambda event: _code(event) == "pod.refused"):
-        return Verdict("refused: TASK_FAILED", _why(refused), "this executor, before the launch", _action(refused))
+        sent = _newest(events, lambda event: _code(event) == "task.status" and bool(event.get("reason")))
+        what = f"refused: {sent.get('state') or 'TASK_FAILED'} {sent.get('reason') or ''}".rstrip()
+        return Verdict(what, _why(refused), "this executor, before the launch", _action(refused))
     if (stuck := _newest(events, lambda event: _code(event) == "pod.stuck")) and not has_ended:
         since = f" (killed at {killed['time']})" if (killed := _kill(events)) else ""
         what = f"stuck: its processes do not die of SIGKILL{since}: {', '.join(map(str, stuck.get('pids', ())))}"
@@ -208,5 +210,19 @@ def _why(event: Event) -> str:
 
 
 def _action(event: Event) -> str:
+    if _code(event) == "pod.oom":
+        return _more_memory(str(event.get("oom")))
     code = CODES.get(_code(event))
-    return str(event.get("hint") or (code.action if code else "") or "Nothing.").replace("`error`", "WHY")
+    text = _words(str(event.get("hint") or (code.action if code else "") or "Nothing."))
+    return text.replace("`inspect POD`", f"`mesos-pod-executor inspect {event['pod']}`") if "pod" in event else text
+
+
+def _words(action: str) -> str:
+    """The action of a code, for people who see a verdict and not the event."""
+    return action.replace("`error`", "WHY").replace("`text`", "WHY").replace("`pids`", "WHAT")
+
+
+def _more_memory(level: str) -> str:
+    if level in ("container", "pod", "role"):
+        return f"Raise the memory limit of the {level}, or let it use less: `mesos-pod-executor stats` shows who does."
+    return f"Too much runs below the limit of the {level}: place fewer pods there, or `mesos-pod-executor revoke`."

@@ -178,7 +178,8 @@ def _stuck(stage: Stage) -> str:
 
 
 def _dead_executor(stage: Stage) -> str:
-    """It takes every pod along."""
+    """It takes every pod along; at once, because no storage holds one of them."""
+    stage.release()
     name = stage.running("keeps")
     (owner,) = stage.rig.run_dir.glob("*.owner")
     os.kill(int(json.loads(owner.read_text())["pid"]), signal.SIGKILL)
@@ -206,7 +207,7 @@ INCIDENTS: Final[Mapping[str, Incident]] = MappingProxyType(
             _crash_loop,
             ("ps -f status=backing-off", "why TASK", "logs TASK --previous"),
         ),
-        "image-missing": Incident("a pod waits for an image that no registry has", _image_missing, ("ps", "why TASK")),
+        "image-missing": Incident("a pod needs an image that no registry has", _image_missing, ("ps -a", "why TASK")),
         "disk": Incident("a pod writes more than its disk", _disk, ("why TASK", "inspect TASK")),
         "network": Incident("something sets a pod's link down", _network, ("why TASK", "inspect TASK")),
         "stuck": Incident(

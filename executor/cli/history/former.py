@@ -49,10 +49,11 @@ def _newest(session: Session) -> Iterator[Journal]:
 def find(session: Session, name: str) -> Document | None:
     """The newest one that a text means, as `why` takes it; None where there is none. Raises Failure."""
     for journal in _newest(session):
-        events = [event for event in timeline(journal.events(), name) if "pod" in event]
+        recorded = journal.events()
+        events = [event for event in timeline(recorded, name) if "pod" in event]
         own = [event for event in events if event["pod"] == events[0]["pod"]]
         if own:
-            return _pod(journal, str(own[0]["pod"]), own, time.time())
+            return _pod(journal, own, recorded[-1], time.time())
     return None
 
 
@@ -64,14 +65,17 @@ def story(session: Session, pod: str) -> list[Document]:
 def pods_of(journal: Journal, now_s: float) -> list[Document]:
     """In the order of their launches, the last PODS_MOST."""
     by_pod: dict[str, list[Document]] = {}
-    for event in journal.events():
+    recorded = journal.events()
+    for event in recorded:
         if "pod" in event:
             by_pod.setdefault(str(event["pod"]), []).append(event)
     latest = list(by_pod.items())[-PODS_MOST:]
-    return [_pod(journal, identity, events, now_s) for identity, events in latest]
+    return [_pod(journal, events, recorded[-1], now_s) for _, events in latest]
 
 
-def _pod(journal: Journal, identity: str, events: Sequence[Document], now_s: float) -> Document:
+def _pod(journal: Journal, events: Sequence[Document], last: Document, now_s: float) -> Document:
+    """`last` is the executor's last event: the time at which a pod that had not ended was lost, or a little before."""
+    identity = str(events[0]["pod"])
     first = next((each for each in events if each.get("code") == "pod.accepted"), events[0])
     end = next((each for each in reversed(events) if each.get("code") == "pod.ended"), None)
     document = {
@@ -91,8 +95,8 @@ def _pod(journal: Journal, identity: str, events: Sequence[Document], now_s: flo
         "labels": {},
         "mesos_container": journal.container,
     }
-    last = end or events[-1]
-    document |= {"ended_at": last["time"], "ended_age_s": _age_s(last, now_s)}
+    over = end or last
+    document |= {"ended_at": over["time"], "ended_age_s": _age_s(over, now_s)}
     if outcome := next((each for each in reversed(events) if each.get("outcome")), None):
         found = {"state": outcome["outcome"], "reason": outcome.get("reason"), "message": outcome.get("error") or ""}
         document["outcome"] = found

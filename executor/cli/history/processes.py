@@ -43,6 +43,20 @@ def of(pids: Iterable[int], proc: Path = _PROC) -> list[Process]:
     return [found for pid in pids if (found := _process(proc / str(pid))) is not None]
 
 
+def advice(found: Sequence[Process]) -> str:
+    """What to do about them: the storage that must answer, else what they wait in; empty for none."""
+    if not found:
+        return ""
+    first = next((each for each in found if each.state == "D"), found[0])
+    others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    who = f"process {first.pid} ({first.command}){others}"
+    if any(f" ({kind}" in first.mount for kind in _REMOTE):
+        return f"Make this storage answer: {first.mount}. It holds {who}, in {first.wchan or 'the kernel'}."
+    if first.state == "D":
+        return f"See what holds {who} in {first.wchan or 'the kernel'}: storage, a driver."
+    return f"Wait: {who} is in state {first.state}; if it stays, look at the node's CPU and dmesg."
+
+
 def show(found: Sequence[Process]) -> None:
     """A table, with a line before it; nothing for none."""
     if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from executor.cli.pods import lookup
 from executor.cli.pods.tail import Tail, tail
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import ExecutorError, NotFound
+from executor.errors import ExecutorError, InvalidRequest, NotFound
 from executor.log.timeline import Shown, collapsed, timeline
 from executor.log.verdict import Verdict, verdict
 
@@ -53,6 +53,8 @@ def command(session: Session, task: str, journal: str | None, *, as_json: bool) 
     story = _from_file(Path(journal), task) if journal else _found(session, task)
     found = verdict(story.events, executor_died=story.executor_died)
     written, stuck = _written(session, story), _stuck(story)
+    if advice := processes.advice(stuck):
+        found = replace(found, action=advice)
     if as_json:
         document = {"task": task, "verdict": found.document(), "events": story.events}
         document |= {"log": written.document()} if written else {}
@@ -94,6 +96,8 @@ def _found(session: Session, task: str) -> _Story:
             return _Story(client.get(f"/v1/timelines/{segment(task)}")["events"])
         except NotFound:
             continue
+        except InvalidRequest as error:  # the text fits several
+            raise click.UsageError(f"{error.subject}: {error.message}; {error.hint}") from error
         except Unreachable as error:
             silent.append(error)
     for journal in journals.left(session):

@@ -30,7 +30,7 @@ _DEAD: Final = "mesos-pod-executor gc"
 
 @click.command("doctor")
 @click.option("--agent", metavar="HOST:PORT", help="The Mesos agent (default: MESOS_AGENT_ENDPOINT, then [dns] mesos).")
-@click.option("--quiet", is_flag=True, help="Print what is not in order only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print what is not in order only.")
 @json_option
 @pass_session
 def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) -> int:

@@ -52,7 +52,7 @@ def children_killed(count: int) -> str:
 def out_of_memory(container: str, oom: Oom) -> Outcome:
     """Raises nothing; a level without a limit of its own is the node."""
     where = _LEVELS.get(oom.level, "the memory of the node")
-    limit = f" of {oom.limit_bytes} bytes" if oom.limit_bytes else ""
+    limit = f" of {oom.limit_bytes} bytes ({oom.limit_bytes / 2**20:.1f} MiB)" if oom.limit_bytes else ""
     message = f"container {container} was killed for memory: {where}{limit} was met"
     if oom.level in ("container", "pod"):
         return Outcome(TaskState.FAILED, MEMORY_LIMIT, message, limit_bytes=oom.limit_bytes)

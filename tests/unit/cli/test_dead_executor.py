@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -198,6 +199,16 @@ def test_its_pods_and_their_logs_are_shown(crashed: Node, run: Run, sandbox: Pat
         assert run("logs", "web", "-f").out == "last words\n", "nothing can come any more"
         assert run("logs", "nobody").code == Exit.NOT_FOUND
         forget(crashed)
+
+
+def test_a_pod_is_lost_when_its_executor_dies(crashed: Node, run: Run, sandbox: Path) -> None:
+    """It may have been silent for days before."""
+    last = {"seq": 99, "time": "2031-01-02T03:04:05.000Z", "level": "info", "code": "mesos.subscribed", "message": "m"}
+    with (sandbox / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps(last) + "\n")
+    (found,) = run("ps", "-a", "--json").json["pods"]
+    assert found["ended_at"] == run("inspect", "web", "--json").json["ended_at"] == last["time"]
+    forget(crashed)
 
 
 def test_one_that_ended_is_inspected_and_cannot_be_ended_again(node: Node, run: Run, sandbox: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from executor.errors import InvalidRequest
 from executor.log.timeline import collapsed, timeline
 
 
@@ -38,6 +41,13 @@ def seqs(text: str) -> list[int]:
 
 def test_a_task_by_any_of_its_names() -> None:
     assert all(seqs(text) == WHOLE for text in ("batch", "second", "pod-1", "etl"))
+
+
+def test_a_beginning_that_several_ids_have_is_no_name() -> None:
+    assert seqs("1") == WHOLE
+    for text in ("pod-", ""):
+        with pytest.raises(InvalidRequest, match="matches 3 pods"):
+            timeline(STORY, text)
 
 
 def test_times_count_from_the_launch() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from executor.log.codes import CODES
 from executor.log.verdict import verdict
 from tests.unit.log.test_timeline import journal
 
@@ -33,6 +32,8 @@ PULL_FAILED = {"code": "image.pull_failed", "level": "warning", "image": "a/b:1"
 LAUNCH_FAILED = "REASON_CONTAINER_LAUNCH_FAILED"
 KILLED = {"code": "pod.operator_kill", "pod": "pod-1", "actor": "uid 0, process 7 (kill)"}
 REVOKED = {"code": "revocation.started", "revocation": "r-1", "reason": "spark", "actor": "uid 0, process 7 (sh)"}
+DISK = {"code": "pod.disk_limit", "level": "warning", "pod": "pod-1"}
+CUT = {"code": "network.changed", "level": "warning", "message": "m", "text": "eth0 is down", "hint": "h"}
 OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
 
 
@@ -51,7 +52,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "ended: TASK_FAILED REASON_CONTAINER_LIMITATION_MEMORY",
             "out of memory",
             "the kernel, at the memory limit of the role",
-            CODES["pod.oom"].action,
+            "Raise the memory limit of the role",
         ),
         (
             [RUNNING, ended("TASK_FAILED", None, "container app exited with 3")],
@@ -83,11 +84,42 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "leave it out",
         ),
         (
+            [
+                {"code": "pod.refused", "level": "warning", "error": "unknown", "subject": "spec.x"},
+                {"code": "task.status", "state": "TASK_FAILED", "reason": "REASON_TASK_INVALID"},
+            ],
+            "refused: TASK_FAILED REASON_TASK_INVALID",
+            "spec.x: unknown",
+            "this executor, before the launch",
+            "Correct what WHY names.",
+        ),
+        (
+            [RUNNING, {**OOM, "oom": "class"}, ended("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "out of memory")],
+            "ended: TASK_GONE REASON_CONTAINER_PREEMPTED",
+            "out of memory",
+            "the kernel, at the memory limit of the class",
+            "place fewer pods there",
+        ),
+        (
+            [RUNNING, DISK, ended("TASK_FAILED", "REASON_CONTAINER_LIMITATION_DISK", "the pod uses 40.0 MiB")],
+            "ended: TASK_FAILED REASON_CONTAINER_LIMITATION_DISK",
+            "the pod uses 40.0 MiB",
+            "this executor: the pod was over a limit of its disk",
+            "WHY says which part used how much",
+        ),
+        (
+            [RUNNING, {**CUT, "hint": "see `inspect POD`", "pod": "pod-1"}],
+            "running since 2026-01-01T00:00:01.000Z",
+            "network.changed at 2026-01-01T00:00:02.000Z: m: eth0 is down",
+            "not known: something else on this node that configures links or rules",
+            "see `mesos-pod-executor inspect pod-1`",
+        ),
+        (
             [RUNNING, {"code": "pod.stuck", "level": "error", "pids": [7, 8], "message": "does not die"}],
             "stuck: its processes do not die of SIGKILL: 7, 8",
             "does not die",
             "the container itself",
-            CODES["pod.stuck"].action,
+            "Look for state D in WHAT",
         ),
         (
             [
@@ -98,7 +130,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "stuck: its processes do not die of SIGKILL (killed at 2026-01-01T00:00:02.000Z): 7",
             "does not die",
             "the container itself",
-            CODES["pod.stuck"].action,
+            "Look for state D in WHAT",
         ),
         (
             [
@@ -168,7 +200,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
         (
             [
                 RUNNING,
-                {"code": "network.changed", "level": "warning", "message": "m", "text": "eth0 is down", "hint": "h"},
+                CUT,
             ],
             "running since 2026-01-01T00:00:01.000Z",
             "network.changed at 2026-01-01T00:00:02.000Z: m: eth0 is down",

@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from executor.cli.history import processes
 
 
@@ -32,3 +34,17 @@ def test_a_name_with_brackets_and_no_command_line(tmp_path: Path) -> None:
 
 def test_one_that_has_ended_is_left_out() -> None:
     assert processes.of([]) == [] and processes.of([os.getpid()])[0].state == "R"
+
+
+@pytest.mark.parametrize(
+    ("state", "wchan", "mount", "words"),
+    [
+        ("D", "request_wait_answer", "/data (fuse.sshfs)", "Make this storage answer: /data (fuse.sshfs). It holds"),
+        ("D", "blk_execute_rq", "/ (ext4)", "process 7 (cat x) and 1 more in blk_execute_rq: storage, a driver"),
+        ("R", "", "/ (ext4)", "Wait: process 7 (cat x) and 1 more is in state R"),
+    ],
+)
+def test_what_to_do_about_them(state: str, wchan: str, mount: str, words: str) -> None:
+    found = processes.Process(7, "cat x", state, wchan, mount)
+    assert words in processes.advice([found, found])
+    assert processes.advice([]) == ""

@@ -38,7 +38,7 @@ def test_a_dead_executors_journal_by_its_sandbox_or_file(run: Run, sandbox: Path
             "BY WHOM",
             "WHAT TO DO",
         ]
-        assert "pod.oom at" in why and "raise its limit" in action
+        assert "pod.oom at" in why and "Raise the memory limit" in action
         assert re.match(r"t  pod=pod-1 since \d{4}-\d\d-\d\dT[0-9:.]+Z", head), "to find it in other logs"
         assert first.split() == ["0", "ms", "pod.accepted", "pod", "accepted"]
         assert second.endswith("pod.oom                killed  oom=container"), "what says nothing is left out"
