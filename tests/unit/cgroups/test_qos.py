@@ -7,9 +7,58 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cgroups import qos
+from cgroups.cpu import WEIGHT_MAX, WEIGHT_MIN, weight_of_shares
+from cgroups.mounts import Mode
+from cgroups.tree import CLASSES
 
 ROOT = "/mesos/c4d5-1111"
 PATHS = st.lists(st.sampled_from(["a", "b", "_", "pods"]), min_size=1, max_size=5).map("/".join)
+
+CPUS = st.floats(0, 2000, allow_nan=False)
+MEM_BYTES = st.integers(0, 1 << 50)
+NO_LIMIT = {Mode.V1: "-1", Mode.HYBRID: "-1", Mode.V2: "max"}
+
+
+def memory_files(mode: Mode, mem_bytes: int) -> dict[str, str]:
+    """The files that limit memory and swap together to `mem_bytes`; 0: they take the limit away."""
+    text = str(mem_bytes) if mem_bytes else NO_LIMIT[mode]
+    if mode is Mode.V2:
+        return {"memory.max": text, "memory.swap.max": "0" if mem_bytes else "max"}
+    return {"memory.limit_in_bytes": text, "memory.memsw.limit_in_bytes": text}
+
+
+@given(st.sampled_from(CLASSES), CPUS, MEM_BYTES, st.sampled_from(Mode))
+def test_a_class_has_the_same_policy_in_every_hierarchy(
+    pod_class: str, cpus: float, mem_bytes: int, mode: Mode
+) -> None:
+    """The regular class has a weight and no limit. The revocable class has idle CPU, the least weight and a limit."""
+    files = qos.class_limits(pod_class, cpus, mem_bytes).values(mode)
+    written = files.pop("cpu.weight" if mode is Mode.V2 else "cpu.shares")
+    weight = int(written) if mode is Mode.V2 else weight_of_shares(int(written))
+    if pod_class == "regular":
+        assert abs(weight - min(max(100 * cpus, WEIGHT_MIN), WEIGHT_MAX)) <= 0.5
+        assert files == {}
+    else:
+        assert weight == WEIGHT_MIN
+        assert files == {"cpu.idle": "1"} | memory_files(mode, mem_bytes)
+
+
+@given(CPUS, MEM_BYTES, st.sampled_from(Mode))
+def test_a_pod_has_what_it_holds_in_every_hierarchy(cpus: float, mem_bytes: int, mode: Mode) -> None:
+    files = qos.pod_limits(cpus, mem_bytes).values(mode)
+    written = files.pop("cpu.weight" if mode is Mode.V2 else "cpu.shares")
+    weight = int(written) if mode is Mode.V2 else weight_of_shares(int(written))
+    assert abs(weight - min(max(100 * cpus, WEIGHT_MIN), WEIGHT_MAX)) <= 0.5
+    assert files == memory_files(mode, mem_bytes)
+
+
+@given(st.tuples(CPUS, CPUS).map(sorted), MEM_BYTES, st.sampled_from(Mode))
+def test_more_cpus_are_never_less_weight(cpus: list[float], mem_bytes: int, mode: Mode) -> None:
+    """The revocable class has at most the weight of the regular one, with any number of cpus."""
+    file = "cpu.weight" if mode is Mode.V2 else "cpu.shares"
+    revocable = qos.class_limits("revocable", cpus[1], mem_bytes).values(mode)
+    fewer, more = (qos.class_limits("regular", each, mem_bytes).values(mode) for each in cpus)
+    assert int(revocable[file]) <= int(fewer[file]) <= int(more[file])
 
 
 @given(st.dictionaries(PATHS, st.integers(0, 1 << 40)))
