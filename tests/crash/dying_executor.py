@@ -48,10 +48,10 @@ class Seams:
         self._count += 1
         return self._count == self._number
 
-    def at(self, moment: str, *, meant: bool) -> None:
+    def at(self, seam: str, moment: str, *, meant: bool) -> None:
         """Dies at the moment that is meant."""
         if meant and moment == self._moment:
-            Path(DIED).write_text(f"{self._seam} {moment} {self._number}\n")
+            Path(DIED).write_text(f"{seam} {moment} {self._number}\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -61,19 +61,29 @@ def arm_step(step: Step, seams: Seams) -> None:
 
     async def awaited(*arguments: Any, **keywords: Any) -> Any:
         meant = seams.meet(step.seam)
-        seams.at("before", meant=meant)
+        seams.at(step.seam, "before", meant=meant)
         result = await original(*arguments, **keywords)
-        seams.at("after", meant=meant)
+        seams.at(step.seam, "after", meant=meant)
         return result
 
     def at_once(*arguments: Any, **keywords: Any) -> Any:
         meant = seams.meet(step.seam)
-        seams.at("before", meant=meant)
+        seams.at(step.seam, "before", meant=meant)
         result = original(*arguments, **keywords)
-        seams.at("after", meant=meant)
+        seams.at(step.seam, "after", meant=meant)
         return result
 
-    setattr(step.owner, step.name, awaited if inspect.iscoroutinefunction(original) else at_once)
+    around = awaited if inspect.iscoroutinefunction(original) else at_once
+    for owner in _bindings(step, original):
+        setattr(owner, step.name, around)
+
+
+def _bindings(step: Step, original: Callable[..., Any]) -> list[Any]:
+    """Whatever the function is called by: a module's one may be imported into others."""
+    if isinstance(step.owner, type):
+        return [step.owner]
+    modules = [module for name, module in sys.modules.items() if name.startswith("executor.")]
+    return [module for module in modules if vars(module).get(step.name) is original]
 
 
 def arm_effects(seams: Seams) -> None:
@@ -81,15 +91,16 @@ def arm_effects(seams: Seams) -> None:
 
     def around(original: Callable[..., None], work: Callable[[Any], set[asyncio.Task[None]]]) -> Callable[..., None]:
         def perform(self: Any, effect: Any) -> None:
-            meant = seams.meet(f"{EFFECT}{type(effect).__name__}")
-            seams.at("before", meant=meant)
+            seam = f"{EFFECT}{type(effect).__name__}"
+            meant = seams.meet(seam)
+            seams.at(seam, "before", meant=meant)
             before = set(work(self))
             original(self, effect)
             begun = work(self) - before
             if not begun:
-                seams.at("after", meant=meant)
+                seams.at(seam, "after", meant=meant)
             for task in begun:
-                task.add_done_callback(lambda _: seams.at("after", meant=meant))
+                task.add_done_callback(lambda _: seams.at(seam, "after", meant=meant))
 
         return perform
 

@@ -1,7 +1,8 @@
-"""The named seams at which an executor can be killed, taken from its code: every effect of a pod's life cycle, and
-every step of the parts that carry them out. A new effect, or a new step, is a new seam without any further line here.
+"""The named seams at which an executor or its reaper can be killed, taken from their code: every effect of a pod's life
+cycle, every step of the parts that carry them out, and every step of the reaper. A new effect, or a new step, is a new
+seam without any further line here.
 
-A seam is `effect/SetUp`, or `Sandbox.prepare`; it has a moment before it and one after it.
+A seam is `effect/SetUp`, `Sandbox.prepare`, or `reaper._processes`; it has a moment before it and one after it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
-from executor.cni import Cni
+from executor.cni import Cni, netns
 from executor.containerd.containers import Containers as ContainerRecords
 from executor.containerd.leases import Leases
 from executor.containerd.snapshots import Snapshots
 from executor.containerd.tasks import Tasks
+from executor.dns import hostsdir
 from executor.mesos.driver import Driver
+from executor.node import claims, owner_marks, reaper, runtime_state, shim_sockets
+from executor.node.reaping import containers, groups, networks, shims, volumes
 from executor.pod.container.containers import Containers
 from executor.pod.life import effects
 from executor.pod.release.containerd_records import Release
@@ -26,6 +31,7 @@ from executor.pod.resources.classes import Classes
 from executor.pod.sandbox import Sandbox
 from executor.revocation.ladder import Ladder
 from executor.revocation.receipts import Receipts
+from executor.volumes import mount_tree
 from executor.volumes.pod_volumes import PodVolumes
 
 EFFECT = "effect/"
@@ -57,18 +63,44 @@ AT_ONCE: tuple[tuple[type, str], ...] = (
     (ContainerRecords, "delete"),
 )
 """Further ones: what is not awaited, the rungs of a revocation, and containerd's records of containers."""
+REAPER = (reaper, containers, networks, volumes, shims)
+"""Modules of the reaper: what is awaited in them is a seam, private or not."""
+REAPER_FURTHER: tuple[tuple[type | ModuleType, str], ...] = (
+    (groups, "remove_empty"),
+    (groups, "remove_parents"),
+    (shims, "end_helpers"),
+    (shims, "_removed"),
+    (shims, "_remove_sockets"),
+    (networks, "release_unwritten"),
+    (networks, "_remove_empty"),
+    (claims, "forget"),
+    (claims, "forget_files"),
+    (claims, "remember"),
+    (owner_marks, "remove"),
+    (shim_sockets, "remove_dead"),
+    (runtime_state, "remove_abandoned"),
+    (mount_tree, "remove"),
+    (hostsdir, "remove_owner"),
+    (netns, "destroy"),
+    (Cni, "detach"),
+    (Tasks, "remove"),
+    (Snapshots, "remove"),
+    (Leases, "delete"),
+    (ContainerRecords, "delete"),
+)
+"""Further ones: what the steps of the reaper call to remove something."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A function of a class."""
+    """A function of a class or of a module."""
 
-    owner: type
+    owner: type | ModuleType
     name: str
 
     @property
     def seam(self) -> str:
-        owner = "ContainerRecords" if self.owner is ContainerRecords else self.owner.__name__
+        owner = "ContainerRecords" if self.owner is ContainerRecords else self.owner.__name__.rpartition(".")[2]
         return f"{owner}.{self.name}"
 
     @property
@@ -98,6 +130,17 @@ def steps() -> list[Step]:
     return [*found, *(Step(owner, name) for owner, name in AT_ONCE)]
 
 
+def reaper_steps() -> list[Step]:
+    """All steps of the reaper."""
+    found = [
+        Step(module, name)
+        for module in REAPER
+        for name, function in vars(module).items()
+        if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__
+    ]
+    return [*found, *(Step(owner, name) for owner, name in REAPER_FURTHER)]
+
+
 def names() -> list[str]:
-    """Every seam."""
+    """Every seam of an executor."""
     return [*(f"{EFFECT}{name}" for name in effect_names()), *(step.seam for step in steps())]

@@ -12,6 +12,7 @@ time and UNAVAILABLE then. The proxy is a process of its own, which ends with it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -140,12 +141,27 @@ class _Relay(grpc.GenericRpcHandler):  # type: ignore[misc] # gRPC has no types
         except grpc.aio.AioRpcError:
             pass  # the caller gets the injected error
 
-    def _call(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    async def _call(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """gRPC's own reader of `requests` would wait for ever where containerd goes before it has the call."""
         metadata = [(key, value) for key, value in context.invocation_metadata() if key.startswith("containerd-")]
         left_s = context.time_remaining()
         timeout_s = left_s if left_s is not None and left_s < _FOREVER_S else None
-        call: AsyncIterator[bytes] = self._channel.stream_stream(method)(requests, timeout=timeout_s, metadata=metadata)
-        return call
+        call = self._channel.stream_stream(method)(timeout=timeout_s, metadata=metadata)
+        feeding = asyncio.create_task(_feed(call, requests))
+        try:
+            async for reply in call:
+                yield reply
+        finally:
+            feeding.cancel()
+            call.cancel()
+
+
+async def _feed(call: Any, requests: AsyncIterator[bytes]) -> None:
+    """Errors are left to the reader of the replies, who gets them too."""
+    with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        async for request in requests:
+            await call.write(request)
+        await call.done_writing()
 
 
 async def _again(requests: list[bytes]) -> AsyncIterator[bytes]:
