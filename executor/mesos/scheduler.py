@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from executor import bounded_json
 from executor.errors import MesosFailure, NotFound, reason
+from executor.mesos import offers
 from executor.mesos.recordio import Records
 
 Json = dict[str, Any]
@@ -104,6 +105,22 @@ class Framework:
         try:
             if response.status not in (200, 202):
                 raise _refused(kind, self.master, response)
+        finally:
+            connection.close()
+
+    def volumes(self, role: str) -> frozenset[str]:
+        """The ids of the persistent volumes that this role has on any agent. Raises MesosFailure."""
+        connection, response = _post(self.master, AGENT_PATH, {"type": "GET_AGENTS"}, self._headers)
+        try:
+            if response.status != 200:
+                raise _refused("GET_AGENTS", self.master, response)
+            answer = bounded_json.loads(response.read(_EVENT.size_bytes), _EVENT)
+            agents = answer["get_agents"].get("agents", ())
+            found = [each for agent in agents for each in agent.get("total_resources", ())]
+            own = [each for each in found if each.get("reservations", [{}])[-1].get("role") == role]
+            return frozenset(filter(None, map(offers.volume_id, own)))
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, IndexError) as error:
+            raise _lost(self.master, error) from error
         finally:
             connection.close()
 

@@ -218,3 +218,83 @@ def test_pods_of_a_killed_run_end_with_its_framework(rig: Rig, terminal: Termina
     process.kill()
     process.communicate()
     assert wait_for(lambda: None if frameworks(rig) else True, FAILOVER_S + DEATH_S)
+
+
+SET = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "db"},
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "db"}},
+        "template": {
+            "metadata": {"labels": {"app": "db"}},
+            "spec": {
+                "terminationGracePeriodSeconds": 1,
+                "containers": [
+                    {
+                        "name": "app",
+                        "image": IMAGE,
+                        "command": ["sh", "-c", "echo x >> /data/x; wc -l < /data/x; sleep 1000"],
+                        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+                    }
+                ],
+            },
+        },
+        "volumeClaimTemplates": [
+            {
+                "metadata": {"name": "data"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
+            }
+        ],
+    },
+}
+
+
+def test_claims_become_volumes_that_the_next_run_finds_again(terminal: Terminal) -> None:
+    for times in (1, 2):
+        process = terminal.start([SET], "--role", "eng")
+        assert process.stdout is not None
+        lines = sorted(process.stdout.readline() for _ in range(2))
+        assert lines == [f"[db-{number}/app] {times}\n" for number in range(2)]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert err.count("makes the persistent volume data-db-") == (2 if times == 1 else 0), err
+
+
+def test_claims_without_a_role_are_refused_before_anything_is_launched(terminal: Terminal) -> None:
+    code, _, err = terminal.run([SET])
+    assert code == 6
+    assert "data-db-0, data-db-1" in err and "--role" in err
+
+
+def test_an_agent_without_the_program_is_explained(rig: Rig, terminal: Terminal) -> None:
+    line = [*rig.program, "run", "-", "--master", rig.cluster.endpoint, "--command", "/absent/mesos-pod-executor"]
+    environment = {**os.environ, **rig.environment()}
+    text = json.dumps(pod("one", "true"))
+    ran = subprocess.run(line, env=environment, input=text, capture_output=True, text=True, check=False, timeout=30)
+    assert ran.returncode == 1
+    assert "wrote: Failed to execute '/absent/mesos-pod-executor': No such file or directory" in ran.stderr
+    assert "the agent starts /absent/mesos-pod-executor: install the package there" in ran.stderr
+
+
+def test_a_program_of_another_place_and_another_configuration_are_named(
+    rig: Rig, terminal: Terminal, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    environment = " ".join(f"{name}={value}" for name, value in rig.program_environment.items())
+    program.write_text(f'#!/bin/sh\nexec env {environment} {" ".join(rig.program)} "$@"\n')
+    program.chmod(0o755)
+    own = ["--command", str(program), *rig.options({})]
+    line = [*rig.program, "run", "-", "--master", rig.cluster.endpoint, *own]
+    text = json.dumps(pod("one", "echo hello"))
+    ran = subprocess.run(
+        line,
+        env={**os.environ, **rig.environment()},
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "hello\n"), ran.stderr

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.mesos.sharing import SharingScheduler
 
 COMMANDS: Final = ("incident", "launch")
+_NOT_RUN: Final = ("TASK_ERROR", "TASK_FAILED", "TASK_DROPPED", "TASK_LOST", "TASK_GONE")
 _LAUNCH: Final = "usage: launch FILE [--revocable]\nLaunches the pods and workloads of FILE under the demo's executor."
 
 
@@ -95,9 +96,16 @@ class Desk:
         if done.returncode:
             say(done.stderr.strip())
             return done.returncode
-        for name, state in self._stage.launch_tasks(json.loads(done.stdout)):
+        tasks = json.loads(done.stdout)
+        if any("disk" in resource for task in tasks for resource in task["resources"]):
+            say("It has claims, and Mesos makes persistent volumes for a role only. Type:")
+            say(f"  mesos-pod-executor run {files[0]} --master $MASTER --role demo")
+            return 1
+        states = []
+        for name, state in self._stage.launch_tasks(tasks):
             say(f"{name}: {state}")
-        return 0
+            states.append(state)
+        return int(any(state.startswith(_NOT_RUN) for state in states))
 
 
 def ask(path: Path, words: Sequence[str]) -> Iterator[str]:

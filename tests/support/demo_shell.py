@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.support.mesos.sharing import SharingScheduler
     from tests.support.rig import Rig
 
+PROGRAM = "mesos-pod-executor"
 PROMPT = r"demo:\w\$ "
 HINT = """`mesos-pod-executor --help` names what there is to look at; TAB completes commands, pods and tasks
           incident [NAME]   stages an incident of the runbook
@@ -38,7 +39,8 @@ def run(rig: Rig, scheduler: SharingScheduler, stage: Stage) -> int:
     """Until its user leaves it; its exit status. Commands that are piped in are carried out one after the other."""
     directory = rig.directory / "bin"
     directory.mkdir()
-    _program(directory, "mesos-pod-executor", rig.program)
+    _program(directory, PROGRAM, _with_environment(rig))
+    _run(directory, rig)
     desk = rig.directory / "desk"
     for name in COMMANDS:
         _program(directory, name, (sys.executable, "-m", "tests.support.demo_desk", str(desk), name))
@@ -58,6 +60,20 @@ def _program(directory: Path, name: str, words: Sequence[str]) -> None:
     path = directory / name
     path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     path.chmod(0o755)
+
+
+def _with_environment(rig: Rig) -> Sequence[str]:
+    """The agent starts the program as well, without this shell's variables."""
+    return "env", *(f"{name}={value}" for name, value in rig.program_environment.items()), *rig.program
+
+
+def _run(directory: Path, rig: Rig) -> None:
+    """`run` starts executors with the program and the configuration of this node, which is installed nowhere."""
+    path = directory / PROGRAM
+    options = shlex.join(["--command", str(path), *rig.options({})])
+    own = f'if [ "$1" = run ]; then shift; set -- run {options} "$@"; fi'
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join((first, own, *rest)) + "\n")
 
 
 def _start(directory: Path) -> Path:

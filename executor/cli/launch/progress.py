@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,20 +29,25 @@ _NOT_RUN: Final = frozenset({"TASK_LOST", "TASK_DROPPED"})
 
 @dataclass(frozen=True)
 class Accept:
-    """These tasks are launched at the agent that serves at `endpoint`, out of these offers."""
+    """These tasks are launched at this agent, out of these offers, after `makes`: operations that make volumes."""
 
     offers: tuple[str, ...]
     agent: str
     tasks: tuple[Json, ...]
+    makes: tuple[Json, ...] = ()
 
 
 @dataclass
 class Progress:
-    """`executor` is an ExecutorInfo, with the resources that it asks for."""
+    """`executor` is an ExecutorInfo, with the resources that it asks for. A persistent volume that no agent has is
+    made, once `take_volumes` has said which there are; each other one waits for the offer that has it.
+    """
 
     tasks: Mapping[str, Json]
     executor: Json
     framework: str = ""
+    principal: str = ""
+    _makeable: frozenset[str] = frozenset()
     _offers: dict[str, tuple[Json, float]] = field(default_factory=dict)
     _executors: dict[str, Json] = field(default_factory=dict)
     """As launched, by agent: a later launch has to name it in the same words."""
@@ -66,6 +71,10 @@ class Progress:
             self._agents[offer["agent_id"]["value"]] = f"{host}:{address.get('port', 5051)}"
         for agent, ids in self._by_agent().items():
             self._seen[agent] = _sums([each for offer in ids for each in self._offers[offer][0]["resources"]])
+
+    def take_volumes(self, existing: Collection[str]) -> None:
+        """The ids of the persistent volumes that the agents have."""
+        self._makeable = self.volumes - frozenset(existing)
 
     def take_rescind(self, offer: str) -> None:
         """The master takes an offer back."""
@@ -102,7 +111,8 @@ class Progress:
         """What can be launched now."""
         for agent, ids in self._by_agent().items():
             waiting = self.waiting
-            pool = allocation.Pool(self._offers[each][0] for each in ids)
+            offers = [self._offers[each][0] for each in ids]
+            pool = allocation.Pool(offers, makeable=self._makeable, principal=self.principal)
             info = self._executors.get(agent) or allocation.equip(pool, self.framework, self.executor)
             if info is None or not waiting:
                 continue
@@ -116,10 +126,13 @@ class Progress:
                 self._launched[name] = agent, self._launched.get(name, ("", 0))[1] + 1
             for offer in ids:
                 del self._offers[offer]
-            yield Accept(tuple(ids), agent, tuple(placed))
+            made = {allocation.volume_id(each) for task in placed for each in task["resources"]}
+            self._makeable -= made
+            yield Accept(tuple(ids), agent, tuple(placed), tuple(pool.operations))
 
     def take_unsent(self, accept: Accept) -> None:
         """This launch did not reach the master: its tasks wait again."""
+        self._makeable |= frozenset(made_by(accept))
         for each in accept.tasks:
             name = each["task_id"]["value"]
             self._launched[name] = "", self._launched[name][1] - 1
@@ -159,6 +172,12 @@ class Progress:
     # --- how it stands
 
     @property
+    def volumes(self) -> frozenset[str]:
+        """The persistent volumes that the tasks name."""
+        found = (allocation.volume_id(each) for task in self.tasks.values() for each in task["resources"])
+        return frozenset(filter(None, found))
+
+    @property
     def waiting(self) -> list[str]:
         """Tasks that are not launched."""
         return [each for each in self.tasks if each not in self._ended and not self._launched.get(each, ("", 0))[0]]
@@ -181,6 +200,12 @@ class Progress:
     def exit_code(self) -> int:
         """The first one that is not 0, in the order of the tasks."""
         return next((code for task in self.tasks if (code := exit_code(self._ended.get(task))) != 0), Exit.OK)
+
+
+def made_by(accept: Accept) -> list[str]:
+    """The persistent volumes that it makes."""
+    created = [each["create"]["volumes"] for each in accept.makes if each["type"] == "CREATE"]
+    return [allocation.volume_id(volume) for volumes in created for volume in volumes]
 
 
 def exit_code(status: Json | None) -> int:

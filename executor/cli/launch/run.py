@@ -18,6 +18,7 @@ from executor.errors import InvalidTask
 
 Json = dict[str, Any]
 CAPABILITIES: Final = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE", "TASK_KILLING_STATE")
+NAME: Final = "mesos-pod-executor"
 _SIZES: Final = {"cpus": 0.1, "mem": 96.0, "disk": 32.0}
 
 
@@ -28,8 +29,10 @@ _SIZES: Final = {"cpus": 0.1, "mem": 96.0, "disk": 32.0}
 @click.option("--revocable", is_flag=True, help="Use revocable cpus.")
 @click.option("--principal", default="", metavar="NAME", help="As whom the master knows this framework.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="A file with the secret of --principal.")
+@click.option("--command", "path", default=f"/usr/bin/{NAME}", show_default=True, help="This program, on the agents.")
+@click.option("--config", default="", metavar="FILE", help="The executor's configuration file, on the agents.")
 @click.option("--executor-info", "info_file", type=click.Path(path_type=Path), metavar="FILE",
-              help="An ExecutorInfo, in the place of what executor-info prints for this class of pods.")  # fmt: skip
+              help="An ExecutorInfo to use; --command and --config have no effect then.")  # fmt: skip
 @json_option
 @pass_session
 def command(session: Session, /, file: Path, *, role: str, revocable: bool, as_json: bool, **options: Any) -> int:
@@ -40,6 +43,9 @@ def command(session: Session, /, file: Path, *, role: str, revocable: bool, as_j
     code is that of the first container that did not end with 0; 1 for a pod that was revoked or could not run. Ctrl-C
     kills the pods and waits for their end, a second one ends at once: the master then kills what is left. What ends is
     not started again by this command, but by the pod's restartPolicy.
+
+    The claims of FILE are persistent volumes of the role. One that an agent has is used there, each other one is made.
+    They stay when the pods have ended.
     """
     from executor.cli.launch.progress import Progress
     from executor.cli.launch.run_loop import FAILOVER_S, Run
@@ -53,12 +59,12 @@ def command(session: Session, /, file: Path, *, role: str, revocable: bool, as_j
     if left:
         output.note(f"not launched: {', '.join(left)}")
     kind = "revocable" if revocable else "regular"
-    name = "mesos-pod-executor"
-    info = _info(info_file) if info_file else executor_info(kind, name, f"{name}-{kind}", f"/usr/bin/{name}", _SIZES)
+    path, config = options["path"], options["config"]
+    info = _info(info_file) if info_file else executor_info(kind, NAME, f"{NAME}-{kind}", path, _SIZES, config)
     capabilities = [*CAPABILITIES, *(["REVOCABLE_RESOURCES"] if revocable else [])]
     framework: Json = {
         "user": "root",
-        "name": f"{name} run {file.name}",
+        "name": f"{NAME} run {file.name}",
         "roles": [role],
         "checkpoint": True,
         "failover_timeout": FAILOVER_S,
@@ -68,7 +74,14 @@ def command(session: Session, /, file: Path, *, role: str, revocable: bool, as_j
     if principal := options["principal"]:
         framework["principal"] = principal
         authorization = _authorization(principal, options["secret_file"])
-    progress = Progress({task["task_id"]["value"]: task for task in tasks}, info)
+    progress = Progress({task["task_id"]["value"]: task for task in tasks}, info, principal=options["principal"])
+    if progress.volumes and role == "*":
+        volumes = ", ".join(sorted(progress.volumes))
+        raise InvalidTask(
+            f"needs the persistent volumes {volumes}, and Mesos makes none for the role *",
+            subject=str(file),
+            hint="name a role with --role; run makes the volumes that no agent has",
+        )
     shown = Shown(written(raw=False), as_json=as_json, named=len(tasks) > 1)
     return Run(Framework(options["master"], framework, authorization), progress, shown, authorization).run()
 

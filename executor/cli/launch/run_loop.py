@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from executor.cli.exits import Exit
-from executor.cli.launch.progress import REFUSE_S, Progress, pod_of
+from executor.cli.launch.progress import REFUSE_S, Progress, made_by, pod_of
 from executor.cli.launch.remote_logs import RemoteLogs
 from executor.cli.launch.run_shown import Shown
+from executor.cli.printing import output
 from executor.errors import ExecutorError, MesosFailure, Refused
 from executor.mesos.scheduler import AgentFiles, Framework
 from executor.mesos.status import TERMINAL
@@ -25,6 +26,10 @@ RETRY_S: Final = 1.0
 TICK_S: Final = 0.25
 WAITING_S: Final = 10.0
 """How often is said why a pod still waits."""
+_NO_EXECUTOR: Final = ("REASON_EXECUTOR_", "REASON_CONTAINER_LAUNCH_FAILED")
+"""How the reasons begin with which an agent says that there is no executor."""
+_LAST_BYTES: Final = 4096
+_LAST_LINES: Final = 5
 LOGS_S: Final = 10.0
 """How long what a container has written is read after its end."""
 
@@ -50,6 +55,7 @@ class Run:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._logs: dict[str, RemoteLogs] = {}
         self._states: dict[str, tuple[str, str]] = {}
+        self._explained: set[str] = set()
         self._stops = 0
         self._suppressed = False
         self._lost_s: float | None = None
@@ -110,6 +116,8 @@ class Run:
                 self._progress.framework = self._framework.id
                 self._lost_s = None
                 self._suppressed = False
+                if self._progress.volumes:
+                    self._progress.take_volumes(self._framework.volumes(self._framework.info["roles"][0]))
                 self._call("RECONCILE", {"tasks": [{"task_id": {"value": each}} for each in self._progress.living]})
             case {"type": "OFFERS", "offers": {"offers": offers}}:
                 self._progress.take_offers(offers, time.monotonic())
@@ -151,19 +159,41 @@ class Run:
             if logs := self._logs.get(task):
                 logs.finish(LOGS_S)
             self._shown.end(task)
+            if status.get("source") != "SOURCE_EXECUTOR" and status.get("reason", "").startswith(_NO_EXECUTOR):
+                self._say_executor(agent)
+
+    def _say_executor(self, agent: str) -> None:
+        """What the executor of that agent wrote last: Mesos says only that it has ended."""
+        if agent in self._explained:
+            return
+        self._explained.add(agent)
+        files, path = AgentFiles(agent, self._authorization), f"{self._sandbox}/stderr"
+        try:
+            text = files.read(path, max(0, files.size(path) - _LAST_BYTES)).decode(errors="replace")
+        except ExecutorError as error:
+            self._shown.note(f"what the executor on {agent} wrote cannot be read: {error}")
+            text = ""
+        for line in text.splitlines()[-_LAST_LINES:]:
+            self._shown.note(f"the executor on {agent} wrote: {output.clean(line)}")
+        command = self._progress.executor.get("command", {}).get("value", "")
+        hint = "install the package there, or name it with --command, --config or --executor-info"
+        self._shown.note(f"the agent starts {command}: {hint}")
 
     def _follow(self, task: str, pod: str, agent: str) -> None:
-        executor = self._progress.executor["executor_id"]["value"]
-        sandbox = f"/frameworks/{self._framework.id}/executors/{executor}/runs/latest"
         files = AgentFiles(agent, self._authorization)
         self._logs[task] = RemoteLogs(
             files,
-            sandbox,
+            self._sandbox,
             pod,
             lambda container, stream, block: self._shown.block(task, container, stream, block),
             lambda error: self._shown.note(f"the output of {task} cannot be read any more: {error}"),
         )
         self._logs[task].start()
+
+    @property
+    def _sandbox(self) -> str:
+        executor = self._progress.executor["executor_id"]["value"]
+        return f"/frameworks/{self._framework.id}/executors/{executor}/runs/latest"
 
     def _act(self, now_s: float) -> None:
         if self._lost_s is not None or not self._progress.framework:
@@ -175,9 +205,11 @@ class Run:
             operation = {"type": "LAUNCH", "launch": {"task_infos": list(accept.tasks)}}
             body = {
                 "offer_ids": [{"value": each} for each in accept.offers],
-                "operations": [operation],
+                "operations": [*accept.makes, operation],
                 "filters": {"refuse_seconds": REFUSE_S},
             }
+            for volume in made_by(accept):
+                self._shown.note(f"makes the persistent volume {volume}, which stays when the pods have ended")
             if not self._call("ACCEPT", body):
                 self._progress.take_unsent(accept)
         if declined := self._progress.declined(now_s):

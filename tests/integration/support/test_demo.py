@@ -95,15 +95,24 @@ POD = {
     "metadata": {"name": "own"},
     "spec": {"containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "100"]}]},
 }
+ENDS = {
+    **POD,
+    "metadata": {"name": "ends"},
+    "spec": {
+        "restartPolicy": "Never",
+        "containers": [{"name": "c", "image": IMAGE, "command": ["sh", "-c", "echo $((6 * 7)) is the answer"]}],
+    },
+}
 TYPED = (
     "mesos-pod-executor revoke --all --id by-hand", "mesos-pod-executor doctor --quiet", "incident preempted",
-    "launch {pod} --revocable", "incident end", "exit 0",
+    "launch {pod} --revocable", "incident end", "mesos-pod-executor run {ends} --master $MASTER", "exit 0",
 )  # fmt: skip
 
 
 def test_a_shell_on_the_node(directory: Path) -> None:
     """What README.md names is there at its prompt, a browser outside sees the node, and all is gone with it."""
     (directory / "pod.json").write_text(json.dumps(POD))
+    (directory / "ends.json").write_text(json.dumps(ENDS))
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
@@ -116,12 +125,14 @@ def test_a_shell_on_the_node(directory: Path) -> None:
     page.request("GET", "/")
     assert b"Pods on" in page.getresponse().read()
     page.close()
-    os.write(terminal, "; ".join(TYPED).format(pod=directory / "pod.json").encode() + b"\r")
+    typed = "; ".join(TYPED).format(pod=directory / "pod.json", ends=directory / "ends.json")
+    os.write(terminal, typed.encode() + b"\r")
     told = read_until(terminal, None)
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     assert (os.waitstatus_to_exitcode(status), "FAULT" in told) == (0, False), told
     assert "1, unchanged" in told and "this node: " in told
     assert "mesos-pod-executor why preempted-1" in told and "report -o" in told
+    assert "42 is the answer" in told
     assert "own: TASK_RUNNING" in told and "own: TASK_KILLED" in told and "preempted-1: " not in told
     assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))

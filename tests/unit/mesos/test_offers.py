@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +71,50 @@ def test_never_more_is_given_than_offered(offered: list[int], wanted: list[int])
     given_out = [pool.take([scalar("cpus", amount)]) for amount in wanted]
     assert sum(map(_total, given_out)) <= sum(offered)
     assert all(taken is None or _total(taken) == amount for taken, amount in zip(given_out, wanted, strict=True))
+
+
+def _disk(amount: float, volume: str = "", **fields: Any) -> Message:
+    persistence = {"disk": {"persistence": {"id": volume}, "volume": {"container_path": volume, "mode": "RW"}}}
+    return scalar("disk", amount) | (persistence if volume else {}) | fields
+
+
+_RESERVED: dict[str, Any] = {"reservations": [{"type": "DYNAMIC", "role": "eng"}]}
+
+
+def test_a_persistent_volume_is_taken_whole_and_by_its_id_only() -> None:
+    offered = _disk(64, "a", **_RESERVED)
+    pool = Pool([_offer(offered)], makeable={"b"})
+    assert pool.take([scalar("disk", 1)]) is None
+    assert pool.take([_disk(16, "b", **_RESERVED)]) is None
+    assert pool.take([_disk(16, "a", **_RESERVED)]) == [offered | _ROLE]
+    assert pool.take([_disk(16, "a", **_RESERVED)]) is None
+    assert pool.operations == []
+
+
+def test_a_volume_that_may_be_made_is_reserved_and_created_out_of_disk() -> None:
+    pool = Pool([_offer(_disk(100))], makeable={"a"}, principal="me")
+    taken = pool.take([_disk(64, "a", **_RESERVED)])
+    assert taken is not None
+    (volume,) = taken
+    reserved = _disk(64) | _ROLE | {"reservations": [{"type": "DYNAMIC", "role": "eng", "principal": "me"}]}
+    persistence = {"id": "a", "principal": "me"}
+    assert volume == reserved | {"disk": {"persistence": persistence, "volume": {"container_path": "a", "mode": "RW"}}}
+    assert pool.operations == [
+        {"type": "RESERVE", "reserve": {"resources": [reserved]}},
+        {"type": "CREATE", "create": {"volumes": [volume]}},
+    ]
+    assert _total(pool.take([scalar("disk", 36)])) == 36
+
+
+def test_a_volume_on_disk_that_is_reserved_is_only_created() -> None:
+    pool = Pool([_offer(_disk(64, **_RESERVED))], makeable={"a"})
+    assert pool.take([_disk(64, "a", **_RESERVED)])
+    assert [each["type"] for each in pool.operations] == ["CREATE"]
+
+
+def test_nothing_is_made_for_what_is_not_taken_and_nothing_that_may_not_be_made() -> None:
+    pool = Pool([_offer(_disk(64))], makeable={"a"})
+    assert pool.take([_disk(64, "a", **_RESERVED), scalar("cpus", 1)]) is None
+    assert pool.take([_disk(64, "other", **_RESERVED)]) is None
+    assert pool.operations == []
+    assert _total(pool.take([scalar("disk", 64)])) == 64

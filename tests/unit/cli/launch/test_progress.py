@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from executor.cli.launch.progress import Progress, exit_code
+from executor.cli.launch.progress import Progress, exit_code, made_by
 from tests.support.mesos.messages import executor_info, scalar, task_info
 
 EXECUTOR = executor_info("run", "true", [scalar("cpus", 0.1), scalar("mem", 96)])
@@ -86,6 +86,29 @@ def test_a_launch_is_given_up_in_the_end_and_a_task_that_began_is_not_launched_a
     run.take_status(status("two", "TASK_RUNNING"))
     assert not run.take_status(status("two", "TASK_LOST"))
     assert run.is_over and run.exit_code == 1
+
+
+def test_a_volume_that_no_agent_has_is_made_once_and_each_other_one_is_waited_for() -> None:
+    disk = {"disk": {"persistence": {"id": "data-0"}, "volume": {"container_path": "data-0", "mode": "RW"}}}
+    volume = scalar("disk", 16) | disk | {"reservations": [{"type": "DYNAMIC", "role": "eng"}]}
+    tasks = {"db-0": task_info("db-0", [scalar("cpus", 1), volume])}
+    plain = {**offer("o1", 4), "resources": [*offer("o1", 4)["resources"], scalar("disk", 100)]}
+    run = Progress(tasks, EXECUTOR, framework="f")
+    run.take_offers([plain], 0.0)
+    assert not list(run.accepts()), "it is not known yet whether an agent has it"
+    run.take_volumes(["data-0"])
+    assert not list(run.accepts()), "another agent has it"
+    run.take_volumes([])
+    (accept,) = run.accepts()
+    assert [each["type"] for each in accept.makes] == ["RESERVE", "CREATE"]
+    assert made_by(accept) == ["data-0"]
+    run.take_unsent(accept)
+    run.take_offers([{**plain, "id": {"value": "o2"}}], 1.0)
+    (again,) = run.accepts()
+    assert made_by(again) == ["data-0"]
+    run.take_status(status("db-0", "TASK_DROPPED"))
+    run.take_offers([{**plain, "id": {"value": "o3"}}], 2.0)
+    assert not list(run.accepts()), "the volume was made"
 
 
 def test_a_launch_that_was_not_sent_waits_again() -> None:
