@@ -27,14 +27,15 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Bare:
-    """`spec` makes the OCI document of a pod from its name and the path of its network namespace."""
+    """`spec` makes the OCI document of a pod from its name and the path of its network namespace. Without a `network`
+    no plugin runs."""
 
     def __init__(
         self,
         address: str,
         namespace: str,
         chain_id: str,
-        network: dict[str, Any],
+        network: dict[str, Any] | None,
         directory: Path,
         spec: Callable[[str, Path], dict[str, Any]],
     ) -> None:
@@ -45,13 +46,14 @@ class Bare:
         self._directory = directory
         self._spec = spec
 
-    def _call(self, method: str, request: Any, response: Any) -> Any:
+    def call(self, method: str, request: Any, response: Any, timeout_s: float = 60) -> Any:
+        """One call of containerd's; raises grpc.RpcError."""
         call = self._channel.unary_unary(
             f"/containerd.services.{method}",
             request_serializer=type(request).SerializeToString,
             response_deserializer=response.FromString,
         )
-        return call(request, metadata=self._metadata, timeout=60)
+        return call(request, metadata=self._metadata, timeout=timeout_s)
 
     def up(self, name: str) -> int:
         """The pid of the first process."""
@@ -61,7 +63,7 @@ class Bare:
         prepare = snapshots_pb2.PrepareSnapshotRequest(
             snapshotter="overlayfs", key=name, parent=self._chain_id, labels={"containerd.io/gc.root": "1"}
         )
-        mounts = self._call("snapshots.v1.Snapshots/Prepare", prepare, snapshots_pb2.PrepareSnapshotResponse).mounts
+        mounts = self.call("snapshots.v1.Snapshots/Prepare", prepare, snapshots_pb2.PrepareSnapshotResponse).mounts
         document = AnyMessage(type_url=SPEC_TYPE, value=json.dumps(self._spec(name, netns)).encode())
         container = containers_pb2.Container(
             id=name,
@@ -71,7 +73,7 @@ class Bare:
             spec=document,
         )
         create = containers_pb2.CreateContainerRequest(container=container)
-        self._call("containers.v1.Containers/Create", create, containers_pb2.CreateContainerResponse)
+        self.call("containers.v1.Containers/Create", create, containers_pb2.CreateContainerResponse)
         for stream in ("out", "err"):
             (self._directory / f"{name}.{stream}").touch()
         task = tasks_pb2.CreateTaskRequest(
@@ -80,8 +82,8 @@ class Bare:
             stdout=str(self._directory / f"{name}.out"),
             stderr=str(self._directory / f"{name}.err"),
         )
-        pid = self._call("tasks.v1.Tasks/Create", task, tasks_pb2.CreateTaskResponse).pid
-        self._call("tasks.v1.Tasks/Start", tasks_pb2.StartRequest(container_id=name), tasks_pb2.StartResponse)
+        pid = self.call("tasks.v1.Tasks/Create", task, tasks_pb2.CreateTaskResponse).pid
+        self.call("tasks.v1.Tasks/Start", tasks_pb2.StartRequest(container_id=name), tasks_pb2.StartResponse)
         return int(pid)
 
     def down(self, name: str) -> None:
@@ -89,18 +91,24 @@ class Bare:
 
         kill = tasks_pb2.KillRequest(container_id=name, signal=9, all=True)
         with contextlib.suppress(grpc.RpcError):  # it may be dead already
-            self._call("tasks.v1.Tasks/Kill", kill, Empty)
-        self._call("tasks.v1.Tasks/Wait", tasks_pb2.WaitRequest(container_id=name), tasks_pb2.WaitResponse)
-        self._call("tasks.v1.Tasks/Delete", tasks_pb2.DeleteTaskRequest(container_id=name), tasks_pb2.DeleteResponse)
-        self._call("containers.v1.Containers/Delete", containers_pb2.DeleteContainerRequest(id=name), Empty)
+            self.call("tasks.v1.Tasks/Kill", kill, Empty)
+        self.call("tasks.v1.Tasks/Wait", tasks_pb2.WaitRequest(container_id=name), tasks_pb2.WaitResponse)
+        self.call("tasks.v1.Tasks/Delete", tasks_pb2.DeleteTaskRequest(container_id=name), tasks_pb2.DeleteResponse)
+        self.call("containers.v1.Containers/Delete", containers_pb2.DeleteContainerRequest(id=name), Empty)
         remove = snapshots_pb2.RemoveSnapshotRequest(snapshotter="overlayfs", key=name)
-        self._call("snapshots.v1.Snapshots/Remove", remove, Empty)
+        self.call("snapshots.v1.Snapshots/Remove", remove, Empty)
+        self.release(name)
+
+    def release(self, name: str) -> None:
+        """The network namespace, and what the plugin has made in it."""
         netns = self._directory / f"{name}.netns"
         self._plugin("DEL", name, netns)
         libc.umount2(os.fsencode(netns), MNT_DETACH)
         netns.unlink()
 
     def _plugin(self, command: str, name: str, netns: Path) -> None:
+        if self._network is None:
+            return
         environment = {
             "CNI_COMMAND": command,
             "CNI_CONTAINERID": name,

@@ -7,15 +7,11 @@ adds (a few milliseconds for an update) is not. Medians of several turns are quo
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cgroups import Cgroup, Hierarchies, Membership
 from executor import log as logs
@@ -32,23 +28,17 @@ from executor.process.owned import open_node
 from executor.revocation.revoker import Listeners, Revoker
 from executor.spec.launch import parse_launch
 from tests.bench.bare import Bare
+from tests.bench.documents import minimal
+from tests.bench.figures import Figure, Report, Target
 from tests.support import cgroupdirs
-from tests.support.rig import IMAGE, NETWORK, Rig
+from tests.support.rig import IMAGE, Rig
 
 AT_ONCE = 4
+BARE = "bare"
+"""The containerd namespace of the bare calls."""
+FULL_ONLY = "measured without --quick only"
 FIVE = ("sh", "-c", "for n in 1 2 3 4; do sleep 100000 & done; exec sleep 100000")
 """Five processes in each pod."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """`value` is at most `target`."""
-
-    value: float
-    target: float
-
-    def document(self) -> dict[str, Any]:
-        return {"value": round(self.value, 3), "target": self.target, "met": self.value <= self.target}
 
 
 class Harness:
@@ -106,7 +96,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:
+async def measure(rig: Rig, *, quick: bool, tell: Callable[[str], None]) -> Report:
     """Every figure of the executor's own parts."""
     logs.configure(LogSection(level="error", format="json"))
     owner = MesosContainerId("bench")
@@ -147,60 +137,29 @@ def _mesos_container(rig: Rig, container: MesosContainerId) -> Iterator[None]:
         cgroupdirs.sweep(f"{rig.cgroup}-mesos")
 
 
-async def _all(harness: Harness, *, quick: bool, tell: Callable[[str], None]) -> dict[str, Target]:
-    from tests.bench import disturbance
+async def _all(harness: Harness, *, quick: bool, tell: Callable[[str], None]) -> Report:
+    from tests.bench import disturbance, launches
 
     await _share_image(harness.rig)
-    one, five = _bare(harness, ("sleep", "100000")), _bare(harness, FIVE)
-    targets = {
-        "launch_1_vs_bare": await _launch(harness, one, 1, 5 if quick else 15, 1.15, tell),
-        "launch_50_vs_bare": await _launch(harness, one, 20 if quick else 50, 2 if quick else 3, 1.2, tell),
-        "revoke_50x5_vs_cgroup_kill": await _revoke(harness, five, 50, 3 if quick else 5, tell),
-    }
-    return targets | await disturbance.measure(harness, five, 2 if quick else 8, tell)
+    report = Report()
+    contenders = await launches.contenders(harness)
+    report.add(await launches.measure(contenders, 1, 10 if quick else 20, tell))
+    report.add(await launches.measure(contenders, 20, 2 if quick else 5, tell))
+    if quick:
+        report.skip({"launch_50_vs_bare": launches.TARGETS[50, "bare"]}, FULL_ONLY)
+    else:
+        report.add(await launches.measure(contenders[:2], 50, 3, tell))
+    five = launches.bare(harness, minimal(harness.rig.cgroup, FIVE))
+    report.add(await _revoke(harness, five, 50, 2 if quick else 5, tell))
+    if quick:
+        report.skip(dict.fromkeys(disturbance.TARGETS, disturbance.TARGET), FULL_ONLY)
+    else:
+        report.add(await disturbance.measure(harness, five, 8, tell))
+    return report
 
 
-def _bare(harness: Harness, command: tuple[str, ...]) -> Bare:
-    rig = harness.rig
-    return Bare(
-        rig.containerd.address,
-        "bare",
-        harness.chain_id,
-        _network(rig),
-        rig.directory,
-        lambda name, netns: _document(name, netns, rig.cgroup, command),
-    )
-
-
-async def _launch(
-    harness: Harness, bare: Bare, count: int, turns: int, target: float, tell: Callable[[str], None]
-) -> Target:
-    ours: list[float] = []
-    theirs: list[float] = []
-    for turn in range(turns + 1):
-        begin = time.perf_counter()
-        runners = await harness.up(count)
-        up = time.perf_counter() - begin
-        await harness.down(runners)
-        names = [f"bare-{count}-{turn}-{number}" for number in range(count)]
-        begin = time.perf_counter()
-        await asyncio.to_thread(bare.many, names, bare.up, AT_ONCE)
-        bare_up = time.perf_counter() - begin
-        await asyncio.to_thread(bare.many, names, bare.down, AT_ONCE)
-        if turn:  # the first turn warms both up
-            ours.append(up * 1e3)
-            theirs.append(bare_up * 1e3)
-    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
-    tell(
-        f"launch of {count:2}: {statistics.median(ours):7.1f} ms, bare calls {statistics.median(theirs):7.1f} ms, "
-        f"ratio {statistics.median(ratios):.2f} (of {turns} turns, {min(ratios):.2f} to {max(ratios):.2f})"
-    )
-    return Target(statistics.median(ratios), target)
-
-
-async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Callable[[str], None]) -> Target:
-    ours: list[float] = []
-    theirs: list[float] = []
+async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Callable[[str], None]) -> Report:
+    ours, theirs = list[float](), list[float]()
     regular = await harness.up(3)
     for turn in range(turns):
         await harness.up(count, revocable=True, command=FIVE)
@@ -210,14 +169,12 @@ async def _revoke(harness: Harness, bare: Bare, count: int, turns: int, tell: Ca
         await asyncio.to_thread(bare.many, names, bare.up, AT_ONCE)
         theirs.append(await bare_kill(f"{harness.rig.cgroup}/bare"))
         await asyncio.to_thread(bare.many, names, bare.down, AT_ONCE)
-        tell(f"  turn {turn + 1}: revocation {ours[-1]:.1f} ms, bare cgroup.kill {theirs[-1]:.1f} ms")
     await harness.down(regular)
-    ratio = statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
-    tell(
-        f"revocation of {count} pods x 5 processes: {statistics.median(ours):.1f} ms until all are dead, "
-        f"bare cgroup.kill {statistics.median(theirs):.1f} ms, ratio {ratio:.2f}"
-    )
-    return Target(ratio, 1.3)
+    revocation, kill = Figure.of(ours), Figure.of(theirs)
+    ratio = revocation.over(kill)
+    tell(f"revocation of {count} pods x 5 processes: {revocation} ms, bare cgroup.kill {kill} ms; ratio {ratio}")
+    figures = {f"revocation of {count} x 5, ms": revocation, f"bare cgroup.kill of {count} x 5, ms": kill}
+    return Report({f"revoke_{count}x5_vs_cgroup_kill": Target(ratio, 1.3)}, figures)
 
 
 async def bare_kill(path: str) -> float:
@@ -229,36 +186,10 @@ async def bare_kill(path: str) -> float:
     return (time.perf_counter() - begin) * 1e3
 
 
-def _network(rig: Rig) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((rig.cni_config / f"10-{NETWORK}.conf").read_text())
-    return {**document, "cniVersion": "0.4.0"}
-
-
 async def _share_image(rig: Rig) -> None:
     """The same layers in the containerd namespace of the bare calls."""
     from executor.containerd import Containerd
 
-    async with await Containerd.connect(rig.containerd.address, "bare") as client:
+    async with await Containerd.connect(rig.containerd.address, BARE) as client:
         await ImageStore(client).import_archive(rig.directory / "image.tar")
         await ImageStore(client).lookup(IMAGE)
-
-
-def _document(name: str, netns: Path, cgroup: str, command: tuple[str, ...]) -> dict[str, Any]:
-    """As little as runc needs for the same isolation."""
-    plain = ["nosuid", "noexec", "nodev"]
-    return {
-        "ociVersion": "1.0.2",
-        "process": {"user": {"uid": 0, "gid": 0}, "args": list(command), "env": ["PATH=/bin"], "cwd": "/"},
-        "root": {"path": "rootfs"},
-        "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc", "options": plain},
-            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-            {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*plain, "ro"]},
-        ],
-        "linux": {
-            "cgroupsPath": f"{cgroup}/bare/{name}",
-            "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "cgroup")]
-            + [{"type": "network", "path": str(netns)}],
-            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
-        },
-    }

@@ -65,7 +65,7 @@ def of_targets(text: str, suite: str = "bench", *, judged: bool) -> Outcome:
     """The outcome in the line of JSON that the benchmarks end with, one test a target.
 
     When not `judged` (the suite was not named), a missed target is reported as skipped: a busy machine is no reason to
-    fail.
+    fail. So is a target that the benchmarks could not judge (`met` is null), with their reason.
     """
     total = Outcome()
     try:
@@ -76,5 +76,7 @@ def of_targets(text: str, suite: str = "bench", *, judged: bool) -> Outcome:
     for name, target in targets:
         reason = f"{target['value']} misses the target {target['target']}"
         missed = ("failed", reason) if judged else ("skipped", f"{reason} (judged when {suite} is named)")
+        if target["met"] is None:
+            missed = ("skipped", target.get("reason", "not judged"))
         total.count(f"{suite}::{name}", *(("passed", "") if target["met"] else missed))
     return total

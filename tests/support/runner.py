@@ -271,12 +271,12 @@ def fault(suite: Suite, ended: Ended, own: Outcome) -> None:
 
 def bench(suite: Suite, options: Options, scratch: Path, deadline_s: float, own: Outcome, results: list[str]) -> None:
     output = scratch / "bench.out"
-    command = [str(PYTHON), "-m", suite.program, "--json", *(["--quick"] if options.quick else [])]
+    command = [str(PYTHON), "-m", suite.program, "--json", *["--quick"] * options.quick]
+    command += options.pytest if options.named else ()
     with output.open("w") as stdout:
         ended = run_in(suite, command, {}, deadline_s, stdout=stdout)
     *lines, last = output.read_text().rstrip("\n").split("\n")
-    for line in lines if options.json else [*lines, last]:
-        print(line, file=options.out)
+    print(*lines, *[last] * (not options.json), sep="\n", file=options.out)
     if ended.code != 0:
         own.count(suite.name, "failed", ended.why or f"it ended with code {ended.code}")
         return

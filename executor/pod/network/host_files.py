@@ -56,10 +56,18 @@ def read(path: Path) -> str:
 
 
 def write(directory: OwnDirectory, name: str, text: str) -> None:
-    """A file of a pod, in place: a container may have it mounted. Raises OSError with the path."""
+    """A file of a pod, in place: a container may have it mounted. A file with this content stays as it is: to make one
+    shorter takes a millisecond of the event loop on ext4. Raises OSError with the path.
+    """
+    data = text.encode("utf-8", "surrogateescape")
     try:
-        with os.fdopen(directory.open_file(name, os.O_WRONLY | os.O_CREAT), "wb") as file:
-            file.truncate()
-            file.write(text.encode("utf-8", "surrogateescape"))
+        with os.fdopen(directory.open_file(name, os.O_RDWR | os.O_CREAT), "r+b") as file:
+            before = file.read(len(data) + 1)
+            if before == data:
+                return
+            file.seek(0)
+            if before:
+                file.truncate()
+            file.write(data)
     except OSError as error:  # write(2) names no file
         raise OSError(error.errno, reason(error), f"{directory.path}/{name}") from error

@@ -176,6 +176,12 @@ def test_targets_are_tests(judged: bool, sums: str) -> None:
     assert str(of_targets(TARGETS, judged=judged)) == sums
 
 
+def test_a_target_that_cannot_be_judged_is_skipped_with_its_reason() -> None:
+    text = json.dumps({"targets": {"launch": {"value": None, "target": 1, "met": None, "reason": "noise"}}})
+    outcome = of_targets(text, judged=True)
+    assert (str(outcome), outcome.notes) == ("0 passed, 0 failed, 1 skipped", ["skipped: bench::launch: noise"])
+
+
 @pytest.mark.parametrize("text", ["", "Traceback", "[]", '{"targets": 1}', "{}"])
 def test_benchmarks_without_targets_have_failed(text: str) -> None:
     assert of_targets(text, judged=False).failed == 1

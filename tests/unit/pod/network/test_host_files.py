@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,17 @@ def test_every_byte_passes_through(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "hosts").write_bytes(content)
     host_files.write(OwnDirectory.at(str(tmp_path)), "copy", host_files.read(tmp_path / "hosts"))
     assert (tmp_path / "copy").read_bytes() == content
+
+
+@pytest.mark.parametrize("before", [b"", b"10.0.0.1 a\n", b"10.0.0.1 a, and more\n", b"10.0.0.1"])
+def test_a_file_is_written_in_place_and_only_if_it_changes(tmp_path: Path, before: bytes) -> None:
+    file, text = tmp_path / "hosts", "10.0.0.1 a\n"
+    file.write_bytes(before)
+    os.utime(file, ns=(1, 1))
+    inode = file.stat().st_ino
+    host_files.write(OwnDirectory.at(str(tmp_path)), "hosts", text)
+    assert (file.read_text(), file.stat().st_ino) == (text, inode)
+    assert (file.stat().st_mtime_ns == 1) == (before == text.encode())
 
 
 def test_what_cannot_be_read_is_empty(tmp_path: Path) -> None:
