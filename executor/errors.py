@@ -77,8 +77,7 @@ class InvalidTask(InvalidInput):
 
     @property
     def faults(self) -> tuple[InvalidTask, ...]:
-        """Each fault of the task by itself; this error alone where it stands for one."""
-        """Each fault by itself: this one, or all of a FaultyTask."""
+        """Each fault of the task as an error of its own: this one, or all of a FaultyTask."""
         return (self,)
 
 
