@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from executor import exhausted
@@ -197,8 +198,8 @@ class Dispatcher:
             runner.post(Stop(StopCause.KILL, event.grace_s))
 
     def _ended(self, runner: PodRunner) -> None:
-        sandbox = runner.sandbox
-        self._parts.ended_logs.add(EndedPod(runner.id, sandbox.files, runner.log, sandbox.note_removed_logs))
+        note_removed = partial(self.pods.note_removed_logs, runner.id)
+        self._parts.ended_logs.add(EndedPod(runner.id, runner.sandbox.files, runner.log, note_removed))
         self._end_if_idle()
 
     async def forget(self, runner: PodRunner) -> bool:

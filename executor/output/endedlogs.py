@@ -36,7 +36,9 @@ _FOLDERS: Final = ("notice",)
 
 @dataclass(frozen=True)
 class EndedPod:
-    """`log` is the pod's own logger; `removed` takes the reason why the logs went."""
+    """`log` is the pod's own logger; `removed` takes the reason why the logs went. None of them may hold the pod: its
+    logs may be kept for longer than anything else of it.
+    """
 
     id: str
     directory: OwnDirectory

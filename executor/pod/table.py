@@ -106,6 +106,12 @@ class Pods:
             self._remembered -= _letters(runner.spec)
             self._drop_tasks(runner)
 
+    def note_removed_logs(self, pod: PodId, reason: str) -> None:
+        """As Sandbox.note_removed_logs, of a pod that may be forgotten by now: its logs may stay longer than it."""
+        for runner in self._ended:
+            if runner.id == pod:
+                runner.sandbox.note_removed_logs(reason)
+
     def _drop_tasks(self, runner: PodRunner) -> None:
         for task in runner.spec.task_ids:
             if self._by_task.get(task) is runner:

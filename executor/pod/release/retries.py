@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from executor import exhausted
 
 if TYPE_CHECKING:
+    from executor.names import PodId
     from executor.pod.runner import PodRunner
 
 PAUSES_S = (1.0, 5.0, 30.0, 120.0, *(300.0 for _ in range(10)))
@@ -27,7 +28,7 @@ class Retries:
 
     def __init__(self, pauses_s: Sequence[float] = PAUSES_S) -> None:
         self._pauses_s = pauses_s
-        self._left: set[PodRunner] = set()
+        self._left: set[PodId] = set()  # what is given up stays here, and no pod does
         self._tasks: set[asyncio.Task[None]] = set()
         self._now = asyncio.Event()
 
@@ -37,7 +38,7 @@ class Retries:
 
     def take(self, runner: PodRunner) -> None:
         """A pod that has ended, and not everything of it could be removed."""
-        self._left.add(runner)
+        self._left.add(runner.id)
         task = asyncio.create_task(self._release(runner))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -56,7 +57,7 @@ class Retries:
             last = await self._pause(pause_s)
             leaked = await self._remove(runner)
             if not leaked:
-                self._left.discard(runner)
+                self._left.discard(runner.id)
             if last or not leaked:
                 return
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 from executor.log import get_logger
@@ -13,6 +15,7 @@ class Pod:
     """As much of a PodRunner as is asked: its network can be released after some tries."""
 
     def __init__(self, failures: int, error: Exception | None = None) -> None:
+        self.id = f"pod-{id(self)}"
         self.tries = 0
         self.log = get_logger(__name__)
         self.tear_down = self
@@ -54,6 +57,17 @@ async def test_it_is_not_tried_for_ever_and_stays_known() -> None:
     await asyncio.sleep(0.05)
     assert (pod.tries, len(left)) == (2, 1)
     assert not await left.settle(0)
+
+
+async def test_a_pod_that_is_given_up_is_counted_and_takes_no_memory() -> None:
+    left, pod = retries(0), Pod(100)
+    take(left, pod)
+    await asyncio.sleep(0.05)
+    assert pod.tries == 1
+    held = weakref.ref(pod)
+    del pod
+    gc.collect()
+    assert (held(), len(left)) == (None, 1)
 
 
 async def test_the_end_is_one_more_try_without_a_pause() -> None:
