@@ -40,6 +40,8 @@ from tests.support.rig import Rig, wait_for
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 END_S, CLEAN_S = 90.0, 90.0
+LOG_LINES = 150
+"""Of the agent and of the master, when a batch fails."""
 AGAIN_S = 4.0
 """A KILL that the agent sends while its executor is away is lost, and so is a message."""
 DEFECTS = ("pod.illegal_transition", "pod.defect", "executor.defect", "mesos.update_after_end", "mesos.driver_failed")
@@ -101,6 +103,9 @@ def test_cycles(faulty: Faulty, request: pytest.FixtureRequest) -> None:
                 assert {pod["name"]: rig.processes(pod) for pod in rig.pods()} == regular
             except BaseException:
                 print(f"\nseed {seed + batch}: {json.dumps(injected(faulty))}")
+                for process in (rig.agent, rig.cluster.master):
+                    print("\n".join(process.log().splitlines()[-LOG_LINES:]))
+                rig.keep_evidence()
                 raise
     print(f"\n{cycles} cycles in {time.monotonic() - begun_s:.0f} s: {dict(sorted(faulty.counts.items()))}")
 
