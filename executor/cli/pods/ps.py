@@ -34,7 +34,7 @@ _COLUMNS: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
         "task": lambda pod: pod.get("tasks"),
         "reason": lambda pod: units.shortened(status.reason(pod), _REASON_LETTERS),
         "ips": lambda pod: pod.get("ips"),
-        "executor": lambda pod: str(pod.get("executor", ""))[:12],
+        "executor": lambda pod: units.identity(str(pod.get("executor", ""))),
     }
 )
 _WIDE: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(

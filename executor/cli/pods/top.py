@@ -119,7 +119,7 @@ def _drawn(picture: Document, width: int, height: int) -> RenderableType:
 
 def _class(row: Document) -> tuple[object, ...]:
     waits = [None if each is None else f"{each['some']['avg10']:g} %" for each in row["pressure"].values()]
-    return (row["class"], row["pods"], *_numbers(row), *waits, row["executor"][:12])
+    return (row["class"], row["pods"], *_numbers(row), *waits, units.identity(row["executor"]))
 
 
 def _pod(row: Document) -> tuple[object, ...]:

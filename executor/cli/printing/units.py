@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_IDENTITY_LETTERS: Final = 30
+
 
 def shortened(text: str, letters: int) -> str:
     """Cut to so many letters, with dots that say so."""
     return text if len(text) <= letters else f"{text[: letters - 3]}..."
+
+
+def identity(text: str) -> str:
+    """An id of up to 30 letters as it is; a longer one without its middle: those of a pair differ at the end."""
+    return text if len(text) <= _IDENTITY_LETTERS else f"{text[:13]}...{text[-14:]}"
 
 
 def age(seconds: float | None, *, units: int = 2) -> str:
