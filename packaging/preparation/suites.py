@@ -1,6 +1,7 @@
-"""What `--with fuzz`, `soak` and `observability` make: Python packages of one suite, in a directory of their own.
+"""What `--with fuzz`, `soak`, `observability` and `packages` make: Python packages in a directory of their own.
 
-The venv stays as the lock of the project says; the suite finds the directory in PYTHONPATH.
+The venv stays as the lock of the project says; the suite finds the directory in PYTHONPATH. The suite
+`packages` runs Ansible out of it.
 """
 
 from __future__ import annotations
@@ -46,3 +47,6 @@ STEPS = {
     suite: (Step(suite, inputs(suite), (directory(suite) / module,), install(suite), REACHABLE),)
     for suite, module in MODULES.items()
 }
+STEPS["packages"] = (
+    Step("ansible", inputs("ansible"), (directory("ansible") / "ansible",), install("ansible"), REACHABLE),
+)

@@ -22,8 +22,9 @@ from tests.support.sources import ROOT
 
 STORE = ROOT / ".build/packages"
 
-# man, systemd, rpm and shells to look at what is installed, as a node has them; the rest for the demonstration.
-BESIDES = ("man-db", "systemd", "busybox-static", "iproute2", "iptables", "procps", "rpm", "zsh", "fish")
+# man, systemd, rpm and shells to look at what is installed, as a node has them; python3-apt for Ansible; the rest is
+# for the demonstration.
+BESIDES = ("man-db", "systemd", "busybox-static", "iproute2", "iptables", "procps", "python3-apt", "rpm", "zsh", "fish")
 
 # What takes long to unpack and nobody looks at.
 LEFT_OUT = (
