@@ -26,7 +26,7 @@ from executor.concurrency import together
 from executor.errors import ExecutorError, Failure, TimedOut
 from executor.names import PodClass
 from executor.pod.container import destroying, termination
-from executor.pod.container.placement import needs_address
+from executor.pod.container.placement import made_late, needs_address
 from executor.pod.container.watching import Watching
 from executor.pod.life.effects import (
     Abort,
@@ -191,7 +191,8 @@ class Performer:
 
     async def _make(self) -> None:
         await self._timed("sandbox", self._sandbox.prepare())
-        names = [container.name for container in self._spec.containers]
+        late = made_late(self._spec)
+        names = [container.name for container in self._spec.containers if container.name not in late]
         if needs_address(self._spec):
             await self._timed("network", self._sandbox.connect())
             await self._timed("containers", self._create(names))
@@ -219,6 +220,8 @@ class Performer:
         if effect.fresh:
             await self._containers.renew(name, effect.run)
             self._evidence.begin(name)
+        elif self._containers.run_of(name) is None and name in made_late(self._spec):
+            await self._containers.create(name)
         begun_s = time.monotonic()
         current = await self._containers.start(name)
         self._phases_ms["start"] = _ms_since(begun_s)

@@ -116,3 +116,37 @@ def test_exit_codes_decide_about_a_restart(rig: Rig, scheduler: Scheduler) -> No
         each["exit_code"] for each in events if each["code"] == "pod.container_exited" and each["container"] == "app"
     ]
     assert codes == [42, 42, 0]
+
+
+def test_a_sub_path_is_looked_up_after_the_init_containers(rig: Rig, scheduler: Scheduler) -> None:
+    """Each init container makes or replaces what the next one mounts a part of."""
+    whole = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    part = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "current"}]}
+    command = {"image": IMAGE, "command": ["sh", "-c"]}
+    spec = {
+        "initContainers": [
+            {"name": "make", **command, "args": ["mkdir /v/one && echo 1 >/v/one/f && ln -s one /v/current"], **whole},
+            {"name": "look", **command, "args": ["test $(cat /x/f) = 1"], **part},
+            {"name": "swap", **command, "args": ["rm /v/current; mkdir /v/current; echo 2 >/v/current/f"], **whole},
+        ],
+        "containers": [{"name": "app", **command, "args": ["cat /x/f"], **part}],
+        "volumes": [{"name": "v", "emptyDir": {}}],
+    }
+    scheduler.launch([rig.pod("parts", spec=spec)], rig.executor())
+    scheduler.wait_status("parts", "TASK_FINISHED", 60)
+    assert log_of(rig, "parts", "app") == "2\n"
+
+
+def test_a_kill_before_a_container_with_a_sub_path_is_made(rig: Rig, scheduler: Scheduler) -> None:
+    part = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "part"}]}
+    spec = {
+        "initContainers": [init("wait", STOPPED.format(name="wait"))],
+        "containers": [{"name": "app", "image": IMAGE, "command": ["sh", "-c", "echo ran"], **part}],
+        "volumes": [{"name": "v", "emptyDir": {}}],
+    }
+    scheduler.launch([rig.pod("unmade", spec=spec)], rig.executor())
+    wait_for(lambda: rig.json("inspect", "unmade")["containers"][0]["state"] == "running" or None, 30)
+    scheduler.kill("unmade", grace_s=30)
+    assert scheduler.wait_status("unmade", "TASK_KILLED", 25).reason == "REASON_TASK_KILLED_DURING_LAUNCH"
+    app = next(each for each in rig.json("inspect", "unmade")["containers"] if each["name"] == "app")
+    assert app["exit_code"] is None and not Path(app["log"]["stdout"]).exists()

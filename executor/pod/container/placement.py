@@ -18,7 +18,7 @@ from executor.oci import document as oci
 from executor.oci import host_devices, image_volumes, local_profiles, node_root, secret_runtime, secret_words
 from executor.oci.place import Placement
 from executor.spec import capabilities, command
-from executor.spec.model import RuntimeField
+from executor.spec.model import ContainerKind, RuntimeField
 from executor.volumes import host_mounts, shared_memory
 
 if TYPE_CHECKING:
@@ -48,6 +48,18 @@ def may_raise_limits() -> bool:
 def _own_capabilities(name: str) -> int:
     with open("/proc/self/status") as status:  # noqa: PTH123 one line of a file of the kernel's
         return next(int(line.split()[1], 16) for line in status if line.startswith(f"{name}:"))
+
+
+def made_late(spec: PodSpec) -> frozenset[str]:
+    """The containers that are made when their turn to start comes, and not before: what a subPath names may be the work
+    of the init containers before them.
+    """
+    found, has_before = set(), False
+    for container in spec.containers:
+        if has_before and any(mount.sub_path for mount in container.mounts):
+            found.add(container.name)
+        has_before = has_before or container.kind is not ContainerKind.MAIN
+    return frozenset(found)
 
 
 async def runtime_spec(
