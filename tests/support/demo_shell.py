@@ -68,10 +68,10 @@ def _with_environment(rig: Rig) -> Sequence[str]:
 
 
 def _run(directory: Path, rig: Rig) -> None:
-    """`run` starts executors with the program and the configuration of this node, which is installed nowhere."""
+    """`run` and `executor-info` name the program and the configuration of this node, which is installed nowhere."""
     path = directory / PROGRAM
     options = shlex.join(["--command", str(path), *rig.options({})])
-    own = f'if [ "$1" = run ]; then shift; set -- run {options} "$@"; fi'
+    own = f'case $1 in run | executor-info) first=$1; shift; set -- "$first" {options} "$@" ;; esac'
     first, *rest = path.read_text().splitlines()
     path.write_text("\n".join((first, own, *rest)) + "\n")
 

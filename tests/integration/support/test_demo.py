@@ -105,7 +105,8 @@ ENDS = {
 }
 TYPED = (
     "mesos-pod-executor revoke --all --id by-hand", "mesos-pod-executor doctor --quiet", "incident preempted",
-    "launch {pod} --revocable", "incident end", "mesos-pod-executor run {ends} --master $MASTER", "exit 0",
+    "launch {pod} --revocable", "incident end", "mesos-pod-executor run {ends} --master $MASTER",
+    "mesos-pod-executor executor-info", "exit 0",
 )  # fmt: skip
 
 
@@ -134,5 +135,6 @@ def test_a_shell_on_the_node(directory: Path) -> None:
     assert "1, unchanged" in told and "this node: " in told
     assert "mesos-pod-executor why preempted-1" in told and "report -o" in told
     assert "42 is the answer" in told
+    assert re.search(r'"value": "\S+/bin/mesos-pod-executor"', told) and "/usr/bin/mesos-pod-executor" not in told
     assert "own: TASK_RUNNING" in told and "own: TASK_KILLED" in told and "preempted-1: " not in told
     assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))
