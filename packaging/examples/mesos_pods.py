@@ -110,12 +110,16 @@ def _task(wanted: Wanted, agent: Json, executor: Json, left: list[Json]) -> Json
 
 def take(left: list[Json], name: str, amount: float, *, revocable: bool = False) -> list[Json]:
     """Parts of offered resources that are `amount` together, with all that the offer says of each: role, provider,
-    reservations. `left` has less of them afterwards. Raises LookupError where there is not enough, and takes nothing.
+    reservations. No part of a persistent volume is taken. `left` has less of them afterwards.
+    Raises LookupError where there is not enough, and takes nothing.
     """
     fitting = [
         each
         for each in left
-        if each["name"] == name and each["type"] == "SCALAR" and ("revocable" in each) == revocable
+        if each["name"] == name
+        and each["type"] == "SCALAR"
+        and ("revocable" in each) == revocable
+        and "persistence" not in each.get("disk", {})
     ]
     if sum(each["scalar"]["value"] for each in fitting) + 1e-9 < amount:
         raise LookupError(f"no {amount} of {name}")

@@ -103,6 +103,16 @@ def test_no_room_is_none_and_takes_nothing(keys: dict[str, Any]) -> None:
     assert left == offers()[0]["resources"]
 
 
+def test_no_part_of_a_persistent_volume_is_taken() -> None:
+    volume = {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "disk": {"persistence": {"id": "db"}}}
+    plain = {"name": "disk", "type": "SCALAR", "scalar": {"value": 10}}
+    left = copy.deepcopy([volume, plain])
+    assert mesos_pods.take(left, "disk", 10) == [plain]
+    with pytest.raises(LookupError):
+        mesos_pods.take(left, "disk", 1)
+    assert left[0] == volume
+
+
 def opened(data: str) -> Any:
     ((_, body),) = json.loads(base64.b64decode(data)).items()
     return body
