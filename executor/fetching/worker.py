@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from executor.errors import ExecutorError, Failure
+from executor.errors import ExecutorError, Failure, reason
 from executor.fetching.unpack import CHUNK_BYTES, Room, is_archive, unpack
 from executor.own_directory import Opened, ensure_below, open_file
 
@@ -71,7 +71,7 @@ def _fetch(item: dict[str, Any], directory: int, room: Room) -> None:
                     opened.seek(0)
                     unpack(file, item["name"], directory, room)
     except OSError as error:
-        raise Failure(f"cannot be written: {error.strerror}", subject=item["name"]) from error
+        raise Failure(f"cannot be written: {reason(error)}", subject=item["name"]) from error
 
 
 def _download(item: dict[str, Any], target: IO[bytes], room: Room) -> None:

@@ -1,15 +1,19 @@
-"""The two commands on a Debian that has nothing but Python, in the order in which a newcomer would meet them."""
+"""The two commands on a Debian that has nothing but Python, in the order in which a newcomer would meet them.
+
+With MPE_TEST_ALL_RELEASES also on Debian 13, as far as the unit tests; tests/run vm has the real parts of Debian 13.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fresh import FreshRoot
+from tests.support.fresh import SUITE, FreshRoot
 from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(1800)]
@@ -22,10 +26,21 @@ SHORT = (
 SHORT_S = 900.0
 
 
-@pytest.fixture(scope="module")
-def root() -> Iterator[FreshRoot]:
-    with FreshRoot() as made:
+ALL = "MPE_TEST_ALL_RELEASES"
+NEEDS_ALL = pytest.mark.skipif(not os.environ.get(ALL), reason=f"takes minutes more: set {ALL}=1")
+
+
+@pytest.fixture(scope="module", params=[SUITE, pytest.param("trixie", marks=NEEDS_ALL)])
+def root(request: pytest.FixtureRequest) -> Iterator[FreshRoot]:
+    with FreshRoot(request.param) as made:
         yield made
+
+
+@pytest.fixture
+def bookworm(root: FreshRoot) -> FreshRoot:
+    if root.release != SUITE:
+        pytest.skip("tests/run vm has the real parts of this release")
+    return root
 
 
 def succeeded(result: subprocess.CompletedProcess[str]) -> str:
@@ -62,14 +77,14 @@ def test_the_unit_tests(root: FreshRoot) -> None:
     assert re.fullmatch(r"[1-9]\d* passed, 0 failed, \d+ skipped", last_line(output))
 
 
-def test_some_of_the_integration_tests(root: FreshRoot) -> None:
+def test_some_of_the_integration_tests(bookworm: FreshRoot) -> None:
     chosen = [path for path in SHORT if (ROOT / path).exists()]
-    output = succeeded(root.run("tests/run", "integration", "--", *chosen, timeout_s=SHORT_S))
+    output = succeeded(bookworm.run("tests/run", "integration", "--", *chosen, timeout_s=SHORT_S))
     assert re.fullmatch(r"[1-9]\d* passed, 0 failed, \d+ skipped", last_line(output))
 
 
-def test_the_demonstration(root: FreshRoot) -> None:
-    shown = json.loads(last_line(succeeded(root.run("packaging/demo", "--json", timeout_s=600))))
+def test_the_demonstration(bookworm: FreshRoot) -> None:
+    shown = json.loads(last_line(succeeded(bookworm.run("packaging/demo", "--json", timeout_s=600))))
     assert shown["mesos_version"] == "1.11.0"
     assert shown["revocable_alive_after"] == 0
     assert shown["regular_before"]

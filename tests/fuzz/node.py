@@ -27,6 +27,7 @@ class _Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = bytearray()
+        self.closed = False
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -35,13 +36,13 @@ class _Wire(asyncio.Transport):
         return
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed
 
     def write_eof(self) -> None:
         return
 
     def close(self) -> None:
-        return
+        self.closed = True
 
     def abort(self) -> None:
         return
@@ -63,6 +64,7 @@ async def _serve(data: bytes) -> bytes:
     reader.feed_eof()
     writer = asyncio.StreamWriter(wire, protocol, reader, asyncio.get_running_loop())
     await Connection(reader, writer, Peer(1, 0), _LIMITS).run(_echo)
+    writer.close()
     return bytes(wire.written)
 
 
