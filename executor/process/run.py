@@ -8,8 +8,6 @@ Mesos may end this process on those.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import os
 import resource
@@ -43,9 +41,6 @@ THREAD_TURN_S = 0.0005
 with each write of its own, some hundred times in a revocation; Python's 5 ms would add up.
 """
 
-_M_ARENA_MAX = -8
-"""malloc.h"""
-
 
 def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
     """The executor, from its environment to its end; `config_path` is what its command line names. The process's exit
@@ -62,7 +57,6 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
         forbid_core_dumps()
         _allow_open_files()
         _watch_children_by_pidfd()
-        _share_one_heap()
         sys.setswitchinterval(THREAD_TURN_S)
         asyncio.run(_serve(judged.config, environment, judged.ineffective))
     except ExecutorError as error:
@@ -119,14 +113,6 @@ def _watch_children_by_pidfd() -> None:
 
     if sys.version_info < (3, 12) and pidfds_work():
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
-
-
-def _share_one_heap() -> None:
-    """glibc gives threads heaps of their own otherwise, and each one keeps the free room between blocks that stay, such
-    as lines of the journal (mallopt(3)). This process's threads wait for Python's lock, not for a heap.
-    """
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 async def _serve(config: Config, environment: Environment, ineffective: Sequence[Ineffective]) -> None:

@@ -39,24 +39,27 @@ REMEMBERED = 100
 
 @dataclass
 class _Run:
-    """`receipt` is the last one given; until there is one, `ladder` knows how far it is."""
+    """`receipt` is the last one given. `source` knows how far it is: the ladder, which holds victims and regular pods,
+    and once nothing changes any more that receipt.
+    """
 
-    ladder: Ladder
+    request: Request
+    source: Ladder | Receipt
     task: asyncio.Task[Receipt]
     receipt: Receipt | None = None
 
     def now(self) -> Receipt:
         """As it stands: the times of victims that are stuck go on."""
-        last = self.receipt
-        if last is None:
-            return self.ladder.receipt()
-        return replace(self.ladder.receipt(), error=last.error) if last.state is State.STUCK else last
+        if isinstance(self.source, Receipt):
+            return self.source
+        now = self.source.receipt()
+        return now if self.receipt is None else replace(now, error=self.receipt.error)
 
     @property
     def harmless(self) -> bool:
         """Nothing was touched, or will be: the same id may be used for the real thing, or tried again."""
         refused = self.receipt is not None and self.receipt.state is State.REFUSED
-        return self.ladder.request.dry_run or refused
+        return self.request.dry_run or refused
 
 
 class Taken(NamedTuple):
@@ -103,10 +106,10 @@ class Revoker:
         request = requests.parse(document, default_grace_s=self._config.grace_s, fresh_id=fresh)
         known = self._runs.get(request.id)
         if known is not None and not known.harmless:
-            _check_same(request, known.ladder.request)
+            _check_same(request, known.request)
             return Taken(request.id, known.task, repeated=True)
         ladder = Ladder(request, self._pods, self._tree, self._boost, stuck_after_s=self._config.stuck_after_s)
-        self._runs[request.id] = _Run(ladder, asyncio.ensure_future(self._carry_out(ladder, actor)))
+        self._runs[request.id] = _Run(request, ladder, asyncio.ensure_future(self._carry_out(ladder, actor)))
         self._forget_oldest()
         return Taken(request.id, self._runs[request.id].task, repeated=False)
 
@@ -120,8 +123,8 @@ class Revoker:
         return run.now() if run is not None and run.task is taken.task and run.receipt is not None else receipt
 
     def _forget_oldest(self) -> None:
-        """A run holds its pods; one that is still under way is never forgotten, and one that has ended pods only after
-        those that touched nothing: a framework that asks for dry runs again and again must not make its revocation new.
+        """One that is still under way is never forgotten, and one that has ended pods only after those that touched
+        nothing: a framework that asks for dry runs again and again must not make its revocation new.
         """
         over = sorted((run for run in self._runs.items() if run[1].task.done()), key=lambda run: not run[1].harmless)
         for identity, _ in over:
@@ -136,16 +139,9 @@ class Revoker:
 
     async def _carry_out(self, ladder: Ladder, actor: str) -> Receipt:
         request = ladder.request
-        try:
-            self._listeners.before()
-            ladder.prove(partial(_tell_started, request, actor))
-        except Exception as error:
-            refusal = _refusal(error)
-            log.warning(
-                "revocation refused", code="revocation.refused", revocation=request.id, actor=actor, error=str(refusal)
-            )
-            self._give(ladder, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
-            raise refusal from error
+        if (refusal := self._refused(ladder, actor)) is not None:
+            del ladder  # what is raised holds this frame, for as long as the id is known
+            raise refusal
         if not request.dry_run:
             self._listeners.proven(request)
         receipt = await self._descend(ladder)
@@ -155,6 +151,22 @@ class Revoker:
             self._followers.add(follower)
             follower.add_done_callback(self._followers.discard)
         return receipt
+
+    def _refused(self, ladder: Ladder, actor: str) -> ExecutorError | None:
+        """Prove that no regular pod is hit; else the refusal, without the frames that it passed: they hold pods."""
+        request = ladder.request
+        try:
+            self._listeners.before()
+            ladder.prove(partial(_tell_started, request, actor))
+        except Exception as error:  # noqa: BLE001 - it is the answer
+            refusal = _refusal(error).with_traceback(None)
+            log.warning(
+                "revocation refused", code="revocation.refused", revocation=request.id, actor=actor, error=str(refusal)
+            )
+            self._give(ladder, Receipt(request.id, request.reason, State.REFUSED, error=str(refusal)))
+            refusal.__cause__ = refusal.__context__ = None
+            return refusal
+        return None
 
     async def _descend(self, ladder: Ladder) -> Receipt:
         """Always a receipt. If a step fails, the life cycle of each victim ends its pod, so that no victim keeps its
@@ -184,8 +196,10 @@ class Revoker:
 
     def _give(self, ladder: Ladder, receipt: Receipt) -> None:
         run = self._runs.get(receipt.id)
-        if run is not None and run.ladder is ladder:
+        if run is not None and run.source is ladder:
             run.receipt = receipt
+            if receipt.state is not State.STUCK:
+                run.source = receipt
         self._listeners.receipt(receipt)
 
     def receipts(self) -> list[Receipt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from executor.errors import NotFound, Refused
 from executor.names import PodClass, PodId, RevocationId, TaskId
 from executor.pod.resources.cpu_boost import CpuBoost
 from executor.pod.runner import PodRunner
+from executor.revocation.ladder import Ladder
 from executor.revocation.messages import FrameworkMessages
 from executor.revocation.receipt import Outcome, Receipt, State, Victim
 from executor.revocation.receipts import Receipts, log_receipt
@@ -72,6 +74,18 @@ async def test_a_repeated_id_is_carried_out_once_whatever_way_it_comes(node: Nod
     receipt = await node.revoker.outcome(first)
     assert receipt.state is State.DONE and await node.revoker.outcome(second) is receipt
     assert len(node.given) == 1
+
+
+async def test_what_is_known_of_a_revocation_that_is_over_holds_no_pod(node: Node) -> None:
+    """A ladder holds its victims and every regular pod that was there."""
+    taken = [node.revoker.take({**ALL, "id": f"r-{number}", "dry_run": number == 1}) for number in range(2)]
+    taken.append(node.revoker.take({"id": "r-2", "select": {"tasks": ["a"]}}))
+    await asyncio.wait([each.task for each in taken])
+    await asyncio.sleep(0)
+    gc.collect()
+    assert [each.state for each in node.revoker.receipts()] == [State.DONE, State.DRY_RUN, State.REFUSED]
+    assert not [each for each in gc.get_objects() if isinstance(each, Ladder)]
+    assert isinstance(taken[2].task.exception(), NotFound)
 
 
 async def test_a_request_that_is_sent_again_is_answered_again(node: Node) -> None:
