@@ -3,7 +3,8 @@
 It lists what programs in containers need. Every other system call gives EPERM, but ENOSYS where it is newer than
 runc's libseccomp, so that programs fall back. A group that needs a capability is allowed with it (capabilities(7)):
 without it the code before the kernel's own check stays out of reach. Never allowed: kernel keyrings and io_uring, which
-know no namespaces, userfaultfd, kexec, and calls that no program uses any more.
+know no namespaces, userfaultfd, kexec, attributes of security modules (lsm_*), the kernel's own uretprobe, and calls
+that no program uses any more.
 Sources: syscalls(2) and the page of each group; clone(2), personality(2), vsock(7).
 """
 

@@ -31,7 +31,7 @@ UNIT = "[Service]\nExecStart=/usr/sbin/mesos-agent\n"
 # Two runs beside a containerd, and what they made; systemd does not run in a root.
 RUN = """
 set -e
-export PYTHONPATH=/tmp/ansible SYSTEMD_OFFLINE=1 ANSIBLE_NOCOLOR=1
+export PYTHONPATH=/tmp/ansible SYSTEMD_OFFLINE=1 ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1
 containerd >/tmp/containerd.log 2>&1 &
 playbook() {
     python3 -m ansible playbook --inventory localhost, --connection local --extra-vars @/tmp/vars/vars.json \

@@ -17,8 +17,9 @@ DEFAULT = tuple(capabilities.DEFAULT)
 NEVER = {
     "_sysctl", "add_key", "afs_syscall", "bdflush", "break", "create_module", "ftime", "get_kernel_syms", "getpmsg",
     "gtty", "io_uring_enter", "io_uring_register", "io_uring_setup", "kexec_file_load", "kexec_load", "keyctl",
-    "lock", "mpx", "nfsservctl", "prof", "profil", "putpmsg", "query_module", "request_key", "security", "stty",
-    "sysfs", "tuxcall", "ulimit", "uselib", "userfaultfd", "ustat", "vm86", "vm86old", "vserver",
+    "lock", "lsm_get_self_attr", "lsm_list_modules", "lsm_set_self_attr", "mpx", "nfsservctl", "prof", "profil",
+    "putpmsg", "query_module", "request_key", "security", "stty",
+    "sysfs", "tuxcall", "ulimit", "uretprobe", "uselib", "userfaultfd", "ustat", "vm86", "vm86old", "vserver",
 }  # fmt: skip
 
 
