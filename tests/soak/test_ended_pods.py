@@ -16,7 +16,8 @@ import pytest
 from tests.soak.sampling import Sampler
 from tests.soak.small_executor import HELD, REMEMBERED
 from tests.support.mesos import messages
-from tests.support.rig import OPTIONS, Rig, wait_for
+from tests.support.mesos.messages import TERMINAL
+from tests.support.rig import OPTIONS, SLEEP, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -34,18 +35,23 @@ def rig() -> Iterator[Rig]:
         yield node
 
 
-def test_nothing_of_them_is_held(rig: Rig) -> None:
+@pytest.mark.parametrize("revoked", [False, True], ids=["finished", "revoked"])
+def test_nothing_of_them_is_held(rig: Rig, *, revoked: bool) -> None:
     with rig.scheduler() as scheduler:
         executor = rig.executor("small", resources=[messages.scalar("mem", 512)])
-        scheduler.launch([rig.pod("anchor")], executor, timeout_s=60)
+        agent = scheduler.launch([rig.pod("anchor")], executor, timeout_s=60)
         scheduler.wait_status("anchor", "TASK_RUNNING", 60)
         sampler = Sampler(rig, rig.agent.sandbox(scheduler.framework_id, "small"))
 
         def run(first: int, count: int) -> None:
             names = [f"job-{number}" for number in range(first, first + count)]
-            scheduler.launch([task(rig, name) for name in names], executor, timeout_s=60)
+            scheduler.launch([task(rig, name, revocable=revoked) for name in names], executor, timeout_s=60)
             for name in names:
-                scheduler.wait_status(name, "TASK_FINISHED", 120)
+                scheduler.wait_status(name, "TASK_RUNNING" if revoked else "TASK_FINISHED", 120)
+            if revoked:
+                request = {"revoke": {"id": f"r-{first}", "select": {"all": True}, "grace": "0s"}}
+                scheduler.message(agent, "small", json.dumps(request).encode())
+                wait_for(lambda: all(scheduler.states(name)[-1] in TERMINAL for name in names) or None, 60)
 
         for first in range(0, 4 * REMEMBERED, AT_A_TIME):  # what is made once and kept
             run(first, AT_A_TIME)
@@ -57,9 +63,9 @@ def test_nothing_of_them_is_held(rig: Rig) -> None:
         assert each < MOST_BYTES
 
 
-def task(rig: Rig, name: str) -> dict[str, Any]:
-    """A job with a ConfigMap of its own."""
-    made = rig.pod(name, command=("true",), cpus=0.05, mem=16)
+def task(rig: Rig, name: str, *, revocable: bool) -> dict[str, Any]:
+    """With a ConfigMap of its own; a revocable one runs until it is revoked."""
+    made = rig.pod(name, command=SLEEP if revocable else ("true",), revocable=revocable, cpus=0.05, mem=16)
     data = {"key": os.urandom(VALUE_BYTES // 2).hex()}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": data}
     items = [json.loads(base64.b64decode(made["data"])), config]
