@@ -84,13 +84,11 @@ class Unacknowledged:
         return tasks, {uuid: {"status": status} for uuid, status in self._updates.items()}
 
     def acknowledged(self, uuid: str) -> Json | None:
-        """The update that is settled by this; None if it is not in the book (any more)."""
+        """The update that this settles; None if it was settled before, or never made."""
         status = self.drop(uuid)
         if status is not None:
             task_id = status["task_id"]["value"]
-            if is_terminal(status["state"]):
-                self._tasks.pop(task_id, None)
-            elif task_id in self._tasks:
+            if task_id in self._tasks:
                 self._tasks[task_id] = None
         return status
 
@@ -108,9 +106,12 @@ class Unacknowledged:
             self.reduce(uuid)
 
     def drop(self, uuid: str) -> Json | None:
-        """Forgets an update that the agent will never take."""
+        """Forgets an update that the agent will never take, and the task with its terminal one: a SUBSCRIBE without the
+        task lets the agent report its end.
+        """
         self._unsent.pop(uuid, None)
         status = self._updates.pop(uuid, None)
         if status is not None and is_terminal(status["state"]):
             self._ended.discard(status["task_id"]["value"])
+            self._tasks.pop(status["task_id"]["value"], None)
         return status

@@ -90,6 +90,16 @@ def test_a_dropped_update_is_gone() -> None:
     assert (len(ledger), ledger.next_unsent(), ledger.carry()[1]) == (0, None, {})
 
 
+def test_nothing_is_kept_of_a_task_whose_terminal_update_is_dropped() -> None:
+    ledger = Unacknowledged()
+    ledger.launched([task("t"), task("u")])
+    ledger.add(update("t", "z", "TASK_FAILED"))
+    ledger.drop("z")
+    assert list(ledger.carry()[0]) == ["u"]
+    assert ledger.launched([task("t")]) == []
+    assert ledger.add(update("t", "b"))
+
+
 class Agent(RuleBasedStateMachine):
     """Any order of sending, losing and acknowledging: every update reaches the agent, in the order it was made."""
 
