@@ -16,6 +16,8 @@ from typing import Any, Final
 ENOSYS: Final = 38
 CLONE_NEW: Final = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET (linux/sched.h)."""
+AF_ALG: Final = 38
+"""Sockets to the kernel's cryptography: CVE-2026-31431 lets them write into files of images that pods share."""
 AF_VSOCK: Final = 40
 """Sockets to the hypervisor, which know no network namespaces."""
 PERSONALITIES: Final = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
@@ -123,13 +125,26 @@ _ARCHITECTURES: Final = {
 _ALLOW: Final = "SCMP_ACT_ALLOW"
 
 
+def _one(name: str, value: int, op: str) -> dict[str, Any]:
+    """One call, allowed if its first argument compares so; with a mask, if no bit of the mask is set."""
+    return {"names": [name], "action": _ALLOW, "args": [{"index": 0, "value": value, "valueTwo": 0, "op": op}]}
+
+
+# Rules of one call are alternatives: two "not equal" would allow every family.
+_SOCKETS: Final = (
+    _one("socket", AF_ALG, "SCMP_CMP_LT"),
+    *(_one("socket", family, "SCMP_CMP_EQ") for family in range(AF_ALG + 1, AF_VSOCK)),
+    _one("socket", AF_VSOCK, "SCMP_CMP_GT"),
+)
+
+
 def profile(capabilities: Collection[str], machine: str) -> dict[str, Any]:
     """`linux.seccomp` of the OCI runtime-spec, for a container that holds `capabilities`. `machine` is uname(1)'s; an
     unknown one gets its own ABI only.
     """
     allowed = {name for names in GROUPS.values() for name in names.split()}
     allowed |= {name for held in capabilities for name in _WITH.get(held, "").split()}
-    calls = [{"names": sorted(allowed), "action": _ALLOW}, _one("socket", AF_VSOCK, "SCMP_CMP_NE")]
+    calls = [{"names": sorted(allowed), "action": _ALLOW}, *_SOCKETS]
     calls += [_one("personality", value, "SCMP_CMP_EQ") for value in PERSONALITIES]
     if "clone" not in allowed:
         calls.append(_one("clone", CLONE_NEW, "SCMP_CMP_MASKED_EQ"))
@@ -139,8 +154,3 @@ def profile(capabilities: Collection[str], machine: str) -> dict[str, Any]:
     if machine in _ARCHITECTURES:
         found["architectures"] = _ARCHITECTURES[machine]
     return found
-
-
-def _one(name: str, value: int, op: str) -> dict[str, Any]:
-    """One call, allowed if its first argument compares so; with a mask, if no bit of the mask is set."""
-    return {"names": [name], "action": _ALLOW, "args": [{"index": 0, "value": value, "valueTwo": 0, "op": op}]}
