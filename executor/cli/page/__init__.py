@@ -5,6 +5,7 @@ style.py       the style sheet and the page's frame
 timeline.py    a revocation as a picture
 revocation.py  a receipt: picture, steps, victims, regular pods, events
 node.py        the node: classes, pressure, pods by class and role, revocations, events
+views.py       which executors one section of the node's page is about
 pod.py         one pod: verdict, containers, network, events
 lending.py     what the node lends and what came back
 chart.py       lines over the last hour, as SVG; past.py keeps the numbers

@@ -11,6 +11,7 @@ from executor.cli.page.markup import Markup, join, table, tag
 from executor.cli.page.revocation import STATES, event_table, picture
 from executor.cli.page.style import badge, count, meter, page, size, tile
 from executor.cli.page.timeline import duration
+from executor.cli.page.views import View, views
 from executor.cli.pods import status, trouble
 from executor.cli.printing.units import age
 
@@ -47,7 +48,7 @@ def node(
         tag("h1", f"Pods on {host}"),
         tag("p", f"mesos-pod-executor \u00b7 {time} \u00b7 renewed every {REFRESH_S} s"),
     ]
-    sections = [*boxes, *(_executor(each, usage) for each in executors)]
+    sections = [*boxes, *(_view(each, usage) for each in views(executors, usage["classes"]))]
     if not executors:
         sections = [*boxes, tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
     if former:
@@ -69,33 +70,41 @@ def _link(pod: str, text: object) -> Markup:
     return tag("a", text, href=f"/pods/{quote(pod, safe='')}")
 
 
-def _executor(facts: Json, usage: Json) -> Markup:
-    about, pods = facts["executor"], facts["pods"]
+def _view(view: View, usage: Json) -> Markup:
     own = {each["pod"]: each for each in usage["pods"]}
-    classes = [each for each in usage["classes"] if each["container"] == about["mesos_container"]]
-    borrowed = sum(each["cpus"] for each in classes if each["class"] == "revocable")
-    link = "subscribed" if about["subscribed"] else "not subscribed"
-    done = [each for each in facts["revocations"] if each["state"] == "done"]
+    borrowed = sum(each["cpus"] for each in view.classes if each["class"] == "revocable")
+    done = [each for each in view.revocations if each["state"] == "done"]
     tiles = [
-        tile(about["pods"]["regular"], "regular pods"),
-        tile(about["pods"]["revocable"], "revocable pods"),
+        tile(sum(each["pods"]["regular"] for each in view.executors), "regular pods"),
+        tile(sum(each["pods"]["revocable"] for each in view.executors), "revocable pods"),
         tile(round(borrowed, 3), "cpus borrowed"),
         tile(len(done), "revocations done"),
         tile(duration(done[-1]["time_to_free_ms"]) if done else "-", "last time to free"),
-        tile(about["unacknowledged"], "unacknowledged updates"),
+        tile(sum(each["unacknowledged"] for each in view.executors), "unacknowledged updates"),
     ]
-    head = [tag("h1", about["executor"]), badge(link, "good" if about["subscribed"] else "bad")]
+    heads = [head for each in view.executors for head in _head(each)]
     return join(
         [
-            tag("header", head, tag("p", f"framework {about['framework']}"), style="margin:8px 0 12px"),
+            tag("header", heads, tag("p", _about(view)), style="margin:8px 0 12px"),
             tag("div", tiles, class_="tiles"),
-            tag("div", [_class(each) for each in classes], class_="pair"),
-            tag("section", tag("h2", "Pods by class and role"), _pods(pods, own)),
-            tag("section", tag("h2", "Pods that ended lately"), _ended(facts["ended"])),
-            tag("section", tag("h2", "Revocations"), _revocations(facts["revocations"], facts["events"])),
-            tag("section", tag("h2", "Latest events"), event_table(list(reversed(facts["events"][-_SHOWN_EVENTS:])))),
+            tag("div", [_class(each) for each in view.classes], class_="pair"),
+            tag("section", tag("h2", "Pods by class and role"), _pods(view.pods, own)),
+            tag("section", tag("h2", "Pods that ended lately"), _ended(view.ended)),
+            tag("section", tag("h2", "Revocations"), _revocations(view.revocations, view.events)),
+            tag("section", tag("h2", "Latest events"), event_table(list(reversed(view.events[-_SHOWN_EVENTS:])))),
         ]
     )
+
+
+def _head(about: Json) -> tuple[Markup, Markup]:
+    is_subscribed = about["subscribed"]
+    link = badge("subscribed" if is_subscribed else "not subscribed", "good" if is_subscribed else "bad")
+    return tag("h1", about["executor"]), link
+
+
+def _about(view: View) -> str:
+    text = f"framework {view.executors[0]['framework']}"
+    return f"{text} \u00b7 a pair of executors, one for each class" if len(view.executors) > 1 else text
 
 
 def _class(row: Json) -> Markup:
