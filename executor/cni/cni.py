@@ -136,6 +136,10 @@ class Cni:
             if outcome.error is not None:
                 raise network_failure(found.subject, Fault(plugin["type"], "STATUS", outcome.error))
 
+    def lost_rules(self, container_id: str) -> tuple[str, ...]:
+        """The rules of its attachments that were erased and cannot be put back."""
+        return self._keeper.lost(container_id)
+
     async def keep_rules(self) -> None:
         """Until it is cancelled: the port and masquerade rules of what was attached here are put back when they are
         erased.

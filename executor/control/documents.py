@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -43,8 +43,8 @@ def executor(dispatcher: Dispatcher) -> dict[str, Any]:
     return document if governor is None else {**document, "pressure": governor.view()}
 
 
-def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
-    """One row of `ps`."""
+def pod(runner: PodRunner, executor: str, network_faults: Sequence[str] = ()) -> dict[str, Any]:
+    """One row of `ps`. `network_faults`: how its network is not as its CNI plugins made it."""
     spec = runner.spec
     document: dict[str, Any] = {
         "pod": runner.id,
@@ -74,6 +74,8 @@ def pod(runner: PodRunner, executor: str) -> dict[str, Any]:
     health = set(runner.pod.healthy.values()) - {None}
     if health:
         document["healthy"] = health == {True}
+    if network_faults:
+        document["network_faults"] = list(network_faults)
     if runner.pod.stuck:
         document["stuck_pids"] = list(runner.pod.stuck)
     if runner.pod.outcome is not None:
@@ -121,9 +123,9 @@ def _container(runner: PodRunner, container: Container) -> dict[str, Any]:
     return document
 
 
-def inspection(runner: PodRunner, executor: str) -> dict[str, Any]:
-    """Everything about one pod."""
-    document = pod(runner, executor)
+def inspection(runner: PodRunner, executor: str, network_faults: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything about one pod; `network_faults` as for `pod`."""
+    document = pod(runner, executor, network_faults)
     spec = runner.spec
     document["annotations"] = dict(spec.annotations)
     document["resources"] = {"cpus": spec.resources.cpus, "mem_bytes": spec.resources.mem_bytes}

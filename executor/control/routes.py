@@ -18,7 +18,7 @@ from executor.control.socket import Peer
 from executor.errors import InvalidRequest, NetworkFailure, NotFound, Refused
 from executor.log.journal_files import read
 from executor.log.timeline import timeline
-from executor.names import RevocationId
+from executor.names import PodId, RevocationId
 from executor.pod.container import execs
 from executor.pod.life.model import State
 from executor.pod.resources import usage
@@ -74,13 +74,19 @@ class _Answers:
         runners = list(self._dispatcher.pods)
         if request.query.get("all") == "1":
             runners += self._dispatcher.pods.ended
-        return Response({"pods": [views.pod(runner, self._dispatcher.environment.executor_id) for runner in runners]})
+        identity = self._dispatcher.environment.executor_id
+        return Response({"pods": [views.pod(each, identity, self._network_faults(each.id)) for each in runners]})
 
     async def pod(self, request: Request) -> Response:
         runner = self._dispatcher.pods.find(request.parameters["pod"])
-        document = views.inspection(runner, self._dispatcher.environment.executor_id)
+        identity = self._dispatcher.environment.executor_id
+        document = views.inspection(runner, identity, self._network_faults(runner.id))
         document["kernel_network"] = await views.kernel_network(self._dispatcher.node.networks, runner.id)
         return Response(document)
+
+    def _network_faults(self, pod: PodId) -> tuple[str, ...]:
+        node = self._dispatcher.node
+        return (*node.networks.faults(pod), *(f"a rule is lost: {each}" for each in node.cni.lost_rules(pod)))
 
     async def candidates(self, _: Request) -> Response:
         """What a lender needs to know to choose who returns."""

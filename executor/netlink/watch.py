@@ -93,6 +93,11 @@ class NetworkWatch:
             if self._node_events is not None:
                 self._close_socket(self._node_events)
 
+    def faults(self, pod: PodId) -> tuple[str, ...]:
+        """How the kernel differed from what the plugins said when it was looked at last. Looks at nothing."""
+        network = self._networks.get(pod)
+        return () if network is None else network.reported or ()
+
     async def state(self, pod: PodId) -> tuple[Namespace, tuple[str, ...]] | None:
         """What the kernel has now, and how it differs from what the plugins said; None for a pod without networks of
         its own. Raises OSError.

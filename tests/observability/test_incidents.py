@@ -54,7 +54,7 @@ SAID = {
     "disk": ("TASK_FAILED", "CONTAINER_LIMITATION_DISK", "limit of its disk", "more disk"),
     "network": ("running", "network.", "eth0", "something else on this node", "inspect"),
     "refused": ("refused", "hostPID", "this executor, before the launch", "WHAT TO DO"),
-    "stuck": ("do not die of SIGKILL", "the framework's scheduler", "storage, a driver"),
+    "stuck": ("do not die of SIGKILL", "the framework's scheduler", "storage"),
     "dead-executor": ("lost with its executor while it was running", "SIGKILL", "dmesg"),
 }
 
@@ -71,6 +71,20 @@ def test_an_incident(rig: Rig, stage: Stage, name: str) -> None:
         assert wait_for(lambda: rig.json("ps", "-f", "status=backing-off")["pods"] or None, 30)
         assert "FATAL: no database" in rig.command("why", task).stdout
         stage.scheduler.kill(task, grace_s=0)
+    if name == "network":
+        state, reason = said_alike(rig, task)
+        assert state == "running" and reason.startswith("network: eth0 is down")
+        assert f"{task} is not as it was made: eth0 is down" in rig.command("doctor", check=False).stdout
+
+
+def said_alike(rig: Rig, task: str) -> tuple[str, str]:
+    """State and reason of a pod, which `ps` and `top` print alike."""
+    rows = {each["pod"]: each for each in rig.json("top")["pods"]}
+    (found,) = rig.json("ps", "-f", f"task={task}")["pods"]
+    said = (rows[found["pod"]]["status"], rows[found["pod"]]["reason"])
+    (line,) = rig.command("ps", "-f", f"task={task}", "--no-headers", "-o", "wide").stdout.splitlines()
+    assert all(word in line for word in said), (line, said)
+    return said
 
 
 def test_stuck_on_storage(rig: Rig, stage: Stage) -> None:
@@ -81,6 +95,8 @@ def test_stuck_on_storage(rig: Rig, stage: Stage) -> None:
     (process, *_) = rig.json("why", task)["processes"]
     assert process["state"] == "D" and "/data (fuse" in process["mount"] and process["wchan"]
     assert "stuck" in rig.command("ps", "-f", "status=stuck").stdout
+    state, reason = said_alike(rig, task)
+    assert state == "stuck" and reason.startswith("survives SIGKILL: pid ")
     stage.release()
     stage.scheduler.wait_status(task, "TASK_KILLED", 40)
 

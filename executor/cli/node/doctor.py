@@ -77,12 +77,10 @@ def _pods(session: Session) -> list[Finding]:
     from executor.doctor.finding import failed, passed, warned
 
     pods: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
     for each in _found(session):
         with contextlib.suppress(ExecutorError):  # `node.executors` names it
             pods += each.client.get("/v1/pods")["pods"] if each.state is State.ANSWERS else []
-            events += each.client.get("/v1/events", since=0)["events"] if each.state is State.ANSWERS else []
-    found = trouble.of(pods, events)
+    found = trouble.of(pods)
     findings = []
     for kind in trouble.KINDS:
         say = failed if kind == "stuck" else warned

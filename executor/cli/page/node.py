@@ -22,14 +22,6 @@ _SHOWN_REVOCATIONS: Final = 20
 _HIGH: Final = 20.0
 """Per cent of the last ten seconds in which tasks waited, from which on a bar is red."""
 _SHOWN_ENDED: Final = 20
-_POD_STATES: Final = {
-    "running": "good",
-    "stuck": "bad",
-    "backing-off": "bad",
-    "destroying": "bad",
-    "stopping": "warn",
-    "tearing-down": "warn",
-}
 
 
 def node(
@@ -53,9 +45,7 @@ def node(
         sections = [*boxes, tag("section", tag("p", "No executor runs on this node.", class_="soft"))]
     if former:
         sections.append(tag("section", tag("h2", "Pods of executors that ended or died"), _ended(former)))
-    found = trouble.of(
-        (pod for each in executors for pod in each["pods"]), [event for each in executors for event in each["events"]]
-    )
+    found = trouble.of(pod for each in executors for pod in each["pods"])
     if problems or found:
         items = [tag("li", each) for each in problems] + [tag("li", _trouble(each)) for each in found]
         sections = [tag("section", tag("h2", "Problems"), tag("ul", items), class_="problems"), *sections]
@@ -152,7 +142,7 @@ def _pod(pod: Json, usage: Json) -> Markup:
     cells: list[tuple[object, bool]] = [
         (_link(pod["pod"], f"{pod['namespace']}/{pod['name']}"), False),
         (tag("code", pod["pod"]), False),
-        (badge(status.text(dict(pod)), _POD_STATES.get(status.word(dict(pod)), "")), False),
+        (_state(dict(pod)), False),
         (f"{sum(each['state'] == 'running' for each in containers)}/{len(containers)}", True),
         (sum(each["restarts"] for each in containers), True),
         (age(pod["age_s"]), True),
@@ -162,6 +152,11 @@ def _pod(pod: Json, usage: Json) -> Markup:
     ]
     row = [tag("td", cell, class_="number" if number else None) for cell, number in cells]
     return tag("tr", row, class_=pod["class"], id=pod["pod"])
+
+
+def _state(pod: dict[str, Any]) -> Markup:
+    wrong = status.trouble(pod)
+    return join([badge(status.text(pod), status.tone(pod)), tag("div", wrong, class_="soft") if wrong else None])
 
 
 def _ended(pods: Sequence[Json]) -> Markup:

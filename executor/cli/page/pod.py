@@ -35,7 +35,7 @@ def pod(document: Json, verdict: Verdict | None, evidence: Evidence, events: Seq
     """The page of `serve`'s /pods/ID. `document` is that of `inspect`."""
     known = dict(document)
     name = status.name(known)
-    head = [tag("h1", name), badge(status.text(known), "bad" if status.word(known) in ("stuck", "backing-off") else "")]
+    head = [tag("h1", name), badge(status.text(known), status.tone(known)), tag("span", status.reason(known))]
     about = f"{document['pod']} \u00b7 {document['class']} \u00b7 role {document['role']} \u00b7 {host}"
     sections = [
         _section("Why", _why(verdict)) if verdict else None,

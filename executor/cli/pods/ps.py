@@ -40,7 +40,7 @@ _COLUMNS: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
 _WIDE: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
     {
         **_COLUMNS,
-        "reason": lambda pod: (pod.get("outcome") or {}).get("message") or status.reason(pod),
+        "reason": status.details,
         "executor": lambda pod: pod.get("executor"),
         "images": lambda pod: sorted({each.get("image") for each in pod.get("containers", ())} - {None}),
         "labels": lambda pod: [f"{key}={value}" for key, value in pod.get("labels", {}).items()],

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from executor.cli.exits import Unreachable
+from executor.cli.pods import status
 from executor.cli.printing import output
 from executor.cli.session import Session
 
@@ -29,6 +30,7 @@ def look(session: Session) -> Look:
     for client in session.answering():
         try:
             document = client.get("/v1/usage")
+            known = {pod["pod"]: pod for pod in client.get("/v1/pods")["pods"]}
         except Unreachable as error:
             output.note(str(error))
             continue
@@ -36,7 +38,8 @@ def look(session: Session) -> Look:
         for each in document["classes"]:
             found[f"{client.id}/{each['class']}"] = {**own, **each}
         for each in document["pods"]:
-            found[each["pod"]] = {**own, **each}
+            pod = known.get(each["pod"], each)  # one that has ended since is as it was
+            found[each["pod"]] = {**own, **each, "status": status.word(pod), "reason": status.reason(pod)}
     return found
 
 

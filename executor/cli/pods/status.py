@@ -1,12 +1,19 @@
-"""What `ps` says of a pod: one word for its state, the same for people, and the reason of it. Pure."""
+"""What commands and pages say of a pod: one word for its state, the same for people, and the reason of it. Pure.
+
+`ps`, `top`, `describe`, `doctor` and the pages ask here, so that they agree.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from executor.cli.printing.units import age
 
 Document = dict[str, Any]
+_TONES: Final = MappingProxyType(
+    {"running": "good", "destroying": "warn", "stopping": "warn", "tearing-down": "warn", "lost": "bad"}
+)
 
 
 def word(pod: Document) -> str:
@@ -29,20 +36,40 @@ def text(pod: Document) -> str:
 
 
 def reason(pod: Document) -> str:
-    """The outcome that Mesos has of it; of a pod that lives, what is wrong with it. Empty for nothing."""
-    if pod.get("state") == "lost":
-        return "its executor died"
-    if (pids := pod.get("stuck_pids")) and pod.get("state") != "ended":
-        return f"survives SIGKILL: pid {', '.join(map(str, pids))}"
+    """What is wrong with it now, else the outcome that Mesos has of it. Empty for nothing."""
+    if wrong := trouble(pod):
+        return wrong
     if outcome := pod.get("outcome"):
         why = str(outcome.get("reason") or "").removeprefix("REASON_") or outcome.get("message") or ""
         return f"{outcome['state']} {why}".rstrip()
-    if errors := [each["error"] for each in pod.get("pulling", ()) if each.get("error")]:
-        return str(errors[0])
-    ended = [each for each in pod.get("containers", ()) if each.get("state") == "backing-off"]
-    if ended:
-        return _last_end(ended[0])
-    return "unhealthy" if pod.get("healthy") is False else ""
+    return ""
+
+
+def details(pod: Document) -> str:
+    """As `reason`, with the whole message of an outcome."""
+    return trouble(pod) or str((pod.get("outcome") or {}).get("message") or reason(pod))
+
+
+def trouble(pod: Document) -> str:
+    """What is wrong with a pod now, empty for nothing. One that is to end can only be stuck."""
+    state = pod.get("state")
+    if state == "lost":
+        return "its executor died"
+    if state != "ended" and (pids := pod.get("stuck_pids")):
+        return f"survives SIGKILL: pid {', '.join(map(str, pids))}"
+    if state == "ended" or pod.get("outcome"):
+        return ""
+    pulls = [str(each["error"]) for each in pod.get("pulling", ()) if each.get("error")]
+    ends = [_last_end(each) for each in pod.get("containers", ()) if each.get("state") == "backing-off"]
+    faults = "; ".join(map(str, pod.get("network_faults", ())))
+    network = [f"network: {faults}"] if faults else []
+    health = ["unhealthy"] if pod.get("healthy") is False else []
+    return next(iter([*pulls, *ends, *network, *health]), "")
+
+
+def tone(pod: Document) -> str:
+    """How a page colours the state: good, warn, bad, or nothing."""
+    return "bad" if trouble(pod) else _TONES.get(str(pod.get("state")), "")
 
 
 def name(pod: Document) -> str:

@@ -17,9 +17,24 @@ from executor.cli.session import Session, json_option, pass_session
 _FIRST_S: Final = 0.5
 """Between the two looks of the first picture."""
 _CLASSES: Final = ("class", "pods", "cpus", "used", "mem", "in use", "psi cpu", "psi memory", "psi io", "executor")
-_PODS: Final = ("pod", "name", "class", "role", "state", "cpus", "used", "mem", "in use", "in/s", "out/s", "drops/s")
+_PODS: Final = (
+    "pod",
+    "name",
+    "class",
+    "role",
+    "state",
+    "cpus",
+    "used",
+    "mem",
+    "in use",
+    "in/s",
+    "out/s",
+    "drops/s",
+    "reason",
+)
 _SPARE_CLASSES: Final = ("executor", "psi io", "psi memory", "psi cpu")
-_SPARE_PODS: Final = ("drops/s", "role", "state", "class", "pod", "mem", "cpus")
+_SPARE_PODS: Final = ("drops/s", "role", "reason", "class", "pod", "mem", "cpus", "state")
+_REASON_LETTERS: Final = 40
 Document = dict[str, Any]
 
 if TYPE_CHECKING:
@@ -124,7 +139,8 @@ def _class(row: Document) -> tuple[object, ...]:
 
 def _pod(row: Document) -> tuple[object, ...]:
     name = "/".join(part for part in (row["namespace"], row["name"]) if part)
-    return (row["pod"], name, row["class"], row["role"], row["state"], *_numbers(row), *_network(row))
+    reason = units.shortened(row["reason"], _REASON_LETTERS)
+    return (row["pod"], name, row["class"], row["role"], row["status"], *_numbers(row), *_network(row), reason)
 
 
 def _numbers(row: Document) -> tuple[object, ...]:

@@ -63,6 +63,10 @@ class RuleKeeper:
             self._watched[sweep.key_of(record)] = record
             self._fresh.set()
 
+    def lost(self, container_id: str) -> tuple[str, ...]:
+        """The rules of its attachments that were erased and cannot be put back."""
+        return tuple(line for key, gone in self._lost.items() if key.container_id == container_id for line in gone)
+
     def forget(self, container_id: str) -> None:
         """Before its attachments are undone, under its lock."""
         for key in [key for key in self._watched if key.container_id == container_id]:

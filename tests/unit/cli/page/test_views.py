@@ -75,6 +75,14 @@ def test_the_events_and_revocations_of_a_pair_are_in_the_order_of_time() -> None
     assert [each["revocation"] for each in view.events] == ["r-1", "r-2", "r-4"]
 
 
+def test_a_cut_network_stands_beside_the_state() -> None:
+    cut = executor("a", "regular")
+    cut["pods"][0]["network_faults"] = ["eth0 is down"]
+    text = node("node7", "now", [cut], {"classes": rows(cut), "pods": []})
+    assert '<span class="badge bad">running</span><div class="soft">network: eth0 is down</div>' in text
+    assert 'class="problems"' in text and "is not as it was made: eth0 is down" in text
+
+
 def test_the_page_of_a_pair_names_both_executors_once() -> None:
     pair = [executor("pods-regular", "regular"), executor("pods-revocable", "revocable")]
     text = node("node7", "now", pair, {"classes": rows(*pair), "pods": []})

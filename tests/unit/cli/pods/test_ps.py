@@ -165,6 +165,9 @@ def test_every_filter_has_values() -> None:
     [
         ({}, "running", ""),
         ({"healthy": False}, "running", "unhealthy"),
+        ({"healthy": False, "network_faults": ["eth0 is down", "no route"]}, "running",
+         "network: eth0 is down; no route"),
+        ({"state": "destroying", "stuck_pids": [7], "outcome": GONE}, "stuck", "survives SIGKILL: pid 7"),
         ({"state": "ended", "ended_age_s": 90061.0, "outcome": GONE}, "ended 1d ago", "TASK_GONE CONTAINER_PREEMPTED"),
         ({"state": "ended", "outcome": {"state": "TASK_FINISHED", "reason": None}}, "ended", "TASK_FINISHED"),
         ({"state": "pulling", "pulling": [{"error": "denied", "bytes": 0, "total_bytes": 0, "phase": "x"}]},
@@ -176,6 +179,27 @@ def test_every_filter_has_values() -> None:
 def test_states_and_reasons(keys: dict[str, Any], text: str, reason: str) -> None:
     found = pod("pod-1", "web", **keys)
     assert (status.text(found), status.reason(found)) == (text, reason)
+
+
+def test_all_of_a_message_is_that_of_an_outcome_but_not_of_a_trouble() -> None:
+    assert status.details(pod("pod-1", "a", state="ended", outcome=GONE)) == "revoked: r-1"
+    hung = pod("pod-1", "a", state="destroying", stuck_pids=[7], outcome=GONE)
+    assert status.details(hung) == "survives SIGKILL: pid 7"
+    assert status.details(pod("pod-1", "a")) == ""
+
+
+@pytest.mark.parametrize(
+    ("keys", "tone"),
+    [
+        ({}, "good"),
+        ({"network_faults": ["eth0 is down"]}, "bad"),
+        ({"state": "destroying", "stuck_pids": [7]}, "bad"),
+        ({"state": "destroying"}, "warn"),
+        ({"state": "ended", "outcome": GONE}, ""),
+    ],
+)
+def test_tones_of_the_page(keys: dict[str, Any], tone: str) -> None:
+    assert status.tone(pod("pod-1", "web", **keys)) == tone
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ POD: dict[str, Any] = {
     "class": "regular",
     "role": "*",
     "state": "running",
+    "status": "running",
+    "reason": "",
     "cpus": 0.1,
     "mem_bytes": 1 << 20,
     "memory_bytes": None,
@@ -41,4 +43,4 @@ def test_the_network_of_a_pod_also_of_an_older_executor(
 ) -> None:
     picture = rates.usage({"pod-1": {**POD, **now}}, {"pod-1": {**POD, **before}})
     (row,) = picture["pods"]
-    assert top._pod(row)[-3:] == shown
+    assert top._pod(row)[-4:-1] == shown

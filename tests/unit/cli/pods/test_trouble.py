@@ -12,11 +12,11 @@ def crashing(restarts: int) -> list[dict[str, object]]:
     return [container("main", state="backing-off", exit_code=3, restarts=restarts)]
 
 
-def test_a_network_that_was_changed_is_trouble_until_it_is_restored() -> None:
-    changed = {"code": "network.changed", "pod": "pod-1", "text": "eth0 is down"}
-    (found,) = trouble.of([pod("pod-1", "web"), pod("pod-2", "db")], [changed])
+def test_a_network_that_is_cut_is_trouble_until_the_pod_ends() -> None:
+    (found,) = trouble.of([pod("pod-1", "web", network_faults=["eth0 is down"], healthy=False), pod("pod-2", "db")])
     assert (found.kind, found.pod) == ("network", "pod-1") and "eth0 is down" in found.text
-    assert trouble.of([pod("pod-1", "web")], [changed, {"code": "network.restored", "pod": "pod-1"}]) == []
+    killed = {"state": "TASK_KILLED", "reason": None, "message": "m"}
+    assert trouble.of([pod("pod-1", "web", state="stopping", outcome=killed, network_faults=["eth0 is down"])]) == []
 
 
 def test_the_worst_comes_first_and_what_is_well_is_left_out() -> None:
