@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,6 +85,17 @@ def test_rotation_at_full_speed_loses_nothing(rig: Rig, scheduler: Scheduler) ->
     whole = numbers + b"z" * 100_000 + b"\n"
     assert found == whole
     assert hashlib.sha256(logs(rig, "flood", "--all", "--stream", "stdout")).digest() == hashlib.sha256(found).digest()
+
+
+def test_binary_output_comes_out_of_rotated_files_byte_by_byte(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    """Random bytes, which have an end of a line in every 256 or so, then long runs without one."""
+    content = os.urandom(4 << 20) + os.urandom(1 << 20).replace(b"\n", b"") + b"\r\n\0\r" + b"\n" * 3
+    (tmp_path / "all").write_bytes(content)
+    volume = {"name": "in", "hostPath": {"path": str(tmp_path), "type": "Directory"}}
+    container = {"volumeMounts": [{"name": "in", "mountPath": "/in"}]}
+    run(rig, scheduler, "binary", "cat /in/all", mem=64, container=container, spec={"volumes": [volume]})
+    assert joined(entries(rig, scheduler, "binary")) == content
+    assert logs(rig, "binary", "--all", "--stream", "stdout") == content
 
 
 def test_the_end_of_a_log_is_the_termination_message(rig: Rig, scheduler: Scheduler) -> None:

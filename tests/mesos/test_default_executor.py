@@ -140,6 +140,17 @@ def test_a_failed_task_ends_its_group_and_no_other(rig: Rig, scheduler: Schedule
     assert states(scheduler, "other")[-1] == "TASK_RUNNING"
 
 
+def test_an_invalid_task_refuses_its_whole_group(rig: Rig, scheduler: Scheduler) -> None:
+    """The second of three tasks names a file out of its sandbox."""
+    invalid = task("invalid", command={"uris": [{"value": "http://127.0.0.1/file", "output_file": "../out"}]})
+    scheduler.launch([task("first"), invalid, task("last")], executor(), group=True)
+    for name in ("first", "invalid", "last"):
+        ended = scheduler.wait_status(name, messages.TERMINAL, 60)
+        assert states(scheduler, name) == ["TASK_FAILED"] and ended.reason == "REASON_TASK_INVALID"
+        assert ended.message.startswith("tasks[1].command.uris[0].output_file: '../out' is no relative path")
+    wait_until(lambda: has_ended(rig), 20, lambda: "the executor has not ended")
+
+
 def test_a_finished_task_ends_nothing(rig: Rig, scheduler: Scheduler) -> None:
     scheduler.launch([task("done", "exit 0"), task("goes-on", "sleep 1.5")], executor(), group=True)
     scheduler.wait_status("done", "TASK_FINISHED", 60)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.rig import IMAGE, Rig, wait_for
 
@@ -25,6 +29,10 @@ def scheduler(rig: Rig) -> Iterator[Scheduler]:
         framework.wait_status("keeper", "TASK_RUNNING", 30)
         yield framework
     assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+def owner_files(rig: Rig) -> set[Path]:
+    return set(rig.run_dir.glob("*.owner"))
 
 
 def init(name: str, script: str, **more: Any) -> dict[str, Any]:
@@ -150,3 +158,76 @@ def test_a_kill_before_a_container_with_a_sub_path_is_made(rig: Rig, scheduler: 
     assert scheduler.wait_status("unmade", "TASK_KILLED", 25).reason == "REASON_TASK_KILLED_DURING_LAUNCH"
     app = next(each for each in rig.json("inspect", "unmade")["containers"] if each["name"] == "app")
     assert app["exit_code"] is None and not Path(app["log"]["stdout"]).exists()
+
+
+def test_a_host_path_is_bound_after_the_init_containers(rig: Rig, scheduler: Scheduler, tmp_path: Path) -> None:
+    """An init container replaces the directory, as one that installs a release does; the next ones see the new one."""
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release/f").write_text("old\n")
+    own = {"volumeMounts": [{"name": "release", "mountPath": "/x"}]}
+    swap = "mkdir /above/next; echo new >/above/next/f; mv /above/release /above/last; mv /above/next /above/release"
+    spec = {
+        "initContainers": [
+            {**init("before", "grep old /x/f"), **own},
+            {**init("swap", swap), "volumeMounts": [{"name": "above", "mountPath": "/above"}]},
+            {**init("look", "grep new /x/f"), **own},
+        ],
+        "containers": [{**init("app", "cat /x/f"), **own}],
+        "volumes": [
+            {"name": "above", "hostPath": {"path": str(tmp_path), "type": "Directory"}},
+            {"name": "release", "hostPath": {"path": f"{tmp_path}/release", "type": "Directory"}},
+        ],
+    }
+    scheduler.launch([rig.pod("replaced", spec=spec)], rig.executor())
+    scheduler.wait_status("replaced", "TASK_FINISHED", 60)
+    assert log_of(rig, "replaced", "app") == "new\n"
+
+
+def test_a_link_that_is_swapped_all_the_time_never_leads_out_of_its_volume(
+    rig: Rig, scheduler: Scheduler, tmp_path: Path
+) -> None:
+    """A sidecar swaps what the subPath of ten containers names, while they are made and started."""
+    (tmp_path / "v/in").mkdir(parents=True)
+    (tmp_path / "v/in/mark").write_text("inside\n")
+    (tmp_path / "v/mark").write_text("root\n")
+    (tmp_path / "mark").write_text("outside\n")
+    (tmp_path / "v/at").symlink_to("in")
+    swap = "".join(f"ln -s {to} /v/n; mv -T /v/n /v/at; " for to in ("..", "in", "/", "in/../..", "in"))
+    volume = {"name": "v", "hostPath": {"path": f"{tmp_path}/v", "type": "Directory"}}
+    part = {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": "at"}]}
+    whole = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    looks = [{**init(f"look-{n}", "cat /x/mark"), **part} for n in range(10)]
+    spec = {
+        "initContainers": [{**init("swaps", f"while :; do {swap} done", restartPolicy="Always"), **whole}, *looks],
+        "containers": [{**init("app", "cat /x/mark"), **part}],
+        "volumes": [volume],
+    }
+    scheduler.launch([rig.pod("swaps", spec=spec)], rig.executor())
+    scheduler.wait_status("swaps", "TASK_FINISHED", 90)
+    seen = [log_of(rig, "swaps", f"look-{n}").strip() for n in range(10)]
+    assert set(seen) <= {"inside", "root"} and len(seen) == 10
+
+
+def test_nothing_is_left_of_an_executor_that_is_killed_amid_init_containers(rig: Rig, scheduler: Scheduler) -> None:
+    """A container that is made late is not there yet, and a sidecar runs."""
+    before = owner_files(rig)
+    late = {**MOUNT, "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "part"}]}
+    spec = {
+        **VOLUME,
+        "initContainers": [init("first", "true"), sidecar("side"), init("second", "sleep 1000")],
+        "containers": [{**init("app", "echo ran"), **late}],
+    }
+    scheduler.launch([rig.pod("amid", spec=spec)], rig.executor("killed"))
+
+    def second_runs() -> bool | None:
+        found = rig.command("inspect", "amid", "--json", check=False)
+        states = {each["name"]: each["state"] for each in json.loads(found.stdout or "{}").get("containers", ())}
+        return states.get("second") == "running" or None
+
+    assert wait_for(second_runs, 30)
+    (owner,) = owner_files(rig) - before
+    os.kill(int(json.loads(owner.read_text())["pid"]), signal.SIGKILL)
+    ended = scheduler.wait_status("amid", TERMINAL, 60)
+    assert (ended.state, ended.reason) == ("TASK_FAILED", "REASON_EXECUTOR_TERMINATED")
+    assert wait_for(lambda: owner_files(rig) == before or None, 30)
+    assert [pod["name"] for pod in rig.pods()] == ["keeper"]

@@ -51,12 +51,13 @@ def _own_capabilities(name: str) -> int:
 
 
 def made_late(spec: PodSpec) -> frozenset[str]:
-    """The containers that are made when their turn to start comes, and not before: what a subPath names may be the work
-    of the init containers before them.
+    """The containers that are made when their turn to start comes, and not before: what a subPath or a hostPath names
+    may be the work of the init containers before them.
     """
     found, has_before = set(), False
+    host_paths = {volume.name for volume in spec.host_paths}
     for container in spec.containers:
-        if has_before and any(mount.sub_path for mount in container.mounts):
+        if has_before and any(mount.sub_path or mount.volume in host_paths for mount in container.mounts):
             found.add(container.name)
         has_before = has_before or container.kind is not ContainerKind.MAIN
     return frozenset(found)
