@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,7 +12,7 @@ import click
 
 from executor import config
 from executor.cli.executors.client import Client, clients
-from executor.cli.executors.look import Executor, State, about_dead, look
+from executor.cli.executors.look import Executor, State, dead_line, look
 from executor.cli.printing.output import note
 from executor.errors import NotFound
 from executor.node.ended_executors import MesosNames
@@ -67,8 +67,7 @@ class Session:
         """
         found = self.look()
         answering = [each.client for each in found if each.state is State.ANSWERS]
-        for each in found:
-            self._tell(each, last=not answering)
+        self._tell(found, last=not answering)
         silent = [each.error for each in found if each.error is not None]
         if silent and not answering:
             raise silent[0]
@@ -77,19 +76,18 @@ class Session:
     def answering(self) -> list[Client]:
         """As `all`, for a look that is repeated: where none answers there is nothing to see, which is no error."""
         found = self.look()
-        for each in found:
-            self._tell(each, last=False)
+        self._tell(found, last=False)
         return [each.client for each in found if each.state is State.ANSWERS]
 
-    def _tell(self, executor: Executor, *, last: bool) -> None:
+    def _tell(self, found: Sequence[Executor], *, last: bool) -> None:
         """Once in the life of this process. The caller that raises an error reports it."""
-        if executor.state is State.ANSWERS or executor.id in self._told:
-            return
-        self._told.add(executor.id)
-        if executor.state is State.DEAD:
-            note(about_dead(executor))
-        elif not last:
-            note(f"left out: {executor.error}")
+        new = [each for each in found if each.state is not State.ANSWERS and each.id not in self._told]
+        self._told.update(each.id for each in new)
+        if dead := [each for each in new if each.state is State.DEAD]:
+            note(dead_line(dead))
+        for each in new:
+            if each.state is not State.DEAD and not last:
+                note(f"left out: {each.error}")
 
     def some(self) -> list[Client]:
         """The executors meant, of which there is one at least. Raises NotFound, Unreachable."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from executor.cli.executors.client import Client, clients, is_dead
 from executor.cli.exits import Unreachable
+from executor.cli.printing import units
 from executor.errors import ExecutorError
 from executor.log.journal_files import FILE, read
 from executor.log.timeline import unfinished
@@ -31,6 +32,9 @@ often a tenth of a CPU, and takes seconds.
 _NOTICE_S: Final = 2.0
 """After this time a terminal shows for which executors the command waits."""
 _AT_ONCE: Final = 32
+_NAME_LETTERS: Final = 24
+_MORE: Final = "see `doctor` and `why TASK`"
+_RELEASE: Final = "`gc` releases what is left"
 
 
 class State(StrEnum):
@@ -112,8 +116,18 @@ def _ask(client: Client, owner: Owner) -> Executor:
     return Executor(client, State.ANSWERS, names, document)
 
 
+def dead_line(dead: Sequence[Executor]) -> str:
+    """A short line about dead executors, at least one, for the commands that leave them out: what says more."""
+    first = dead[0]
+    if len(dead) > 1:
+        return f"{len(dead)} executors are dead, such as {units.identity(first.id)}; {_MORE}; {_RELEASE}"
+    name = f" ({units.shortened(first.names.executor_id, _NAME_LETTERS)})" if first.names.executor_id else ""
+    about = f"executor {units.identity(first.id)}{name} is dead"
+    return f"{about}, process {first.reaper} releases it; {_MORE}" if first.reaper else f"{about}; {_MORE}; {_RELEASE}"
+
+
 def about_dead(executor: Executor) -> str:
-    """The line about a dead executor: that it is dead, what it was doing by its journal, and what to do."""
+    """All about a dead executor: that it is dead, what it was doing by its journal, and what to do."""
     text = f"executor {executor.title} is dead"
     if executor.reaper:
         text += f"; process {executor.reaper} is releasing what it left"
@@ -123,8 +137,8 @@ def about_dead(executor: Executor) -> str:
         events = []
     if events:
         pods = unfinished(events)
-        doing = f"it had {len(pods)} pods ({', '.join(pods[:5])}{', ...' if len(pods) > 5 else ''})"
-        doing = doing if pods else "it had no pods"
-        text += f"; {doing} at {events[-1]['time']}; its journal: {Path(executor.names.sandbox) / FILE}"
+        named = f" ({', '.join(pods[:5])}{', ...' if len(pods) > 5 else ''})" if pods else ""
+        doing = f"{len(pods) or 'no'} pod{'' if len(pods) == 1 else 's'}{named}"
+        text += f"; it had {doing} at {events[-1]['time']}; its journal: {Path(executor.names.sandbox) / FILE}"
         return f"{text} (mesos-pod-executor why TASK reads it; gc releases what it left)"
     return f"{text} (mesos-pod-executor gc releases what it left)"

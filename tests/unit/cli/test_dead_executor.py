@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from executor.cli.executors import look
+from executor.cli.executors.client import Client
 from executor.cli.exits import Exit
 from executor.cli.history import former
 from executor.cli.node.serve import problems
@@ -38,6 +39,7 @@ with claims.claim(Path(sys.argv[1]), sys.argv[2], "/x", mesos=names):
     print("held", flush=True)
     sys.stdin.read()
 """
+MORE = "see `doctor` and `why TASK`"
 ACCEPTED = {
     "code": "pod.accepted",
     "level": "info",
@@ -90,10 +92,27 @@ def test_what_it_was_doing_is_told_and_no_command_fails(crashed: Node, run: Run,
     for line in (["ps"], ["metrics"], ["events"]):
         ran = run(*line)
         assert ran.code == Exit.OK, line
-    told = run("ps").err
-    assert "executor dead (mixed) is dead; it had 1 pods (web) at 20" in told
-    assert f"its journal: {sandbox}/journal.jsonl" in told
+    told = run("ps").err.splitlines()[0]
+    assert told == f"mesos-pod-executor: executor dead (mixed) is dead; {MORE}; `gc` releases what is left"
+    assert f"from {sandbox}/journal.jsonl" in run("why", "t").out
+    (dead,) = Session("", str(crashed.run_dir)).look()
+    assert "executor dead (mixed) is dead; it had 1 pod (web) at 20" in look.about_dead(dead), "as doctor prints it"
+    assert f"its journal: {sandbox}/journal.jsonl" in look.about_dead(dead)
     assert "pod.running" in run("events").out
+
+
+@pytest.mark.parametrize("number", [1, 2, 300])
+@pytest.mark.parametrize("reaper", [0, 4194303])
+def test_dead_executors_take_one_short_line(number: int, reaper: int) -> None:
+    names = MesosNames("mesos-pod-executor-" + "x" * 200)
+    dead = [
+        look.Executor(
+            Client(Path(f"/x/{n:08x}-7c1f-4b6e-9a56-2f8c3d1e5a90.sock")), look.State.DEAD, names, reaper=reaper
+        )
+        for n in range(number)
+    ]
+    line = f"mesos-pod-executor: {look.dead_line(dead)}"
+    assert len(line) <= 160 and MORE in line and "00000000-7c1f" in line
 
 
 def test_the_textfile_is_written_and_counts_it(crashed: Node, run: Run, tmp_path: Path) -> None:
@@ -127,7 +146,7 @@ def test_one_that_is_being_released_is_dead_although_its_lock_is_held(crashed: N
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ran = run("ps")
     assert ran.code == Exit.OK
-    assert "is dead; process" in ran.err and "is releasing what it left" in ran.err
+    assert f"is dead, process {os.getpid()} releases it; {MORE}" in ran.err
 
 
 def test_one_that_lives_without_its_socket_is_not_dead(node: Node, run: Run, sandbox: Path) -> None:
