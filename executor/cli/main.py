@@ -130,6 +130,14 @@ class _Commands(click.Group):
 
 _BEFORE: Final = ("--executor", "--config", "--run-dir")
 """Options of the program, which kubectl's users write behind the command."""
+_HABITS: Final = MappingProxyType(
+    {
+        ("rm", "-f"): "rm never asks, and removes ended pods only; `kill POD` ends one that runs",
+        ("rm", "--force"): "rm never asks, and removes ended pods only; `kill POD` ends one that runs",
+        ("events", "-p"): "--pod POD for one pod, --level LEVEL for a level and above",
+    }
+)
+"""What to type for an option that other programs have, and that would have two meanings here."""
 
 
 def _discard_output() -> None:
@@ -185,16 +193,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(error.format_message())
         return Exit.OK
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"see {context.command_path if context else PROGRAM} --help"
-        if isinstance(error, click.NoSuchOption) and error.option_name in _BEFORE:
-            hint = f"it stands before the command: {PROGRAM} {error.option_name} ..."
+        hint = _hint(error)
         if _wants_json(line):
             json_line({"error": {"message": error.format_message(), "subject": "", "hint": hint}})
         note(f"{error.format_message()} ({hint})")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
+
+
+def _hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption):
+        if error.option_name in _BEFORE:
+            return f"it stands before the command: {PROGRAM} {error.option_name} ..."
+        if context and (habit := _HABITS.get((context.info_name, error.option_name))):
+            return habit
+    return f"see {context.command_path if context else PROGRAM} --help"
 
 
 def _wants_json(line: Sequence[str]) -> bool:

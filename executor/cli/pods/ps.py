@@ -86,12 +86,13 @@ class _Wanted:
 
 
 @click.command("ps")
-@click.option("-a", "--all", "everything", is_flag=True, help="Also ended pods, and those of dead executors.")
+@click.option("-a", "-A", "--all", "everything", is_flag=True, help="Also ended pods, and those of dead executors.")
 @filters.options
 @click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 @click.option("-w", "--watch", is_flag=True, help="Go on, with a line for each pod that comes, changes or ends.")
 @click.option("--sort", type=click.Choice(list(_SORTS)), default="class", show_default=True, help="Order of the pods.")
 @click.option("--no-headers", is_flag=True, help="Leave the line of column names out.")
+@click.option("--no-trunc", is_flag=True, help="Cut nothing, and print all columns: -o wide, where that is a table.")
 @forms.option
 @json_option
 @pass_session
@@ -117,6 +118,7 @@ def command(
     if quiet and (form or as_json):
         raise click.UsageError("-q prints ids, and contradicts -o and --json")
     form = forms.chosen(form, as_json=as_json)
+    form = forms.WIDE if options.pop("no_trunc") and form.is_table else form
     wanted = _Wanted(filters.chosen(options), everything, sort, note=form.is_table and not quiet)
     shown = _Shown(form, quiet=quiet, headers=not no_headers)
     if watch:

@@ -41,6 +41,7 @@ class Form:
 
 
 TABLE: Final = Form(Kind.TABLE)
+WIDE: Final = Form(Kind.WIDE)
 _WORDS: Final = "table, wide, name, json, yaml or jsonpath=TEMPLATE"
 
 

@@ -112,6 +112,27 @@ def test_eighty_columns_keep_what_matters(node: Node) -> None:
 
 
 @pytest.mark.usefixtures("pods")
+def test_options_of_kubectl_and_docker(run: Run) -> None:
+    assert run("ps", "-Aq").out == run("ps", "-aq").out != run("ps", "-q").out
+    assert run("ps", "-A", "--no-trunc").out == run("ps", "-a", "-o", "wide").out != run("ps", "-a").out
+    assert run("ps", "--no-trunc", "--json").json == run("ps", "--json").json, "JSON is never cut"
+    assert run("ps", "--no-trunc", "-q").out == run("ps", "-q").out
+
+
+@pytest.mark.usefixtures("pods")
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [("rm -f pod-1", "`kill POD` ends one that runs"), ("rm --force pod-1", "removes ended pods only"),
+     ("rm -fa", "rm never asks"), ("events -p web", "--pod POD"), ("events -p err", "--level LEVEL"),
+     ("top -f", "see mesos-pod-executor top --help")],
+)  # fmt: skip
+def test_an_option_with_two_meanings_leads_to_the_right_one(run: Run, line: str, hint: str) -> None:
+    ran = run(*line.split())
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert hint in ran.err and ran.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("pods")
 @pytest.mark.parametrize(
     "arguments",
     ["-f color=red", "-f name", "-l =x", "-o xml", "-o jsonpath", "-o json=x", "-o jsonpath={.a", "-q -o wide",
