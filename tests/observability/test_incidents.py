@@ -48,7 +48,12 @@ SAID = {
         "again",
     ),
     "killed": ("TASK_KILLED", "killed by the scheduler", "the framework's scheduler", "Nothing"),
-    "out-of-memory": ("TASK_FAILED", "CONTAINER_LIMITATION_MEMORY", "the kernel, at the memory", "raise its limit"),
+    "out-of-memory": (
+        "TASK_FAILED",
+        "CONTAINER_LIMITATION_MEMORY",
+        "the kernel, at the memory",
+        "Raise the memory limit",
+    ),
     "crash-loop": ("container app has ended", "exited with status 3", "the container itself", "--previous"),
     "image-missing": (MISSING.partition("/")[0], "the registry"),
     "disk": ("TASK_FAILED", "CONTAINER_LIMITATION_DISK", "limit of its disk", "more disk"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mesos.scheduler import Scheduler
+from tests.support.mesos.sharing import SharingScheduler
 from tests.support.rig import Rig
 
 
@@ -28,9 +28,17 @@ def rig(shown: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="module")
-def scheduler(rig: Rig) -> Iterator[Scheduler]:
-    with rig.scheduler(name="policy") as framework:
+def scheduler(rig: Rig) -> Iterator[SharingScheduler]:
+    with SharingScheduler(rig.cluster.endpoint, name="policy") as framework:
         framework.launch([rig.pod("keeper")], rig.executor())
         framework.wait_status("keeper", "TASK_RUNNING", 30)
         yield framework
     assert not any((leaks := rig.wait_clean()).values()), leaks
+
+
+@pytest.fixture
+def room(scheduler: SharingScheduler) -> Iterator[None]:
+    """For another framework: this one holds no offers meanwhile."""
+    scheduler.release()
+    yield
+    scheduler.revive()

@@ -119,6 +119,7 @@ HARDENED = {
 }
 
 
+@pytest.mark.usefixtures("room")
 def test_each_role_has_its_policy(rig: Rig) -> None:
     """A role below one that is listed has that one's."""
     with rig.scheduler(name="guests", roles=("eng/dev",)) as framework:
@@ -133,6 +134,7 @@ def test_each_role_has_its_policy(rig: Rig) -> None:
         framework.wait_status("hardened", "TASK_FINISHED", 30)
 
 
+@pytest.mark.usefixtures("room")
 def test_a_command_in_a_container_is_confined_as_the_container(rig: Rig) -> None:
     """By exec, and after a restart of the container."""
     with rig.scheduler(name="confined", roles=("eng/dev",)) as framework:
