@@ -161,9 +161,9 @@ class _Shown:
             for pod in pods:
                 output.line(output.clean(status.name(pod)))
         elif self._form.is_table:
-            spare = () if self._form.kind is Kind.WIDE else _SPARE
-            cut = "" if self._form.kind is Kind.WIDE else "reason"
-            output.table(list(self._columns), map(self.row, pods), spare=spare, cut=cut, headers=self._headers)
+            fitted: dict[str, Any] = {"spare": _SPARE, "cut": "reason", "middle": "name"}
+            fitted = {} if self._form.kind is Kind.WIDE else fitted
+            output.table(list(self._columns), map(self.row, pods), headers=self._headers, **fitted)
         else:
             forms.show(self._form, {"pods": pods})
 

@@ -57,16 +57,23 @@ def note(text: str) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Row], *, spare: Sequence[str] = (), cut: str = "", headers: bool = True
+    columns: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    spare: Sequence[str] = (),
+    cut: str = "",
+    middle: str = "",
+    headers: bool = True,
 ) -> None:
     """`spare`: columns that a narrow terminal does without, the first of them first; `cut`: one of sentences, which it
-    cuts short. Without `headers` every column is there, for a program reads them.
+    cuts short; `middle`: one whose middle it leaves out rather than the last of the spare columns. Without `headers`
+    every column is there, for a program reads them.
     """
     cells = cleaned(rows)
     if sys.stdout.isatty() and headers:
         from executor.cli.printing import terminal
 
-        terminal.show(columns, cells, spare, cut)
+        terminal.show(columns, cells, spare, cut, middle)
     else:
         _plain_table(columns, cells, headers=headers)
 

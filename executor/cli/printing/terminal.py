@@ -1,7 +1,8 @@
 """Tables on a terminal, by rich: bold heads, colours of states, and no more columns than there is room for.
 
 A name that is cut or folded cannot be copied. So where a table is too wide, columns that can be spared are left out and
-named below it; where that does not suffice, the terminal's own wrapping does the least harm.
+named below it. Where that does not suffice, a table may name one column that loses its middle; else the terminal's own
+wrapping does the least harm.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from executor.cli.printing import units
+
 GAP: Final = 2
 CUT_LETTERS: Final = 30
 CUT_LEAST: Final = 16
+MIDDLE_LEAST: Final = 16
 _COLOURED: Final = frozenset({"state", "outcome", "level"})
 _STYLES: Final = MappingProxyType(
     {
@@ -78,9 +82,13 @@ def styled(word: str) -> Text:
     return Text(word, style=_STYLES.get(word, ""))
 
 
-def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str = "") -> None:
-    """Print a table on the terminal; `cut` is a column of sentences, which may be cut short."""
+def show(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str = "", middle: str = "") -> None:
+    """Print a table on the terminal; `cut` is a column of sentences, which may be cut short, and `middle` one that may
+    lose its middle.
+    """
     own = console()
+    if middle:
+        cells = without_middle(columns, cells, spare, cut, middle, own.width)
     if cut:
         cells = shortened(columns, cells, spare, cut, own.width)
     console(max(own.width, needed(columns, cells, spare, own.width))).print(table(columns, cells, spare, own.width))
@@ -100,6 +108,23 @@ def shortened(
         if room >= letters:
             break
     return [[*row[:place], _cut(row[place], max(letters, room)), *row[place + 1 :]] for row in cells]
+
+
+def without_middle(
+    columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str, middle: str, width: int
+) -> list[list[str]]:
+    """The cells with those of the column `middle` as long as there is room for beside the last of the `spare` columns,
+    and MIDDLE_LEAST at least. Pure.
+    """
+    place, going = list(columns).index(middle), [each for each in spare if each != cut][:-1]
+    names = [name for name in columns if name not in going]
+    short = [
+        [cell[:CUT_LEAST] if name == cut else cell for name, cell in zip(columns, row, strict=True)] for row in cells
+    ]
+    widths = dict(zip(columns, _widths(columns, short), strict=True))
+    room = width - sum(widths[name] + GAP for name in names if name != middle)
+    letters = max(MIDDLE_LEAST, room)
+    return [[*row[:place], units.without_middle(row[place], letters), *row[place + 1 :]] for row in cells]
 
 
 def _cut(text: str, letters: int) -> str:

@@ -14,7 +14,13 @@ def shortened(text: str, letters: int) -> str:
 
 def identity(text: str) -> str:
     """An id of up to 30 letters as it is; a longer one without its middle: those of a pair differ at the end."""
-    return text if len(text) <= _IDENTITY_LETTERS else f"{text[:13]}...{text[-14:]}"
+    return without_middle(text, _IDENTITY_LETTERS)
+
+
+def without_middle(text: str, letters: int) -> str:
+    """Cut to so many letters, 5 at least, with dots in the place of its middle."""
+    head = (letters - 3) // 2
+    return text if len(text) <= letters else f"{text[:head]}...{text[head + 3 - letters :]}"
 
 
 def age(seconds: float | None, *, units: int = 2) -> str:

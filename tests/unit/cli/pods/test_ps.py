@@ -144,13 +144,19 @@ def test_what_cannot_be_read_is_a_usage_error(run: Run, arguments: str) -> None:
     assert ran.err.count("\n") == 1
 
 
-def test_a_long_reason_is_cut_and_names_are_not(node: Node) -> None:
+def test_a_long_reason_is_cut_and_then_the_middle_of_a_name(node: Node) -> None:
     message = "container app exited with status 5: " + "x" * 200
-    executor = node.executor("aaa", pod("pod-1", "a-name-of-thirty-characters-ok"))
+    executor = node.executor("aaa", pod("pod-1", "a-name-of-20-letters"))
     outcome = {"state": "TASK_FAILED", "reason": None, "message": message}
     executor.ended = [pod("pod-2", "b", state="ended", outcome=outcome, ended_age_s=5.0)]
     shown = on_terminal(node, 80, "ps", "-a", TERM="xterm")
-    assert "TASK_FAILED cont..." in shown and "a-name-of-thirty-characters-ok" in shown
+    assert "TASK_FAILED conta..." in shown and "default/a-name-of-20-letters" in shown
+    executor.pods = [pod("pod-4229185b8872", f"the-{'very-' * 50}long-name", **{"class": "revocable"})]
+    for columns, name in ((80, "default/...ong-name"), (120, "default/the-very-")):
+        lines = on_terminal(node, columns, "ps", "-a", TERM="dumb").splitlines()
+        assert all(len(line) <= columns for line in lines)
+        (line,) = [each for each in lines if each.startswith("pod-4229185b8872")]
+        assert name in line and "-name  revocable  running " in line
 
 
 def test_a_watch_tells_each_change_once(node: Node) -> None:
