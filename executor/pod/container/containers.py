@@ -33,6 +33,7 @@ from executor.pod.images import PodImages
 from executor.pod.node import STREAMS, Node, log_name, snapshot_key
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
+from executor.pod.resources import amounts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -119,11 +120,9 @@ class Containers:
             image, mounts = await self._prepare(name, image, snapshot, lease)
             user = await self._user(name, image, mounts)
             self._sandbox.check_files()
-            own = self._spec[name]
+            pod_spec, own = self._pod_spec, self._spec[name]
             await self._sandbox.tasks.own(own, user)
-            document = await runtime_spec(
-                self._node, self._pod, self._sandbox, self._pod_spec, own, image, user, mounts
-            )
+            document = await runtime_spec(self._node, self._pod, self._sandbox, pod_spec, own, image, user, mounts)
             program = runtime(self._node.config.containerd, self._pod_class)
             spec, binary_name = await without_secrets(document, self._node, self._sandbox, own, identity, program)
             await ctrd.containers.create(
@@ -141,6 +140,7 @@ class Containers:
                 pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
             leader = HeldProcess.open(pid)
             self._runs[name] = ContainerRun(identity, run, snapshot, image, pid, leader, spec["process"])
+        await amounts.follow(self._node.tree, self._pod, name, pod_spec, lambda: self._pod_spec)
 
     async def _prepare(self, name: str, image: Image, snapshot: str, lease: LeaseId) -> tuple[Image, list[Mount]]:
         """The writable layer. An image that was removed since it was found is looked up again."""

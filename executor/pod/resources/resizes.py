@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from cgroups import CgroupError, CgroupNotFound, Limits, Mode
-from executor.errors import Failure, NotFound, Refused
+from cgroups import CgroupError, CgroupNotFound
+from executor.errors import ExecutorError, Failure, NotFound, Refused
 from executor.log import get_logger
 from executor.names import TaskId
-from executor.oci import document as oci
 from executor.pod.object_updates import LIVING
+from executor.pod.resources import amounts
 from executor.spec import resize
 
 if TYPE_CHECKING:
@@ -39,23 +39,41 @@ class Resizes:
                 raise NotFound("has no pod that runs", subject=f"task {request.task[:80]}")
             before, after = runner.spec, resize.applied(runner.spec, request)
             changed = [new.name for old, new in zip(before.containers, after.containers, strict=True) if old != new]
-            await asyncio.to_thread(self._write, runner, before, after)
-            runner.resized(after)
+            runner.resized(after)  # first, so that a container that is just being made finds them
+            try:
+                await asyncio.to_thread(self._write, runner, before, after)
+            except ExecutorError:
+                runner.resized(before)
+                await asyncio.to_thread(self._restore, runner, before, after)
+                raise
         runner.log.info("resized", code="pod.resized", containers=changed)
         return {"resized": {"id": request.id, "task": request.task, "containers": changed}}
 
     def _write(self, runner: PodRunner, before: PodSpec, after: PodSpec) -> None:
-        """To the groups that there are: a container that starts later has the amounts of the pod's description."""
-        written: list[ContainerSpec] = []
-        try:
-            for old, new in zip(before.containers, after.containers, strict=True):
-                if self._amounts(before, old) != self._amounts(after, new):
-                    written.append(old)
-                    self._apply(self._group(runner, new), after, old, new)
-        except CgroupError as error:
-            for old in written:
+        """To the groups that there are: a container that starts later has the amounts of the pod's description. Raises
+        Refused, Failure.
+        """
+        for old, new in self._changed(before, after):
+            try:
+                self._apply(self._group(runner, new), after, old, new)
+            except CgroupError as error:
+                raise Failure(f"could not be resized: {error}", subject=f"container {new.name}") from error
+
+    def _restore(self, runner: PodRunner, before: PodSpec, after: PodSpec) -> None:
+        """The former amounts of each container, also of one that was made meanwhile. Raises Failure."""
+        for old, _ in self._changed(before, after):
+            try:
                 self._apply(self._group(runner, old), before, old, old)
-            raise Failure(f"could not be resized: {error}", subject=f"container {written[-1].name}") from error
+            except CgroupError as error:
+                message = f"was not resized, and its former amounts could not be written again: {error}"
+                raise Failure(message, subject=f"container {old.name}") from error
+
+    def _changed(self, before: PodSpec, after: PodSpec) -> list[tuple[ContainerSpec, ContainerSpec]]:
+        mode = self._tree.hierarchies.mode
+        pairs = zip(before.containers, after.containers, strict=True)
+        return [
+            (old, new) for old, new in pairs if amounts.of(before, old.name, mode) != amounts.of(after, new.name, mode)
+        ]
 
     def _group(self, runner: PodRunner, container: ContainerSpec) -> Cgroup:
         return self._tree.container(runner.spec.pod_class, runner.spec.role, runner.id, container.name)
@@ -66,23 +84,9 @@ class Resizes:
             if lower < (old.limits.memory_bytes or lower) and (used := _working_set_bytes(group)) > lower:
                 message = f"uses {used} bytes of memory, which do not fit into {lower}"
                 raise Refused(message, subject=f"container {new.name}", hint="wait until it uses less")
-            group.apply(self._amounts(pod, new))
+            group.apply(amounts.of(pod, new.name, self._tree.hierarchies.mode))
         except CgroupNotFound:
             return  # it does not run now
-
-    def _amounts(self, pod: PodSpec, container: ContainerSpec) -> Limits:
-        """What runc makes of them at a start."""
-        cpu = oci.cpu(pod, container)
-        quota_cores = cpu["quota"] / cpu["period"] if "quota" in cpu else None
-        weight = _weight(cpu["shares"], self._tree.hierarchies.mode) if "shares" in cpu else None
-        return Limits(cpu_weight=weight, cpu_quota_cores=quota_cores, memory_max_bytes=container.limits.memory_bytes)
-
-
-def _weight(shares: int, mode: Mode) -> int:
-    """For cgroup2 as runc makes it of shares (ConvertCPUSharesToCgroupV2Value): the containers of a pod compare."""
-    if mode is Mode.V2:
-        return 1 + (shares - 2) * 9999 // 262142
-    return min(max(round(shares * 100 / 1024), 1), 10_000)
 
 
 def _working_set_bytes(group: Cgroup) -> int:
