@@ -52,7 +52,7 @@ VARIABLE = (
     (r"^disk total_bytes=.*\n", ""),  # counted by now, or not yet
     (r"^(eth0 veth) .*", r"\1 IPS MTU SIZE SIZE N N"),
     (r"^(\S+) (\S+) eth0$", r"ROUTE GATEWAY eth0"),
-    (r"(?<=SIZE )(SIZE|\S+ [KM]?i?B) (SIZE|\S+ [KM]?i?B) [\d.]+$", "SIZE SIZE N"),
+    (r"(?<=SIZE )(SIZE|\S+ [KM]?i?B) (SIZE|\S+ [KM]?i?B) [\d.]+ -$", "SIZE SIZE N -"),
 )
 PRINTED = {
     "ps": ["ps"],
