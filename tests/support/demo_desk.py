@@ -60,7 +60,7 @@ class Desk:
             self._scheduler.revive()
             code = (self._incident if words[0] == "incident" else self._launch)(words[1:], say)
         except (UnexpectedError, AssertionError) as error:
-            say(f"{words[0]}: {error}")
+            say(f"{words[0]}: {str(error).partition(chr(10))[0]}")  # and not the history of the scheduler
         finally:
             self._scheduler.release()
         with contextlib.suppress(OSError):  # who asked may be gone

@@ -10,7 +10,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -68,22 +69,35 @@ class Stage:
         return name
 
     def launch_tasks(self, tasks: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-        """TaskInfos as the command `task` prints them; the first state of each that tells whether it runs."""
+        """TaskInfos as the command `task` prints them; the first state of each that tells whether it runs. Raises
+        UnexpectedError of one line for a name that is taken, and where nothing fits.
+        """
         start = self.scheduler.mark()
         own = [{**task, "resources": list(map(_unallocated, task["resources"]))} for task in tasks]
-        self.scheduler.launch(own, self.rig.executor(self._executor_id))
+        taken = [name for task in own if self._lives(name := task["task_id"]["value"])]
+        if taken:
+            raise UnexpectedError(f"a pod named {taken[0]} runs already: give this one another metadata.name")
+        try:
+            self.scheduler.launch(own, self.rig.executor(self._executor_id))
+        except UnexpectedError:
+            asked = _amounts(resource for task in own for resource in task["resources"])
+            free = _amounts(resource for offer in self.scheduler.offers() for resource in offer["resources"])
+            raise UnexpectedError(f"nothing fits: the pods ask for {asked}, and {free or 'nothing'} is free") from None
         for task in own:
             name = task["task_id"]["value"]
             self.tasks.append(name)
             status = self.scheduler.wait_status(name, ("TASK_RUNNING", *messages.TERMINAL), _RUNNING_S, start=start)
             yield name, f"{status.state} {status.message}".rstrip()
 
+    def _lives(self, name: str) -> bool:
+        seen = self.scheduler.states(name)
+        return bool(seen) and seen[-1] not in messages.TERMINAL
+
     def end(self) -> Iterator[str]:
         """Let storage answer, and end every pod of this stage that has not ended; a line for each."""
         self.release()
         for name in self.tasks:
-            seen = [status.state for status in self.scheduler.statuses(name)]
-            if seen and seen[-1] not in messages.TERMINAL:
+            if self._lives(name):
                 self.scheduler.kill(name, grace_s=0)
                 status = self.scheduler.wait_status(name, messages.TERMINAL, _RUNNING_S)
                 yield f"{name}: {status.state}"
@@ -119,6 +133,15 @@ class Stage:
         """The names of a pod's processes."""
         (pod,) = self.rig.json("ps", "-f", f"name={name}")["pods"]
         return [psutil.Process(pid).name() for pid, _ in self.rig.processes(pod)]
+
+
+def _amounts(resources: Iterable[dict[str, Any]]) -> str:
+    """The sums of the scalars, as a text."""
+    sums: Counter[str] = Counter()
+    for resource in resources:
+        if "scalar" in resource:
+            sums[resource["name"] + (" (revocable)" if "revocable" in resource else "")] += resource["scalar"]["value"]
+    return ", ".join(f"{name} {amount:g}" for name, amount in sorted(sums.items()))
 
 
 def _unallocated(resource: dict[str, Any]) -> dict[str, Any]:

@@ -103,17 +103,22 @@ ENDS = {
         "containers": [{"name": "c", "image": IMAGE, "command": ["sh", "-c", "echo $((6 * 7)) is the answer"]}],
     },
 }
+APP = {"name": "c", "image": IMAGE, "resources": {"limits": {"cpu": "1000", "memory": "64Mi"}}}
+LARGE = {**POD, "metadata": {"name": "large"}, "spec": {"containers": [APP]}}
+TAKEN = {**POD, "metadata": {"name": "web-0"}}
 TYPED = (
     "mesos-pod-executor revoke --all --id by-hand", "mesos-pod-executor doctor --quiet", "incident preempted",
-    "launch {pod} --revocable", "incident end", "mesos-pod-executor run {ends} --master $MASTER",
+    "launch {pod} --revocable", "incident end", "launch {large}", "launch {taken}",
+    "mesos-pod-executor run {ends} --master $MASTER",
     "mesos-pod-executor executor-info", "exit 0",
 )  # fmt: skip
 
 
 def test_a_shell_on_the_node(directory: Path) -> None:
     """What README.md names is there at its prompt, a browser outside sees the node, and all is gone with it."""
-    (directory / "pod.json").write_text(json.dumps(POD))
-    (directory / "ends.json").write_text(json.dumps(ENDS))
+    files = {"pod": POD, "ends": ENDS, "large": LARGE, "taken": TAKEN}
+    for name, document in files.items():
+        (directory / f"{name}.json").write_text(json.dumps(document))
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
@@ -126,7 +131,7 @@ def test_a_shell_on_the_node(directory: Path) -> None:
     page.request("GET", "/")
     assert b"Pods on" in page.getresponse().read()
     page.close()
-    typed = "; ".join(TYPED).format(pod=directory / "pod.json", ends=directory / "ends.json")
+    typed = "; ".join(TYPED).format(**{name: directory / f"{name}.json" for name in files})
     os.write(terminal, typed.encode() + b"\r")
     told = read_until(terminal, None)
     _, status = os.waitpid(child, 0)
@@ -136,5 +141,10 @@ def test_a_shell_on_the_node(directory: Path) -> None:
     assert "mesos-pod-executor why preempted-1" in told and "report -o" in told
     assert "42 is the answer" in told
     assert re.search(r'"value": "\S+/bin/mesos-pod-executor"', told) and "/usr/bin/mesos-pod-executor" not in told
+    assert re.search(
+        r"launch: nothing fits: the pods ask for cpus 1000, mem 64, and cpus [\d.]+, .* is free\r?\n", told
+    )
+    assert "launch: a pod named web-0 runs already: give this one another metadata.name" in told
+    assert "allocation_info" not in told
     assert "own: TASK_RUNNING" in told and "own: TASK_KILLED" in told and "preempted-1: " not in told
     assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))
