@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +86,11 @@ def row(rig: Rig, name: str) -> dict[str, Any] | None:
     return next((each for each in rig.pods() if each["name"] == name), None)
 
 
+def uploads(rig: Rig) -> list[int]:
+    """The size of what each unfinished download has in containerd."""
+    return [path.stat().st_size for path in rig.containerd.directory.glob("**/ingest/*/data")]
+
+
 def removed(rig: Rig, image: str) -> bool | None:
     """True once the image was here, and is removed by hand."""
     return rig.command("images", "rm", image, check=False).returncode == 0 or None
@@ -124,6 +130,27 @@ def test_a_kill_meanwhile_throws_nothing_away(rig: Rig, scheduler: Scheduler, re
     scheduler.launch([pod(rig, "second", name, front)], rig.executor())
     scheduler.wait_status("second", "TASK_RUNNING", 60)
     assert len([path for method, path, _ in front.seen if layer(image) in path and method == "GET"]) == 1
+
+
+def test_what_a_killed_executor_has_pulled_is_used_by_the_next(
+    rig: Rig, scheduler: Scheduler, registry: Registry, front: Front
+) -> None:
+    """It leaves one upload, where the next one goes on, and then none."""
+    image, name, before = push(registry, "orphan/app"), f"{front.host}/orphan/app:1", set(rig.run_dir.glob("*.owner"))
+    front.faults, front.seen = [Fault(f"/blobs/{layer(image)}", pause_s=SLOW_S)], []
+    scheduler.launch([pod(rig, "orphan", name, front)], rig.executor("killed"))
+    assert wait_for(lambda: True if any(size > 200_000 for size in uploads(rig)) else None, 30)
+    (owner,) = set(rig.run_dir.glob("*.owner")) - before
+    os.kill(int(json.loads(owner.read_text())["pid"]), signal.SIGKILL)
+    ended = scheduler.wait_status("orphan", TERMINAL, 60)
+    assert (ended.state, ended.reason) == ("TASK_FAILED", "REASON_EXECUTOR_TERMINATED")
+    assert len(uploads(rig)) == 1
+
+    front.faults, front.seen = [], []
+    scheduler.launch([pod(rig, "next", name, front)], rig.executor())
+    scheduler.wait_status("next", "TASK_RUNNING", 60)
+    assert next(text for _, path, text in front.seen if layer(image) in path).startswith("bytes=")
+    assert uploads(rig) == []
 
 
 def test_an_image_that_is_removed_while_the_pod_waits_for_another_is_pulled_again(
