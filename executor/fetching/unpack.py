@@ -27,6 +27,8 @@ ENTRIES_MAX: Final = 500_000
 LINK_MAX: Final = 4096
 CHUNK_BYTES: Final = 1 << 20
 _TAR: Final = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
+_REFUSED: Final = (stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK)
+_OTHER_KIND: Final = "is neither a file, a directory nor a link"
 _FAULTS: Final = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError, RuntimeError)
 """What the libraries raise for what is no such archive, or is damaged, encrypted or of an unknown method."""
 
@@ -90,7 +92,7 @@ def _unpack_tar(opened: IO[bytes], directory: int, room: Room) -> None:
             elif member.isreg() and (content := archive.extractfile(member)) is not None:
                 _write(content, directory, parts, member.mode, room)
             else:
-                raise Failure("is neither a file, a directory nor a link", subject=member.name)
+                raise Failure(_OTHER_KIND, subject=member.name)
             archive.members = []  # type: ignore[attr-defined] # tarfile keeps every one
 
 
@@ -99,8 +101,10 @@ def _unpack_zip(opened: IO[bytes], directory: int, room: Room) -> None:
         for number, member in enumerate(archive.infolist()):
             _count(number, member.filename)
             parts, mode = _parts(member.filename), member.external_attr >> 16
-            if member.is_dir():
+            if member.is_dir() or stat.S_ISDIR(mode):
                 os.close(ensure_below(directory, *parts))
+            elif stat.S_IFMT(mode) in _REFUSED:
+                raise Failure(_OTHER_KIND, subject=member.filename)
             elif stat.S_ISLNK(mode):
                 with archive.open(member) as content:
                     _link(directory, parts, os.fsdecode(content.read(LINK_MAX)))

@@ -92,6 +92,48 @@ def test_a_zip_archive(tmp_path: Path) -> None:
     assert stat.S_IMODE((target / "bin/run").stat().st_mode) == 0o755
 
 
+def zipped(name: str, mode: int, content: str = "") -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        member = zipfile.ZipInfo(name)
+        member.external_attr = mode << 16
+        archive.writestr(member, content)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("name", ["/top/file", "//top/file", "./top//file"])
+def test_an_absolute_name_in_a_zip_archive_is_below_the_directory(tmp_path: Path, name: str) -> None:
+    assert (unpacked(tmp_path, "a.zip", zipped(name, stat.S_IFREG | 0o600, "x")) / "top/file").read_text() == "x"
+
+
+def test_a_directory_in_a_zip_archive_that_only_its_mode_names(tmp_path: Path) -> None:
+    assert (unpacked(tmp_path, "a.zip", zipped("empty", stat.S_IFDIR | 0o755)) / "empty").is_dir()
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+def test_a_zip_archive_has_no_devices(tmp_path: Path, kind: int) -> None:
+    with pytest.raises(Failure, match="neither a file, a directory nor a link") as caught:
+        unpacked(tmp_path, "a.zip", zipped("odd", kind | 0o666))
+    assert caught.value.subject == "odd" and not (tmp_path / "target/odd").exists()
+
+
+def test_a_link_in_a_zip_archive_leads_no_later_file_out(tmp_path: Path) -> None:
+    target = io.BytesIO(zipped("up", stat.S_IFLNK | 0o777, ".."))
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr("up/out", "x")
+    with pytest.raises(Failure):
+        unpacked(tmp_path, "a.zip", target.getvalue())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_hard_link_to_a_link_is_the_link_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    links = [member("soft", kind=tarfile.SYMTYPE, link="../secret"), member("hard", kind=tarfile.LNKTYPE, link="soft")]
+    target = unpacked(tmp_path, "a.tar", tar(*links, member("hard", b"mine")))
+    assert str((target / "soft").readlink()) == "../secret" and (target / "hard").read_bytes() == b"mine"
+    assert (tmp_path / "secret").read_text() == "secret" and (tmp_path / "secret").stat().st_nlink == 1
+
+
 def test_a_single_file(tmp_path: Path) -> None:
     assert (unpacked(tmp_path, "dir/notes.txt.gz", gzip.compress(b"text")) / "notes.txt").read_bytes() == b"text"
 
