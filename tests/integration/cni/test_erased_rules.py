@@ -182,12 +182,14 @@ async def test_what_cannot_be_put_back_is_told_and_tried_again(lab: Lab) -> None
             await until(lambda: [each for each in lines if each["code"] == "network.rules_lost"])
             (lost,) = lines
             assert lost["pod"] == "pod-web" and "injected" in lost["error"]
+            assert lost["text"] in cni.lost_rules("pod-web") and cni.lost_rules("pod-other") == ()
             masquerade = chain_names("podnet", "pod-web")[0]
             assert any(f"-j {masquerade}" in rule for rule in rules()), "what does not depend on portmap is there"
             nat("-N", "SOMEBODY")
             nat("-X", "SOMEBODY")  # the next occasion
             await until(lambda: rules() == before)
             await until(lambda: lines[-1]["code"] == "network.rules_restored")
+            assert cni.lost_rules("pod-web") == ()
         assert await lab.ask(lab.gateway, PORT) == ("pod-web", lab.gateway)
     await lab.down("pod-web", cni)
     assert lab.clean(), lab.retries()

@@ -107,9 +107,11 @@ async def test_a_change_is_noticed_and_its_repair(lab: Lab) -> None:
             run(*inside(lab.pin(ONE), "ip", "link", "set", "eth0", "down"))
             line = await until(lambda: one(lines, "network.changed"))
             assert line["pod"] == ONE and "eth0 is down" in line["text"]
+            assert "eth0 is down" in watch.faults(ONE) and watch.faults(TWO) == ()
             run(*inside(lab.pin(ONE), "ip", "link", "set", "eth0", "up"))
             run(*inside(lab.pin(ONE), "ip", "route", "replace", "default", "via", lab.gateway))
             await until(lambda: one(lines, "network.restored"))
+            assert watch.faults(ONE) == ()
         with told() as lines:  # of the node's side the pod itself hears nothing
             (veth,) = [each["name"] for each in other[0].result["interfaces"] if each["name"].startswith("veth")]
             run("ip", "link", "set", veth, "nomaster")
