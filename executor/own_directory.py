@@ -22,6 +22,10 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABOVE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
+DEPTH_MAX = 100
+"""A walk may hold each directory above, as `os.fwalk` does, which fails 1,000 deep."""
+_SHOWN_LETTERS = 80
+
 Identity = tuple[int, int]
 """Device and inode."""
 
@@ -141,8 +145,10 @@ def make_directory(above: int, name: str, mode: int = 0o755) -> None:
 
 def ensure_below(above: int, *names: str) -> int:
     """The directories `names`, each in the one before it and made if it is missing; a descriptor of the last one, for
-    the caller to close. Raises OSError, also for a symbolic link.
+    the caller to close. Raises OSError, also for a symbolic link; ENAMETOOLONG: they are more than DEPTH_MAX.
     """
+    if len(names) > DEPTH_MAX:
+        raise OSError(errno.ENAMETOOLONG, f"is in more than {DEPTH_MAX} directories", "/".join(names)[:_SHOWN_LETTERS])
     directory = os.dup(above)
     for name in names:
         with Opened(directory) as parent:

@@ -169,3 +169,11 @@ async def test_a_cancelled_fetch_leaves_no_helper(server: str, tmp_path: Path) -
 
 def helpers() -> list[psutil.Process]:
     return [each for each in psutil.Process().children() if "executor.fetching" in " ".join(each.cmdline())]
+
+
+async def test_a_file_is_in_no_deeper_directory_than_can_be_walked(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    name = "/".join(["d"] * 101) + "/run"
+    words = "cannot be written: is in more than 100 directories"
+    with (tmp_path / "run").open() as file, pytest.raises(Failure, match=words):
+        await fetched(tmp_path, Item("/run", name, file=file.fileno()))

@@ -197,6 +197,15 @@ def test_a_bomb_ends_at_the_room_of_the_task(tmp_path: Path) -> None:
     assert (tmp_path / "target/a").stat().st_size <= 3 << 20
 
 
+def test_the_depth_of_directories_is_bounded(tmp_path: Path) -> None:
+    """What is unpacked is given to its user by a walk, which holds each directory above."""
+    deep = "/".join(["d"] * 100)
+    assert (unpacked(tmp_path, "a.tar", tar(member(f"{deep}/f", b"x"))) / deep / "f").read_bytes() == b"x"
+    for too_deep in (member(f"{deep}/d/f", b"x"), member(f"{deep}/d", kind=tarfile.DIRTYPE)):
+        with pytest.raises(Failure, match="is in more than 100 directories"):
+            unpacked(tmp_path, "a.tar", tar(too_deep))
+
+
 def test_the_number_of_files_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpack, "ENTRIES_MAX", 2)
     with pytest.raises(Failure, match="more than 2 files"):
