@@ -10,9 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import ExitStack
 
 from executor import beneath
+from executor.own_directory import Opened
 
 
 def open_part(root: int, part: str, *, make: bool = True) -> int:
@@ -33,18 +33,14 @@ def open_part(root: int, part: str, *, make: bool = True) -> int:
 
 def _made(root: int, names: list[str]) -> int:
     """Name by name from the root; what is there is entered as `beneath` does, so that a link stays in the volume."""
-    mode = stat.S_IMODE(os.fstat(root).st_mode)
-    with ExitStack() as held:
-        at = os.dup(root)
-        held.callback(os.close, at)
-        for depth, name in enumerate(names):
+    mode, at = stat.S_IMODE(os.fstat(root).st_mode), os.dup(root)
+    for depth, name in enumerate(names, 1):
+        with Opened(at) as above:
             try:
-                below = beneath.open_below(root, "/".join(names[: depth + 1]))
+                at = beneath.open_below(root, "/".join(names[:depth]))
             except FileNotFoundError:
-                below = _directory(at, name, mode)
-            held.callback(os.close, below)
-            at = below
-        return os.dup(at)
+                at = _directory(above, name, mode)
+    return at
 
 
 def _directory(at: int, name: str, mode: int) -> int:

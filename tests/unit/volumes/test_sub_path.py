@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import threading
 from pathlib import Path
@@ -89,3 +90,16 @@ def test_a_directory_that_is_swapped_for_a_link_leads_nowhere_else(volume: Path)
     swapper.join()
     assert seen == {True}
     assert [path.name for path in (volume.parent / "outside").iterdir()] == ["secret"]
+
+
+def test_a_deep_part_is_made_with_few_descriptors(tmp_path: Path) -> None:
+    """Each pod of the node needs some: one pod's subPath must not use them up."""
+    root = os.open(tmp_path, os.O_PATH)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (root + 20, before[1]))
+    try:
+        os.close(sub_path.open_part(root, "/".join(["d"] * 500)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        os.close(root)
+    assert tmp_path.joinpath(*["d"] * 500).is_dir()
