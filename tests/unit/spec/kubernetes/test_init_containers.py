@@ -55,6 +55,29 @@ def test_what_they_may_not_have(before: dict[str, Any], main: dict[str, Any], su
     assert caught.value.subject == subject
 
 
+@pytest.mark.parametrize("codes", [{"operator": "NotIn"}, {"operator": "NotIn", "values": []}])
+def test_a_restart_rule_without_values_is_accepted_as_kubernetes_does(codes: dict[str, Any]) -> None:
+    """Its validation bounds their number at 255, and asks for none: each exit code is not among them."""
+    rule = {"action": "Restart", "exitCodes": codes}
+    (found,) = parsed(restartPolicy="Never", restartPolicyRules=[rule]).containers[0].restart_rules
+    assert (found.codes, found.negated) == (frozenset(), True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "subject"),
+    [
+        ([{"action": "Restart"}], "[0].exitCodes"),
+        ([{"action": "Restart", "exitCodes": {"values": [1]}}], "[0].exitCodes.operator"),
+        ([{"action": "Restart", "exitCodes": {"operator": "In", "values": [1] * 256}}], "[0].exitCodes.values"),
+        ([RULE] * 21, ""),
+    ],
+)
+def test_what_kubernetes_refuses_of_restart_rules(rules: list[Any], subject: str) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        parsed(restartPolicy="Never", restartPolicyRules=rules)
+    assert caught.value.subject == f"spec.containers[0].restartPolicyRules{subject}"
+
+
 def test_a_sidecar_may_have_a_hook() -> None:
     hook = {"preStop": {"exec": {"command": ["drain"]}}}
     assert parsed(init("proxy", lifecycle=hook, **SIDECAR)).containers[0].hooks.pre_stop is not None
