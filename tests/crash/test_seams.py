@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,17 @@ BUSY = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 STUBBORN = "trap '' TERM; while :; do sleep 0.1; done"
 REVOCABLE, RESTARTED, ABORTED = "revocable", "restarted", "aborted"
 NEEDS = {
-    RESTARTED: ("effect/Kill", "Containers.kill", "Containers.renew", "Containers.remove"),
+    RESTARTED: (
+        "effect/Kill",
+        "Containers.kill",
+        "Containers.renew",
+        "Containers.remove",
+        "Snapshots.usage",
+        "Snapshots.mounts",
+    ),
     ABORTED: ("effect/Abort",),
 }
-"""Seams for which an executor has a further pod."""
+"""Seams for which an executor has a further pod; with RESTARTED it lives for RESTART_S, as a count of disks needs."""
 UNMET = {
     "PodVolumes.update": "a framework's message with new objects",
     "PodVolumes.write_private": "a secret runtime",
@@ -64,7 +71,9 @@ UNMET = {
     "Leases.keep": "an image is unpacked",
     "Snapshots.commit": "an image is unpacked",
 }
-"""Seams that these pods do not come to, and what does."""
+"""Seams that these pods come to by chance at most, and what does."""
+TRIES = 3
+"""Some seams are met nearly always: a pod's own grace may end in the moment before Ladder._kill, for example."""
 ENDLESS = {("Cni.keep_rules", "after")}
 ONCE = ("Cni.keep_rules", "Ladder.", "Receipts.", "effect/Abort")
 """Seams that are met once."""
@@ -202,15 +211,19 @@ def chosen(option: str) -> list[str]:
 
 def test_every_seam_is_met(rig: Rig, scheduler: Scheduler) -> None:
     """By an executor that lives: the other test is about all seams."""
-    case = Case(RECORD, watched=True, name="records")
-    begin(rig, scheduler, case)
-    live(rig, scheduler, [case])
-    case.sandbox = rig.agent.sandbox(scheduler.framework_id, case.name)
-    assert wait_for(lambda: True if not rig.wait_clean(1.0).get("containers") else None, 30)
-    met = set((case.sandbox / dying_executor.MET).read_text().splitlines())
-    print(f"{len(met)} of {len(seams.names())} seams")
-    missing, late = set(seams.names()) - met - set(UNMET), met & set(UNMET)
-    assert not missing and not late, f"{sorted(missing)} are not met, {sorted(late)} are"
+    met: set[str] = set()
+    for number in range(TRIES):
+        case = Case(RECORD, watched=True, name=f"records-{number}")
+        begin(rig, scheduler, case)
+        live(rig, scheduler, [case])
+        case.sandbox = rig.agent.sandbox(scheduler.framework_id, case.name)
+        assert wait_for(lambda: True if not rig.wait_clean(1.0).get("containers") else None, 30)
+        met |= set((case.sandbox / dying_executor.MET).read_text().splitlines())
+        missing = set(seams.names()) - met - set(UNMET)
+        print(f"{len(met)} of {len(seams.names())} seams; by chance: {sorted(met & set(UNMET))}")
+        if not missing:
+            return
+    raise AssertionError(f"{sorted(missing)} are not met")
 
 
 @pytest.mark.timeout(1800)  # the long form; the short one takes two minutes
@@ -223,7 +236,26 @@ def test_every_seam(rig: Rig, scheduler: Scheduler, request: pytest.FixtureReque
     scheduler.launch([rig.pod("survivor")], rig.executor("survivor"))
     scheduler.wait_status("survivor", "TASK_RUNNING", 60)
     there, before = remains(rig), regular(rig)
-    slowest_s, begun_s = 0.0, time.monotonic()
+    begun_s = time.monotonic()
+    for number in range(TRIES):
+        cases = [replace(case, name=f"{case.name}-{number}") for case in cases]
+        kill_all(rig, scheduler, cases, there, before)
+        cases = [case for case in cases if not is_met(case)]
+        print(f"\nnot met: {[case.at for case in cases]}", flush=True)
+        if not cases:
+            break
+    assert not cases, f"{[case.at for case in cases]} were not met"
+    print(f"\nall kills took {time.monotonic() - begun_s:.0f} s")
+
+
+def is_met(case: Case) -> bool:
+    """Whether its executor was killed where it should be."""
+    died = case.sandbox / dying_executor.DIED
+    return died.exists() and died.read_text().strip() == case.at
+
+
+def kill_all(rig: Rig, scheduler: Scheduler, cases: Sequence[Case], there: Any, before: Any) -> None:
+    """Each at its seam; then nothing is left of them, and their statuses are what they wrote down."""
     for start in range(0, len(cases), AT_ONCE):
         batch, batch_s = cases[start : start + AT_ONCE], time.monotonic()
         for case in batch:
@@ -231,14 +263,9 @@ def test_every_seam(rig: Rig, scheduler: Scheduler, request: pytest.FixtureReque
         live(rig, scheduler, batch)
         for case in batch:
             case.sandbox = rig.agent.sandbox(scheduler.framework_id, case.name)
-            died = case.sandbox / dying_executor.DIED
-            assert died.exists() and died.read_text().strip() == case.at, f"{case.at} was not met"
         wait_for(lambda: True if not since(remains(rig), there) else None, CLEAN_S)
         assert since(remains(rig), there) == {}, [case.at for case in batch]
         for case in batch:
             check_statuses(scheduler, case)
         assert regular(rig) == before
-        took_s = time.monotonic() - batch_s
-        slowest_s = max(slowest_s, took_s)
-        print(f"\n{took_s:5.1f} s: {', '.join(case.at for case in batch)}", end="", flush=True)
-    print(f"\n{len(cases)} kills in {time.monotonic() - begun_s:.0f} s; the slowest {AT_ONCE} took {slowest_s:.1f} s")
+        print(f"\n{time.monotonic() - batch_s:5.1f} s: {', '.join(case.at for case in batch)}", end="", flush=True)
