@@ -8,23 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
+from executor import helper_process
 from executor.errors import Failure, reason
 
 LIMIT_S: Final = 3600.0
 """For all files of a container."""
 LIMIT_BYTES: Final = 10 << 30
 """For all files of a container whose task has no disk resource."""
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_PROGRAM: Final = "import sys; sys.path[:0] = {paths!r}; from executor.fetching.worker import main; main()"
-_ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-_NICE: Final = 5
 _ANSWER_MAX_BYTES: Final = 64 << 10
 
 
@@ -69,8 +63,6 @@ async def fetch(
     try:
         async with asyncio.timeout(limit_s):
             assert process.stdin is not None and process.stdout is not None  # noqa: S101 # they are pipes
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has died
                 process.stdin.write(json.dumps(request).encode() + b"\n")  # and stays open: its end is the executor's
                 await process.stdin.drain()
@@ -90,27 +82,15 @@ def _judge(answer: bytes) -> None:
     if not answer:
         raise Failure("their helper ended before they were fetched", subject="uris")
     try:
-        told = {key: str(value) for key, value in json.loads(answer).items()}
+        said = {key: str(value) for key, value in json.loads(answer).items()}
     except (ValueError, AttributeError) as error:
         raise Failure("their helper sent a line that is not understood", subject="uris") from error
-    if told["message"]:
-        raise Failure(told["message"], subject=told["subject"], hint=told["hint"])
+    if said["message"]:
+        raise Failure(said["message"], subject=said["subject"], hint=said["hint"])
 
 
 async def _start(inherited: Sequence[int]) -> asyncio.subprocess.Process:
-    paths = [str(_ROOT), *(path for path in sys.path if path)]
     try:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-c",
-            _PROGRAM.format(paths=paths),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,  # stderr is the executor's, for the traceback of a defect
-            env=_ENVIRONMENT,
-            limit=_ANSWER_MAX_BYTES,
-            start_new_session=True,
-            pass_fds=inherited,
-        )
+        return await helper_process.start("executor.fetching.worker", _ANSWER_MAX_BYTES, inherited)
     except OSError as error:
         raise Failure(f"their helper cannot be started: {reason(error)}", subject="uris") from error

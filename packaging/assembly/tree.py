@@ -1,6 +1,6 @@
 """The self-contained tree of Python code: the project, and what it depends on, for several Pythons.
 
-It has no byte code: whoever installs the package compiles it with the Python that is there (packaging/programs/trees).
+It has no byte code: the installation of the package compiles it with the Python of the node (packaging/programs/trees).
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ FOREIGN_WORDS = (
 # Every package, and every module beside them, from the ground up. What stands on one floor does not know each other.
 FLOORS = (
     ("errors", "names", "hostnames", "bounded_json", "bounded_toml", "own_directory"),
-    ("concurrency", "duration", "quantity", "beneath"),
+    ("concurrency", "duration", "quantity", "beneath", "helper_process"),
     ("config",),
     ("log",),
     ("exhausted", "mesos", "containerd"),

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from executor import helper_process
 from executor.errors import ExecutorError, Failure, reason
 from executor.images.pulling import wire
 from executor.images.pulling.wire import Progress, Request
 
-_ROOT: Final = Path(__file__).resolve().parents[3]
-_PROGRAM: Final = "import sys; sys.path[:0] = {paths!r}; from executor.images.pulling.worker import main; main()"
-_NICE: Final = 5
-"""Within the executor's cgroup: the executor's event loop goes first."""
 _END_S: Final = 1.0
 _LINE_MAX: Final = wire.EVENT.size_bytes
-_ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "MALLOC_ARENA_MAX": "1"}
 
 
 async def run(request: Request, seen: Callable[[Progress], None]) -> Progress:
@@ -31,8 +24,6 @@ async def run(request: Request, seen: Callable[[Progress], None]) -> Progress:
     """
     process = await _start(request.name)
     try:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
         assert process.stdin is not None and process.stdout is not None  # noqa: S101 # they are pipes
         process.stdin.write(wire.encode_request(request) + b"\n")  # and stays open: its end is the executor's
         last = await _listen(process.stdout, seen)
@@ -47,19 +38,8 @@ async def run(request: Request, seen: Callable[[Progress], None]) -> Progress:
 
 
 async def _start(name: str) -> asyncio.subprocess.Process:
-    paths = [str(_ROOT), *(path for path in sys.path if path)]
     try:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-c",
-            _PROGRAM.format(paths=paths),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,  # stderr is the executor's, for the traceback of a defect
-            env=_ENVIRONMENT,
-            limit=_LINE_MAX,
-            start_new_session=True,
-        )
+        return await helper_process.start("executor.images.pulling.worker", _LINE_MAX)
     except OSError as error:
         message = f"the helper of its pull cannot be started: {reason(error)}"
         raise Failure(message, subject=f"image {name}") from error
