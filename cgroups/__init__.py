@@ -7,10 +7,13 @@ qos.py        what the classes may use, from the tasks they hold (pure)
 mounts.py     which hierarchies this machine has (pure)
 membership.py where a process is, and back; internal.py: no process where v2 passes controllers on
 names.py      names from frameworks as directory names (pure)
-limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py; controller.py is what those share
+limits.py     Limits and Stat over the controllers' own: cpu.py, memory.py, pids.py, io.py, cpuset.py
+controller.py what those share
+disks.py      which disk a path is on
 pressure.py   PSI as numbers; stall.py: a wake-up when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
 held.py       one process, held by a pidfd, so that its pid cannot come to mean another one
+oomd.py       marks for systemd-oomd
 attributes.py notes on a group, in extended attributes
 descent.py    walks a tree of groups with a bounded number of descriptors
 openat2.py    the system call of that name

@@ -56,7 +56,7 @@ def _make_below(point: Path, path: str, v1: Collection[str], delegate: Collectio
     above, _, name = path.rpartition("/")
     try:
         with Directory.open(point, above) as parent:
-            if not _is_ready(parent, v1, delegate):
+            if not _is_ready(parent, v1, delegate, point):
                 return False
             _make(parent, name, v1, ())
     except CgroupNotFound:
@@ -64,14 +64,23 @@ def _make_below(point: Path, path: str, v1: Collection[str], delegate: Collectio
     return True
 
 
-def _is_ready(directory: Directory, v1: Collection[str], delegate: Collection[str]) -> bool:
+def _is_ready(directory: Directory, v1: Collection[str], delegate: Collection[str], point: Path) -> bool:
     """Whether a group below it gets all that there is, so that nothing above it need be looked at."""
-    enabled = (directory.read_optional("cgroup.subtree_control") or "").split() if delegate else ()
     return (
-        all(controller in enabled for controller in delegate)
+        _passes_on(directory, delegate, point)
         and not ("memory" in v1 and directory.read_optional("memory.use_hierarchy") == "0\n")
         and not ("cpuset" in v1 and "\n" in map(directory.read_optional, _CPUSET))
     )
+
+
+def _passes_on(directory: Directory, delegate: Collection[str], point: Path) -> bool:
+    """Whether it passes each of them on, but for those that the hierarchy has not (its root group lists all)."""
+    enabled = (directory.read_optional("cgroup.subtree_control") or "").split() if delegate else ()
+    missing = set(delegate) - set(enabled)
+    if not missing:
+        return True
+    with Directory.open(point) as top:
+        return missing.isdisjoint((top.read_optional("cgroup.controllers") or "").split())
 
 
 def _make(parent: Directory, name: str, v1: Collection[str], delegate: Collection[str]) -> None:

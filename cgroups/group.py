@@ -10,18 +10,19 @@ import errno
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from cgroups import cpu, create, freezer, memory, pids
+from cgroups import cpu, cpuset, create, freezer, memory, pids
 from cgroups.controller import Home
 from cgroups.errors import CgroupError, CgroupNotFound
 from cgroups.files import Directory
 from cgroups.kill import KillResult, kill, write_kill_file
 from cgroups.limits import Controller, Limits, Stat, stat_of
-from cgroups.mounts import Mode
+from cgroups.mounts import V1_NAMES, Mode
 from cgroups.population import Population
 from cgroups.pressure import Pressure, Resource, parse_pressure
 from cgroups.watch import wait_unpopulated
 
-_CONTROLLERS = ("cpu", "memory", "pids")
+_CONTROLLERS = ("cpu", "memory", "pids", "io", "cpuset")
+"""runc and crun pass on every controller that there is, in every group above a container's."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ class Cgroup(Population):
     def ensure(self, *, with_controllers: bool = True) -> None:
         """Makes the group, and what is missing above it, in every hierarchy. Idempotent.
 
-        On v2 every group above then passes cpu, memory and pids on, and can hold no process itself: raises CgroupBusy
-        if one does. Make the leaf that such processes are to move to `with_controllers=False` first.
+        On v2 every group above then passes the controllers on that it has, and can hold no process itself: raises
+        CgroupBusy if one does. Make the leaf that such processes are to move to `with_controllers=False` first.
         """
-        wanted = [name for name in _CONTROLLERS if name not in self.hierarchies.v1] if with_controllers else []
+        v1_names = {name: V1_NAMES.get(name, name) for name in _CONTROLLERS} if with_controllers else {}
+        wanted = [name for name, v1_name in v1_names.items() if v1_name not in self.hierarchies.v1]
         for point in self.hierarchies.points:
             v1 = self.hierarchies.controllers(point)
             create.ensure(point, self.path, v1=v1, delegate=wanted if point == self.hierarchies.unified else ())
@@ -154,6 +156,11 @@ class Cgroup(Population):
         """On cgroup2's scale; None where there is no cpu controller."""
         with ExitStack() as held:
             return cpu.weight(self._home("cpu", held))
+
+    def effective_cpus(self) -> frozenset[int] | None:
+        """The CPUs that processes here may run on; None where no cpuset controller has the group."""
+        with ExitStack() as held:
+            return cpuset.effective(self._home("cpuset", held))
 
     def pressure(self, resource: Resource) -> Pressure | None:
         """PSI of the group; None without a unified hierarchy, on a kernel without PSI, and where the group is gone."""

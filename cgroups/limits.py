@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cgroups.controller import UNLIMITED
 from cgroups.cpu import Cpu, CpuStat
+from cgroups.cpuset import Cpuset
+from cgroups.io import Io, IoMax
 from cgroups.memory import Memory, MemoryStat
 from cgroups.mounts import Mode
 from cgroups.pids import Pids, PidsStat
 
 __all__ = ["UNLIMITED", "Limits", "Stat", "stat_of"]
 
-Controller = Cpu | Memory | Pids
+Controller = Cpu | Memory | Pids | Io | Cpuset
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Every None leaves a setting as it is; UNLIMITED takes a limit away. Weights are on cgroup2's scale, 1..10000."""
+    """Every None leaves a setting as it is; UNLIMITED takes a limit away. CPU weights are on cgroup2's scale,
+    1..10000. `io_max` is by disk (io.py), `cpus` are the CPUs that processes may run on.
+    """
 
     cpu_weight: int | None = None
     cpu_quota_cores: float | None = None
@@ -27,6 +32,9 @@ class Limits:
     memory_low_bytes: int | None = None
     memory_min_bytes: int | None = None
     pids_max: int | None = None
+    io_weight: int | None = None
+    io_max: Mapping[str, IoMax] | None = None
+    cpus: Collection[int] | None = None
 
     def controllers(self) -> tuple[Controller, ...]:
         """The same settings, by controller. Raises ValueError for a value out of range."""
@@ -37,7 +45,8 @@ class Limits:
             min_bytes=self.memory_min_bytes,
         )
         cpu = Cpu(weight=self.cpu_weight, quota_cores=self.cpu_quota_cores, idle=self.cpu_idle)
-        return cpu, memory, Pids(max=self.pids_max)
+        io = Io(weight=self.io_weight, max=self.io_max)
+        return cpu, memory, Pids(max=self.pids_max), io, Cpuset(cpus=self.cpus)
 
     def values(self, mode: Mode) -> dict[str, str]:
         """File to text, for all controllers. HYBRID writes as V1 does."""
@@ -48,7 +57,8 @@ class Limits:
 class Stat:
     """Usage of a group and everything below it. None: not accounted here; a `max` of None: no limit.
 
-    `oom_kills_local` counts victims in this very group only (see MemoryStat); attribute an OOM by the leaf's.
+    `oom_kills_local` counts victims in this very group only, and `ooms_local` how often its own limit was met (see
+    MemoryStat); attribute an OOM by the leaf's.
     """
 
     cpu_usage_usec: int | None
@@ -61,6 +71,7 @@ class Stat:
     memory_max_bytes: int | None
     oom_kills_local: int | None
     oom_kills: int | None
+    ooms_local: int | None
     pids: int | None
     pids_max: int | None
     refused_forks: int | None
@@ -79,6 +90,7 @@ def stat_of(cpu: CpuStat, memory: MemoryStat, pids: PidsStat) -> Stat:
         memory_max_bytes=memory.max_bytes,
         oom_kills_local=memory.oom_kills_local,
         oom_kills=memory.oom_kills,
+        ooms_local=memory.ooms_local,
         pids=pids.current,
         pids_max=pids.max,
         refused_forks=pids.refused_forks,

@@ -3,8 +3,8 @@
 A limit holds for memory and swap together: v1 gets `memory.memsw.limit_in_bytes` with the same value, v2
 `memory.swap.max` 0, so that a group at its limit is killed in itself and does not slow the node down by swapping.
 v1 has no `low` and `min`: they are reported as not applied. Nearest to `high` is its soft limit, which gives way only
-when the node itself is short (Documentation/admin-guide/cgroup-v1/memory.rst, 7). v2's `memory.oom.group` stays as it
-is: an OOM kills one process, not a pod.
+when the node itself is short (Documentation/admin-guide/cgroup-v1/memory.rst, 7). v2's `memory.oom.group` is set by the
+runtime, for each container.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class MemoryStat:
     """Bytes; None where it is not accounted. `working_set_bytes` is usage without inactive page cache, as kubelet's.
 
     `oom_kills_local` counts victims that were members of this very group, `oom_kills` those below it as well. v1 keeps
-    only the local count, so there a removed child's kills are no longer in the sum.
+    only the local count, so there a removed child's kills are no longer in the sum. `ooms_local` counts how often the
+    limit of this very group left no memory to a process here or below; v1 does not count that.
     """
 
     usage_bytes: int | None = None
@@ -86,6 +87,7 @@ class MemoryStat:
     max_bytes: int | None = None
     oom_kills_local: int | None = None
     oom_kills: int | None = None
+    ooms_local: int | None = None
 
 
 def stat(memory: Home | None) -> MemoryStat:
@@ -120,13 +122,15 @@ def _stat_v1(directory: Directory) -> MemoryStat:
 
 def _stat_v2(directory: Directory) -> MemoryStat:
     usage_bytes = number(directory.read_optional("memory.current"))
+    local = flat_keyed(directory.read_optional("memory.events.local"))
     return MemoryStat(
         usage_bytes=usage_bytes,
         working_set_bytes=_working_set_bytes(usage_bytes, directory, "inactive_file"),
         peak_bytes=number(directory.read_optional("memory.peak")),
         max_bytes=number(directory.read_optional("memory.max")),
-        oom_kills_local=flat_keyed(directory.read_optional("memory.events.local")).get("oom_kill"),
+        oom_kills_local=local.get("oom_kill"),
         oom_kills=flat_keyed(directory.read_optional("memory.events")).get("oom_kill"),
+        ooms_local=local.get("oom"),
     )
 
 

@@ -23,6 +23,10 @@ _NOT_CONTROLLERS = frozenset(
 )
 
 
+V1_NAMES = {"io": "blkio"}
+"""What v1 calls the controllers that have another name in v2."""
+
+
 class Mode(StrEnum):
     V1 = "v1"
     HYBRID = "hybrid"
@@ -81,10 +85,11 @@ class Hierarchies:
     def home(self, controller: str) -> tuple[Path, Mode] | None:
         """The mount point whose files set this controller, and their dialect (V1 or V2); None if there is neither.
 
-        Whether a cgroup2 hierarchy really has the controller is known per directory only, by its files.
+        Whether a cgroup2 hierarchy really has the controller is known per directory only, by its files. `controller` is
+        its name in v2.
         """
-        if controller in self.v1:
-            return self.v1[controller], Mode.V1
+        if (point := self.v1.get(V1_NAMES.get(controller, controller))) is not None:
+            return point, Mode.V1
         return None if self.unified is None else (self.unified, Mode.V2)
 
 

@@ -54,7 +54,7 @@ def role_of(path: tuple[str, ...]) -> str:
     if path == (_ESCAPE,):
         return _ANY_ROLE
     if not path or _ANY_ROLE in path:
-        raise InvalidName(f"{'/'.join(path)!r} is no role's path")
+        raise InvalidName(f"{'/'.join(path)!r} is not a role's path")
     return "/".join(unescape(name) for name in path)
 
 
@@ -67,7 +67,7 @@ def pod_directory(pod_id: str) -> str:
     """A pod's id as a directory name: `pod-` and something after it. Raises InvalidName."""
     _check(pod_id)
     if not is_pod_directory(pod_id) or pod_id == POD_PREFIX or "." in pod_id:
-        raise InvalidName(f"{pod_id!r} is no pod id: it must start with {POD_PREFIX!r} and contain no '.'")
+        raise InvalidName(f"{pod_id!r} is not a pod id: it must start with {POD_PREFIX!r} and contain no '.'")
     return pod_id
 
 

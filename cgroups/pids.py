@@ -28,7 +28,9 @@ class Pids:
 
 @dataclass(frozen=True, kw_only=True)
 class PidsStat:
-    """Tasks now, the limit (None if there is none), and how often a fork failed at it."""
+    """Tasks now, the limit (None if there is none), and how often a fork failed at it. Older kernels, such as 6.1,
+    count a failed fork in the group of the task that forked, not in that of the limit.
+    """
 
     current: int | None = None
     max: int | None = None

@@ -41,7 +41,7 @@ drawings.
     log/          the log, the journal, the lists of codes and keys
 
     errors, exhausted, names, hostnames, duration, quantity, bounded_json, bounded_toml, beneath, concurrency,
-    own_directory, helper_process
+    own_directory, helper_process, host_namespace
                   small things that all share
 
 Data flows one way: Mesos event -> pod's inbox -> lifecycle.step -> effects -> adapters -> events back -> updates.

@@ -6,6 +6,7 @@ Neither path imports the other's libraries: the executor must be subscribed in a
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +21,18 @@ def main() -> int:
         from executor.process.run import run
 
         return run(os.environ, *options)
+    is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in the background of a script
+    if is_heard:  # while modules are imported, and at the very end, Ctrl-C ends this process without a traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from executor.cli.main import main as command
 
-    return command()
+    try:
+        if is_heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return command()
+    finally:
+        if is_heard:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def executor_options(arguments: Sequence[str]) -> list[Path] | None:

@@ -74,12 +74,12 @@ def open_child(parent: int, name: bytes) -> int:
     return fd
 
 
-def mount_id(fd: int) -> str:
-    """Which mount the descriptor is in; empty where the kernel does not say (before Linux 3.15)."""
+def mount_id(fd: int) -> int:
+    """Which mount the descriptor is in; 0 where the kernel does not say (before Linux 3.15)."""
     for line in Path(f"/proc/thread-self/fdinfo/{fd}").read_text().splitlines():
         if line.startswith("mnt_id:"):
-            return line
-    return ""
+            return int(line.split()[1])
+    return 0
 
 
 def open_path(root: int, path: str) -> int:

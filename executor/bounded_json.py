@@ -1,7 +1,7 @@
 """JSON from outside, with a bound on its size, its nesting and the number of its values. Pure.
 
-Python's own reader has none of them: nesting ends in a RecursionError, which is no ValueError, and a few megabytes of
-brackets become a hundred of objects while no other thread runs. All three bounds are checked on the text before
+Python's own reader has none of them: nesting ends in a RecursionError, which is not a ValueError, and a few megabytes
+of brackets become a hundred of objects while no other thread runs. All three bounds are checked on the text before
 anything is read, in time that is linear in its length. Whole numbers have DIGITS_MAX digits at most. Messages name the
 bound, and where a number is too long its path; never the text.
 """
@@ -60,7 +60,7 @@ def loads(
     object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
     parse_constant: Callable[[str], Any] | None = None,
 ) -> Any:
-    """As json.loads, of UTF-8. Raises JsonBoundError above a bound, ValueError for what is no JSON; nothing else."""
+    """As json.loads, of UTF-8. Raises JsonBoundError above a bound, ValueError for what is not JSON; nothing else."""
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     check(data, bounds)
     decoded = text if isinstance(text, str) else data.decode("utf-8-sig")

@@ -59,7 +59,7 @@ async def together(*work: Coroutine[Any, Any, Any]) -> None:
 class FirstAlone:
     """Lets many run at the same time, but while there is nothing yet, one of them alone that makes it.
 
-    Of two shims that start for one pod at a time one may take the other's socket away, and that one never ends then
+    Where two shims start for one pod at a time, one may take the other's socket away, and that one never ends then
     (containerd 1.6, containerd-shim-runc-v2: between bind and listen).
     """
 

@@ -49,7 +49,7 @@ def _number(value: float) -> float:
 
 
 def _parse(text: str) -> float:
-    if len(text) > _TEXT_MAX:  # the expressions below take quadratic time for what is no length
+    if len(text) > _TEXT_MAX:  # the expressions below take quadratic time for what is not a length
         return math.nan
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)

@@ -1,4 +1,4 @@
-"""Every error the executor raises on purpose, and what Mesos hears of it.
+"""Every error the executor raises on purpose, and what Mesos receives.
 
     ExecutorError
     ├── InvalidInput            the input cannot work; nothing was changed
@@ -22,7 +22,9 @@ Foreign errors (gRPC, OSError, a CNI plugin's JSON) are translated once, where t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 MESSAGE_MAX: Final = 2000
@@ -36,11 +38,24 @@ FAULT_MAX: Final = 300
 _ALL: Final = "correct the task: mesos-pod-executor validate FILE lists all"
 _COUNT_MAX: Final = 100
 """Letters of what says how many there are."""
+_NO_DESCRIPTOR: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        errno.EMFILE: "no file descriptor left: raise ulimit -n",
+        errno.ENFILE: "no file descriptor left: see fs.file-max in sysctl",
+    }
+)
+"""Any file fails so. The words of the system alone would point at that file."""
+
+
+def words(error: BaseException) -> str:
+    """What the system says of a failure; never empty, never None."""
+    return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
 
 def reason(error: BaseException) -> str:
-    """What the system says of a failure, in words; never empty, never None. Its file is for the caller to name."""
-    return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    """The words of a failure, with what to do where no descriptor is left. Its file is for the caller to name."""
+    more = _NO_DESCRIPTOR.get(error.errno or 0) if isinstance(error, OSError) else None
+    return f"{words(error)}, {more}" if more else words(error)
 
 
 class ExecutorError(Exception):

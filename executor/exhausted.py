@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from executor.errors import Failure, reason
+from executor.errors import Failure, words
 from executor.log import Logger
 
 _NO_THREAD: Final = "can't start new thread"
@@ -51,11 +51,9 @@ def translated(error: BaseException, *, subject: str = "") -> Exhausted | None:
     number = _number(error)
     if number not in _WORDS:
         return None
-    words = _WORDS[number]
+    known = _WORDS[number]
     where = getattr(error, "filename", None)
-    return Exhausted(
-        f"{words.what}: {reason(error)}", subject=subject if where is None else str(where), hint=words.hint
-    )
+    return Exhausted(f"{known.what}: {words(error)}", subject=subject if where is None else str(where), hint=known.hint)
 
 
 def tell(log: Logger, error: BaseException) -> Exhausted | None:

@@ -33,7 +33,7 @@ Identity = tuple[int, int]
 class OwnDirectory:
     """`names` lead to it from `base`. Symbolic links are followed in `base`, which is the agent's to choose.
 
-    Until it is made, or where its `identity` is not known (None), any directory at its path is taken for it.
+    Until it is made, or where its `identity` is not known (None), any directory at its path counts as it.
     """
 
     __slots__ = ("base", "identity", "names")
@@ -164,7 +164,7 @@ def open_directory(above: int, name: str) -> int:
 
 def open_file(directory: int, name: str, flags: int, mode: int = 0o644) -> int:
     """A regular file in a directory. `flags` as of open(2); O_TRUNC is not among them. Raises OSError: ELOOP for a
-    symbolic link, EPERM for what is no regular file.
+    symbolic link, EPERM for what is not a regular file.
     """
     # Before it is opened, for to open a device may do much; and afterwards, for it may be another one by then.
     _refuse(name, lambda: os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
@@ -185,7 +185,7 @@ def _refuse(name: str, mode: Callable[[], int]) -> None:
     if stat.S_ISLNK(found):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
     if not stat.S_ISREG(found):
-        raise OSError(errno.EPERM, "is no regular file", name)
+        raise OSError(errno.EPERM, "is not a regular file", name)
 
 
 def identity(file: int) -> Identity:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 # The same examples every time and on every machine; tests/fuzz is where new ones are looked for.
-settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+# The suite `unit` has fewer of each property, `fuzz` more (suites.py, tests/fuzz/test_properties.py).
+EXAMPLES = int(os.environ.get("MPE_TEST_EXAMPLES", "100"))
+settings.register_profile("repeatable", max_examples=EXAMPLES, derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
 
 

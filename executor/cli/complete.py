@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -16,6 +17,7 @@ from click.shell_completion import CompletionItem
 from executor.cli.executors.client import clients
 from executor.cli.session import Session
 from executor.errors import ExecutorError
+from executor.node import claims
 
 Items = list[CompletionItem]
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_./:@%+=-]*")
@@ -105,18 +107,29 @@ def namespaces(context: click.Context, _: click.Parameter, incomplete: str) -> I
 
 
 def executor_ids(context: click.Context, _: click.Parameter, incomplete: str) -> Items:
-    """Ids of executors' Mesos containers."""
+    """ExecutorIDs, as `ps` shows them, and ids of executors' Mesos containers."""
     with contextlib.suppress(ExecutorError):
-        return matching([CompletionItem(each.id) for each in clients(_session(context).run_dir)], incomplete)
+        run_dir = _session(context).run_dir
+        names, there = _executor_ids(run_dir), clients(run_dir)
+        found = [CompletionItem(name, help=each.id) for each in there if (name := names.get(each.id))]
+        return matching([*found, *(CompletionItem(each.id) for each in there)], incomplete)
     return []
+
+
+def _executor_ids(run_dir: Path) -> dict[str, str]:
+    """By container; of those whose owner file can be read."""
+    return {owner.container: owner.mesos.executor_id for owner in claims.listed(run_dir)}
 
 
 def look(context: click.Context, *, ended: bool = False) -> Iterator[dict[str, Any]]:
     """The pods of the executors meant so far; with `ended` also those that ended lately."""
     with contextlib.suppress(ExecutorError):
         session = _session(context)
-        for client in clients(session.run_dir):
-            if not client.id.startswith(session.executor):
+        there = clients(session.run_dir)
+        names = _executor_ids(session.run_dir) if session.executor else {}
+        chosen = session.meant({client.id: names.get(client.id, "") for client in there})
+        for client in there:
+            if client.id not in chosen:
                 continue
             with contextlib.suppress(ExecutorError):
                 yield from client.get("/v1/pods", **({"all": 1} if ended else {}))["pods"]

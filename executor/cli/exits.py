@@ -38,6 +38,14 @@ class Unreachable(Failure):
     """The control socket is there, but there is no answer on it, or not in time."""
 
 
+class Unreadable(Unreachable):
+    """There is an answer, and it has not what a command needs of it."""
+
+
+class Forbidden(Unreachable):
+    """The control socket is there, and this user may not use it."""
+
+
 def of(error: ExecutorError) -> Exit:
     """The exit code of a command that raised this error."""
     kinds = (

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ PACKAGES: Final = MappingProxyType(
         "pods": {
             "ps": "List the pods of this node.",
             "inspect": "Show everything about pods.",
-            "describe": "Show a pod for people: what it is, how it fares, what happened.",
+            "describe": "Show a pod for people: what it is, its state, what happened.",
             "logs": "Print what a pod's container wrote.",
             "exec": "Run a command in a pod's container.",
             "top": "Show what classes and pods use now.",
@@ -37,7 +38,7 @@ PACKAGES: Final = MappingProxyType(
             "rm": "Remove the records and logs of pods that have ended.",
         },
         "history": {
-            "why": "Tell what happened to a task, also after its executor's end.",
+            "why": "Show what happened to a task, also after its executor's end.",
             "events": "Show what the executor did, and follow it.",
         },
         "revocation": {
@@ -46,8 +47,8 @@ PACKAGES: Final = MappingProxyType(
             "report": "Write a revocation as a page: timeline, victims, proof.",
         },
         "lending": {
-            "lend": "Lend what the owners of this node do not use, until SIGTERM.",
-            "lending": "Show what is offered on this node, who borrowed it, and what came back.",
+            "lend": "Offer the unused resources of this node's owners as revocable, until SIGTERM.",
+            "lending": "Show what this node offers, who borrowed it, and what was returned.",
         },
         "node": {
             "doctor": "Check that this node can run pods.",
@@ -146,9 +147,13 @@ def _discard_output() -> None:
 
 
 def _open_streams() -> None:
-    """Python has none in the place of one that its caller has closed."""
+    """Python has none in the place of one that its caller has closed. One that lacks letters, as in a locale of
+    ISO 8859, gets a question mark for each: the name of one pod ends no command.
+    """
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 # as long as the process
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
@@ -167,7 +172,7 @@ def _executor_ids(context: click.Context, parameter: click.Parameter, incomplete
     "--executor",
     default="",
     metavar="ID",
-    help="One executor, by its ExecutorID or the beginning of its container id.",
+    help="One executor, by its ExecutorID, its container id, or the beginning of one of them.",
     shell_complete=_executor_ids,
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")

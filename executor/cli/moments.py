@@ -14,6 +14,9 @@ from executor.errors import InvalidInput
 
 _HINT: Final = "write such as 10m, 1h30m, or 2026-01-31T12:00:00Z; a time without a zone is UTC"
 
+_FIRST_S: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+"""Before all time that a calendar has."""
+
 
 def moment(text: str, now_s: float) -> float:
     """Seconds since the epoch. Raises InvalidInput."""
@@ -22,13 +25,14 @@ def moment(text: str, now_s: float) -> float:
     if re.match(r"\d{4}-", text):
         try:
             found = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise InvalidInput(f"{text!r} is no time", hint=_HINT) from error
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise InvalidInput(f"{text!r} is not a time", hint=_HINT) from error
     try:
-        return now_s - duration.seconds(text, subject="")
+        found_s = now_s - duration.seconds(text, subject="")
     except InvalidInput as error:
         raise InvalidInput(f"{text!r} is neither a length of time nor a time", hint=_HINT) from error
+    return max(_FIRST_S, found_s)
 
 
 def shown(at_s: float) -> str:

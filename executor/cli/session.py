@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,10 +12,9 @@ import click
 
 from executor import config
 from executor.cli.executors.client import Client, clients
-from executor.cli.executors.look import Executor, State, dead_line, look
+from executor.cli.executors.look import Executor, State, dead_line, look, meant
 from executor.cli.printing.output import note
 from executor.errors import NotFound
-from executor.node.ended_executors import MesosNames
 
 F = TypeVar("F", bound=Callable[..., Any])
 _AS_JSON: Final = f"{__name__}.as_json"
@@ -23,7 +22,9 @@ _AS_JSON: Final = f"{__name__}.as_json"
 
 @dataclass(frozen=True)
 class Session:
-    """`executor` is an ExecutorID, or the beginning of the id of an executor's container; empty for any."""
+    """`executor` is an ExecutorID or its beginning, or the beginning of the id of an executor's container; empty for
+    any.
+    """
 
     executor: str
     run_dir_option: str
@@ -40,9 +41,9 @@ class Session:
         """What is in force for a command: --config, variables, the default file. Raises InvalidConfig."""
         return config.read(os.environ, Path(self.config_option) if self.config_option else None)
 
-    def means(self, container: str, names: MesosNames) -> bool:
-        """Whether --executor means this one; without it all are meant."""
-        return container.startswith(self.executor) or names.executor_id == self.executor
+    def meant(self, executor_ids: Mapping[str, str]) -> frozenset[str]:
+        """Which of these containers, each with its ExecutorID, --executor means; without it all."""
+        return meant(executor_ids, self.executor)
 
     def everyone(self) -> list[Executor]:
         """Every executor that has a control socket, in any state."""
@@ -53,10 +54,15 @@ class Session:
         return any(each.id == container for each in clients(self.run_dir))
 
     def look(self) -> list[Executor]:
-        """The executors meant, in any state. Raises NotFound if one was asked for and is not there."""
+        """The executors meant, in any state. Raises NotFound if one was asked for and is not there, a usage error for
+        the beginning of several ExecutorIDs.
+        """
         found = look(self.run_dir, self.executor)
         if self.executor and not found:
-            known = ", ".join(each.title for each in self.everyone()) or "none"
+            everyone = self.everyone()
+            if several := [each.title for each in everyone if each.names.executor_id.startswith(self.executor)]:
+                raise click.UsageError(f"--executor {self.executor} means several: {', '.join(several)}")
+            known = ", ".join(each.title for each in everyone) or "none"
             raise NotFound("no such executor", subject=self.executor, hint=f"{self.run_dir} has: {known}")
         return found
 
@@ -74,7 +80,7 @@ class Session:
         return answering
 
     def answering(self) -> list[Client]:
-        """As `all`, for a look that is repeated: where none answers there is nothing to see, which is no error."""
+        """As `all`, for a look that is repeated: where none answers there is nothing to see, which is not an error."""
         found = self.look()
         self._tell(found, last=False)
         return [each.client for each in found if each.state is State.ANSWERS]

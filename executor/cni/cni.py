@@ -211,7 +211,7 @@ class Cni:
             faults = await chain.delete(self._plugins, record, self._retry_delays_s, limit)
         if not faults and sweep.made_by(record.document):
             # Not earlier: a repeated DEL fails at a chain that is missing.
-            faults = await sweep.sweep(record.network, record.container_id, limit)
+            faults = await sweep.sweep(record, limit)
         if not faults:
             await to_the_end(asyncio.to_thread(self._cache.remove, record))
         return faults

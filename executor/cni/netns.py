@@ -19,11 +19,10 @@ import struct
 import threading
 from pathlib import Path
 
+from executor import host_namespace
 from executor.concurrency import to_the_end
 from executor.errors import NetworkFailure, reason
 
-_CLONE_FS = 0x00000200
-_CLONE_NEWNS = 0x00020000
 _CLONE_NEWNET = 0x40000000
 _MS_BIND = 4096
 _MNT_DETACH = 2
@@ -90,7 +89,7 @@ def _pin(path: Path) -> None:
     try:
         _call(_libc.unshare(_CLONE_NEWNET))
         _loopback_up()
-        _enter_host_mounts()
+        host_namespace.enter_mounts()  # the pin must be where containerd is
         _call(_libc.mount(b"/proc/thread-self/ns/net", os.fsencode(path), None, ctypes.c_ulong(_MS_BIND), None))
     except OSError:
         path.unlink(missing_ok=True)
@@ -111,21 +110,6 @@ def _unpin(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise _translated("cannot remove a network namespace's path", path, error) from error
-
-
-def _enter_host_mounts() -> None:
-    """The pin must be where containerd is; under the agent's filesystem/linux isolator this process is elsewhere.
-
-    For a thread alone: it gives up the file system context that it shares (setns(2), CLONE_NEWNS).
-    """
-    if Path("/proc/1/ns/mnt").readlink() == Path("/proc/thread-self/ns/mnt").readlink():
-        return
-    host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _call(_libc.unshare(_CLONE_FS))
-        _call(_libc.setns(host, _CLONE_NEWNS))
-    finally:
-        os.close(host)
 
 
 def _loopback_up() -> None:

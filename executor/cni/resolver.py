@@ -46,7 +46,7 @@ _LOCALHOST = (
 
 @dataclass(frozen=True)
 class Resolver:
-    """`dropped`: what was asked for and cannot be had, in words."""
+    """`dropped`: what was asked for and is left out, in words."""
 
     nameservers: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()

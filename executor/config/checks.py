@@ -10,10 +10,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from executor import hostnames
+from executor.errors import clipped
+
+SHOWN_LETTERS: Final = 200
 
 
 class WrongValueError(Exception):
     """What a value should have been; becomes InvalidConfig where the subject is known."""
+
+
+class WrongPartError(Exception):
+    """What is wrong in a value of several parts, as a whole sentence; becomes InvalidConfig, as WrongValueError."""
+
+
+def refusal(value: object, expected: str) -> str:
+    """The sentence for a value that is another one than `expected`."""
+    return f"{clipped(repr(value), SHOWN_LETTERS)} is not {expected}"
 
 
 def _absolute(value: Any) -> None:
@@ -32,6 +44,13 @@ def _roles(value: Any) -> None:
 def _filled(value: Any) -> None:
     if not value:
         raise WrongValueError("a name")
+
+
+def _runtime(value: Any) -> None:
+    """A name that containerd cannot find fails every launch, and containerd takes no arguments with it."""
+    is_path = value.startswith("/") and not any(each.isspace() or each == "\0" for each in value)
+    if value not in ("", "auto", "runc", "crun") and not is_path:
+        raise WrongValueError("auto, runc, crun, or the absolute path of a program, without arguments")
 
 
 def _endpoints(value: Any) -> None:
@@ -54,7 +73,7 @@ def _addresses(value: Any) -> None:
         for each in value:
             scope = getattr(ipaddress.ip_address(each), "scope_id", None)
             if scope is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", scope):
-                raise ValueError("a zone that is no interface")
+                raise ValueError("a zone that is not an interface")
     except ValueError as error:
         raise WrongValueError("a list of IP addresses") from error
 
@@ -79,9 +98,32 @@ def _proxy(value: Any) -> None:
         raise WrongValueError("http://HOST:PORT of a proxy, without a user and a path")
 
 
+def _cpus(value: Any) -> None:
+    spans = [part.partition("-")[::2] for part in value.split(",")] if value else []
+    known = all(_is_cpu(first) and (_is_cpu(last) or not last) for first, last in spans)
+    if not known or any(last and int(last) < int(first) for first, last in spans) or value.endswith("-"):
+        raise WrongValueError("a list of CPUs, such as 0-3,8")
+
+
+def _is_cpu(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,4}", text) is not None
+
+
+def _io_max(value: Any) -> None:
+    from executor.config import io_limits
+
+    try:
+        paths = [io_limits.parse(item)[0] for item in value]
+    except ValueError as error:
+        raise WrongValueError(str(error)) from error
+    if len({*paths}) < len(paths):
+        raise WrongValueError("a list with one limit for each disk")
+
+
 CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "absolute": _absolute,
     "filled": _filled,
+    "runtime": _runtime,
     "roles": _roles,
     "endpoints": _endpoints,
     "http": _http,
@@ -90,4 +132,6 @@ CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
     "group": _group,
     "program": _program,
     "proxy": _proxy,
+    "cpus": _cpus,
+    "io_max": _io_max,
 }

@@ -72,6 +72,6 @@ class LendingSection:
     )
     quotas: Mapping[str, RoleLimit] = key(
         MappingProxyType({}),
-        "What a role and those below it may borrow on this node: batch = {cpus = 4, mem = '8Gi'}.",
+        "Loans that a role and those below it may have on this node: batch = {cpus = 4, mem = '8Gi'}.",
         roles=True,
     )

@@ -39,6 +39,11 @@ class PodsSection:
         most=1048576,
     )
     pids_max: int = key(16384, "How many processes and threads a pod may have; 0: no limit.", least=0, most=4194304)
+    single_process_oom_kill: bool = key(
+        default=False,
+        doc="With cgroup v2, end one process of a container that is out of memory, and not all of them (as kubelet's"
+        " singleProcessOOMKill). cgroup v1 always ends one.",
+    )
     log_max_bytes: int = key(
         67108864,
         "Size that no file of a container's log passes, bytes: it is rotated before; 0: no limit.",

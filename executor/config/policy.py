@@ -22,7 +22,7 @@ class PolicySection:
     )
     roles: Mapping[str, RolePolicy] = key(
         MappingProxyType({}),
-        "Policy of a role and of those below it, each as in default; of eng and eng/dev the longer name counts, alone.",
+        "Policy of a role and of the roles below it, each as in default. A pod has that of the longest name, alone.",
         roles=True,
     )
 

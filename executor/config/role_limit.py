@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from executor.config.checks import refusal
 from executor.errors import InvalidTask
 
 HELP = 'a limit: {cpus = 4, mem = "8Gi"}, in a variable cpus:4;mem:8Gi, with one of the two at least'
@@ -25,14 +26,14 @@ class RoleLimit:
 
         fields = _fields(value)
         if not fields or not fields.keys() <= {"cpus", "mem"}:
-            raise ValueError(HELP)
+            raise ValueError(refusal(value, HELP))
         try:
             cpus = quantity.cores(fields["cpus"], subject="cpus") if "cpus" in fields else None
             mem_bytes = quantity.size(fields["mem"], subject="mem") if "mem" in fields else None
         except InvalidTask as error:
-            raise ValueError(f"{HELP} ({error})") from error
+            raise ValueError(f"{refusal(value, HELP)}: {error}") from error
         if mem_bytes == 0:
-            raise ValueError(HELP)
+            raise ValueError(refusal(value, HELP))
         return cls(cpus, mem_bytes)
 
     def __str__(self) -> str:

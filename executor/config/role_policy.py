@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from executor import bounded_toml
+from executor.config.checks import SHOWN_LETTERS, refusal
+from executor.errors import clipped
 
 HELP: Final = (
     'privileged, baseline or restricted, or a table such as {level = "baseline", host_paths = ["/srv/data", "/opt:ro"]}'
 )
 _KERNEL: Final = ("/proc", "/sys", "/dev")
-_CAPABILITY: Final = re.compile(r"[A-Z][A-Z_]{0,40}")
+_CAPABILITY: Final = re.compile(r"(?!CAP_)[A-Z][A-Z_]{0,40}")
+_CAPABILITY_WORDS: Final = "capability, such as NET_ADMIN, which is written without CAP_"
 _SYSCTL: Final = re.compile(r"[a-z0-9][-_.a-z0-9]{0,251}\*?")
 LIST_MAX: Final = 100
 
@@ -67,7 +70,7 @@ class RolePolicy:
         table = _table(value)
         unknown = table.keys() - {each.name for each in fields(cls)}
         if unknown:
-            raise ValueError(f"{HELP}; {min(unknown)!r} is no key of it")
+            raise ValueError(_unknown_key(min(unknown), [each.name for each in fields(cls)]))
         made = cls(**{name: _READERS[name](name, each) for name, each in table.items()})
         _check_level(made, table)
         return made
@@ -90,37 +93,45 @@ def _table(value: object) -> Mapping[str, Any]:
         return {"level": value}
     if isinstance(value, Mapping):
         return value
-    raise ValueError(HELP)
+    raise ValueError(refusal(value, HELP))
+
+
+def _unknown_key(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"{clipped(name, SHOWN_LETTERS)} is not a key of a policy: {hint}"
 
 
 def _inline(text: str) -> object:
     try:
         return bounded_toml.loads(f"value = {text}")["value"]
     except bounded_toml.TomlError as error:
-        raise ValueError(f"{HELP} ({error})") from error
+        raise ValueError(f"{refusal(text, HELP)}: {error}") from error
 
 
 def _check_level(made: RolePolicy, table: Mapping[str, object]) -> None:
     if made.level is Level.PRIVILEGED and (idle := table.keys() - {"level", "networks"}):
-        raise ValueError(f"{HELP}; the level privileged allows {min(idle)} anyway: remove that key")
+        raise ValueError(f"the level privileged needs no {min(idle)}, since it allows everything: remove that key")
 
 
 def _level(_: str, value: object) -> Level:
     if value not in tuple(Level):
-        raise ValueError(HELP)
+        raise ValueError(refusal(value, HELP))
     return Level(str(value))
 
 
 def _truth(name: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    raise ValueError(f"{HELP}; {name} is true or false")
+    raise ValueError(f"{name} must be true or false, not {clipped(repr(value), SHOWN_LETTERS)}")
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
     listed = value if isinstance(value, list | tuple) else [None]
     if not all(isinstance(each, str) and each for each in listed) or len(listed) > LIST_MAX:
-        raise ValueError(f"{HELP}; {name} is a list of at most {LIST_MAX} texts")
+        raise ValueError(f"{name} must be a list of at most {LIST_MAX} texts")
     return tuple(listed)
 
 
@@ -128,7 +139,7 @@ def _matching(pattern: re.Pattern[str], what: str, name: str, value: object) -> 
     found = _texts(name, value)
     for each in found:
         if not pattern.fullmatch(each):
-            raise ValueError(f"{HELP}; {each[:80]!r} in {name} is no {what}")
+            raise ValueError(f"{name}: {each[:80]!r} is not a {what}")
     return found
 
 
@@ -137,8 +148,8 @@ def _paths(name: str, value: object) -> tuple[AllowedPath, ...]:
     for each in _texts(name, value):
         path = each.removesuffix(":ro")
         if not _is_clean(path) or path == "/" or any(is_within(path, kernel) for kernel in _KERNEL):
-            hint = "an absolute path, not / and nothing of /proc, /sys and /dev, with :ro where it is read only"
-            raise ValueError(f"{HELP}; {each[:80]!r} in {name} is not {hint}")
+            hint = "an absolute path, other than / and outside of /proc, /sys and /dev (:ro at its end: read only)"
+            raise ValueError(f"{name}: {each[:80]!r} is not {hint}")
         found.append(AllowedPath(path, path != each))
     return tuple(found)
 
@@ -147,7 +158,7 @@ def _devices(name: str, value: object) -> tuple[str, ...]:
     found = _texts(name, value)
     for each in found:
         if not _is_clean(each) or not is_within(each, "/dev") or each == "/dev":
-            raise ValueError(f"{HELP}; {each[:80]!r} in {name} is no path of a device, such as /dev/fuse")
+            raise ValueError(f"{name}: {each[:80]!r} is not the path of a device, such as /dev/fuse")
     return found
 
 
@@ -169,7 +180,7 @@ _READERS: Final[Mapping[str, Any]] = {
     "host_paths": _paths,
     "host_network": _truth,
     "host_ports": _truth,
-    "capabilities": lambda name, value: _matching(_CAPABILITY, "capability, such as NET_ADMIN", name, value),
+    "capabilities": lambda name, value: _matching(_CAPABILITY, _CAPABILITY_WORDS, name, value),
     "sysctls": lambda name, value: _matching(_SYSCTL, "sysctl with dots, such as net.core.somaxconn", name, value),
     "devices": _devices,
     "networks": _texts,

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, get_type_hints
 
+from executor.config.cgroups import CgroupsSection
 from executor.config.disk import DiskSection
 from executor.config.file import read_text
 from executor.config.images import ImagesSection
@@ -38,11 +39,14 @@ class ContainerdSection:
         "mesos-pods", "containerd namespace of every image and container of this executor.", filled=True
     )
     runtime: str = key(
-        "runc",
-        "Program that containerd's shim runs containers with: runc, crun, or the path of one that has runc's commands.",
+        "auto",
+        "Program that containerd's shim runs containers with: runc, crun, or the absolute path of a program that has"
+        " runc's commands. auto: crun on nodes with cgroup v2 alone that have crun 1.20 or later, else runc; doctor"
+        " says which and why.",
         filled=True,
+        runtime=True,
     )
-    runtime_revocable: str = key("", "The same for revocable pods; empty: [containerd] runtime.")
+    runtime_revocable: str = key("", "The same for revocable pods; empty: [containerd] runtime.", runtime=True)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ class CniSection:
 
     config_dir: str = key("/etc/cni/net.d", "CNI configurations: the agent's --network_cni_config_dir.", absolute=True)
     plugin_dirs: tuple[str, ...] = key(
-        ("/usr/lib/cni", "/opt/cni/bin"), "Where CNI plugins are looked for, in this order.", absolute=True
+        ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin"),
+        "Where CNI plugins are looked for, in this order.",
+        absolute=True,
     )
     default_network: str = key(
         "",
@@ -103,22 +109,6 @@ class NodeSection:
         "/var/lib/mesos-pod-executor", "What must survive an executor: CNI results, DNS.", absolute=True
     )
     run_dir: str = key("/run/mesos-pod-executor", "Control sockets and network namespaces.", absolute=True)
-
-
-@dataclass(frozen=True)
-class CgroupsSection:
-    """Where pods live in the cgroup tree."""
-
-    root: str = key(
-        "",
-        "Parent of executor/ and pods/, as /proc/self/cgroup names groups; empty: this executor's Mesos container, or"
-        " one of its own.",
-        group=True,
-    )
-    guard_weight: bool = key(
-        default=True,
-        doc="Restore the container's CPU weight when an agent with --revocable_cpu_low_priority lowers it.",
-    )
 
 
 @dataclass(frozen=True)
@@ -175,7 +165,7 @@ class PressureSection:
     memory_stall_percent: float = key(
         10.0,
         "Memory pressure too: regular pods, or all of the node, wait for memory this part of the time while it is"
-        " scarce; 0: waiting is no sign.",
+        " scarce; 0: waiting is not a sign.",
         least=0,
         most=100,
     )
@@ -190,7 +180,7 @@ class PressureSection:
     )
     starved_percent: float = key(
         10.0,
-        "Squeezed pods that get less than this part of the cpus they hold are revoked; 0: none for want of CPU.",
+        "Squeezed pods that get less than this part of the cpus they hold are revoked; 0: none for lack of CPU.",
         least=0,
         most=100,
     )

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args
 import msgspec
 
 from executor import bounded_toml
-from executor.config.checks import CHECKS, WrongValueError
+from executor.config.checks import CHECKS, WrongPartError, WrongValueError
 from executor.config.trust import Trust, rule
 from executor.errors import InvalidConfig
 
@@ -27,6 +27,9 @@ PATH_VARIABLE: Final = "MESOS_POD_EXECUTOR_CONFIG"
 _POLICY: Final = 'give the roles that need it the level "privileged" in [policy] roles'
 _GONE: Final = {"allow_privileged": _POLICY, f"{VARIABLE_PREFIX}PODS_ALLOW_PRIVILEGED": _POLICY}
 """Keys of earlier versions, and what replaces them."""
+
+ITEMS_SHOWN: Final = 10
+"""How many wrong items of one table an error names."""
 
 Sections = Mapping[str, type]
 Values = dict[str, dict[str, object]]
@@ -162,6 +165,8 @@ def _checked(key: _Key, value: object, subject: str, *, is_text: bool = False) -
             if limit in metadata:
                 check(typed)
         return typed
+    except WrongPartError as wrong:
+        raise InvalidConfig(str(wrong), subject=subject, hint=str(metadata["doc"])) from wrong
     except WrongValueError as wrong:
         raise InvalidConfig(f"{value!r} is not {wrong}", subject=subject, hint=str(metadata["doc"])) from wrong
 
@@ -175,7 +180,7 @@ def _converted(key: _Key, value: object, *, strict: bool) -> object:
     except (msgspec.ValidationError, OverflowError) as error:
         raise WrongValueError(_expected(key)) from error
     if item_of is not None:
-        typed = {name: _item(item_of, item) for name, item in typed.items()}
+        typed = _own_items(item_of, typed)
     return MappingProxyType(typed) if isinstance(typed, dict) else typed
 
 
@@ -196,19 +201,26 @@ def _item_of(kind: Any) -> Callable[[object], object] | None:
 
 
 def _own_type(made_by: Callable[[object], object], value: object) -> object:
-    """A value of a key whose type makes it: as an item of a table."""
+    """A value that its type's `of` makes, which raises ValueError with a whole sentence."""
     try:
         return made_by(value)
     except ValueError as error:
-        raise WrongValueError(str(error)) from error
+        raise WrongPartError(str(error)) from error
 
 
-def _item(item_of: Callable[[object], object], value: object) -> object:
-    """A value of a table whose values are not texts: their type's `of` makes it, or raises ValueError saying how."""
-    try:
-        return item_of(value)
-    except ValueError as error:
-        raise WrongValueError(f"a table of which each value is {error}") from error
+def _own_items(made_by: Callable[[object], object], table: Mapping[str, object]) -> dict[str, object]:
+    """As `_own_type`, for each value of a table. The error names each wrong item."""
+    made: dict[str, object] = {}
+    faults: list[str] = []
+    for name, item in table.items():
+        try:
+            made[name] = made_by(item)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    if faults:
+        more = [f"and {len(faults) - ITEMS_SHOWN} more"] if len(faults) > ITEMS_SHOWN else []
+        raise WrongPartError("; ".join(faults[:ITEMS_SHOWN] + more))
+    return made
 
 
 _WORDS: Final[Mapping[Any, str]] = {

@@ -87,7 +87,6 @@ def _options(options: RuncOptions) -> AnyMessage:
     message = runc_options_pb2.Options(
         binary_name=options.binary_name,
         root=options.root,
-        systemd_cgroup=options.systemd_cgroup,
         shim_cgroup=options.shim_cgroup,
     )
     return AnyMessage(type_url="containerd.runc.v1.Options", value=message.SerializeToString())

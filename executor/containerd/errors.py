@@ -18,12 +18,15 @@ _CLASSES: dict[str, type[ExecutorError]] = {
     "CANCELLED": ContainerdUnavailable,
 }
 # containerd appends its error class to every message (errdefs), which the class of our error says already.
+_DENIED = "Permission denied"
 _SUFFIXES = (": not found", ": already exists", ": unknown", ": unavailable", ": failed precondition")
 
 
 def translate(code: str, details: str, *, method: str, subject: str, socket: str) -> ExecutorError:
     """The executor's error for gRPC status `code` (its name, as in NOT_FOUND) of a call of `method` about `subject`."""
     kind = _CLASSES.get(code, ContainerdFailure)
+    if kind is ContainerdUnavailable and details.endswith(_DENIED):
+        return kind(f"cannot be used: {_DENIED}", subject=socket, hint="run as root")
     text = details or code.lower().replace("_", " ")
     for suffix in _SUFFIXES:
         text = text.removesuffix(suffix)

@@ -33,7 +33,7 @@ _STATUSES = {
     task_pb2.PAUSING: TaskStatus.PAUSING,
 }
 
-# The shim uses the path as it stands, but first parses it as a URL and fails on what is no escape there.
+# The shim uses the path as it stands, but first parses it as a URL and fails on what is not an escape there.
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 

@@ -73,7 +73,6 @@ class RuncOptions:
 
     binary_name: str = ""
     root: str = ""
-    systemd_cgroup: bool = False
     shim_cgroup: str = ""
 
 

@@ -111,7 +111,7 @@ def _container(runner: PodRunner, container: Container) -> dict[str, Any]:
         "pid": container.pid,
         "image": container.spec.image,
         "started": container.started,
-        "ready": container.ready,
+        "ready": runner.pod.is_ready(container),
         "exit_code": container.exit_code,
         "restarts": container.restarts,
         "message": container.stop_message or container.message,

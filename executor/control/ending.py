@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from executor import duration
 from executor.errors import InvalidInput, InvalidRequest, NotFound, Refused
-from executor.log.verdict import BY_OPERATOR
+from executor.mesos.status import BY_OPERATOR
 from executor.pod.life.events import Stop, StopCause
 from executor.pod.life.model import State
 from executor.spec import signals

@@ -93,6 +93,10 @@ class Connection:
         self._writer = writer
         self._peer = peer
         self._limits = limits
+        self.is_waiting = True
+        """For its client to send a request or the rest of one, or to hang up after a refusal: nothing is lost where it
+        ends now.
+        """
         writer.transport.set_write_buffer_limits(high=0)  # drain() then means: all of it is with the kernel
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
 
@@ -105,13 +109,17 @@ class Connection:
         except (OSError, h11.LocalProtocolError):
             pass  # the client hung up, or (TimeoutError) stopped reading
         finally:
-            self._writer.transport.abort()  # nothing after close(), for every write was drained to the last byte
+            self.abort()  # nothing after close(), for every write was drained to the last byte
+
+    def abort(self) -> None:
+        """Cut the client off."""
+        self._writer.transport.abort()
 
     async def refuse(self, status: int, message: str) -> None:
         """Answers any request with an error, and ends."""
         with contextlib.suppress(OSError, h11.LocalProtocolError):
             await self._send_last(failure(status, message))
-        self._writer.transport.abort()
+        self.abort()
 
     async def _serve_one(self, answer: Answer) -> bool:
         """True if another request may follow on this connection."""
@@ -122,11 +130,13 @@ class Connection:
             return False
         if request is None:
             return False
+        self.is_waiting = False
         result = await answer(request)
         if isinstance(result, Stream):
             await self._send_stream(result)
         else:
             await self._send(result, bodyless=request.method == "HEAD")
+        self.is_waiting = True
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _receive(self) -> Request | None:

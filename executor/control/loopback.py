@@ -39,22 +39,30 @@ async def serving(port: int, answer: Answer, limits: Limits) -> AsyncIterator[in
 class _Connections:
     def __init__(self, answer: Answer, limits: Limits) -> None:
         self._answer, self._limits = answer, limits
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], Connection] = {}
+        """The oldest one first."""
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One more client; dropped where there are too many."""
+        """One more client. Where there are too many, the oldest one that waits makes room, or else the oldest one: so
+        none can hold all connections.
+        """
         if len(self._open) >= self._limits.connections:
-            writer.transport.abort()
-            return
+            waiting = (task for task, each in self._open.items() if each.is_waiting)
+            self._drop(next(waiting, next(iter(self._open))))
         connection = Connection(reader, writer, Peer(pid=0, uid=-1), self._limits)
         task = asyncio.ensure_future(connection.run(self._judged))
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        self._open[task] = connection
+        task.add_done_callback(lambda ended: self._open.pop(ended, None))
 
     def close(self) -> None:
         """Cut every client off."""
-        for task in self._open:
-            task.cancel()
+        for task in list(self._open):
+            self._drop(task)
+
+    def _drop(self, task: asyncio.Task[None]) -> None:
+        """A task that has not begun yet does not end its connection itself."""
+        task.cancel()
+        self._open.pop(task).abort()
 
     async def _judged(self, request: Request) -> Response:
         if not _HOST.fullmatch(request.host):

@@ -12,7 +12,7 @@ from executor.own_directory import DIRECTORY, Identity, OwnDirectory, identity
 
 
 def open_root(path: Path | OwnDirectory) -> int:
-    """The directory at `path`, whose last name is no symbolic link. Raises OSError."""
+    """The directory at `path`, whose last name is not a symbolic link. Raises OSError."""
     return path.open() if isinstance(path, OwnDirectory) else os.open(path, DIRECTORY)
 
 

@@ -35,7 +35,7 @@ def _is_log(name: str, containers: Collection[str]) -> bool:
 
 
 def _cut_one(directory: int, name: str) -> int:
-    """Bytes removed; a link, and what is no regular file, stays."""
+    """Bytes removed; a link, and what is not a regular file, stays."""
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         return 0

@@ -112,7 +112,7 @@ class Removal:
         return True
 
     def _sweep(self, level: _Level, budget: int) -> int:
-        """Unlink what is no directory and note the directories; how many entries were looked at, at least 1."""
+        """Unlink what is not a directory and note the directories; how many entries were looked at, at least 1."""
         room = BELOW_MAX if self._pending < BELOW_TOTAL_MAX else 1
         looked, level.listed = 0, True
         with os.scandir(self._fd) as entries:

@@ -48,7 +48,7 @@ def _unlink(pod: OwnDirectory) -> None:
         return
     try:
         for entry in list(os.scandir(links)):
-            with contextlib.suppress(OSError):  # it is no link
+            with contextlib.suppress(OSError):  # it is not a link
                 if os.readlink(entry.name, dir_fd=links).startswith(begin):
                     os.unlink(entry.name, dir_fd=links)
     finally:

@@ -141,8 +141,9 @@ class Turns:
 
 
 def _lower_priority() -> None:
-    """Lower this thread's priority for CPU and disk, each as far as this machine can."""
+    """Lower this thread's priority for CPU and disk, each as far as this machine can; a lower one stays."""
+    own = threading.get_native_id()
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        os.setpriority(os.PRIO_PROCESS, own, max(NICE, os.getpriority(os.PRIO_PROCESS, own)))
     if (number := _IOPRIO_SET.get(platform.machine())) is not None:
         ctypes.CDLL(None).syscall(number, _IOPRIO_WHO_PROCESS, 0, _BEST_EFFORT_LOWEST)

@@ -37,7 +37,7 @@ class HostsDir:
             raise _failure(error, self.path) from error
 
     def write(self, owner: str, name: str, text: str) -> None:
-        """Replaces the file in one step. Raises Failure, also for a `text` that is no hosts file of addresses and
+        """Replaces the file in one step. Raises Failure, also for a `text` that is not a hosts file of addresses and
         names; then the file is what it was.
         """
         path = self._file(owner, name)

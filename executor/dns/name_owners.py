@@ -2,7 +2,7 @@
 
 dnsmasq keeps one record for a name and an address, of the first file that brought it, and drops it with that file,
 even if another one has it too (src/cache.c, add_hosts_entry). Tasks on the node's own network share its address, so
-two of one name would lose theirs when the first ends. Hence every pair is carried by one file only, and handed to the
+two of one name would lose theirs when the first ends. So every pair is carried by one file only, and handed to the
 next claimant when that one goes.
 
 A name belongs to the owner (a Mesos role) of its first claimant, until the last claimant of that owner has gone. The

@@ -138,7 +138,7 @@ def pod_names(spec: PodSpec, ips: Sequence[str], zones: Zones, *, mesos: Sequenc
 
 
 def services(annotations: Mapping[str, str], labels: Mapping[str, str]) -> tuple[str, ...]:
-    """The services that a pod stands behind, from its annotation or else its label; what is no label is left out."""
+    """The services that a pod stands behind, from its annotation or else its label; what is not a label is left out."""
     text = annotations.get(SERVICE_KEY) or labels.get(SERVICE_KEY) or ""
     return tuple(dict.fromkeys(each for part in text.split(",") if is_label(each := part.strip())))
 
@@ -160,7 +160,7 @@ def to_labels(names: PodNames, zones: Zones) -> dict[str, str]:
 
 
 def from_labels(labels: Mapping[str, str], zones: Zones) -> tuple[tuple[str, ...], str]:
-    """The names, and the namespace that they all lie in. The labels are not trusted; empty if that is no namespace."""
+    """The names, and the namespace that they all lie in. The labels are not trusted; empty without a namespace."""
     namespace = labels.get(NAMESPACE_LABEL, "")
     if not is_label(namespace):
         return (), ""
@@ -197,11 +197,11 @@ def check_hosts_text(text: str) -> None:
     """
     head, *lines = text.split("\n")
     if not (head.startswith("# ") and head.isascii() and head.isprintable()) or lines[-1:] != [""]:
-        raise Failure("is no hosts file: no comment first, or no end of the last line", subject=repr(head)[:80])
+        raise Failure("is not a hosts file: no comment first, or no end of the last line", subject=repr(head)[:80])
     for line in lines[:-1]:
         ip, *names = line.split(" ")
         if ip == "" or address(ip) != ip or not names or not all(map(is_name, names)):
-            raise Failure("is no line of an address and its names", subject=repr(line)[:80])
+            raise Failure("is not a line of an address and its names", subject=repr(line)[:80])
 
 
 def _hash(task_id: str) -> str:

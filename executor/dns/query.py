@@ -52,7 +52,7 @@ def ask(server: str, name: str, kind: str = "A", *, port: int = 53, timeout_s: f
         except OSError as error:
             raise Failure(f"no answer: {reason(error)}", subject=subject) from error
         except (struct.error, IndexError, ValueError) as error:
-            raise Failure("the answer is no DNS message", subject=subject) from error
+            raise Failure("the answer is not a DNS message", subject=subject) from error
 
 
 def _parse(reply: bytes, wanted: int) -> Answer:

@@ -1,6 +1,6 @@
 """Which Mesos tasks have which names: kept from a source's state and, if it is a master, its events. Pure.
 
-    state     the whole truth, except for tasks of agents that a new master has not heard of yet: those are held
+    state     the whole truth, except for tasks of agents that a new master does not know yet: those are held
     event     one task, framework or agent
 
 A task has names from its first TASK_RUNNING with an address to the end of TASK_KILLING. Its addresses are the first of

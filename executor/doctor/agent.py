@@ -23,6 +23,7 @@ def judge(answer: AgentFlags, config: Config, ephemeral: Mapping[str, str]) -> l
         _priority(flags, config),
         _controller(flags),
         _estimator(flags, config),
+        *_provider(flags, config),
         _time_out(flags),
         _grace(flags, config),
         _root(flags, config),
@@ -88,6 +89,28 @@ def _estimator(flags: Mapping[str, str], config: Config) -> Finding:
     return passed("agent.resource_estimator", text)
 
 
+def _provider(flags: Mapping[str, str], config: Config) -> list[Finding]:
+    """Whether the agent lets the lender in. An agent without --agent_features has all of them."""
+    if not config.lending.owners:
+        return []
+    features = flags.get("agent_features", "")
+    if features and "RESOURCE_PROVIDER" not in features:
+        text = "the agent takes no resource provider, so the lender of this node offers nothing"
+        return [failed("agent.resource_provider", text, "add RESOURCE_PROVIDER to --agent_features, or leave that out")]
+    return [passed("agent.resource_provider", "the agent takes resource providers: the lender can offer")]
+
+
+def subscribed(types: Sequence[str], config: Config) -> list[Finding]:
+    """From the types of the resource providers that are subscribed at the agent. Pure."""
+    name = "agent.providers"
+    if types:
+        return [passed(name, f"resource providers are subscribed: {', '.join(sorted(types))}")]
+    if not config.lending.owners:
+        return []
+    text = "no resource provider is subscribed: the lender of this node offers nothing"
+    return [warned(name, text, "does mesos-pod-executor-lend.service run? see `lending`, and its log")]
+
+
 def _time_out(flags: Mapping[str, str]) -> Finding:
     limit_s = _seconds(flags.get("executor_reregistration_timeout", "2secs"))
     if limit_s is not None and limit_s < _RETRY_S:
@@ -112,6 +135,10 @@ def _root(flags: Mapping[str, str], config: Config) -> Finding:
     if own and f"{own}/".startswith(f"{root}/"):
         text = f"[cgroups] root {own} lies in the agent's cgroups_root, where the agent destroys what it does not know"
         return failed("agent.cgroups_root", text, "choose another [cgroups] root")
+    watched = config.lending.agent_cgroup.strip("/")
+    if config.lending.owners and watched != root:
+        text = f"the agent's containers are in {root}, the lender looks for them in {watched or 'no cgroup'}"
+        return warned("agent.cgroups_root", text, f'[lending] agent_cgroup = "/{root}"')
     return passed("agent.cgroups_root", root)
 
 

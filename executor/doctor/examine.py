@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from executor.config import Config
 from executor.doctor import (
     agent,
+    disk_weights,
     groups,
     kernel,
     launcher,
+    lending,
+    memory_events,
     naming,
     network,
     node,
@@ -38,13 +41,14 @@ async def examine(config: Config, endpoints: Sequence[str], *, demanded: bool) -
     work_dir = flags.get("work_dir", "")
     async with AsyncExitStack() as stack:
         containerd, error = await _connect(config, stack)
-        found = _tried("kernel", kernel.check) + _tried("kernel", settings.check)
+        found = _tried("kernel", kernel.check) + _tried("kernel", settings.check) + _tried("node", disk_weights.check)
         found += _tried("cgroups", lambda: groups.check(config.cgroups.root))
         found += await runtime.check(config, containerd, error)
         found += _tried("network", lambda: network.check(config)) + await network.status(config)
         found += await _survey(config, containerd, endpoint)
     servers = _servers(config)
     found += _tried("network", resolving.check) + _tried("policy", lambda: policy.check(config))
+    found += _tried("lending", lambda: lending.check(config))
     found += await asyncio.to_thread(_tried, "dns", lambda: naming.check(config.dns, servers, _dns_path()))
     found += of_agent + (_tried("agent", lambda: _beside_agent(config, endpoint, flags)) if flags else [])
     return found + _tried("node", lambda: node.check(config, work_dir))
@@ -94,11 +98,25 @@ def _beside_agent(config: Config, endpoint: str, flags: Mapping[str, str]) -> li
     mesos_roots = portuse.roots(flags, config.cgroups.root)
     found = [portuse.check(agent.offered_ports(flags), mesos_roots, _containers(config, endpoint))]
     found.append(launcher.check(flags))
+    found += _providers(config, endpoint)
+    found += memory_events.check(flags)
     if directories := flags.get("network_cni_plugins_dir", ""):
         own = [each for each in Catalog(Path(config.cni.config_dir)).networks() if each.derived]
         places = [Path(each) for each in directories.split(":")]
         found += network.plugins(own, places, "agent.cni_plugins_dir", "the agent's --network_cni_plugins_dir")
     return found
+
+
+def _providers(config: Config, endpoint: str) -> list[Finding]:
+    """Nothing where the agent does not tell."""
+    from executor.mesos import operator
+
+    try:
+        authorization = operator.credential(Path(config.dns.credential_file))
+        found = operator.Operator(endpoint, authorization).providers()
+    except MesosFailure:
+        return []
+    return agent.subscribed([each.type for each in found], config)
 
 
 def agent_findings(

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from cgroups import Cgroup, CgroupError, Hierarchies, Mode
+from cgroups.mounts import V1_NAMES
 from executor.doctor.finding import Finding, failed, passed, warned
 from executor.node.claims import DEFAULT_ROOT
 
@@ -20,6 +21,8 @@ _CONTROLLERS = {
     "cpu": (failed, "regular and revocable pods cannot be given weights"),
     "memory": (failed, "no pod can be given a memory limit, nor a class one of its own"),
     "pids": (warned, "processes of a pod cannot be bounded"),
+    "io": (warned, "revocable pods use disks as much as regular ones"),
+    "cpuset": (warned, "no class can be given CPUs of its own"),
     "freezer": (warned, "Mesos kills a container by the freezer; a lost process may outlive its pod"),
 }
 
@@ -81,13 +84,14 @@ def _controllers(hierarchies: Hierarchies, path: str) -> list[Finding]:
         if _has(hierarchies, path, name):
             found.append(passed(f"cgroups.{name}", f"the {name} controller is there"))
         else:
-            hint = f"mount it (v1: mount -t cgroup -o {name}), or have {name} in cgroup.subtree_control above (v2)"
+            mount = f"mount -t cgroup -o {V1_NAMES.get(name, name)}"
+            hint = f"mount it (v1: {mount}), or have {name} in cgroup.subtree_control above (v2)"
             found.append(verdict(f"cgroups.{name}", f"no {name} controller: {harm}", hint))
     return found
 
 
 def _has(hierarchies: Hierarchies, path: str, name: str) -> bool:
-    if name in hierarchies.v1:
+    if V1_NAMES.get(name, name) in hierarchies.v1:
         return True
     if hierarchies.unified is None:
         return False

@@ -141,10 +141,15 @@ def _rules(networks: Sequence[Network]) -> Finding:
     ]
     if shutil.which("iptables", path=_PATH):
         return passed("network.iptables", "iptables is there")
-    text = "no iptables: host ports cannot be mapped"
+    if shutil.which("nft", path=_PATH):
+        text = "no iptables, but nft: CNI plugins before 1.6 cannot map host ports"
+        hint = "install iptables, or see that the plugins are of 1.6 or later: `bridge` without input says its version"
+        return warned("network.iptables", text, hint) if needed else passed("network.iptables", text)
+    text = "no iptables and no nft: host ports cannot be mapped"
+    hint = "install iptables, or for CNI plugins from 1.6 on nftables"
     if needed:
-        return failed("network.iptables", f"{text}, and {', '.join(needed)} needs rules", "install iptables")
-    return warned("network.iptables", text, "install iptables")
+        return failed("network.iptables", f"{text}, and {', '.join(needed)} needs rules", hint)
+    return warned("network.iptables", text, hint)
 
 
 def ledger(inventory: Inventory, containers: Collection[str] | None) -> list[Finding]:
@@ -158,7 +163,8 @@ def ledger(inventory: Inventory, containers: Collection[str] | None) -> list[Fin
     found += [warned("network.records", f"{each.subject}: {each.message}", each.hint) for each in inventory.damaged]
     if inventory.unrecorded_rules:
         names = ", ".join(inventory.unrecorded_rules)
-        hint = "if no such pod runs: iptables-save -t nat | grep those ids, and delete these rules and their chains"
+        hint = "if no such pod runs: look for those ids in `iptables-save -t nat` and `nft -a list ruleset`, "
+        hint += "and delete these rules and their chains"
         found.append(warned("network.rules", f"port or masquerade rules of pods without a record: {names}", hint))
     if inventory.erased_rules:
         names = ", ".join(inventory.erased_rules)

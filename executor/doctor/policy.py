@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,11 @@ from typing import Final
 from executor.config import Config
 from executor.config.role_policy import Level, RolePolicy, is_within
 from executor.doctor.finding import Finding, failed, passed, warned
+from executor.own_directory import Opened
+from executor.policy.grants import KERNEL
 from executor.policy.node_facts import protected
+from executor.spec.capabilities import ALL, EVERY
+from executor.volumes.closed_directories import ClosedDirectories
 
 SECCOMP: Final = Path("/proc/sys/kernel/seccomp/actions_avail")
 ROLES_SHOWN: Final = 20
@@ -19,7 +24,7 @@ def check(config: Config) -> list[Finding]:
     """The policies of all roles, their directories, the network of pods that name none, and seccomp."""
     roles = {"every other role": config.policy.default, **config.policy.roles}
     found = [*levels(roles), *networks(config.cni.default_network, roles)]
-    return [*found, *_paths(roles, protected(config)), seccomp(_actions())]
+    return [*found, *capabilities(roles), *_paths(roles, protected(config)), seccomp(_actions())]
 
 
 def levels(roles: dict[str, RolePolicy]) -> Iterator[Finding]:
@@ -47,6 +52,16 @@ def networks(default_network: str, roles: dict[str, RolePolicy]) -> Iterator[Fin
         yield warned("policy.network", text, hint)
 
 
+def capabilities(roles: dict[str, RolePolicy]) -> Iterator[Finding]:
+    """Names that no pod can have asked for. Pure."""
+    known = {*EVERY, ALL}
+    for role, policy in roles.items():
+        for name in policy.capabilities:
+            if f"CAP_{name}" not in known:
+                text = f"{role}: {name} in capabilities is not a capability of Linux, and allows nothing"
+                yield warned("policy.capabilities", text, "correct it in [policy]; capabilities(7) has the names")
+
+
 def _paths(roles: dict[str, RolePolicy], own: tuple[str, ...]) -> Iterator[Finding]:
     for role, policy in roles.items():
         for allowed in policy.host_paths:
@@ -54,12 +69,24 @@ def _paths(roles: dict[str, RolePolicy], own: tuple[str, ...]) -> Iterator[Findi
                 text = f"{role}: {allowed.prefix} in host_paths is never shown, it is in {inside}"
                 yield failed("policy.host_paths", text, "take it out of [policy]")
             elif not Path(allowed.prefix).is_dir():
-                text = f"{role}: {allowed.prefix} in host_paths is no directory of this node"
+                text = f"{role}: {allowed.prefix} in host_paths is not a directory of this node"
                 yield warned("policy.host_paths", text, "make it, or take it out of [policy]")
+            elif (shown := _shown(allowed.prefix, own)) is not None:
+                text = f"{role}: {allowed.prefix} in host_paths would show {shown}, so no pod gets it as a whole"
+                yield warned("policy.host_paths", text, "list the directories in it that pods need")
         for device in policy.devices:
             if not Path(device).exists():
                 text = f"{role}: {device} in devices is not on this node"
                 yield warned("policy.devices", text, "load its driver, or take it out of [policy]")
+
+
+def _shown(directory: str, own: tuple[str, ...]) -> str | None:
+    """A directory that no pod gets and that is in `directory`, or is mounted there; None: there is none."""
+    try:
+        with Opened(os.open(directory, os.O_PATH | os.O_CLOEXEC)) as found:
+            return ClosedDirectories((*own, *KERNEL)).shown_by(found, around=True)
+    except OSError:
+        return None
 
 
 def _actions() -> str:

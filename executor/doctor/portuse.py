@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -34,7 +36,8 @@ def check(offered: Collection[Span], cgroups_roots: Collection[str], containers:
     if not cgroups_roots:
         return skipped("agent.ports_in_use", "Mesos's processes are not known without cgroups")
     listening = listeners(psutil.net_connections("inet"), lambda pid: _is_of_mesos(pid, cgroups_roots))
-    return judge(offered, [*listening, *mapped(_rules(), containers)])
+    saved = _printed("iptables-save", "-t", "nat")
+    return judge(offered, [*listening, *mapped(saved, containers), *translated(_nft_rules(), containers)])
 
 
 def judge(offered: Collection[Span], uses: Iterable[Use]) -> Finding:
@@ -68,10 +71,45 @@ def mapped(saved: str, containers: Collection[str] | None) -> Iterator[Use]:
             continue
         of_agent = re.search(r"container_id: ([^\s\"]+)", line)  # mesos-cni-port-mapper's own comment
         owner = of_agent[1] if of_agent else owners.get(chain[1], "")
-        if owner and (is_pod_id(owner) or containers is None or owner in containers):
+        if not _is_excused(owner, containers):
+            by = f"a rule in chain {chain[1]}" + (f" of {owner}" if owner else "")
+            yield from (Use(int(port), by) for port in re.findall(r"\d+", ports[0]))
+
+
+def translated(rules: Iterable[Mapping[str, Any]], containers: Collection[str] | None) -> Iterator[Use]:
+    """The same from rules of nftables, as `nft --json` lists them; CNI's portmap names the container in the comment.
+    Sets that have a name are not looked into. Pure.
+    """
+    for rule in rules:
+        steps = [step for step in rule.get("expr", ()) if isinstance(step, Mapping)]
+        owner = str(rule.get("comment") or "")
+        if not any("dnat" in step for step in steps) or _is_excused(owner, containers):
             continue
-        by = f"a rule in chain {chain[1]}" + (f" of {owner}" if owner else "")
-        yield from (Use(int(port), by) for port in re.findall(r"\d+", ports[0]))
+        by = f"a rule in nft chain {rule.get('table')} {rule.get('chain')}" + (f" of {owner}" if owner else "")
+        yield from (Use(port, by) for step in steps for port in _destinations(step.get("match")))
+
+
+def _destinations(match: Any) -> list[int]:
+    """The destination ports that a match of nftables names."""
+    if not isinstance(match, Mapping) or match.get("op") not in ("==", "in"):
+        return []
+    left, right = match.get("left"), match.get("right")
+    if not isinstance(left, Mapping) or (left.get("payload") or {}).get("field") != "dport":
+        return []
+    values = right.get("set", [right]) if isinstance(right, Mapping) else [right]
+    return [port for value in values for port in _span(value)]
+
+
+def _span(value: Any) -> Sequence[int]:
+    if isinstance(value, Mapping) and "range" in value:
+        low, high = value["range"]
+        return range(low, high + 1)
+    return [value] if isinstance(value, int) else []
+
+
+def _is_excused(owner: str, containers: Collection[str] | None) -> bool:
+    """Whether a rule is of a pod or of a container of the agent. If that is not known, each named owner may be one."""
+    return bool(owner) and (is_pod_id(owner) or containers is None or owner in containers)
 
 
 def _owners(saved: str) -> Iterator[tuple[str, str]]:
@@ -91,12 +129,20 @@ def _process(pid: int | None) -> str:
         return f"process {pid}"
 
 
-def _rules() -> str:
-    program = shutil.which("iptables-save", path=_PATH)
+def _nft_rules() -> list[dict[str, Any]]:
+    try:
+        listed = json.loads(_printed("nft", "--json", "list", "ruleset") or "{}").get("nftables", [])
+    except ValueError:
+        return []
+    return [each["rule"] for each in listed if "rule" in each]
+
+
+def _printed(name: str, *arguments: str) -> str:
+    program = shutil.which(name, path=_PATH)
     if program is None:
         return ""
     done = subprocess.run(
-        [program, "-t", "nat"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+        [program, *arguments], capture_output=True, text=True, errors="replace", timeout=10, check=False
     )
     return done.stdout
 

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from cgroups import CgroupError, Hierarchies, Mode
 from executor.config import Config
-from executor.doctor import holes, verified
+from executor.doctor import holes, masks, verified
 from executor.doctor.finding import Finding, Verdict, failed, passed, warned
 from executor.errors import ExecutorError
 from executor.images.store import ImageStore
+from executor.node import runtime_choice
 
 if TYPE_CHECKING:
     from executor.containerd import Containerd
 
 VERSION_LEAST = (1, 6)
 _SHIM = "containerd-shim-runc-v2"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 async def check(config: Config, containerd: Containerd | None, error: str) -> list[Finding]:
     """`containerd` None: it could not be reached, because of `error`."""
     section = config.containerd
-    runtimes = {section.runtime, section.runtime_revocable or section.runtime}
-    by_name = {name: program(name, _PATH) for name in (_SHIM, *sorted(runtimes))}
-    programs = list(by_name.values())
+    settings = dict.fromkeys((section.runtime, section.runtime_revocable or section.runtime))
+    hierarchies = _hierarchies()
+    choices = [await asyncio.to_thread(runtime_choice.chosen, each, hierarchies) for each in settings]
+    by_name = {name: program(name, runtime_choice.PATH) for name in (_SHIM, *(each.program for each in choices))}
+    programs = [refusal(each, hierarchies.mode, _controllers(hierarchies)) or each for each in by_name.values()]
     if "runc" in by_name and by_name["runc"].verdict is Verdict.PASS:
         programs.append(holes.judge("runc", by_name["runc"].message))
+        programs.append(await asyncio.to_thread(masks.check, shutil.which("runc", path=runtime_choice.PATH) or "runc"))
+    programs += [passed("containerd.runtime", f"{each.program}: {each.why}") for each in choices]
     if containerd is None:
         hint = "start containerd, or correct [containerd] address"
         return [failed("containerd.reachable", f"does not answer: {error}", hint), *programs]
@@ -42,6 +48,14 @@ async def check(config: Config, containerd: Containerd | None, error: str) -> li
     return found + programs
 
 
+def _hierarchies() -> Hierarchies:
+    """None at all where they cannot be read, which is a finding of its own."""
+    try:
+        return Hierarchies.discover()
+    except CgroupError:
+        return Hierarchies()
+
+
 def version(text: str) -> Finding:
     """Pure."""
     match = re.search(r"(\d+)\.(\d+)", text)
@@ -51,10 +65,33 @@ def version(text: str) -> Finding:
     return passed("containerd.version", text)
 
 
+def refusal(runtime: Finding, mode: Mode, controllers: str) -> Finding | None:
+    """crun runs no container where cgroup2 has controllers beside v1. `controllers` are those of cgroup2. Pure."""
+    if runtime.verdict is not Verdict.PASS or " crun version " not in f" {runtime.message}":
+        return None
+    if mode is not Mode.HYBRID or not controllers:
+        return None
+    text = f"{runtime.message}, refuses every container: cgroup2 has {controllers} beside v1"
+    hint = "choose runc by [containerd] runtime, or boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1)"
+    return failed(runtime.check, text, hint)
+
+
+def _controllers(hierarchies: Hierarchies) -> str:
+    """Those of cgroup2; none where they cannot be read, which is a finding of its own."""
+    if hierarchies.unified is None:
+        return ""
+    try:
+        return (hierarchies.unified / "cgroup.controllers").read_text().strip()
+    except OSError:
+        return ""
+
+
 def program(name: str, path: str) -> Finding:
-    """That it is on containerd's usual path, and runs."""
+    """That it is on containerd's usual path, or is a path, and runs."""
     found = shutil.which(name, path=path)
     check = f"containerd.{'shim' if name == _SHIM else 'runc'}"
+    if found is None and name.startswith("/"):
+        return failed(check, f"{name} is not a program of this node", "correct [containerd] runtime, or install it")
     if found is None:
         return failed(check, f"{name} is not on {path}", f"install {name}")
     try:

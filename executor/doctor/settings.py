@@ -63,6 +63,10 @@ def instances(value: int) -> Finding:
 def killers(processes: Collection[str]) -> Finding:
     """`processes` are the names of those that run. Pure."""
     found = ", ".join(_running(processes))
+    if found == _KILLERS[0]:
+        text = "systemd-oomd ends revocable containers before regular ones; it may end the agent or containerd as well"
+        hint = "ManagedOOMPreference=omit in the units of the agent and of containerd"
+        return warned("node.oom_daemon", text, hint)
     if found:
         text = f"{found} kills whole cgroups or processes when memory is short, without regard to classes of pods"
         hint = "keep it away from the agent and containerd: ManagedOOMPreference=omit, or --avoid; or stop it"

@@ -61,7 +61,7 @@ class Tail:
         del self._data[: max(0, len(self._data) - self._limit_bytes)]
 
     def text(self) -> str:
-        """What is no UTF-8 is replaced."""
+        """What is not UTF-8 is replaced."""
         return self._data.decode(errors="replace")
 
 

@@ -107,7 +107,7 @@ def _download_by_http(item: dict[str, Any], target: IO[bytes], room: Room) -> No
 
 
 def _refuse_own_addresses(event: str, arguments: tuple[Any, ...]) -> None:
-    """Before any connection, whatever name or redirect led to it. Raises OSError."""
+    """Before any connection, for every name and redirect. Raises OSError."""
     if event != "socket.connect" or not isinstance(arguments[1], tuple):
         return
     address = ipaddress.ip_address(str(arguments[1][0]).partition("%")[0])

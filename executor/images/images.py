@@ -48,9 +48,11 @@ _Key = tuple[str, bytes]
 """An image and a digest of the credentials that it is asked for with: those of one pod say nothing of another's."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Pulling:
-    """What `ps` shows of an image that a pod waits for. `error` is the last failure, while the next try waits."""
+    """What `ps` shows of an image that a pod waits for. `error` is the last failure, while the next try waits. Each is
+    equal to itself only: several pods wait for one pull, and each leaves by itself.
+    """
 
     image: str
     progress: Progress = field(default_factory=Progress)

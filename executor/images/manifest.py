@@ -95,7 +95,7 @@ def descriptor(value: object, *, subject: str) -> Descriptor:
 
 
 def descriptors(value: object, *, subject: str) -> tuple[Descriptor, ...]:
-    """The descriptors of a list; none for what is no list. Raises ImageFailure."""
+    """The descriptors of a list; none for what is not a list. Raises ImageFailure."""
     return tuple(descriptor(item, subject=subject) for item in _items(value))
 
 
@@ -121,11 +121,11 @@ def check_form(value: Mapping[str, object], media_type: str = "", *, subject: st
     config = value.get("config")
     kind = config.get("mediaType") if isinstance(config, Mapping) else None
     if isinstance(kind, str) and kind and kind not in CONFIG_TYPES:
-        raise ImageFailure(f"is no container image: its configuration is of the type {kind}", subject=subject)
+        raise ImageFailure(f"is not a container image: its configuration is of the type {kind}", subject=subject)
 
 
 def check_layer(layer: Descriptor, *, subject: str) -> None:
-    """ImageFailure for a layer that cannot be unpacked: encrypted, or of a kind that is no tar."""
+    """ImageFailure for a layer that cannot be unpacked: encrypted, or of a kind that is not a tar."""
     kind = layer.media_type
     if kind and not _LAYER_TYPE.fullmatch(kind):
         message = f"its layer {layer.digest} is of the type {kind[:100]}, which is not supported"

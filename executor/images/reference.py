@@ -54,7 +54,7 @@ def parse(name: str) -> Reference:
     domain, _, path = rest.partition("/")
     path, tag = _split_tag(path)
     if at and not DIGEST.fullmatch(digest):
-        raise _invalid(name, "what follows @ is no digest: sha256: and 64 hexadecimal digits in small letters")
+        raise _invalid(name, "what follows @ is not a digest: sha256: and 64 hexadecimal digits in small letters")
     if not DOMAIN.fullmatch(domain) or not _PATH.fullmatch(path) or len(domain) + 1 + len(path) > NAME_MAX:
         hint = f"it is REGISTRY/PATH in small letters, {NAME_MAX} letters at most"
         raise _invalid(name, f"it names no repository: {hint}")
@@ -109,4 +109,4 @@ def _has_version(rest: str) -> bool:
 
 
 def _invalid(name: str, problem: str) -> ImageFailure:
-    return ImageFailure(f"is no name of an image: {problem}", subject=f"image {name}")
+    return ImageFailure(f"is not a name of an image: {problem}", subject=f"image {name}")

@@ -7,13 +7,14 @@ amount.py    cpus and memory in whole units (pure)
 node.py      what tasks and executors hold, and the owners' surplus (pure)
 peak.py      what an owner keeps of the cpus that it holds and does not use (pure)
 window.py    the offer shrinks at once and grows slowly (pure)
-policy.py    who may borrow from whom, quotas, and who returns first (pure)
+rules.py     the words for a loan that broke a rule (pure)
+policy.py    from which owners a role may borrow, quotas, and which loans return first (pure)
 accounts.py  loans and what they add up to (pure)
 decision.py  what a lender's book takes in, and its decisions (pure)
 book.py      the decisions of a lender (pure)
 configured.py  the book's rules, from the configuration (pure)
 ledger.py    the accounts' files
-feeds.py     what is heard of agent, master and executors
+feeds.py     what agent, master and executors report
 returning.py questions to executors
 offering.py  the offer on its way to the agent
 files.py     the lock, and small files

@@ -7,6 +7,7 @@ once, however often a lender is killed and the same is written again.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,8 @@ CLOSED_MAX: Final = 1000
 """Returned loans that are remembered."""
 ROLES_MAX: Final = 1000
 """Roles with totals of their own; of more, all others are counted under `*`."""
-
+AT_MAX_S: Final = 253402300800.0
+"""The year 10000 begins: the calendar of Python ends."""
 
 NO_KEY: Final = FrameworkId(""), TaskId("")
 NO_EXECUTOR: Final = ExecutorId("")
@@ -149,8 +151,12 @@ def parse(line: Mapping[str, Any]) -> Entry | None:
     """An entry from its JSON; None for what this version does not understand."""
     try:
         kind, at_s = Kind(line["entry"]), float(line["at"])
+        if not 0 <= at_s < AT_MAX_S:  # not a number neither
+            return None
         if kind is Kind.TOTALS:
             totals = Totals(int(line["loans"]), int(line["asked"]), float(line["cpu_s"]))
+            if not (totals.loans >= totals.asked >= 0 and 0 <= totals.cpu_s < math.inf):
+                return None
             return Entry(kind, at_s, role=Role(str(line["role"])), totals=totals)
         key = FrameworkId(str(line["framework"])), TaskId(str(line["task"]))
         if kind is not Kind.BORROWED:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from executor.lending import node
+from executor.lending import node, rules
 from executor.lending import policy as policies
 from executor.lending.accounts import Accounts, Entry, Kind, Loan
 from executor.lending.amount import NOTHING, Amount, total
@@ -25,6 +25,8 @@ ANNOUNCED_S: Final = 30.0
 """How long the master's word for a task holds against an agent that does not know it: a launch may be lost."""
 RETRY_S: Final = 5.0
 """A loan that is still held this long after its grace is asked for again: its executor may have been restarting."""
+STARTING_S: Final = 30.0
+"""How long after its launch an executor may be on its way: until then, a loan that cannot be asked back is normal."""
 STEP_MILLICPUS: Final = 100
 """What an owner does not use is offered in such steps: each change of the offer rescinds what is out."""
 REASON_S: Final = 30.0
@@ -50,6 +52,8 @@ class Book:
     _asked: dict[Key, float] = field(default_factory=dict)
     _deaf: set[ExecutorKey] = field(default_factory=set)
     """Executors that could not be asked. Their loans stay, and others return in their place."""
+    _answered: set[ExecutorKey] = field(default_factory=set)
+    """Executors with tasks here that have answered once."""
     _stuck: set[Key] = field(default_factory=set)
     """Tasks that do not die."""
     _demand: dict[Role, tuple[Key, float]] = field(default_factory=dict)
@@ -60,6 +64,11 @@ class Book:
         """The agent's answer to a question of `asked_s`."""
         ended = {key for key, at_s in self._ended.items() if at_s >= asked_s}
         tasks = tuple(task for task in state.tasks if task.key not in ended)
+        if self.state is not None:  # in the first answer, which task came last is not known
+            before = self.tasks
+            for task in tasks:
+                if task.key not in before:
+                    self._take_demand(task, now_s)
         self.state = replace(state, tasks=tasks)
         known = {task.key for task in state.tasks}
         self._announced = {
@@ -68,14 +77,24 @@ class Book:
             if key not in known and at_s + ANNOUNCED_S > now_s
         }
         self._ended = {key: at_s for key, at_s in self._ended.items() if at_s >= asked_s}
-        self._deaf &= {each.executor_key for each in self.tasks.values()}
+        there = {each.executor_key for each in self.tasks.values()}
+        self._deaf &= there
+        self._answered &= there
 
     def take_added(self, task: Task, now_s: float) -> None:
         """The master announces a task of this node."""
         self._ended.pop(task.key, None)
         self._announced[task.key] = task, now_s
-        owners = {owner for role in task.holding.reserved if (owner := self.policy.owner_of(role)) is not None}
-        self._demand |= dict.fromkeys(owners, (task.key, now_s))
+        self._take_demand(task, now_s)
+
+    def _take_demand(self, task: Task, now_s: float) -> None:
+        """A new task is the reason for what its owner takes back from now on."""
+        self._demand |= dict.fromkeys(self._owners([task]), (task.key, now_s))
+
+    def _owners(self, tasks: Iterable[Task]) -> set[Role]:
+        """The owners whose reservations these tasks hold."""
+        roles = {role for task in tasks for role in task.holding.reserved}
+        return {owner for role in roles if (owner := self.policy.owner_of(role)) is not None}
 
     def take_ended(self, key: Key, now_s: float) -> None:
         """The master says that a task of this node ended."""
@@ -87,6 +106,7 @@ class Book:
     def take_facts(self, facts: Mapping[Key, Facts], answered: Collection[ExecutorKey]) -> None:
         """Take the facts about all revocable pods of the executors that answered."""
         self._deaf -= set(answered)
+        self._answered |= set(answered)
         self._facts = {**{key: each for key, each in self._facts.items() if key in self.accounts.open}, **facts}
 
     def take_use(self, rates: Mapping[ExecutorKey, float], now_s: float) -> None:
@@ -138,7 +158,7 @@ class Book:
         return found
 
     def shares(self) -> dict[policies.Share, Amount]:
-        """Who lends how much to whom now."""
+        """How much each owner lends to each role now."""
         tasks = self.tasks
         return policies.shares(self.policy, self.surplus(tasks.values()), self._borrowed(tasks))
 
@@ -180,8 +200,15 @@ class Book:
         returns = self._returns(chosen, tasks, now_s)
         asked = [Entry(Kind.ASKED, wall_s, key, reason=each.reason) for each in returns for key in each.keys]
         entries += [entry for entry in asked if self.accounts.apply(entry)]
-        stays = tuple(key for key in self.accounts.open if self._stays(tasks[key]))
-        return Decision(self.window.offer, returns, tuple(entries), node.mixed(tasks.values()), stays)
+        lost = tuple(key for key, loan in self.accounts.open.items() if self._is_lost(tasks[key], loan, wall_s))
+        mixed = node.mixed(tasks.values())
+        return Decision(self.window.offer, returns, tuple(entries), mixed, self._unreserved(self.state), lost)
+
+    def _unreserved(self, state: NodeState) -> frozenset[Role]:
+        """Owners without a reservation on this node. By use, an owner lends what its tasks hold, reserved or not."""
+        if self.terms.by_use:
+            return frozenset()
+        return frozenset(self.policy.owners) - {self.policy.owner_of(role) for role in state.reserved}
 
     def _settle(self, tasks: Mapping[Key, Task], wall_s: float) -> list[Entry]:
         """Loans that began and ended since the last time."""
@@ -201,8 +228,9 @@ class Book:
     def _choose(
         self, tasks: Mapping[Key, Task], surplus: Mapping[Role, Amount], now_s: float
     ) -> list[tuple[Debtor, tuple[Key, ...]]]:
-        kept = [(loan.role, loan.amount) for key, loan in self.accounts.open.items() if self._stays(tasks[key])]
-        fixed = policies.by_role([*self._fixed(), *kept])
+        stays = [loan for key, loan in self.accounts.open.items() if self._stays(tasks[key])]
+        kept = policies.by_role((loan.role, loan.amount) for loan in stays)
+        fixed = policies.by_role([*self._fixed(), *kept.items()])
         covered = policies.shares(self.policy, surplus, fixed)
         left = {
             owner: amount.beyond(total(part for (lender, _), part in covered.items() if lender == owner))
@@ -219,11 +247,17 @@ class Book:
             )
             for name, loans in pods.items()
         }
-        return [(each, debtors[each]) for each in policies.returns(self.policy, left, list(debtors))]
+        return [(each, debtors[each]) for each in policies.returns(self.policy, left, list(debtors), kept)]
 
     def _stays(self, task: Task) -> bool:
         """Whether the lender can do nothing about it."""
         return not task.executor or task.executor_key in self._deaf or task.key in self._stuck
+
+    def _is_lost(self, task: Task, loan: Loan, wall_s: float) -> bool:
+        """Whether the lender can do nothing about it, and not because its executor may not be there yet."""
+        is_new = task.executor_key not in self._answered and loan.since_s + STARTING_S > wall_s
+        is_starting = bool(task.executor) and task.key not in self._stuck and is_new
+        return self._stays(task) and not is_starting
 
     def _is_returning(self, key: Key, now_s: float) -> bool:
         asked_s = self._asked.get(key)
@@ -245,20 +279,21 @@ class Book:
         self, chosen: Iterable[tuple[Debtor, tuple[Key, ...]]], tasks: Mapping[Key, Task], now_s: float
     ) -> tuple[Return, ...]:
         found: dict[tuple[ExecutorKey, str], list[Key]] = {}
+        held = policies.by_role((loan.role, loan.amount) for loan in self.accounts.open.values())
         for debtor, keys in chosen:
+            reason = self._reason(debtor, held, now_s)
             for key in keys:
                 self._asked[key] = now_s
-                found.setdefault((tasks[key].executor_key, self._reason(debtor, now_s)), []).append(key)
+                found.setdefault((tasks[key].executor_key, reason), []).append(key)
         return tuple(Return(executor, tuple(keys), reason) for (executor, reason), keys in found.items())
 
-    def _reason(self, debtor: Debtor, now_s: float) -> str:
+    def _reason(self, debtor: Debtor, held: Mapping[Role, Amount], now_s: float) -> str:
         """For the receipt: whose task needs it, or which rule was broken."""
-        if not self.policy.lenders(debtor.role):
-            return f"role {debtor.role} may borrow from no owner of this node"
-        if not self.policy.within_quotas(self._borrowed(self.tasks)):
-            return f"role {debtor.role} is over its quota, or one above it"
+        if broken := rules.broken(self.policy, debtor.role, held):
+            return broken
         recent = [(at_s, owner, key) for owner, (key, at_s) in self._demand.items() if at_s + REASON_S > now_s]
         if recent:
             _, owner, (framework, task) = max(recent)
             return f"role {owner} needs its resources for task {task} of framework {framework}"
-        return f"the owners need their resources: {', '.join(self.policy.owners)}"
+        owners = self._owners(self.tasks.values()) or self.policy.owners
+        return f"the owners need their resources: {', '.join(sorted(owners))}"

@@ -6,9 +6,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from executor.errors import InvalidConfig
-from executor.lending.amount import MIB
+from executor.lending.amount import MIB, Amount
 from executor.lending.book import Book
 from executor.lending.decision import Terms
+from executor.lending.node import NO_ROLE
 from executor.lending.policy import Policy, Quota
 from executor.names import Role
 
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 
 
 def book(section: LendingSection) -> Book:
-    """A book without accounts. Raises InvalidConfig without an owner, and for a borrower's owner that is none."""
+    """A book without accounts. Raises InvalidConfig without an owner or a master, and for an owner that is none."""
     if not section.owners:
         hint = 'as in owners = ["spark"], the roles whose unused reservations are offered'
         raise InvalidConfig("names no role", subject="[lending] owners", hint=hint)
+    if NO_ROLE in section.owners:
+        hint = "name the roles: what is reserved for no role is offered to every framework anyway"
+        raise InvalidConfig("* is no owner", subject="[lending] owners", hint=hint)
+    if not section.masters:
+        hint = 'as in masters = ["10.0.0.1:5050"]: without a master the offer never grows'
+        raise InvalidConfig("names no master", subject="[lending] masters", hint=hint)
     owners = tuple(map(Role, section.owners))
     borrowers = {Role(role): tuple(map(Role, text.split())) for role, text in section.borrowers.items()}
     for role, allowed in borrowers.items():
@@ -42,8 +49,8 @@ def book(section: LendingSection) -> Book:
 
 
 def _quota(limit: RoleLimit) -> Quota:
-    """In the units of amounts, rounded down."""
+    """In the units of amounts: `cpus` are thousandths already, of which a binary fraction may be a little less."""
     return Quota(
-        None if limit.cpus is None else int(limit.cpus * 1000),
+        None if limit.cpus is None else Amount.offered(limit.cpus, 0).millicpus,
         None if limit.mem_bytes is None else limit.mem_bytes // MIB,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from executor.lending.accounts import Entry
 from executor.lending.amount import Amount
 from executor.lending.node import ExecutorKey, Key
+from executor.names import Role
 
 
 @dataclass(frozen=True)
@@ -51,5 +52,9 @@ class Decision:
     """What changed in the accounts; to be written before anything is done."""
     mixed: frozenset[ExecutorKey] = frozenset()
     """Executors with loans and with tasks that borrow nothing: see packaging/doc/lending.md, what can go wrong."""
+    unreserved: frozenset[Role] = frozenset()
+    """Owners that have nothing to lend, because nothing is reserved for them on this node."""
     unreachable: tuple[Key, ...] = ()
-    """Loans that cannot be returned: of a command of Mesos' own executor, of an executor without an answer, stuck."""
+    """Loans that cannot be returned: of a command of Mesos' own executor, of an executor without an answer, stuck.
+    Not those of an executor that has just been launched.
+    """

@@ -81,18 +81,26 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """A source does not answer, and why."""
+
+    source: str
+    cause: str
+
+
+@dataclass(frozen=True)
 class Used:
     """Thousandths of a cpu that each executor's container uses."""
 
     rates: Mapping[ExecutorKey, float]
 
 
-Heard = Stated | Added | Ended | Master | Subscribed | Known | Used
+Heard = Stated | Added | Ended | Master | Subscribed | Known | Used | Behind
 Put = Callable[[Any], None]
 
 
-def forever(name: str, work: Callable[[], None]) -> None:
-    """A thread that does `work` again and again. ExecutorErrors are logged once for each outage."""
+def forever(name: str, work: Callable[[], None], put: Put) -> None:
+    """A thread that does `work` again and again. ExecutorErrors are logged once for each outage; `put` takes each."""
 
     def run() -> None:
         attempt = 0
@@ -103,6 +111,7 @@ def forever(name: str, work: Callable[[], None]) -> None:
                 attempt = 0
                 continue
             except ExecutorError as error:
+                put(Behind(name, str(error)))
                 attempt = 1 if time.monotonic() - began_s > PAUSE_MAX_S else attempt + 1
                 delay_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
                 if attempt == 1:
@@ -132,6 +141,11 @@ class AgentFeed:
         self.id = ""
         """The agent's, once it has answered."""
 
+    def wait(self) -> None:
+        """Until it has answered once: what else depends on it would only fail for the same cause."""
+        while not self.id:
+            time.sleep(0.05)
+
     def ask(self) -> None:
         """One question. Raises MesosFailure."""
         self.wake.clear()
@@ -143,14 +157,15 @@ class AgentFeed:
 
 
 class UseFeed:
-    """Asks the agent for the use of cpus, in an interval."""
+    """Asks the agent for the use of cpus, in an interval, once `feed` knows it."""
 
-    def __init__(self, agent: Operator, put: Put, interval_s: float) -> None:
-        self._agent, self._put, self._interval_s = agent, put, interval_s
+    def __init__(self, agent: Operator, feed: AgentFeed, put: Put, interval_s: float) -> None:
+        self._agent, self._feed, self._put, self._interval_s = agent, feed, put, interval_s
         self._before: Mapping[str, holdings.Statistics] = {}
 
     def ask(self) -> None:
         """One question. Raises MesosFailure."""
+        self._feed.wait()
         containers = self._agent.use()
         rates: dict[ExecutorKey, float] = {}
         for each in containers:

@@ -48,20 +48,21 @@ class Ledger:
             raise _failure(self.path, error) from error
 
     def append(self, new: Sequence[Entry], accounts: Accounts) -> None:
-        """Raises Failure; the entries are then written with the next ones. `accounts` are those with the new ones."""
+        """Raises Failure; entries that are not written yet are written with the next ones. `accounts` are those with
+        the new ones.
+        """
         self._pending = [*self._pending, *new][-PENDING_MAX:]
         if not self._pending:
             return
         data = "".join(_line(entry) for entry in self._pending).encode()
         try:
-            if self.path.exists() and self.path.stat().st_size + len(data) > self._max_bytes:
-                self._append(data)
+            is_full = self.path.exists() and self.path.stat().st_size + len(data) > self._max_bytes
+            self._append(data)
+            self._pending = []  # also if no new file can be begun: a loan that is written twice would count twice
+            if is_full:
                 self._begin_again(accounts)
-            else:
-                self._append(data)
         except OSError as error:
             raise _failure(self.path, error) from error
-        self._pending = []
 
     def _set_limit(self, accounts: Accounts) -> None:
         """A file may grow to twice of what it begins with, or else each entry of a crowded node would begin another."""

@@ -29,6 +29,7 @@ from executor.lending.node import ExecutorKey, Key
 from executor.lending.offering import Offering
 from executor.lending.returning import Answered, Failed, Returning
 from executor.log import get_logger
+from executor.names import Role
 
 if TYPE_CHECKING:
     from executor.mesos.operator import Operator
@@ -39,12 +40,14 @@ log = get_logger(__name__)
 _PROVIDER: Final = "provider"
 HEARD_MAX: Final = 1000
 TICK_S: Final = 1.0
-"""The offer grows, and systemd hears of the lender, at least this often."""
+"""The offer grows, and systemd gets a sign of the lender, at least this often."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """The process is to end."""
+    """The process is to end: it got this signal."""
+
+    number: int
 
 
 @dataclass(frozen=True)
@@ -78,40 +81,47 @@ class Lender:
         self._offer = Offering(peers.provider)
         self._returning = Returning(peers.revoke, self._inbox.put, grace_s)
         self._subscribed = False
+        self._causes: dict[str, str] = {}
+        """Why a source did not answer when it was asked last."""
         self._reported: frozenset[Key] = frozenset()
         self._mixed: frozenset[ExecutorKey] = frozenset()
+        self._unreserved: frozenset[Role] = frozenset()
         self._shown_s = 0.0
         self._is_written = True
 
-    def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises Refused where another lender runs on this node, Failure."""
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, which it returns. Raises Refused where another lender runs on this node, Failure."""
         with alone(self._directory):
             self._book.accounts = self._ledger.open()
             self._peers.provider.id = read(self._directory / _PROVIDER)
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self._inbox.put(Stop()))
+                signal.signal(number, lambda number, _: self._inbox.put(Stop(number)))
             log.info("the lender starts", code="lending.started", count=len(self._book.accounts.open))
-            feeds.forever("agent", self._agent.ask)
-            feeds.forever("master", self._master.follow)
-            feeds.forever("executors", self._executors.ask)
-            feeds.forever("resource provider", self._provide)
-            feeds.forever("containers", feeds.ContainerFeed(self._peers.containers, self._agent).look)
-            feeds.forever("offer", self._offer.send)
+            self._follow("agent", self._agent.ask)
+            self._follow("master", self._master.follow)
+            self._follow("executors", self._executors.ask)
+            self._follow("resource provider", self._provide)
+            self._follow("containers", feeds.ContainerFeed(self._peers.containers, self._agent).look)
+            self._follow("offer", self._offer.send)
             if self._book.terms.by_use:
-                feeds.forever("use", feeds.UseFeed(self._peers.agent, self._inbox.put, self._interval_s).ask)
+                use = feeds.UseFeed(self._peers.agent, self._agent, self._inbox.put, self._interval_s)
+                self._follow("use", use.ask)
             try:
-                self._loop()
+                return self._loop()
             finally:
                 self._status_file.unlink(missing_ok=True)
 
-    def _loop(self) -> None:
+    def _follow(self, name: str, work: Callable[[], None]) -> None:
+        feeds.forever(name, work, self._inbox.put)
+
+    def _loop(self) -> int:
         notify("READY=1")
         while True:
             notify("WATCHDOG=1")
             heard = [*self._wait()]
-            if any(isinstance(each, Stop) for each in heard):
+            if stops := [each for each in heard if isinstance(each, Stop)]:
                 log.info("the lender ends; its offer is withdrawn", code="lending.ended")
-                return
+                return stops[0].number
             for each in heard:
                 self._take(each)
             self._act(self._book.decide(time.monotonic(), time.time()))
@@ -125,6 +135,7 @@ class Lender:
 
     def _take(self, heard: Any) -> None:
         now_s = time.monotonic()
+        self._note_cause(heard)
         match heard:
             case feeds.Stated(state, asked_s):
                 self._book.take_state(state, asked_s, now_s)
@@ -147,6 +158,18 @@ class Lender:
                 self._agent.wake.set()
             case Failed(executor, keys):
                 self._book.take_failure(executor, keys)
+
+    def _note_cause(self, heard: Any) -> None:
+        """Why a source did not answer, until it does."""
+        match heard:
+            case feeds.Behind("agent" | "master" | "resource provider" as source, cause):
+                self._causes[source] = cause
+            case feeds.Stated():
+                self._causes.pop("agent", None)
+            case feeds.Master(there=True):
+                self._causes.pop("master", None)
+            case feeds.Subscribed(there=True):
+                self._causes.pop("resource provider", None)
 
     def _take_subscription(self, identity: str, *, there: bool) -> None:
         self._subscribed = there
@@ -171,7 +194,9 @@ class Lender:
         if decision.entries or time.monotonic() - self._shown_s >= 1:
             self._shown_s = time.monotonic()
             provider = self._peers.provider.id
-            document = status.document(self._book, decision, subscribed=self._subscribed, provider=provider)
+            document = status.document(
+                self._book, decision, subscribed=self._subscribed, provider=provider, causes=self._causes
+            )
             with contextlib.suppress(Failure):  # the disk of /run is full: every executor reports it
                 write(self._status_file, json.dumps(document))
 
@@ -208,6 +233,9 @@ class Lender:
                 "an executor with loans has regular tasks", code="lending.mixed", framework=framework, executor=executor
             )
         self._mixed = decision.mixed
+        for role in sorted(decision.unreserved - self._unreserved):
+            log.warning("an owner has no reservation on this node", code="lending.unreserved", role=role)
+        self._unreserved = decision.unreserved
         for framework, task in sorted(keys - self._reported):
             log.warning("a loan cannot be asked back", code="lending.unreachable", framework=framework, task=task)
         self._reported = keys
@@ -216,6 +244,7 @@ class Lender:
 
     def _provide(self) -> None:
         """One subscription of the resource provider. Raises MesosFailure."""
+        self._agent.wait()
         provider = self._peers.provider
         if subscribed := [each for each in self._peers.agent.providers() if each.type == provider.kind]:
             message = f"the agent still has a subscription of the provider {subscribed[0].id.value}"

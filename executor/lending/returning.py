@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from executor.errors import ExecutorError, Failure, NotFound
@@ -42,13 +42,26 @@ class Returning:
         grace_s: float,
     ) -> None:
         self._revoke, self._put, self._grace_s = revoke, put, grace_s
+        self._asked: set[Key] = set()
+        """Those of which an answer is waited for: a slow executor has one thread, however often it is wanted."""
 
     def begin(self, wanted: Return) -> None:
         """Returns at once."""
-        threading.Thread(target=self._return, args=(wanted,), name="lending return", daemon=True).start()
+        keys = tuple(key for key in wanted.keys if key not in self._asked)
+        if keys:
+            self._asked.update(keys)
+            only = replace(wanted, keys=keys)
+            threading.Thread(target=self._return, args=(only,), name="lending return", daemon=True).start()
 
     def _return(self, wanted: Return) -> None:
         """Ask one executor. What comes of it is put into the inbox, and decided on there."""
+        try:
+            found = self._outcome(wanted)
+        finally:
+            self._asked.difference_update(wanted.keys)
+        self._put(found)
+
+    def _outcome(self, wanted: Return) -> Answered | Failed:
         body = {
             "id": f"lending-{uuid.uuid4().hex[:12]}",
             "reason": wanted.reason[:1000],
@@ -59,8 +72,7 @@ class Returning:
         try:
             receipt = _Receipt.of(self._revoke(wanted.executor, body))
         except NotFound:  # they have ended
-            self._put(Answered())
-            return
+            return Answered()
         except (ExecutorError, OSError) as error:
             log.warning(
                 "an executor cannot be asked to return loans",
@@ -68,10 +80,9 @@ class Returning:
                 executor=wanted.executor[1],
                 error=error,
             )
-            self._put(Failed(wanted.executor, wanted.keys))
-            return
+            return Failed(wanted.executor, wanted.keys)
         log.info(
-            "loans came back",
+            "loans were returned",
             code="lending.freed",
             executor=wanted.executor[1],
             revocation=receipt.id,
@@ -80,7 +91,7 @@ class Returning:
             freed_cpus=receipt.freed_cpus,
             duration_ms=round((time.monotonic() - began_s) * 1000, 1),
         )
-        self._put(Answered(tuple(key for key in wanted.keys if key[1] in receipt.stuck)))
+        return Answered(tuple(key for key in wanted.keys if key[1] in receipt.stuck))
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class _Receipt:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> _Receipt:
-        """Raises Failure for what is no receipt."""
+        """Raises Failure for what is not a receipt."""
         try:
             victims = document["victims"]
             stuck = frozenset(str(task) for each in victims if each["outcome"] == "stuck" for task in each["tasks"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,8 +14,10 @@ from executor.lending.decision import Decision
 FILE: Final = "lending.json"
 
 
-def document(book: Book, decision: Decision, *, subscribed: bool, provider: str) -> dict[str, Any]:
-    """The state of lending now. Amounts are cores and bytes, times RFC 3339."""
+def document(
+    book: Book, decision: Decision, *, subscribed: bool, provider: str, causes: Mapping[str, str]
+) -> dict[str, Any]:
+    """The state of lending now. Amounts are cores and bytes, times RFC 3339. `causes`: why a source does not answer."""
     tasks = book.tasks
     surplus = book.surplus(tasks.values())
     reserved = book.state.reserved if book.state is not None else {}
@@ -24,6 +27,7 @@ def document(book: Book, decision: Decision, *, subscribed: bool, provider: str)
         "provider": provider,
         "subscribed": subscribed,
         "master": book.master,
+        "causes": dict(causes),
         "offer": decision.offer.document(),
         "borrowed": total(loan.amount for loan in book.accounts.open.values()).document(),
         "owners": [

@@ -7,7 +7,6 @@ keys.py      every key that a line of the log may have
 journal.py   the events of this executor, in memory and in a file of the Mesos sandbox
 journal_files.py  the same file, read again by commands
 timeline.py  what happened to one task, out of the journal
-verdict.py   from that: what became of the task, why, by whom, what to do (`why`)
 """
 
 from executor.log.logger import (

@@ -26,11 +26,19 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`meaning` says what happened; `action` what an operator does about it, empty where nothing is to be done."""
+    """`meaning` says what happened; `action` what an operator does about it, empty where nothing is to be done.
+    `repeated` is the level of one that comes again and again, where that differs.
+    """
 
     level: Level
     meaning: str
     action: str = ""
+    repeated: Level | None = None
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels that its events can have, as in the journal."""
+        return tuple(level.name.lower() for level in (self.level, self.repeated) if level is not None)
 
 
 def _info(meaning: str) -> Code:
@@ -50,7 +58,10 @@ CODES: Final = MappingProxyType(
         "executor.started": _info("The process has read its configuration and environment."),
         "executor.variable_ineffective": _warning(
             "A framework set a variable that is the operator's, or one looser than the operator's value.",
-            "Nothing: `in_force` holds. See `hint` for the framework; `check-config --as-executor` tells it earlier.",
+            "Nothing: `in_force` holds. See `hint` for the framework; `check-config --as-executor` shows it earlier.",
+        ),
+        "executor.runtime": _info(
+            "The program that containerd's shim runs containers with, if it is not runc, and why."
         ),
         "executor.recovered": _info("What dead executors left on the node was reaped."),
         "executor.reap_failed": _warning(
@@ -58,7 +69,7 @@ CODES: Final = MappingProxyType(
         ),
         "executor.cgroups_left": _warning("The executor's own cgroups could not be removed.", "`gc` removes them."),
         "executor.left_overs": _warning(
-            "At its clean end the executor found something of its own that is still on the node.",
+            "The executor has ended in order, but objects of it are still on the node.",
             "`gc` releases it; see `error`.",
         ),
         "executor.unknown_owner": _warning(
@@ -75,7 +86,7 @@ CODES: Final = MappingProxyType(
             "Nothing: the framework launches it again.",
         ),
         "executor.message_refused": _warning(
-            "A framework's message was not understood.", "Correct the framework: `error`."
+            "A framework's message could not be read.", "Correct the framework: `error`."
         ),
         "executor.defect": _error(
             "A defect while handling an event; other pods are not affected.", "Report the traceback."
@@ -113,11 +124,12 @@ CODES: Final = MappingProxyType(
         ),
         "pod.resized": _info("A framework gave `containers` of the pod other amounts of cpu or memory."),
         "pod.volumes_updated": _info("A framework sent new ConfigMaps or Secrets: the files of `volumes` show them."),
-        "task.status": _info("A status update was made; it is in the journal before the agent hears of it."),
+        "task.status": _info("A status update was made; the journal has it before the agent receives it."),
         "pod.accepted": _info("A launch was read and became a pod."),
         "pod.without_effect": _info("Fields of the pod were accepted that change nothing on a Mesos agent: `fields`."),
         "pod.refused": _warning(
-            "A launch cannot work here: TASK_FAILED; the reason tells whose fault it is.", "Correct what `error` names."
+            "A launch cannot work here: TASK_FAILED; the reason says whether task, policy or node is at fault.",
+            "Correct what `error` names.",
         ),
         "pod.duplicate": _warning("A launch of a task that is here already; ignored.", "Look at the framework."),
         "pod.unknown": _warning(
@@ -133,8 +145,8 @@ CODES: Final = MappingProxyType(
             "Look for a shim that hangs: state T or D in ps.",
         ),
         "pod.oom": _warning(
-            "The kernel killed a container for memory; `oom` says whose limit was met.",
-            "container, pod, role: raise its limit. class, executor, node: the node is too full.",
+            "The kernel, or systemd-oomd, killed a container for memory; `oom` says whose limit was met.",
+            "container, pod, role: raise its limit. class, executor, node, systemd-oomd: the node is too full.",
         ),
         "pod.child_oom": _warning(
             "The kernel killed `count` processes of a container for memory, and not its first process.",
@@ -158,11 +170,15 @@ CODES: Final = MappingProxyType(
             " a failure); tried again.",
             "See `error`: is the command in the image?",
         ),
-        "pod.restarting": _info(
+        "pod.restarting": Code(
+            Level.INFO,
             "A container has ended and is started again after `delay_s`; `count` is how often it was restarted before."
+            " A warning from the third restart on.",
+            "See `why POD`, and what the run before wrote: `logs POD --previous`.",
+            repeated=Level.WARNING,
         ),
         "pod.stop_signal_unknown": _warning(
-            "The STOPSIGNAL of an image is no signal: SIGTERM is sent.", "Repair the image, or set stopSignal."
+            "The STOPSIGNAL of an image is not a signal: SIGTERM is sent.", "Repair the image, or set stopSignal."
         ),
         "pod.operator_kill": _info("A person ends the pod (`kill`): `actor` says who, `reason` why."),
         "pod.operator_signal": _info("A person sends a signal to the first processes of containers (`kill -s`)."),
@@ -196,11 +212,11 @@ CODES: Final = MappingProxyType(
             "Did containerd restart? See `error`.",
         ),
         "pod.shim_killed": _warning(
-            "A shim does not answer and its containers have no process left, or it does not come to start a container"
-            " of a pod that is to end: it is killed, and containerd cleans up.",
+            "A shim does not answer and its containers have no process left, or it does not begin to start a container"
+            " of a pod that must end: it is killed, and containerd cleans up.",
             "Look for a shim or a runc that was stopped (state T in ps) or waits for a disk (D).",
         ),
-        "pod.released": _info("What of the pod could not be removed at first is removed now."),
+        "pod.released": _info("The objects of the pod that could not be removed at first are removed now."),
         "pod.kill_failed": _warning("The pod's cgroup could not be killed; tried again.", "See `error`."),
         "pod.stuck": _error(
             "The pod's processes do not end after SIGKILL.", "Look for state D in `pids`: storage, a driver."
@@ -270,15 +286,17 @@ CODES: Final = MappingProxyType(
         ),
         "revocation.stuck": _error("Victims do not end after SIGKILL.", "See `pod.stuck` and revocation.last_step."),
         "revocation.victim": _info("What a revocation did to one pod, as in its receipt."),
-        "revocation.unstuck": _info("Victims that did not die have ended; the receipt is given again."),
+        "revocation.unstuck": _info("Victims that were stuck have ended; the receipt is sent again."),
         "revocation.regular_changed": _error(
             "A regular pod changed during a revocation.", "Report it with the receipt."
         ),
-        "revocation.receipt": _info("A revocation is over: victims, what was freed, how regular pods fared."),
+        "revocation.receipt": _info(
+            "A revocation is over: its victims, what was freed, and whether the regular pods are unchanged."
+        ),
         "pressure.squeezed": _info("The node is short of what `reason` says: revocable pods get less of it."),
         "pressure.revoked": _info("Squeezing did not suffice: as many revocable pods as are needed are revoked."),
         "pressure.eased": _info("The pressure has passed; the squeeze is kept for `delay_s`."),
-        "pressure.returned": _info("The pressure came back before the squeeze was over."),
+        "pressure.returned": _info("The pressure rose again before the squeeze was over."),
         "pressure.released": _info("The squeeze is over: revocable pods may use what is there."),
         "pressure.blind": _warning(
             "The kernel reports no stalls, so the node is measured each `delay_s`. Without PSI lack of CPU is hidden.",
@@ -300,7 +318,7 @@ CODES: Final = MappingProxyType(
             "See `status`, `text` and the agent's log.",
         ),
         "mesos.abandoned": _error("The agent did not come back in time; the executor ends.", "Look at the agent."),
-        "mesos.shutdown": _info("The agent, or its absence, demands that this executor ends."),
+        "mesos.shutdown": _info("The agent demands that this executor ends, or has been away for too long."),
         "mesos.agent_error": _error("The agent sent an ERROR event.", "See `text`."),
         "mesos.event_unknown": _warning(
             "An event of a type unknown here was skipped.", "Is the agent newer than this?"
@@ -333,7 +351,7 @@ CODES: Final = MappingProxyType(
             "See `error` and [cgroups] root.",
         ),
         "cgroup.refused": _warning(
-            "A CPU weight could not be changed; the end of pods may take longer.", "Look at `cgroup`."
+            "A CPU weight could not be changed; launches or ends of pods take longer.", "Look at `cgroup`."
         ),
         "cgroup.weight_restored": _warning(
             "The agent had lowered the CPU weight of the executor's container, and with it that of regular pods.",
@@ -387,7 +405,7 @@ CODES: Final = MappingProxyType(
             "See `text`: is [roles] namespace_to_role right? Else ask the owner of `framework`.",
         ),
         "dns.clash": _warning(
-            "A task claims names that a task of another role has already; it has them when that one ends.",
+            "A task claims names that a task of another role has; it gets them when that task ends.",
             "Rename one of both, or give the namespace to one role: [roles] namespace_to_role.",
         ),
         "dns.behind": _warning(
@@ -400,21 +418,25 @@ CODES: Final = MappingProxyType(
         "lending.following": _info("The master announces tasks to the lender from now on."),
         "lending.offer": _info("The total that the lender offers as revocable on this node has changed."),
         "lending.borrowed": _info("A task holds revocable resources of this node: a loan."),
-        "lending.asked": _info("A loan is asked back from its executor; `reason` names the owner's task or the rule."),
-        "lending.freed": _info("An executor ended the pods that were to return; `revocation` is the receipt's id."),
+        "lending.asked": _info("An executor is asked to return a loan; `reason` names the owner's task or the rule."),
+        "lending.freed": _info("An executor ended the pods whose loans return; `revocation` is the receipt's id."),
         "lending.returned": _info("A task that borrowed has ended."),
         "lending.refused": _warning(
             "An executor could not be asked to return loans; others return in their place, and it is asked again.",
-            "See `error`; `ps` tells whether the executor answers.",
+            "See `error`; `ps` shows whether the executor answers.",
         ),
         "lending.unreachable": _warning(
             "A loan cannot be asked back: its task is a command of Mesos' own executor, its executor does not answer,"
-            " or its processes do not die.",
+            " or its processes do not end.",
             "End the task through its scheduler. Let only frameworks that use this executor have REVOCABLE_RESOURCES.",
         ),
         "lending.mixed": _warning(
-            "An executor has loans beside regular tasks: without a lender, a launch in it would cost all of them.",
+            "An executor has loans beside regular tasks: without a lender, a launch in it would end all of them.",
             "Let the framework run its revocable pods in an executor of their own: `executor-info --class revocable`.",
+        ),
+        "lending.unreserved": _warning(
+            "Nothing is reserved on this node for the owner `role`, so nothing of it can be offered.",
+            "Is the role spelled as in the agent's --resources? If it has its reservations elsewhere, ignore this.",
         ),
         "lending.unreadable": _warning(
             "An executor's answer about its revocable pods cannot be read; its pods count as of priority 0.",

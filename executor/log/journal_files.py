@@ -1,7 +1,7 @@
 """The files of a journal as they are read again: `journal.jsonl` and the older `journal.jsonl.1` in a Mesos sandbox.
 
 A framework can put anything into a Mesos sandbox, so the files are not trusted. Only a regular file is opened, and no
-link is followed. Of each file the newest READ_MAX_BYTES are read. A line counts only if it has the form of an event;
+link is followed. The newest READ_MAX_BYTES of each file are read. A line counts only if it has the form of an event;
 every other line is left out.
 """
 
@@ -25,11 +25,14 @@ READ_MAX_BYTES: Final = 32 << 20
 """The part of each file: four times what [log] journal_max_bytes is by default."""
 SEQ_MAX: Final = 1 << 53
 """Above every number that a journal reaches, and exact in any reader of JSON."""
-_TEXTS: Final = ("level", "code", "task", "revocation")
+_TEXTS: Final = ("task", "revocation")
+_WORDS: Final = ("level", "code")
+"""Printed as they are: other letters could steer a terminal."""
 _NAMES: Final = ("pod", "container")
 """Names of files and directories are made of them."""
-_LISTS: Final = ("tasks", "pids")
+_LISTS: Final = ("tasks", "pids", "containers")
 _NAME: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252})?")
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{0,100}")
 
 
 def read(directory: Path) -> list[Event]:
@@ -74,7 +77,7 @@ def older_name(name: str) -> str:
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
-    """A descriptor, for the caller to close. Raises OSError: ELOOP for a symbolic link, EPERM for what is no regular
+    """A descriptor, for the caller to close. Raises OSError: ELOOP for a symbolic link, EPERM for what is not a regular
     file, and for those of open(2).
     """
     return OwnDirectory(str(path.parent)).open_file(path.name, flags, mode)
@@ -114,6 +117,7 @@ def _is_event(event: dict[str, Any]) -> bool:
         return False
     return (
         all(isinstance(event.get(key, ""), str) for key in _TEXTS)
+        and all(_is_word(event.get(key, "")) for key in _WORDS)
         and all(isinstance(event.get(key, []), list) for key in _LISTS)
         and all(_is_name(event[key]) for key in _NAMES if key in event)
     )
@@ -123,8 +127,12 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+
+
 def _is_time(value: object) -> bool:
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+        return isinstance(value, str) and value.isprintable() and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False

@@ -45,7 +45,7 @@ KEYS: Final = MappingProxyType(
         "trigger": "the event of the pod's life cycle that was handled",
         "effect": "the step of the pod runner that was taken",
         "reason": "why, as a Mesos REASON_... or a person's words",
-        "oom": "whose memory limit was met: container, pod, role, class, executor or node",
+        "oom": "whose memory limit was met: container, pod, role, class, executor or node; systemd-oomd",
         "exit_code": "a process's exit status; 128 + signal if it was killed",
         "update": "a status update's uuid",
         "unacknowledged": "status updates the agent has not acknowledged yet",
@@ -85,7 +85,7 @@ KEYS: Final = MappingProxyType(
         "in_force": "the value in force",
         # how much
         "attempt": "number of a try, from 1",
-        "count": "how many of what the message speaks of",
+        "count": "the number of the objects that the message is about",
         "delay_s": "time until the next try",
         "duration_ms": "how long it took",
         "cpu_ms": "how long of it a thread ran on a CPU",
@@ -111,6 +111,7 @@ KEYS: Final = MappingProxyType(
         "subject": "the object or field the failure is about",
         "hint": "what a person can do about it",
         "exception": "a traceback: a defect",
+        "runtime": "the program that containerd's shim runs containers with",
         "text": "output of a library or of another program",
         "extra": "keys outside of this list, kept in production",
     }

@@ -164,7 +164,7 @@ def _check_names(_: object, method: str, record: Record) -> Record:
         code = record.get("code")
         if unknown:
             raise UnknownKeyError(f"log key {unknown[0]!r} is not in KEYS: {record}")
-        if code and (code not in CODES or CODES[code].level.name.lower() != method):
+        if code and (code not in CODES or method not in CODES[code].levels):
             raise UnknownKeyError(f"code {code!r} is not in CODES at level {method}")
     if unknown:
         record["extra"] = {key: record.pop(key) for key in unknown}

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from executor.bounded_json import Bounds, JsonBoundError, loads
+from executor.bounded_json import Bounds, JsonBoundError, check, loads
 from executor.errors import MesosFailure
 
 Json = dict[str, Any]
@@ -23,7 +23,8 @@ SIZE = "mesos-pod-executor.size_bytes"
 """The size of the launch's tasks as JSON."""
 TASK = Bounds(3 << 20, values=20_000)
 """One TaskInfo. Its data may be a mebibyte, in base64 with slashes escaped."""
-LAUNCH_MAX_BYTES = 4 << 20
+LAUNCH = Bounds(4 << 20, values=100_000)
+"""All TaskInfos of a group together: the faults of one may be as many as its values."""
 TASKS_MAX = 100
 MESSAGE_MAX_LETTERS = 400_000
 OTHER = Bounds(8 << 20, values=200_000)
@@ -72,7 +73,7 @@ def read(record: bytes) -> Any:
         found = _known(record)
         return loads(record, OTHER) if found is None else found
     except (ValueError, RecursionError) as error:
-        raise MesosFailure(f"an event is no JSON: {error}", subject="event stream") from error
+        raise MesosFailure(f"an event is not JSON: {error}", subject="event stream") from error
 
 
 def _known(record: bytes) -> Json | None:
@@ -98,15 +99,24 @@ def _tasks(raw: list[msgspec.Raw]) -> tuple[list[Any], Json]:
     fault = ""
     if len(raw) > TASKS_MAX:
         fault = f"the launch has {len(raw)} tasks, and a pod has at most {TASKS_MAX} containers"
-    elif sum(sizes) > LAUNCH_MAX_BYTES:
-        fault = f"the launch has {sum(sizes)} bytes, which is more than {LAUNCH_MAX_BYTES}"
+    elif sum(sizes) > LAUNCH.size_bytes:
+        fault = f"the launch has {sum(sizes)} bytes, which is more than {LAUNCH.size_bytes}"
     size = {SIZE: sum(sizes)}
     if not fault:
         try:
+            _check_together(raw)
             return [loads(bytes(task), TASK) for task in raw], size
         except JsonBoundError as error:
             fault = str(error)
     return [_stub(_TASK.decode(task)) for task in raw], {**size, FAULT: fault}
+
+
+def _check_together(raw: list[msgspec.Raw]) -> None:
+    """Raises JsonBoundError."""
+    try:
+        check(b",".join(map(bytes, raw)), LAUNCH)
+    except JsonBoundError as error:
+        raise JsonBoundError(f"the launch {error.message}") from error
 
 
 def _stub(task: _Task) -> Json:

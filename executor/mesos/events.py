@@ -136,7 +136,7 @@ def _launch_group(body: Json) -> Launch:
 
 def _task(task: Json) -> Json:
     if not isinstance(task["task_id"]["value"], str):
-        raise TypeError("task_id is no string")
+        raise TypeError("task_id is not a string")
     return task
 
 

@@ -40,7 +40,7 @@ def check(environ: Mapping[str, str]) -> None:
 def check_container(container: str, places: Iterable[str]) -> None:
     """`places` are paths of this process, from the kernel. Pure. Raises InvalidConfig."""
     if _CONTAINER_ID.fullmatch(container) is None:
-        raise InvalidConfig(f"{container[:80]!r} is no id of a container", subject="MESOS_DIRECTORY", hint=_HINT)
+        raise InvalidConfig(f"{container[:80]!r} is not an id of a container", subject="MESOS_DIRECTORY", hint=_HINT)
     if not any(container in place.split("/") for place in places):
         problem = f"this process was started neither in the sandbox nor in a cgroup of the container {container}"
         raise InvalidConfig(problem, subject="MESOS_DIRECTORY", hint=_HINT)

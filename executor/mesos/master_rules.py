@@ -1,4 +1,4 @@
-"""What the master refuses of a launch before any agent hears of it, as TASK_ERROR. Pure.
+"""What the master refuses of a launch before any agent receives it, as TASK_ERROR. Pure.
 
 Rules of Mesos 1.11.0 (src/master/validation.cpp), each tried on a real master; values are v1 JSON as frameworks send
 it. Left out is what depends on the cluster's state: offers, the agent's id, ids that are in use. One rule is not the
@@ -102,7 +102,7 @@ def _id(value: Any, subject: str) -> Iterator[InvalidTask]:
     elif len(text) > ID_MAX:
         yield InvalidTask(f"has more than {ID_MAX} characters", subject=subject)
     elif text in (".", ".."):
-        yield InvalidTask(f"{text!r} is no id", subject=subject)
+        yield InvalidTask(f"{text!r} is not an id", subject=subject)
     elif any(letter in "/\\" or ord(letter) < 32 or ord(letter) == 127 for letter in text):
         yield InvalidTask(f"{text!r} has a slash, a backslash or a control character", subject=subject)
 

@@ -85,7 +85,7 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
     def read(self) -> bool:
         """Reads once. Raises MesosFailure when the stream has ended or makes no sense.
 
-        Defects: 4 KiB a read; copies the rest of its buffer for each event; a frame that is no RecordIO waits without
+        Defects: 4 KiB a read; copies the rest of its buffer for each event; a frame that is not RecordIO waits without
         end; a refusal, a garbled stream or an event that fails ends the thread and interrupts the process.
         """
         try:
@@ -100,7 +100,7 @@ class _Subscription(Connection):  # type: ignore[misc] # pymesos has no types
         if self._stream_id is not None:
             self._process(self._parser.recv_body())
         if self._parser.get_errno() and data:
-            raise failure(self._environment, f"the answer is no HTTP: {self._parser.get_error()}")
+            raise failure(self._environment, f"the answer is not HTTP: {self._parser.get_error()}")
         if not data or parsed < len(data) or self._parser.is_message_complete():
             raise failure(self._environment, "the agent closed the event stream")
         return True
@@ -258,7 +258,7 @@ class ExecutorDriver(MesosExecutorDriver):  # type: ignore[misc] # pymesos has n
             raise failure(self.environment, f"no answer to {call.type}: {error!r}") from error
 
     def hang_up(self) -> None:
-        """Closes the calls' connection; for the sender's thread, and for anyone once that has ended."""
+        """Closes the calls' connection; for the sender's thread, and for any other once that has ended."""
         calls, self._calls = self._calls, None
         if calls is not None:
             calls.close()

@@ -42,7 +42,7 @@ class Records:
         if newline < 0 and (not head or (head.isdigit() and len(head) <= _DIGITS_MAX)):
             return None
         if newline < 0 or not head.isdigit():
-            raise MesosFailure(f"the stream is no RecordIO at {head!r}", subject="event stream")
+            raise MesosFailure(f"the stream is not RecordIO at {head!r}", subject="event stream")
         if int(head) > self._max_bytes:
             message = f"an event has {int(head)} bytes, which is more than {self._max_bytes}"
             raise MesosFailure(message, subject="event stream", hint=self._hint)

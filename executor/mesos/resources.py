@@ -130,7 +130,7 @@ class _Sum:
 
 def _message(value: Any, subject: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidTask(f"is no JSON object but {type(value).__name__}", subject=subject)
+        raise InvalidTask(f"is not a JSON object but {type(value).__name__}", subject=subject)
     return value
 
 
@@ -151,20 +151,20 @@ def _role(resource: Mapping[str, Any], subject: str) -> Role:
 def _scalar(resource: Mapping[str, Any], subject: str) -> float:
     value = _message(resource["scalar"], f"{subject}.scalar").get("value")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST or math.isnan(value):
-        raise InvalidTask("is no amount from 0 up", subject=f"{subject}.scalar.value")
+        raise InvalidTask("is not an amount from 0 up", subject=f"{subject}.scalar.value")
     return float(value)
 
 
 def _ranges(resource: Mapping[str, Any], subject: str) -> Iterator[tuple[int, int]]:
     listed = _message(resource.get("ranges", {}), f"{subject}.ranges").get("range", [])
     if not isinstance(listed, list | tuple):
-        raise InvalidTask("is no list", subject=f"{subject}.ranges.range")
+        raise InvalidTask("is not a list", subject=f"{subject}.ranges.range")
     for index, item in enumerate(listed):
         place = f"{subject}.ranges.range[{index}]"
         bounds = _message(item, place)
         begin, end = (bounds.get(key) for key in ("begin", "end"))
         if not (type(begin) is int and type(end) is int and 0 <= begin <= end <= 65535):
-            raise InvalidTask("is no range of ports", subject=place)
+            raise InvalidTask("is not a range of ports", subject=place)
         yield begin, end
 
 

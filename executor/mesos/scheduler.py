@@ -181,7 +181,8 @@ def _refused(kind: str, endpoint: str, response: http.client.HTTPResponse) -> Me
     message = f"{kind} was answered with HTTP {response.status}: {text}"
     if response.status in (401, 403):
         return Disallowed(message, subject=endpoint, hint="--principal and --secret-file")
-    hint = "is it a master of Mesos 1.x?" if response.status == 404 else ""
+    is_other = response.status == 404 or "agent::Call" in text  # an agent reads each call as one of its own
+    hint = "is it a master of Mesos 1.x, such as 10.0.0.1:5050? This may be an agent" if is_other else ""
     return MesosFailure(message, subject=endpoint, hint=hint)
 
 

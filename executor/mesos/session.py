@@ -53,9 +53,9 @@ class Session:
         self.subscribed = False
 
     def received(self, raw: Any) -> None:
-        """One object of the event stream. Raises MesosFailure if it is no event: the stream is to be dropped."""
+        """One object of the event stream. Raises MesosFailure if it is not an event: the stream is to be dropped."""
         if not isinstance(raw, dict):
-            raise MesosFailure("an event is no JSON object", subject="event stream")
+            raise MesosFailure("an event is not a JSON object", subject="event stream")
         event = decode(raw, shutdown_grace_s=self._environment.shutdown_grace_s)
         match event:
             case Heartbeat():

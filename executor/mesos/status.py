@@ -45,6 +45,8 @@ MAX_COMPLETION = "REASON_MAX_COMPLETION_TIME_REACHED"
 EXECUTOR_TERMINATED = "REASON_EXECUTOR_TERMINATED"
 KILLED_DURING_LAUNCH = "REASON_TASK_KILLED_DURING_LAUNCH"
 """Reasons of terminal statuses; those of launches that are refused or fail are in executor/errors.py."""
+BY_OPERATOR = "killed on the node by"
+"""How the message of a task that a command on the node killed begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Capabilities:
 
     @property
     def killing(self) -> TaskState | None:
-        """None: this framework must not hear of the time between a kill and its end."""
+        """None: this framework gets no status between a kill and its end."""
         return TaskState.KILLING if self.task_killing_state else None
 
 

@@ -48,7 +48,7 @@ LABELS: Final = {
     "framework": "Mesos framework id",
     "kind": "some: at least one task waited; full: all of them did",
     "level": "info, warning or error",
-    "oom": "whose limit was met: container, pod, role, class, executor, node; empty where it is not known",
+    "oom": "whose limit was met: container, pod, role, class, executor, node, systemd-oomd; empty: not known",
     "part": "rootfs, volumes, logs, other or unlinked (removed files that are still open)",
     "outcome": "the task state that Mesos was sent, TASK_...",
     "phase": "images, queued, sandbox, network, containers, start: the steps of a launch",

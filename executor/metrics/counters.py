@@ -41,7 +41,7 @@ class Histogram:
         self.sum += value
 
     def copy(self) -> Histogram:
-        """The counts of now."""
+        """The present counts."""
         return Histogram(self.bounds, list(self.counts), self.sum)
 
 

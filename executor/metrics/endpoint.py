@@ -32,7 +32,7 @@ log = get_logger(__name__)
 _LIMITS: Final = Limits(connections=8, header_bytes=8 << 10, body_bytes=0, receive_s=10.0)
 
 SHARED_S: Final = 0.5
-"""How long the requests to the port share one answer: every user of the machine may ask as often as it likes, and an
+"""How long the requests to the port share one answer: every user of the machine may ask without a limit, and an
 answer about many pods takes the event loop some milliseconds.
 """
 

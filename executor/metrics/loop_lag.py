@@ -62,7 +62,7 @@ class LoopLag:
                 os.close(self._file)
 
     def _times(self) -> ThreadTimes:
-        """The times of the loop's thread; zero where they cannot be had."""
+        """The times of the loop's thread; zero where the kernel does not report them."""
         try:
             ran_ns, waited_ns, _ = os.pread(self._file, 128, 0).split()
         except (OSError, ValueError):

@@ -78,4 +78,4 @@ def _of_node(attachment: Attachment, node: Namespace) -> Iterator[str]:
         if link is None:
             yield f"the node's link {name} is not there"
         elif link.kind == "veth" and bridges and link.master not in bridges:
-            yield f"the node's link {name} is no port of {', '.join(bridges.values())}"
+            yield f"the node's link {name} is not a port of {', '.join(bridges.values())}"

@@ -11,11 +11,12 @@ import itertools
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from executor.netlink.state import Address, Link, Namespace, Neighbour, Route, Traffic
 
+T = TypeVar("T")
 ANSWER_S: Final = 2.0
 """The kernel answers at once; a socket that has nothing is a defect, not to be waited for."""
 OBJECTS_MAX: Final = 10_000
@@ -39,14 +40,15 @@ def namespace(sock: socket.socket) -> Namespace:
     from executor.netlink.messages import ifaddrmsg, ifinfmsg, ndmsg, rtmsg
 
     return Namespace(
-        links=tuple(map(_link, _dump(sock, ifinfmsg, _GETLINK))),
-        addresses=tuple(map(_address, _dump(sock, ifaddrmsg, _GETADDR))),
+        links=tuple(_dump(sock, ifinfmsg, _link, _GETLINK)),
+        addresses=tuple(_dump(sock, ifaddrmsg, _address, _GETADDR)),
         routes=tuple(
             route
             for family in (socket.AF_INET, socket.AF_INET6)
-            for route in _routes(_dump(sock, rtmsg, _GETROUTE, family=family))
+            for route in _dump(sock, rtmsg, _route, _GETROUTE, family=family)
+            if route is not None
         ),
-        neighbours=tuple(_neighbours(_dump(sock, ndmsg, _GETNEIGH))),
+        neighbours=tuple(each for each in _dump(sock, ndmsg, _neighbour, _GETNEIGH) if each is not None),
     )
 
 
@@ -54,15 +56,14 @@ def links(sock: socket.socket) -> Namespace:
     """The links alone. Raises OSError."""
     from executor.netlink.messages import ifinfmsg
 
-    return Namespace(links=tuple(map(_link, _dump(sock, ifinfmsg, _GETLINK))))
+    return Namespace(links=tuple(_dump(sock, ifinfmsg, _link, _GETLINK)))
 
 
 def traffic(sock: socket.socket) -> dict[int, Traffic]:
     """The counters of each link, by its index. Raises OSError."""
     from executor.netlink.messages import ifstatsmsg
 
-    found = _dump(sock, ifstatsmsg, _GETSTATS, filter_mask=_STATS_LINK_64)
-    return {each["ifindex"]: _traffic(each.get_attr("IFLA_STATS_LINK_64")) for each in found}
+    return dict(_dump(sock, ifstatsmsg, _counted, _GETSTATS, filter_mask=_STATS_LINK_64))
 
 
 def changed_links(data: bytes) -> set[str]:
@@ -73,19 +74,25 @@ def changed_links(data: bytes) -> set[str]:
     return {str(each.get_attr("IFLA_IFNAME") or "") for each in found}
 
 
-def _dump(sock: socket.socket, document: Any, kind: int, **fields: int) -> list[Any]:
-    """All objects of a kind. The kernel says when they changed while it listed them: then it is asked again.
+def _dump(sock: socket.socket, document: Any, read: Callable[[Any], T], kind: int, **fields: int) -> list[T]:
+    """All objects of a kind, as `read` makes them of messages. The kernel says when they changed while it listed them:
+    then it is asked again.
 
     Raises OSError, EOVERFLOW for more than OBJECTS_MAX of them; the socket is of no use afterwards.
     """
     for _ in range(_TRIES):
-        found, whole = _ask(sock, document, kind, fields)
+        found, whole = _ask(sock, document, read, kind, fields)
         if whole:
             break
     return found
 
 
-def _ask(sock: socket.socket, document: Any, kind: int, fields: Mapping[str, int]) -> tuple[list[Any], bool]:
+def _ask(
+    sock: socket.socket, document: Any, read: Callable[[Any], T], kind: int, fields: Mapping[str, int]
+) -> tuple[list[T], bool]:
+    """A message of a link is 80 KB of objects that refer to each other: each is read and dropped before the next one,
+    so that the youngest generation of the garbage collector frees it.
+    """
     number = next(_sequence)
     request = document()
     request["header"] = {"type": kind, "flags": _F_REQUEST | _F_DUMP, "sequence_number": number, "pid": 0}
@@ -94,7 +101,7 @@ def _ask(sock: socket.socket, document: Any, kind: int, fields: Mapping[str, int
     request.reset()
     request.encode()
     sock.send(bytes(request.data))
-    found: list[Any] = []
+    found: list[T] = []
     whole = True
     while True:
         data = sock.recv(_BUFFER_BYTES)
@@ -108,7 +115,7 @@ def _ask(sock: socket.socket, document: Any, kind: int, fields: Mapping[str, int
             if len(found) == OBJECTS_MAX:
                 raise OSError(errno.EOVERFLOW, f"netlink: the namespace has more than {OBJECTS_MAX} objects of a kind")
             whole = whole and not flags & _F_DUMP_INTR
-            found.append(_decoded(document, data, at))
+            found.append(read(_decoded(document, data, at)))
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int]]:
@@ -159,23 +166,28 @@ def _address(message: Any) -> Address:
     return Address(message["index"], f"{ip}/{message['prefixlen']}", duplicate=bool(flags & _IFA_F_DADFAILED))
 
 
-def _routes(found: list[Any]) -> Iterator[Route]:
-    for message in found:
-        table = message.get_attr("RTA_TABLE") or message["table"]
-        if message["type"] != _TYPE_UNICAST or table == _TABLE_LOCAL:
-            continue
-        anything = "::" if message["family"] == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 # a route, no socket
-        destination = f"{message.get_attr('RTA_DST') or anything}/{message['dst_len']}"
-        via = message.get_attr("RTA_GATEWAY") or (message.get_attr("RTA_VIA") or {}).get("addr") or ""
-        yield Route(message.get_attr("RTA_OIF") or 0, destination, str(via), table)
+def _route(message: Any) -> Route | None:
+    """None for what is not a unicast route, or is the kernel's own."""
+    table = message.get_attr("RTA_TABLE") or message["table"]
+    if message["type"] != _TYPE_UNICAST or table == _TABLE_LOCAL:
+        return None
+    anything = "::" if message["family"] == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 # a route, no socket
+    destination = f"{message.get_attr('RTA_DST') or anything}/{message['dst_len']}"
+    via = message.get_attr("RTA_GATEWAY") or (message.get_attr("RTA_VIA") or {}).get("addr") or ""
+    return Route(message.get_attr("RTA_OIF") or 0, destination, str(via), table)
 
 
-def _neighbours(found: list[Any]) -> Iterator[Neighbour]:
+def _neighbour(message: Any) -> Neighbour | None:
+    """None for multicast."""
     from executor.netlink.messages import neighbour_states
 
-    for message in found:
-        ip = str(message.get_attr("NDA_DST") or "")
-        if not ip or ipaddress.ip_address(ip).is_multicast:
-            continue
-        words = [name for name, bit in neighbour_states.items() if isinstance(bit, int) and message["state"] & bit]
-        yield Neighbour(message["ifindex"], ip, str(message.get_attr("NDA_LLADDR") or ""), " ".join(words) or "none")
+    ip = str(message.get_attr("NDA_DST") or "")
+    if not ip or ipaddress.ip_address(ip).is_multicast:
+        return None
+    words = [name for name, bit in neighbour_states.items() if isinstance(bit, int) and message["state"] & bit]
+    return Neighbour(message["ifindex"], ip, str(message.get_attr("NDA_LLADDR") or ""), " ".join(words) or "none")
+
+
+def _counted(message: Any) -> tuple[int, Traffic]:
+    """The index of the link, and its counters."""
+    return message["ifindex"], _traffic(message.get_attr("IFLA_STATS_LINK_64"))

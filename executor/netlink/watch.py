@@ -190,8 +190,8 @@ class NetworkWatch:
 
 
 def _drained(events: socket.socket) -> tuple[list[bytes], bool]:
-    """The messages that are there, and whether that is all: some may have been lost for want of room (ENOBUFS), or are
-    left for the next turn.
+    """The messages that are there, and whether that is all: some may have been lost because the buffer was
+    full (ENOBUFS), or are left for the next turn.
     """
     found: list[bytes] = []
     while len(found) < _DRAINED_MAX:

@@ -10,6 +10,8 @@ reaper.py          releases what dead executors left; reaping/ has the steps, ki
 ended_executors.py where the journals of ended executors are
 inventory.py       what is on this node and whose it is, without changing anything
 runtime_state.py   the directory of a container that a killed runc leaves
+class_settings.py  CPUs and limits on disks that the configuration gives a class
+runtime_choice.py  runc or crun, where the configuration leaves it open
 shims.py, shim_group.py, shim_processes.py, shim_sockets.py   containerd's shims: their cgroups, processes, sockets
 
 An owner is dead only if exactly its lock file (same path, device and inode) was locked by this process, or if it was

@@ -129,7 +129,7 @@ def claim(
     """
     mesos = mesos or MesosNames()
     path = run_dir / f"{container}{SUFFIX}"
-    hint = "is [node] run_dir writable, and is no second executor in this Mesos container?"
+    hint = "is [node] run_dir writable, and is there no second executor in this Mesos container?"
     try:
         run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
         descriptor = _open_locked(path)

@@ -2,11 +2,12 @@
 
 inotify on the directory of owner files reports executors that start, a pidfd of each process reports its end.
 Only the locks of those for which no pidfd can be had (Linux before 5.3, a seccomp filter, a lack of descriptors) are
-polled. A wake-up is no proof; it only makes the reaper look, and that goes by the owners' locks alone. An
-executor in a pid namespace of its own may write a pid that means another process here, or none: what a wake-up could
-not settle is looked at again after a growing pause.
+polled, and the directory where there is no inotify instance: the root of any container can use these up. A wake-up is
+no proof; it only makes the reaper look, and that goes by the owners' locks alone. An executor in a pid namespace of its
+own may write a pid that means another process here, or none: what a wake-up could not settle is looked at again after a
+growing pause.
 
-Owns one inotify instance, one descriptor for each living neighbour, and their readers in the event loop.
+Owns an inotify instance, one descriptor for each living neighbour, and their readers in the event loop.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ FINISH_S = 3.0
 
 
 async def keep_clean(run_dir: Path, own: MesosContainerId, reap: Callable[[], Coroutine[Any, Any, bool]]) -> None:
-    """Until cancelled: `reap` now, and whenever another executor dies. It says whether nothing was left to be done.
+    """Until cancelled: `reap` now, and after each end of another executor. It says whether nothing is left to do.
 
     What is under way at a cancellation is given FINISH_S, for an executor may live for a moment only.
     """
@@ -73,20 +74,22 @@ class OtherExecutors:
         self._poll: asyncio.TimerHandle | None = None
         self._dead: set[MesosContainerId] = set()
         self._changed = asyncio.Event()
-        self._inotify = Inotify()
+        self._inotify: Inotify | None = None
 
     def __enter__(self) -> Self:
         with Directory.open(self._run_dir) as directory:
-            self._inotify.add(directory, ".")  # files that are written in it: an owner writes once it holds its lock
-        self._loop.add_reader(self._inotify.fd, self._written)
+            self._inotify = _notifies(directory)
+        if self._inotify is not None:
+            self._loop.add_reader(self._inotify.fd, self._written)
         self._look()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.remove_reader(self._inotify.fd)
-        self._inotify.close()
+        if self._inotify is not None:
+            self._loop.remove_reader(self._inotify.fd)
+            self._inotify.close()
         if self._poll is not None:
             self._poll.cancel()
         for container in list(self._pidfds):
@@ -107,7 +110,7 @@ class OtherExecutors:
         self._changed.clear()
 
     def _written(self) -> None:
-        for _ in self._inotify.drain():
+        for _ in self._inotify.drain() if self._inotify is not None else ():
             pass
         self._look()
 
@@ -120,6 +123,8 @@ class OtherExecutors:
             if pid and container not in self._polled and self._pidfds.get(container, (0, -1))[0] != pid:
                 self._drop(container)
                 self._follow(container, pid)
+        if self._polled or self._inotify is None:
+            self._poll = self._poll or self._loop.call_later(POLL_S, self._look_again)
 
     def _follow(self, container: MesosContainerId, pid: int) -> None:
         try:
@@ -127,7 +132,6 @@ class OtherExecutors:
         except (OSError, OverflowError) as error:
             log.debug("polls the lock of another executor", mesos_container=container, pid=pid, error=str(error))
             self._polled.add(container)
-            self._poll = self._poll or self._loop.call_later(POLL_S, self._look_at_locks)
             return
         if descriptor is None:
             self._died(container)
@@ -135,12 +139,11 @@ class OtherExecutors:
         self._pidfds[container] = pid, descriptor
         self._loop.add_reader(descriptor, self._died, container)
 
-    def _look_at_locks(self) -> None:
+    def _look_again(self) -> None:
         self._poll = None
-        for container in self._polled - owners.living(self._run_dir):
+        for container in self._polled - owners.living(self._run_dir) if self._polled else ():
             self._died(container)
-        if self._polled:
-            self._poll = self._loop.call_later(POLL_S, self._look_at_locks)
+        self._look()
 
     def _died(self, container: MesosContainerId) -> None:
         self._drop(container)
@@ -153,3 +156,17 @@ class OtherExecutors:
         if descriptor >= 0:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
+
+
+def _notifies(directory: Directory) -> Inotify | None:
+    """Reports files that are written in it: an owner writes once it holds its lock. None: the kernel gives none."""
+    inotify = None
+    try:
+        inotify = Inotify()
+        inotify.add(directory, ".")
+    except OSError as error:
+        log.debug("polls for other executors", error=str(error))
+        if inotify is not None:
+            inotify.close()
+        return None
+    return inotify

@@ -1,6 +1,6 @@
 """What is on this node, and whose: a look that changes nothing, for `gc --dry-run` and `doctor`.
 
-Of a dead executor everything is counted that the reaper would release. An address in a ledger whose container id is a
+Everything of a dead executor that the reaper would release is counted. An address in a ledger whose container id is a
 pod's, but of which no executor has a record, is `unrecorded`: nothing proves what it belonged to, so it is named and
 never touched; so are rules of such a pod. What carries any other id is another runtime's (the Mesos agent's tasks).
 """
@@ -68,7 +68,8 @@ async def inventory(config: Config, containerd: Containerd | None) -> Inventory:
     unknown = await still_there(judgement, config, containerd)
     entries, rule_owners = _ledger(config), await sweep.owners(config.cni.timeout_s)
     attached = _attached(config)
-    erased = sweep.erased(await sweep.all_saved(config.cni.timeout_s), attached)
+    timeout_s = config.cni.timeout_s
+    erased = sweep.erased(await sweep.all_saved(timeout_s), await sweep.nft_listed(timeout_s), attached)
     altered = altered_networks(attached)
     lasting = {record.subject for record in _attached(config)}  # a pod that ends meanwhile has lost nothing
     recorded = _recorded(config, marks)  # after what is judged by it

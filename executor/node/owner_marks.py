@@ -15,7 +15,7 @@ from pathlib import Path
 from executor.names import MesosContainerId
 
 MARK = ".owner"
-MAKE_TRIES = 10
+MAKE_TRIES = 100
 
 Marks = Mapping[MesosContainerId, frozenset[str]]
 """The texts on everything that carries an id; an empty one stands for a thing without a text."""

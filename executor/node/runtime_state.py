@@ -17,10 +17,10 @@ ROOT = Path("/run/containerd/runc")
 
 
 def path(namespace: str, container: str, root: Path = ROOT) -> Path:
-    """The container's directory. Raises ValueError for what is no name in one."""
+    """The container's directory. Raises ValueError for what is not a name in one."""
     for name in (namespace, container):
         if name in ("", ".", "..") or "/" in name:
-            raise ValueError(f"{name!r} is no name of a directory")
+            raise ValueError(f"{name!r} is not a name of a directory")
     return root / namespace / container
 
 

@@ -1,7 +1,8 @@
-"""Where the shims of revocable pods run, and runc for them: on CPU time that no other group wants. Owns that cgroup.
+"""Where the shims of revocable pods run, and runc for them: on CPU time that no other group wants, but for launches and
+late ends (cpu_boost.py). Owns that cgroup.
 
 Only in the cpu controller's hierarchy, so that a shim's memory stays containerd's where that can be, and never in the
-Mesos container, whose end the agent could not bring about while a process is in some of its hierarchies only.
+Mesos container, which the agent could not end while a process is in some of its hierarchies only.
 
 The group above it holds those of all executors of the node, and it is that one which competes with Mesos. While it had
 a weight like any other, the 99th percentile of a regular pod's requests in a revocation of 50 pods was twice as high.
@@ -30,6 +31,7 @@ class Shims:
     def __init__(self, hierarchies: Hierarchies, path: str, lock: str = "") -> None:
         """`lock` says which lock is the owner's (lock_identity.py)."""
         self._lock = lock
+        self._limits = qos.IDLE_CPU
         self.group = Cgroup(hierarchies.only("cpu"), path)
         self._all = Cgroup(self.group.hierarchies, str(Path(path).parent))
 
@@ -39,7 +41,7 @@ class Shims:
         return self.group.path
 
     def ensure(self) -> str:
-        """The group's path, for containerd. Empty where it cannot be had: then a shim runs beside containerd.
+        """The group's path, for containerd. Empty where it cannot be made: then a shim runs beside containerd.
 
         To be asked for each pod, for containerd starts no shim in a group that was removed meanwhile.
         """
@@ -47,17 +49,22 @@ class Shims:
             if not self.group.exists():
                 self.group.ensure()
                 mark(self.group, self._lock)
-                self.apply(qos.IDLE_CPU)
+                self._apply()
         except CgroupError as error:
             log.warning("shims run beside containerd", code="cgroup.no_shims", cgroup=self.group.path, error=str(error))
             return ""
         return self.group.path
 
     def apply(self, limits: Limits) -> None:
-        """To this executor's shims. All executors' together weigh as little, unless one gives its own more: then as
-        much as any group. Raises CgroupError.
+        """To this executor's shims, also if their group is made later. All executors' together weigh as little, unless
+        one gives its own more: then as much as any group. Raises CgroupError.
         """
-        self.group.apply(limits)
+        self._limits = limits
+        if self.group.exists():
+            self._apply()
+
+    def _apply(self) -> None:
+        self.group.apply(self._limits)
         self._settle()
 
     def _settle(self) -> None:

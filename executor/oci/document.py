@@ -29,9 +29,10 @@ _OPEN_NETWORK = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_grou
 and Docker.
 """
 
-# Character devices that any program may expect: null, zero, full, random, urandom, tty, console, ptmx, pts/*
+# Character devices that any program may expect: null, zero, full, random, urandom, tty, ptmx, pts/*. Not 5:1, which
+# other engines allow: it is the node's console, on which people type. A container's own /dev/console is one of pts/*.
 _DEVICES: tuple[tuple[int, int | None], ...] = (
-    (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None),
+    (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2), (136, None),
 )  # fmt: skip
 
 
@@ -132,6 +133,10 @@ def _resources(pod: PodSpec, container: ContainerSpec, placement: Placement) -> 
         found["cpu"] = amounts
     if container.limits.memory_bytes is not None:
         found["memory"] = {"limit": container.limits.memory_bytes}
+    if placement.unified:
+        found["unified"] = dict(placement.unified)
+    if placement.block_io:
+        found["blockIO"] = dict(placement.block_io)
     if container.huge_pages is not None and placement.huge_page_sizes:
         found["hugepageLimits"] = [
             {"pageSize": _page_size(size), "limit": container.huge_pages.get(size, 0)}

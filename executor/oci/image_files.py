@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from executor import beneath
+from executor import beneath, host_namespace
 from executor.concurrency import in_own_thread
 from executor.errors import ImageFailure, TimedOut, reason
 
@@ -55,8 +55,8 @@ async def read(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> 
 
 
 async def real_directories(mounts: Sequence[Mount], paths: Sequence[str], *, image: str) -> list[str | None]:
-    """The paths of the image's directories `paths` without symbolic links, from its root; None for what is no directory
-    of it. Raises ImageFailure, TimedOut.
+    """The paths of the image's directories `paths` without symbolic links, from its root; None for what is not a
+    directory of it. Raises ImageFailure, TimedOut.
     """
     return await _look(lambda: _at_root(layers(mounts), lambda root: [_real(root, path) for path in paths]), image)
 
@@ -120,18 +120,9 @@ def _enter_own_mounts() -> None:
     """
     _call(_libc.unshare(_CLONE_FS))
     with contextlib.suppress(PermissionError):  # without CAP_SYS_PTRACE: then this process has them itself
-        _enter_host_mounts()
+        host_namespace.enter_mounts()
     _call(_libc.unshare(_CLONE_NEWNS))
     _call(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None))
-
-
-def _enter_host_mounts() -> None:
-    """Under the agent's filesystem/linux isolator this process has others."""
-    host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _call(_libc.setns(host, _CLONE_NEWNS))
-    finally:
-        os.close(host)
 
 
 def _mounted(directories: list[str], options: list[str]) -> str:

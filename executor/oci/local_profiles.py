@@ -32,7 +32,7 @@ def seccomp(directory: str, name: str) -> dict[str, Any]:
     try:
         found = bounded_json.loads(text)
     except ValueError as error:
-        raise Failure(f"is no JSON: {error}", subject=subject, hint=hint) from error
+        raise Failure(f"is not JSON: {error}", subject=subject, hint=hint) from error
     if not isinstance(found, dict) or not isinstance(found.get("defaultAction"), str):
         raise Failure("has no defaultAction", subject=subject, hint="write it as linux.seccomp of the OCI runtime-spec")
     return found
@@ -70,7 +70,7 @@ def check_app_armor(name: str, loaded: Path = LOADED) -> None:
 
 
 def _read(directory: str, name: str) -> bytes:
-    """Raises OSError, also for what is no regular file; one byte more than a document may have is enough."""
+    """Raises OSError, also for what is not a regular file; one byte more than a document may have is enough."""
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
     with Opened(os.open(directory, flags)) as root, Opened(beneath.open_below(root, name)) as found:
         if not stat.S_ISREG(os.fstat(found).st_mode):

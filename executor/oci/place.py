@@ -68,6 +68,8 @@ class Placement:
     resolv_conf: Path | None = None
     hosts: Path | None = None
     hostname_file: Path | None = None
+    unified: Mapping[str, str] = field(default_factory=dict)
+    """Files of the container's cgroup, and what is to be written there; on v2 only."""
     oom_score_adj: int | None = None
     """Left as it is when None; without CAP_SYS_RESOURCE runc cannot lower it."""
     nofile: tuple[int, int] | None = None
@@ -90,6 +92,8 @@ class Placement:
     """A profile that the kernel has; empty: none."""
     huge_page_sizes: tuple[int, ...] = ()
     """The sizes of huge pages of the node, in bytes, where its cgroups limit huge pages."""
+    block_io: Mapping[str, object] = field(default_factory=dict)
+    """Limits on the use of disks, as OCI's config-linux.md has them ("Block IO")."""
     has_selinux: bool = False
     bounding: frozenset[str] = frozenset(capabilities.EVERY)
     """Capabilities that there are on this node: what every one of them means."""

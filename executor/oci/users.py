@@ -37,7 +37,7 @@ def wanted(security: Security, image_user: str) -> str:
 
 
 def needs_accounts(user: str) -> bool:
-    """Whether the image's files have a say in `user_ids`: only in `uid:gid` they have not."""
+    """Whether `user_ids` depends on the image's files: it does, but for `uid:gid` in numbers."""
     name, _, group = user.partition(":")
     return _number(name) is None or _number(group) is None
 

@@ -8,7 +8,7 @@ With a `stream` what was written becomes entries of cri.py. Then a file ends wit
 line whose end has not come is ended.
 
 Where the disk refuses, output is lost. What is written after such a hole begins with a whole line if one begins within
-the data at hand, and on a line of its own.
+the present data, and on a line of its own.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from executor.own_directory import OwnDirectory
 
 _NUMBER_BYTES = 20
-_LOCK_S = 0.5
+READER_S = 0.5
 """How long a reader that holds the lock is waited for: a log without a bound is worse than a reader's gap."""
 
 
@@ -85,7 +85,7 @@ class Moving:
 
     def __enter__(self) -> Self:
         self._file = open_file(self._directory, moved(self._name), os.O_RDWR | os.O_CREAT)
-        deadline_s = time.monotonic() + _LOCK_S
+        deadline_s = time.monotonic() + READER_S
         while time.monotonic() < deadline_s:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

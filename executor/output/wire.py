@@ -21,7 +21,7 @@ MESSAGE_MAX_BYTES = _HEAD.size + 4096
 
 class Open:
     """Append to the file `name`, which is rotated before it passes `max_bytes` (0: never); `files` older ones stay.
-    `run`: a run of the container begins, and this is no log that an earlier writer had open. `stream`: its entries are
+    `run`: a run of the container begins, and no earlier writer had this log open. `stream`: its entries are
     those of cri.py, of this stream; empty: it has what the container wrote.
     """
 

@@ -84,7 +84,7 @@ def of(runner: PodRunner) -> dict[str, Any]:
         "ips": list(life.ips),
         "started_at": timestamp(datetime.fromtimestamp(runner.started_at, UTC)),
         "containers": [
-            {"name": each.name, "state": each.phase, "ready": each.ready, "restarts": each.restarts}
+            {"name": each.name, "state": each.phase, "ready": life.is_ready(each), "restarts": each.restarts}
             for each in life.containers.values()
         ],
     }

@@ -15,6 +15,7 @@ from executor.disk.turns import Turns
 from executor.exec.late import LateStarts
 from executor.names import LOCK_LABEL, OWNER_LABEL, POD_LABEL, PODS, ContainerId, MesosContainerId, PodClass, PodId
 from executor.node.claims import Claim, netns_parent, own_root, volumes_parent
+from executor.node.runtime_choice import RUNC
 from executor.oci.image_users import ImageUsers
 from executor.pod.release.pace import ReleasePace
 from executor.probes.ask import Means
@@ -62,9 +63,13 @@ class Node:
     victims_boost: CpuBoost
     """For revocable pods that do not die soon."""
     shims_boost: CpuBoost
-    """For their shims, when a start that has to end, or a clean-up, takes long."""
+    """For their shims: during a launch, and when a start that has to end, or a clean-up, takes long."""
+    executor_boost: CpuBoost
+    """For this process and CNI plugins during a launch."""
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
+    runtimes: Mapping[PodClass, str] = field(default_factory=lambda: dict.fromkeys(PodClass, RUNC))
+    """The program that containerd's shim runs containers of each class with."""
     regular_shims: ShimGroup | None = None
     """None: those of regular pods run beside containerd."""
     release_pace: ReleasePace = field(default_factory=ReleasePace)

@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +180,8 @@ class Performer:
             limit_s = self._node.config.pods.start_timeout_s
             try:
                 async with asyncio.timeout(limit_s):
-                    await self._make()
+                    with self._launching():
+                        await self._make()
             except TimeoutError as error:
                 raise TimedOut(
                     f"its set-up took longer than {limit_s:g} s",
@@ -190,18 +191,26 @@ class Performer:
         self._post(SandboxReady(self._sandbox.ips))
 
     async def _make(self) -> None:
-        await self._timed("sandbox", self._sandbox.prepare())
+        """containerd's part of a container begins beside the sandbox, and its task beside the network."""
         late = made_late(self._spec)
         names = [container.name for container in self._spec.containers if container.name not in late]
-        if needs_address(self._spec):
-            await self._timed("network", self._sandbox.connect())
-            await self._timed("containers", self._create(names))
-        else:
-            network = self._timed("network", self._sandbox.connect())
-            await together(network, self._timed("containers", self._create(names)))
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await together(self._timed("containers", self._create(names, ready)), self._make_sandbox(ready))
 
-    async def _create(self, names: list[str]) -> None:
-        await together(*(self._containers.create(name) for name in names))
+    async def _make_sandbox(self, ready: asyncio.Future[None]) -> None:
+        """`ready` is set once there is all that a container's document names."""
+        try:
+            await self._timed("sandbox", self._sandbox.prepare())
+            if not needs_address(self._spec):
+                ready.set_result(None)
+            await self._timed("network", self._sandbox.connect())
+            if not ready.done():
+                ready.set_result(None)
+        finally:
+            ready.cancel()
+
+    async def _create(self, names: list[str], ready: asyncio.Future[None]) -> None:
+        await together(*(self._containers.create(name, sandbox=ready) for name in names))
 
     async def _timed(self, phase: str, work: Coroutine[Any, Any, None]) -> None:
         begun_s = time.monotonic()
@@ -217,14 +226,15 @@ class Performer:
 
     async def _do_start(self, effect: Start) -> None:
         name = effect.container
-        if effect.fresh:
-            await self._containers.renew(name, effect.run)
-            self._evidence.begin(name)
-        elif self._containers.run_of(name) is None and name in made_late(self._spec):
-            await self._containers.create(name)
-        begun_s = time.monotonic()
-        current = await self._containers.start(name)
-        self._phases_ms["start"] = _ms_since(begun_s)
+        with self._launching():
+            if effect.fresh:
+                await self._containers.renew(name, effect.run)
+                self._evidence.begin(name)
+            elif self._containers.run_of(name) is None and name in made_late(self._spec):
+                await self._containers.create(name)
+            begun_s = time.monotonic()
+            current = await self._containers.start(name)
+            self._phases_ms["start"] = _ms_since(begun_s)
         self._post(ContainerStarted(name, effect.run, current.pid))
         if (exited := self._evidence.early(name)) is not None:
             self._post(exited)
@@ -254,6 +264,12 @@ class Performer:
         if effect.collect_output:
             await self._containers.written()
         self._post(Dead())
+
+    @contextmanager
+    def _launching(self) -> Iterator[None]:
+        """The pod that is launched in the block does not wait for revocable pods that work."""
+        with self._node.executor_boost.after(0.0), self._shims_boosted(0.0), self._sandbox.starting():
+            yield
 
     def _shims_boosted(self, delay_s: float) -> AbstractContextManager[None]:
         """CPU for them in the block, from `delay_s` on. A regular pod's shims are not in that group."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from executor.pod.life.container_life import back_off_s
 from executor.pod.life.events import ContainerExited, Event, Oom, StartFailed
@@ -11,6 +11,9 @@ from executor.pod.life.model import Phase, Pod, State
 
 if TYPE_CHECKING:
     from executor.log import Logger
+
+LOOP_RESTARTS: Final = 3
+"""From this restart on a container is in a crash loop. A long run in between begins the count again."""
 
 
 def note_state(log: Logger, pod: Pod, age_s: float, phases_ms: Mapping[str, float]) -> None:
@@ -39,16 +42,19 @@ def note_container(log: Logger, event: Event) -> None:
 def note_restarts(log: Logger, before: Pod, after: Pod) -> None:
     """The containers that wait for their next start since this event."""
     for name, container in after.containers.items():
-        if container.phase is Phase.BACKING_OFF and before.containers[name].phase is not Phase.BACKING_OFF:
-            log.info(
-                "a container is started again",
-                code="pod.restarting",
-                container=name,
-                exit_code=container.exit_code,
-                reason=container.stop_message or None,
-                count=container.restarts,
-                delay_s=back_off_s(container.restarts),
-            )
+        if container.phase is not Phase.BACKING_OFF or before.containers[name].phase is Phase.BACKING_OFF:
+            continue
+        facts: dict[str, Any] = {
+            "container": name,
+            "exit_code": container.exit_code,
+            "reason": container.stop_message or None,
+            "count": container.restarts,
+            "delay_s": back_off_s(container.restarts),
+        }
+        if container.restarts + 1 < LOOP_RESTARTS:
+            log.info("a container is started again", code="pod.restarting", **facts)
+        else:
+            log.warning("a container is started again", code="pod.restarting", **facts)
 
 
 def _note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> None:
@@ -56,7 +62,7 @@ def _note_exit(log: Logger, container: str, exit_code: int, oom: Oom | None) -> 
         log.info("a container exited", code="pod.container_exited", container=container, exit_code=exit_code)
     else:
         log.warning(
-            "the kernel killed a container for memory",
+            "a container was killed for memory",
             code="pod.oom",
             container=container,
             exit_code=exit_code,

@@ -17,7 +17,7 @@ from executor.pod.container.containers import Containers
 from executor.pod.exits.evidence import Evidence
 from executor.pod.inbox import Inbox
 from executor.pod.life.effects import Effect, Report
-from executor.pod.life.events import Event, Stop
+from executor.pod.life.events import Event, GraceOver, Stop
 from executor.pod.life.model import Pod, State
 from executor.pod.performer import Performer
 from executor.pod.sandbox import Sandbox
@@ -171,11 +171,16 @@ class PodRunner:
             self.used_bytes = self.cgroup.memory_bytes() or 0
         return self.used_bytes
 
-    def stop(self, stop: Stop, killed: asyncio.Event | None = None) -> None:
-        """Have the life cycle end the pod. With `killed` it first waits, HOLD_S at most, until that is set."""
+    def stop(self, stop: Stop) -> None:
+        """Have the life cycle end the pod, within the grace."""
+        self.post(stop)
+
+    def kill(self, stop: Stop, killed: asyncio.Event | None) -> None:
+        """Have the life cycle end the pod now. With `killed` it first waits, HOLD_S at most, until that is set."""
         if killed is not None:
             self._inbox.hold(killed)
         self.post(stop)
+        self.post(GraceOver())
 
     async def kill_by_containerd(self) -> None:
         """SIGKILL through containerd. Its failures are logged."""

@@ -37,6 +37,7 @@ from executor.volumes.pod_volumes import PodVolumes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from executor.cni import Attachment, Dns
     from executor.disk.usage import DiskUsage
@@ -102,7 +103,7 @@ class Sandbox:
 
     @property
     def ips(self) -> tuple[str, ...]:
-        """Without prefix length, in the order of the networks; a loopback's is no address of the pod."""
+        """Without prefix length, in the order of the networks; a loopback's is not an address of the pod."""
         found = [parse_address(ip) for attachment in self.attachments for ip in attachment.ips]
         return tuple(str(ip) for ip in found if ip is not None and not ip.is_loopback)
 
@@ -206,6 +207,10 @@ class Sandbox:
             return ""
         return f"{self._spec.subdomain}.{self._node.names.zones.service(self._spec.namespace)}"
 
+    def starting(self) -> AbstractContextManager[None]:
+        """Its containers are made or started in the block."""
+        return self._node.classes.starting(self._pod, self._spec)
+
     async def connect(self) -> None:
         """Attach the networks, write and publish the names. Raises NetworkFailure, InvalidConfig."""
         if self.netns is not None:
@@ -235,8 +240,8 @@ class Sandbox:
         return await _removed(volumes, ("cgroup", self.cgroup.path, self._remove_cgroup))
 
     async def remove_files(self, *, over_disk: bool = False) -> list[Leak]:
-        """Volumes and generated files, not the logs; what could not be removed. The files of a pod that is `over_disk`
-        go before others', and only the ends of its logs stay.
+        """Volumes and generated files; what could not be removed. The logs and the notice stay for [retention]. The
+        files of a pod that is `over_disk` go before others', and only the ends of its logs stay.
         """
         step = ("files", str(self.directory), lambda: self._remove_files(over_disk=over_disk))
         return await _removed(step)

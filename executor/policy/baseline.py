@@ -91,7 +91,9 @@ def capabilities(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
         beyond = [name for name in one.security.add_capabilities if name not in allowed]
         if beyond and not one.security.privileged:  # that has them all, and is a violation by itself
             names = ", ".join(name.removeprefix("CAP_") for name in beyond)
-            hint = f"drop these, or let the operator add them to capabilities of the role in [policy]; {PRIVILEGED}"
+            hint = (
+                f"leave these out, or let the operator add them to capabilities of the role in [policy]; {PRIVILEGED}"
+            )
             yield Violation(context(one, "capabilities.add"), "Capabilities", f"asks for {names}", hint)
 
 
@@ -113,10 +115,10 @@ def host_path_volumes(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
 def host_path_problem(pod: PodSpec, volume: HostPath, policy: RolePolicy) -> str | None:
     """Why the allow-lists do not cover a hostPath volume; None: they do."""
     if is_within(volume.path, "/dev"):
-        return None if volume.path in policy.devices else f"{shown(volume.path)} is no device that the role may use"
+        return None if volume.path in policy.devices else f"{shown(volume.path)} is not a device that the role may use"
     covering = [allowed for allowed in policy.host_paths if is_within(volume.path, allowed.prefix)]
     if not covering:
-        return f"{shown(volume.path)} is no directory of the node that the role may use"
+        return f"the role may not use {shown(volume.path)} of the node"
     if (only_read := read_only_part(volume, policy)) is None:
         return None
     if volume.type.endswith("OrCreate"):

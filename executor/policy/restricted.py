@@ -21,14 +21,16 @@ _DESCRIBE: Final = "; a task has no such field: describe a pod in TaskInfo.data"
 
 def volume_types(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:
     """Volume Types: each of `spec.volumes[*]` is a configMap, csi, downwardAPI, emptyDir, ephemeral,
-    persistentVolumeClaim, projected or secret. Of the kinds that the executor has only hostPath is none of them.
+    persistentVolumeClaim, projected or secret. hostPath is the executor's only kind that is none of them.
 
     [policy] host_paths and devices allow it, as for baseline, whose control reports what they do not.
     """
     for volume in pod.host_paths:
         if volume.is_root or host_path_problem(pod, volume, policy) is not None:
             hint = "use a claim, an emptyDir or a configMap"
-            yield Violation(volume.field, "Volume Types", "a hostPath is not a restricted pod's volume", hint)
+            yield Violation(
+                volume.field, "Volume Types", "is a hostPath, which the level restricted does not allow", hint
+            )
 
 
 def privilege_escalation(pod: PodSpec, _: RolePolicy) -> Iterator[Violation]:
@@ -64,8 +66,8 @@ def seccomp(pod: PodSpec, _: RolePolicy) -> Iterator[Violation]:
     """
     for one in pod.containers:
         if one.security.seccomp == "":
-            hint = "write RuntimeDefault, here or for the pod" + _task(pod)
-            yield Violation(context(one, "seccompProfile.type"), "Seccomp", "is not written", hint)
+            hint = "set it to RuntimeDefault, here or for the pod" + _task(pod)
+            yield Violation(context(one, "seccompProfile.type"), "Seccomp", "is not set", hint)
 
 
 def capabilities(pod: PodSpec, policy: RolePolicy) -> Iterator[Violation]:

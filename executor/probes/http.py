@@ -1,7 +1,7 @@
 """GET of a URL, as kubelet asks (pkg/probe/http): any status from 200 to 399 is a success.
 
 A redirect to the same host is followed, ten times at most; one to another host is a success by itself, because
-following it would have the executor ask whom a pod chooses. No certificate is verified. The answer is read to its end
+following it would make the executor ask what a pod chooses. No certificate is verified. The answer is read to its end
 or to 10 KiB. Mesos' own checker (curl -L) follows redirects to other hosts too; here they are answers.
 """
 

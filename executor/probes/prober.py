@@ -21,7 +21,7 @@ _MESOS = (Kind.HEALTH, Kind.CHECK)
 
 
 class Note(Protocol):
-    """Hears of every question, for metrics and the log. `first`: the question before had another result."""
+    """Receives each result, for metrics and the log. `first`: the question before had another result."""
 
     def __call__(self, kind: Kind, result: Result | ExecutorError, *, first: bool) -> None: ...
 

@@ -21,6 +21,7 @@ from executor.node.claims import own_root
 
 if TYPE_CHECKING:
     from cgroups import Hierarchies, Membership, Tree
+    from executor.config.cgroups import CgroupsSection
     from executor.names import MesosContainerId
     from executor.node.claims import Claim
 
@@ -71,10 +72,13 @@ def agent_ends_pods(paths: Mapping[str, str], root: str, hierarchies: Hierarchie
     return f"{paths.get(name, '')}/".startswith(f"{root}/")
 
 
-def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:
-    """The cgroups below `root`, with this process in its own leaf, until `stack` ends. Raises CgroupFailure."""
-    from cgroups import CgroupError, Hierarchies, Membership, Mode, Tree, qos
+def enter(section: CgroupsSection, root: str, claim: Claim, stack: AsyncExitStack) -> Tree:
+    """The cgroups below `root`, with this process in its own leaf, until `stack` ends. Raises CgroupFailure, and
+    InvalidConfig for CPUs and disks that are not here.
+    """
+    from cgroups import CgroupError, Hierarchies, Membership, Mode, Tree, oomd, qos
     from cgroups.internal import passed_on, vacate
+    from executor.node import class_settings
     from executor.node.reaping.groups import ensure_parents
     from executor.node.shim_group import mark
 
@@ -87,10 +91,12 @@ def enter(root: str, claim: Claim, stack: AsyncExitStack) -> Tree:
         tree.executor.ensure(with_controllers=False)
         mark(tree.root, claim.identity)
         tree.executor.attach(os.getpid())
+        oomd.mark(tree.executor, oomd.Mark.OMIT)
         if tree.hierarchies.mode is Mode.V2:
             moved += vacate(tree.root, tree.executor)
         for pod_class in PodClass:
             tree.subtree(pod_class).ensure()
+            class_settings.apply(tree, pod_class, section)
         tree.executor.apply(qos.EXECUTOR_CPU)
     except CgroupError as error:
         raise CgroupFailure(str(error), hint="run `mesos-pod-executor doctor` on this node") from error

@@ -19,6 +19,7 @@ from executor.node.ended_executors import MesosNames
 from executor.process import own_cgroups
 
 if TYPE_CHECKING:
+    from cgroups import Tree
     from executor.cni import Cni
     from executor.containerd import Containerd
     from executor.dns import Names
@@ -45,7 +46,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.network.executor_network import OwnNetwork
     from executor.pod.node import Node
     from executor.pod.resources.classes import Classes
-    from executor.pod.resources.cpu_boost import CpuBoost
+    from executor.pod.resources.cpu_boost import CpuBoost, of_executor
 
     root = own_cgroups.root(config.cgroups.root, environment.container_id)
     named = (config.cgroups.root, environment.container_id, root)
@@ -63,13 +64,12 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     watcher.start(config, environment.container_id, claim, stack, kill_file=own_cgroups.kill_file(root))
     leaving = Leaving(config, environment.container_id, claim)
     leaving.mark()
-    tree = own_cgroups.enter(root, claim, stack)
+    tree = own_cgroups.enter(config.cgroups, root, claim, stack)
     shims = Shims(tree.hierarchies, owners.shims_group(*named), claim.identity)
     regular_shims = ShimGroup(tree.hierarchies, owners.regular_shims_group(*named), claim.identity)
     for each in (shims, regular_shims):
         stack.push_async_callback(_remove_shims, each, claim)
-    containerd = await _connect(config)
-    stack.push_async_callback(containerd.close)
+    containerd = await _connect(config, stack)
     stack.push_async_callback(leaving.leave, containerd)
     outputs = await stack.enter_async_context(_outputs(config, environment))
     return Node(
@@ -86,13 +86,26 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         classes=Classes(tree, pids_max=config.pods.pids_max, role_limits=config.roles.limits),
         names=_names(config, environment, claim) if config.dns.enabled else None,
         shims=shims,
+        runtimes=await asyncio.to_thread(_runtimes, config, tree),
         regular_shims=regular_shims,
         outputs=outputs,
         read_agent_flags=partial(agent_flags.read, environment.agent_endpoint),
         victims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
         shims_boost=CpuBoost(shims, tree.subtree(PodClass.REGULAR)),
+        executor_boost=of_executor(tree),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
+
+
+def _runtimes(config: Config, tree: Tree) -> dict[PodClass, str]:
+    from executor.node.runtime_choice import RUNC, chosen
+
+    regular = chosen(config.containerd.runtime, tree.hierarchies)
+    if regular.program != RUNC:
+        log.info("containers get a runtime", code="executor.runtime", runtime=regular.program, reason=regular.why)
+    revocable = config.containerd.runtime_revocable
+    other = chosen(revocable, tree.hierarchies) if revocable else regular
+    return {PodClass.REGULAR: regular.program, PodClass.REVOCABLE: other.program}
 
 
 async def _remove_shims(shims: Shims | ShimGroup, claim: owners.Claim) -> None:
@@ -114,19 +127,22 @@ def _images(config: Config, containerd: Containerd, stack: AsyncExitStack) -> Im
     return images
 
 
-async def _connect(config: Config) -> Containerd:
+async def _connect(config: Config, stack: AsyncExitStack) -> Containerd:
     from executor.containerd import Containerd
     from executor.errors import ContainerdUnavailable
 
     deadline = asyncio.get_running_loop().time() + CONNECT_S
     while True:
         try:
-            return await Containerd.connect(config.containerd.address, config.containerd.namespace)
+            containerd = await Containerd.connect(config.containerd.address, config.containerd.namespace)
         except ContainerdUnavailable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             log.warning("containerd does not answer yet", code="containerd.unavailable", error=error)
             await asyncio.sleep(0.5)
+        else:
+            stack.push_async_callback(containerd.close)
+            return containerd
 
 
 def _outputs(config: Config, environment: Environment) -> Outputs:

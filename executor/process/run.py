@@ -25,7 +25,7 @@ from executor.config.for_executor import Ineffective, read_for_executor
 from executor.errors import ExecutorError, Failure, InvalidConfig
 from executor.mesos import identity
 from executor.mesos.environment import TOKEN, Environment
-from executor.process import initial_environment
+from executor.process import initial_environment, malloc
 
 if TYPE_CHECKING:
     from executor.pod.node import Node
@@ -47,6 +47,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
     status: 0, or 1 with one clear line in the log.
     """
     try:
+        malloc.keep_little()
         judged = read_for_executor(environ, config_path)
         identity.check(environ)  # before the log, which may go to a file of the sandbox
         logs.configure(judged.config.log)
@@ -72,7 +73,7 @@ def run(environ: Mapping[str, str], config_path: Path | None = None) -> int:
 
 
 def _failed(error: BaseException, whole: BaseException) -> int:
-    """What the node has nothing left of is no defect: one clear line without a traceback."""
+    """What the node has nothing left of is not a defect: one clear line without a traceback."""
     from executor import exhausted
 
     known = exhausted.translated(error)

@@ -25,7 +25,7 @@ MESSAGE_MAX_LETTERS: Final = 1024
 
 def encoded(pod: Pod, task: TaskId) -> bytes:
     """The containers of the task, in the order of their start."""
-    documents = [document(each) for each in pod.containers.values() if each.spec.task_id == task]
+    documents = [document(pod, each) for each in pod.containers.values() if each.spec.task_id == task]
     kept, size_bytes = [], 0
     for each in documents:
         text = json.dumps(each, separators=(",", ":"))
@@ -38,14 +38,14 @@ def encoded(pod: Pod, task: TaskId) -> bytes:
     return f'{{"containers":[{",".join(kept)}]{more}}}'.encode()
 
 
-def document(container: Container) -> dict[str, Any]:
-    """The document of one container."""
+def document(pod: Pod, container: Container) -> dict[str, Any]:
+    """The document of one container of the pod."""
     return {
         "name": container.name,
         "kind": container.spec.kind.value,
         "state": container.phase.value,
         "started": container.started,
-        "ready": container.ready,
+        "ready": pod.is_ready(container),
         "restarts": container.restarts,
         "exit_code": container.exit_code,
         "reason": clipped(container.stop_message, MESSAGE_MAX_LETTERS),

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class LastUpdate:
-    """`open`: the tasks whose end Mesos has not heard of; `held`: the updates that would end this executor."""
+    """`open`: the tasks whose end Mesos has not received; `held`: the updates that would end this executor."""
 
     def __init__(self) -> None:
         self.needed = False

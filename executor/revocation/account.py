@@ -69,6 +69,7 @@ class Account:
             cpus=pod.spec.resources.cpus,
             used_cpus=self._used_cpus,
             mem_bytes=max(0, self._had_bytes - self._left_bytes),
+            mem_kept_bytes=self._left_bytes,
             pids=self._pids() if living is Outcome.STUCK else (),
         )
 

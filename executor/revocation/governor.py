@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 BLIND_LOOK_S = 5.0
-"""How often the node is looked at while it is calm where triggers cannot be had."""
+"""How often the node is looked at while it is calm on a kernel without triggers."""
 AFTER_DEFECT_S = 30.0
 
 

@@ -179,7 +179,7 @@ class Ladder:
         methods = [_kill(cgroup) for cgroup in targets]
         self._living = Outcome.DYING
         for pod in alive:
-            pod.stop(stop, None if pod.launching else emptied)
+            pod.kill(stop, None if pod.launching else emptied)
         self._step("kill", begin, f"{_pods(alive)}: {', '.join(sorted(set(methods)))}")
         wait_s = min(KILL_RESULT_S, self._stuck_after_s)
         try:

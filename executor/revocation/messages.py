@@ -32,8 +32,8 @@ ANSWERS_MAX = 1000
 
 
 class FrameworkMessages:
-    """With the framework: `send` takes one MESSAGE's bytes. MESSAGEs are read one after the other, with a turn for
-    everybody else between two of them. Owns the task that reads, and those that wait for receipts.
+    """With the framework: `send` takes one MESSAGE's bytes. MESSAGEs are read one after the other, with a turn of
+    the event loop between two of them. Owns the task that reads, and those that wait for receipts.
 
     `others` are the requests beside `revoke`, by their key: what each returns is sent as the answer.
     """

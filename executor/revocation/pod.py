@@ -77,9 +77,12 @@ class Pod(Protocol):
     def measure(self) -> int:
         """Bytes of memory in use now; 0 for a pod without a cgroup."""
 
-    def stop(self, stop: Stop, killed: asyncio.Event | None = None) -> None:
-        """Have its life cycle end it. With `killed` it is being killed with others, and its life cycle waits, not long,
-        until the result of that kill is known.
+    def stop(self, stop: Stop) -> None:
+        """Have its life cycle end it, within the grace."""
+
+    def kill(self, stop: Stop, killed: asyncio.Event | None) -> None:
+        """Have its life cycle end it now, also within its grace. With `killed` it is being killed with others, and its
+        life cycle waits, not long, until the result of that kill is known.
         """
 
     async def kill_by_containerd(self) -> None:

@@ -47,7 +47,12 @@ class Victim:
     used_cpus: float = 0.0
     """CPUs that it used, on the average of its life."""
     mem_bytes: int = 0
-    """Bytes in use when the request came, less those still in use."""
+    """Bytes charged to its cgroup when the request came, less `mem_kept_bytes`; of a dry run those charged now."""
+    mem_kept_bytes: int = 0
+    """Bytes charged to its cgroup when its last process had ended: files in memory, kernel objects, and the pages that
+    the kernel charges in advance for each CPU (MEMCG_CHARGE_BATCH in include/linux/memcontrol.h). The latter go back
+    when the cgroup is removed; the others stay charged to the class, until they are freed or memory is needed.
+    """
     pids: tuple[int, ...] = ()
     """The processes of a stuck victim that still live."""
 
@@ -110,6 +115,7 @@ class Receipt:
                 "cpus": self.freed_cpus,
                 "used_cpus": round(sum(victim.used_cpus for victim in self.freed), 3),
                 "mem_bytes": self.freed_mem_bytes,
+                "mem_kept_bytes": sum(victim.mem_kept_bytes for victim in self.freed),
             },
             "time_to_free_ms": round(self.time_to_free_ms, 1),
             "steps": [
@@ -146,6 +152,7 @@ def _victim(victim: Victim) -> dict[str, Any]:
         "cpus": round(victim.cpus, 3),
         "used_cpus": round(victim.used_cpus, 3),
         "mem_bytes": victim.mem_bytes,
+        "mem_kept_bytes": victim.mem_kept_bytes,
     }
     if victim.pids:
         document["pids"] = list(victim.pids)

@@ -130,7 +130,7 @@ def _select(fields: Mapping[str, Any]) -> Select:
     for role in value:
         if role != "*" and not all(map(_can_be_named, role.split("/"))):
             hint = 'write it as "eng/dev", or "*"'
-            raise InvalidRequest(f"{repr(role)[:80]} is no Mesos role", subject=subject, hint=hint)
+            raise InvalidRequest(f"{repr(role)[:80]} is not a Mesos role", subject=subject, hint=hint)
     return Select(roles=tuple(map(Role, value)))
 
 
@@ -140,7 +140,7 @@ def _check_count(value: object, subject: str) -> None:
 
 
 def _is_half_a_pair(letter: str) -> bool:
-    """Whether it is a lone surrogate. JSON can carry one, but it is no text, and no agent takes it."""
+    """Whether it is a lone surrogate. JSON can carry one, but it is not text, and no agent takes it."""
     return "\ud800" <= letter <= "\udfff"
 
 

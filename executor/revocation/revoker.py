@@ -247,5 +247,5 @@ def _check_same(request: Request, known: Request) -> None:
         raise Refused(
             "is the id of another request, which asked for something else",
             subject=f"revocation {request.id}",
-            hint="give each request an id of its own; send the same one again to hear of it again",
+            hint="give each request an id of its own; send the same one again to get its receipt again",
         )

@@ -42,7 +42,7 @@ def select(
 
     Raises Refused when the request names a regular pod's task, NotFound when it names a task that was never here, or
     only such as have `ended`, and Refused when a reclaim asks for more than all revocable pods hold. One that ended a
-    moment before, among others that live, is no mistake: the client cannot know that yet; nor is one that is
+    moment before, among others that live, is not a mistake: the client cannot know that yet; nor is one that is
     `coming`: it is taken once it is here.
     """
     revocable = [candidate for candidate in candidates if candidate.pod_class is PodClass.REVOCABLE]

@@ -12,5 +12,5 @@ Parts of a PodSpec: volume_model.py, security_model.py, probes.py, capabilities.
 volume_files.py (which files a volume shows), mount_part.py (subPath), network_annotations.py, trace_context.py.
 signals.py, expansion.py ($(NAME) in texts), peak.py (what containers hold at most) and roles.py (namespaces and limits
 of roles) are rules, restart_rule.py those of restarts. Two MESSAGEs of frameworks: object_update.py brings new
-ConfigMaps and Secrets, resize.py other amounts of cpu and memory.
+ConfigMaps and Secrets, resize.py other amounts of cpu and memory; task_message.py is the form of both.
 """

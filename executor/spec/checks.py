@@ -32,14 +32,16 @@ def dns_label(text: str, subject: str) -> str:
     """A name of one part, as a host name has it. Raises InvalidTask."""
     if not _LABEL.fullmatch(text):
         hint = "use 1 to 63 small letters, digits and -, with a letter or digit at both ends"
-        raise InvalidTask(f"{text[:80]!r} is no DNS label", subject=subject, hint=hint)
+        raise InvalidTask(f"{text[:80]!r} is not a DNS label", subject=subject, hint=hint)
     return text
 
 
 def dns_subdomain(text: str, subject: str) -> str:
     """A name of several parts with points between them. Raises InvalidTask."""
     if len(text) > 253 or not _SUBDOMAIN.fullmatch(text):
-        raise InvalidTask(f"{text[:80]!r} is no DNS name", subject=subject, hint="use small letters, digits, - and .")
+        raise InvalidTask(
+            f"{text[:80]!r} is not a DNS name", subject=subject, hint="use small letters, digits, - and ."
+        )
     return text
 
 
@@ -71,7 +73,9 @@ def mount_path(path: str, subject: str) -> str:
 def ip_address(text: str, subject: str) -> str:
     """In its one form."""
     if "/" in text or not (known := hostnames.address(text)):
-        raise InvalidTask(f"{text[:80]!r} is no IP address", subject=subject, hint="write it without a zone or prefix")
+        raise InvalidTask(
+            f"{text[:80]!r} is not an IP address", subject=subject, hint="write it without a zone or prefix"
+        )
     return known
 
 
@@ -213,5 +217,5 @@ def without_twins(names: Sequence[str]) -> tuple[str, ...]:
 def one_word(text: str, subject: str) -> str:
     """What becomes a word of resolv.conf."""
     if not text or len(text) > WORD_MAX or not text.isprintable() or any(char.isspace() for char in text):
-        raise InvalidTask(f"{text[:80]!r} is no single word", subject=subject)
+        raise InvalidTask(f"{text[:80]!r} is not a single word", subject=subject)
     return text

@@ -49,7 +49,7 @@ def part(mount: VolumeMount, variables: Mapping[str, str], container: str) -> st
         return volume_files.relative(filled, subject)
     except InvalidTask as error:
         hint = "its variables make it empty, absolute, too long, or lead upwards with .."
-        raise InvalidTask(f"{shown(mount.sub_path)!r} is no relative path", subject=subject, hint=hint) from error
+        raise InvalidTask(f"{shown(mount.sub_path)!r} is not a relative path", subject=subject, hint=hint) from error
 
 
 class _Noting(dict[str, str]):

@@ -83,14 +83,14 @@ def _entries(text: str, subject: str) -> tuple[_Entry, ...]:
         return msgspec.json.decode(text, type=tuple[_Entry, ...])
     except (msgspec.DecodeError, RecursionError) as error:
         hint = 'write names with commas between them, or [{"name": "podnet", "mac": "...", "ips": ["10.1.2.3"]}]'
-        raise InvalidTask(f"is no list of networks: {error}", subject=subject, hint=hint) from error
+        raise InvalidTask(f"is not a list of networks: {error}", subject=subject, hint=hint) from error
 
 
 def _wish(entry: _Entry, subject: str) -> WantedNetwork:
     if not _NAME.fullmatch(entry.name):
-        raise InvalidTask(f"{entry.name[:80]!r} is no name of a network", subject=subject)
+        raise InvalidTask(f"{entry.name[:80]!r} is not a name of a network", subject=subject)
     if entry.mac and not _MAC.fullmatch(entry.mac):
-        raise InvalidTask(f"{entry.mac[:80]!r} is no MAC address", subject=subject)
+        raise InvalidTask(f"{entry.mac[:80]!r} is not a MAC address", subject=subject)
     for ip in entry.ips:
         _check_ip(ip, subject)
     info: dict[str, Any] = {"name": entry.name}
@@ -103,7 +103,7 @@ def _check_ip(ip: str, subject: str) -> None:
             raise ValueError("a zone")
         ipaddress.ip_interface(ip)
     except ValueError as error:
-        raise InvalidTask(f"{ip[:80]!r} is no IP address", subject=subject, hint="as in 10.1.2.3") from error
+        raise InvalidTask(f"{ip[:80]!r} is not an IP address", subject=subject, hint="as in 10.1.2.3") from error
 
 
 def _rate(annotations: Mapping[str, str], key: str) -> int:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from executor.errors import InvalidRequest, Refused
+from executor.spec import task_message
 from executor.spec.model import PodSpec
 from executor.spec.objects import KeyedData, Objects
 from executor.spec.reading import document as manifest
 from executor.spec.volume_files import names_object
 
 SUBJECT: Final = "update"
-KEYS: Final = ("id", "task", "objects")
 OBJECTS_MAX: Final = 100
 _KINDS: Final = ("ConfigMap", "Secret")
 _HINT: Final = 'send {"update": {"id": "u-1", "task": "web-0", "objects": [{"kind": "ConfigMap", ...}]}}'
@@ -36,13 +36,8 @@ class Request:
 
 def parse(document: object) -> Request:
     """Raises InvalidRequest, or InvalidTask for a text that no document may hold."""
-    if not isinstance(document, Mapping) or set(document) - set(KEYS):
-        raise InvalidRequest(f"must be an object with {', '.join(KEYS)}", subject=SUBJECT, hint=_HINT)
-    identity, task, objects = (document.get(key) for key in KEYS)
-    if identity is not None and not isinstance(identity, str):
-        raise InvalidRequest("must be a text", subject=f"{SUBJECT}.id", hint=_HINT)
-    if not isinstance(task, str) or not task:
-        raise InvalidRequest("must be the id of a task", subject=f"{SUBJECT}.task", hint=_HINT)
+    message = task_message.read(document, subject=SUBJECT, content="objects", hint=_HINT)
+    objects = message.content
     if not isinstance(objects, list) or not 0 < len(objects) <= OBJECTS_MAX:
         raise InvalidRequest(f"must be 1 to {OBJECTS_MAX} objects", subject=f"{SUBJECT}.objects", hint=_HINT)
     for index, each in enumerate(objects):
@@ -50,7 +45,7 @@ def parse(document: object) -> Request:
             subject = f"{SUBJECT}.objects[{index}].kind"
             raise InvalidRequest(f"must be {' or '.join(_KINDS)}", subject=subject, hint=_HINT)
         manifest.vet(each, subject=f"{SUBJECT}.objects[{index}]")
-    return Request(identity or "", task, tuple(objects))
+    return Request(message.id, message.task, tuple(objects))
 
 
 def applied(current: Objects, fresh: Objects, spec: PodSpec) -> Objects:

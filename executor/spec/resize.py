@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from executor.errors import InvalidRequest, InvalidTask, Refused
 from executor.spec import checks as common
+from executor.spec import task_message
 from executor.spec.kubernetes import amounts
 from executor.spec.kubernetes.container_documents import ResourceRequirements
 from executor.spec.model import ContainerKind, ContainerSpec, Limits, PodSpec
@@ -23,7 +24,6 @@ from executor.spec.reading import form
 from executor.spec.reading.faults import Faults
 
 SUBJECT: Final = "resize"
-KEYS: Final = ("id", "task", "containers")
 _CONTAINERS_MAX: Final = 100
 _AMOUNTS: Final = ("cpu", "memory")
 _HINT: Final = 'send {"resize": {"id": "r-1", "task": "web-0", "containers": {"app": {"limits": {"cpu": "500m"}}}}}'
@@ -40,18 +40,13 @@ class Request:
 
 def parse(document: object) -> Request:
     """Raises InvalidRequest, or InvalidTask for a text that no document may hold."""
-    if not isinstance(document, Mapping) or set(document) - set(KEYS):
-        raise InvalidRequest(f"must be an object with {', '.join(KEYS)}", subject=SUBJECT, hint=_HINT)
-    identity, task, containers = (document.get(key) for key in KEYS)
-    if identity is not None and not isinstance(identity, str):
-        raise InvalidRequest("must be a text", subject=f"{SUBJECT}.id", hint=_HINT)
-    if not isinstance(task, str) or not task:
-        raise InvalidRequest("must be the id of a task", subject=f"{SUBJECT}.task", hint=_HINT)
+    message = task_message.read(document, subject=SUBJECT, content="containers", hint=_HINT)
+    containers = message.content
     if not isinstance(containers, Mapping) or not 0 < len(containers) <= _CONTAINERS_MAX:
-        message = f"must have 1 to {_CONTAINERS_MAX} containers by their names"
-        raise InvalidRequest(message, subject=f"{SUBJECT}.containers", hint=_HINT)
+        text = f"must have 1 to {_CONTAINERS_MAX} containers by their names"
+        raise InvalidRequest(text, subject=f"{SUBJECT}.containers", hint=_HINT)
     manifest.vet(containers, subject=f"{SUBJECT}.containers")
-    return Request(identity or "", task, containers)
+    return Request(message.id, message.task, containers)
 
 
 def applied(spec: PodSpec, request: Request) -> PodSpec:

@@ -27,7 +27,7 @@ def number(text: str) -> int:
     else:
         found = _NAMES.get(name, 0)
     if not 1 <= found <= RTMAX or found in (32, 33):
-        raise ValueError(f"{text[:80]!r} is no signal")
+        raise ValueError(f"{text[:80]!r} is not a signal")
     return found
 
 

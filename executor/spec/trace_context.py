@@ -13,6 +13,6 @@ _PARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})
 
 
 def parent(text: str) -> tuple[str, str] | None:
-    """The ids of trace and span; None for a text that is no traceparent."""
+    """The ids of trace and span; None for a text that is not a traceparent."""
     match = _PARENT.fullmatch(text)
     return (match[1], match[2]) if match else None

@@ -130,7 +130,7 @@ def relative(path: str, subject: str) -> str:
     names = path.split("/")
     if not path or path.startswith("/") or ".." in names:
         hint = "as in conf.d/app.conf"
-        raise InvalidTask(f"{path[:80]!r} is no relative path, or has .. in it", subject=subject, hint=hint)
+        raise InvalidTask(f"{path[:80]!r} is not a relative path, or has .. in it", subject=subject, hint=hint)
     size = len(path.encode(errors="replace"))
     if size > PATH_MAX or any(len(name.encode(errors="replace")) > NAME_MAX for name in names):
         raise InvalidTask(f"{path[:80]!r}... is too long for a path", subject=subject)

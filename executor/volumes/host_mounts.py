@@ -17,11 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from executor import host_namespace
 from executor.concurrency import in_own_thread
 from executor.errors import Failure, reason
 from executor.volumes import mountinfo
 
-_CLONE_FS, _CLONE_NEWNS = 0x00000200, 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC = 2, 4, 1 << 12, 1 << 14
 _MS_MOVE, _MS_PRIVATE, _MS_SLAVE, _MS_SHARED = 1 << 13, 1 << 18, 1 << 19, 1 << 20
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
@@ -44,22 +44,10 @@ async def run(work: Callable[[], T]) -> T:
     """What `work` returns or raises. It is not cut short: where the caller is cancelled it goes on by itself."""
 
     def on_the_node() -> T:
-        _enter_host_mounts()
+        host_namespace.enter_mounts()
         return work()
 
     return await in_own_thread(on_the_node, "mounts")
-
-
-def _enter_host_mounts() -> None:
-    """For a thread alone: it gives up the file system context that it shares (setns(2), CLONE_NEWNS)."""
-    if Path("/proc/1/ns/mnt").readlink() == Path("/proc/thread-self/ns/mnt").readlink():
-        return
-    host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _call(_libc.unshare(_CLONE_FS))
-        _call(_libc.setns(host, _CLONE_NEWNS))
-    finally:
-        os.close(host)
 
 
 def tmpfs(target: Path, size_bytes: int | None, *, mode: int, swaps: bool = True) -> None:

@@ -20,6 +20,7 @@ from typing import Final
 from executor.errors import Failure, reason
 from executor.own_directory import Opened
 from executor.spec.volume_model import HostPath
+from executor.volumes.closed_directories import ClosedDirectories
 
 DIRECTORY_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
@@ -51,29 +52,30 @@ def opened(volume: HostPath) -> Opened:
     Raises Failure with the path as subject: nothing there, of another type, not to be made, or not followed.
     """
     try:
-        found = _beneath(volume) if volume.beneath else _anywhere(volume)
+        closed = ClosedDirectories(volume.closed)
+        found = _beneath(volume, closed) if volume.beneath else _anywhere(volume)
     except OSError as error:
         raise _failure(volume, _LINK if error.errno == errno.ELOOP else reason(error)) from error
     try:
         if not _IS[volume.type](os.fstat(found).st_mode):
             raise _failure(volume, f"is no {volume.type.removesuffix('OrCreate')}")
-        _check_closed(found, volume, around=bool(volume.beneath))
+        _check_closed(found, volume, closed, around=bool(volume.beneath))
+    except OSError as error:
+        os.close(found)
+        raise _failure(volume, reason(error)) from error
     except BaseException:
         os.close(found)
         raise
     return Opened(found)
 
 
-def _check_closed(found: int, volume: HostPath, *, around: bool) -> None:
-    """Judges the path that was opened, which has no link. Raises Failure for one in a closed directory, and with
-    `around` for one that has such a directory in it.
+def _check_closed(found: int, volume: HostPath, closed: ClosedDirectories, *, around: bool) -> None:
+    """Judges what was opened. Raises Failure for one in a closed directory, and with `around` for one that has such a
+    directory in it. Raises OSError.
     """
-    real = PurePosixPath(Path(f"/proc/thread-self/fd/{found}").readlink())
-    for each in volume.closed:
-        closed = PurePosixPath(os.path.realpath(each))
-        if real.is_relative_to(closed) or (around and closed.is_relative_to(real)):
-            hint = "no pod gets this directory: name another one"
-            raise Failure(f"would show {each}, for the volume {volume.name}", subject=volume.path, hint=hint)
+    if (shown := closed.shown_by(found, around=around)) is not None:
+        hint = "no pod gets this directory: name another one"
+        raise Failure(f"would show {shown}, for the volume {volume.name}", subject=volume.path, hint=hint)
 
 
 def _anywhere(volume: HostPath) -> int:
@@ -87,13 +89,13 @@ def _anywhere(volume: HostPath) -> int:
     return os.open(path, _PATH)
 
 
-def _beneath(volume: HostPath) -> int:
+def _beneath(volume: HostPath, closed: ClosedDirectories) -> int:
     """The allowed directory itself may be behind links: an operator names it."""
     names = PurePosixPath(volume.path).relative_to(volume.beneath).parts
     found = os.open(volume.beneath, _PATH)
     for number, name in enumerate(names, 1):
         with Opened(found) as above:
-            _check_closed(above, volume, around=False)
+            _check_closed(above, volume, closed, around=False)
             _make(above, name, volume, is_last=number == len(names))
             found = _entered(above, name)
     return found

@@ -17,10 +17,22 @@ _END: Final = b"-"
 
 @dataclass(frozen=True)
 class Mount:
-    """`peers` is the number of its peer group; empty: what is mounted below it reaches no other mount."""
+    """`id` is its number in this table. `device` is the file system's, as major:minor, `root` the directory of the file
+    system that is mounted, `kind` such as tmpfs. `peers` is the number of its peer group; empty: what is mounted below
+    it reaches no other mount.
+    """
 
+    id: int
+    device: str
+    root: str
     point: str
     peers: str
+    kind: str
+
+
+def every() -> list[Mount]:
+    """In the order in which they were made. Raises OSError."""
+    return list(_all())
 
 
 def below(directory: Path) -> list[Mount]:
@@ -35,9 +47,9 @@ def shared_with_others(directory: Path) -> list[Mount]:
     """Those at and below `directory` that are peers of a mount elsewhere: to unmount something in such a mount unmounts
     it elsewhere too (mount_namespaces(7)). Raises OSError.
     """
-    real, every = os.path.realpath(directory), list(_all())
-    others = {mount.peers for mount in every if not _is_below(mount, real)}
-    return [mount for mount in every if _is_below(mount, real) and mount.peers and mount.peers in others]
+    real, mounts = os.path.realpath(directory), every()
+    others = {mount.peers for mount in mounts if not _is_below(mount, real)}
+    return [mount for mount in mounts if _is_below(mount, real) and mount.peers and mount.peers in others]
 
 
 def _is_below(mount: Mount, real: str) -> bool:
@@ -48,7 +60,11 @@ def _all() -> Iterator[Mount]:
     with open(_FILE, "rb") as file:  # noqa: PTH123 a file of the kernel's
         for line in file:
             fields = line.split()
-            yield Mount(os.fsdecode(_OCTAL.sub(_byte, fields[4])), _peers(fields[6 : fields.index(_END, 6)]))
+            end = fields.index(_END, 6)
+            root, point = (os.fsdecode(_OCTAL.sub(_byte, field)) for field in fields[3:5])
+            yield Mount(
+                int(fields[0]), fields[2].decode(), root, point, _peers(fields[6:end]), fields[end + 1].decode()
+            )
 
 
 def _peers(optional: Iterable[bytes]) -> str:

@@ -22,7 +22,7 @@ def open_part(root: int, part: str, *, make: bool = True) -> int:
     if not part:
         return os.dup(root)
     if not stat.S_ISDIR(os.fstat(root).st_mode):
-        raise OSError(errno.ENOTDIR, "is no directory, and so has no parts")
+        raise OSError(errno.ENOTDIR, "is not a directory, and so has no parts")
     try:
         return beneath.open_below(root, part)
     except FileNotFoundError:

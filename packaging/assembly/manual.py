@@ -45,7 +45,7 @@ _ENVIRONMENT: Final = (
     Item(
         bold("MESOS_POD_EXECUTOR_") + italic("SECTION") + bold("_") + italic("KEY"),
         "Overrides one key of the configuration: a list is written as a,b and a table as k=v,k2=v2. "
-        f"{bold(CONFIG_PAGE)}(5) names the variable of each key. Of an executor only those take effect that the key "
+        f"{bold(CONFIG_PAGE)}(5) names the variable of each key. An executor takes only those that the key "
         "allows its framework.",
     ),
     Item(
@@ -117,7 +117,7 @@ def _command_page(name: str, command: click.Command, parent: click.Context, exam
         blocks = [block for line, what in examples.items() for block in (Text(what), Literal((f"$ {line}",)))]
         sections.append(Section("EXAMPLES", tuple(blocks)))
     sections += [
-        Section("EXIT STATUS", (Text(f"0 when it was done; {bold(PROGRAM)}(1) tells the others."),)),
+        Section("EXIT STATUS", (Text(f"0 when it was done; {bold(PROGRAM)}(1) lists the others."),)),
         Section("SEE ALSO", (Text(_references([f"{PROGRAM}(1)", _CONFIG_REFERENCE])),)),
     ]
     return Page(f"{PROGRAM}-{name}", 1, _lower(_brief(command)), tuple(sections))

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ from assembly.roff import render
 from executor import __version__
 from executor.config import sections
 from executor.config.values import default_file
-from preparation.engine import ROOT, SOURCE_DATE_EPOCH
+from preparation.engine import ROOT
 
 SOURCES = ROOT / "packaging"
 VERSION = __version__
-EPOCH_S = int(SOURCE_DATE_EPOCH)
+INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 EXAMPLES = ("grafana", "prometheus")
 
 # systemd's units that are enabled and started where the package is installed, and those that an operator may enable.
@@ -40,8 +40,14 @@ OPTIONAL = (
 )
 
 
-def make(stage: Path) -> None:
-    """Fill the empty directory `stage`."""
+def released() -> datetime:
+    """The date of the newest entry of the changelog, which is that of all files."""
+    newest = yaml.safe_load((SOURCES / "changelog.yaml").read_text())[0]
+    return datetime.fromisoformat(str(newest["date"])).astimezone(UTC)
+
+
+def make(stage: Path, publisher: Mapping[str, str]) -> None:
+    """Fill the empty directory `stage`. `publisher`: fields of nfpm.yaml that say who publishes the packages."""
     distributions = bundled()
     digest = tree.make(stage / "lib", distributions)
     (stage / "id").write_text(f"{VERSION}-{digest[:12]}\n")
@@ -54,7 +60,7 @@ def make(stage: Path) -> None:
         shutil.copyfile(SOURCES / name, stage / name)
     shutil.copyfile(SOURCES / "deb/lintian-overrides", stage / "lintian-overrides")
     shutil.copytree(SOURCES / "systemd", stage / "systemd")
-    _describe(stage, licences(distributions))
+    _describe(stage, {"license": licences(distributions), **publisher})
     _settle(stage)
 
 
@@ -80,7 +86,7 @@ def _replaced(text: str) -> str:
 
 
 def _documents(stage: Path, distributions: list[Bundled], digest: str) -> None:
-    timestamp = datetime.fromtimestamp(EPOCH_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    timestamp = released().strftime(INSTANT)
     shutil.copytree(SOURCES / "doc", stage / "doc")
     readme = (ROOT / "README.md").read_text()
     (stage / "doc/README.md").write_text(readme.replace("](packaging/doc/", "]("))  # its documents are beside it there
@@ -94,17 +100,17 @@ def _documents(stage: Path, distributions: list[Bundled], digest: str) -> None:
 
 def _manual(directory: Path) -> None:
     directory.mkdir()
-    date = datetime.fromtimestamp(EPOCH_S, UTC).strftime("%Y-%m-%d")
+    date = released().strftime("%Y-%m-%d")
     for page in manual.pages():
         text = render(page, version=f"mesos-pod-executor {VERSION}", date=date)
         (directory / f"{page.file}.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
-def _describe(stage: Path, licence: str) -> None:
+def _describe(stage: Path, fields: Mapping[str, str]) -> None:
     """nfpm.yaml with what nfpm itself does not do: patterns for files of the type `doc`, and those in the deb too."""
     description = yaml.safe_load((SOURCES / "nfpm.yaml").read_text())
     contents = [each for entry in description["contents"] for each in _resolved(entry, stage)]
-    whole = {**description, "license": licence, "contents": contents}
+    whole = {**description, **fields, "mtime": released().strftime(INSTANT), "contents": contents}
     (stage / "nfpm.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
 
 
@@ -127,6 +133,7 @@ def _resolved(entry: dict[str, Any], stage: Path) -> Iterator[dict[str, Any]]:
 
 def _settle(stage: Path) -> None:
     """Modes that no umask changed; one time for all."""
+    time_s = released().timestamp()
     for path in sorted(stage.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        os.utime(path, (EPOCH_S, EPOCH_S))
+        os.utime(path, (time_s, time_s))

@@ -25,7 +25,7 @@ from typing import Any
 
 Json = dict[str, Any]
 CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "REVOCABLE_RESOURCES")
-"""Of the FrameworkInfo. PARTITION_AWARE: a revoked task is TASK_GONE, else TASK_LOST."""
+"""The capabilities of the FrameworkInfo. PARTITION_AWARE: a revoked task is TASK_GONE, else TASK_LOST."""
 TERMINAL = frozenset(
     f"TASK_{name}" for name in ("FINISHED", "FAILED", "KILLED", "ERROR", "LOST", "DROPPED", "GONE", "GONE_BY_OPERATOR")
 )
@@ -199,7 +199,7 @@ class Answer:
 
     @property
     def id(self) -> str:
-        """Of the request, empty if it had none."""
+        """That of the request, empty if it had none."""
         return str(self.body.get("id", ""))
 
     @property

@@ -57,7 +57,7 @@ class Example(pymesos.Scheduler):  # type: ignore[misc] # pymesos has no types
             known[:] = [offer for offer in known if offer["id"] != offer_id]
 
     def executorLost(self, driver: Any, executor_id: Json, agent_id: Json, status: int) -> None:  # noqa: ARG002, N802
-        """Also the end of the last pod of an executor without cpus: with status 9, which is no failure of it."""
+        """Also the end of the last pod of an executor without cpus: with status 9, which is not a failure of it."""
         tell("executor", executor=executor_id["value"], status=status)
         self._placer.forget(agent_id["value"])
 

@@ -72,9 +72,7 @@ def _events() -> Iterator[str]:
     yield _EVENTS
     for area, codes in groupby(sorted(CODES), lambda code: code.partition(".")[0]):
         yield f"\n## {area}\n\n"
-        rows = (
-            (f"`{code}`", CODES[code].level.name.lower(), CODES[code].meaning, CODES[code].action) for code in codes
-        )
+        rows = ((f"`{code}`", ", ".join(CODES[code].levels), CODES[code].meaning, CODES[code].action) for code in codes)
         yield _table(("code", "level", "what happened", "what to do"), rows)
     yield f"{_KEYS}\n"
     yield _table(("key", "meaning"), ((f"`{key}`", text) for key, text in KEYS.items()))

@@ -46,6 +46,9 @@ def regressions(run: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) ->
         if value is None or target["met"] is None or not values:
             continue
         usual = statistics.median(values)
-        if value > max(WORSE * usual, *values):
+        if target.get("at_least"):
+            if value < min(usual / WORSE, *values):
+                found.append(f"{name}: {value:g}, in {len(values)} earlier runs {usual:g} ({min(values):g} at least)")
+        elif value > max(WORSE * usual, *values):
             found.append(f"{name}: {value:g}, in {len(values)} earlier runs {usual:g} ({max(values):g} at most)")
     return found

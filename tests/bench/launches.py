@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from executor.containerd import Containerd
 from tests.bench.bare import Bare
-from tests.bench.bench import AT_ONCE, BARE, Harness
+from tests.bench.bench import AT_ONCE, BARE, FULL_ONLY, ONE, Harness
 from tests.bench.documents import Document, minimal, same
 from tests.bench.figures import Figure, Report, Target
-from tests.bench.peers import Ctr
+from tests.bench.peers.cri import Cri
+from tests.bench.peers.ctr import Ctr
+from tests.bench.peers.podman import Podman
+from tests.bench.peers.programs import NotInstalled
+from tests.support.images import ImageSpec, write_archive
 from tests.support.rig import IMAGE, NAMESPACE, NETWORK, Rig
 
-ONE = ("sleep", "100000")
+UNFILTERED = "bare without a filter"
 TARGETS = {
     (1, "bare"): 1.0,
     (1, "podman"): 0.5,
@@ -30,6 +35,13 @@ TARGETS = {
     (50, "bare"): 1.1,
 }
 """At most so many times the other's time, by the number of pods and the other."""
+QUICK = {1: 10, 20: 2}
+FULL = {1: 20, 10: 4, 20: 3, 50: 3, 110: 1, 250: 1, 500: 1}
+"""Turns by the number of pods."""
+UP_TO = {"ctr": 20, UNFILTERED: 20, "podman": 50, "cri": 50}
+"""The most pods for which each takes part; the others always do."""
+WARM = 10
+"""With more pods no turn is needed to warm up."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +53,66 @@ class Contender:
     down: Callable[[Any], Awaitable[object]]
 
 
-async def contenders(harness: Harness) -> list[Contender]:
-    """The executor first, the bare calls with the same document second: the others are peers where installed."""
+class Peer(Protocol):
+    def up(self, names: Sequence[str]) -> None: ...
+
+    def down(self, names: Sequence[str]) -> None: ...
+
+
+async def measure(harness: Harness, sizes: Mapping[int, int], tell: Callable[[str], None]) -> Report:
+    """All sizes; `sizes` has the turns of each."""
+    report = Report()
+    with ExitStack() as stack:
+        contenders = await _contenders(harness, stack, report, tell)
+        for count, turns in sizes.items():
+            taking_part = [each for each in contenders if count <= UP_TO.get(each.name, count)]
+            report.add(await _turns(taking_part, count, turns, tell))
+    for (count, name), most in TARGETS.items():
+        target = f"launch_{count}_vs_{name}"
+        if target not in report.targets:
+            reason = report.absent.get(name, FULL_ONLY)
+            report.skip({target: most}, reason)
+    return report
+
+
+async def _contenders(
+    harness: Harness, stack: ExitStack, report: Report, tell: Callable[[str], None]
+) -> list[Contender]:
+    """The executor first. A peer that is not installed is one line."""
     rig = harness.rig
     found = [Contender("executor", lambda names: harness.up(len(names)), harness.down)]
     found.append(_calls("bare", bare(harness, await _same(harness))))
-    found.append(_calls("bare without a filter", bare(harness, minimal(rig.cgroup, ONE))))
-    if Ctr.is_installed():
-        ctr = Ctr(rig.containerd.address, BARE, IMAGE, ONE)
+    found.append(_calls(UNFILTERED, bare(harness, minimal(rig.cgroup, ONE))))
 
-        async def up(names: list[str]) -> list[str]:
-            await asyncio.to_thread(ctr.up, names, f"{rig.cgroup}/bare")
-            return names
+    async def ctr() -> Peer:
+        return Ctr(rig.containerd.address, BARE, IMAGE, f"{rig.cgroup}/bare", ONE)
 
-        found.append(Contender("ctr", up, lambda names: asyncio.to_thread(ctr.down, names)))
+    async def podman() -> Peer:
+        peer = Podman(rig.directory / "podman", network(rig), f"{rig.cgroup}/bare", ONE)
+        archive = write_archive(rig.directory / "podman.tar", ImageSpec(IMAGE), form="docker")
+        await asyncio.to_thread(peer.load, archive)
+        return peer
+
+    async def cri() -> Peer:
+        peer = stack.enter_context(Cri(rig.directory / "cri", network(rig), f"{rig.cgroup}/bare", ONE))
+        await peer.load()
+        return peer
+
+    for name, make in (("ctr", ctr), ("podman", podman), ("cri", cri)):
+        try:
+            found.append(_peer(name, await make()))
+        except NotInstalled as error:
+            report.absent[name] = str(error)
+            tell(f"{name}: {error}")
     return found
+
+
+def _peer(name: str, peer: Peer) -> Contender:
+    async def up(names: list[str]) -> list[str]:
+        await asyncio.to_thread(peer.up, names)
+        return names
+
+    return Contender(name, up, lambda names: asyncio.to_thread(peer.down, names))
 
 
 def _calls(name: str, bare: Bare) -> Contender:
@@ -68,7 +125,7 @@ def _calls(name: str, bare: Bare) -> Contender:
 
 def bare(harness: Harness, document: Document) -> Bare:
     rig = harness.rig
-    return Bare(rig.containerd.address, BARE, harness.chain_id, _network(rig), rig.directory, document)
+    return Bare(rig.containerd.address, BARE, harness.chain_id, network(rig), rig.directory, document)
 
 
 async def _same(harness: Harness) -> Document:
@@ -82,10 +139,10 @@ async def _same(harness: Harness) -> Document:
         await harness.down(runners)
 
 
-async def measure(contenders: list[Contender], count: int, turns: int, tell: Callable[[str], None]) -> Report:
-    """All in each turn, in the other order in every second one; the first turn warms all up."""
+async def _turns(contenders: list[Contender], count: int, turns: int, tell: Callable[[str], None]) -> Report:
+    """All in each turn, in the other order in every second one; of few pods the first turn warms all up."""
     taken: dict[str, list[float]] = {contender.name: [] for contender in contenders}
-    for turn in range(turns + 1):
+    for turn in range(0 if count <= WARM else 1, turns + 1):
         for contender in contenders if turn % 2 else reversed(contenders):
             names = [f"{contender.name.replace(' ', '-')}-{count}-{turn}-{number}" for number in range(count)]
             begin_s = time.perf_counter()
@@ -99,16 +156,15 @@ async def measure(contenders: list[Contender], count: int, turns: int, tell: Cal
     for name, figure in figures.items():
         report.figures[f"launch of {count}, {name}, ms"] = figure
         ratio = figures["executor"].over(figure)
-        tell(f"launch of {count:2}, {name:22}: {figure} ms" + (f"; ratio {ratio}" if name != "executor" else ""))
-        target = TARGETS.get((count, name))
-        if target:
-            report.targets[f"launch_{count}_vs_{name}"] = Target(ratio, target)
-    for (pods, name), most in TARGETS.items():
-        if pods == count and name not in figures:
-            report.skip({f"launch_{count}_vs_{name}": most}, f"{name} is not measured here")
+        tell(f"launch of {count:3}, {name:22}: {figure} ms" + (f"; ratio {ratio}" if name != "executor" else ""))
+        if name != "executor":
+            report.figures[f"launch of {count}, executor over {name}"] = ratio
+        if most := TARGETS.get((count, name)):
+            report.targets[f"launch_{count}_vs_{name}"] = Target(ratio, most)
     return report
 
 
-def _network(rig: Rig) -> dict[str, Any]:
+def network(rig: Rig) -> dict[str, Any]:
+    """The CNI configuration of the pods."""
     document: dict[str, Any] = json.loads((rig.cni_config / f"10-{NETWORK}.conf").read_text())
     return {**document, "cniVersion": "0.4.0"}

@@ -10,14 +10,20 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from executor.errors import ExecutorError
 from executor.probes.ask import LOOPBACK, Means, Reach
 from executor.probes.prober import Prober
 from executor.probes.state import Result, Verdict
 from executor.spec.probes import Exec, Grpc, HttpGet, Kind, Probe, Probes, TcpSocket
+from tests.bench import commands
+from tests.bench.figures import Computed, Figure, Report
+from tests.support.containerd import PrivateContainerd
 
 ADDRESS = "0.0.0.0"
 """Leads to loopback, and is not taken for a pod's own loopback."""
@@ -91,10 +97,8 @@ async def measure(probes: Probes, pods: int, periods: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--periods", type=int, default=3, help="of 10 s, for each row")
-    periods = parser.parse_args().periods
+def rows(periods: int) -> dict[str, dict[str, float]]:
+    """What each kind of probes costs, by its name."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=serve, args=(theirs,), daemon=True)
@@ -105,15 +109,40 @@ def main() -> None:
         return Probe(action, period_s=PERIOD_S, timeout_s=5.0)
 
     http, tcp = every(HttpGet(web, "/healthz", host=ADDRESS)), every(TcpSocket(web))
-    rows = {
-        "http, http, http": Probes(liveness=http, readiness=http, health=http),
-        "http, http, tcp": Probes(liveness=http, readiness=http, health=tcp),
-        "grpc, grpc, grpc": Probes(*[None], *[every(Grpc(health))] * 3),
-        "none": Probes(),
+    kinds = {
+        "three httpGet": Probes(liveness=http, readiness=http, health=http),
+        "two httpGet, one tcpSocket": Probes(liveness=http, readiness=http, health=tcp),
+        "three grpc": Probes(*[None], *[every(Grpc(health))] * 3),
     }
-    found = {name: asyncio.run(measure(probes, PODS, periods)) for name, probes in rows.items()}
-    print(json.dumps(found, indent=1))
+    found = {name: asyncio.run(measure(probes, PODS, periods)) for name, probes in kinds.items()}
     server.terminate()
+    return found
+
+
+def report(tell: Callable[[str], None]) -> Report:
+    """The same as figures, and what a command costs (tests/bench/commands.py)."""
+    found = Report()
+    for name, row in rows(1).items():
+        found.figures[f"probes of {PODS} pods, {name}, % of a core"] = Figure.of([row["percent"]])
+        found.figures[f"one probe of {name}, ms of CPU"] = Computed(
+            (row["ms_each"],), row["ms_each"], row["ms_each"], int(row["probes"])
+        )
+        if row["failed"]:
+            raise RuntimeError(f"{row['failed']:g} probes failed: {name}")
+    with PrivateContainerd() as containerd, tempfile.TemporaryDirectory() as directory:
+        cost = asyncio.run(commands.measure(containerd, Path(directory)))
+    for name, words in (("executor_ms", "in the executor"), ("node_ms", "in containerd, its shim and runc")):
+        value = cost[name]
+        found.figures[f"one exec probe {words}, ms of CPU"] = Computed((value,), value, value, commands.COUNT)
+    for name, figure in found.figures.items():
+        tell(f"{name}: {figure}")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--periods", type=int, default=3, help="of 10 s, for each row")
+    print(json.dumps(rows(parser.parse_args().periods), indent=1))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ Between the executor and containerd, the CNI plugins and the agent there are the
 Beside their faults, each batch of pods meets at most one of: containerd is killed, stopped or hangs, its connections
 break, a shim is killed, the agent is killed or hangs. The batch number B of a run with the seed S is the first one of
 a run with the seed S + B. After each batch nothing may be left, each task has the statuses that its executor wrote
-down, one end, the right one, and the regular pods run on: one of the same executor, and those of another one.
+down, one end, the right one, and the regular pods run on: one of the same executor, and those of another one. A batch
+that fails prints what is known of every executor, of the agent and of the master.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ LOG_LINES = 150
 """Of the agent and of the master, when a batch fails."""
 AGAIN_S = 4.0
 """A KILL that the agent sends while its executor is away is lost, and so is a message."""
+REGULAR = ("steady-0", "steady-1", "stay")
+"""Tasks of pods that run all the time."""
 DEFECTS = ("pod.illegal_transition", "pod.defect", "executor.defect", "mesos.update_after_end", "mesos.driver_failed")
 
 
@@ -91,7 +94,7 @@ def test_cycles(faulty: Faulty, request: pytest.FixtureRequest) -> None:
     with rig.scheduler(name="cycles") as scheduler:
         scheduler.launch([rig.pod(f"steady-{number}") for number in range(2)], rig.executor("steady"))
         scheduler.launch([rig.pod("stay"), rig.pod("first", revocable=True)], faulty.executor())
-        for task in ("steady-0", "steady-1", "stay", "first"):
+        for task in (*REGULAR, "first"):
             scheduler.wait_status(task, "TASK_RUNNING", 60)
         scheduler.kill("first")  # what an executor makes once is there now
         assert wait_for(lambda: True if len(rig.pods()) == 3 else None, 60)
@@ -100,14 +103,35 @@ def test_cycles(faulty: Faulty, request: pytest.FixtureRequest) -> None:
         for batch in range(-(-cycles // BATCH)):
             try:
                 run_batch(faulty, scheduler, seed + batch, there)
-                assert {pod["name"]: rig.processes(pod) for pod in rig.pods()} == regular
+                check_regular(rig, scheduler, regular)
             except BaseException:
                 print(f"\nseed {seed + batch}: {json.dumps(injected(faulty))}")
-                for process in (rig.agent, rig.cluster.master):
-                    print("\n".join(process.log().splitlines()[-LOG_LINES:]))
-                rig.keep_evidence()
+                print_evidence(rig, scheduler)
                 raise
     print(f"\n{cycles} cycles in {time.monotonic() - begun_s:.0f} s: {dict(sorted(faulty.counts.items()))}")
+
+
+def check_regular(rig: Rig, scheduler: Scheduler, regular: dict[str, list[tuple[int, float]]]) -> None:
+    """They have the processes of the beginning, and no status has come since."""
+    statuses = {task: [*map(str, scheduler.statuses(task))] for task in REGULAR}
+    assert all(states[-1:] == ["TASK_RUNNING"] for states in map(scheduler.states, REGULAR)), statuses
+    assert {pod["name"]: rig.processes(pod) for pod in rig.pods()} == regular, statuses
+
+
+def print_evidence(rig: Rig, scheduler: Scheduler) -> None:
+    """What tells why an executor ended, or did not answer."""
+    for task in REGULAR:
+        print(f"{task}: {[*map(str, scheduler.statuses(task))]}")
+    print("\n".join(sorted(map(str, rig.run_dir.glob("*")))))
+    for process in psutil.process_iter(["pid", "cmdline", "status", "create_time"]):
+        if "executor" in str(process.info["cmdline"]):
+            print(process.info)
+    for arguments in (("ps", "-a"), ("events",)):
+        done = rig.command(*arguments, check=False)
+        print(f"--- {arguments}: {done.returncode}, {done.stderr}\n" + "\n".join(done.stdout.splitlines()[-LOG_LINES:]))
+    for peer in (rig.agent, rig.cluster.master):
+        print("\n".join(peer.log().splitlines()[-LOG_LINES:]))
+    rig.keep_evidence()
 
 
 def injected(faulty: Faulty) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.starts import let_go
+from tests.crash.starts import by_crun, let_go
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import events, run
@@ -62,6 +62,8 @@ def test_a_container_that_nothing_can_start_is_made_again(rig: Rig, scheduler: S
     """containerd was killed when runc had let the program go on, and had not written that down: it runs, and runc takes
     it for one that waits for its start.
     """
+    if by_crun():
+        pytest.skip("crun removes what init waits by before it lets init go on")
     waiting = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
     init = {"name": "before", "image": IMAGE, "command": ["sh", "-c", waiting]}
     pod = rig.pod("web", command=("sh", "-c", "echo started; exec sleep 1000"), spec={"initContainers": [init]})

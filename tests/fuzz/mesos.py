@@ -10,19 +10,21 @@ from executor.mesos import event_json, events
 from executor.mesos.recordio import Records
 from executor.revocation import messages
 from executor.revocation import request as revocation
-from executor.spec import object_update
+from executor.spec import object_update, resize
 from tests.fuzz import pods
 
 
 def message(data: bytes) -> None:
     """A framework's MESSAGE, to the request that it asks for."""
     with suppress(InvalidInput):
-        verb, document = messages.request(data, ("revoke", "update"))
+        verb, document = messages.request(data, ("revoke", "update", "resize"))
         if verb == "revoke":
             made = revocation.parse(document, default_grace_s=5.0, fresh_id="fresh")
             json.dumps([made.id, made.stop.message]).encode()
-        else:
+        elif verb == "update":
             object_update.parse(document)
+        else:
+            resize.parse(document)
 
 
 def event(data: bytes) -> None:

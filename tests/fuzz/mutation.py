@@ -19,7 +19,7 @@ LARGE_BYTES = 1 << 20
 
 
 def changed(data: bytes, size: int, seed: int, donors: Sequence[Any]) -> bytes | None:
-    """A document with one to four of its values changed; None for what is no JSON. `donors` lend values."""
+    """A document with one to four of its values changed; None for what is not JSON. `donors` lend values."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

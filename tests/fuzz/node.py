@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cgroups.mounts import parse_membership, parse_mountinfo
+from executor.cli.history import verdict
 from executor.cni.config import conflist, lint
 from executor.cni.plugins import result
 from executor.cni.plugins.plugin import read_outcome
@@ -18,7 +19,7 @@ from executor.control.http import Connection, Limits, Request, Response
 from executor.control.socket import Peer
 from executor.dns.tasks import parse_note
 from executor.errors import InvalidConfig
-from executor.log import journal_files, timeline, verdict
+from executor.log import journal_files, timeline
 
 
 class _Wire(asyncio.Transport):

@@ -14,15 +14,25 @@ import psutil
 import pytest
 
 from executor.cli.executors.client import Client
-from tests.support.lending import BORROWS, Lender, borrow, borrower, demand, first_instruction, owner, wait_revocable
+from tests.support.lending import (
+    BORROWER,
+    BORROWS,
+    Lender,
+    borrow,
+    borrower,
+    demand,
+    first_instruction,
+    owner,
+    wait_revocable,
+)
 from tests.support.mesos import messages
 from tests.support.mesos.messages import TERMINAL
-from tests.support.mesos.proxy import Proxy
+from tests.support.mesos.sharing import SharingScheduler
+from tests.support.relay import Relay
 from tests.support.rig import Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
-NEVER = b"no event has this"
 NAMES = ["b0", "b1", "b2"]
 
 
@@ -56,13 +66,13 @@ def test_the_agent_restarts(rig: Rig) -> None:
 
 def test_nothing_new_is_borrowed_while_the_master_cannot_be_reached(rig: Rig) -> None:
     with contextlib.ExitStack() as stack:
-        proxy = stack.enter_context(Proxy(rig.cluster.endpoint, NEVER))
-        lender = stack.enter_context(Lender(rig, LENDING_MASTERS=proxy.endpoint))
+        relay = stack.enter_context(Relay(rig.cluster.endpoint))
+        lender = stack.enter_context(Lender(rig, LENDING_MASTERS=relay.endpoint))
         spark, batch = stack.enter_context(owner(rig)), stack.enter_context(borrower(rig))
         lender.wait_offer(4.0)
         borrow(rig, batch, NAMES)
         lender.wait(lambda now: len(now["loans"]) == 3 and now["offer"]["cpus"] == 4.0)
-        proxy.__exit__(None, None, None)
+        relay.close()
         lender.wait(lambda now: not now["master"] and now["offer"]["cpus"] == 3.0)
         first = rig.directory / "first-away"
         demand(spark, "exec", 2.0, first)
@@ -74,14 +84,14 @@ def test_nothing_new_is_borrowed_while_the_master_cannot_be_reached(rig: Rig) ->
 
 def test_a_new_container_tells_of_a_launch_where_no_master_can_be_reached(rig: Rig) -> None:
     with contextlib.ExitStack() as stack:
-        proxy = stack.enter_context(Proxy(rig.cluster.endpoint, NEVER))
-        keys = {"LENDING_MASTERS": proxy.endpoint, "LENDING_INTERVAL_S": "20"}
+        relay = stack.enter_context(Relay(rig.cluster.endpoint))
+        keys = {"LENDING_MASTERS": relay.endpoint, "LENDING_INTERVAL_S": "20"}
         lender = stack.enter_context(Lender(rig, **keys))
         spark, batch = stack.enter_context(owner(rig)), stack.enter_context(borrower(rig))
         lender.wait_offer(4.0)
         borrow(rig, batch, NAMES)
         lender.wait(lambda now: len(now["loans"]) == 3)
-        proxy.__exit__(None, None, None)
+        relay.close()
         lender.wait(lambda now: not now["master"])
         time.sleep(1)
         first = rig.directory / "first-container"
@@ -93,11 +103,11 @@ def test_a_new_container_tells_of_a_launch_where_no_master_can_be_reached(rig: R
 
 
 def test_another_master_is_followed_where_one_is_away(rig: Rig) -> None:
-    with Proxy(rig.cluster.endpoint, NEVER) as proxy:
-        masters = f"{proxy.endpoint},{rig.cluster.endpoint}"
+    with Relay(rig.cluster.endpoint) as relay:
+        masters = f"{relay.endpoint},{rig.cluster.endpoint}"
         with Lender(rig, LENDING_MASTERS=masters) as lender:
             lender.wait_offer(4.0)
-            proxy.__exit__(None, None, None)
+            relay.close()
             assert wait_for(lambda: True if len(lender.lines("lending.following")) == 2 else None, 15)
             lender.wait_offer(4.0)
 
@@ -169,11 +179,13 @@ def test_an_executor_with_loans_and_regular_pods_is_named(rig: Rig) -> None:
 
 def test_a_borrower_over_its_quota_returns_and_another_one_may_not_borrow(rig: Rig) -> None:
     rules = {"LENDING_QUOTAS": "batch=cpus:2", "LENDING_BORROWERS": "batch=spark"}
-    with Lender(rig, **rules) as lender, borrower(rig) as batch:
+    batch = SharingScheduler(rig.cluster.endpoint, name="borrower", roles=(BORROWER,), capabilities=BORROWS)
+    with Lender(rig, **rules) as lender, batch:
         lender.wait_offer(4.0)
         wait_revocable(batch, 3.0)
         batch.launch([rig.pod(name, revocable=True, cpus=1.0) for name in NAMES], rig.executor("borrowed"))
         lender.wait(lambda now: len(now["loans"]) == 2 and now["offer"]["cpus"] == 4.0)
+        batch.release()  # else it holds what the other one is to be offered
         (asked,) = lender.lines("lending.asked")
         assert "over its quota" in asked["reason"]
         with rig.scheduler(name="other", roles=("other",), capabilities=BORROWS) as other:

@@ -25,7 +25,7 @@ DATA = {
     "other-bytes": (b"\x00\xff garbage", f"is not UTF-8 text {PUT_A_POD}"),
     "other-bytes-in-json": (b'{"kind": "\xff"}', f"is not UTF-8 text {PUT_A_POD}"),
     "cut-json": (b'{"kind": "Pod"', f"is not JSON: Expecting ',' delimiter: line 1 column 15 (char 14) {PUT_A_POD}"),
-    "no-mapping": (b"hello", f"is no mapping {PUT_A_POD}"),
+    "no-mapping": (b"hello", f"is not a mapping {PUT_A_POD}"),
     "broken-yaml": (b"a: 'x\n", "is not YAML: found unexpected end of stream in line 2, column 1"),
     "two-documents": (
         b"a: 1\n---\na: 1\n",
@@ -40,7 +40,7 @@ DATA = {
         "is YAML that cannot be used: the tag tag:yaml.org,2002:python/object/apply:os.system is not accepted (line 1)",
     ),
     "gzip-bomb": (BOMB, f"is larger than 1024 KiB {SMALL}"),
-    "cut-gzip": (gzip.compress(POD)[:-3], f"is no complete gzip, or has something after it {PUT_A_POD}"),
+    "cut-gzip": (gzip.compress(POD)[:-3], f"is not a complete gzip, or has something after it {PUT_A_POD}"),
     "much-json": (b'{"a": "' + b"x" * (1 << 20) + b'"}', f"is larger than 1024 KiB {SMALL}"),
     "much-yaml": (b"a: " + b"x" * (600 << 10), f"is larger than 512 KiB {SMALL}"),
     "deep": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "nests deeper than 32"),
@@ -87,7 +87,7 @@ PODS = {
     ),
     "wrong-type": Bad(f"{CONTAINER}.args[0]: expected str, got int", {"args": [1]}),
     "no-such-policy": Bad(
-        "spec.restartPolicy: 'Sometimes' is no value of this field (use Always or OnFailure or Never)",
+        "spec.restartPolicy: 'Sometimes' is not a value of this field (use Always or OnFailure or Never)",
         spec={"restartPolicy": "Sometimes"},
     ),
     "twin-containers": Bad(
@@ -166,5 +166,5 @@ NETWORKS = {
     "20-broken.conf": '{"cniVersion": "0.2.0", "name": "broken", "type": "no-such-plugin"}',
     "30-garbage.conf": '{"name": "garbage", this is not JSON',
     "40-unhappy.conf": '{"cniVersion": "0.2.0", "name": "unhappy", "type": "bridge", "bridge": "unhappy0",'
-    ' "ipam": {"type": "host-local", "subnet": "this is no subnet"}}',
+    ' "ipam": {"type": "host-local", "subnet": "this is not a subnet"}}',
 }

@@ -115,7 +115,7 @@ MESSAGES = {
     "no-role": (
         b'{"revoke": {"select": {"roles": ["../eng"]}}}',
         "revoke.select.roles",
-        "'../eng' is no Mesos role",
+        "'../eng' is not a Mesos role",
         'write it as "eng/dev", or "*"',
     ),
     "an-id-that-is-none": (

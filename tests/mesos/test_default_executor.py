@@ -147,7 +147,7 @@ def test_an_invalid_task_refuses_its_whole_group(rig: Rig, scheduler: Scheduler)
     for name in ("first", "invalid", "last"):
         ended = scheduler.wait_status(name, messages.TERMINAL, 60)
         assert states(scheduler, name) == ["TASK_FAILED"] and ended.reason == "REASON_TASK_INVALID"
-        assert ended.message.startswith("tasks[1].command.uris[0].output_file: '../out' is no relative path")
+        assert ended.message.startswith("tasks[1].command.uris[0].output_file: '../out' is not a relative path")
     wait_until(lambda: has_ended(rig), 20, lambda: "the executor has not ended")
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.images import ImageSpec
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.registry import Registry
-from tests.support.rig import SLEEP, Rig, wait_for
+from tests.support.rig import IMAGE, SLEEP, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
-PLUGIN = """#!/bin/sh
-[ "$CNI_COMMAND" = ADD ] || exit 0
-touch {directory}/waits
-while [ ! -e {directory}/go ]; do sleep 0.05; done
-echo '{{"cniVersion": "1.0.0", "ips": [{{"address": "10.9.0.2/24"}}]}}'
-"""
+WAITS = "until [ -e /go ]; do sleep 0.05; done"
 
 
 @pytest.fixture(scope="module")
@@ -29,35 +22,31 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plugin that says when it is run, and waits for the test."""
-    directory = tmp_path_factory.mktemp("plugins")
-    (directory / "waiting").write_text(PLUGIN.format(directory=directory))
-    (directory / "waiting").chmod(0o755)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def rig(registry: Registry, plugins: Path) -> Iterator[Rig]:
-    config = {"IMAGES_PLAIN_HTTP": registry.host, "CNI_PLUGIN_DIRS": f"{plugins},/usr/lib/cni"}
-    with Rig(config=config) as found:
-        document = {"cniVersion": "1.0.0", "name": "waiting", "plugins": [{"type": "waiting"}]}
-        (found.cni_config / "waiting.conflist").write_text(json.dumps(document))
+def rig(registry: Registry) -> Iterator[Rig]:
+    with Rig(config={"IMAGES_PLAIN_HTTP": registry.host}) as found:
         yield found
 
 
-def test_it_is_pulled_again(rig: Rig, scheduler: Scheduler, registry: Registry, plugins: Path) -> None:
+def test_it_is_pulled_again(rig: Rig, scheduler: Scheduler, registry: Registry) -> None:
+    """A container with a subPath is made after the init containers."""
     registry.push("removed/app", "1", ImageSpec("unused", cmd=SLEEP, files={"own": b"of this image"}))
     image = f"{registry.host}/removed/app:1"
-    address = {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}  # made after its network
-    metadata = {"annotations": {"mesos-pod-executor/networks": "waiting"}}
-    container = {"image": image, "env": [address]}
-    scheduler.launch([rig.pod("removed", container=container, metadata=metadata)], rig.executor())
-    assert wait_for(lambda: (plugins / "waits").exists() or None, 60)
+    init = {"name": "waits", "image": IMAGE, "command": ["sh", "-c", WAITS]}
+    spec = {"volumes": [{"name": "v", "emptyDir": {}}], "initContainers": [init]}
+    container = {"image": image, "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "made"}]}
+    scheduler.launch([rig.pod("removed", container=container, spec=spec)], rig.executor())
+
+    def pulled() -> list[str]:
+        return [event["image"] for event in rig.journal("mixed", scheduler) if event["code"] == "image.pulled"]
+
+    def waits() -> bool | None:
+        return rig.command("exec", "removed", "-c", "waits", "--", "true", check=False).returncode == 0 or None
+
+    assert wait_for(waits, 60)
+    assert pulled() == [image]
 
     rig.command("images", "rm", image)
-    (plugins / "go").touch()
+    rig.command("exec", "removed", "-c", "waits", "--", "touch", "/go")
 
     scheduler.wait_status("removed", "TASK_RUNNING", 60)
-    pulled = [event["image"] for event in rig.journal("mixed", scheduler) if event["code"] == "image.pulled"]
-    assert pulled == [image, image]
+    assert pulled() == [image, image]

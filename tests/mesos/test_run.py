@@ -162,7 +162,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_master_kills_the_pod(rig: Rig, t
     process = terminal.start([stubborn])
     read_until(process, "stubborn TASK_RUNNING")
     process.send_signal(signal.SIGINT)
-    read_until(process, "once more")
+    read_until(process, "Ctrl-C again")
     began_s = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)

@@ -1,10 +1,12 @@
-"""[containerd] runtime: which program runs the containers of each class, on a real node."""
+"""What a node gives each class of its own: the program that runs containers, CPUs, and limits on disks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,9 @@ from tests.support.revoking import PREEMPTED, how, regular, run
 from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
+
+DISKS = [path for path in (Path("/dev", each.name) for each in sorted(Path("/sys/block").glob("*"))) if path.exists()]
+BLKIO = Path("/sys/fs/cgroup/blkio")
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +28,31 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rig(calls: Path) -> Iterator[Rig]:
-    program = calls.with_name("other runtime")
+    program = calls.with_name("other-runtime")
     program.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\nexec runc "$@"\n')
     program.chmod(0o755)
-    with Rig(config={"CONTAINERD_RUNTIME_REVOCABLE": str(program)}) as node:
+    config = {"CONTAINERD_RUNTIME_REVOCABLE": str(program), "CGROUPS_REVOCABLE_CPUS": "0"}
+    if DISKS:
+        config["CGROUPS_REVOCABLE_IO_MAX"] = f"{DISKS[0]} rbps=20Mi wiops=100"
+    with Rig(config=config) as node:
         yield node
+
+
+def limit_of(pod: Mapping[str, Any], file: str) -> str:
+    """v1 has no limit for a group and those below it together: each container has the whole limit."""
+    return Path(BLKIO, str(pod["cgroup"]).lstrip("/"), "app", f"blkio.{file}").read_text().strip()
 
 
 def test_each_class_has_its_runtime(rig: Rig, scheduler: Scheduler, calls: Path) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("batch", revocable=True))
-    pods = {pod["name"]: pod["pod"] for pod in rig.pods()}
+    found = {pod["name"]: pod for pod in rig.pods()}
+    pods = {name: pod["pod"] for name, pod in found.items()}
+    only_0 = {name: os.sched_getaffinity(pod["containers"][0]["pid"]) == {0} for name, pod in found.items()}
+    assert only_0 == {"web": os.cpu_count() == 1, "batch": True}
+    if DISKS and BLKIO.exists():
+        limits = {name: limit_of(pod, "throttle.read_bps_device") for name, pod in found.items()}
+        assert limits["web"] == "" and limits["batch"].endswith(f" {20 << 20}")
+        assert limit_of(found["batch"], "throttle.write_iops_device").endswith(" 100")
     called = calls.read_text()
     assert " create --bundle " in called and pods["batch"] in called and pods["web"] not in called
     assert rig.command("exec", "batch", "--", "echo", "inside").stdout == "inside\n"

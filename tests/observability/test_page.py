@@ -47,7 +47,7 @@ def served(rig: Rig) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.send_signal(2)
-        assert process.wait(10) == 0
+        assert process.wait(10) == 130
 
 
 def browse(url: str, directory: Path) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from tests.packages.roots import DebianRoot, tarball
 from tests.support.sources import ROOT, all_files
 
 NEXT_VERSION = "99.0.0"
+HOMEPAGE, PUBLISHER = "https://pods.example.org", "Operations <operations@example.org>"
+"""Of the next version."""
 NFPM = ROOT / ".build/packages/tools/bin/nfpm"
 
 
@@ -67,7 +69,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     with (
         subprocess.Popen(first, stdout=subprocess.DEVNULL) as one,
         start_build(again, umask=0o077, PYTHONHASHSEED="42") as two,
-        start_build(later) as three,
+        start_build(later, "--homepage", HOMEPAGE, "--maintainer", PUBLISHER) as three,
     ):
         tarball()
         assert [one.wait(), two.wait(), three.wait()] == [0, 0, 0]
@@ -111,10 +113,10 @@ def copy_checkout(target: Path) -> Path:
     return target
 
 
-def start_build(checkout: Path, *, umask: int = 0o022, **variables: str) -> subprocess.Popen[bytes]:
+def start_build(checkout: Path, *options: str, umask: int = 0o022, **variables: str) -> subprocess.Popen[bytes]:
     """What packaging/build starts, without the preparation, which would begin anew for a checkout in another place."""
     path = f"{checkout / 'packaging'}:{checkout}"  # before the venv's own pointer to the real checkout
-    command = [str(ROOT / ".build/venv/bin/python"), "-m", "assembly", "--output", "dist"]
+    command = [str(ROOT / ".build/venv/bin/python"), "-m", "assembly", "--output", "dist", *options]
     environment = {**os.environ, **variables, "PYTHONPATH": path}
     return subprocess.Popen(command, cwd=checkout, env=environment, umask=umask, stdout=subprocess.DEVNULL)
 

@@ -105,7 +105,7 @@ def test_a_node_gets_everything_and_a_second_run_changes_nothing(
         'Environment="MESOS_LAUNCHER=linux"',
         'Environment="MESOS_LAUNCHER_DIR=/var/lib/mesos-launcher"',
         'Environment="MESOS_NETWORK_CNI_CONFIG_DIR=/etc/cni/net.d"',
-        'Environment="MESOS_NETWORK_CNI_PLUGINS_DIR=/usr/lib/cni:/opt/cni/bin"',
+        'Environment="MESOS_NETWORK_CNI_PLUGINS_DIR=/usr/lib/cni:/usr/libexec/cni:/opt/cni/bin"',
     ]
     executor = root.path / "var/lib/mesos-launcher/mesos-default-executor"
     assert str(executor.readlink()) == "/usr/bin/mesos-pod-executor"

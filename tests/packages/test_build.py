@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 from assembly.extensions import PYTHONS
+from assembly.stage import released
 
 from executor.cli.main import COMMANDS
-from tests.packages.conftest import Builds, Packages
+from tests.packages.conftest import HOMEPAGE, PUBLISHER, Builds, Packages
 from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 
 LOCK = (ROOT / "packaging/requirements/runtime.txt").read_text()
 OPT = "opt/mesos-pod-executor"
+ENTERPRISE_LINUX_9 = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13)}
+"""Versions of symbols that its glibc 2.34 and its libstdc++ of GCC 11 have; Ubuntu 24.04 and Debian have later ones."""
 
 
 def output(*command: str | Path) -> str:
@@ -40,6 +43,25 @@ def test_two_builds_are_equal_to_the_byte(builds: Builds) -> None:
     assert digest(builds.here.deb) == digest(builds.again.deb)
     assert digest(builds.here.rpm) == digest(builds.again.rpm)
     assert digest(builds.here.deb) != digest(builds.later.deb)
+
+
+def test_a_publisher_is_named_where_one_is_given(builds: Builds) -> None:
+    query = ("rpm", "-qp", "--qf", "%{URL} %{PACKAGER} %{VENDOR}")
+    assert output("dpkg-deb", "-f", builds.later.deb, "Homepage", "Maintainer").splitlines() == [
+        f"Homepage: {HOMEPAGE}", f"Maintainer: {PUBLISHER}",
+    ]  # fmt: skip
+    assert output(*query, builds.later.rpm) == f"{HOMEPAGE} {PUBLISHER} {PUBLISHER}"
+    assert output("dpkg-deb", "-f", builds.here.deb, "Homepage").strip() == ""
+
+
+def test_the_dates_are_those_of_the_changelog(packages: Packages, unpacked: Path) -> None:
+    entry = subprocess.run(
+        ["zcat", *unpacked.rglob("changelog*.gz")], check=True, capture_output=True, text=True
+    ).stdout
+    assert f"{released():%a, %d %b %Y}" in entry
+    shown = output("rpm", "-qp", "--changelog", packages.rpm)
+    assert shown.startswith(f"* {released():%a %b %d %Y} ")
+    assert {path.stat().st_mtime for path in unpacked.rglob("*.py")} == {released().timestamp()}
 
 
 def test_both_formats_have_the_same_files(packages: Packages, unpacked: Path) -> None:
@@ -92,11 +114,16 @@ def test_every_locked_library_is_inside_with_its_licence(unpacked: Path) -> None
 
 
 def test_the_c_libraries_that_are_needed_are_depended_on(packages: Packages, unpacked: Path) -> None:
-    needed, versions = set(), set()
+    needed, versions, symbols = set(), set(), set()
     for module in unpacked.rglob("*.so*"):
         text = output("objdump", "-p", module)
         needed |= set(re.findall(r"NEEDED +(\S+)", text))
-        versions |= {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([\d.]+)", text)}
+        symbols |= {
+            (kind, tuple(map(int, found.split(".")))) for kind, found in re.findall(r"\b([A-Z]+)_([\d.]+)", text)
+        }
+        versions = {found for kind, found in symbols if kind == "GLIBC"}
+    highest = {kind: max(found for name, found in symbols if name == kind) for kind in ENTERPRISE_LINUX_9}
+    assert {kind: found for kind, found in highest.items() if found > ENTERPRISE_LINUX_9[kind]} == {}
     of_libc = {"libc.so.6", "libm.so.6", "libpthread.so.0", "librt.so.1", "libdl.so.2", "ld-linux-x86-64.so.2"}
     assert needed - of_libc == {"libstdc++.so.6"}
     depends = output("dpkg-deb", "-f", packages.deb, "Depends")
@@ -106,6 +133,7 @@ def test_the_c_libraries_that_are_needed_are_depended_on(packages: Packages, unp
     assert "libstdc++6" in depends
     requires = output("rpm", "-qp", "--requires", packages.rpm).splitlines()
     assert {f"glibc >= {least[1]}", "libstdc++", "python(abi) >= 3.11"} <= set(requires)
+    assert output("rpm", "-qp", "--recommends", packages.rpm).splitlines() == ["containernetworking-plugins", "runc"]
 
 
 def test_every_command_has_a_man_page_without_faults(unpacked: Path) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from executor.containerd import Containerd
 from tests.support import cgroupdirs, config_file, demo, leaks
+from tests.support.demo_story import Story
 from tests.support.mesos.cluster import node_cgroup
 from tests.support.rig import NAMESPACE, OPTIONS, Rig, wait_for
 from tests.support.sources import ROOT
@@ -64,7 +65,7 @@ def main(install: str, remove: str) -> None:
         subprocess.run(install, shell=True, check=True, stdout=sys.stderr)
         rig.configure()
         told: dict[str, Any] = {"doctor": doctor(rig)}
-        told["demo"] = demo.faults(demo.play(rig, demo.Story(quiet=True), 3, 5, "0s"))
+        told["demo"] = demo.faults(demo.play(rig, Story(quiet=True), 3, 5, "0s"))
         told |= look(rig)
         told["left_by_the_dead"] = sum(rig.leaks().values())
         removed = subprocess.run(remove, shell=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from cgroups import Hierarchies, Mode
 from tests.support import cgroupdirs
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import PREEMPTED, STUBBORN, alive, events, how, regular, revived, run
@@ -19,19 +20,24 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 AFTERWARDS_S = 0.5
 THREADS = 1000
 ADMIN = {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
-MOUNTS = "mkdir /v1 /v2; mount -t cgroup -o freezer freezer /v1; mount -t cgroup2 unified /v2; trap '' TERM; "
-ODD_GROUPS = r"""
+ONLY_V1 = Hierarchies.discover().mode is Mode.V1
+"""Then a pod that mounts cgroup2 gets the machine's own, in which neither the node nor its pods have a group."""
+MOUNTS = "mkdir /v1; mount -t cgroup -o freezer freezer /v1; trap '' TERM; "
+MOUNTS += "" if ONLY_V1 else "mkdir /v2; mount -t cgroup2 unified /v2; "
+TOPS = "/v1" if ONLY_V1 else "/v1 /v2"
+ODD_GROUPS = rf"""
 for name in "$(printf 'a\rb')" "$(printf '\377')" "$(printf 'a\342\200\250b')" 'a b:c' pod-000000000000; do
-  mkdir "/v1/$name" "/v2/$name"; sleep 1000 & echo $! > "/v1/$name/cgroup.procs"; echo $! > "/v2/$name/cgroup.procs"
+  sleep 1000 &
+  for top in {TOPS}; do mkdir "$top/$name"; echo $! > "$top/$name/cgroup.procs"; done
 done
 """
 FREEZES = """
-mkdir /v1/cold /v1/cold/colder /v2/cold; sleep 1000 & echo $! > /v1/cold/colder/cgroup.procs
-sleep 1000 & echo $! > /v2/cold/cgroup.procs; echo FROZEN > /v1/cold/freezer.state; echo 1 > /v2/cold/cgroup.freeze
+mkdir /v1/cold /v1/cold/colder; sleep 1000 & echo $! > /v1/cold/colder/cgroup.procs
+echo FROZEN > /v1/cold/freezer.state
+[ ! -d /v2 ] || { mkdir /v2/cold; sleep 1000 & echo $! > /v2/cold/cgroup.procs; echo 1 > /v2/cold/cgroup.freeze; }
 """
-HIDES = r"""
-mkdir "$(printf '/v1/a\rb')" "$(printf '/v2/a\rb')"
-echo 1 > "$(printf '/v1/a\rb')/cgroup.procs"; echo 1 > "$(printf '/v2/a\rb')/cgroup.procs"
+HIDES = rf"""
+for top in {TOPS}; do mkdir "$(printf "$top/a\rb")"; echo 1 > "$(printf "$top/a\rb")/cgroup.procs"; done
 """
 READY = "echo ready; while :; do sleep 1000 & wait; done"
 

@@ -117,7 +117,7 @@ def test_a_regular_pod_that_is_killed_meanwhile_is_an_alarm(rig: Rig, scheduler:
     (alarm,) = wait_for(lambda: events(rig, "revocation.regular_changed") or None, 20) or [{}]
     assert f"lost {pid}" in alarm["error"] and alarm["level"] == "error"
     done = rig.command(*words, check=False)
-    assert done.returncode == 1 and "CHANGED" in done.stdout and "2, CHANGED" in done.stdout
+    assert done.returncode == 1 and "CHANGED" in done.stdout and "2 of this executor, CHANGED" in done.stdout
 
 
 # --- what fails ----------------------------------------------------------------------------------------------

@@ -17,7 +17,10 @@ from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
-UNIFIED = Path("/sys/fs/cgroup/unified")
+HIERARCHIES = Hierarchies.discover()
+KILLS = HIERARCHIES.unified or HIERARCHIES.v1["freezer"]
+"""Where the hierarchy is mounted in which revocations kill."""
+KIND = "0::" if HIERARCHIES.unified else ":freezer:"
 Pods = dict[str, dict[str, Any]]
 
 
@@ -25,8 +28,9 @@ Pods = dict[str, dict[str, Any]]
 def moved_process(pods: Pods, pid: str = "") -> Iterator[str]:
     """The regular pod's first process, in the revocable one's cgroup, in the hierarchy in which revocations kill."""
     pid = pid or str(pods["web"]["containers"][0]["pid"])
-    home = UNIFIED / Path(f"/proc/{pid}/cgroup").read_text().rpartition("0::/")[2].strip()
-    (UNIFIED / pods["batch"]["cgroup"].lstrip("/") / "cgroup.procs").write_text(pid)
+    (line,) = [each for each in Path(f"/proc/{pid}/cgroup").read_text().splitlines() if KIND in each]
+    home = KILLS / line.partition(f"{KIND}/")[2]
+    (KILLS / pods["batch"]["cgroup"].lstrip("/") / "cgroup.procs").write_text(pid)
     yield f"its process {pid}"
     (home / "cgroup.procs").write_text(pid)
 
@@ -42,7 +46,7 @@ def moved_child(pods: Pods) -> Iterator[str]:
 @contextmanager
 def misplaced_group(pods: Pods) -> Iterator[str]:
     """A group of the regular pod's name among the revocable ones."""
-    group = UNIFIED / pods["batch"]["cgroup"].lstrip("/")
+    group = KILLS / pods["batch"]["cgroup"].lstrip("/")
     stray = group.with_name(pods["web"]["pod"])
     stray.mkdir()
     yield "its cgroup lies in the revocable subtree"

@@ -16,6 +16,7 @@ from typing import Any
 from tests.support.faults import Faults, Plan
 from tests.support.faults_cni import KINDS as CNI_KINDS
 from tests.support.faults_containerd import KINDS as CONTAINERD_KINDS
+from tests.support.mesos import messages
 from tests.support.mesos.http import CallError
 from tests.support.mesos.messages import TERMINAL
 from tests.support.mesos.scheduler import Scheduler, UnexpectedError
@@ -111,6 +112,10 @@ class Churn:
 
     # --- what frameworks do ----------------------------------------------------------------------------------
 
+    def port(self) -> int:
+        """One of the agent's; the next pods have others, so that each one is free again by its second turn."""
+        return 31000 + self._number % 1000
+
     def _launch(self, kind: str, task: Document) -> str:
         self._kinds[task["name"]] = kind
         self._open.add(task["name"])
@@ -128,8 +133,10 @@ class Churn:
         kind = self.chance.choices(list(kinds), [weight for weight, _ in kinds.values()])[0]
         self._number += 1
         fields = kinds[kind][1](self)
-        objects = fields.pop("objects", [])
+        objects, port = fields.pop("objects", []), fields.pop("port", None)
         task = self._rig.pod(f"{kind}-{self._number}", cpus=0.05, mem=16, **fields)
+        if port is not None:
+            task["resources"].append(messages.ranges("ports", (port, port)))
         if objects:
             items = [json.loads(base64.b64decode(task["data"])), *objects]
             task["data"] = base64.b64encode(json.dumps({"kind": "List", "items": items}).encode()).decode()
@@ -226,6 +233,11 @@ def _mounts(_: Churn) -> Document:
     }
 
 
+def _host_port(churn: Churn) -> Document:
+    port = churn.port()
+    return {"command": SLEEP, "port": port, "container": {"ports": [{"containerPort": 80, "hostPort": port}]}}
+
+
 def _pull(churn: Churn) -> Document:
     image = churn.chance.choice(churn.images)
     return {**_command("echo pulled; sleep 1"), "container": {"image": image, "imagePullPolicy": "Always"}}
@@ -240,6 +252,7 @@ _KINDS: dict[str, tuple[float, Callable[[Churn], Document]]] = {
     "failing-probe": (1, _failing_probe),
     "probed": (1, _probed),
     "mounts": (2, _mounts),
+    "host-port": (2, _host_port),
     "pull": (2, _pull),
     "stubborn": (1, lambda _: {**_command("trap '' TERM; sleep 1000 & wait; wait"), "revocable": True}),
     "refused": (0.5, lambda _: {"spec": {"noSuchField": True}}),

@@ -4,6 +4,7 @@ task has exactly one end, and at rest nothing is left. The table and the plot ar
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -17,11 +18,11 @@ from tests.conftest import ROOT
 from tests.soak import report, statuses
 from tests.soak.churn import ANCHOR, EXECUTOR, Churn
 from tests.soak.sampling import Sampler
-from tests.support import faults_cni
+from tests.support import faults_cni, podnet
 from tests.support.faults_containerd import ContainerdFaults
 from tests.support.images import ImageSpec
 from tests.support.registry import Registry
-from tests.support.rig import OPTIONS, Rig, wait_for
+from tests.support.rig import NETWORK, OPTIONS, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos, pytest.mark.timeout(0)]
 
@@ -47,10 +48,21 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         yield found
 
 
+class PortsRig(Rig):
+    def _write_network(self) -> None:
+        """The network of any rig, with the ports of the node and the firewall's rules that lead to its pods."""
+        self.cni_config.mkdir()
+        bridge = podnet.bridge(NETWORK, self.directory / "ipam") | {"ipMasq": True}
+        header = {"cniVersion": "0.4.0", "name": bridge.pop("name")}
+        del bridge["cniVersion"]
+        ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+        (self.cni_config / "10-podnet.conflist").write_text(json.dumps({**header, "plugins": [bridge, ports]}))
+
+
 @pytest.fixture(scope="module")
 def rig(registry: Registry) -> Iterator[Rig]:
     options = replace(OPTIONS, executor_reregistration_timeout_s=REREGISTRATION_S)
-    with Rig(options, config={"IMAGES_PLAIN_HTTP": registry.host, "PRESSURE_ENABLED": "true"}) as node:
+    with PortsRig(options, config={"IMAGES_PLAIN_HTTP": registry.host, "PRESSURE_ENABLED": "true"}) as node:
         yield node
 
 
@@ -78,6 +90,7 @@ def test_flat(rig: Rig, registry: Registry, tmp_path: Path) -> None:
                 text = summary(churn, sampler, report.table(sampler.busy, sampler.rest, judged), minutes)
                 report.write(KEPT, sampler.busy, sampler.rest, churn.did, text)
                 print(f"\n{text}\n{KEPT}")
+            assert max(sampler.busy.values["firewall rules"]) > 0, "no pod had a port of the node"
             assert not unended, f"these tasks do not end: {unended}"
             assert not told, told
             assert not (leaks := report.leaks(sampler.rest)), [*leaks, *sampler.new_cgroups()]

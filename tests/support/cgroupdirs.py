@@ -23,10 +23,11 @@ def mount_points(mountinfo: str) -> list[Path]:
     return points
 
 
-def unified() -> Path:
-    """Where cgroup2 is mounted: the whole of /sys/fs/cgroup, or beside v1. Raises StopIteration without it."""
-    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
-    return next(Path(line.split()[4]) for line in lines if " - cgroup2 " in line)
+def of_processes() -> Path:
+    """A hierarchy that all processes are in: cgroup2, the whole of /sys/fs/cgroup or beside v1, else one of v1."""
+    text = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    lines = sorted(text.splitlines(), key=lambda line: " - cgroup2 " not in line)
+    return mount_points("\n".join(lines))[0]
 
 
 def roots(name: str) -> list[Path]:

@@ -46,8 +46,9 @@ disabled_plugins = [{disabled}]
 [ttrpc]
   address = "{address}.ttrpc"
 """
+_CRI = "grpc.v1.cri"
 _DISABLED = (
-    "grpc.v1.cri",
+    _CRI,
     "internal.v1.opt",
     "snapshotter.v1.aufs",
     "snapshotter.v1.btrfs",
@@ -57,9 +58,12 @@ _DISABLED = (
 
 
 class PrivateContainerd:
-    """`address` is the socket's path, `log` containerd's own log, `cgroup` a cgroup path for the containers."""
+    """`address` is the socket's path, `log` containerd's own log, `cgroup` a cgroup path for the containers. `cri`
+    configures containerd's CRI plugin, which does not run without it.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cri: str = "") -> None:
+        self._cri = cri
         self.directory = Path(tempfile.gettempdir()) / f"{PREFIX}{secrets.token_hex(4)}"
         self.address = str(self.directory / "c.sock")
         self.log = self.directory / "log"
@@ -143,8 +147,9 @@ class PrivateContainerd:
             root=self.directory / "root",
             state=self.directory / "state",
             address=self.address,
-            disabled=", ".join(f'"io.containerd.{name}"' for name in _DISABLED),
+            disabled=", ".join(f'"io.containerd.{name}"' for name in _DISABLED if not self._cri or name != _CRI),
         )
+        text += self._cri
         (self.directory / "config.toml").write_text(text)
 
     def _end(self, number: signal.Signals) -> None:

@@ -7,11 +7,13 @@ import json
 import shlex
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from tests.support.demo_story import Story, pids, show
 
 if TYPE_CHECKING:
     from tests.support.mesos.scheduler import Scheduler
@@ -23,50 +25,40 @@ EXECUTOR = "mixed"
 NOTHING_LEFT = "nothing is left of the executor: no container, netns, cgroup, snapshot or IP"
 
 
-class Story:
-    """Lines with the time since the beginning; on standard error when the last line is for a program."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._begin = time.monotonic()
-        self._out = sys.stderr if quiet else sys.stdout
-
-    def tell(self, text: str) -> None:
-        print(f"{time.monotonic() - self._begin:6.2f} s  {text}", file=self._out, flush=True)
-
-    def table(self, rows: Sequence[Sequence[str]]) -> None:
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        for row in rows:
-            cells = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-            print(f"          {cells}".rstrip(), file=self._out, flush=True)
-
-
 def main() -> int:
     signal.signal(signal.SIGINT, _interrupt)
-    from tests.support.mesos.operator import Operator  # only now an interrupt is met as it should be
+    from tests.support import demo_lending  # only now an interrupt is met as it should be
+    from tests.support.mesos.operator import Operator
+    from tests.support.mesos.provider import RevocableProvider
     from tests.support.rig import OPTIONS, PROGRAM, Rig
 
     arguments = _arguments(PROGRAM)
     story = Story(quiet=arguments.json)
     config = _practice() if arguments.shell else {"POLICY_DEFAULT": "baseline"}
-    with Rig(OPTIONS, program=shlex.split(arguments.program), config=config) as rig:
+    options = replace(OPTIONS, estimator=False, resources=f"{OPTIONS.resources};{demo_lending.RESERVED}")
+    with Rig(options, program=shlex.split(arguments.program), config=config) as rig:
         version = Operator(rig.cluster.endpoint).call("GET_VERSION")["get_version"]["version_info"]["version"]
         story.tell(f"up: containerd with one image, Mesos {version} with a master and an agent (cgroups isolators)")
-        if arguments.shell:
-            return visit(rig, story, arguments.regular, arguments.revocable)
-        result = play(rig, story, arguments.regular, arguments.revocable, arguments.grace)
+        with RevocableProvider(rig.agent.endpoint, cpus=32, mem=8192):
+            if arguments.shell:
+                return visit(rig, story, arguments.regular, arguments.revocable)
+            result = play(rig, story, arguments.regular, arguments.revocable, arguments.grace)
+        good = _judge(faults(result), story)
+        result["lending"] = demo_lending.play(rig, story)
+        good = _judge(demo_lending.faults(result["lending"]), story) and good
     result["mesos_version"] = version
-    good = _judge(result, story)
     if arguments.json:
         print(json.dumps(result))
     return 0 if good else 1
 
 
 def _practice() -> dict[str, str]:
-    """A configuration with which every incident of the runbook can be staged."""
+    """A configuration with which every incident of the runbook can be staged, and a role of each level be tried."""
     from tests.support.incidents import STORAGE
 
     policy = f'{{level = "baseline", host_paths = ["{STORAGE}"]}}'
-    return {"POLICY_DEFAULT": policy, "REVOCATION_STUCK_AFTER_S": "2", "DISK_ENFORCE": "true"}
+    roles = '{infra = "privileged", guests = "restricted"}'
+    return {"POLICY_DEFAULT": policy, "POLICY_ROLES": roles, "REVOCATION_STUCK_AFTER_S": "2", "DISK_ENFORCE": "true"}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -98,7 +90,7 @@ def visit(rig: Rig, story: Story, regulars: int, revocables: int) -> int:
     with SharingScheduler(rig.cluster.endpoint, name="demo") as scheduler, Stage(rig, scheduler, EXECUTOR) as stage:
         agent_id, _ = _launch(scheduler, rig, story, regulars, revocables)
         scheduler.release()
-        _show(rig, story)
+        show(rig, story)
         with demo_shell.page(rig) as address:
             if address:
                 story.tell(f"the node in a browser of this machine: {address}")
@@ -133,7 +125,7 @@ def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> 
     """The job itself; what is to be judged of it."""
     with rig.scheduler(name="demo") as scheduler:
         agent_id, (regular, revocable) = _launch(scheduler, rig, story, regulars, revocables)
-        before = _show(rig, story)
+        before = show(rig, story)
         story.tell(f"Spark wants its resources back: mesos-pod-executor revoke --all --grace {grace}")
         receipt = rig.json("revoke", "--all", "--grace", grace, "--reason", "spark wants its resources back")
         _tell_receipt(story, receipt)
@@ -142,14 +134,14 @@ def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> 
         gone = [status for status in scheduler.statuses() if status.state == "TASK_GONE"]
         reasons = Counter(f"{status.state} {status.reason}" for status in gone)
         story.tell("the scheduler received: " + ", ".join(f"{count} x {text}" for text, count in reasons.items()))
-        after = _show(rig, story)
+        after = show(rig, story)
         counts = Counter(status.state for status in scheduler.statuses())
         result = {
             "mesos_version": "",
             "pods": {"regular": len(regular), "revocable": len(revocable)},
-            "regular_before": _pids(before, "regular"),
-            "regular_after": _pids(after, "regular"),
-            "revocable_alive_after": len(_pids(after, "revocable")),
+            "regular_before": pids(before, "regular"),
+            "regular_after": pids(after, "regular"),
+            "revocable_alive_after": len(pids(after, "revocable")),
             "revocation_ms": receipt["time_to_free_ms"],
             "statuses": {state: counts[state] for state in ("TASK_RUNNING", "TASK_GONE")},
             "reasons": dict(reasons),
@@ -158,31 +150,6 @@ def play(rig: Rig, story: Story, regulars: int, revocables: int, grace: str) -> 
         _end(scheduler, agent_id, regular)
     result["leaks"] = rig.wait_clean()
     return result
-
-
-def _show(rig: Rig, story: Story) -> list[dict[str, Any]]:
-    """The pods with the pids that the kernel has in their cgroups."""
-    pods = rig.pods()
-    for pod in pods:
-        pod["processes"] = rig.processes(pod)
-    rows = [("POD", "NAME", "CLASS", "STATE", "IP", "PIDS")]
-    rows += [
-        (
-            pod["pod"],
-            pod["name"],
-            pod["class"],
-            pod["state"],
-            ", ".join(pod["ips"]),
-            ", ".join(str(pid) for pid, _ in pod["processes"]),
-        )
-        for pod in sorted(pods, key=lambda pod: (pod["class"], pod["name"]))
-    ]
-    story.table(rows)
-    return pods
-
-
-def _pids(pods: Sequence[dict[str, Any]], pod_class: str) -> list[int]:
-    return sorted(pid for pod in pods if pod["class"] == pod_class for pid, _ in pod["processes"])
 
 
 def _tell_receipt(story: Story, receipt: dict[str, Any]) -> None:
@@ -203,8 +170,7 @@ def _end(scheduler: Scheduler, agent_id: str, tasks: Sequence[str]) -> None:
         scheduler.wait_status(task, ("TASK_KILLED", "TASK_FAILED"), 30)
 
 
-def _judge(result: dict[str, Any], story: Story) -> bool:
-    found = faults(result)
+def _judge(found: Sequence[str], story: Story) -> bool:
     story.tell(NOTHING_LEFT if not found else "FAULT: " + "; ".join(found))
     return not found
 

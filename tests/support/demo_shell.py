@@ -31,12 +31,17 @@ PROMPT = r"demo:\w\$ "
 HINT = """`mesos-pod-executor --help` names what there is to look at; TAB completes commands, pods and tasks
           incident [NAME]   stages an incident of the runbook
           launch FILE       launches a pod or a workload beside the others; --revocable on revocable cpus
-          $MASTER           the Mesos master, for a framework of your own; the offers are free
+          $MASTER           the Mesos master, for a framework of your own; the offers are free. A pod of a role:
+                            mesos-pod-executor run FILE --master $MASTER --role ROLE
+                            (infra is privileged, guests restricted, every other role baseline)
+          $IMAGE            the image of this node, for your pods; no registry is reachable
           `exit` ends the node with all that is in it"""
 
 
 def run(rig: Rig, scheduler: SharingScheduler, stage: Stage) -> int:
     """Until its user leaves it; its exit status. Commands that are piped in are carried out one after the other."""
+    from tests.support.rig import IMAGE
+
     directory = rig.directory / "bin"
     directory.mkdir()
     _program(directory, PROGRAM, _with_environment(rig))
@@ -47,6 +52,7 @@ def run(rig: Rig, scheduler: SharingScheduler, stage: Stage) -> int:
     environment = os.environ | rig.environment()
     environment |= {
         "MASTER": rig.cluster.endpoint,
+        "IMAGE": IMAGE,
         "MESOS_AGENT_ENDPOINT": rig.agent.endpoint,
         "PATH": f"{directory}:{environment['PATH']}",
     }

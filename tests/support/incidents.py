@@ -136,12 +136,15 @@ class Stage:
 
 
 def _amounts(resources: Iterable[dict[str, Any]]) -> str:
-    """The sums of the scalars, as a text."""
+    """The sums of the scalars, and the ranges, as a text."""
     sums: Counter[str] = Counter()
+    ranges: list[str] = []
     for resource in resources:
         if "scalar" in resource:
             sums[resource["name"] + (" (revocable)" if "revocable" in resource else "")] += resource["scalar"]["value"]
-    return ", ".join(f"{name} {amount:g}" for name, amount in sorted(sums.items()))
+        spans = resource.get("ranges", {}).get("range", ())
+        ranges += [f"{resource['name']} {span['begin']}-{span['end']}" for span in spans]
+    return ", ".join([f"{name} {amount:g}" for name, amount in sorted(sums.items())] + ranges)
 
 
 def _unallocated(resource: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +239,7 @@ INCIDENTS: Final[Mapping[str, Incident]] = MappingProxyType(
         "stuck": Incident(
             "the processes of a killed pod wait for storage", _stuck, ("ps -f status=stuck", "why TASK", "doctor")
         ),
-        "refused": Incident("a launch has a field that cannot be", _refused),
+        "refused": Incident("a launch has a field that the executor refuses", _refused),
         "dead-executor": Incident(
             "the executor is killed, with all of its pods", _dead_executor, ("ps -a", "why TASK", "logs TASK")
         ),

@@ -62,7 +62,7 @@ class Lender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if error is not None:
+        if isinstance(error, Exception):  # nobody wonders about an interrupt
             print(f"--- lender\n{self.log_path.read_text()[-6000:]}")
         subprocess.run(["rm", "-rf", str(self.directory)], check=True)
         self.log_path.unlink()

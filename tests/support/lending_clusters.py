@@ -2,14 +2,16 @@
 
 What was published, and is the input:
 
-Borg: Verma et al., Large-scale cluster management at Google with Borg, EuroSys 2015, 2.1: production jobs are
-    allocated about 70 % of the CPUs, and are about 60 % of the CPU usage. 5.5: reservations decay toward the usage and
-    a margin; about 20 % of the work runs in what is reclaimed so. Tirmazi et al., Borg: the Next Generation, EuroSys
-    2020 (the trace of 2019): what jobs use of the CPUs has a Pareto tail with alpha 0.69; the top 1 % of jobs use over
-    99 % of the resources.
-co-located: Cheng et al., Characterizing Co-located Datacenter Workloads: An Alibaba Case Study, 2018 (the trace of
-    2017): nodes of 64 cores, 40 to 50 % of the CPUs in use in the first hours, then less; batch jobs are short, and
-    come and go. Jiang et al., IEEE Transactions on Cloud Computing, 2020 (the trace of 2018): use follows the day.
+Borg: Verma et al., Large-scale cluster management at Google with Borg, EuroSys 2015 (doi 10.1145/2741948.2741964),
+    2.1: in a representative cell production jobs are allocated about 70 % of the CPUs, and are about 60 % of the CPU
+    usage. 5.5: reservations decay toward the usage and a margin; about 20 % of the work of a median cell runs in what
+    is reclaimed so. Tirmazi et al., Borg: the Next Generation, EuroSys 2020 (doi 10.1145/3342195.3387517), of the trace
+    of 2019: the CPU hours of a job have a Pareto tail with alpha 0.69; the top 1 % of jobs use over 99 % of them.
+co-located: Cheng et al., Characterizing Co-located Datacenter Workloads: An Alibaba Case Study, APSys 2018 (arXiv
+    1808.02919), of the trace of 2017: 1,313 nodes of 64 cores, 40 to 50 % of the CPUs in use in the first four hours,
+    then less; batch jobs are short, and come and go. Jiang et al., Characterizing Co-located Workloads in Alibaba Cloud
+    Datacenters, IEEE Transactions on Cloud Computing (doi 10.1109/TCC.2020.3034500), of the trace of 2018: use follows
+    the day.
 
 What is not published there is assumed: see each cluster.
 """
@@ -43,8 +45,8 @@ class Cluster:
 BORG: Final = Cluster(
     "Borg", cores=32, reserved=0.7, load=0.75, swing=0.2, use=0.5, alpha=0.69, shortest_s=10, longest_s=8 * HOUR_S
 )
-"""Published: reserved, alpha. Assumed: the load and the sizes; use, of which 60 % of a cell's usage in 70 % of its CPUs
-is only a hint.
+"""Published: reserved; alpha, which is of a job's CPU hours: that the time of a task has the same tail is assumed.
+Assumed: the load and the sizes; use, of which 60 % of a cell's usage in 70 % of its CPUs is only a hint.
 """
 COLOCATED: Final = Cluster(
     "co-located", cores=64, reserved=0.6, load=0.45, swing=0.6, use=0.7, alpha=1.1, shortest_s=10, longest_s=HOUR_S

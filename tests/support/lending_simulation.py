@@ -21,6 +21,7 @@ from executor.lending.policy import Debtor, Policy, returns
 from executor.lending.window import Window
 from executor.names import Role
 from tests.support.lending_clusters import BORG, COLOCATED, HOUR_S, Cluster, Setting
+from tests.support.lending_outcome import Outcome
 
 OWNER: Final = Role("spark")
 BORROWER: Final = Role("batch")
@@ -31,39 +32,6 @@ PLACE_S: Final = 1.0
 POD_WORK_S: Final = 600.0
 """The mean of the work of a borrowed pod (assumed)."""
 USE_EVERY_S: Final = 30.0
-
-
-@dataclass
-class Outcome:
-    """Sums over nodes, in core seconds or counts."""
-
-    core_s: float = 0.0
-    owner_used_s: float = 0.0
-    lent_s: float = 0.0
-    lost_s: float = 0.0
-    squeezed_s: float = 0.0
-    """What the owner wanted to use and pods had, until they had returned: with by_use only."""
-    launches: int = 0
-    returns: int = 0
-    """Launches of the owner for which pods were ended."""
-    evictions: int = 0
-
-    def plus(self, other: Outcome) -> Outcome:
-        """The sum."""
-        return Outcome(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
-
-    def row(self) -> dict[str, float]:
-        """What a table shows."""
-        useful_s = self.lent_s - self.lost_s
-        return {
-            "used_before": self.owner_used_s / self.core_s,
-            "used_after": (self.owner_used_s + self.lent_s - self.squeezed_s) / self.core_s,
-            "useful_gain": useful_s / self.core_s,
-            "lost_share": self.lost_s / self.lent_s if self.lent_s else 0.0,
-            "evictions_per_core_hour": self.evictions / (self.lent_s / HOUR_S) if self.lent_s else 0.0,
-            "launches_with_return": self.returns / self.launches if self.launches else 0.0,
-            "owner_squeezed": self.squeezed_s / self.owner_used_s if self.owner_used_s else 0.0,
-        }
 
 
 @dataclass
@@ -195,10 +163,12 @@ class Node:
         debtors = [
             Debtor(pod.id, BORROWER, Amount(1000), ((self.now_s - pod.began_s) // 60,)) for pod in self.pods.values()
         ]
-        for each in returns(POLICY, {OWNER: surplus}, debtors):
+        victims = returns(POLICY, {OWNER: surplus}, debtors)
+        for each in victims:
             pod = self.pods.pop(each.id)
             self.outcome.lost_s += self.now_s - pod.began_s
-            self.outcome.evictions += 1
+        self.outcome.evictions += len(victims)
+        self.outcome.ended[len(victims)] += 1
         return True
 
     def _spare(self) -> int:
@@ -272,7 +242,7 @@ SETTINGS: Final = (
 )
 SHOWN: Final = (
     "used_before", "used_after", "useful_gain", "lost_share", "evictions_per_core_hour", "launches_with_return",
-    "owner_squeezed",
+    "owner_squeezed", "ended_at_once_p50", "ended_at_once_p99",
 )  # fmt: skip
 
 

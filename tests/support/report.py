@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "MPE_TEST_REPORT"
+NAME = "mpe-report"
 REASON_CHARACTERS = 300
 
 
 class Recorder:
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.file = path.open("a", buffering=1)
         self.outcomes: dict[str, tuple[str, str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -40,15 +41,18 @@ class Recorder:
         self.write("pytest", "failed", "internal error")
 
     def write(self, test: str, outcome: str, reason: str) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
+        self.file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
+
+    def pytest_unconfigure(self) -> None:
+        self.file.close()
 
 
 def classify(report: pytest.TestReport) -> tuple[str, str]:
     """(outcome, reason) of one phase; an empty outcome for a set-up or tear-down that went well."""
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
-        message = str(crash.message).partition("\n")[0][:REASON_CHARACTERS] if crash else ""
+        text = str(crash.message) if crash else report.longrepr if isinstance(report.longrepr, str) else ""
+        message = text.partition("\n")[0][:REASON_CHARACTERS]
         return "failed", message if report.when == "call" else f"in its {report.when}: {message}".removesuffix(": ")
     if report.skipped:
         expected = getattr(report, "wasxfail", None)
@@ -63,6 +67,6 @@ def skip_reason(longrepr: object) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where several processes run the tests (pytest-xdist), the first one hears of all."""
-    if (path := os.environ.get(VARIABLE)) and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(Path(path)), "mpe-report")
+    """Where several processes run the tests (forked.py), the first one gets the reports of all."""
+    if path := os.environ.get(VARIABLE):
+        config.pluginmanager.register(Recorder(Path(path)), NAME)

@@ -49,8 +49,8 @@ OPTIONS = AgentOptions(
     revocable_cpu_low_priority=False,
     resources="cpus:64;mem:16384;disk:4096;ports:[31000-32000]",
 )
-SLEEP = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
-"""A well-behaved process: it ends at SIGTERM."""
+SLEEP = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait")
+"""A well-behaved process: it ends at SIGTERM, and not by itself in the days of the longest run."""
 
 
 class Rig:
@@ -63,12 +63,13 @@ class Rig:
         program: Sequence[str] = PROGRAM,
         config: Mapping[str, str] | None = None,
         revocable: Mapping[str, float] | None = None,
+        master_flags: Mapping[str, str] | None = None,
     ) -> None:
         assert os.environ.get("MPE_TEST_NAMESPACE"), "a rig is built in the private node only"
         self.program = tuple(program)
         self.directory = Path(tempfile.mkdtemp(prefix="mpe-rig-"))
         self.containerd = PrivateContainerd()
-        self.cluster = Cluster(1, options)
+        self.cluster = Cluster(1, options, master_flags=master_flags)
         self.cgroup = f"{node_cgroup()}/executors-{self.directory.name.rpartition('-')[2]}"
         """Parent of the executors' cgroups where the agent makes none (posix launcher)."""
         self._config = dict(config or {})
@@ -253,8 +254,7 @@ class Rig:
     def processes(self, pod: Mapping[str, Any]) -> list[tuple[int, float]]:
         """Every process in a pod's cgroup with its start time, read from the kernel without the executor's help."""
         found: list[tuple[int, float]] = []
-        unified = cgroupdirs.unified()
-        for path in (unified / pod["cgroup"].lstrip("/")).glob("**/cgroup.procs"):
+        for path in (cgroupdirs.of_processes() / pod["cgroup"].lstrip("/")).glob("**/cgroup.procs"):
             pids = map(int, path.read_text().split())
             found += [(pid, psutil.Process(pid).create_time()) for pid in pids]
         return sorted(found)

@@ -1,4 +1,4 @@
-"""tests/run [SUITE]... [--containerd VERSION] [--minutes N] [--quick] [--json] [-- PYTEST-ARGUMENT...]
+"""tests/run [SUITE]... [--containerd VERSION] [--cni VERSION] [--runtime NAME] [OPTION...] [-- PYTEST-ARGUMENT...]
 
 Prepares the checkout (packaging/prepare), runs the suites with pytest in its venv, and ends with one line
 `N passed, N failed, N skipped`, the sums over the suites, whatever happens. The exit code is 0 if nothing failed and
@@ -7,11 +7,12 @@ failed tests of a suite run once more at the end, and one that passes then is na
 among the arguments for pytest choose from the suites that they are of.
 
 All but the suite `unit` need root, and most run in network, mount and process namespaces of their own, which end with
-whatever was started in them. --containerd runs the suites with the containerd of a newer Debian, which
-`packaging/prepare --with containerd-VERSION` downloads, instead of the installed one. --minutes is for fuzz and
-soak, which take as long as one wants. --quick and --json are for bench, and for lending, where they run the proof with
-a real Spark in the place of the tests; with --json standard output is the line of JSON and everything else goes to
-standard error. Standard library only: this part runs before the venv exists.
+whatever was started in them. --containerd, --cni (the network plugins) and --runtime (in the place of runc, by the same
+name) run the suites with programs of a newer Debian, which `packaging/prepare --with containerd-VERSION` and the like
+download. --release is the Debian of the machine of the suite vm. --minutes is for fuzz and soak, which take as long as
+one wants. --quick and --json are for bench, and for lending, where they run the proof with a real Spark in the place of
+the tests; with --json standard output is the line of JSON and everything else goes to standard error. Standard library
+only: this part runs before the venv exists.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from tests.support import suites
+from tests.support import newer, suites
 from tests.support.outcome import Outcome, of_lines, of_targets
 from tests.support.stoppable import Ended, run, stop
 from tests.support.suites import ROOT, Suite
@@ -41,7 +42,7 @@ MACHINE_TIMEOUT_S = 900  # of a test on an emulated machine
 RERUN_AT_MOST = 5  # failed tests of a suite; more of them are no matter of a busy machine
 NO_TESTS = 5  # pytest's exit codes: 0 all passed, 1 some failed, 5 none found
 REPORTED = (0, 1, NO_TESTS)
-CONTAINERD = ("1.7", "2.1")
+MACHINES = ("trixie", "bookworm")
 OUTCOME = "MPE_TEST_OUTCOME"
 """A variable that names a file for the counts, which one run of this program gives another."""
 
@@ -55,10 +56,12 @@ class Options:
     quick: bool
     json: bool
     pytest: tuple[str, ...]
-    containerd: str = ""
-    """Its version; empty for the installed one."""
+    newer: tuple[tuple[str, str], ...] = ()
+    """Kinds of programs, and the version of each; those that are not named are the installed ones."""
     minutes: float | None = None
     """For the suites that take any time; None: each one's default."""
+    release: str = MACHINES[0]
+    """Of Debian, on the machine of the suite vm."""
 
     def measures(self, suite: Suite) -> bool:
         """Whether the suite's program runs, in the place of its tests."""
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def close(options: Options, total: Outcome, results: Sequence[str]) -> None:
-    for note in total.notes:
+    for note in sorted(total.notes, key=severity):
         print(note, file=options.out)
     if total.passed + total.failed == 0:
         print("no test ran", file=options.out)
@@ -93,6 +96,11 @@ def close(options: Options, total: Outcome, results: Sequence[str]) -> None:
         Path(outcome).write_text(json.dumps(asdict(total)))
     if options.json:
         print(*results, sep="\n", flush=True)
+
+
+def severity(note: str) -> int:
+    """The failures are the last lines, so that a log that is cut at its front still has them."""
+    return ("skipped", "unsteady", "failed").index(note.partition(":")[0])
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -104,7 +112,9 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="bench, lending: fewer rounds")
     parser.add_argument("--json", action="store_true", help="bench, lending: end with one line of JSON")
-    parser.add_argument("--containerd", default="", choices=CONTAINERD, help="of a newer Debian: %(choices)s")
+    for kind, versions in newer.OPTIONS.items():
+        parser.add_argument(f"--{kind}", default="", choices=versions, help="of a newer Debian: %(choices)s")
+    parser.add_argument("--release", choices=MACHINES, help=f"vm: Debian of the machine: %(choices)s ({MACHINES[0]})")
     parser.add_argument("--minutes", type=float, help="fuzz, soak: how long each of them runs")
     found = parser.parse_args(arguments[:cut])
     if unknown := [name for name in found.suites if name not in known]:
@@ -112,11 +122,14 @@ def parse(arguments: Sequence[str]) -> Options:
     measuring = [name for name, suite in known.items() if suite.program]
     if (found.quick or found.json) and not (len(found.suites) == 1 and found.suites[0] in measuring):
         parser.error(f"--quick and --json go with one of the suites {', '.join(measuring)} alone")
+    if found.release and not any(known[name].machine for name in found.suites):
+        parser.error("--release goes with the suite vm")
     if found.minutes is not None and not any(known[name].minutes for name in found.suites):
         parser.error("--minutes goes with a suite that takes as long as one wants: fuzz, soak")
     chosen = tuple(known[name] for name in dict.fromkeys(found.suites)) or tuple(suites.default())
-    own = (found.quick or not found.suites, found.json, tuple(arguments[cut + 1 :]), found.containerd, found.minutes)
-    return Options(chosen, bool(found.suites), *own)
+    chosen_programs = tuple((kind, version) for kind in newer.OPTIONS if (version := getattr(found, kind)))
+    own = (found.quick or not found.suites, found.json, tuple(arguments[cut + 1 :]), chosen_programs, found.minutes)
+    return Options(chosen, bool(found.suites), *own, release=found.release or MACHINES[0])
 
 
 def run_all(options: Options, total: Outcome, results: list[str]) -> None:
@@ -126,15 +139,14 @@ def run_all(options: Options, total: Outcome, results: list[str]) -> None:
         return
     deadline_s = time.monotonic() + float(os.environ.get("MPE_TEST_BUDGET_S", BUDGET_S))
     with tempfile.TemporaryDirectory(prefix="mpe-tests-") as scratch:
-        sets = [f"--with={suite.name}" for suite in options.suites if suite.has_packages]
-        sets += [f"--with={name}" for suite in options.suites if options.measures(suite) for name in suite.prepared]
-        if options.containerd:
-            sets.append(f"--with=containerd-{options.containerd}")
-            os.environ["PATH"] = f"{ROOT}/.build/containerd/{options.containerd}/bin:{os.environ['PATH']}"
+        chosen = [suite.sets(measured=options.named and options.measures(suite)) for suite in options.suites]
+        sets = [f"--with={name}" for names in chosen for name in names]
+        sets += [f"--with={kind}-{version}" for kind, version in options.newer]
         prepared = run([str(ROOT / "packaging/prepare"), "--quiet", *sets], env=os.environ, deadline_s=deadline_s)
         if prepared.code != 0:
             total.count("packaging/prepare", "failed", prepared.why or "see above")
             return
+        newer.place(options.newer, Path(scratch))
         run_suites(options, Path(scratch), deadline_s, total, results)
 
 
@@ -154,7 +166,7 @@ def run_suites(options: Options, scratch: Path, deadline_s: float, total: Outcom
         for suite in beside:
             failed[suite] = [test for test in total.failures if selection(suite, [test])[0]]
         for suite, tests in failed.items():
-            rerun(suite, tests, scratch, deadline_s, total, options.out)
+            rerun(suite, tests, options, scratch, deadline_s, total)
 
 
 class Beside:
@@ -224,13 +236,16 @@ def pytest(suite: Suite, options: Options, scratch: Path, deadline_s: float, own
         command += suites.workers()
     try:
         env = {"MPE_TEST_REPORT": str(report), **suite.variables(options.minutes)}
+        env |= {"MPE_TEST_RELEASE": options.release} if suite.machine else {}
         ended = run_in(suite, [*command, *arguments], env, deadline_s)
     finally:
         own.add(of_lines(report.read_text().splitlines(keepends=True)))
     fault(suite, ended, own)
 
 
-def rerun(suite: Suite, failed: Sequence[str], scratch: Path, deadline_s: float, total: Outcome, out: TextIO) -> None:
+def rerun(
+    suite: Suite, failed: Sequence[str], options: Options, scratch: Path, deadline_s: float, total: Outcome
+) -> None:
     """Run the failed tests of a whole run once more at its end, each in a sandbox of its own.
 
     Tests have limits of time, and a machine that others use too exceeds one of them now and then. A test that fails
@@ -241,11 +256,12 @@ def rerun(suite: Suite, failed: Sequence[str], scratch: Path, deadline_s: float,
     if len(again) > RERUN_AT_MOST or len(again) != len(failed):
         return
     for number, test in enumerate(again):
-        print(f"=== {suite.name}: {test} once more", file=out, flush=True)
+        print(f"=== {suite.name}: {test} once more", file=options.out, flush=True)
         report = scratch / f"{suite.name}-again-{number}.jsonl"
         report.touch()
         command = [str(PYTHON), "-m", "pytest", "--no-header", "-p", "tests.support.report", test]
-        ended = run_in(suite, command, {"MPE_TEST_REPORT": str(report)}, deadline_s)
+        env = {"MPE_TEST_REPORT": str(report), **suite.variables(options.minutes)}
+        ended = run_in(suite, command, env, deadline_s)
         second = of_lines(report.read_text().splitlines(keepends=True))
         if ended.code == 0 and not ended.why and second.ok:
             total.passed_again(test)

@@ -151,12 +151,13 @@ def _imports(node: ast.AST, *, typing_only: bool) -> Iterator[Import]:
         elif isinstance(child, ast.ImportFrom):
             targets = {_target(child.module or "", alias.name) for alias in child.names}
             yield from (Import(target, child.lineno, typing_only) for target in sorted(targets))
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        elif isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
             yield from _imports(child, typing_only=True)
         else:
             yield from _imports(child, typing_only=typing_only)
 
 
+@functools.cache
 def _target(module: str, name: str) -> str:
     below = ROOT / module.replace(".", "/") / name
     return f"{module}.{name}" if below.with_suffix(".py").exists() or (below / "__init__.py").exists() else module

@@ -22,10 +22,14 @@ def records() -> Iterator[list[Mapping[str, Any]]]:
     remove()
 
 
+FIRST = ("test_lint.py", "test_exporter.py")
+"""The type checker runs longest; the exporter's tests mostly wait, and would be the last ones."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The type checker runs longest: it starts first, so that no process waits for it alone at the end."""
-    items.sort(key=lambda item: item.path.name != "test_lint.py")
+    """No process works, or waits, alone at the end."""
+    items.sort(key=lambda item: item.path.name not in FIRST)
 
 
 def pytest_collection_finish() -> None:

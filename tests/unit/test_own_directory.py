@@ -133,7 +133,7 @@ def test_only_regular_files_are_opened(own: OwnDirectory, kind: str) -> None:
             pytest.skip("needs CAP_MKNOD")
     else:
         os.mkfifo(path) if kind == "fifo" else path.mkdir()
-    with pytest.raises(OSError, match=r"is no regular file: .*pod-1/hosts"):
+    with pytest.raises(OSError, match=r"is not a regular file: .*pod-1/hosts"):
         own.open_file("hosts", os.O_RDWR | os.O_CREAT)
 
 

@@ -15,6 +15,7 @@ FINISHED = (
     "executor.__main__",
     "executor.beneath",
     "executor.bounded_json",
+    "executor.bounded_toml",
     "executor.cli",
     "executor.cni",
     "executor.concurrency",
@@ -29,6 +30,9 @@ FINISHED = (
     "executor.errors",
     "executor.exec",
     "executor.exhausted",
+    "executor.fetching",
+    "executor.helper_process",
+    "executor.host_namespace",
     "executor.hostnames",
     "executor.images",
     "executor.lending",
@@ -49,6 +53,7 @@ FINISHED = (
     "executor.reporting",
     "executor.revocation",
     "executor.spec",
+    "executor.traces",
     "executor.volumes",
 )  # fmt: skip
 UNDOCUMENTED_MAX = 0
@@ -56,6 +61,28 @@ UNDOCUMENTED_MAX = 0
 
 # A word that hides the subject, or that is not of this field, and what to write.
 RIDDLES = {
+    "affair": "name whose task it is, and what it does",
+    "amid": "during, while",
+    "anyone": "every user, any process",
+    "at hand": "available, present",
+    "as it likes": "without a limit",
+    "bring about": "cause",
+    "cannot be had": "is not available, cannot be made, read or opened",
+    "everybody": "all others, the event loop",
+    "fared": "its state",
+    "fares": "its state",
+    "for want of": "because there is no",
+    "have a say": "decide",
+    "heard of": "received, known",
+    "hears of": "receives, gets",
+    "hear of": "receive, get",
+    "hence": "so",
+    "made good": "sent again, repeated",
+    "says all": "is the information",
+    "take note": "see, wait for, record",
+    "taken note": "seen, waited for, recorded",
+    "takes note": "sees, waits for, records",
+    "upon": "on, after",
     "all the same": "leave it out, or say what happens",
     "anew": "again",
     "whoever": "name it",
@@ -79,6 +106,7 @@ RIDDLES = {
     "suicide": "of this process",
     "heir": "the next owner",
     "heirs": "the next owners",
+    "of now": "present, current",
     "on loan": "revocable",
     "lent": "revocable",
     "told": "reported, logged, received",
@@ -87,7 +115,7 @@ RIDDLES = {
     "told apart": "distinguished",
 }
 _RIDDLE = re.compile(rf"\b({'|'.join(RIDDLES)})\b", re.IGNORECASE)
-_HEADLESS = re.compile(r'\s*"""Of ')
+_HEADLESS = re.compile(r'\s*(?:""")?(?:.*[.:;] )?(?:Of|Whose|Whom) [a-z`]')
 DOCUMENTS = (
     ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")),
     *sorted((ROOT / "packaging/doc").glob("*.md")), *sorted((ROOT / "packaging/doc/schema").glob("*.json")),
@@ -110,7 +138,7 @@ def riddles(text: str) -> list[str]:
 
 
 def headless(source: Source) -> list[str]:
-    """Docstrings that begin with `Of`: the reader has to look for their noun in the name."""
+    """Sentences that begin with `Of` or `Whose`: the reader has to look for their noun."""
     lines = enumerate(source.text.splitlines(), 1)
     return [f"{source.path}:{number}: begin with the noun" for number, line in lines if _HEADLESS.match(line)]
 
@@ -145,5 +173,7 @@ def test_documents_have_plain_words() -> None:
 
 
 def test_a_riddle_is_found() -> None:
+    text = '    """Of its task.\n    It is. Of none it is.\n    Of all.\n    One of all."""'
+    assert headless(Source("a.py", "a", text)) == [f"a.py:{number}: begin with the noun" for number in (1, 2, 3)]
     found = riddles("x\nWhoever asks, nobody's answer")
     assert found == ["2: Whoever: write name it", f"2: nobody: write {RIDDLES['nobody']}"]

@@ -1,4 +1,4 @@
-"""Files of cgroup v2, read without the project's code."""
+"""Files of cgroup v2, read without the project's code, and the names that the tests on this machine share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.rig import Rig
+
 POINT = Path("/sys/fs/cgroup")
 ON_V2 = (POINT / "cgroup.controllers").exists()
 MIB = 1 << 20
+PIDS_MAX = 100
+"""[pods] pids_max of this node."""
+HUGE_PAGES_MIB = 64
+"""What the agent offers of hugepages-2Mi."""
+
+
+def by_name(rig: Rig) -> dict[str, dict[str, Any]]:
+    """The pods of all executors of the node."""
+    return {pod["name"]: pod for pod in rig.pods()}
 
 
 def group(path: str) -> Path:
@@ -32,6 +43,12 @@ def text(directory: Path, name: str) -> str:
 
 def number(directory: Path, name: str) -> int:
     return int(text(directory, name))
+
+
+def page_cache(directory: Path) -> int:
+    """Bytes of the files that a group has on disks. That of tmpfs has no other place, and counts as `file` too."""
+    stat = keyed(directory, "memory.stat")
+    return stat["file"] - stat["shmem"]
 
 
 def keyed(directory: Path, name: str) -> dict[str, int]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,60 +15,72 @@ from cgroups import UNLIMITED, Cgroup, Hierarchies, Limits
 from tests.support.mesos.cluster import node_cgroup
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.patience import patient
-from tests.support.revoking import PREEMPTED, how, run, unharmed
+from tests.support.revoking import PREEMPTED, how, run
 from tests.support.rig import Rig, wait_for
-from tests.vm.groups import MIB, class_group, group, keyed, number, text
+from tests.vm.groups import MIB, PIDS_MAX, by_name, class_group, group, keyed, number, page_cache, text
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 LIMITED = ("TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_EXECUTOR")
 LIMIT = {"resources": {"limits": {"memory": "24Mi"}}}
-HOG = ("sh", "-c", "sleep 1; exec dd if=/dev/zero of=/dev/null bs=200M count=1")
+HOG = "dd if=/dev/zero of=/dev/null bs=60M count=1"
+
+
+def hog(rig: Rig, name: str, line: str = f"sleep 1; exec {HOG}", **task: Any) -> dict[str, Any]:
+    return rig.pod(name, command=("sh", "-c", line), **task)
 
 
 def test_the_limit_that_was_met_is_named(rig: Rig, scheduler: Scheduler) -> None:
     """The container's own, its pod's, and that of all revocable pods together; other pods live on."""
-    fill = "dd if=/dev/zero of=/dev/null bs=60M count=1"
-    pool = ("sh", "-c", f"{fill}; while [ ! -e /go ]; do sleep 1; done; exec {fill}")
-    last = rig.pod("last", revocable=True, mem=64, command=pool)
-    run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True), last)
-    before = [pod for pod in rig.pods() if pod["name"] != "last"]
-    scheduler.launch([rig.pod("own", revocable=True, mem=64, command=HOG, container=LIMIT)], rig.executor())
+    last = hog(rig, "last", f"{HOG}; while [ ! -e /go ]; do sleep 1; done; exec {HOG}", revocable=True, mem=64)
+    own, pods = hog(rig, "own", revocable=True, mem=64, container=LIMIT), hog(rig, "pods", mem=32)
+    scheduler.launch([rig.pod("innocent", revocable=True), last, own, pods], rig.executor())
     status = scheduler.wait_status("own", "TASK_FAILED", 30)
     assert how(status) == LIMITED and "its own limit of 25165824 bytes" in status.message
-    scheduler.launch([rig.pod("pods", mem=32, command=HOG)], rig.executor())
     status = scheduler.wait_status("pods", "TASK_FAILED", 30)
     assert how(status) == LIMITED and "the limit of its pod of 33554432 bytes" in status.message
-    (pod,) = [pod for pod in rig.pods() if pod["name"] == "last"]
-    revocable = class_group(pod)
+    for name in ("innocent", "last"):
+        scheduler.wait_status(name, "TASK_RUNNING", 30)
+    found = by_name(rig)
+    before = rig.processes(found["innocent"])
+    revocable = class_group(found["last"])
+    left = (32 + 64) * MIB
+    assert wait_for(lambda: number(revocable, "memory.max") == left or None, 30), "it changes once more as `own` ends"
     (revocable / "memory.max").write_text(str(48 * MIB))
-    Path(f"/proc/{pod['containers'][0]['pid']}/root/go").touch()
+    Path(f"/proc/{found['last']['containers'][0]['pid']}/root/go").touch()
     status = scheduler.wait_status("last", ("TASK_GONE", "TASK_FAILED"), 30)
     assert how(status) == PREEMPTED and "all revocable pods together of 50331648 bytes" in status.message
     assert keyed(revocable, "memory.events.local")["oom"] >= 1, "of its own limit, not of one below"
-    assert unharmed(rig, before)
+    assert rig.processes(found["innocent"]) == before != []
 
 
-def test_processes_are_limited(rig: Rig, scheduler: Scheduler) -> None:
-    run(rig, scheduler, rig.pod("bomb", revocable=True))
-    (bomb,) = rig.pods()
-    assert number(group(bomb["cgroup"]), "pids.max") == 16384
-    assert number(group(bomb["cgroup"]), "pids.current") >= 1
+def test_a_fork_bomb_is_held_by_its_limit_and_ends_with_the_revocation(rig: Rig, scheduler: Scheduler) -> None:
+    """A shell that cannot fork ends, and makes room for its siblings to go on."""
+    line = "bomb() { while :; do bomb & done; }; bomb & exec sleep 1000"
+    run(rig, scheduler, hog(rig, "bomb", line, revocable=True, mem=128))
+    bomb = group(by_name(rig)["bomb"]["cgroup"])
+    assert number(bomb, "pids.max") == PIDS_MAX
+    counted = (bomb, bomb / "app")  # by kernels like 6.1 in the group of what forked
+    assert wait_for(lambda: max(keyed(each, "pids.events")["max"] for each in counted) or None, 60)
+    assert number(bomb, "pids.peak") <= PIDS_MAX
+    receipt = rig.json("revoke", "--all")
+    assert receipt["state"] == "done" and receipt["regular"]["unchanged"]
+    assert how(scheduler.wait_status("bomb", ("TASK_GONE", "TASK_LOST"))) == PREEMPTED
 
 
 def test_page_cache_of_a_regular_pod_outlives_the_pressure_of_others(rig: Rig, scheduler: Scheduler) -> None:
-    """memory.min holds only where all groups above have it; the group of the competitor has a limit of its own."""
+    """memory.min holds only where all groups above it have it; the group of the competitor has a limit of its own."""
     size = 48
     line = f"dd if=/dev/zero of=/big bs=1M count={size}; sync; cat /big >/dev/null; sleep 1000"
-    run(rig, scheduler, rig.pod("web", mem=96, command=("sh", "-c", line)))
-    (web,) = rig.pods()
-    app = group(web["cgroup"]) / "app"
-    assert wait_for(lambda: True if keyed(app, "memory.stat")["file"] >= size * MIB else None, 30)
-    above = class_group(web).parents[1].parent
+    run(rig, scheduler, rig.pod("cached", mem=96, command=("sh", "-c", line)))
+    cached = by_name(rig)["cached"]
+    app = group(cached["cgroup"]) / "app"
+    assert wait_for(lambda: True if page_cache(app) >= size * MIB else None, 30)
+    above = class_group(cached).parents[1].parent
     before = text(above, "memory.max")
     with contextlib.suppress(OSError):  # EAGAIN: not all of it could be taken
         (above / "memory.reclaim").write_text(str(size * MIB))
-    kept = keyed(app, "memory.stat")["file"]
+    kept = page_cache(app)
     assert text(above, "memory.max") == before
     print(f"{kept // MIB} MiB of {size} MiB of page cache were kept")
     assert kept >= 0.9 * size * MIB

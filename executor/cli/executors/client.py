@@ -1,22 +1,25 @@
-"""The commands' side of the control socket: finds the executors of this node and talks to one. Only the standard
-library.
+"""The commands' side of the control socket: finds the executors of this node and talks to one.
 
-Answers are the executor's JSON; its errors come back as the errors they were there (NotFound, Refused, ...), a socket
-without an answer as Unreachable.
+Answers are the executor's JSON, and have what commands need of them (answers.py); its errors come back as the errors
+they were there (NotFound, Refused, ...), a socket without an answer as Unreachable. A time limit is for the whole
+request: an answer that comes in small pieces does not extend it.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import math
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from executor.cli.exits import Unreachable
+from executor.cli.executors import answers
+from executor.cli.exits import Forbidden, Unreachable
 from executor.errors import ExecutorError, Failure, InvalidRequest, NotFound, Refused, reason
 from executor.node.claims import SOCKET_SUFFIX
 
@@ -57,7 +60,7 @@ class Client:
         return self._json("DELETE", path, {}, None, TIMEOUT_S)
 
     def stream(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
-        """Objects as they come, any time apart, until the executor ends the stream."""
+        """Objects as they come, any time apart, until the executor ends the stream. It has TIMEOUT_S to begin it."""
         return self._lines("GET", path, {**query, "follow": "1"}, None)
 
     def session(self, path: str, body: object) -> Iterator[dict[str, Any]]:
@@ -65,7 +68,7 @@ class Client:
         return self._lines("POST", path, {}, body)
 
     def text(self, path: str, **query: object) -> str:
-        """An answer that is no JSON."""
+        """An answer that is not JSON."""
         connection = _Connection(self.socket, TIMEOUT_S)
         try:
             answer = self._ask(connection, "GET", path, query, None)
@@ -77,12 +80,16 @@ class Client:
             connection.close()
 
     def _lines(self, method: str, path: str, query: Mapping[str, object], body: object) -> Iterator[dict[str, Any]]:
-        connection = _Connection(self.socket, None)
+        connection = _Connection(self.socket, TIMEOUT_S)
         try:
             answer = self._ask(connection, method, path, query, body)
             _raise_for_status(answer, path)
+            connection.wait_forever()
+            shape = answers.needed(answers.LINES, method, path)
             for line in answer:
-                yield json.loads(line)
+                document = _document(line)
+                answers.check(shape, document, self.id, f"{method} {path}")
+                yield document
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._unreachable("the stream broke off", error) from error
         finally:
@@ -93,11 +100,13 @@ class Client:
         try:
             answer = self._ask(connection, method, path, query, body)
             _raise_for_status(answer, path)
-            return json.loads(answer.read())
+            document = _document(answer.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._unreachable("does not answer", error) from error
         finally:
             connection.close()
+        answers.check(answers.needed(answers.ANSWERS, method, path), document, self.id, f"{method} {path}")
+        return document
 
     def _ask(
         self, connection: _Connection, method: str, path: str, query: Mapping[str, object], body: object
@@ -108,11 +117,11 @@ class Client:
         return connection.getresponse()
 
     def _unreachable(self, message: str, error: Exception) -> Unreachable:
-        hint = (
-            "run as root" if isinstance(error, PermissionError) else "is it alive? see its stderr in the Mesos sandbox"
-        )
-        text = f"{message}: {reason(error)}"
-        return Unreachable(text, subject=f"executor {self.id}", hint=hint)
+        subject = f"executor {self.id}"
+        if isinstance(error, PermissionError):
+            return Forbidden(f"cannot be asked: {reason(error)}", subject=subject, hint="run as root")
+        hint = "is it alive? see its stderr in the Mesos sandbox"
+        return Unreachable(f"{message}: {reason(error)}", subject=subject, hint=hint)
 
 
 def clients(run_dir: Path) -> list[Client]:
@@ -144,22 +153,70 @@ def is_dead(client: Client, timeout_s: float) -> bool:
 
 
 class _Connection(http.client.HTTPConnection):
+    """`timeout_s` is for all of it, from now on; None for connecting only."""
+
     def __init__(self, path: Path, timeout_s: float | None) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+        super().__init__("localhost")
         self._path = path
-        self._timeout_s = timeout_s
+        self._socket = _Socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(min(TIMEOUT_S, self._timeout_s or TIMEOUT_S))  # connecting may never take its time
-        self.sock.connect(str(self._path))
-        self.sock.settimeout(self._timeout_s)
+        self.sock = self._socket
+        self._socket.deadline_s = min(self._deadline_s, time.monotonic() + TIMEOUT_S)
+        self._socket.connect(str(self._path))
+        self._socket.deadline_s = self._deadline_s
+
+    def wait_forever(self) -> None:
+        """There is no limit from now on. http.client has let go of the socket if the answer is its last one."""
+        self._socket.deadline_s = math.inf
+
+    def close(self) -> None:
+        super().close()
+        self._socket.close()
+
+
+class _Socket(socket.socket):
+    """All that is done with it has one deadline, by the monotonic clock; its own time limit is for one read each."""
+
+    deadline_s = math.inf
+
+    def connect(self, address: str) -> None:  # type: ignore[override] # a path only
+        self._limit()
+        super().connect(address)
+
+    def sendall(self, *args: Any) -> None:
+        self._limit()
+        super().sendall(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        self._limit()
+        return super().recv_into(*args)
+
+    def _limit(self) -> None:
+        """Raises TimeoutError."""
+        left_s = self.deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(None if math.isinf(left_s) else left_s)
 
 
 def _raise_for_status(answer: http.client.HTTPResponse, path: str) -> None:
     if answer.status < 400:
         return
-    error = json.loads(answer.read()).get("error", {})
-    message = error.get("message") or f"{answer.status} {answer.reason}"
+    found = _document(answer.read()).get("error")
+    error = found if isinstance(found, dict) else {}
+    message = str(error.get("message") or f"{answer.status} {answer.reason}")
     kind = _ERRORS.get(answer.status, Failure)
-    raise kind(message, subject=error.get("subject", "") or path, hint=error.get("hint", ""))
+    raise kind(message, subject=str(error.get("subject") or path), hint=str(error.get("hint") or ""))
+
+
+def _document(data: bytes) -> dict[str, Any]:
+    """Raises ValueError for what is not a JSON object."""
+    try:
+        found = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("the answer nests too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"the answer is not a JSON object but {type(found).__name__}")  # noqa: TRY004 # of the peer
+    return found

@@ -6,7 +6,8 @@ All are asked at the same time and for a limited time, so that one that hangs ho
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,6 +32,7 @@ often a tenth of a CPU, and takes seconds.
 """
 _NOTICE_S: Final = 2.0
 """After this time a terminal shows for which executors the command waits."""
+_LOOK_S: Final = 0.05
 _AT_ONCE: Final = 32
 _NAME_LETTERS: Final = 24
 _MORE: Final = "see `doctor` and `why TASK`"
@@ -68,17 +70,39 @@ class Executor:
 
 
 def look(run_dir: Path, wanted: str = "") -> list[Executor]:
-    """Every executor of this node, in the order of container ids. With `wanted`, an ExecutorID or the beginning of a
-    container id: those that it names. Raises Failure if the directory cannot be read.
+    """Every executor of this node, in the order of container ids, also one that lives and has lost its socket. With
+    `wanted`: those that it names, see `meant`. Raises Failure if the directory cannot be read.
     """
-    everyone = clients(run_dir)
     owners = {owner.container: owner for owner in claims.listed(run_dir)}
-    chosen = [each for each in everyone if each.id.startswith(wanted)] or [
-        each for each in everyone if _owner(owners, each).mesos.executor_id == wanted
-    ]
-    if chosen:
-        return _asked(chosen, owners)
-    return [each for each in _asked(everyone, owners) if each.names.executor_id == wanted]  # of an older version
+    everyone = clients(run_dir)
+    everyone = sorted([*everyone, *_without_socket(run_dir, owners, everyone)], key=lambda each: each.id)
+    if chosen := meant({each.id: _owner(owners, each).mesos.executor_id for each in everyone}, wanted):
+        return _asked([each for each in everyone if each.id in chosen], owners)
+    asked = _asked(everyone, owners)  # those of an older version have no owner file
+    chosen = meant({each.id: each.names.executor_id for each in asked}, wanted)
+    return [each for each in asked if each.id in chosen]
+
+
+def meant(executor_ids: Mapping[str, str], wanted: str) -> frozenset[str]:
+    """Which of these containers, each with its ExecutorID, `wanted` names: by the beginning of the container's id, else
+    by the ExecutorID, else by the beginning of an ExecutorID, if no other one begins so. Pure.
+    """
+    beginning = {container for container, name in executor_ids.items() if name.startswith(wanted)}
+    return frozenset(
+        {container for container in executor_ids if container.startswith(wanted)}
+        or {container for container, name in executor_ids.items() if name == wanted}
+        or (beginning if len({executor_ids[container] for container in beginning}) == 1 else ())
+    )
+
+
+def _without_socket(
+    run_dir: Path, owners: Mapping[MesosContainerId, Owner], found: Sequence[Client]
+) -> Iterator[Client]:
+    """Those that live and have no control socket: they start or end just now, or the file was removed."""
+    known = {each.id for each in found}
+    for container in owners:
+        if container not in known and claims.is_locked(run_dir / f"{container}{claims.SUFFIX}"):
+            yield Client(run_dir / f"{container}{claims.SOCKET_SUFFIX}")
 
 
 def _asked(chosen: Sequence[Client], owners: Mapping[MesosContainerId, Owner]) -> list[Executor]:
@@ -90,7 +114,7 @@ def _asked(chosen: Sequence[Client], owners: Mapping[MesosContainerId, Owner]) -
         if waiting and sys.stderr.isatty():
             names = ", ".join(client.id for client, answer in zip(chosen, asked, strict=True) if answer in waiting)
             sys.stderr.write(f"waiting for an answer (at most {ANSWER_S:.0f} s): executor {names}\n")
-        return [answer.result() for answer in asked]
+        return [found for answer in asked if (found := answer.result()) is not None]
 
 
 def _owner(owners: Mapping[MesosContainerId, Owner], client: Client) -> Owner:
@@ -98,13 +122,19 @@ def _owner(owners: Mapping[MesosContainerId, Owner], client: Client) -> Owner:
     return owners.get(container, Owner(container))
 
 
-def _ask(client: Client, owner: Owner) -> Executor:
+def _ask(client: Client, owner: Owner) -> Executor | None:
+    """None: it has ended meanwhile, and left nothing."""
+    run_dir = client.socket.parent
+    lock = run_dir / f"{client.id}{claims.SUFFIX}"
+    _wait_for_socket(client, owner, lock)
     if is_dead(client, ANSWER_S):
-        run_dir = client.socket.parent
-        reaper = reaper_of(owner, run_dir)
-        if reaper or not claims.is_locked(run_dir / f"{client.id}{claims.SUFFIX}"):
+        reaper, has_socket = reaper_of(owner, run_dir), client.socket.exists()
+        if not has_socket and not lock.exists():
+            return None
+        if reaper or not claims.is_locked(lock):
             return Executor(client, State.DEAD, owner.mesos, reaper=reaper)
-        error = Unreachable("lives, but nothing listens on its control socket", subject=f"executor {client.id}")
+        what = "nothing listens on its control socket" if has_socket else f"{client.socket} is not there"
+        error = Unreachable(f"lives, but {what}", subject=f"executor {client.id}")
         return Executor(client, State.SILENT, owner.mesos, error=error)
     try:
         document = client.get("/v1/executor", timeout_s=ANSWER_S)
@@ -114,6 +144,15 @@ def _ask(client: Client, owner: Owner) -> Executor:
         return Executor(client, State.ANSWERS, owner.mesos)
     names = MesosNames(str(document.get("executor", "")), str(document.get("framework", "")), owner.mesos.sandbox)
     return Executor(client, State.ANSWERS, names, document)
+
+
+def _wait_for_socket(client: Client, owner: Owner, lock: Path) -> None:
+    """It makes the socket a moment after its lock, and removes it a moment before."""
+    deadline = time.monotonic() + ANSWER_S
+    while not client.socket.exists() and claims.is_locked(lock) and time.monotonic() < deadline:
+        if reaper_of(owner, lock.parent):
+            return
+        time.sleep(_LOOK_S)
 
 
 def dead_line(dead: Sequence[Executor]) -> str:

@@ -102,8 +102,8 @@ def command(
     """Show what the executors of this node did, and follow it.
 
     Each executor numbers its events by itself. Those of several are in the order of time, and name their executor by
-    its Mesos container. Of dead executors the journals are read, with --executor also of one that has ended, and of
-    the newest one where none runs.
+    its Mesos container. The journals of dead executors are read, with --executor also that of one that has ended,
+    and the newest one where none runs.
     """
     wanted = _Wanted.of(options)
     living, left = _sources(session, wanted.after)

@@ -98,7 +98,8 @@ def _pod(journal: Journal, events: Sequence[Document], last: Document, now_s: fl
     over = end or last
     document |= {"ended_at": over["time"], "ended_age_s": _age_s(over, now_s)}
     if outcome := next((each for each in reversed(events) if each.get("outcome")), None):
-        found = {"state": outcome["outcome"], "reason": outcome.get("reason"), "message": outcome.get("error") or ""}
+        state, reason, error = (outcome.get(key) for key in ("outcome", "reason", "error"))
+        found = {"state": str(state), "reason": reason and str(reason), "message": str(error or "")}
         document["outcome"] = found
     return document
 

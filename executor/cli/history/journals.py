@@ -46,14 +46,17 @@ class Journal:
 
 def left(session: Session) -> Iterator[Journal]:
     """The journals of the executors meant, or of all: the dead ones, then those that ended, the newest first."""
-    dead = [each for each in session.everyone() if each.state is State.DEAD and session.means(each.id, each.names)]
-    for each in dead:
-        if each.names.sandbox:
-            yield Journal(each.id, each.names, died=True)
-    known = {each.id for each in dead}
-    for former in ended(session.run_dir):
-        if former.container not in known and session.means(former.container, former.names):
-            yield Journal(former.container, former.names, died=former.died)
+    dead = [each for each in session.everyone() if each.state is State.DEAD]
+    former = [each for each in ended(session.run_dir) if each.container not in {other.id for other in dead}]
+    chosen = session.meant(
+        {each.id: each.names.executor_id for each in dead} | {each.container: each.names.executor_id for each in former}
+    )
+    for executor in dead:
+        if executor.id in chosen and executor.names.sandbox:
+            yield Journal(executor.id, executor.names, died=True)
+    for gone in former:
+        if gone.container in chosen:
+            yield Journal(gone.container, gone.names, died=gone.died)
 
 
 def at(path: Path) -> list[dict[str, Any]]:

@@ -13,13 +13,13 @@ from executor.cli.executors.client import segment
 from executor.cli.exits import Unreachable
 from executor.cli.history import journals, processes
 from executor.cli.history.processes import Process
+from executor.cli.history.verdict import Verdict, verdict, without_actor
 from executor.cli.pods import lookup
 from executor.cli.pods.tail import Tail, tail
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
-from executor.errors import ExecutorError, InvalidRequest, NotFound
+from executor.errors import ExecutorError, NotFound
 from executor.log.timeline import Shown, collapsed, timeline
-from executor.log.verdict import Verdict, verdict
 
 _HEAD: Final = (
     "seq", "time", "level", "code", "message", "exception", "since_ms", "since_launch_ms", "pod", "task", "class",
@@ -46,7 +46,7 @@ class _Story:
 @json_option
 @pass_session
 def command(session: Session, task: str, journal: str | None, *, as_json: bool) -> None:
-    """Tell what happened to TASK (a task id, or a pod's id or name), why, by whom, and what to do; then the timeline.
+    """Show what happened to TASK (a task id, or a pod's id or name), why, by whom, and what to do; then the timeline.
 
     The journals of executors that have ended are found on this node as long as their Mesos sandboxes are there.
     """
@@ -63,7 +63,7 @@ def command(session: Session, task: str, journal: str | None, *, as_json: bool) 
     _show_verdict(task, found, story)
     _show_evidence(written, stuck)
     output.line("")
-    for shown in collapsed(story.events):
+    for shown in collapsed([_beside(event, found.actor) for event in story.events]):
         output.paragraph(_text(shown), indent=15)
 
 
@@ -91,21 +91,15 @@ def _stuck(story: _Story) -> list[Process]:
 def _found(session: Session, task: str) -> _Story:
     """The story of an executor that answers, else of a journal. Raises NotFound, Unreachable."""
     silent: list[Unreachable] = []
-    for client in _answering(session, silent):
-        try:
-            return _Story(client.get(f"/v1/timelines/{segment(task)}")["events"])
-        except NotFound:
-            continue
-        except InvalidRequest as error:  # the text fits several
-            raise click.UsageError(f"{error.subject}: {error.message}; {error.hint}") from error
-        except Unreachable as error:
-            silent.append(error)
+    found = next(lookup.answers(_answering(session, silent), f"/v1/timelines/{segment(task)}", silent), None)
+    if found is not None and found[1]["events"]:
+        return _Story(found[1]["events"])
     for journal in journals.left(session):
         if events := timeline(journal.events(), task):
             return _Story(events, str(journal.path), journal.died)
     if silent:
         raise silent[0]
-    hint = "its Mesos sandbox may be gone, or its name another one: see `events`, or give --journal PATH"
+    hint = "its Mesos sandbox may be gone, or the name is wrong: see `ps --all` and `events`, or give --journal PATH"
     raise NotFound("no executor of this node knows it, nor any journal that is left", subject=f"task {task}", hint=hint)
 
 
@@ -115,7 +109,7 @@ def _answering(session: Session, silent: list[Unreachable]) -> list[Any]:
     except Unreachable as error:
         silent.append(error)
     except NotFound:  # chosen by --executor, and ended
-        if not any(session.means(each.container, each.names) for each in journals.left(session)):
+        if next(journals.left(session), None) is None:
             raise
     return []
 
@@ -144,6 +138,12 @@ def _show_evidence(written: Tail | None, stuck: list[Process]) -> None:
         for line in written.lines:
             output.line(f"    {output.clean(line)}")
     processes.show(stuck)
+
+
+def _beside(event: dict[str, Any], actor: str) -> dict[str, Any]:
+    """The event without who did it, where BY WHOM says that already."""
+    beside = {key: value for key, value in event.items() if key != "actor" or str(value) not in actor}
+    return beside | ({"error": without_actor(str(beside["error"]), actor)} if beside.get("error") else {})
 
 
 def _text(shown: Shown) -> str:

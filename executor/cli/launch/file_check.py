@@ -59,7 +59,7 @@ def of(raw: bytes, rules: Rules) -> FileCheck:
 
 
 def _of_file(fault: InvalidTask) -> InvalidTask:
-    """The file is no TaskInfo's data yet."""
+    """The file is not a TaskInfo's data yet."""
     if fault.subject != DATA:
         return fault
     return InvalidTask(fault.message, hint=_HELP if fault.hint in ("", manifest.HINT) else fault.hint)
@@ -171,7 +171,7 @@ def _summary(pod: PodSpec, rules: Rules, role: str, executor: Mapping[str, Any] 
 
 def _network(pod: PodSpec, default: str, executor: Mapping[str, Any] | None) -> str:
     """As far as the file tells: what the ExecutorInfo says of its own network, and what the node's default network is,
-    decides. Raises InvalidTask for a network that cannot be had from where the executor is known to be.
+    decides. Raises InvalidTask for a network that is not available where the executor is known to be.
     """
     from executor.pod.network.executor_network import OwnNetwork, networks
 
@@ -201,7 +201,7 @@ def _executor(document: dict[str, Any], _: Rules) -> FileCheck:
 
 
 def _check_form(executor: Any, where: str) -> None:
-    """Raises InvalidTask, below `where`, for what is no ExecutorInfo in Mesos v1 JSON."""
+    """Raises InvalidTask, below `where`, for what is not an ExecutorInfo in Mesos v1 JSON."""
     import msgspec
 
     from executor.mesos.executorinfo import ExecutorInfo

@@ -55,7 +55,7 @@ def command(*, source: str, program: str, directory: str, as_json: bool) -> None
 def make(source: Path, directory: Path, program: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     """The links as they are now, and the names of those removed. Raises NotFound, Refused, Failure."""
     if not os.access(program, os.X_OK) or not program.is_absolute():
-        raise NotFound("is no program that can be started", subject=str(program), hint="name it with --command")
+        raise NotFound("is not a program that can be started", subject=str(program), hint="name it with --command")
     try:
         plan = planned(source, directory, program)
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def planned(source: Path, directory: Path, program: Path) -> Plan:
     for name, path in present.items():
         if not path.is_symlink():
             hint = "name a directory that holds links only, or one that is to be made"
-            raise Refused(f"is no link, but {name} of another program", subject=str(path), hint=hint)
+            raise Refused(f"is not a link, but {name} of another program", subject=str(path), hint=hint)
     return Plan(links, tuple(sorted(present.keys() - links.keys())))
 
 

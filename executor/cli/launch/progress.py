@@ -1,5 +1,5 @@
-"""The tasks of one `run`: which are launched out of which offers, how each one fares, and the exit code. Pure: time is
-an argument.
+"""The tasks of one `run`: which are launched out of which offers, their states, and the exit code. Pure: time is an
+argument.
 
 A launch whose offer was rescinded meanwhile never ran: it is launched again.
 """
@@ -161,7 +161,16 @@ class Progress:
             for kind, amount in needs.items()
             if most[kind] + 1e-6 < amount
         ]
-        return f"no agent offers {'; '.join(short)}" if short else "no agent offers all of it"
+        if short:
+            return f"no agent offers {'; '.join(short)}"
+        ranges = _ranges(self.tasks[self.waiting[0]]["resources"])
+        needed = [
+            f"{kind[0]} {' '.join(ranges[kind[0]])}"
+            if kind[0] in ranges
+            else f"{amount:g} {'revocable ' if kind[1] else ''}{kind[0]}"
+            for kind, amount in needs.items()
+        ]
+        return f"no agent offers all of it: {', '.join(needed)}"
 
     def _by_agent(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -231,6 +240,16 @@ def pod_of(status: Json) -> str:
     """The id of a task's pod; empty before it has one."""
     labels = status.get("labels", {}).get("labels", [])
     return next((str(each.get("value", "")) for each in labels if each.get("key") == "pod"), "")
+
+
+def _ranges(resources: Sequence[Json]) -> dict[str, list[str]]:
+    """By name, as `22` or `31000-31009`."""
+    found: dict[str, list[str]] = {}
+    for each in resources:
+        for span in each.get("ranges", {}).get("range", ()):
+            words = f"{span['begin']}" if span["begin"] == span["end"] else f"{span['begin']}-{span['end']}"
+            found.setdefault(each["name"], []).append(words)
+    return found
 
 
 def _sums(resources: Sequence[Json]) -> dict[tuple[str, bool], float]:

@@ -27,7 +27,7 @@ _SIZES: Final = {"cpus": 0.1, "mem": 96.0, "disk": 32.0}
 @click.option("--master", required=True, metavar="HOST:PORT", help="Any master of the cluster.")
 @click.option("--role", default="*", show_default=True, help="The role whose resources the pods use.")
 @click.option("--revocable", is_flag=True, help="Use revocable cpus.")
-@click.option("--principal", default="", metavar="NAME", help="As whom the master knows this framework.")
+@click.option("--principal", default="", metavar="NAME", help="The principal of this framework at the master.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="A file with the secret of --principal.")
 @click.option("--command", "path", default=f"/usr/bin/{NAME}", show_default=True, help="This program, on the agents.")
 @click.option("--config", default="", metavar="FILE", help="The executor's configuration file, on the agents.")
@@ -92,7 +92,7 @@ def _info(file: Path) -> Json:
         if not isinstance(found, dict) or not found["executor_id"]["value"] or not isinstance(found["resources"], list):
             raise ValueError("it has no executor_id, or no resources")
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidTask("is no ExecutorInfo", subject=str(file), hint="as executor-info prints one") from error
+        raise InvalidTask("is not an ExecutorInfo", subject=str(file), hint="as executor-info prints one") from error
     return found
 
 

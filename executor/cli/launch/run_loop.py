@@ -21,7 +21,7 @@ from executor.mesos.status import TERMINAL
 
 Json = dict[str, Any]
 FAILOVER_S: Final = 15.0
-"""How long the master keeps the pods of a `run` whose connection is lost; one that was killed leaves them so long."""
+"""How long the master keeps the pods of a `run` whose connection is lost, as that of one that was killed."""
 RETRY_S: Final = 1.0
 TICK_S: Final = 0.25
 WAITING_S: Final = 10.0
@@ -233,12 +233,12 @@ class Run:
             return
         living = self._progress.living
         if living:
-            self._shown.note("kills the pods; once more to leave at once")
+            self._shown.note("killing the pods; Ctrl-C again leaves at once")
         for task, agent in living.items():
             self._call("KILL", {"task_id": {"value": task}, "agent_id": {"value": agent}})
 
     def _call(self, kind: str, body: Json) -> bool:
-        """Whether the master took it. What a lost master did not get is made good after the next subscription."""
+        """Whether the master took it. What a lost master did not get is sent again after the next subscription."""
         try:
             self._framework.call(kind, body)
         except MesosFailure as error:

@@ -30,9 +30,9 @@ def command(session: Session, files: Sequence[Path], *, role: str, as_json: bool
 
     It is a TaskInfo (with its executor or without), a group as {"executor": ..., "tasks": [...]} or as the list of
     its tasks, the list that `task` prints, an ExecutorInfo, or what a task may have in its data: a pod, also with the
-    config maps, secrets and claims that it names. JSON or YAML. What the file does not say is left out: a pod alone
-    has no class, no role and no resources, for those are its task's. What a node allows is that of the configuration
-    here: a fault that ends in [CONTROL] is what the policy of the role does not allow. With --json one line a file.
+    config maps, secrets and claims that it names. JSON or YAML. What the file does not have is not checked: a
+    pod alone has no class, role and resources, because they are those of its task. This node's configuration has the
+    policy: a fault that ends in [CONTROL] is what the policy of the role does not allow. With --json one line a file.
     """
     rules = Rules(policy(session), session.configuration(), role)
     codes = [_one(file, rules, as_json=as_json, alone=len(files) == 1) for file in files]

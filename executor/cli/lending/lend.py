@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from executor.cli.executors.client import Client
+from executor.cli.executors.client import Client, is_dead
 from executor.cli.executors.look import State, look
-from executor.cli.exits import Unreachable
+from executor.cli.exits import Exit, Unreachable, Unreadable
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import NotFound
 from executor.lending.node import ExecutorKey
+from executor.log import get_logger
 from executor.names import ExecutorId, FrameworkId
+
+log = get_logger(__name__)
 
 CREDENTIAL_KEY: Final = "[lending] credential_file"
 ANSWER_S: Final = 3.0
@@ -28,15 +32,15 @@ _ENDING_S: Final = 60.0
 @click.command("lend")
 @json_option
 @pass_session
-def command(session: Session, *, as_json: bool) -> None:
-    """Lend what the owners of this node do not use, until SIGTERM.
+def command(session: Session, *, as_json: bool) -> int:
+    """Offer the unused resources of this node's owners as revocable, until SIGTERM.
 
-    What the roles in [lending] owners have reserved on this node and do not use is offered as revocable, by a resource
-    provider of the agent. As soon as the master announces a task of an owner, the fewest revocable pods are ended whose
-    resources it needs. mesos-pod-executor-lend.service runs this.
+    A resource provider of the agent offers the resources that the roles in [lending] owners have reserved on this node
+    and do not use. As soon as the master announces a task of an owner, the lender ends the fewest revocable pods whose
+    resources suffice for the task. mesos-pod-executor-lend.service runs this.
     """
     from cgroups import Hierarchies
-    from executor import log
+    from executor import log as logs
     from executor.lending import configured, status
     from executor.lending.lender import Lender, Peers
     from executor.mesos import operator
@@ -45,7 +49,7 @@ def command(session: Session, *, as_json: bool) -> None:
     loaded = session.configuration()
     section = loaded.lending
     book = configured.book(section)
-    log.configure(loaded.log)
+    logs.configure(loaded.log)
     authorization = operator.credential(Path(section.credential_file), CREDENTIAL_KEY)
     agent = operator.Operator(section.agent, authorization, operator.Keys("[lending] agent", CREDENTIAL_KEY))
     keys = operator.Keys("[lending] masters", CREDENTIAL_KEY)
@@ -64,7 +68,7 @@ def command(session: Session, *, as_json: bool) -> None:
     )
     if as_json:
         output.json_line({"pid": os.getpid(), "status": str(session.run_dir / status.FILE)})
-    lender.run()
+    return Exit.INTERRUPTED if lender.run() == signal.SIGINT else Exit.OK
 
 
 class Executors:
@@ -82,6 +86,9 @@ class Executors:
                 found[key] = client.get("/v1/candidates")["candidates"]
             except NotFound:  # of a version before lending
                 found[key] = ()
+            except Unreadable as error:
+                what = f"executor {key[1]}"
+                log.warning("a source answers what cannot be read", code="lending.unreadable", what=what, error=error)
             except Unreachable:
                 continue
         return found
@@ -90,13 +97,14 @@ class Executors:
         """The receipt. Raises Unreachable, or what the executor answers."""
         client = self._clients.get(key) or self._find().get(key)
         if client is None:
-            hint = "is its framework's executor mesos-pod-executor?"
+            hint = "it may be starting; is its framework's executor mesos-pod-executor?"
             raise Unreachable("has no control socket on this node", subject=f"executor {key[1]}", hint=hint)
         try:
             return self._post(client, body)
         except Unreachable:
-            again = self._find().get(key)
-            if again is None or again.id == client.id:
+            if not is_dead(client, ANSWER_S):  # it hangs: others return in the place of its loans, at once
+                raise
+            if (again := self._find().get(key)) is None:
                 raise
             return self._post(again, body)
 

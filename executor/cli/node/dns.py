@@ -61,7 +61,7 @@ def configuration(session: Session) -> None:
 
 
 @command.command("sync")
-@click.option("--once", is_flag=True, help="End as soon as the names are those of now.")
+@click.option("--once", is_flag=True, help="End as soon as the names are current.")
 @pass_session
 def sync(session: Session, *, once: bool) -> None:
     """Keep the names of Mesos tasks.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,14 +29,14 @@ _DEAD: Final = "mesos-pod-executor gc"
 
 @click.command("doctor")
 @click.option("--agent", metavar="HOST:PORT", help="The Mesos agent (default: MESOS_AGENT_ENDPOINT, then [dns] mesos).")
-@click.option("-q", "--quiet", is_flag=True, help="Print what is not in order only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only warnings and failures.")
 @json_option
 @pass_session
 def command(session: Session, *, agent: str | None, quiet: bool, as_json: bool) -> int:
     """Check that this node can run pods.
 
     Each check is pass, warn, fail or skip, with a hint. The exit code is 1 if any check fails, else 0: a warning
-    is about what works now and does harm later.
+    names what works now and can do harm later.
     """
     from executor.doctor.examine import examine
     from executor.doctor.finding import Verdict, worst
@@ -78,8 +77,10 @@ def _pods(session: Session) -> list[Finding]:
 
     pods: list[dict[str, Any]] = []
     for each in _found(session):
-        with contextlib.suppress(ExecutorError):  # `node.executors` names it
+        try:
             pods += each.client.get("/v1/pods")["pods"] if each.state is State.ANSWERS else []
+        except ExecutorError as error:
+            output.note(str(error))
     found = trouble.of(pods)
     findings = []
     for kind in trouble.KINDS:

@@ -54,8 +54,8 @@ def command(session: Session, *, dry_run: bool, only: str, wait: float, assume_d
     """Release what dead executors left on this node.
 
     That is processes, containers, snapshots, shims, addresses and port rules, network namespaces, names and cgroups.
-    An executor is dead if its lock file, which its records name, can be locked. Of whose owner nothing is proven is
-    printed and not touched.
+    An executor is dead if its lock file, which its records name, can be locked. What has an owner of which
+    nothing is proven is printed and not touched.
     """
     if assume_dead and only:
         raise click.UsageError("--assume-dead and --only do not go together")

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from executor.cli.executors.look import State
-from executor.cli.exits import Unreachable
+from executor.cli.exits import Forbidden, Unreachable
 from executor.cli.printing import output
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import Failure, NotFound, reason
@@ -43,7 +43,7 @@ def command(session: Session, textfile: Path | None, *, as_json: bool) -> None:
 
 def _documents(session: Session) -> tuple[list[str], Counter[State]]:
     """The documents of the executors that answer. Hung and dead ones are counted, and never keep the document from
-    being written.
+    being written. Raises Forbidden where this user may not ask them.
     """
     documents, states = [], Counter[State]()
     for executor in session.look():
@@ -53,6 +53,8 @@ def _documents(session: Session) -> tuple[list[str], Counter[State]]:
                 raise executor.error
             if state is State.ANSWERS:
                 documents.append(executor.client.text("/metrics", identity="1"))
+        except Forbidden:
+            raise
         except Unreachable as error:
             output.note(str(error))
             state = State.SILENT
@@ -86,7 +88,9 @@ def _availability(states: Counter[State]) -> Iterator[str]:
 
 
 def _lending(session: Session) -> Iterator[str]:
-    """The metrics of this node's lender, if it ever had one."""
+    """The metrics of this node's lender, if it ever had one. A document that cannot be used is named, and keeps nothing
+    else from being written.
+    """
     from executor.cli.lending import shown
 
     try:
@@ -94,6 +98,10 @@ def _lending(session: Session) -> Iterator[str]:
     except NotFound:
         if shown.directory(session).exists():
             yield from _family(catalog.LENDER_UP, 0)
+        return
+    except Failure as error:
+        output.note(str(error))
+        yield from _family(catalog.LENDER_UP, 0)
         return
     totals = found["totals"]
     values: dict[catalog.Metric, float] = {

@@ -19,8 +19,9 @@ import click
 
 from executor.cli.executors.client import Client
 from executor.cli.executors.look import Executor, State, about_dead
-from executor.cli.exits import Unreachable
+from executor.cli.exits import Forbidden, Unreachable, Unreadable
 from executor.cli.history import former, processes
+from executor.cli.history.verdict import verdict
 from executor.cli.lending import shown
 from executor.cli.page import collect
 from executor.cli.page.lending import lending
@@ -40,7 +41,6 @@ from executor.control.http import Limits, Request, Response
 from executor.errors import ExecutorError, Failure, NotFound, reason
 from executor.lending import ledger
 from executor.log import timestamp
-from executor.log.verdict import verdict
 
 _FIRST_S: Final = 0.2
 _FORMER_S: Final = 30.0
@@ -62,13 +62,14 @@ def command(session: Session, port: int, *, as_json: bool) -> None:
 
     From elsewhere: ssh -L 8480:127.0.0.1:8480 NODE.
     """
-    session.look()  # an error now is better than one on every page
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(session, port, as_json=as_json))
+    for each in session.look():  # an error now is better than one on every page
+        if isinstance(each.error, Forbidden):
+            raise each.error
+    asyncio.run(_serve(session, port, as_json=as_json))
 
 
 async def _serve(session: Session, port: int, *, as_json: bool) -> None:
-    """Until it is cancelled. Raises Failure where the port cannot be had."""
+    """Until it is cancelled. Raises Failure where the port cannot be opened."""
     pages = _Pages(session)
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -97,7 +98,7 @@ class _Pages:
             with contextlib.suppress(ExecutorError, click.ClickException):
                 now = await asyncio.to_thread(rates.look, self._session)
                 if before:
-                    self._past.add(time.monotonic(), rates.usage(now, before))
+                    self._past.add(time.monotonic(), rates.usage(now, before), _lender(self._session))
                 before = now
             await asyncio.sleep(SAMPLE_S)
 
@@ -119,8 +120,9 @@ class _Pages:
             found = session.look()
             answering = [each.client for each in found if each.state is State.ANSWERS]
             boxes = [self._past.charts(time.monotonic()), *_lending(session)]
-            executors = _executors(answering)
-            return node(host, timestamp(), executors, self._usage(), problems(found), boxes, self._former())
+            executors, odd = _executors(answering)
+            wrong = [*problems(found), *odd]
+            return node(host, timestamp(), executors, self._usage(), wrong, boxes, self._former())
         if match := re.fullmatch("/pods/([^/]+)", path):
             return _pod_page(collect.pod(session, unquote(match[1])), host)
         if match := re.fullmatch("/revocations/([^/]+)", path):
@@ -162,11 +164,17 @@ def _response(status: int, text: str, kind: str) -> Response:
 
 def _lending(session: Session) -> list[Markup]:
     """Nothing where no lender runs."""
+    now = _lender(session)
+    with contextlib.suppress(ExecutorError):
+        return [] if now is None else [lending(now, ledger.history(shown.directory(session)).closed, time.time())]
+    return []
+
+
+def _lender(session: Session) -> dict[str, Any] | None:
     try:
-        now = shown.now(session)
-        return [lending(now, ledger.history(shown.directory(session)).closed, time.time())]
+        return shown.now(session)
     except ExecutorError:
-        return []
+        return None
 
 
 def problems(found: Sequence[Executor]) -> list[str]:
@@ -175,9 +183,14 @@ def problems(found: Sequence[Executor]) -> list[str]:
     return hung + [about_dead(each) for each in found if each.state is State.DEAD]
 
 
-def _executors(clients: Sequence[Client]) -> list[dict[str, Any]]:
-    found = []
+def _executors(clients: Sequence[Client]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What each one is and has, and in words which of them answer what a page cannot be made of."""
+    found, odd = [], []
     for client in clients:
-        with contextlib.suppress(Unreachable):  # it ended just now
+        try:
             found.append(collect.executor(client))
-    return found
+        except Unreadable as error:
+            odd.append(str(error))
+        except Unreachable:  # it ended just now
+            continue
+    return found, odd

@@ -47,8 +47,12 @@ def chart(title: str, lines: Sequence[Line], shown: Callable[[float], str], leas
     drawn = [_line(line, top, span_s) for line in lines if line.points]
     box = f"0 0 {WIDTH} {HEIGHT + _TOP + 22}"
     svg = tag("svg", *scale, *labels, *times, *drawn, viewBox=box, role="img", aria_label=title, class_="chart")
-    key = [tag("span", tag("span", class_="dot", style=f"background:var(--{each.tone})"), each.name) for each in lines]
+    key = [tag("span", _dot(each), each.name) for each in lines]
     return tag("section", tag("h2", title), svg, tag("div", key, class_="key"), class_="chart")
+
+
+def _dot(line: Line) -> Markup:
+    return tag("span", class_="dot dashed" if line.dashed else "dot", style=f"--tone:var(--{line.tone})")
 
 
 def _ago(span_s: float) -> str:

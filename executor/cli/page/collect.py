@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from executor.cli.documents.executor import Executor
+from executor.cli.executors import answers
 from executor.cli.executors.client import Client, segment
 from executor.cli.history import former
 from executor.cli.pods import lookup
@@ -15,9 +17,11 @@ _BEGINNINGS: Final = ("revocation.started", "revocation.dry_run", "revocation.re
 
 def executor(client: Client) -> dict[str, Any]:
     """For the node's page. Raises Unreachable."""
+    about = client.get("/v1/executor")
+    answers.check(Executor, about, client.id, "GET /v1/executor")
     pods = client.get("/v1/pods", all=1)["pods"]
     return {
-        "executor": client.get("/v1/executor"),
+        "executor": about,
         "pods": [pod for pod in pods if pod["state"] != "ended"],
         "ended": [pod for pod in pods if pod["state"] == "ended"],
         "revocations": client.get("/v1/revocations")["revocations"],
@@ -26,13 +30,15 @@ def executor(client: Client) -> dict[str, Any]:
 
 
 def revocation(session: Session, identity: str) -> dict[str, Any]:
-    """A receipt, with the events of it and of its victims while it lasted. Raises NotFound, Unreachable."""
+    """A receipt, whose it is, and the events of it and of its victims while it lasted. Raises NotFound, Unreachable."""
     for client in session.all():
         try:
             receipt = client.get(f"/v1/revocations/{segment(identity)}")
         except NotFound:
             continue
-        return {"receipt": receipt, "events": related(receipt, client.get("/v1/events")["events"])}
+        name = client.get("/v1/executor").get("executor")
+        events = related(receipt, client.get("/v1/events")["events"])
+        return {"executor": f"{client.id} ({name})" if name else client.id, "receipt": receipt, "events": events}
     hint = "mesos-pod-executor events --code revocation lists those that living executors know"
     raise NotFound("no executor of this node knows it", subject=f"revocation {identity}", hint=hint)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from executor.cli.page.markup import Markup, table, tag
 from executor.cli.page.style import badge, size, tile
 from executor.cli.page.timeline import duration
+from executor.lending import rules
 from executor.lending.accounts import Loan
 from executor.revocation.history import percentiles
 
@@ -21,7 +22,7 @@ def lending(now: Json, closed: Iterable[Loan], now_s: float) -> Markup:
     since the epoch.
     """
     recent = [loan for loan in closed if (loan.returned_s or 0.0) >= now_s - HOUR_S]
-    asked = [loan.took_ms for loan in recent if loan.took_ms is not None]
+    asked = [loan.took_ms for loan in recent if loan.took_ms is not None and not rules.is_broken(loan.reason)]
     took = percentiles(asked)
     offer, borrowed = now["offer"], now["borrowed"]
     tiles = [

@@ -16,7 +16,7 @@ class Markup(str):
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
-    """`class_` is class, `stroke_width` stroke-width; an attribute that is None is left out. None is no child."""
+    """`class_` is class, `stroke_width` stroke-width; attributes and children that are None are left out."""
     pairs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from executor.cli.page.markup import Markup, join, table, tag
 from executor.cli.page.revocation import STATES, event_table, picture
-from executor.cli.page.style import badge, count, meter, page, size, tile
+from executor.cli.page.style import badge, meter, page, size, tile
 from executor.cli.page.timeline import duration
 from executor.cli.page.views import View, views
-from executor.cli.pods import status, trouble
-from executor.cli.printing.units import age
+from executor.cli.pods import rates, status, trouble
+from executor.cli.printing.units import age, count
 
 Json = Mapping[str, Any]
 REFRESH_S: Final = 5
@@ -103,8 +103,8 @@ def _class(row: Json) -> Markup:
         meter("cores", used / (row["cpus"] or 1.0), f"{used:.2f} of {row['cpus']:g}"),
         meter("memory", memory / (row["mem_bytes"] or 1), f"{size(memory)} of {size(row['mem_bytes'])}"),
     ]
-    for resource, pressure in row["pressure"].items():
-        if pressure is not None:
+    for resource in rates.RESOURCES:
+        if (pressure := row["pressure"].get(resource)) is not None:
             some = pressure["some"]
             text = f"{some['avg10']:g} / {some['avg60']:g} / {some['avg300']:g} %"
             lines.append(meter(f"wait {resource}", some["avg10"] / 100, text, high=some["avg10"] >= _HIGH))
@@ -175,16 +175,20 @@ def _ended(pods: Sequence[Json]) -> Markup:
 
 
 def _revocations(receipts: Sequence[Json], events: Sequence[Json]) -> Markup:
-    """The newest is open; dry runs are not among them. Who asked for one stands in its first event."""
+    """The newest is open; dry runs are counted only. Who asked for one stands in its first event."""
     begun = {
         str(each.get("revocation")): each
         for each in events
         if each.get("code") in ("revocation.started", "revocation.refused")
     }
-    newest = [each for each in reversed(receipts) if each["state"] != "dry-run"][:_SHOWN_REVOCATIONS]
-    if not newest:
-        return tag("p", "None yet.", class_="soft")
-    return join([_revocation(each, begun.get(each["id"], {}), opened=at == 0) for at, each in enumerate(newest)])
+    real = [each for each in reversed(receipts) if each["state"] != "dry-run"]
+    dry = count(len(receipts) - len(real), "dry run") if len(receipts) > len(real) else ""
+    shown = [_revocation(each, begun.get(each["id"], {}), opened=at == 0) for at, each in enumerate(real)]
+    if not shown:
+        shown = [tag("p", "None yet.", class_="soft")]
+    return join(
+        [*shown[:_SHOWN_REVOCATIONS], tag("p", f"and {dry}, which ended nothing", class_="soft") if dry else None]
+    )
 
 
 def _revocation(receipt: Json, started: Json, *, opened: bool) -> Markup:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.cli.history.processes import Process
+from executor.cli.history.verdict import Verdict
 from executor.cli.page.markup import Markup, join, table, tag
 from executor.cli.page.revocation import event_table
 from executor.cli.page.style import badge, page
 from executor.cli.pods import status
 from executor.cli.pods.tail import Tail
 from executor.cli.printing import units
-from executor.log.verdict import Verdict
 
 Json = Mapping[str, Any]
 REFRESH_S = 5

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from executor.cli.page.markup import Markup, table, tag
-from executor.cli.page.style import badge, count, page, size, tile
+from executor.cli.page.style import badge, page, size, tile
 from executor.cli.page.timeline import duration, timeline
+from executor.cli.printing.units import count
 
 Json = Mapping[str, Any]
 STATES: Final = {"done": "good", "stuck": "bad", "refused": "warn", "running": "warn"}

@@ -45,11 +45,6 @@ def size(size_bytes: float) -> str:
     return f"{mebibytes:.0f} MiB" if mebibytes >= 10 or not size_bytes else f"{mebibytes:.1f} MiB"
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where it needs one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def meter(caption: str, share: float, text: str, *, high: bool = False) -> Markup:
     """`share` of the bar is full, 0..1."""
     width = f"width:{100 * min(max(share, 0.0), 1.0):.1f}%"

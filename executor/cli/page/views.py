@@ -30,12 +30,14 @@ def views(executors: Sequence[Json], rows: Sequence[Json]) -> list[View]:
     """`executors` are as `collect.executor` gives them, `rows` the classes of schema/top.json.
 
     The only two executors of a framework are a pair if no class has pods in both of them, and neither has both classes.
+    That of the regular pods comes first.
     """
     members = sorted(executors, key=_framework)
     found: dict[str, View] = {}
     for _, several in groupby(members, _framework):
         group = list(several)
-        for each in [group] if _is_pair(group) else [[one] for one in group]:
+        pair = sorted(group, key=lambda facts: "regular" not in _held(facts))
+        for each in [pair] if _is_pair(group) else [[one] for one in group]:
             found[_container(each[0])] = _view(each, rows)
     return [found[_container(each)] for each in executors if _container(each) in found]
 
@@ -75,7 +77,7 @@ def _view(group: Sequence[Json], rows: Sequence[Json]) -> View:
 
 
 def _rows(group: Sequence[Json], rows: Sequence[Json]) -> list[Json]:
-    """Each executor has a row for both classes. Of a pair, the row of the half that the class belongs to."""
+    """Each executor has a row for both classes. For a pair, the row of the half that the class belongs to."""
     if len(group) == 1:
         return [row for row in rows if row["container"] == _container(group[0])]
     regular, revocable = sorted(group, key=lambda each: ("revocable" in _held(each)) - ("regular" in _held(each)))

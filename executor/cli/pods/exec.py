@@ -25,7 +25,7 @@ import click
 
 from executor.cli import complete
 from executor.cli.executors.client import Client, segment
-from executor.cli.exits import Unreachable
+from executor.cli.exits import Unreachable, Unreadable
 from executor.cli.pods import lookup
 from executor.cli.printing import output
 from executor.cli.printing.written import Written, written
@@ -42,8 +42,8 @@ _TAKES_CONTAINER: Final = re.compile(r"--container|-[it]*c")
 
 
 def separated(words: Sequence[str]) -> list[str]:
-    """With `--` before the command where it was left out: the command begins with the second word that is no option of
-    ours. Pure.
+    """With `--` before the command where it was left out: the command begins with the second word that is not an
+    option of ours. Pure.
     """
     positional = index = 0
     while index < len(words) and words[index] != "--":
@@ -128,21 +128,21 @@ class _Conversation:
 
     def run(self, *, terminal: bool) -> int:
         """The command's exit code. Raises what the executor answers."""
-        streams = self._next()
+        streams = self._next("id")
         self._id = streams["id"]
         outputs = [self._reader(name, streams[name]) for name in ("stdout", "stderr") if name in streams]
-        self._next()  # its pid: the shim has opened the FIFOs
+        self._next("pid")  # the shim has opened the FIFOs
         with self._raw() if terminal else contextlib.nullcontext():
             if "stdin" in streams:
                 threading.Thread(target=self._feed, args=(streams["stdin"],), daemon=True).start()
-            code = int(self._next()["exit_code"])
+            code = int(self._next("exit_code")["exit_code"])
             for each in outputs:
                 each.finish()
             for stream in self._printed.values():
                 stream.end()
         return code
 
-    def _next(self) -> dict[str, Any]:
+    def _next(self, key: str) -> dict[str, Any]:
         try:
             line = next(self._news)
         except StopIteration:
@@ -150,6 +150,8 @@ class _Conversation:
             raise Unreachable("ended the session", subject=f"executor {self._client.id}", hint=hint) from None
         if "error" in line:
             raise Failure(line["error"]["message"], subject=line["error"]["subject"], hint=line["error"]["hint"])
+        if key not in line:
+            raise Unreadable(f"its line of the session has no {key}", subject=f"executor {self._client.id}")
         return line
 
     def _reader(self, name: str, path: str) -> _Reader:

@@ -74,7 +74,7 @@ def condition(text: str) -> Condition:
     excludes = key.endswith("!")
     key = _OTHER_WORDS.get(key.rstrip("!"), key.rstrip("!"))
     if key not in _VALUES or not equals:
-        raise InvalidInput(f"{text!r} is no filter", hint=f"write KEY=VALUE or KEY!=VALUE; keys: {', '.join(KEYS)}")
+        raise InvalidInput(f"{text!r} is not a filter", hint=f"write KEY=VALUE or KEY!=VALUE; keys: {', '.join(KEYS)}")
     return Condition(key, pattern, excludes)
 
 
@@ -83,7 +83,7 @@ def labels(selector: str) -> Iterable[Condition]:
     for part in selector.split(","):
         key, equals, value = part.strip().partition("=")
         if not _LABEL_KEY.fullmatch(key.strip()):
-            raise InvalidInput(f"{selector!r} is no selector of labels", hint="write such as app=web,tier!=db,!old")
+            raise InvalidInput(f"{selector!r} is not a selector of labels", hint="write such as app=web,tier!=db,!old")
         name = key.strip().strip("!")
         pattern = f"{name}={value.removeprefix('=').strip()}" if equals else name
         yield Condition("label", pattern, "!" in key)

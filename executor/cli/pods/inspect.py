@@ -31,7 +31,7 @@ def command(session: Session, *, pods: Sequence[str], check: bool, form: Form | 
     """Show everything about each POD: its id or the beginning of it, a task id, or its name; of a pod whose executor
     is dead or has ended, what its journal has.
 
-    Of one pod the document is the pod's own; of several it is {"pods": [...]}.
+    The document of one pod is the pod's own; that of several is {"pods": [...]}.
     """
     form = forms.chosen(form, as_json=as_json)
     found = [_inspected(session, name, check=check) for name in pods]
@@ -58,7 +58,8 @@ def _inspected(session: Session, name: str, *, check: bool) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
-    output.fields((key, _flat(value)) for key, value in document.items() if key not in _SHOWN_APART)
+    shown = {**document, "state": status.text(document)}
+    output.fields((key, _flat(value)) for key, value in shown.items() if key not in _SHOWN_APART)
     _show_network(document.get("kernel_network"))
     output.line("")
     containers = document.get("containers", [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import click
@@ -24,17 +25,8 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
 
     Raises NotFound if no executor has it or none runs, and a usage error if several have.
     """
-    found: list[tuple[Client, dict[str, Any]]] = []
     silent: list[Unreachable] = []
-    for client in session.some():
-        try:
-            found.append((client, client.get(f"/v1/pods/{segment(name)}")))
-        except NotFound:
-            continue
-        except InvalidRequest as error:  # the text fits several
-            raise click.UsageError(f"{error.subject}: {error.message}; {error.hint}") from error
-        except Unreachable as error:
-            silent.append(error)
+    found = list(answers(session.some(), f"/v1/pods/{segment(name)}", silent))
     if len(found) > 1:
         pods = ", ".join(f"{pod['pod']} of executor {client.id}" for client, pod in found)
         raise click.UsageError(f"{name} is not unique: {pods}")
@@ -48,6 +40,21 @@ def find(session: Session, name: str) -> tuple[Client, dict[str, Any]]:
             " why knows a launch that was refused",
         )
     return found[0]
+
+
+def answers(clients: Iterable[Client], path: str, silent: list[Unreachable]) -> Iterator[tuple[Client, dict[str, Any]]]:
+    """The document at `path` of each executor that has it; those that do not answer are added to `silent`. Raises a
+    usage error for a text that fits several.
+    """
+    for client in clients:
+        try:
+            yield client, client.get(path)
+        except NotFound:
+            continue
+        except InvalidRequest as error:
+            raise click.UsageError(f"{error.subject}: {error.message}; {error.hint}") from error
+        except Unreachable as error:
+            silent.append(error)
 
 
 def living(session: Session, name: str) -> tuple[Client, dict[str, Any]]:

@@ -47,6 +47,10 @@ _WIDE: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
         "started": lambda pod: pod.get("started_at"),
     }
 )
+_NARROW: Final[Mapping[str, Callable[[Document], object]]] = MappingProxyType(
+    {**_COLUMNS, "name": status.short_name, "reason": lambda pod: status.short_reason(status.reason(pod))}
+)
+_NARROW_WIDTH: Final = 80
 _REASON_LETTERS: Final = 60
 _SPARE: Final = ("executor", "ips", "role", "ready", "restarts", "task", "age", "class", "reason")
 _SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
@@ -62,6 +66,10 @@ _SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
     }
 )
 _POLL_S: Final = 1.0
+_REASON_LEAST: Final = 16
+"""Letters of a reason that a watch shows on any terminal."""
+_LONG_STATE: Final = "ended 59m ago"
+"""The room that a watch keeps for states that come later."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +82,15 @@ class _Wanted:
     note: bool
 
     def pods(self, session: Session, *, again: bool = False) -> list[Document]:
-        """In their order. `again`: that no executor answers is no error."""
+        """In their order. `again`: that no executor answers is not an error."""
         clients = session.answering() if again else session.all()
         known = _all(clients, {"all": 1} if self.ended else {})
         if self.ended and not again:
             known += former.pods(session)
         found = [pod for pod in known if filters.fits(self.conditions, pod)]
         if self.note and not clients and not again:
-            output.note(f"{session.run_dir}: no executor runs on this node")
+            hint = "" if self.ended else " (`ps --all` shows pods that ended)"
+            output.note(f"{session.run_dir}: no executor runs on this node{hint}")
         return sorted(found, key=lambda pod: (_SORTS[self.sort](pod), pod["pod"]))
 
 
@@ -109,10 +118,11 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List the pods of this node. Where no executor runs there are none, which is no error.
+    """List the pods of this node. Where no executor runs there are none, which is not an error.
 
     A jsonpath is about the document of --json, as in {.pods[*].name}. The ids of -q and the names of -o name can be
-    arguments of the other commands. With -w and a form such as json, each change is a document of its own, one a
+    arguments of the other commands. A terminal of 80 columns or fewer shows names without the namespace default, and
+    reasons without TASK_ and CONTAINER_. With -w and a form such as json, each change is a document of its own, one a
     line.
     """
     if quiet and (form or as_json):
@@ -151,6 +161,8 @@ class _Shown:
         self._headers = headers
         self._columns = _WIDE if form.kind is Kind.WIDE else _COLUMNS
         self._widths: list[int] = []
+        self._kept = list(range(len(self._columns)))
+        self._width = 0
 
     def all(self, pods: Sequence[Document]) -> None:
         """Those that are there."""
@@ -161,11 +173,17 @@ class _Shown:
             for pod in pods:
                 output.line(output.clean(status.name(pod)))
         elif self._form.is_table:
+            self._shorten()
             fitted: dict[str, Any] = {"spare": _SPARE, "cut": "reason", "middle": "name"}
             fitted = {} if self._form.kind is Kind.WIDE else fitted
             output.table(list(self._columns), map(self.row, pods), headers=self._headers, **fitted)
         else:
             forms.show(self._form, {"pods": pods})
+
+    def _shorten(self) -> None:
+        """A narrow terminal shows what tells pods apart: no namespace that most have, no word that all reasons have."""
+        if self._headers and self._columns is _COLUMNS and 0 < output.terminal_width() <= _NARROW_WIDTH:
+            self._columns = _NARROW
 
     def row(self, pod: Document) -> list[object]:
         """Its cells."""
@@ -177,13 +195,27 @@ class _Shown:
         return [*cells.values(), status.word(pod)] if status.word(pod) != "ended" else ["ended"]
 
     def begin(self, pods: Sequence[Document]) -> None:
-        """The first lines of a watch; the widths of the columns are kept."""
-        rows = output.cleaned([list(self._columns), *map(self.row, pods)])
+        """The first lines of a watch; the widths of the columns are kept. A narrow terminal gets fewer columns, and the
+        reason as long as there is room for.
+        """
+        if self._is_lines:
+            self._shorten()
+        rows = output.cleaned(map(self.row, pods))
+        left_out = ""
+        if self._is_lines and self._headers and self._form.kind is not Kind.WIDE:
+            rows.append([_LONG_STATE if name == "state" else "" for name in self._columns])
+            self._kept, self._width = output.fitting(list(self._columns), rows, _SPARE, "reason")
+            left_out = ", ".join(name for place, name in enumerate(self._columns) if place not in self._kept)
+        rows = [list(self._columns), *rows]
         self._widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        if self._width:
+            self._widths[list(self._columns).index("reason")] = _REASON_LEAST
         if self._is_lines and self._headers:
             self._line([column.upper() for column in self._columns])
         for pod in pods:
             self.one(pod)
+        if left_out:
+            output.line(f"no room for: {left_out}")
 
     def one(self, pod: Document) -> None:
         """A line, or a document."""
@@ -202,7 +234,15 @@ class _Shown:
         return self._form.is_table and not self._quiet
 
     def _line(self, cells: Sequence[str]) -> None:
-        output.line("  ".join(cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)).rstrip())
+        text = self._joined(cells)
+        if self._width and (over := len(text) - self._width) > 0:
+            place = list(self._columns).index("reason")
+            reason = units.shortened(cells[place], max(_REASON_LEAST, len(cells[place]) - over))
+            text = self._joined([*cells[:place], reason, *cells[place + 1 :]])
+        output.line(text)
+
+    def _joined(self, cells: Sequence[str]) -> str:
+        return "  ".join(cells[place].ljust(self._widths[place]) for place in self._kept).rstrip()
 
 
 def _watch(session: Session, wanted: _Wanted, shown: _Shown) -> None:

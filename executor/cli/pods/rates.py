@@ -22,6 +22,8 @@ SORTS: Final[Mapping[str, Callable[[Document], Any]]] = MappingProxyType(
     }
 )
 """Orders of the pods of `usage`, by name."""
+RESOURCES: Final = ("cpu", "memory", "io")
+"""Those of which classes have a pressure."""
 
 
 def look(session: Session) -> Look:

@@ -69,7 +69,9 @@ def command(
     if no_stream or not form.is_table or not sys.stdout.isatty():
         _print(form, picture(before, now))
         return
+    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
     from executor.cli.printing import terminal
 
@@ -77,7 +79,8 @@ def command(
     with terminal.quit_key() as wait, Live(console=console, auto_refresh=False) as screen:
         while True:
             rows = output.cleaned(map(_row, picture(before, now)))
-            screen.update(terminal.table(_COLUMNS, rows, _SPARE, console.width), refresh=True)
+            table = terminal.table(_COLUMNS, rows, _SPARE, console.width)
+            screen.update(Group(table, Text("q ends it", style="dim")), refresh=True)
             before = now
             if wait(interval):
                 return

@@ -11,6 +11,7 @@ from typing import Any, Final
 from executor.cli.printing.units import age
 
 Document = dict[str, Any]
+DEFAULT_NAMESPACE: Final = "default"
 _TONES: Final = MappingProxyType(
     {"running": "good", "destroying": "warn", "stopping": "warn", "tearing-down": "warn", "lost": "bad"}
 )
@@ -45,6 +46,14 @@ def reason(pod: Document) -> str:
     return ""
 
 
+def short_reason(text: str) -> str:
+    """A reason for a narrow terminal: without the words that most outcomes begin with."""
+    if not text.startswith("TASK_"):
+        return text
+    state, _, why = text.removeprefix("TASK_").partition(" ")
+    return f"{state} {why.removeprefix('CONTAINER_').removeprefix('container ')}".rstrip()
+
+
 def details(pod: Document) -> str:
     """As `reason`, with the whole message of an outcome."""
     return trouble(pod) or str((pod.get("outcome") or {}).get("message") or reason(pod))
@@ -75,6 +84,11 @@ def tone(pod: Document) -> str:
 def name(pod: Document) -> str:
     """With its namespace."""
     return "/".join(str(part) for part in (pod.get("namespace"), pod.get("name")) if part)
+
+
+def short_name(pod: Document) -> str:
+    """Without the namespace `default`."""
+    return name(pod).removeprefix(f"{DEFAULT_NAMESPACE}/")
 
 
 def main_containers(pod: Document) -> list[Document]:

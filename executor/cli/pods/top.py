@@ -99,12 +99,12 @@ def _follow(session: Session, interval_s: float, sort: str) -> None:
 
 
 def _headline(picture: Document) -> str:
-    executors = len(picture["executors"])
-    return f"{log.timestamp()}  {len(picture['pods'])} pods, {executors} executor{'' if executors == 1 else 's'}"
+    pods, executors = (units.count(len(picture[f"{noun}s"]), noun) for noun in ("pod", "executor"))
+    return f"{log.timestamp()}  {pods}, {executors}"
 
 
 def _show(picture: Document) -> None:
-    output.table(_CLASSES, map(_class, picture["classes"]), spare=_SPARE_CLASSES)
+    output.table(_CLASSES, map(_class, picture["classes"]), spare=_spare_classes(picture))
     output.line("")
     output.table(_PODS, map(_pod, picture["pods"]), spare=_SPARE_PODS)
 
@@ -125,15 +125,21 @@ def _drawn(picture: Document, width: int, height: int) -> RenderableType:
     return Group(
         Text(_headline(picture), style="dim"),
         Text(),
-        table(_CLASSES, classes, _SPARE_CLASSES),
+        table(_CLASSES, classes, _spare_classes(picture)),
         Text(),
         table(_PODS, pods[:room], _SPARE_PODS),
         Text(f"{left}q ends it", style="dim"),
     )
 
 
+def _spare_classes(picture: Document) -> Sequence[str]:
+    """The columns to leave out. With several executors a class has a row for each, and only their names differ."""
+    return _SPARE_CLASSES if len(picture["executors"]) < 2 else [each for each in _SPARE_CLASSES if each != "executor"]
+
+
 def _class(row: Document) -> tuple[object, ...]:
-    waits = [None if each is None else f"{each['some']['avg10']:g} %" for each in row["pressure"].values()]
+    pressures = [row["pressure"][each] for each in rates.RESOURCES]
+    waits = [None if each is None else f"{each['some']['avg10']:g} %" for each in pressures]
     return (row["class"], row["pods"], *_numbers(row), *waits, units.identity(row["executor"]))
 
 

@@ -20,6 +20,7 @@ from executor.errors import InvalidInput
 
 _PIECE: Final = re.compile(r"\{((?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^{}\"'])*)\}")
 _STEP: Final = re.compile(r"\.?\*|\.([A-Za-z0-9_-]+)|\[(?:'([^']*)'|\"([^\"]*)\"|(-?\d{1,9})|(\*))\]")
+RANGES_MAX: Final = 100
 _HINT: Final = "write such as {.pods[*].name}, or use --json and jq"
 
 
@@ -48,7 +49,10 @@ def parse(template: str) -> tuple[Node, ...]:
     """Raises InvalidInput, with the piece that cannot be read."""
     if "{" not in template:
         template = f"{{{template}}}"
-    nodes, rest = _nodes(list(_pieces(template)), within=False)
+    pieces = list(_pieces(template))
+    if sum(text.startswith("range ") for in_braces, text in pieces if in_braces) > RANGES_MAX:
+        raise _invalid("{range ...}", f"is there more than {RANGES_MAX} times")
+    nodes, rest = _nodes(pieces, within=False)
     if rest:
         raise _invalid("{end}", "ends no {range ...}")
     return nodes
@@ -130,7 +134,7 @@ def _quoted(text: str) -> Text:
     try:
         return Text(json.loads(text) if text.startswith('"') else text[1:-1])
     except ValueError as error:
-        raise _invalid(text, "is no text in quotes") from error
+        raise _invalid(text, "is not text in quotes") from error
 
 
 def _path(text: str) -> Path:

@@ -78,6 +78,27 @@ def table(
         _plain_table(columns, cells, headers=headers)
 
 
+def terminal_width() -> int:
+    """Columns of the terminal that standard output is; 0 where it is none."""
+    if not sys.stdout.isatty():
+        return 0
+    from executor.cli.printing import terminal
+
+    return terminal.console().width
+
+
+def fitting(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str) -> tuple[list[int], int]:
+    """The indices of the columns that a narrow terminal has room for, and its width; all of them, and 0, where standard
+    output is not a terminal.
+    """
+    width = terminal_width()
+    if not width:
+        return list(range(len(columns))), 0
+    from executor.cli.printing import terminal
+
+    return terminal.lines(columns, cells, spare, cut, width), width
+
+
 def cleaned(rows: Iterable[Row]) -> list[list[str]]:
     """The cells of a table, as printable text."""
     return [[clean(value) for value in row] for row in rows]

@@ -47,7 +47,7 @@ def console(width: int | None = None) -> Console:
 @contextlib.contextmanager
 def quit_key() -> Iterator[Callable[[float], bool]]:
     """A wait for some seconds that ends early, with True, when q is typed; other keys do nothing. Where standard input
-    is no terminal it is a wait and no more.
+    is not a terminal it is a wait and no more.
     """
     if not sys.stdin.isatty():
         yield _only_wait
@@ -108,6 +108,13 @@ def shortened(
         if room >= letters:
             break
     return [[*row[:place], _cut(row[place], max(letters, room)), *row[place + 1 :]] for row in cells]
+
+
+def lines(columns: Sequence[str], cells: list[list[str]], spare: Sequence[str], cut: str, width: int) -> list[int]:
+    """The indices of the columns of lines of which more come later; the column `cut` needs CUT_LEAST. Pure."""
+    place = list(columns).index(cut)
+    short = [[*row[:place], " " * CUT_LEAST, *row[place + 1 :]] for row in cells]
+    return fitting(columns, short, [each for each in spare if each != cut], width)
 
 
 def without_middle(

@@ -43,3 +43,8 @@ def size(size_bytes: float) -> str:
             value = size_bytes / scale
             return f"{value:.1f} {unit}" if value < 10 and value % 1 >= 0.05 else f"{value:.0f} {unit}"
     return f"{size_bytes:.0f} B"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

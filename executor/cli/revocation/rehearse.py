@@ -9,7 +9,7 @@ import click
 from executor.cli.exits import Exit
 from executor.cli.printing import output, units
 from executor.cli.revocation import choice
-from executor.cli.revocation.fitting import fitting
+from executor.cli.revocation.fitting import fitting, show, would_free
 from executor.cli.session import Session, json_option, pass_session
 
 
@@ -21,19 +21,13 @@ from executor.cli.session import Session, json_option, pass_session
 def command(session: Session, /, *, exercise: bool, as_json: bool, **options: Any) -> int:
     """Show which pods a revocation would end, and how long it takes by the receipts of earlier ones. Ends nothing.
 
-    Without a choice it is about every revocable pod. Where several executors run, each one that has such pods answers.
+    Without a choice it is about every revocable pod. Where several executors run, each one that has such pods answers;
+    if none has, all of them.
     """
     choice_made = choice.request(options, all_without_choice=True)
-    clients = fitting(session, choice_made)
+    clients = fitting(session, choice_made, all_if_none=True)
     answers = [each.post("/v1/rehearsals", {**choice_made, "exercise": exercise}, timeout_s=None) for each in clients]
-    if as_json:
-        named = [{"mesos_container": each.id, **found} for each, found in zip(clients, answers, strict=True)]
-        output.json_document(answers[0] if len(answers) == 1 else {"rehearsals": named})
-    else:
-        for client, found in zip(clients, answers, strict=True):
-            if len(clients) > 1:
-                output.line(f"executor {client.id}:")
-            _show(found)
+    show(clients, answers, _show, as_json=as_json, key="rehearsals")
     return max(map(_exit, answers))
 
 
@@ -50,11 +44,11 @@ def _show(found: dict[str, Any]) -> None:
             ((each["pod"], each["tasks"], each["cpus"], units.size(each["mem_bytes"])) for each in would["victims"]),
         )
     else:
-        output.line("no revocable pod is meant by this")
+        output.line("no revocable pod fits")
     freed = would["freed"]
     output.line("")
     pairs: list[tuple[str, object]] = [
-        ("would free", f"{freed['cpus']:g} cpus, {units.size(freed['mem_bytes'])}"),
+        ("would free", would_free(freed)),
         ("revocations so far", _times(found["history"]["revocations"])),
         ("each pod so far", _times(found["history"]["victims"])),
         ("from kill to end", _times(found["history"]["after_kill"])),
@@ -68,6 +62,6 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _times(times: dict[str, Any]) -> str:
-    if not times["count"]:
-        return "none measured yet"
-    return f"p50 {times['p50_ms']:g} ms, p90 {times['p90_ms']:g} ms, p99 {times['p99_ms']:g} ms of {times['count']}"
+    known = [(name, times.get(f"{name}_ms")) for name in ("p50", "p90", "p99")]
+    shown = ", ".join(f"{name} {value:g} ms" for name, value in known if value is not None)
+    return f"{shown} of {times['count']}" if shown else "none measured yet"

@@ -38,3 +38,5 @@ def command(session: Session, revocation: str, file: Path | None, *, as_json: bo
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Failure(f"cannot be written: {reason(error)}", subject=str(file)) from error
+    receipt = facts["receipt"]
+    output.note(f"{file} shows revocation {receipt['id']} ({receipt['state']}) of executor {facts['executor']}")

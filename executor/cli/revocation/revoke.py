@@ -12,7 +12,7 @@ from executor.cli.exits import Exit
 from executor.cli.history import processes
 from executor.cli.printing import output, units
 from executor.cli.revocation import choice
-from executor.cli.revocation.fitting import fitting
+from executor.cli.revocation.fitting import fitting, show, would_free
 from executor.cli.session import Session, json_option, pass_session
 from executor.errors import InvalidInput
 
@@ -54,14 +54,7 @@ def command(session: Session, /, *, no_wait: bool, as_json: bool, **options: Any
     query = {"wait": "0"} if no_wait else {}
     clients = fitting(session, body)
     receipts = [{**each.post("/v1/revocations", body, timeout_s=None, **query)} for each in clients]
-    if as_json:
-        named = [{"mesos_container": each.id, **receipt} for each, receipt in zip(clients, receipts, strict=True)]
-        output.json_document(receipts[0] if len(receipts) == 1 else {"revocations": named})
-    else:
-        for client, receipt in zip(clients, receipts, strict=True):
-            if len(clients) > 1:
-                output.line(f"executor {client.id}:")
-            _show(receipt)
+    show(clients, receipts, _show, as_json=as_json, key="revocations")
     return max(map(_exit, receipts))
 
 
@@ -93,29 +86,40 @@ def _show(receipt: dict[str, Any]) -> None:
         columns = _MEANT if receipt["state"] == "dry-run" else _ENDED
         output.table(columns, (_row(each, columns) for each in receipt["victims"]), spare=("used", "notified", "cpus"))
     else:
-        output.line("no revocable pod is meant by this")
+        output.line("no revocable pod fits")
     summary: list[tuple[str, object]] = [
         ("revocation", receipt.get("id")),
         ("state", receipt["state"]),
         ("reason", receipt.get("reason")),
-        (
-            "would free" if receipt["state"] == "dry-run" else "freed",
-            f"{freed.get('cpus', 0):g} cpus, {units.size(freed.get('mem_bytes', 0))}",
-        ),
+        *_freed(receipt["state"], freed),
     ]
     if receipt["state"] != "dry-run":
         summary.append(("took", _took(receipt)))
     if regular is not None:
         verdict = "unchanged" if regular.get("unchanged") else f"CHANGED: {output.clean(regular.get('changed'))}"
-        summary.append(("regular pods", f"{regular.get('pods', 0)}, {verdict}"))
+        summary.append(("regular pods", f"{regular.get('pods', 0)} of this executor, {verdict}"))
     if left := receipt.get("left"):
-        rest = f"{left['pods']} pods, {left['cpus']:g} cpus, {units.size(left['mem_bytes'])}"
+        rest = f"{units.count(left['pods'], 'pod')}, {left['cpus']:g} cpus, {units.size(left['mem_bytes'])}"
+        if not left["pods"]:
+            rest = f"{rest} of ended pods"
         summary.append(("revocable left", rest))
     if receipt.get("error"):
         summary.append(("error", receipt["error"]))
     output.line("")
     output.fields(summary)
     processes.show(processes.of(pid for each in receipt["victims"] for pid in each.get("pids", ())))
+
+
+def _freed(state: str, freed: dict[str, Any]) -> list[tuple[str, object]]:
+    """How much memory the kernel gives back with the last process is known afterwards only."""
+    if state == "dry-run":
+        return [("would free", would_free(freed))]
+    amount = f"{freed.get('cpus', 0):g} cpus, {units.size(freed.get('mem_bytes', 0))}"
+    pairs: list[tuple[str, object]] = [("freed", amount)]
+    if "mem_kept_bytes" in freed:
+        later = f"{units.size(freed['mem_kept_bytes'])}: the kernel still charges it (files in memory, kernel memory)"
+        pairs.append(("freed later", later))
+    return pairs
 
 
 def _took(receipt: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def dangers(networks: Sequence[Network]) -> tuple[Danger, ...]:
 
 
 def subnets(plugin: Json) -> Iterator[Subnet]:
-    """Where host-local takes addresses from; what is no subnet is left out."""
+    """Where host-local takes addresses from; what is not a subnet is left out."""
     ipam = plugin.get("ipam") or {}
     for each in [ipam, *(each for group in ipam.get("ranges") or () for each in group)]:
         try:

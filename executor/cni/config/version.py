@@ -8,7 +8,7 @@ SPEC_VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 """Oldest first; all are spoken."""
 
 MESOS_VERSIONS = ("0.1.0", "0.2.0")
-"""Whose results the Mesos agent understands: it reads ip4, ip6 and dns only (Mesos's network/cni/spec.proto)."""
+"""The Mesos agent understands their results: it reads ip4, ip6 and dns only (Mesos's network/cni/spec.proto)."""
 
 CHAINING = "0.3.0"
 CHECK = "0.4.0"  # also prevResult on DEL

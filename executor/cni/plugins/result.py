@@ -64,7 +64,7 @@ def _normalised(raw: Json) -> Json:
     alien = _LISTS if version and not at_least(version, CHAINING) else _FAMILIES if version else ()
     for key in alien:
         if raw.get(key):
-            raise UnreadableResultError(f"{key} is no part of a result of version {version}")
+            raise UnreadableResultError(f"{key} is not a part of a result of version {version}")
     normal = _from_old(raw) if old else _from_new(raw)
     _dns(normal["dns"])
     return normal

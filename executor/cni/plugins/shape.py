@@ -97,7 +97,7 @@ def address(holder: Json, key: str, where: str) -> str:
 
 
 def network(holder: Json, key: str, where: str) -> None:
-    """Raises UnreadableResultError if the value below `key` is no destination of a route in CIDR notation."""
+    """Raises UnreadableResultError if the value below `key` is not a destination of a route in CIDR notation."""
     value = text(holder, key, where)
     try:
         if "/" not in value or "%" in value:

@@ -1,8 +1,8 @@
 """The kernel's events of removed rules of nf_tables, and with them of iptables' nft variant.
 
 A multicast group of netlink reports every change on the node; only removals count. Nothing is read between two calls
-of `removal`: an overflow of the socket's buffer counts as a removal. Of each message
-only its type counts, so nothing of it is decoded.
+of `removal`: an overflow of the socket's buffer counts as a removal. Only the type
+of a message counts, so nothing else of it is decoded.
 Source: linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h.
 """
 

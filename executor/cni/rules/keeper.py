@@ -3,9 +3,9 @@
 The rules of an attachment are read once after it was made. When the kernel reports that rules were removed (or, where
 it does not report, every POLL_S), all are compared with what is there. portmap's own ADD, which may be repeated, puts
 back what portmap makes; a masquerade, whose plugin cannot be run again without making a second interface, is fed back
-to iptables line by line. Rules that iptables-save does not show (a plugin's nftables backend) are neither known nor
-touched; but of an attachment with port mappings, which has none when rules were removed, they may have been erased
-before they were read: then portmap's ADD is repeated once. Nothing runs while no attachment has rules.
+to iptables line by line. Rules in nftables are nft_keeper.py's. Rules of an attachment with port mappings, which has
+none when rules were removed, may have been erased before they were read: then portmap's ADD is repeated once. Nothing
+runs while no attachment has rules.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from executor.cni.records.cache import Record
 from executor.cni.rules import lines, sweep
 from executor.cni.rules.events import RuleEvents
 from executor.cni.rules.lines import Key
+from executor.cni.rules.nft_keeper import NftKeeper
+from executor.cni.rules.sweep import PORTMAP
 from executor.log import get_logger
 
 log = get_logger(__name__)
@@ -33,7 +35,6 @@ PAUSE_S: Final = 2.0
 POLL_S: Final = 30.0
 AT_A_TIME: Final = 4
 """The number of portmap's ADD, some 50 ms each."""
-PORTMAP: Final = "portmap"
 _UNSEEN: Final = "port mappings, of which no rule was seen"
 Known = dict[str, dict[Key, tuple[str, ...]]]
 """By program (iptables, ip6tables)."""
@@ -49,6 +50,7 @@ class RuleKeeper:
         self._watched: dict[Key, Record] = {}
         self._known: Known = {family: {} for family in sweep.FAMILIES}
         self._common: dict[str, frozenset[str]] = dict.fromkeys(sweep.FAMILIES, frozenset())
+        self._nft = NftKeeper(lock, timeout_s)
         self._fresh = asyncio.Event()
         self._again = False
         """Whether the last look did not come to its end."""
@@ -73,8 +75,12 @@ class RuleKeeper:
             del self._watched[key]
             self._lost.pop(key, None)
             self._repeated.discard(key)
-            for known in self._known.values():
-                known.pop(key, None)
+            self._forget_rules(key)
+
+    def _forget_rules(self, key: Key) -> None:
+        for known in self._known.values():
+            known.pop(key, None)
+        self._nft.forget(key)
 
     async def run(self) -> None:
         """Until it is cancelled. A failure is logged, and ends nothing else."""
@@ -129,6 +135,7 @@ class RuleKeeper:
                 missing = self._compare(family, saved, watched)
                 if missing:
                     await self._put_back(family, missing)
+        await self._nft.look(self._watched, self._tell)
 
     async def _repeat_unseen(self) -> None:
         """portmap's ADD for attachments with port mappings of which no rule was ever seen, once for each."""
@@ -138,15 +145,16 @@ class RuleKeeper:
             if record.capability_args.get("portMappings")
             and key not in self._repeated
             and not any(known.get(key) for known in self._known.values())
+            and not self._nft.knows(key)
         ]
         for key in unseen:
             self._repeated.add(key)
             said = await self._repeat(key)
-            for known in self._known.values():
-                known.pop(key, None)
+            self._forget_rules(key)
             await self.look()
-            if lines := [line for known in self._known.values() for line in known.get(key, ())]:
-                self._tell(key, tuple(lines), (), "")
+            seen = [line for known in self._known.values() for line in known.get(key, ())]
+            if lines := (*seen, *self._nft.lines(key)):
+                self._tell(key, lines, (), "")
             elif said:
                 self._tell(key, (_UNSEEN,), (_UNSEEN,), said)
 

@@ -11,21 +11,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from executor.cni.attachment import Json
 from executor.cni.plugins.failure import Fault, PluginError
 from executor.cni.plugins.limit import Limit
-from executor.cni.plugins.process import Finished, execute
+from executor.cni.plugins.process import Finished
 from executor.cni.records.cache import Record
+from executor.cni.rules import nft, nft_objects
 from executor.cni.rules.lines import Key, chain_names, owned
-from executor.errors import reason
+from executor.cni.rules.program import installed, run, said
 
 FAMILIES = ("iptables", "ip6tables")
-_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-_SAVED_MAX_BYTES = 64 << 20
+PORTMAP: Final = "portmap"
 _VERSION_S = 10.0
 _NO_CHAIN = re.compile(r"(?:Chain '|load target `)(CNI-[^']+)'")  # the nft variant's words, and the legacy one's
 _TRIES = 3  # others write to the tables as well, and a removal is all or nothing
@@ -33,7 +33,7 @@ _TRIES = 3  # others write to the tables as well, and a removal is all or nothin
 
 def made_by(document: Json) -> bool:
     """Whether a network's plugins make such rules at all."""
-    return any(plugin.get("ipMasq") or plugin.get("type") == "portmap" for plugin in document["plugins"])
+    return any(plugin.get("ipMasq") or plugin.get("type") == PORTMAP for plugin in document["plugins"])
 
 
 def removal(saved: str, network: str, container_id: str) -> str:
@@ -52,40 +52,39 @@ def removal(saved: str, network: str, container_id: str) -> str:
     return "\n".join(["*nat", *steps, "COMMIT", ""]) if steps else ""
 
 
-async def sweep(network: str, container_id: str, limit: Limit) -> tuple[Fault, ...]:
+async def sweep(record: Record, limit: Limit) -> tuple[Fault, ...]:
     """Removes the rules of one attachment, IPv4 and IPv6; none is success, and so is a node without iptables."""
-    work = (_sweep_family(family, network, container_id, limit) for family in FAMILIES)
-    faults = await asyncio.gather(*work)
+    work = [_sweep_family(family, record.network, record.container_id, limit) for family in FAMILIES]
+    faults = await asyncio.gather(*work, nft.sweep(record, limit))
     return tuple(fault for fault in faults if fault is not None)
 
 
 async def owners(timeout_s: float) -> frozenset[str]:
-    """The containers that have such rules, by their comments; none on a node without iptables."""
-    found: set[str] = set()
+    """The containers that have such rules, by their comments; none on a node without iptables and nft."""
+    found = set(nft_objects.owners(await nft_listed(timeout_s) or []))
     for family in FAMILIES:
-        if shutil.which(f"{family}-save", path=_PATH) is not None:
-            finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
+        if installed(f"{family}-save"):
+            finished = await run(f"{family}-save", ["-t", "nat"], "", timeout_s)
             found.update(re.findall(r'id: \\"([^"\\]+)\\"', finished.stdout.decode(errors="replace")))
     return frozenset(found)
 
 
 async def _sweep_family(family: str, network: str, container_id: str, limit: Limit) -> Fault | None:
-    if shutil.which(f"{family}-save", path=_PATH) is None:
+    if not installed(f"{family}-save"):
         return None
     finished = Finished(0)
     for _ in range(_TRIES):
-        finished = await _run(f"{family}-save", ["-t", "nat"], "", limit.next_s())
+        finished = await run(f"{family}-save", ["-t", "nat"], "", limit.next_s())
         steps = removal(finished.stdout.decode(errors="replace"), network, container_id)
         if finished.returncode == 0 and not steps:
             return None
         if finished.returncode == 0:
-            finished = await _run(f"{family}-restore", ["--noflush", "--wait"], steps, limit.next_s())
+            finished = await run(f"{family}-restore", ["--noflush", "--wait"], steps, limit.next_s())
         if finished.returncode == 0:
             return None
         if finished.returncode is None or limit.is_over:
             break
-    said = finished.stderr.decode(errors="replace").strip()
-    return Fault(family, "removal of left-over rules", PluginError("failed", finished.returncode, said))
+    return Fault(family, "removal of left-over rules", PluginError("failed", finished.returncode, said(finished)))
 
 
 def missing_chain(faults: Sequence[Fault], network: str, container_id: str) -> bool:
@@ -96,13 +95,15 @@ def missing_chain(faults: Sequence[Fault], network: str, container_id: str) -> b
     return bool(gone & set(chain_names(network, container_id)))
 
 
-def erased(saved: Mapping[str, str], records: Iterable[Record]) -> tuple[str, ...]:
-    """Attachments of which iptables has not one rule although their plugins have made some, in words. `saved` is by
-    program. Plugins that are configured to write to nftables are left out. Pure.
+def erased(saved: Mapping[str, str], listed: Sequence[Json] | None, records: Iterable[Record]) -> tuple[str, ...]:
+    """Attachments of which there is not one rule although their plugins have made some, in words. `saved` is by
+    program; `listed` is of nftables, None if it is not known. Where a plugin writes to is its own choice, so either
+    place counts, and what may be in a place that is not known is left out. Pure.
     """
-    wanted = [record for record in records if record.complete and _by_iptables(record)]
+    wanted = [record for record in records if record.complete and _is_readable(record, saved, listed)]
     there = {each for text in saved.values() for each, lines in owned(text, map(key_of, wanted)).items() if lines}
-    return tuple(record.subject for record in wanted if key_of(record) not in there)
+    lacking = [record for record in wanted if key_of(record) not in there]
+    return tuple(record.subject for record in lacking if not nft_objects.owned(listed or [], nft.owner_of(record)))
 
 
 def key_of(record: Record) -> Key:
@@ -110,14 +111,23 @@ def key_of(record: Record) -> Key:
     return Key(record.network, record.container_id)
 
 
-def _by_iptables(record: Record) -> bool:
-    for plugin in record.document["plugins"]:
-        maps = plugin.get("type") == "portmap" and record.capability_args.get("portMappings")
-        if maps and plugin.get("backend") != "nftables":
-            return True
-        if plugin.get("ipMasq") and plugin.get("ipMasqBackend") != "nftables":
-            return True
-    return False
+def _is_readable(record: Record, saved: Mapping[str, str], listed: Sequence[Json] | None) -> bool:
+    """Whether its plugins have made rules in a place that is known."""
+    backends = [
+        plugin.get("backend" if plugin.get("type") == PORTMAP else "ipMasqBackend")
+        for plugin in record.document["plugins"]
+        if plugin.get("ipMasq") or (plugin.get("type") == PORTMAP and record.capability_args.get("portMappings"))
+    ]
+    if listed is not None:
+        return bool(backends)
+    return bool(saved) and any(backend != nft_objects.BACKEND for backend in backends)
+
+
+async def nft_listed(timeout_s: float) -> list[Json] | None:
+    """The objects of the plugins' tables of nftables; None if they cannot be read."""
+    with suppress(OSError):
+        return await nft.listed(timeout_s)
+    return None
 
 
 async def ensure_chains(network: str, container_id: str, limit: Limit) -> None:
@@ -137,11 +147,11 @@ async def ensure_chains(network: str, container_id: str, limit: Limit) -> None:
 
 async def saved(family: str, timeout_s: float) -> str | None:
     """The nat table as iptables-save prints it; None on a node without it. Raises OSError."""
-    if shutil.which(f"{family}-save", path=_PATH) is None:
+    if not installed(f"{family}-save"):
         return None
-    finished = await _run(f"{family}-save", ["-t", "nat"], "", timeout_s)
+    finished = await run(f"{family}-save", ["-t", "nat"], "", timeout_s)
     if finished.returncode != 0:
-        raise OSError(errno.EIO, f"{family}-save: {finished.stderr.decode(errors='replace').strip() or 'no answer'}")
+        raise OSError(errno.EIO, f"{family}-save: {said(finished) or 'no answer'}")
     return finished.stdout.decode(errors="replace")
 
 
@@ -156,23 +166,11 @@ async def all_saved(timeout_s: float) -> dict[str, str]:
 
 async def restore(family: str, text: str, timeout_s: float) -> str:
     """Feeds lines to iptables, beside what is there; what went wrong, in words. Raises OSError."""
-    finished = await _run(f"{family}-restore", ["--noflush", "--wait"], text, timeout_s)
-    said = finished.stderr.decode(errors="replace").strip()
-    return "" if finished.returncode == 0 else f"{family}-restore: {said or 'did not end in time'}"
+    finished = await run(f"{family}-restore", ["--noflush", "--wait"], text, timeout_s)
+    return "" if finished.returncode == 0 else f"{family}-restore: {said(finished) or 'did not end in time'}"
 
 
 async def is_legacy() -> bool:
     """Whether iptables writes to its old tables, whose changes the kernel does not report."""
-    finished = await _run("iptables", ["--version"], "", _VERSION_S)
+    finished = await run("iptables", ["--version"], "", _VERSION_S)
     return b"legacy" in finished.stdout
-
-
-async def _run(name: str, arguments: list[str], stdin: str, timeout_s: float) -> Finished:
-    path = shutil.which(name, path=_PATH)
-    if path is None:
-        return Finished(1, stderr=f"{name} is not installed".encode())
-    command = [path, *arguments]
-    try:
-        return await execute(command, {"PATH": _PATH}, stdin.encode(), timeout_s, stdout_max_bytes=_SAVED_MAX_BYTES)
-    except OSError as error:
-        return Finished(1, stderr=f"cannot be executed: {reason(error)}".encode())

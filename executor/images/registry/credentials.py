@@ -57,11 +57,11 @@ def parse_helpers(text: str | bytes, *, subject: str) -> Helpers:
     value = _document(text, subject)
     store, listed = value.get("credsStore", ""), value.get("credHelpers", {})
     if not isinstance(listed, dict) or len(listed) > ENTRIES_MAX:
-        raise InvalidConfig(f"`credHelpers` is no object of {ENTRIES_MAX} entries at most", subject=subject)
+        raise InvalidConfig(f"`credHelpers` is not an object of {ENTRIES_MAX} entries at most", subject=subject)
     named = {f"credHelpers[{host[:80]}]": name for host, name in listed.items()}
     for key, name in (named | ({"credsStore": store} if store else {})).items():
         if not isinstance(name, str) or not _HELPER.fullmatch(name):
-            raise InvalidConfig(f"`{key}` is no name of a credential helper, such as pass", subject=subject)
+            raise InvalidConfig(f"`{key}` is not a name of a credential helper, such as pass", subject=subject)
     return Helpers(store or "", {split_server(host)[0]: name for host, name in listed.items()})
 
 
@@ -73,7 +73,7 @@ def parse_docker_config(text: str | bytes, *, subject: str) -> tuple[Credential,
     value = _document(text, subject)
     auths = value.get("auths", {}) if "auths" in value or _is_config(value) else value
     if not isinstance(auths, dict) or len(auths) > ENTRIES_MAX:
-        raise InvalidConfig(f"`auths` is no object of {ENTRIES_MAX} entries at most", subject=subject)
+        raise InvalidConfig(f"`auths` is not an object of {ENTRIES_MAX} entries at most", subject=subject)
     found = (_credential(str(key), entry, subject) for key, entry in auths.items() if isinstance(entry, Mapping))
     return tuple(each for each in found if not each.is_empty)
 
@@ -82,9 +82,9 @@ def _document(text: str | bytes, subject: str) -> Mapping[str, Any]:
     try:
         value = bounded_json.loads(text, bounded_json.DOCUMENT)
     except ValueError as error:
-        raise InvalidConfig("is no JSON document, or is too large", subject=subject) from error
+        raise InvalidConfig("is not a JSON document, or is too large", subject=subject) from error
     if not isinstance(value, dict):
-        raise InvalidConfig("is no JSON object", subject=subject)
+        raise InvalidConfig("is not a JSON object", subject=subject)
     return value
 
 

@@ -82,15 +82,15 @@ def parse(text: str, directory: Path, default: Endpoint) -> tuple[Endpoint, ...]
     try:
         value = bounded_toml.loads(text)
     except bounded_toml.TomlError as error:
-        raise InvalidConfig(f"is no TOML: {error}", subject=subject) from error
+        raise InvalidConfig(f"is not TOML: {error}", subject=subject) from error
     _check_keys(value, subject)
     listed = value.get("host", {})
     if not isinstance(listed, Mapping) or len(listed) > ENDPOINTS_MAX:
-        raise InvalidConfig(f"`host` is no table of {ENDPOINTS_MAX} entries at most", subject=subject)
+        raise InvalidConfig(f"`host` is not a table of {ENDPOINTS_MAX} entries at most", subject=subject)
     mirrors = [_Table(entry, directory, f"{subject}: host.{url}").endpoint(url) for url, entry in listed.items()]
     server, has_settings = value.get("server", default.url), bool(value.keys() & (_KEYS - {"host", "server"}))
     if not isinstance(server, str):
-        raise InvalidConfig("`server` is no URL", subject=subject)
+        raise InvalidConfig("`server` is not a URL", subject=subject)
     own = _Table(value, directory, subject).endpoint(server)
     if not has_settings and any(each.replaces(own) for each in mirrors):
         return tuple(mirrors)  # the table of a host says how the registry itself is asked
@@ -109,7 +109,7 @@ class _Table:
 
     def __init__(self, value: object, directory: Path, subject: str) -> None:
         if not isinstance(value, Mapping):
-            raise InvalidConfig("is no table", subject=subject)
+            raise InvalidConfig("is not a table", subject=subject)
         _check_keys(value, subject)
         self._value = value
         self._directory = directory
@@ -131,7 +131,7 @@ class _Table:
         url = text if "://" in text else f"https://{text}"
         match = _URL.fullmatch(url)
         if match is None or not DOMAIN.fullmatch(match[2]):
-            raise self._fault(f"{text[:80]!r} is no URL of http or https with a host")
+            raise self._fault(f"{text[:80]!r} is not a URL of http or https with a host")
         path = match[3].rstrip("/")
         if not self._flag("override_path") and not path.endswith("/v2"):
             path += "/v2"
@@ -152,24 +152,24 @@ class _Table:
         for each in [value] if isinstance(value, str) else value if isinstance(value, list) else [None]:
             pair = [each] if isinstance(each, str) else each
             if not isinstance(pair, list) or not all(isinstance(part, str) for part in pair) or len(pair) not in (1, 2):
-                raise self._fault("`client` is no file, list of files, or list of [certificate, key]")
+                raise self._fault("`client` is not a file, list of files, or list of [certificate, key]")
             yield self._path(pair[0]), self._path(pair[1]) if len(pair) == 2 and pair[1] else None
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         value = self._value.get("header", {})
         if not isinstance(value, Mapping):
-            raise self._fault("`header` is no table")
+            raise self._fault("`header` is not a table")
         for name, texts in value.items():
             for text in texts if isinstance(texts, list) else [texts]:
                 if not isinstance(text, str) or not (name + text).isprintable():
-                    raise self._fault(f"`header.{name[:40]}` is no text, or has a control character")
+                    raise self._fault(f"`header.{name[:40]}` is not text, or has a control character")
                 yield name, text
 
     def _texts(self, key: str) -> tuple[str, ...]:
         value = self._value.get(key, [])
         found = [value] if isinstance(value, str) else value
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-            raise self._fault(f"`{key}` is no text or list of texts")
+            raise self._fault(f"`{key}` is not text or list of texts")
         return tuple(found)
 
     def _flag(self, key: str) -> bool:

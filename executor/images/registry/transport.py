@@ -56,7 +56,7 @@ class Transport:
             pool.clear()
 
     def is_own(self, url: str) -> bool:
-        """Whether `url` is of the endpoint's own origin. Raises PullFailure for what is no URL."""
+        """Whether `url` is of the endpoint's own origin. Raises PullFailure for what is not a URL."""
         return origin(url) == self._own
 
     def ask(
@@ -131,7 +131,7 @@ def _redirected(url: str, target: str) -> str:
     try:
         goal = urljoin(url, target)
     except ValueError as error:
-        raise PullFailure(f"redirects to what is no URL: {error}", subject=where(url), lasting=True) from error
+        raise PullFailure(f"redirects to what is not a URL: {error}", subject=where(url), lasting=True) from error
     scheme, host, _ = origin(goal)
     if scheme not in PORTS or not host or (scheme == "http" and url.startswith("https:")):
         message = f"redirects to {where(goal)}, which is not HTTPS"

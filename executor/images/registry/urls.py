@@ -25,4 +25,4 @@ def origin(url: str) -> tuple[str, str, int]:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
     except ValueError as error:
-        raise PullFailure(f"the registry gives an address that is no URL: {error}", lasting=True) from error
+        raise PullFailure(f"the registry gives an address that is not a URL: {error}", lasting=True) from error

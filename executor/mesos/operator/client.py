@@ -85,6 +85,9 @@ class Operator:
             raise self._lost(self.endpoint, error) from error
         finally:
             connection.close()
+        if response.status in (307, 308) or (response.status == 200 and holdings.is_master(data)):
+            hint = f"{self._keys.endpoint} is the agent of this node, as in 10.0.0.1:5051"
+            raise MesosFailure("is a master, and no agent", subject=self.endpoint, hint=hint)
         if response.status != 200:
             raise self._refused("GET /state", self.endpoint, response.status, data[:500].decode(errors="replace"))
         return holdings.agent(data)
@@ -156,13 +159,13 @@ class Operator:
             host, port = None, None
         if not host or not port or url.scheme not in ("http", "https"):
             subject = f"{self._keys.endpoint}: {endpoint}"
-            raise InvalidConfig("is no host:port", subject=subject, hint="as in 10.0.0.1:5050")
+            raise InvalidConfig("is not a host:port", subject=subject, hint="as in 10.0.0.1:5050")
         kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
         return kind(host, port, timeout=CONNECT_S)
 
     def _refused(self, kind: str, endpoint: str, status: int, text: str) -> MesosFailure:
         if kind == "SUBSCRIBE" and status in (400, 404, 501):
-            return NotAMaster("is no master", subject=endpoint)
+            return NotAMaster("is not a master", subject=endpoint)
         hint = f"give a principal that may view tasks in {self._keys.credential}" if status in (401, 403) else ""
         return MesosFailure(f"{kind} was answered with HTTP {status}: {text}", subject=endpoint, hint=hint)
 

@@ -20,7 +20,7 @@ class Reservation(msgspec.Struct, frozen=True):
 
 
 class Revocable(msgspec.Struct, frozen=True):
-    """Has no fields: that it is there says all."""
+    """Has no fields: its presence is the information."""
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -122,6 +122,12 @@ class AgentState(msgspec.Struct, frozen=True):
         return (*self.unreserved_resources_full, *reserved)
 
 
+class _MasterState(msgspec.Struct, frozen=True):
+    """What a leading master's `/state` has (docs/endpoints/master/state.md), and no agent's."""
+
+    leader: str = ""
+
+
 class ProviderInfo(msgspec.Struct, frozen=True):
     type: str = ""
     id: Value = Value()
@@ -171,6 +177,7 @@ class _ContainersAnswer(msgspec.Struct, frozen=True):
 
 _EVENT = msgspec.json.Decoder(Event)
 _ANSWER = msgspec.json.Decoder(_Answer)
+_MASTER = msgspec.json.Decoder(_MasterState)
 _AGENT = msgspec.json.Decoder(AgentState)
 _CONTAINERS = msgspec.json.Decoder(_ContainersAnswer)
 _PROVIDERS = msgspec.json.Decoder(_ProvidersAnswer)
@@ -189,6 +196,11 @@ def state(data: bytes) -> State:
 def agent(data: bytes) -> AgentState:
     """From an agent's `/state`. Raises MesosFailure."""
     return decoded(_AGENT, data)
+
+
+def is_master(data: bytes) -> bool:
+    """Whether a `/state` is a master's. Raises MesosFailure."""
+    return bool(decoded(_MASTER, data).leader)
 
 
 def containers(data: bytes) -> tuple[Container, ...]:

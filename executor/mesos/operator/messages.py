@@ -217,12 +217,14 @@ def containers(data: bytes) -> frozenset[str]:
 
 
 def decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
-    """Raises MesosFailure for what is no answer of this API."""
+    """Raises MesosFailure for what is not an answer of this API."""
     try:
         return _lenient(decoder, data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         hint = "is this the address of a Mesos master or agent?"
-        raise MesosFailure(f"answered what is no operator API: {error}", subject="operator API", hint=hint) from error
+        raise MesosFailure(
+            f"answered what is not an operator API: {error}", subject="operator API", hint=hint
+        ) from error
 
 
 def _lenient(decoder: msgspec.json.Decoder[T], data: bytes) -> T:

@@ -144,7 +144,7 @@ async def release_each(
     """At most AT_ONCE at a time, each within `budget_s` seconds; what failed, by name, and why.
 
     What is refused is tried again after the pauses AGAIN_S: containerd fails calls about a task whose shim has just
-    ended, until it has taken note of that (containerd 1.6, runtime/v2/manager.go: the task leaves its list after the
+    ended, until it has seen that (containerd 1.6, runtime/v2/manager.go: the task leaves its list after the
     bundle is removed).
     """
     turn, failed = asyncio.Semaphore(AT_ONCE), dict[str, str]()

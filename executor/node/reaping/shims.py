@@ -56,7 +56,7 @@ def lost(namespace: str, recorded: Collection[str], known: Collection[Cgroup]) -
 
 
 def end_helpers(groups: Sequence[Cgroup]) -> None:
-    """SIGKILL to what is no shim: a runc that is making a container makes its cgroups again when they are removed."""
+    """SIGKILL to what is not a shim: a runc that makes a container makes its cgroups again when they are removed."""
     signal_members(lambda: {pid for pid in all_pids(groups) if shim_processes.look(pid) is None}, signal.SIGKILL)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cgroups.held import HeldProcess
 from executor.concurrency import FirstAlone
-from executor.containerd.types import Mount, RuncOptions
+from executor.containerd.types import Mount
 from executor.errors import ContainerdFailure, ExecutorError, NotFound
 from executor.exec.run import Target
 from executor.images.model import NODE_ROOT
@@ -26,11 +26,12 @@ from executor.names import ContainerId, PodId, container_id
 from executor.oci import users
 from executor.pod.container import creation, stop_signal, termination
 from executor.pod.container.container_run import ContainerRun
-from executor.pod.container.placement import runtime, runtime_spec, without_secrets
+from executor.pod.container.placement import spare_regular
 from executor.pod.container.reach import reach
+from executor.pod.container.record import Record
 from executor.pod.exits import process_state
 from executor.pod.images import PodImages
-from executor.pod.node import STREAMS, Node, log_name, snapshot_key
+from executor.pod.node import Node, snapshot_key
 from executor.pod.release.containerd_records import Patience
 from executor.pod.release.containers import PodRelease
 from executor.pod.resources import amounts
@@ -86,18 +87,18 @@ class Containers:
         """The run of the container that is there now; None before it was made, and between two runs."""
         return self._runs.get(name)
 
-    async def create(self, name: str, run: int = 1, limit_s: float | None = None) -> None:
-        """Image, snapshot, record and task. Raises ImageFailure, ContainerdFailure."""
+    async def create(
+        self, name: str, run: int = 1, limit_s: float | None = None, *, sandbox: asyncio.Future[None] | None = None
+    ) -> None:
+        """Image, snapshot, record and task. `sandbox` is done once the pod's is made; None: it is. Raises ImageFailure,
+        ContainerdFailure.
+        """
         begin, limit_s = time.monotonic(), self._limit_s if limit_s is None else limit_s
         image = await self.images.take(self._spec[name])
         self._release.creating(self.id(name))
         left_s = limit_s - (time.monotonic() - begin)
-        try:
-            make, undo = partial(self._make, name, run, image), partial(self.remove, name)
-            await creation.created(self.id(name), make, undo, partial(self._rename, name), limit_s=left_s)
-        finally:  # it may have been made although it was cancelled
-            if name in self._runs:
-                self._release.created(self.id(name), self._runs[name].pid)
+        make, undo = partial(self._make, name, run, image, sandbox), partial(self.remove, name)
+        await creation.created(self.id(name), make, undo, partial(self._rename, name), limit_s=left_s)
 
     def _rename(self, name: str) -> None:
         """containerd cannot use the id again."""
@@ -110,36 +111,35 @@ class Containers:
         """A little less than the limit of the pod's launch, so that the status says what took so long."""
         return 0.95 * self._node.config.pods.start_timeout_s
 
-    async def _make(self, name: str, run: int, image: Image) -> None:
-        ctrd, identity, labels = self._node.containerd, self.id(name), self._node.labels(self._pod)
+    async def _make(self, name: str, run: int, image: Image, sandbox: asyncio.Future[None] | None) -> None:
+        """The lease ends beside the creation of the task: the record holds the snapshot by then."""
         self._attempts[name] += 1
-        termination.renew(self._sandbox.files, self._spec[name])
-        snapshot = snapshot_key(identity, self._attempts[name])
-        shim_cgroup = self._node.shim_cgroup(self._pod_class)
-        async with ctrd.leases.named(snapshot, labels, expire_s=LEASE_S) as lease:
+        leases, snapshot = self._node.containerd.leases, snapshot_key(self.id(name), self._attempts[name])
+        lease = await leases.create(snapshot, self._node.labels(self._pod), expire_s=LEASE_S)
+        try:
             image, mounts = await self._prepare(name, image, snapshot, lease)
             user = await self._user(name, image, mounts)
-            self._sandbox.check_files()
-            pod_spec, own = self._pod_spec, self._spec[name]
-            await self._sandbox.tasks.own(own, user)
-            document = await runtime_spec(self._node, self._pod, self._sandbox, pod_spec, own, image, user, mounts)
-            program = runtime(self._node.config.containerd, self._pod_class)
-            spec, binary_name = await without_secrets(document, self._node, self._sandbox, own, identity, program)
-            await ctrd.containers.create(
-                identity,
-                image=image.name,
-                snapshot_key=snapshot,
-                spec=spec,
-                labels=labels,
-                shim_group=self._pod,
-                options=RuncOptions(binary_name=binary_name, shim_cgroup=shim_cgroup),
-            )
-        logs, bound = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=self._pod, container=name)
-        async with self._shim.turn():
-            with self._node.outputs.opened(identity, self._sandbox.files, logs, bound) as fifos:
-                pid = await ctrd.tasks.create(identity, mounts, terminal=self._spec[name].tty, **fifos)
-            leader = HeldProcess.open(pid)
-            self._runs[name] = ContainerRun(identity, run, snapshot, image, pid, leader, spec["process"])
+            if sandbox is not None:
+                await asyncio.wait({sandbox})
+                sandbox.result()
+            if self._attempts[name] > 1:
+                termination.renew(self._sandbox.files, self._spec[name])
+            pod_spec = self._pod_spec
+            record = Record(self.id(name), self._spec[name], image, snapshot, user, mounts)
+            process = await record.make(self._node, self._pod, self._sandbox, pod_spec)
+        except BaseException:
+            await leases.delete(lease)
+            raise
+        ending = asyncio.ensure_future(leases.delete(lease))
+        try:
+            async with self._shim.turn():
+                pid = await record.make_task(self._node, self._pod, self._sandbox)
+                leader = HeldProcess.open(pid)
+                self._runs[name] = ContainerRun(record.id, run, snapshot, image, pid, leader, process)
+        finally:
+            await ending
+        self._release.created(record.id, pid)
+        spare_regular(self._node.tree, pod_spec, self._pod, name)
         await amounts.follow(self._node.tree, self._pod, name, pod_spec, lambda: self._pod_spec)
 
     async def _prepare(self, name: str, image: Image, snapshot: str, lease: LeaseId) -> tuple[Image, list[Mount]]:
@@ -162,7 +162,7 @@ class Containers:
         current.started_at = begin_s = time.monotonic()
 
         async def make_again() -> ContainerId:
-            """The end of what is undone is no end of the run."""
+            """The end of what is undone is not an end of the run."""
             self._runs.pop(name).close()
             await self.renew(name, current.run, begin_s + self._limit_s - time.monotonic())
             self._runs[name].started_at = time.monotonic()
@@ -221,8 +221,8 @@ class Containers:
         return sorted(self._living())
 
     def ending(self) -> list[int]:
-        """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and for
-        as long as it likes where a tracer does not take note of the end of one that it traces.
+        """Those that have left their cgroup and wait for what is in their pid namespace: a moment as a rule, and
+        without a limit where a tracer does not wait for the end of one that it traces.
         """
         return [pid for pid in self.living_first_pids() if process_state.is_ending(pid)]
 

@@ -91,11 +91,13 @@ async def _is_started(tasks: Tasks, container: ContainerId, deadline: float) -> 
     """Starts it. False: it cannot be started any more, or what became of its start cannot be known.
 
     runc's init ends where the `runc start` that it waits for was killed. One that was killed a moment later leaves a
-    program that runs in a container that runc takes for one that was not started: a second start hangs.
+    program that runs in a container that runc takes for one that was not started: a second start hangs. crun removes
+    what init waits by before it lets init go on: a `crun start` that was killed there leaves an init that waits without
+    end, and a second start fails.
     """
     if await _start_once(tasks, container, None):
         return True
-    failure: ContainerdFailure | None = None
+    failed = False
     while True:
         await asyncio.sleep(PAUSE_S)
         left_s = deadline - asyncio.get_running_loop().time()
@@ -105,17 +107,15 @@ async def _is_started(tasks: Tasks, container: ContainerId, deadline: float) -> 
             return False
         if task.status is TaskStatus.STOPPED:
             return task.exit_status != INIT_FAILED_CODE
-        if task.status in _RUNS:
-            return True
-        if failure is not None:
-            raise failure
+        if failed or task.status in _RUNS:
+            return task.status in _RUNS
         try:
             if await _start_once(tasks, container, min(AGAIN_S, left_s / 2)):
                 return True
         except TimeoutError:
             return False
-        except ContainerdFailure as error:  # perhaps the first one has started it meanwhile
-            failure = error
+        except ContainerdFailure:  # perhaps the first one has started it meanwhile
+            failed = True
 
 
 async def _start_once(tasks: Tasks, container: ContainerId, limit_s: float | None) -> bool:

@@ -44,16 +44,26 @@ class PidNamespace:
         self._turn = asyncio.Lock()
 
     async def ensure(self) -> Path:
-        """The namespace that runc joins: a new one where there is none, or no more. Raises Failure."""
+        """The namespace that runc joins: a new one where there is none, or no more. Raises Failure.
+
+        A keeper that was killed leaves its group before it can be reaped. Its namespace takes no process then.
+        """
         async with self._turn:
-            keeper = self._keeper
-            if keeper is None or keeper.poll() is not None:
+            if self._keeper is not None and not self._is_alive():
+                await self.close()
+            if (keeper := self._keeper) is None:
                 keeper = await to_the_end(self._start())
             return Path(f"/proc/{keeper.pid}/ns/pid")
 
+    def _is_alive(self) -> bool:
+        try:
+            return self._group.populated()
+        except CgroupError as error:
+            raise CgroupFailure(str(error), subject=self._group.path) from error
+
     async def close(self) -> None:
-        """After the pod's cgroup was killed: takes note of the keeper's end. Idempotent. Raises Failure for one that
-        does not end: it waits until the parents of all processes of its namespace have taken note of their ends.
+        """After the pod's cgroup was killed: reaps the keeper. Idempotent. Raises Failure for one that does not end:
+        it waits until the parents of all processes of its namespace have reaped them.
         """
         if (keeper := self._keeper) is None:
             return

@@ -9,14 +9,16 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cgroups import qos
+from cgroups import Mode, oomd, qos
 from executor.concurrency import in_own_thread
 from executor.errors import NetworkFailure
 from executor.names import PodClass
+from executor.node import class_settings
 from executor.node.claims import volumes_parent
 from executor.oci import document as oci
 from executor.oci import host_devices, image_volumes, local_profiles, node_root, secret_runtime, secret_words
 from executor.oci.place import Placement
+from executor.pod.resources import amounts
 from executor.spec import capabilities, command
 from executor.spec.model import ContainerKind, RuntimeField
 from executor.volumes import host_mounts, shared_memory
@@ -24,7 +26,7 @@ from executor.volumes import host_mounts, shared_memory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from executor.config.sections import ContainerdSection
+    from cgroups import Tree
     from executor.containerd.types import Mount
     from executor.images.model import Image
     from executor.names import ContainerId, PodId
@@ -88,6 +90,7 @@ async def runtime_spec(
         ipcns_path=node.mounts(pod_id) / shared_memory.IPC if spec.shares_memory else None,
         shm=node.mounts(pod_id) / shared_memory.SHM if spec.shares_memory else None,
         **_files(sandbox.directory, image),
+        unified=_unified(node, spec, container),
         oom_score_adj=qos.oom_score_adj(spec.pod_class, may_lower=allowed),
         nofile=(node.config.pods.nofile, NOFILE_MAX) if allowed else None,
         machine=platform.machine(),
@@ -99,20 +102,40 @@ async def runtime_spec(
         granted_devices=host_devices.granted(spec, container),
         devices=host_devices.devices() if container.security.privileged else (),
         bounding=capabilities.of_mask(_own_capabilities("CapBnd")),
-        seccomp=await asyncio.to_thread(_seccomp, node.config.pods.seccomp_dir, container.security),
-        app_armor=await asyncio.to_thread(
-            local_profiles.app_armor, container.security, node.config.pods.app_armor_profile
-        ),
+        seccomp=await _seccomp(node, container.security),
+        app_armor=await _app_armor(node, container.security),
         huge_page_sizes=host_devices.limited_huge_pages(node.tree.hierarchies.v1, node.tree.hierarchies.unified),
+        block_io=class_settings.block_io(node.tree.hierarchies, spec.pod_class, node.config.cgroups),
         has_selinux=host_devices.has_selinux(),
         can_mount_recursively_read_only=host_mounts.has_mount_setattr(),
     )
     return oci.runtime_spec(spec, container, image.config, placement)
 
 
-def _seccomp(directory: str, security: Security) -> dict[str, Any] | None:
+def _unified(node: Node, spec: PodSpec, container: ContainerSpec) -> dict[str, str]:
+    """Files of the container's v2 group. Runtimes differ in the weight that they make of shares (runc 1.4 has another
+    formula than 1.3): it is given as a weight, so that a resize can write the same one.
+    """
+    if node.tree.hierarchies.mode is not Mode.V2:
+        return {}
+    weight = amounts.of(spec, container.name, Mode.V2).cpu_weight
+    found = {} if weight is None else {"cpu.weight": str(weight)}
+    return found if node.config.pods.single_process_oom_kill else found | {"memory.oom.group": "1"}
+
+
+async def _seccomp(node: Node, security: Security) -> dict[str, Any] | None:
     """The profile of the node's operator that a container names. Raises Failure for one that is not there."""
-    return local_profiles.seccomp(directory, security.seccomp_file) if security.seccomp_file else None
+    if not security.seccomp_file:
+        return None
+    return await asyncio.to_thread(local_profiles.seccomp, node.config.pods.seccomp_dir, security.seccomp_file)
+
+
+async def _app_armor(node: Node, security: Security) -> str:
+    """The profile that a container names or gets. Raises Failure for one that the kernel does not have."""
+    default = node.config.pods.app_armor_profile
+    if not (default or security.app_armor_profile):
+        return ""
+    return await asyncio.to_thread(local_profiles.app_armor, security, default)
 
 
 def _files(directory: Path, image: Image) -> dict[str, Path]:
@@ -121,9 +144,10 @@ def _files(directory: Path, image: Image) -> dict[str, Path]:
     return {key: directory / name for key, name in found.items() if not image.is_node or Path("/etc", name).exists()}
 
 
-def runtime(section: ContainerdSection, pod_class: PodClass) -> str:
-    """The program that containerd's shim runs containers of this class with."""
-    return (section.runtime_revocable if pod_class is PodClass.REVOCABLE else "") or section.runtime
+def spare_regular(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> None:
+    """systemd-oomd is to end a regular container, whose group was just made, only after all revocable ones."""
+    if spec.pod_class is PodClass.REGULAR:
+        oomd.mark(tree.container(spec.pod_class, spec.role, pod, container), oomd.Mark.AVOID)
 
 
 async def without_secrets(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 OWN_S = 30.0
-"""How often what is no living pod's is counted; sooner once a pod has ended, for its logs stay."""
+"""How often what is not a living pod's is counted; sooner once a pod has ended, for its logs stay."""
 OWN_MIN_S = 2.0
 
 

@@ -19,7 +19,7 @@ from executor.mesos.status import (
     TaskState,
     describe_exit,
 )
-from executor.pod.life.events import Oom, Stop, StopCause
+from executor.pod.life.events import OOMD, Oom, Stop, StopCause
 from executor.pod.life.model import Container, Outcome, State
 from executor.spec.model import ContainerKind
 from executor.spec.probes import Kind
@@ -54,6 +54,8 @@ def out_of_memory(container: str, oom: Oom) -> Outcome:
     where = _LEVELS.get(oom.level, "the memory of the node")
     limit = f" of {oom.limit_bytes} bytes ({oom.limit_bytes / 2**20:.1f} MiB)" if oom.limit_bytes else ""
     message = f"container {container} was killed for memory: {where}{limit} was met"
+    if oom.level == OOMD:
+        message = f"container {container} was killed by systemd-oomd, because the node was short of memory"
     if oom.level in ("container", "pod"):
         return Outcome(TaskState.FAILED, MEMORY_LIMIT, message, limit_bytes=oom.limit_bytes)
     if oom.revocable:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from executor.log import Logger
     from executor.names import PodId
     from executor.pod.container.container_run import ContainerRun
+    from executor.pod.life.events import Oom
     from executor.spec.model import PodSpec
 
 LOOKS_S = (0.1, 1.0)
@@ -65,13 +66,16 @@ class Evidence:
             current.early_exit_code = exit_code
             return None
         kills = 0 if pod_ends else self._kills(container)
-        found = None
-        if exit_code == KILLED_CODE and kills > self._reported.get(container, 0):  # an old kill explains no end now
-            found = oom.of_container(self._tree, self._spec, self._pod, container, pid)
+        found = self._killer(container, pid, kills) if exit_code == KILLED_CODE and not pod_ends else None
         if found is None:
             self._report(container, kills)
         ran_s = 0.0 if current.started_at is None else time.monotonic() - current.started_at
         return ContainerExited(container, current.run, exit_code, found, ran_s, kills, pid)
+
+    def _killer(self, container: str, pid: int, kills: int) -> Oom | None:
+        if kills > self._reported.get(container, 0):  # an old kill explains no end now
+            return oom.of_container(self._tree, self._spec, self._pod, container, pid)
+        return oom.of_daemon(self._tree, self._spec, self._pod, container)
 
     def early(self, container: str) -> ContainerExited | None:
         """The end of a run that was reported before its start was known; None: it was not."""

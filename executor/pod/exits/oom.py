@@ -1,9 +1,10 @@
 """Whether the kernel killed a container for memory, and at which level the limit was met.
 
-containerd's TaskOOM does not tell: with a limit on a parent group it is sent for every container below it. Whether a
-container was killed, the counter of OOM kills of its own cgroup tells. Whose limit was met, the kernel writes into its
-log (mm/oom_kill.c, dump_oom_summary: `oom_memcg` and `task_memcg`). Where that cannot be read any more, the nearest
-group whose use has ever reached its limit is taken, though page cache may have done that long before.
+containerd's TaskOOM does not tell: with a limit on a parent group it is sent for every container below it. The counter
+of OOM kills of its own cgroup says whether a container was killed. The kernel's log says whose limit was met
+(mm/oom_kill.c, dump_oom_summary: `oom_memcg` and `task_memcg`). Where that cannot be read any more, v2 has counts of
+each group's own (`memory.events.local`): the nearest group that has met its limit is taken. v1 has none, and there it
+is the nearest group whose use has ever reached its limit, though page cache may have done that long before.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cgroups import CgroupError
+from cgroups import CgroupError, oomd
 from executor.names import PodClass, PodId
-from executor.pod.life.events import Oom
+from executor.pod.life.events import OOMD, Oom
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup, Tree
+    from cgroups import Cgroup, Stat, Tree
     from executor.spec.model import PodSpec
 
 NODE = "node"
@@ -41,7 +42,7 @@ def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: 
             return None
         level = level_in_log(kernel_log(), [(name, group.path) for name, group in groups], pid)
         limits = {name: limit for name, group in reversed(groups) if (limit := group.stat().memory_max_bytes)}
-        oom = _by_peaks(groups) if level is None else Oom(level, limits.get(level))
+        oom = by_counts(groups) if level is None else Oom(level, limits.get(level))
         return replace(oom, revocable=pod_class is PodClass.REVOCABLE)
     except CgroupError:
         return None
@@ -50,6 +51,13 @@ def attribute(groups: Sequence[tuple[str, Cgroup]], pid: int | None, pod_class: 
 def of_container(tree: Tree, spec: PodSpec, pod: PodId, container: str, pid: int | None) -> Oom | None:
     """The kill of `container`, whose first process was `pid`. None: as for `attribute`."""
     return attribute(_levels(tree, spec, pod, container), pid, spec.pod_class)
+
+
+def of_daemon(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> Oom | None:
+    """The end of `container` by systemd-oomd; None: that has not ended it."""
+    if not oomd.has_killed(tree.container(spec.pod_class, spec.role, pod, container)):
+        return None
+    return Oom(OOMD, revocable=spec.pod_class is PodClass.REVOCABLE)
 
 
 def _levels(tree: Tree, spec: PodSpec, pod: PodId, container: str) -> list[tuple[str, Cgroup]]:
@@ -114,10 +122,15 @@ def _records() -> Iterator[str]:
         os.close(fd)
 
 
-def _by_peaks(groups: Sequence[tuple[str, Cgroup]]) -> Oom:
+def by_counts(groups: Sequence[tuple[str, Cgroup]]) -> Oom:
+    """Without the kernel's log. Raises CgroupError."""
     for level, group in groups:
         stat = group.stat()
-        limit, peak = stat.memory_max_bytes, stat.memory_peak_bytes
-        if limit is not None and peak is not None and peak >= NEARLY * limit:
-            return Oom(level, limit)
+        if stat.ooms_local or (stat.ooms_local is None and _has_been_full(stat)):
+            return Oom(level, stat.memory_max_bytes)
     return Oom(NODE)
+
+
+def _has_been_full(stat: Stat) -> bool:
+    limit, peak = stat.memory_max_bytes, stat.memory_peak_bytes
+    return limit is not None and peak is not None and peak >= NEARLY * limit

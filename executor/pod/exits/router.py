@@ -43,7 +43,7 @@ class ExitRouter:
                     await self._follow()
                 except ExecutorError as error:
                     if not self._interrupted:
-                        log.warning("containerd's events cannot be had", code="containerd.no_events", error=error)
+                        log.warning("containerd's events cannot be read", code="containerd.no_events", error=error)
                     self._interrupted = True
                 except Exception as error:
                     if exhausted.tell(log, error) is None:

@@ -46,7 +46,7 @@ def _ended(runner: PodRunner) -> list[tuple[str, int]]:
 
 
 def zombie_exit_code(pid: int) -> int | None:
-    """What a process that was not reaped ended with: its exit status, or 128 + the signal. None: it is no zombie."""
+    """What a process that was not reaped ended with: its exit status, or 128 + the signal. None: it is not a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:

@@ -22,11 +22,14 @@ class StopCause(StrEnum):
     GROUP = "group"  # another task of the same task group failed
 
 
+OOMD = "systemd-oomd"
+
+
 @dataclass(frozen=True)
 class Oom:
-    """The kernel killed a process for memory. `level` is the cgroup whose limit was met."""
+    """The kernel killed a process for memory, or systemd-oomd did. `level` is the cgroup whose limit was met."""
 
-    level: str  # container, pod, role, class (its subtree), executor (the Mesos container), node
+    level: str  # container, pod, role, class (its subtree), executor (the Mesos container), node; systemd-oomd
     limit_bytes: int | None = None
     revocable: bool = False  # the pod's class
 

@@ -73,6 +73,10 @@ Step = tuple[Pod, tuple[Effect, ...]]
 
 ENDED_PIDS_PER_CONTAINER = 2
 """So many runs of one container can end within the ten seconds before its back-off begins; a proof looks at two."""
+KILLED_TOGETHER_S = 1.0
+"""A revocation kills all its victims together when their grace is over. One that it does not come to kill for this long
+is killed by itself.
+"""
 TEAR_DOWN_AGAIN_S = (1.0, 5.0, 30.0)
 """What holds a port may go away within seconds; after that the task's end is reported although the port is held."""
 
@@ -242,17 +246,22 @@ def _stop(pod: Pod, stop: Stop) -> Step:
     if grace_s <= 0:
         pod, effects = _destroy(pod)
     else:
-        pod, effects = _wind_down(pod, grace_s)
+        pod, effects = _wind_down(pod, _own_end_s(stop.cause, grace_s))
     return pod, (*killing, *effects)
 
 
-def _wind_down(pod: Pod, grace_s: float | None = None) -> Step:
-    """Its outcome is decided: ask what runs to end, in its order, within the grace."""
-    grace_s = pod.spec.termination_grace_s if grace_s is None else grace_s
+def _own_end_s(cause: StopCause, grace_s: float) -> float:
+    """When the pod ends its grace by itself, in seconds from now."""
+    return grace_s + KILLED_TOGETHER_S if cause is StopCause.REVOKED else grace_s
+
+
+def _wind_down(pod: Pod, end_s: float | None = None) -> Step:
+    """Its outcome is decided: ask what runs to end, in its order, and kill it after `end_s`, or its own grace."""
+    end_s = pod.spec.termination_grace_s if end_s is None else end_s
     probes = tuple(StopProbes(each.name) for each in pod.alive if each.phase is Phase.RUNNING and each.is_watched)
     pod, effects = _stop_next(replace(pod, state=State.STOPPING))
     effects = (*probes, *effects)
-    return pod, effects if pod.state is State.DESTROYING else (*effects, After(grace_s, GraceOver()))
+    return pod, effects if pod.state is State.DESTROYING else (*effects, After(end_s, GraceOver()))
 
 
 def _stop_next(pod: Pod) -> Step:
@@ -273,7 +282,7 @@ def _stop_harder(pod: Pod, stop: Stop) -> Step:
     if pod.stop is not None and pod.stop.grace_s is not None and grace_s >= pod.stop.grace_s:
         return pod, ()
     pod = replace(pod, stop=replace(pod.stop or stop, grace_s=grace_s))
-    return _destroy(pod) if grace_s <= 0 else (pod, (After(grace_s, GraceOver()),))
+    return _destroy(pod) if grace_s <= 0 else (pod, (After(_own_end_s(stop.cause, grace_s), GraceOver()),))
 
 
 def _of_container_stopping(pod: Pod, event: ContainerEvent) -> Step:

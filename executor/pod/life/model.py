@@ -144,6 +144,10 @@ class Pod:
         """The containers whose first process lives."""
         return tuple(each.name for each in self.containers.values() if each.phase in (Phase.RUNNING, Phase.STOPPING))
 
+    def is_ready(self, container: Container) -> bool:
+        """Whether this container of the pod is: none is while the pod's cgroup is killed, however long it lives on."""
+        return container.ready and self.state not in (State.DESTROYING, State.TEARING_DOWN, State.ENDED)
+
     @property
     def alive(self) -> tuple[Container, ...]:
         """Those that have been started and have not ended."""

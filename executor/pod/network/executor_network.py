@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.errors import InvalidTask
 from executor.names import NO_NETWORK
-from executor.pod.network.requests import has_loopback_only, requests
+from executor.pod.network.requests import has_loopback_only, names, requests
 
 if TYPE_CHECKING:
     from executor.spec.model import PodSpec
@@ -51,10 +51,10 @@ class OwnNetwork:
         return (self.node_address,) if spec.host_network else self.ips
 
     def check(self, spec: PodSpec) -> None:
-        """Raises InvalidTask for what cannot be had where the executor is."""
-        wished = [wish.name for wish in spec.networks if wish.name]
-        if NO_NETWORK in wished and len(wished) > 1:
+        """Raises InvalidTask for a network that is not available where the executor is."""
+        if {NO_NETWORK} < set(names(spec, self.default)):
             raise InvalidTask("none is named beside networks", subject="network_infos", hint="name none alone")
+        wished = [wish.name for wish in spec.networks if wish.name]
         if self.names and wished:
             raise InvalidTask(
                 f"the executor is on {', '.join(self.names)}, from where no pod can join {', '.join(wished)}",
@@ -76,7 +76,7 @@ def networks(executor_info: Mapping[str, Any]) -> tuple[str, ...]:
 def _check_shared(spec: PodSpec) -> None:
     moved = [port for port in spec.host_ports if port.host_port != port.container_port]
     if moved:
-        text = f"port {moved[0].container_port} cannot be had as port {moved[0].host_port}: the pod shares a network"
+        text = f"port {moved[0].container_port} cannot be mapped to port {moved[0].host_port}: the pod shares a network"
         raise InvalidTask(text, subject="hostPort", hint="use one number for both, or name a CNI network")
     if spec.ingress_bits_per_s or spec.egress_bits_per_s:
         raise InvalidTask("the pod shares a network, which is not limited for it", subject="bandwidth")

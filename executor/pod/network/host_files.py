@@ -1,6 +1,6 @@
 """The node's own files of names, from which a pod's resolv.conf and hosts are made.
 
-They are text of any encoding: a byte that is no UTF-8 passes through as it is, from `read` to `write`.
+They are text of any encoding: a byte that is not UTF-8 passes through as it is, from `read` to `write`.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ def read(path: Path) -> str:
 
 
 def write(directory: OwnDirectory, name: str, text: str) -> None:
-    """A file of a pod, in place: a container may have it mounted. A file with this content stays as it is: to make one
-    shorter takes a millisecond of the event loop on ext4. Raises OSError with the path.
+    """A file of a pod, in place: a container may have it mounted. A file with this content stays as it is, and one is
+    made shorter only where it has to be, which takes a millisecond of the event loop on ext4. Raises OSError with the
+    path.
     """
     data = text.encode("utf-8", "surrogateescape")
     try:
@@ -66,8 +67,8 @@ def write(directory: OwnDirectory, name: str, text: str) -> None:
             if before == data:
                 return
             file.seek(0)
-            if before:
-                file.truncate()
             file.write(data)
+            if len(before) > len(data):
+                file.truncate()
     except OSError as error:  # write(2) names no file
         raise OSError(error.errno, reason(error), f"{directory.path}/{name}") from error

@@ -31,7 +31,12 @@ def requests(spec: PodSpec, default_network: str) -> tuple[NetworkRequest, ...]:
 
 def has_loopback_only(spec: PodSpec, default_network: str) -> bool:
     """Whether the pod has a network namespace of its own and no network."""
-    return not spec.host_network and [name for name, _ in _named(spec, default_network)] == [NO_NETWORK]
+    return not spec.host_network and set(names(spec, default_network)) == {NO_NETWORK}
+
+
+def names(spec: PodSpec, default_network: str) -> list[str]:
+    """The networks that the pod names, in their order; one without a name is the default."""
+    return [name for name, _ in _named(spec, default_network)]
 
 
 def _named(spec: PodSpec, default_network: str) -> list[tuple[str, WantedNetwork]]:

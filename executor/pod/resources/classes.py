@@ -10,12 +10,14 @@ that pods left behind, a gigabyte in a second or so, and that happens in a threa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cgroups import UNLIMITED, Cgroup, CgroupBusy, Limits, Mode, qos
+from cgroups import UNLIMITED, Cgroup, CgroupBusy, CgroupError, CgroupNotFound, Limits, Mode, qos
 from executor.concurrency import to_the_end
 from executor.config.role_limit import RoleLimit
 from executor.log import get_logger
@@ -55,6 +57,8 @@ class Classes:
         self._kept: set[PodClass] = set()
         self._protected: dict[str, int] = {}
         """`memory.min` in force, by the path of the group."""
+        self._starting = Counter[PodId]()
+        """How many starts of each pod are under way."""
 
     async def admit(self, pod: PodId, spec: PodSpec) -> None:
         """The pod's cgroup with its limits, in a class subtree that has room for it. Raises CgroupError."""
@@ -62,9 +66,41 @@ class Classes:
         await self._limit(spec.pod_class)
         group = self._tree.ensure_pod(spec.pod_class, spec.role, pod)
         self._limit_roles(spec)
-        limits = qos.pod_limits(spec.resources.cpus, spec.resources.mem_bytes)
+        starting = self._starting[pod] > 0
+        limits = qos.pod_limits(spec.resources.cpus, spec.resources.mem_bytes, starting=starting)
         group.apply(replace(limits, pids_max=self._pids_max))
         self._protect()
+
+    @contextmanager
+    def starting(self, pod: PodId, spec: PodSpec) -> Iterator[None]:
+        """A revocable pod weighs `qos.STARTING_WEIGHT` among those of its class in the block, and its own weight after
+        it: a start does not share the class's CPU with the pods that work. No regular pod notices, for the class weighs
+        as little as ever.
+        """
+        if spec.pod_class is PodClass.REGULAR:
+            yield
+            return
+        self._starting[pod] += 1
+        if pod in self._pods:
+            self._weigh(pod, spec, qos.STARTING_WEIGHT)
+        try:
+            yield
+        finally:
+            self._starting[pod] -= 1
+            if not self._starting[pod]:
+                del self._starting[pod]
+                self._weigh(pod, spec, qos.weight(spec.resources.cpus), instead_of=qos.STARTING_WEIGHT)
+
+    def _weigh(self, pod: PodId, spec: PodSpec, weight: int, *, instead_of: int | None = None) -> None:
+        """`instead_of`: only if it has this weight, for a revocation gives its victims the least."""
+        group = self._tree.pod(spec.pod_class, spec.role, pod)
+        try:
+            if instead_of is None or group.cpu_weight() == instead_of:
+                group.apply(Limits(cpu_weight=weight))
+        except CgroupNotFound:
+            return  # it has not come yet, or has gone
+        except CgroupError as error:  # the start goes on, only slower
+            log.warning("could not change a weight", code="cgroup.refused", cgroup=group.path, error=str(error))
 
     async def release(self, pod: PodId) -> None:
         """The pod's cgroup goes, and its share of the class. Idempotent. Raises CgroupError when something still

@@ -47,7 +47,7 @@ class WeightGuard:
         self.check()
 
     def check(self) -> None:
-        """After anything upon which the agent may have written the weight."""
+        """After anything that may have made the agent write the weight."""
         if self._root is None:
             return
         pods = [runner.spec for runner in self._pods]

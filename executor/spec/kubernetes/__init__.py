@@ -1,10 +1,11 @@
 """A pod that is described by a Kubernetes v1 Pod. Pure.
 
-documents.py, container_documents.py   the documents, each field with its mark
+pod_documents.py,
+container_documents.py                 the documents, each field with its mark
 companion_documents.py, companions.py  the objects that come with a pod: config maps, secrets, claims
 pod.py, container.py                   from the documents to PodSpec and ContainerSpec
 downward.py                            the downward API
-document.py                            what all documents share
+document_types.py                      the form and the types of values that all documents share
 workloads.py                           the pods of a file of Deployments, Jobs and other workloads
 
 Other files are named after the fields that they read. The documents of some stand apart: volume_documents.py and

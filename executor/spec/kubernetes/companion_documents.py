@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from executor.spec.kubernetes.document import Document, Quantity
+from executor.spec.kubernetes.document_types import Document, Quantity
 from executor.spec.reading.marks import accepted, supported
 
 _SERVER = "bookkeeping of an API server"

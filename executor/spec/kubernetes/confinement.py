@@ -13,7 +13,7 @@ from typing import Final
 from executor.errors import InvalidTask
 from executor.spec import volume_files
 from executor.spec.kubernetes.container_documents import AppArmorProfile, Identity, SeccompProfile
-from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.pod_documents import Pod
 from executor.spec.model import Policy
 from executor.spec.reading.faults import Faults
 from executor.spec.reading.marks import shown
@@ -125,7 +125,7 @@ def _check_name(kind: str, name: str, path: str) -> None:
 
 def _app_armor_name(name: str, path: str) -> str:
     if name != name.strip() or not name.isprintable() or len(name) > _NAME_MAX:
-        raise InvalidTask(f"{shown(name)!r} is no name of a profile", subject=path)
+        raise InvalidTask(f"{shown(name)!r} is not a name of a profile", subject=path)
     return name
 
 
@@ -134,7 +134,7 @@ def _annotated_seccomp(text: str, subject: str) -> Profile:
         return Profile(LOCALHOST, volume_files.profile(text.removeprefix(_LOCAL), subject))
     if text not in _SECCOMP_WORDS:
         hint = "use runtime/default, localhost/<file> or unconfined"
-        raise InvalidTask(f"{shown(text)!r} is no profile", subject=subject, hint=hint)
+        raise InvalidTask(f"{shown(text)!r} is not a profile", subject=subject, hint=hint)
     return Profile(_SECCOMP_WORDS[text])
 
 
@@ -144,7 +144,7 @@ def _annotated_app_armor(text: str, subject: str) -> Profile:
         return Profile(LOCALHOST, _app_armor_name(name, subject))
     if text not in _APPARMOR_WORDS:
         hint = "use runtime/default, localhost/<profile> or unconfined"
-        raise InvalidTask(f"{shown(text)!r} is no profile", subject=subject, hint=hint)
+        raise InvalidTask(f"{shown(text)!r} is not a profile", subject=subject, hint=hint)
     return Profile(_APPARMOR_WORDS[text])
 
 

@@ -21,7 +21,7 @@ from executor.spec.kubernetes import (
 )
 from executor.spec.kubernetes.container_documents import Container
 from executor.spec.kubernetes.container_documents import VolumeMount as KubernetesMount
-from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.pod_documents import Pod
 from executor.spec.model import (
     DEFAULT_GRACE_S,
     TERMINATION_PATH,

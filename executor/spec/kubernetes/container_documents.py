@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from executor.spec.kubernetes.document import Document, Id, PortNumber, Protocol, Quantity, Text
+from executor.spec.kubernetes.document_types import Document, Id, PortNumber, Protocol, Quantity, Text
 from executor.spec.kubernetes.probe_documents import EndingProbe, Lifecycle, ReadinessProbe
 from executor.spec.reading.marks import FAMILY, accepted, refused, supported
 

@@ -14,7 +14,7 @@ from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import Resources
 from executor.spec.kubernetes.container_documents import Container, EnvVarSource, ResourceFieldSelector
-from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.pod_documents import Pod
 from executor.spec.kubernetes.volume_documents import DownwardFile
 from executor.spec.model import EnvValue, RuntimeField
 

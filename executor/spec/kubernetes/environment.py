@@ -17,7 +17,7 @@ from executor.spec import volume_files
 from executor.spec.expansion import POD_MAX_BYTES
 from executor.spec.kubernetes import downward, names
 from executor.spec.kubernetes.container_documents import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
-from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.pod_documents import Pod
 from executor.spec.model import EnvValue, TakenText
 from executor.spec.objects import DataKind, KeyedData, Objects
 
@@ -135,5 +135,5 @@ def _text(data: KeyedData, key: str, subject: str) -> TakenText:
         text = "\0"
     if "\0" in text:
         hint = "mount it as a volume"
-        raise InvalidTask(f"the key {key[:80]!r} of {data.kind} {data.name} is no text", subject=subject, hint=hint)
+        raise InvalidTask(f"the key {key[:80]!r} of {data.kind} {data.name} is not text", subject=subject, hint=hint)
     return TakenText(text, secret=data.kind is DataKind.SECRET)

@@ -63,5 +63,5 @@ def _read(asked: Mapping[str, str | float], path: str, faults: Faults) -> Amount
 def _whole(amount: str | float, path: str) -> int:
     found = quantity.parse(amount, subject=path)
     if found.denominator != 1:
-        raise InvalidTask(f"{amount!r} is no whole number", subject=path)
+        raise InvalidTask(f"{amount!r} is not a whole number", subject=path)
     return int(found)

@@ -15,7 +15,7 @@ from executor import quantity
 from executor.errors import InvalidTask
 from executor.mesos.resources import MIB, Resources
 from executor.spec.kubernetes.container_documents import Quantities, ResourceRequirements
-from executor.spec.kubernetes.documents import PodSpec
+from executor.spec.kubernetes.pod_documents import PodSpec
 from executor.spec.model import ContainerSpec
 from executor.spec.peak import peak
 from executor.spec.reading.faults import Faults
@@ -85,7 +85,7 @@ def _read(asked: Quantities, path: str, faults: Faults) -> Amounts:
         if amount_bytes := faults.of(0, quantity.size, amount, subject=place):
             found[size] = amount_bytes
             if amount_bytes % size:
-                faults.add(InvalidTask(f"is no whole number of pages: {amount_bytes} bytes", subject=place))
+                faults.add(InvalidTask(f"is not a whole number of pages: {amount_bytes} bytes", subject=place))
     return found
 
 

@@ -30,14 +30,14 @@ def qualified(name: str, subject: str) -> str:
     if slash:
         common.dns_subdomain(prefix, subject)
     if not _PART.fullmatch(last):
-        raise InvalidTask(f"{shown(name)!r} is no qualified name", subject=subject, hint=_PART_HINT)
+        raise InvalidTask(f"{shown(name)!r} is not a qualified name", subject=subject, hint=_PART_HINT)
     return name
 
 
 def label_value(text: str, subject: str) -> str:
     """Kubernetes takes no spaces; here a label is only compared, and they are let through."""
     if text and not _VALUE.fullmatch(text):
-        raise InvalidTask(f"{shown(text)!r} is no value of a label", subject=subject, hint=_PART_HINT)
+        raise InvalidTask(f"{shown(text)!r} is not a value of a label", subject=subject, hint=_PART_HINT)
     return text
 
 
@@ -59,7 +59,7 @@ def port(name: str, subject: str) -> str:
     """RFC 6335, section 5.1."""
     if not _PORT.fullmatch(name) or "--" in name:
         hint = "use 1 to 15 small letters, digits and single -, with a letter among them"
-        raise InvalidTask(f"{shown(name)!r} is no name of a port", subject=subject, hint=hint)
+        raise InvalidTask(f"{shown(name)!r} is not a name of a port", subject=subject, hint=hint)
     return name
 
 
@@ -74,7 +74,7 @@ def variable(name: str, subject: str) -> str:
 def time(text: str, subject: str) -> str:
     """A time as RFC 3339 has it. Raises InvalidTask."""
     if not _TIME.fullmatch(text):
-        raise InvalidTask(f"{shown(text)!r} is no time", subject=subject, hint="as in 2026-01-02T03:04:05Z")
+        raise InvalidTask(f"{shown(text)!r} is not a time", subject=subject, hint="as in 2026-01-02T03:04:05Z")
     return text
 
 
@@ -82,6 +82,6 @@ def search_domain(name: str, subject: str) -> str:
     """A search domain of resolv.conf(5): with underscores, and perhaps a point at its end; `.` alone is the root."""
     if name != "." and (len(name) > common.SHORT_MAX or not _DOMAIN.fullmatch(name.removesuffix("."))):
         raise InvalidTask(
-            f"{shown(name)!r} is no domain", subject=subject, hint="use small letters, digits, -, _ and ."
+            f"{shown(name)!r} is not a domain", subject=subject, hint="use small letters, digits, -, _ and ."
         )
     return name

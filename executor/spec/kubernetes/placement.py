@@ -26,7 +26,7 @@ from executor.spec.kubernetes.placement_documents import (
 from executor.spec.reading.faults import Faults
 
 if TYPE_CHECKING:
-    from executor.spec.kubernetes.documents import PodSpec
+    from executor.spec.kubernetes.pod_documents import PodSpec
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from executor.spec.kubernetes.document import Document
+from executor.spec.kubernetes.document_types import Document
 from executor.spec.reading.marks import accepted
 
 PLACED = "placement is the framework's"

@@ -30,8 +30,8 @@ from executor.spec.kubernetes import (
 )
 from executor.spec.kubernetes.container import Context, container
 from executor.spec.kubernetes.container_documents import InitContainer
-from executor.spec.kubernetes.documents import ObjectMeta, Pod, PodSecurityContext
-from executor.spec.kubernetes.documents import PodSpec as KubernetesPodSpec
+from executor.spec.kubernetes.pod_documents import ObjectMeta, Pod, PodSecurityContext
+from executor.spec.kubernetes.pod_documents import PodSpec as KubernetesPodSpec
 from executor.spec.kubernetes.probes import GRACE_MAX_S
 from executor.spec.kubernetes.pull_secrets import PullSecrets
 from executor.spec.kubernetes.volume_documents import Volume as KubernetesVolume

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from executor.spec.kubernetes.document import Document, PortNumber, Text
+from executor.spec.kubernetes.document_types import Document, PortNumber, Text
 from executor.spec.reading.marks import refused, supported
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -166,7 +166,7 @@ def _http_get(action: HttpGetAction, one: Container, path: str) -> HttpGet:
 def _header(name: str, value: str, path: str) -> tuple[str, str]:
     if not _HEADER.fullmatch(name):
         hint = "use letters, digits and -, as in X-Probe"
-        raise InvalidTask(f"{name[:80]!r} is no name of a header", subject=f"{path}.name", hint=hint)
+        raise InvalidTask(f"{name[:80]!r} is not a name of a header", subject=f"{path}.name", hint=hint)
     return name, _printable(value.strip(" \t"), f"{path}.value")
 
 
@@ -188,7 +188,7 @@ def _port(port: int | str, one: Container, path: str) -> int:
     if isinstance(port, str) and not (port.isascii() and port.isdecimal()):
         return _named(port, one, path)
     if not 1 <= int(str(port)[:9]) <= 65535:
-        raise InvalidTask(f"{str(port)[:80]} is no port", subject=path, hint="use 1 to 65535")
+        raise InvalidTask(f"{str(port)[:80]} is not a port", subject=path, hint="use 1 to 65535")
     return int(port)
 
 

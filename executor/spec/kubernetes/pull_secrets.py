@@ -12,7 +12,7 @@ from typing import Final
 
 from executor.errors import InvalidConfig, InvalidTask
 from executor.images.registry.credentials import Credential, parse_docker_config
-from executor.spec.kubernetes.documents import LocalReference
+from executor.spec.kubernetes.pod_documents import LocalReference
 from executor.spec.objects import KeyedData, Objects
 
 KEYS: Final = {

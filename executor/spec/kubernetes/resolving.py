@@ -8,8 +8,8 @@ from typing import Final
 from executor.errors import InvalidTask
 from executor.spec import checks as common
 from executor.spec.kubernetes import names
-from executor.spec.kubernetes.documents import DnsConfig as KubernetesDnsConfig
-from executor.spec.kubernetes.documents import HostAlias as KubernetesHostAlias
+from executor.spec.kubernetes.pod_documents import DnsConfig as KubernetesDnsConfig
+from executor.spec.kubernetes.pod_documents import HostAlias as KubernetesHostAlias
 from executor.spec.model import DnsConfig, HostAlias
 from executor.spec.reading.faults import Faults
 

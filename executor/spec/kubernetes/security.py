@@ -14,7 +14,7 @@ from executor.spec import capabilities
 from executor.spec import checks as common
 from executor.spec.kubernetes import confinement
 from executor.spec.kubernetes.container_documents import SecurityContext, SeLinuxOptions
-from executor.spec.kubernetes.documents import PodSecurityContext, PodSpec, Sysctl
+from executor.spec.kubernetes.pod_documents import PodSecurityContext, PodSpec, Sysctl
 from executor.spec.reading.faults import Faults
 from executor.spec.reading.marks import shown
 from executor.spec.security_model import Security, SeLinux
@@ -103,7 +103,7 @@ def sysctls(spec: PodSpec, faults: Faults) -> tuple[tuple[str, str], ...]:
 def _sysctl(one: Sysctl, path: str, spec: PodSpec) -> tuple[str, str]:
     name = one.name.replace("/", ".")
     if len(name) > _SYSCTL_MAX or not _SYSCTL.fullmatch(one.name):
-        raise InvalidTask(f"{shown(one.name)!r} is no name of a sysctl", subject=f"{path}.name")
+        raise InvalidTask(f"{shown(one.name)!r} is not a name of a sysctl", subject=f"{path}.name")
     of_ipc = name in _IPC or name.startswith(_MQUEUE)
     if not of_ipc and not name.startswith(_NETWORK):
         hint = f"a pod has its own of these: {_NETWORK}*, {_MQUEUE}*, {', '.join(sorted(_IPC))}"

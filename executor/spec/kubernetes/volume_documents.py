@@ -15,7 +15,7 @@ from executor.spec.kubernetes.container_documents import (
     ObjectFieldSelector,
     ResourceFieldSelector,
 )
-from executor.spec.kubernetes.document import Document, Quantity
+from executor.spec.kubernetes.document_types import Document, Quantity
 from executor.spec.reading.marks import Mark, accepted, refused, supported
 
 FileMode = Annotated[int, Meta(ge=0, le=0o777)]

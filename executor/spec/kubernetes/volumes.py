@@ -13,7 +13,7 @@ from executor.spec import checks as common
 from executor.spec import volume_files
 from executor.spec.kubernetes import companions, downward, huge_pages
 from executor.spec.kubernetes import volume_documents as documents
-from executor.spec.kubernetes.documents import Pod, PodSpec
+from executor.spec.kubernetes.pod_documents import Pod, PodSpec
 from executor.spec.objects import Claim, DataKind, Objects
 from executor.spec.volume_model import (
     ClaimedVolume,

@@ -136,5 +136,5 @@ def _amount(asked: Scalar | None, path: str) -> float | None:
         return None
     value = math.inf if isinstance(asked.value, str) else asked.value
     if math.isnan(value) or value < 0:
-        raise InvalidTask("is no amount from 0 up", subject=f"{path}.value")
+        raise InvalidTask("is not an amount from 0 up", subject=f"{path}.value")
     return value

@@ -28,5 +28,5 @@ def text(secret: Secret, path: str) -> str:
         found = "\0"
     if "\0" in found:
         hint = "mount it as a volume"
-        raise InvalidTask("is no text without zero bytes", subject=f"{path}.value.data", hint=hint) from None
+        raise InvalidTask("is not text without zero bytes", subject=f"{path}.value.data", hint=hint) from None
     return found

@@ -104,7 +104,7 @@ class DockerInfo(Message, frozen=True):
 
 class IpAddress(Message, frozen=True, omit_defaults=True):
     protocol: Annotated[Literal["IPv4", "IPv6"] | None, supported("what a network gives is not changed by it")] = None
-    ip_address: Annotated[str, supported("is wanted; refused if the network's IPAM takes no wishes")] = ""
+    ip_address: Annotated[str, supported("is demanded; refused if the network's IPAM takes no addresses")] = ""
 
 
 class NetworkInfo(Message, frozen=True):

@@ -48,7 +48,7 @@ def mappings(found: Sequence[Any]) -> list[dict[str, Any]]:
     if len(found) > DOCUMENTS_MAX:
         raise InvalidTask(f"has {len(found)} documents, which is more than {DOCUMENTS_MAX}", subject=SUBJECT)
     if not found or not all(isinstance(one, dict) for one in found):
-        raise InvalidTask("is no mapping", subject=SUBJECT, hint=HINT)
+        raise InvalidTask("is not a mapping", subject=SUBJECT, hint=HINT)
     vet(found)
     return found
 
@@ -64,7 +64,7 @@ def _items(document: Any) -> list[Any]:
 
 
 def inflates_within(data: Any, most_bytes: int) -> bool:
-    """Whether the base64 text is no gzip, or one of so many bytes at most; of what is broken as much as can be read."""
+    """Whether the base64 text is not a gzip, or one of so many bytes at most; a broken one as far as it can be read."""
     if not isinstance(data, str) or not data.startswith(_GZIP_BASE64):
         return True
     try:
@@ -92,10 +92,10 @@ def _inflated(raw: bytes, most_bytes: int) -> bytes:
     try:
         plain = stream.decompress(raw, most_bytes + 1)
     except zlib.error as error:
-        raise InvalidTask(f"is no valid gzip: {error}", subject=SUBJECT, hint=HINT) from error
+        raise InvalidTask(f"is not a valid gzip: {error}", subject=SUBJECT, hint=HINT) from error
     _bounded(plain, most_bytes)
     if not stream.eof or stream.unused_data:
-        raise InvalidTask("is no complete gzip, or has something after it", subject=SUBJECT, hint=HINT)
+        raise InvalidTask("is not a complete gzip, or has something after it", subject=SUBJECT, hint=HINT)
     return plain
 
 
@@ -128,7 +128,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _yaml(text: str) -> list[Any]:

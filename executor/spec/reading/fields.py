@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from executor.spec.kubernetes import companion_documents
-from executor.spec.kubernetes import documents as kubernetes
+from executor.spec.kubernetes import pod_documents as kubernetes
 from executor.spec.mesos import taskinfo
 from executor.spec.reading import marks
 from executor.spec.reading.marks import Kind, Status

@@ -55,7 +55,7 @@ class _Found:
 
 
 def read(document: Any, struct: type[Decoded], path: str = "") -> Reading[Decoded]:
-    """Raises InvalidTask only for what is no mapping at all."""
+    """Raises InvalidTask only for what is not a mapping at all."""
     if not isinstance(document, Mapping):
         raise InvalidTask(f"expected object, got {_type(document)}", subject=path)
     found = _Found()
@@ -113,7 +113,7 @@ def _usable(value: Any, rule: FieldRule, place: str, found: _Found) -> bool:
         if value == "" and not rule.required:  # Go does not tell an empty word from an absent one
             return False
         hint = "use " + " or ".join(choice for choice in rule.choices if choice)
-        found.fault(place, f"{str(value)[:_SHOWN]!r} is no value of this field", hint)
+        found.fault(place, f"{str(value)[:_SHOWN]!r} is not a value of this field", hint)
     elif isinstance(value, list | tuple | Mapping) and len(value) > mark.most:
         found.fault(place, f"has {len(value)} items, which is more than {mark.most}")
     elif mark.status is Status.ACCEPTED and mark.reported and value not in marks.ASKS_FOR_NOTHING:

@@ -146,7 +146,7 @@ def _shape(kind: Any) -> Shape:
 
 def shown(name: str) -> str:
     """A name from a document, fit for a message: no control characters, not endless."""
-    text = "".join(char if char.isprintable() else "?" for char in name)
+    text = name if name.isprintable() else "".join(char if char.isprintable() else "?" for char in name)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

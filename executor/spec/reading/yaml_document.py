@@ -151,7 +151,7 @@ class _Reader:
     def _key(self, event: Any, depth: int) -> str:
         value = self._value(event, depth + 1)
         if isinstance(value, dict | list) or value is None:
-            _refuse(event, "a key is no text", "quote it")
+            _refuse(event, "a key is not text", "quote it")
         return yaml_scalars.key(value)
 
     def _merge(self, found: dict[str, Any], depth: int) -> None:

@@ -21,7 +21,7 @@ _NOT_IN_JSON: Final = re.compile(r"\.(nan|NaN|NAN)|[-+]?\.(inf|Inf|INF)")
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9a-fA-FxXoO_]{0,63}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]{1,64}|[0-9]{1,64}(\.[0-9]{0,64})?)([eE][-+]?[0-9]{1,3})?")
 _BASES: Final = {"0x": 16, "0o": 8, "0b": 2}
-_NO_NUMBER: Final = "a value is no number of JSON"
+_NO_NUMBER: Final = "a value is not a number of JSON"
 _WHOLE_BELOW: Final = 1e21
 """From here on Go writes a float into JSON with an exponent."""
 
@@ -41,7 +41,7 @@ def resolved(text: str) -> Scalar:
 def key(value: Scalar) -> str:
     """The text of a key that is a number or a boolean. Raises ValueError for null."""
     if value is None:
-        raise ValueError("null is no key")
+        raise ValueError("null is not a key")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -11,6 +11,7 @@ import pytest
 from cgroups.controller import UNLIMITED
 from cgroups.errors import CgroupError
 from cgroups.group import Cgroup
+from cgroups.io import IoMax
 from cgroups.limits import Limits
 from cgroups.mounts import Hierarchies, Mode
 from cgroups.pressure import Resource
@@ -55,6 +56,31 @@ def test_a_memory_limit_rises_and_falls(sizes: tuple[int, ...], group: Cgroup, v
         assert group.stat().memory_max_bytes == (mib * MIB if mib > 0 else None)
         swap = content(group, "memory", "memory.memsw.limit_in_bytes")
         assert mib < 0 or swap == str(mib * MIB)
+
+
+def test_disks_and_cpus(group: Cgroup, hierarchies: Hierarchies) -> None:
+    """The kernel takes what is written, in each dialect; of the limit on a disk it must know the disk."""
+    home, cpus = hierarchies.home("io"), hierarchies.home("cpuset")
+    if home is None or cpus is None:
+        pytest.skip("needs the controllers io and cpuset")
+    missing = group.apply(Limits(io_weight=1, cpus={0}))
+    assert set(missing) <= {"io.weight", "io.bfq.weight", "blkio.bfq.weight", "blkio.weight"}
+    assert group.effective_cpus() == frozenset({0})
+    assert content(group, "cpuset", "cpuset.cpus") == "0"
+    if not missing:
+        file = "io.weight" if home[1] is Mode.V2 else "blkio.bfq.weight"
+        assert content(group, "io", file).split()[-1] == "1"
+    if disks := sorted(Path("/sys/block").glob("*/dev")):
+        disk = disks[0].read_text().strip()
+        group.apply(Limits(io_max={disk: IoMax(rbps=1 << 20)}))
+        file, value = ("io.max", "rbps=1048576 wbps=max riops=max wiops=max") if home[1] is Mode.V2 else (
+            "blkio.throttle.read_bps_device", "1048576",
+        )  # fmt: skip
+        assert content(group, "io", file) == f"{disk} {value}"
+        group.apply(Limits(io_max={disk: IoMax()}))
+        assert content(group, "io", file) == ""
+    with pytest.raises(CgroupError):
+        group.apply(Limits(io_max={"4095:7": IoMax(rbps=1)}))
 
 
 def test_idle_and_back(group: Cgroup, v1: Hierarchies) -> None:

@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from cgroups import Cgroup, CgroupError, Hierarchies, Membership, create
+from executor.config.cgroups import CgroupsSection
 from executor.names import MesosContainerId
 from executor.node.claims import Claim
 from executor.process import own_cgroups
@@ -60,7 +61,7 @@ async def life(root: Cgroup, claim: Claim) -> None:
     async with AsyncExitStack() as stack:
         found = own_cgroups.container_root(Membership.of(os.getpid()).paths, ID)
         assert found == root.path
-        tree = own_cgroups.enter(found, claim, stack)
+        tree = own_cgroups.enter(CgroupsSection(), found, claim, stack)
         assert os.getpid() in tree.executor.pids()
         pass_on(root.path)
         pass_on(tree.pods.path)

@@ -116,7 +116,7 @@ async def test_a_change_is_noticed_and_its_repair(lab: Lab) -> None:
             (veth,) = [each["name"] for each in other[0].result["interfaces"] if each["name"].startswith("veth")]
             run("ip", "link", "set", veth, "nomaster")
             line = await until(lambda: one(lines, "network.changed"))
-            assert line["pod"] == TWO and f"{veth} is no port of {lab.bridge}" in line["text"]
+            assert line["pod"] == TWO and f"{veth} is not a port of {lab.bridge}" in line["text"]
         state = await watch.state(ONE)
         assert state is not None and state[1] == () and any(each.ip == ip for each in state[0].addresses)
         assert await watch.state(PodId("pod-none")) is None

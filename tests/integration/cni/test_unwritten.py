@@ -35,6 +35,7 @@ def add(directory: Path, container: str) -> subprocess.Popen[str]:
         "CNI_COMMAND": "ADD",
         "CNI_CONTAINERID": container,
         "CNI_NETNS": "/proc/self/ns/net",
+        "CNI_NETNS_OVERRIDE": "1",  # plugins of 1.9 refuse their own namespace without it
         "CNI_IFNAME": "eth0",
         "CNI_PATH": str(REAL_PLUGINS),
     }

@@ -54,13 +54,15 @@ async def test_an_exit_right_after_subscribing_is_seen(client: Containerd, launc
 
 
 async def test_every_topic_is_decoded(client: Containerd, launcher: Launcher) -> None:
+    """The shim has another container: that of containerd 2.1 loses the last events when it ends itself."""
+    await launcher.run("other", "sleep 1000", shim_group="pod")
     async with client.events.subscribe(tuple(Topic)) as stream:
-        await launcher.run("all", "exit 0")
+        await launcher.run("all", "exit 0", shim_group="pod")
         await client.tasks.wait("all")
         await client.tasks.delete("all")
-        kinds = [type(await following(stream)) for _ in range(3)]
+        kinds = {type(await following(stream)) for _ in range(3)}
 
-    assert kinds == [TaskStart, TaskExit, TaskDelete]
+    assert kinds == {TaskStart, TaskExit, TaskDelete}, "in any order: a task that ends at once may end first"
 
 
 async def test_an_exec_is_told_from_its_container(client: Containerd, launcher: Launcher) -> None:

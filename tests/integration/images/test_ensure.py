@@ -72,6 +72,18 @@ async def test_a_pull_goes_on_without_its_launch(images: Images, app: ImageSpec,
     await until(lambda: not helpers())
 
 
+async def test_a_launch_that_leaves_takes_no_other_one_along(images: Images, app: ImageSpec, front: Front) -> None:
+    name, stays, leaves = f"{front.host}/team/app:1", list[Pulling | None](), list[Pulling | None]()
+    front.faults = [Fault(f"/blobs/{layer(app)}", pause_s=0.0005)]
+    launches = [asyncio.create_task(images.ensure(name, waits=told.append)) for told in (stays, leaves)]
+    await until(lambda: leaves and leaves[0] and leaves[0].progress.phase == "downloading")
+    launches[1].cancel()
+    await asyncio.wait(launches[1:])
+    before = stays[0].progress if stays[0] else None
+    await until(lambda: stays[0] and stays[0].progress != before)
+    assert (await launches[0]).config.cmd == ("/bin/app",)
+
+
 async def test_launches_share_a_pull(images: Images, app: ImageSpec, front: Front) -> None:
     name = f"{front.host}/team/app:1"
     found = await asyncio.gather(*(images.ensure(name, PullPolicy.ALWAYS) for _ in range(10)))
@@ -120,7 +132,7 @@ async def test_what_cannot_get_better_is_not_tried_again(here: Node, app: ImageS
     with pytest.raises(ImageFailure, match="not allowed on this node") as caught:
         await images.ensure(f"{front.host}/team/app:1")
     assert not isinstance(caught.value, PullFailure)
-    with pytest.raises(ImageFailure, match="no name of an image"):
+    with pytest.raises(ImageFailure, match="not a name of an image"):
         await images.ensure("r.example/UPPER:1")
     assert issubclass(VerificationRefused, ImageFailure)
 

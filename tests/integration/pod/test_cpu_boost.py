@@ -80,6 +80,20 @@ async def test_the_shims_of_all_executors_weigh_little_until_one_executor_asks(p
     assert weights(all_shims, one.group, other.group) == least * 3
 
 
+async def test_shims_are_started_with_the_weight_that_was_asked_for_before_their_group_was_made(parent: Cgroup) -> None:
+    """The first launch of an executor asks for it first."""
+    shims = Shims(parent.hierarchies, f"{parent.path}/shims/one")
+    with CpuBoost(shims, parent.child("none")).after(0.0):
+        await asyncio.sleep(0.05)
+        assert shims.ensure()
+        assert weights(shims.group, parent.child("shims")) == [100, 100]
+    assert weights(shims.group, parent.child("shims")) < [100, 100]
+    with CpuBoost(shims, parent.child("none")).after(0.0):
+        await asyncio.sleep(0.05)
+        shims.group.destroy()
+    assert shims.ensure() and weights(shims.group) < [100], "nobody asks any more"
+
+
 async def test_shims_of_an_executor_that_is_gone_hold_up_nobody(parent: Cgroup) -> None:
     one, other = (Shims(parent.hierarchies, f"{parent.path}/shims/{name}") for name in ("one", "other"))
     assert one.ensure() and other.ensure()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -93,6 +95,13 @@ def sleeper(namespace: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """It is stopped afterwards: the signal alone may come later than what the test does next."""
+    process.send_signal(signal.SIGSTOP)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+
+
 async def test_it_costs_next_to_nothing(pids: PidNamespace) -> None:
     begun_s = time.monotonic()
     keeper = Keeper(await pids.ensure())
@@ -131,10 +140,25 @@ async def test_a_kill_of_the_pod_ends_all_and_the_next_use_makes_another(pids: P
     assert not group.populated()
 
 
+async def test_a_namespace_that_is_ending_is_not_used(pids: PidNamespace, group: Cgroup) -> None:
+    """The parent of one of its processes is stopped: the keeper has left its group, and cannot be reaped yet."""
+    first = await pids.ensure()
+    process = sleeper(first)
+    stop(process)
+    group.kill()
+    assert await group.wait_unpopulated(5)
+    other = asyncio.create_task(pids.ensure())
+    await asyncio.sleep(0.1)
+    assert not other.done()
+    process.send_signal(signal.SIGCONT)
+    assert await other != first
+    process.communicate(timeout=5)
+
+
 async def test_a_keeper_that_does_not_end_is_told_and_tried_again(pids: PidNamespace, group: Cgroup) -> None:
     """The parent of one of its processes is stopped, and does not take note of that process's end."""
     process = sleeper(await pids.ensure())
-    process.send_signal(signal.SIGSTOP)
+    stop(process)
     group.kill()
     with pytest.raises(Failure, match="does not end") as caught:
         await pids.close()

@@ -43,6 +43,18 @@ def test_a_pod_that_names_no_network_has_loopback_only(rig: Rig, scheduler: Sche
     assert not any(each.get("ip_addresses") for each in raw["container_status"]["network_infos"]), raw
 
 
+@pytest.mark.parametrize("infos", [[{}, {}], [{}, {"name": "none"}]], ids=["default", "none"])
+def test_a_pod_that_names_none_twice_does_not_share_the_nodes_network(
+    rig: Rig, scheduler: Scheduler, infos: list[dict[str, str]]
+) -> None:
+    name, script = f"twice-{len(infos[1])}", "ls -L -i /proc/self/ns/net | cut -d' ' -f1"
+    task = rig.pod(name, command=("sh", "-c", script))
+    scheduler.launch([{**task, "container": {"type": "MESOS", "network_infos": infos}}], rig.executor())
+    scheduler.wait_status(name, "TASK_FINISHED", 30)
+    printed = Path(rig.json("inspect", name)["containers"][0]["log"]["stdout"]).read_text()
+    assert int(printed) != Path("/proc/self/ns/net").stat().st_ino
+
+
 def test_a_pod_may_name_a_network(rig: Rig, scheduler: Scheduler) -> None:
     metadata = {"annotations": {"mesos-pod-executor/networks": NETWORK}}
     (found,) = printed(rig, scheduler, "joined", "grep -c eth0 /proc/net/dev", metadata=metadata)
@@ -107,7 +119,7 @@ def test_directories_that_no_pod_gets(rig: Rig, scheduler: Scheduler) -> None:
 def test_a_device_that_a_list_allows(rig: Rig, scheduler: Scheduler) -> None:
     script = "exec 3<>/v && echo opened"
     assert printed(rig, scheduler, "fuse", script, **shows("/dev/fuse", "CharDevice")) == ["opened"]
-    assert "is no device that the role may use" in failed(rig, scheduler, "kmsg", **shows("/dev/kmsg")).message
+    assert "is not a device that the role may use" in failed(rig, scheduler, "kmsg", **shows("/dev/kmsg")).message
 
 
 HARDENED = {

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
 UP = "up: containerd"
 RUNNING = "one executor runs"
+LENT = "borrow one cpu each"
 
 
 def read_until(terminal: int, text: str | None) -> str:
@@ -63,7 +64,7 @@ def marked(mark: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("moment", "times"), [(UP, 1), (RUNNING, 1), (RUNNING, 3)])
+@pytest.mark.parametrize(("moment", "times"), [(UP, 1), (RUNNING, 3), (LENT, 1)])
 def test_ctrl_c_leaves_nothing(directory: Path, moment: str, times: int) -> None:
     mounts, cgroups_before = Path("/proc/self/mountinfo").read_text(), cgroups()
     mark = {"TMPDIR": str(directory)}
@@ -107,10 +108,11 @@ APP = {"name": "c", "image": IMAGE, "resources": {"limits": {"cpu": "1000", "mem
 LARGE = {**POD, "metadata": {"name": "large"}, "spec": {"containers": [APP]}}
 TAKEN = {**POD, "metadata": {"name": "web-0"}}
 TYPED = (
-    "mesos-pod-executor revoke --all --id by-hand", "mesos-pod-executor doctor --quiet", "incident preempted",
+    "mesos-pod-executor revoke --all --id by-hand", "mesos-pod-executor doctor --quiet",
+    "mesos-pod-executor doctor | grep agent.providers", "incident preempted",
     "launch {pod} --revocable", "incident end", "launch {large}", "launch {taken}",
     "mesos-pod-executor run {ends} --master $MASTER",
-    "mesos-pod-executor executor-info", "exit 0",
+    "mesos-pod-executor executor-info", "mesos-pod-executor check-config | grep policy.roles", "exit 0",
 )  # fmt: skip
 
 
@@ -137,7 +139,8 @@ def test_a_shell_on_the_node(directory: Path) -> None:
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     assert (os.waitstatus_to_exitcode(status), "FAULT" in told) == (0, False), told
-    assert "1, unchanged" in told and "this node: " in told
+    assert "1 of this executor, unchanged" in told and "this node: " in told
+    assert "agent.providers: resource providers are subscribed" in told
     assert "mesos-pod-executor why preempted-1" in told and "report -o" in told
     assert "42 is the answer" in told
     assert re.search(r'"value": "\S+/bin/mesos-pod-executor"', told) and "/usr/bin/mesos-pod-executor" not in told
@@ -145,6 +148,7 @@ def test_a_shell_on_the_node(directory: Path) -> None:
         r"launch: nothing fits: the pods ask for cpus 1000, mem 64, and cpus [\d.]+, .* is free\r?\n", told
     )
     assert "launch: a pod named web-0 runs already: give this one another metadata.name" in told
+    assert 'policy.roles = {"infra" = "privileged", "guests" = "restricted"}' in told
     assert "allocation_info" not in told
     assert "own: TASK_RUNNING" in told and "own: TASK_KILLED" in told and "preempted-1: " not in told
     assert wait_for(lambda: None if marked(str(directory)) else True, 5), marked(str(directory))

@@ -110,6 +110,7 @@ def figures(run: Run) -> dict[str, Any]:
         ),
         "spark_stages_ratio": stages,
         "spark_burst_ratio": whole,
+        "first_process_of_task_to_result_s": {"without": _from_task_s(plain), "lending": _from_task_s(lent)},
         "utilisation": {"without": _utilisation(run, plain), "lending": _utilisation(run, lent)},
         "cores_used_in_idle_phases": {"without": _idle(run, plain), "lending": _idle(run, lent)},
         "revocable_work": {
@@ -124,6 +125,11 @@ def figures(run: Run) -> dict[str, Any]:
 
 def _count(turns: Sequence[Turn]) -> int:
     return sum(len(turn.latencies_ms) for turn in turns)
+
+
+def _from_task_s(turns: Sequence[Turn]) -> float:
+    """The median of what a burst took once Spark had launched its executors: when it does depends on Mesos' offers."""
+    return round(statistics.median(turn.done_s - max(turn.command_s) for turn in turns), 2)
 
 
 def _target(value: float, target: float) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tests.lending.proof.usage import CPUACCT
+from tests.lending.proof.usage import CPUACCT, boot_s
 from tests.support.spark import submit
 
 JOB: Final = Path(submit.__file__).with_name("bursts.py")
@@ -74,7 +74,9 @@ class Driver:
 
 
 class Starts:
-    """Looks for processes of Spark's executors in the agents' cgroups while in its `with` block."""
+    """Looks for processes of Spark's executors in the agents' cgroups while in its `with` block. Those that began
+    before it, and may not have ended yet, do not count.
+    """
 
     def __init__(self, roots: Sequence[str]) -> None:
         self._roots = [CPUACCT / root.strip("/") for root in roots]
@@ -84,6 +86,7 @@ class Starts:
         """
         self.java_s: list[float | None] = [None] * len(roots)
         """For each agent the beginning of the executor itself, the Java program: its first thread of its own."""
+        self._since_s = boot_s()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="starts")
 
@@ -100,9 +103,13 @@ class Starts:
     def _run(self) -> None:
         while not self._over.wait(LOOK_S):
             for number, root in enumerate(self._roots):
-                pids = [pid for pid in _pids(root) if _is_of_executor(pid)]
+                pids = [pid for pid in _pids(root) if _is_of_executor(pid) and self._is_new(pid)]
                 self.began_s[number] = _least(self.began_s[number], [_began_s(Path("/proc", pid)) for pid in pids])
                 self.java_s[number] = _least(self.java_s[number], [each for pid in pids for each in _threads_s(pid)])
+
+    def _is_new(self, pid: str) -> bool:
+        began_s = _began_s(Path("/proc", pid))
+        return began_s is not None and began_s >= self._since_s - 1 / TICKS
 
 
 def _pids(root: Path) -> list[str]:

@@ -13,7 +13,7 @@ HOST = frozenset(
     {
         "kernel.cap_sys_resource", "kernel.pid_max", "kernel.inotify_instances", "node.clock_synchronised",
         "node.oom_daemon", "agent.executor_shutdown_grace_period", "containerd.containerd_holes",
-        "containerd.runc_holes",
+        "containerd.runc_holes", "containerd.runc_masks",
     }
 )  # fmt: skip
 """What may be amiss on the machine that tests run on."""

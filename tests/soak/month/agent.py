@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +96,9 @@ class SimAgent:
 
     # --- the scheduler's side --------------------------------------------------------------------------------
 
-    def launch(self, name: str, executor: SimExecutor, launch: Any) -> str | None:
+    def launch(self, names: Iterable[str], executor: SimExecutor, launch: Any) -> str | None:
         """Sent to the executor if it is connected, which makes this pod; else it is dropped when that comes back."""
-        self._tasks[name] = Task(executor)
+        self._tasks |= {name: Task(executor) for name in names}
         return executor.launch(launch) if self._connected is executor and self.up else None
 
     def kill(self, name: str, grace_s: float | None) -> None:

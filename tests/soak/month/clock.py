@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -44,6 +45,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which began at 0 s."""
+    """The result of `work`, which began at 0 s. Python's monotonic clock is the loop's meanwhile."""
+    monotonic = time.monotonic
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(work)
+        time.monotonic = runner.get_loop().time
+        try:
+            return runner.run(work)
+        finally:
+            time.monotonic = monotonic

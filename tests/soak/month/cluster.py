@@ -207,7 +207,7 @@ class Place:
         for name in spec.task_ids:
             self._cluster.scheduler.launch(name, revocable=spec.pod_class is PodClass.REVOCABLE)
         launch = Launch(spec, lambda name, run: made.again(ends[name], run))
-        pod = self.agent.launch(spec.task_ids[0], self.executor, launch)
+        pod = self.agent.launch(spec.task_ids, self.executor, launch)
         if self.number == 0 and pod is not None:
             self._cluster.journaled.add(pod)
         if chance.random() < self._cluster.rates.kills_part:
@@ -230,7 +230,9 @@ class Place:
         elif chance.random() < 0.3:
             select = {"roles": ["eng"]}
         self._cluster.counts["revocation"] += 1
-        self.executor.message(revoke(select, chance.choice((0.0, 0.3, 5.0))))
+        message = revoke(f"r-{self._cluster.counts['revocation']}", select, chance.choice((0.0, 0.3, 5.0)))
+        for _ in range(2 if chance.random() < 0.1 else 1):
+            self.executor.message(message)
 
     # --- faults ----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
-"""One executor: the real ledger of updates, reporter, judge of answers, reconnects, retries, selection of victims."""
+"""One executor: the real ledger of updates, reporter, judge of answers, reconnects, retries, revocations."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from executor.pod.life.events import Stop, StopCause
 from executor.pod.life.model import State
 from executor.pod.release.retries import Retries
 from executor.reporting.reporter import Reporter
-from executor.revocation import messages, request
-from executor.revocation.candidates import candidates
-from executor.revocation.selection import select
+from executor.revocation import messages
+from executor.revocation.receipt import Outcome, Receipt
+from executor.revocation.revoker import Listeners, Revoker
+from tests.soak.month.groups import SimTree
 from tests.soak.month.node import Behaviour, BrokenRuleError, Machine
 from tests.soak.month.pod import SimPod
 
@@ -31,6 +33,8 @@ Json = dict[str, Any]
 RECOVERY_TIMEOUT_S = 900.0
 FRAMEWORK = {"capabilities": [{"type": "PARTITION_AWARE"}, {"type": "TASK_KILLING_STATE"}]}
 UPDATE_AGAIN_S = 0.2
+REMEMBERED = 10
+"""Pods that have ended, of which a revocation still knows the tasks."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,17 @@ class SimExecutor:
         self._retries = Retries()
         self._pods: dict[str, SimPod] = {}
         self._by_task: dict[str, SimPod] = {}
+        self.coming: Collection[TaskId] = ()
+        self.ended: deque[SimPod] = deque(maxlen=REMEMBERED)
+        self._tree = SimTree(machine, lambda: self._pods)
+        self._revoker = Revoker(
+            machine.config.revocation,
+            self._tree,  # type: ignore[arg-type] # the parts that it uses, as of the pods
+            machine,  # type: ignore[arg-type]
+            self,  # type: ignore[arg-type]
+            Listeners(self._receive),
+        )
+        self._revocations: set[asyncio.Task[Receipt]] = set()
         self._lives: set[asyncio.Task[None]] = set()
         self._broken: list[BaseException] = []
         self._news = asyncio.Event()
@@ -57,6 +72,9 @@ class SimExecutor:
     @property
     def dead(self) -> bool:
         return self._connection.done()
+
+    def __iter__(self) -> Iterator[SimPod]:
+        return iter(self.living)
 
     @property
     def living(self) -> list[SimPod]:
@@ -122,7 +140,7 @@ class SimExecutor:
         tasks = [{"task_id": {"value": task}} for task in launch.spec.task_ids]
         self._ledger.launched(tasks)
         identity = pod_id(self._machine.chance.randbytes(6))
-        pod = SimPod(self._machine, identity, launch.spec, launch.behaviour, self._reporter.report)
+        pod = SimPod(self._machine, identity, launch.spec, launch.behaviour, self._reporter.report, self._tree)
         self._pods[identity] = pod
         self._by_task |= dict.fromkeys(launch.spec.task_ids, pod)
         life = asyncio.create_task(self._live(pod))
@@ -138,6 +156,7 @@ class SimExecutor:
     async def _live(self, pod: SimPod) -> None:
         await pod.run()
         del self._pods[pod.id]
+        self.ended.append(pod)
         for task in pod.spec.task_ids:
             del self._by_task[task]
         if pod.pod.leaked:
@@ -154,18 +173,30 @@ class SimExecutor:
             pod.post(Stop(StopCause.KILL, grace_s))
 
     def message(self, data: bytes) -> None:
-        """A revocation: its victims are asked to end, as the ladder does."""
+        """A revocation."""
         _, document = messages.request(data)
-        asked = request.parse(document, default_grace_s=5.0, fresh_id="fresh")
-        try:
-            found = candidates(asked, self.living)  # type: ignore[arg-type] # what a candidate is made of
-            victims = select(asked, found)
-        except ExecutorError:
-            self._machine.counts["revocation: refused"] += 1
+        taken = self._revoker.take(document, "a framework")
+        self._machine.counts["revocation: repeated"] += taken.repeated
+        self._revocations.add(taken.task)
+        taken.task.add_done_callback(self._revoked)
+
+    def _revoked(self, task: asyncio.Task[Receipt]) -> None:
+        self._revocations.discard(task)
+        if task.cancelled():
             return
-        self._machine.counts["revocation: victims"] += len(victims)
-        for victim in victims:
-            self._pods[victim.pod].post(asked.stop)
+        if isinstance(error := task.exception(), ExecutorError):
+            self._machine.counts["revocation: refused"] += 1
+        elif error is not None:
+            self._broken.append(error)
+
+    def _receive(self, receipt: Receipt) -> None:
+        """What a receipt says is so."""
+        self._machine.counts[f"receipt: {receipt.state}"] += 1
+        for victim in receipt.victims:
+            pod = self._pods.get(victim.pod)
+            self._machine.counts[f"victim: {victim.outcome}"] += 1
+            if victim.outcome in (Outcome.KILLED, Outcome.EXITED) and pod is not None and pod.processes:
+                self._broken.append(BrokenRuleError(f"{pod.id} lives, and has {victim.outcome} by {receipt.id}"))
 
     # --- its end ---------------------------------------------------------------------------------------------
 
@@ -173,13 +204,14 @@ class SimExecutor:
         """SIGKILL: Mesos ends the container, and the pods with it; the reaper takes what is left."""
         for pod in self.living:
             pod.processes.clear()
-        for task in (*self._lives, *self._retries._tasks, self._connection):  # they die with the process
+        work = (*self._revocations, *self._revoker._followers, *self._lives, *self._retries._tasks)
+        for task in (*work, self._connection):  # they die with the process
             task.cancel()
         self._machine.held.clear()
 
     def check(self) -> None:
         """Raises what has ended a part of it, which nothing may."""
-        for error in self._broken:
+        for error in (*self._broken, *self._machine.broken):
             raise error
         if self._connection.done() and not self._connection.cancelled():
             self._connection.result()
@@ -188,9 +220,10 @@ class SimExecutor:
         """In words what is open: nothing should be, once no task runs and the agent is there."""
         found = [f"pod {pod.id} is {pod.pod.state}" for pod in self.living]
         found += [f"{len(self._ledger)} updates are not acknowledged"] if len(self._ledger) else []
+        found += [f"{len(self._revocations)} revocations are under way"] if self._revocations else []
         return found + ([f"{len(self._retries)} pods leak"] if len(self._retries) else [])
 
 
-def revoke(select_: Json, grace_s: float) -> bytes:
+def revoke(identity: str, select: Json, grace_s: float) -> bytes:
     """A framework's MESSAGE."""
-    return json.dumps({"revoke": {"select": select_, "grace": grace_s}}).encode()
+    return json.dumps({"revoke": {"id": identity, "select": select, "grace": grace_s}}).encode()

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from executor.config import Config, load
-from executor.errors import ContainerdFailure, ContainerdUnavailable, ExecutorError, ImageFailure, NetworkFailure
+from executor.errors import (
+    ContainerdFailure,
+    ContainerdUnavailable,
+    ExecutorError,
+    ImageFailure,
+    NetworkFailure,
+    NotFound,
+    TimedOut,
+)
+from executor.exec.run import Result
 from executor.images.model import Image, ImageConfig
 from executor.names import PodClass, container_id
 from executor.pod.container.container_run import ContainerRun
-from executor.pod.life.model import Phase, State
+from executor.pod.life.model import Phase
 from executor.pod.release.leaks import Leak
 from executor.pod.release.pace import ReleasePace
-from executor.probes.ask import Means
+from executor.probes.ask import Means, Reach
 from tests.soak.month.rates import Rates
 
 if TYPE_CHECKING:
+    from tests.soak.month.groups import SimCgroup
     from tests.soak.month.pod import SimPod
+    from tests.soak.month.processes import Process
 
 CALL_S = 0.02
 LATE_S = 5.0
-STUCK_S = (5.0, 600.0)
 CONTAINERD_PATIENCE_S = 30.0
-SIGKILL, SIGTERM = 137, 143
+PID_MAX = 1 << 22
+"""No process of this kernel has a pid above it: what looks at a simulated one in /proc finds none."""
 IMAGE = Image("image", "sha256:0", "sha256:0", ImageConfig())
 CONFIG = load(None, {})
 
@@ -41,11 +52,15 @@ class BrokenRuleError(AssertionError):
 
 @dataclass
 class Behaviour:
-    """A container ends `ends_s` after its start with `exit_code`, or `stop_s` after a stop signal, if it takes one."""
+    """A container ends `ends_s` after its start with `exit_code`, or `stop_s` after a stop signal, if it takes one.
+    `oom`: the kernel ends it then, for memory. From `sick_s` on its probes fail.
+    """
 
     ends_s: float
     exit_code: int = 0
     stop_s: float | None = 0.2
+    oom: bool = False
+    sick_s: float | None = None
 
 
 @dataclass
@@ -62,9 +77,11 @@ class Machine:
         default_factory=lambda: {each: asyncio.Semaphore(4) for each in PodClass}
     )
     containerd_up: asyncio.Event = field(default_factory=asyncio.Event)
-    pids: int = 100
+    pids: int = PID_MAX
     held: dict[str, set[str]] = field(default_factory=dict)
     """By pod, what is there of it."""
+    broken: list[BaseException] = field(default_factory=list)
+    """Rules that were broken where an exception would reach nobody."""
 
     def __post_init__(self) -> None:
         self.containerd_up.set()
@@ -73,9 +90,13 @@ class Machine:
     def shims_boost(self) -> Machine:
         return self
 
+    @property
+    def executor_boost(self) -> Machine:
+        return self
+
     @contextmanager
     def after(self, _: float) -> Iterator[None]:
-        """CPU for shims: this machine has enough."""
+        """CPU for shims or the executor: this machine has enough."""
         yield
 
     def happens(self, part: float, what: str) -> bool:
@@ -104,63 +125,18 @@ class Machine:
         return self.pids
 
 
-@dataclass
-class Process:
-    """The first process of a run."""
-
-    container: str
-    pid: int
-    stuck: bool = False
-
-
-class SimCgroup:
-    """A pod's, as `cgroups.Cgroup`, as far as a life needs one."""
-
-    def __init__(self, pod: SimPod) -> None:
-        self._pod = pod
-        self.path = f"/{pod.id}"
-
-    def populated(self) -> bool:
-        return bool(self._pod.processes)
-
-    def pids(self) -> list[int]:
-        return sorted(self._pod.processes)
-
-    def memory_bytes(self) -> int:
-        return 1 << 20
-
-    def kill(self, *, everywhere: bool = False) -> None:  # the interface
-        if self._pod.pod.state is not State.DESTROYING:
-            raise BrokenRuleError(f"{self._pod.id} is killed while it is {self._pod.pod.state}")
-        for process in list(self._pod.processes.values()):
-            self._pod.kill_process(process)
-
-    async def wait_unpopulated(self, timeout_s: float) -> bool:
-        deadline_s = asyncio.get_running_loop().time() + timeout_s
-        while self.populated() and asyncio.get_running_loop().time() < deadline_s:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        return not self.populated()
-
-
-class SimTree:
-    """No container meets a memory limit here."""
-
-    def container(self, *_: object) -> SimTree:
-        return self
-
-    def stat(self) -> SimpleNamespace:
-        return SimpleNamespace(oom_kills=0, oom_kills_local=0)
-
-
 class SimSandbox:
     """As `executor.pod.sandbox.Sandbox`."""
 
-    def __init__(self, machine: Machine, pod: SimPod) -> None:
-        self._machine, self._pod = machine, pod
-        self.cgroup = SimCgroup(pod)
+    def __init__(self, machine: Machine, pod: SimPod, cgroup: SimCgroup) -> None:
+        self._machine, self._pod, self.cgroup = machine, pod, cgroup
         self.files = None
         self.ips: tuple[str, ...] = ()
         self.network_infos: list[dict[str, Any]] = []
+
+    def starting(self) -> AbstractContextManager[None]:
+        """This machine has enough CPU."""
+        return nullcontext()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -205,7 +181,6 @@ class SimContainers:
     def __init__(self, machine: Machine, pod: SimPod, behaviour: Callable[[str, int], Behaviour]) -> None:
         self._machine, self._pod, self._behaviour = machine, pod, behaviour
         self._runs: dict[str, ContainerRun] = {}
-        self._began_s: dict[str, float] = {}
         self.images = self
         self.tries = 0
 
@@ -217,9 +192,12 @@ class SimContainers:
     def run_of(self, name: str) -> ContainerRun | None:
         return self._runs.get(name)
 
-    async def create(self, name: str, run: int = 1) -> None:
+    async def create(self, name: str, run: int = 1, *, sandbox: asyncio.Future[None] | None = None) -> None:
         await self._machine.containerd()
         self._pod.held.add(f"container {name}")
+        if sandbox is not None:
+            await asyncio.shield(sandbox)
+            await self._machine.containerd()
         if self._machine.happens(self._machine.rates.create_failures_part, "create: failed"):
             raise ContainerdFailure("could not be created")
         pid = self._machine.next_pid()
@@ -227,6 +205,7 @@ class SimContainers:
 
     async def renew(self, name: str, run: int) -> None:
         self._runs.pop(name, None)
+        self._pod.oom_kills.pop(name, None)  # another group
         await self.create(name, run)
 
     async def start(self, name: str) -> ContainerRun:
@@ -234,19 +213,13 @@ class SimContainers:
         current = self._runs[name]
         fails = self._machine.happens(self._machine.rates.start_failures_part, "start: failed")
         if not fails or self._machine.chance.random() < 0.5:
-            self._began_s[name] = asyncio.get_running_loop().time()
             current.started_at = time.monotonic()
-            self._pod.begin_process(Process(name, current.pid), self._behaviour(name, current.run))
+            self._pod.begin_process(name, current.pid, self._behaviour(name, current.run))
             await self._machine.containerd()
         if fails:
             raise ContainerdFailure("could not be started")
         current.start_known = True
         return current
-
-    def ran(self, name: str) -> None:
-        """Before its exit is read: the time that it ran is that of the loop."""
-        if (current := self._runs.get(name)) is not None and name in self._began_s:
-            current.started_at = time.monotonic() - (asyncio.get_running_loop().time() - self._began_s[name])
 
     async def terminate(self, name: str, run: int) -> None:
         self._check_stopped(name, run)
@@ -273,8 +246,32 @@ class SimContainers:
     def end_starts(self) -> None:
         return
 
-    def reach(self, name: str, purpose: str) -> Any:
-        raise BrokenRuleError(f"{name} is asked for {purpose}: no pod here has probes")
+    async def kill_all(self) -> None:
+        """SIGKILL through containerd, which does not end what is stuck."""
+        await self._machine.call()
+
+    def reach(self, name: str, _: str) -> Reach:
+        """Its commands are probes: they fail from a time on, and containerd may not run them in time."""
+        current = self._runs.get(name)
+
+        def process() -> Process | None:
+            return None if current is None else self._pod.processes.get(current.pid)
+
+        async def run(_: object, timeout_s: float | None) -> Result:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._machine.containerd()
+            except TimeoutError as error:
+                raise TimedOut("took too long", subject=name) from error
+            if (found := process()) is None:
+                raise NotFound("does not run", subject=name)
+            sick = found.sick_at_s is not None and asyncio.get_running_loop().time() >= found.sick_at_s
+            return Result(int(sick), "")
+
+        def no_namespace() -> int:
+            raise OSError(errno.ENOENT, "no network is simulated")
+
+        return Reach(tuple, no_namespace, run, lambda: process() is not None)
 
     async def remove_all(self, pause: Callable[[float], Awaitable[None]]) -> list[Leak]:  # the interface
         self.tries += 1

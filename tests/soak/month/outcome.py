@@ -25,8 +25,20 @@ class Outcome:
     @property
     def faults(self) -> int:
         """The number of faults, of every kind."""
-        kinds = ("machine:", "rack:", "executor:", "agent:", "connection:", "containerd:", "call: late", "pull:",
-                 "create:", "start:", "network:", "release", "shim:", "exit:", "process:", "update:")  # fmt: skip
+        kinds = (
+            *(
+                "machine:",
+                "rack:",
+                "executor:",
+                "agent:",
+                "connection:",
+                "containerd:",
+                "call: late",
+                "pull:",
+                "create:",
+            ),
+            *("start:", "network:", "release", "shim:", "exit:", "process:", "kill:", "update:"),
+        )
         return sum(count for name, count in self.counts.items() if name.startswith(kinds))
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.log import get_logger
 from executor.names import PodClass, PodId
+from executor.own_directory import OwnDirectory
 from executor.pod.exits.evidence import Evidence
 from executor.pod.inbox import Inbox
 from executor.pod.life.effects import (
@@ -20,9 +21,11 @@ from executor.pod.life.effects import (
     TearDown,
 )
 from executor.pod.life.events import (
+    ContainerExited,
     ContainerStarted,
     Dead,
     Event,
+    GraceOver,
     OutputCollected,
     SandboxReady,
     SetUpFailed,
@@ -31,21 +34,12 @@ from executor.pod.life.events import (
     StopCause,
     TornDown,
 )
-from executor.pod.life.model import Pod, State
+from executor.pod.life.model import Phase, Pod, State
 from executor.pod.performer import Performer
 from executor.pod.release.retries import PAUSES_S
-from tests.soak.month.node import (
-    SIGKILL,
-    SIGTERM,
-    STUCK_S,
-    Behaviour,
-    BrokenRuleError,
-    Machine,
-    Process,
-    SimContainers,
-    SimSandbox,
-    SimTree,
-)
+from tests.soak.month.groups import SimCgroup, SimTree
+from tests.soak.month.node import Behaviour, BrokenRuleError, Machine, SimContainers, SimSandbox
+from tests.soak.month.processes import Process, Processes
 from tests.support.mesos.messages import TERMINAL
 
 if TYPE_CHECKING:
@@ -60,6 +54,7 @@ ENDS: dict[type[Any], tuple[type[Any], ...]] = {
     TearDown: (TornDown,),
 }
 """Effects, and the events in which they end."""
+PREEMPTED = "REASON_CONTAINER_PREEMPTED"
 TRIES_MAX = 4 + len(PAUSES_S) + 1
 RUNS_MAX = 10_000
 
@@ -85,20 +80,22 @@ class SimPod:
         spec: PodSpec,
         behaviour: Callable[[str, int], Behaviour],
         report: Callable[[Any, Report], None],
+        tree: SimTree,
     ) -> None:
         self.id, self.spec, self._machine, self._report = pod, spec, machine, report
         self.log = get_logger(__name__).bind(pod=pod, task=spec.task_ids[0])
         self.used_bytes = 0
-        self.processes: dict[int, Process] = {}
-        self._stop_s: dict[int, float | None] = {}
-        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._kernel = Processes(machine, self._tell)
+        self.processes, self.oom_kills = self._kernel.living, self._kernel.oom_kills
+        self._asked = self._is_victim = False
         self.held = machine.held.setdefault(pod, set())
         self._open: dict[type[Any], int] = dict.fromkeys(ENDS, 0)
-        self.sandbox = SimSandbox(machine, self)
+        own = SimCgroup(machine, f"/{spec.pod_class}/{spec.role}/{pod}", lambda: (self,))
+        self.sandbox = SimSandbox(machine, self, own)
         self.containers = SimContainers(machine, self, behaviour)
         self._inbox = CheckedInbox(spec, self.log, {}, machine.release_pace.pause_between_pods)
         self._inbox.check = self._check
-        self._evidence = Evidence(SimTree(), pod, spec, self.containers.run_of, self.log)  # type: ignore[arg-type]
+        self._evidence = Evidence(tree, pod, spec, self.containers.run_of, self.log)  # type: ignore[arg-type]
         self._performer = Performer(
             machine,  # type: ignore[arg-type] # the parts of a Node that it uses
             spec,
@@ -131,6 +128,77 @@ class SimPod:
     def measure(self) -> int:
         return 1 << 20
 
+    # --- for a revocation (executor.revocation.pod) ----------------------------------------------------------
+
+    @property
+    def cgroup(self) -> SimCgroup:
+        return self.sandbox.cgroup
+
+    @property
+    def files(self) -> OwnDirectory:
+        """It has none: no notice is read."""
+        return OwnDirectory("/nonexistent", self.id)
+
+    @property
+    def dead(self) -> asyncio.Event:
+        return self._performer.dead
+
+    @property
+    def launching(self) -> bool:
+        return self.pod.state is State.NEW or bool(self._performer.under_way)
+
+    @property
+    def is_over(self) -> bool:
+        return self.pod.state in (State.TEARING_DOWN, State.ENDED)
+
+    @property
+    def ended_by_itself(self) -> bool:
+        return self.pod.exited
+
+    @property
+    def ended_pids(self) -> frozenset[int]:
+        return frozenset(self.pod.ended_pids)
+
+    def first_pids(self) -> list[int]:
+        return [each.pid for each in self.pod.containers.values() if each.pid is not None]
+
+    def started_pids(self) -> list[int]:
+        return sorted(self.processes)
+
+    living_first_pids = started_pids
+
+    def is_in_last_moments(self) -> bool:
+        return False
+
+    def stop(self, stop: Stop) -> None:
+        self.post(stop)
+
+    def kill(self, stop: Stop, killed: asyncio.Event | None) -> None:
+        self._asked = True
+        if killed is not None:
+            self._inbox.hold(killed)
+        self.post(stop)
+        self.post(GraceOver())
+
+    async def kill_by_containerd(self) -> None:
+        await self.containers.kill_all()
+
+    def be_killed_with_others(self) -> None:
+        """By the one kill of a revocation, which has asked this pod to end, or does so at once."""
+        if self.spec.pod_class is not PodClass.REVOCABLE:
+            raise BrokenRuleError(f"{self.id} is regular, and is killed by a revocation")
+        runs = all(each.phase is Phase.RUNNING for each in self.pod.containers.values())
+        whole = len(self.processes) == len(self.spec.containers)
+        if runs and whole and self.pod.stop is None and self.pod.outcome is None:
+            self._is_victim = True
+        for process in list(self.processes.values()):
+            self.kill_process(process)
+        asyncio.get_running_loop().call_soon(self._check_asked)
+
+    def _check_asked(self) -> None:
+        if not (self._asked or self.is_over or self.dead.is_set()):
+            self._machine.broken.append(BrokenRuleError(f"{self.id} is killed by a revocation that does not want it"))
+
     def post(self, event: Event) -> None:
         for effect, ends in ENDS.items():
             if isinstance(event, ends):
@@ -142,8 +210,7 @@ class SimPod:
             await self._inbox.run(self._perform)
             self._check_end()
         finally:
-            for timer in self._timers.values():
-                timer.cancel()
+            self._kernel.close()
             self._performer.close()
 
     def _perform(self, effect: Effect) -> None:
@@ -157,48 +224,18 @@ class SimPod:
 
     # --- its processes ---------------------------------------------------------------------------------------
 
-    def begin_process(self, process: Process, behaviour: Behaviour) -> None:
-        self.processes[process.pid] = process
-        self._stop_s[process.pid] = behaviour.stop_s
-        ends_s, code = behaviour.ends_s, behaviour.exit_code
-        if self._machine.happens(self._machine.rates.shim_deaths_part, "shim: killed"):
-            ends_s, code = self._machine.chance.uniform(0, ends_s), SIGKILL
-        self._ends_in(process, ends_s, code)
+    def begin_process(self, container: str, pid: int, behaviour: Behaviour) -> None:
+        self._kernel.begin(Process(container, pid), behaviour)
 
     def signal(self, container: str, run: int) -> None:
         """SIGTERM."""
         current = self.containers.run_of(container)
-        if current is None or current.run != run or current.pid not in self.processes:
-            return
-        stop_s = self._stop_s[current.pid]
-        if stop_s is not None:
-            self._ends_in(self.processes[current.pid], stop_s, SIGTERM)
+        if current is not None and current.run == run and current.pid in self.processes:
+            self._kernel.terminate(self.processes[current.pid])
 
     def kill_process(self, process: Process) -> None:
-        """SIGKILL, which one in uninterruptible sleep takes late."""
-        if process.stuck:
-            return
-        delay_s = 0.005
-        if self._machine.happens(self._machine.rates.stuck_part, "process: stuck"):
-            process.stuck = True
-            delay_s = self._machine.chance.uniform(*STUCK_S)
-        self._ends_in(process, delay_s, SIGKILL)
-
-    def _ends_in(self, process: Process, delay_s: float, code: int) -> None:
-        loop, timer = asyncio.get_running_loop(), self._timers.pop(process.pid, None)
-        if timer is not None:
-            if timer.when() <= loop.time() + delay_s:
-                self._timers[process.pid] = timer
-                return
-            timer.cancel()
-        self._timers[process.pid] = loop.call_later(delay_s, self._ended, process, code)
-
-    def _ended(self, process: Process, code: int) -> None:
-        self._timers.pop(process.pid, None)
-        self.processes.pop(process.pid, None)
-        told = 2 if self._machine.happens(self._machine.rates.repeated_exits_part, "exit: told twice") else 1
-        for _ in range(told):
-            asyncio.get_running_loop().call_later(self._machine.chance.uniform(0.001, 0.05), self._tell, process, code)
+        """SIGKILL."""
+        self._kernel.kill(process)
 
     def _tell(self, process: Process, code: int) -> None:
         """By containerd's event stream; while it is away, by the look-up once it is back."""
@@ -207,9 +244,9 @@ class SimPod:
             return
         if self.pod.state is State.ENDED:
             return
-        self.containers.ran(process.container)
         event = self._evidence.read(process.container, code, process.pid, pod_ends=self._inbox.is_ending)
         if event is not None:
+            self._check_memory(process, event)
             self.post(event)
 
     # --- what must hold --------------------------------------------------------------------------------------
@@ -233,6 +270,12 @@ class SimPod:
         if any(each.run > RUNS_MAX for each in after.containers.values()):
             raise BrokenRuleError(f"{self.id} is restarted without an end")
 
+    def _check_memory(self, process: Process, event: ContainerExited) -> None:
+        found = event.oom is not None
+        if found is not process.oom and (found or not self._inbox.is_ending):
+            text = f"{self.id}/{process.container} ended{'' if process.oom else ' not'} for memory: {event}"
+            self._machine.broken.append(BrokenRuleError(text))
+
     def _check_report(self, report: Report) -> None:
         whole = len(self.spec.task_ids) == 1
         if report.state.value in TERMINAL and whole and self.processes:
@@ -245,6 +288,8 @@ class SimPod:
             raise BrokenRuleError(f"{self.id} has ended, nothing leaked, and there is {self.held}")
         if left := [name.__name__ for name in (SetUp, Start, Destroy, TearDown) if self._open[name] > 0]:
             raise BrokenRuleError(f"{self.id} has ended, and these have not: {left}")
+        if self._is_victim and (self.pod.outcome is None or self.pod.outcome.reason != PREEMPTED):
+            raise BrokenRuleError(f"{self.id} was ended by a revocation, and its outcome is {self.pod.outcome}")
         if set(self.spec.task_ids) != self.pod.reported:
             raise BrokenRuleError(f"{self.id} has ended, and reported only {self.pod.reported}")
         if self.containers.tries > TRIES_MAX:

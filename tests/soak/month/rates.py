@@ -41,6 +41,8 @@ class Rates:
     shim_deaths_part: float = 0.005
     """Runs whose shim is killed: an unexplained SIGKILL."""
     repeated_exits_part: float = 0.05
+    kill_failures_part: float = 0.02
+    """Kills of a whole group by a revocation: the write to cgroup.kill fails."""
     stuck_part: float = 0.001
     """Kills that a process survives for minutes, as in uninterruptible sleep."""
     updates_lost_part: float = 0.02

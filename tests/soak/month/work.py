@@ -13,7 +13,7 @@ from executor.spec.launch import parse_launch
 from executor.spec.model import PodSpec
 from tests.soak.month.node import Behaviour
 from tests.unit.pod.samples import pod as pod_document
-from tests.unit.pod.samples import scalar, task
+from tests.unit.pod.samples import scalar, task, with_image
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Kind:
     revocable: bool = False
     tasks: int = 1
     fields: Mapping[str, Any] | None = None
+    container: Mapping[str, Any] | None = None
     restarts_end_after: int = 0
     """The run that ends it, of a pod that is restarted."""
 
     def again(self, first: Behaviour, run: int) -> Behaviour:
         """The behaviour of a later run."""
-        return replace(first, exit_code=0) if run > self.restarts_end_after else first
+        well = replace(first, exit_code=0, oom=False, sick_s=None)
+        return well if run > self.restarts_end_after else first
 
 
 def _job(chance: random.Random, _: str) -> Behaviour:
@@ -54,6 +56,16 @@ def _with_init(chance: random.Random, name: str) -> Behaviour:
     )
 
 
+def _greedy(chance: random.Random, _: str) -> Behaviour:
+    return Behaviour(chance.lognormvariate(4, 1.5), oom=True)
+
+
+def _sick(chance: random.Random, _: str) -> Behaviour:
+    return Behaviour(chance.lognormvariate(7, 1), 0, chance.choice((0.2, None)), sick_s=chance.uniform(0, 1200))
+
+
+_PROBE = {"exec": {"command": ["check"]}, "periodSeconds": 120, "timeoutSeconds": 4, "failureThreshold": 2}
+_PROBED = {"livenessProbe": _PROBE, "readinessProbe": _PROBE}
 _INIT = [{"name": "init", "image": "init:1"}]
 KINDS: dict[str, tuple[float, Kind]] = {
     "job": (30, Kind(_job)),
@@ -65,7 +77,13 @@ KINDS: dict[str, tuple[float, Kind]] = {
     "init": (5, Kind(_with_init, fields={"initContainers": _INIT})),
     "crashing": (3, Kind(_failing, fields={"restartPolicy": "OnFailure"}, restarts_end_after=8)),
     "deadline": (2, Kind(_service, fields={"activeDeadlineSeconds": 600})),
-    "host port": (3, Kind(_job, fields={"hostPort": True})),
+    "host port": (3, Kind(_job, container={"ports": [{"containerPort": 80, "hostPort": 31000}]})),
+    "out of memory": (2, Kind(_greedy)),
+    "out of memory again": (1, Kind(_greedy, True, fields={"restartPolicy": "OnFailure"}, restarts_end_after=2)),
+    "sick": (3, Kind(_sick, container=_PROBED)),
+    "sick again": (2, Kind(_sick, True, 1, {"restartPolicy": "OnFailure"}, _PROBED, restarts_end_after=3)),
+    "group": (3, Kind(_job, tasks=2)),
+    "revocable group": (2, Kind(_service, revocable=True, tasks=3)),
 }
 """Kinds of pods, and how often each of them comes."""
 
@@ -74,15 +92,20 @@ KINDS: dict[str, tuple[float, Kind]] = {
 def template(kind: str) -> PodSpec:
     """As a launch reads it; termination messages are files, which are not simulated."""
     made = KINDS[kind][1]
-    fields = {"restartPolicy": "Never", **(made.fields or {})}
-    port = {"ports": [{"containerPort": 80, "hostPort": 31000}]} if fields.pop("hostPort", False) else {}
-    info = task(pod_document(port, **fields))
-    info["resources"] = [scalar("cpus", 0.1, revocable=made.revocable), *info["resources"][1:]]
-    spec = parse_launch([info], group=False)
+    if made.tasks == 1:
+        infos = [task(pod_document(dict(made.container or {}), **{"restartPolicy": "Never", **(made.fields or {})}))]
+    else:
+        command = {"shell": False, "value": "/app"}
+        names = [f"web{number}" for number in range(made.tasks)]
+        infos = [task(task_id=name, name=name, container=with_image(), command=command) for name in names]
+    for info in infos:
+        info["resources"] = [scalar("cpus", 0.1, revocable=made.revocable), *info["resources"][1:]]
+    spec = parse_launch(infos, group=made.tasks > 1)
     return replace(spec, containers=tuple(replace(each, termination=None) for each in spec.containers))
 
 
 def named(spec: PodSpec, names: list[str]) -> PodSpec:
     """The same for these tasks."""
-    tasks = tuple(map(TaskId, names))
-    return replace(spec, task_ids=tasks, containers=tuple(replace(each, task_id=tasks[0]) for each in spec.containers))
+    ids = dict(zip(spec.task_ids, map(TaskId, names), strict=True))
+    containers = tuple(replace(each, task_id=ids[each.task_id]) for each in spec.containers)
+    return replace(spec, task_ids=tuple(ids.values()), containers=containers)

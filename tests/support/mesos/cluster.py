@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,13 +26,23 @@ START_TIMEOUT_S = 30.0
 
 
 class MesosMaster(MesosProcess):
-    def __init__(self, mesos: Path, directory: Path, *, address: str = "127.0.0.1", port: int | None = None) -> None:
+    def __init__(
+        self,
+        mesos: Path,
+        directory: Path,
+        *,
+        address: str = "127.0.0.1",
+        port: int | None = None,
+        flags: Mapping[str, str] | None = None,
+    ) -> None:
+        """`flags` are any of mesos-master in their MESOS_* form."""
         super().__init__("master", mesos, directory, address=address, port=port)
         self.operator = Operator(self.endpoint)
+        self._flags = dict(flags or {})
 
     def start(self, *, timeout_s: float = START_TIMEOUT_S) -> None:
         """Returns when this master leads. A master that was killed comes back with an empty registry."""
-        self.spawn({})
+        self.spawn(self._flags)
         self.wait_log(r"Elected as the leading master", timeout_s)
 
 
@@ -133,7 +143,9 @@ class Cluster:
         *,
         address: str = "127.0.0.1",
         mesos: Path | None = None,
+        master_flags: Mapping[str, str] | None = None,
     ) -> None:
+        self._master_flags = master_flags
         self._wanted = [options or AgentOptions()] * agents if isinstance(agents, int) else list(agents)
         self._mesos = mesos
         self.address = address
@@ -161,7 +173,7 @@ class Cluster:
     def start(self) -> None:
         mesos = build.ensure(self._mesos)
         self.directory = Path(tempfile.mkdtemp(prefix="mpe-mesos-"))
-        self.master = MesosMaster(mesos, self.directory / "master", address=self.address)
+        self.master = MesosMaster(mesos, self.directory / "master", address=self.address, flags=self._master_flags)
         try:
             self.master.start()
             for options in self._wanted:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tests.support import cgroupdirs
-from tests.support.node import syscalls
+from tests.support.node import CGROUPS, INSTALLED_PLUGINS, PLUGINS, UNIFIED, V1, syscalls
 from tests.support.node.record import Node
 
 _LAYERS = tuple(f".var-lib/{name}" for name in ("lower", "upper", "work"))
@@ -72,6 +72,10 @@ def _mount(staging: Path) -> None:
         names.write_bytes(text)
     if Path("/dev/shm").is_dir():
         syscalls.mount("tmpfs", "/dev/shm", "tmpfs", data="mode=1777")
+    if os.environ.get(V1) and (CGROUPS / UNIFIED).is_mount():
+        _hide_cgroup2(staging.with_name("cgroups"))
+    if plugins := os.environ.get(PLUGINS):
+        syscalls.mount(plugins, INSTALLED_PLUGINS, "", flags=syscalls.MS_BIND)
 
 
 def _empty_run_with_overlaid_state(staging: Path) -> None:
@@ -89,3 +93,17 @@ def _empty_run_with_overlaid_state(staging: Path) -> None:
     syscalls.mount(str(staging), "/run", "", flags=syscalls.MS_MOVE)
     shutil.copymode("/var/lib", upper)
     syscalls.mount("overlay", "/var/lib", "overlay", data=f"lowerdir={lower},upperdir={upper},workdir={work}")
+
+
+def _hide_cgroup2(staging: Path) -> None:
+    """In this mount namespace only. Its directory goes too: crun on v1 takes each directory there for a hierarchy."""
+    staging.mkdir()
+    syscalls.mount("tmpfs", str(staging), "tmpfs", data="mode=755")
+    for each in CGROUPS.iterdir():
+        if each.is_symlink():
+            (staging / each.name).symlink_to(each.readlink())
+        elif each.name != UNIFIED:
+            (staging / each.name).mkdir()
+            syscalls.mount(str(each), str(staging / each.name), "", flags=syscalls.MS_BIND)
+    syscalls.detach(str(CGROUPS))
+    syscalls.mount(str(staging), str(CGROUPS), "", flags=syscalls.MS_MOVE)

@@ -15,6 +15,7 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x1000, 0x2000, 0x4000, 0x40000
+_MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
@@ -29,6 +30,11 @@ def mount(source: str, target: str, kind: str, *, flags: int = 0, data: str = ""
     """`data` are the file system's own options."""
     strings = [os.fsencode(text) if text else None for text in (source, target, kind)]
     _check(_libc.mount(*strings, ctypes.c_ulong(flags), os.fsencode(data) if data else None), target)
+
+
+def detach(target: str) -> None:
+    """Unmount it and what is mounted in it. In other mount namespaces they stay, if they are private here."""
+    _check(_libc.umount2(os.fsencode(target), ctypes.c_int(_MNT_DETACH)), target)
 
 
 def die_with_parent() -> None:

@@ -53,7 +53,7 @@ class HostRig(Rig):
             isolation=ISOLATION,
             cni_config_dir=self.cni_config,
             estimator=resources == RESOURCES,
-            revocable_cpu_low_priority=False,
+            revocable_cpu_low_priority=resources != RESOURCES,
             resources=resources,
         )
         mesos, directory = cluster.master.build, cluster.directory / f"agent-{host.name}"
@@ -165,7 +165,7 @@ def site(
     count: int = 2, config: Mapping[str, str] = MappingProxyType({}), resources: str = RESOURCES
 ) -> Iterator[Site]:
     """`config` is the program's on every host, besides. With other `resources`, which reserve some, agents have no
-    estimator: a lender offers what is revocable.
+    estimator: a lender offers what is revocable, and pairs of executors use it, so the agent lowers their weight.
     """
     with ExitStack() as stack:
         stack.enter_context(_shared_mounts())

@@ -14,8 +14,10 @@ from tests.support.vm import image, machine, project
 PORT = "/dev/virtio-ports/report"
 VARIABLES = ("MPE_TEST_PREPARED", "PYTHONUNBUFFERED")
 """Which variables of this process the command gets."""
-OWN = {"MPE_TEST_NAMESPACE": "1", "MPE_TEST_CGROUP": "/mpe-machine", "MPE_TEST_SLOW": "10"}
-"""The whole machine is the tests' private node; and it is slow (tests/support/patience.py)."""
+OWN = {"MPE_TEST_NAMESPACE": "1", "MPE_TEST_CGROUP": "/mpe-machine", "MPE_TEST_SLOW": "10", "TMPDIR": "/var/tmp"}
+"""The whole machine is the tests' private node; it is slow (tests/support/patience.py), and its /tmp is memory: what
+pods write there would be no page cache.
+"""
 RELEASE = "trixie"
 
 

@@ -24,7 +24,18 @@ from tests.support.sources import ROOT
 GUEST = Path(__file__).parent / "guest"
 DEBIAN = ROOT / "packaging/requirements"
 VENV_INPUTS = ("pyproject.toml", "packaging/requirements/runtime.txt", "packaging/requirements/dev.txt")
-SYSTEM = ("crun", "dbus", "kmod", "linux-image-cloud-amd64", "nftables", "python3", "systemd", "systemd-sysv", "udev")
+SYSTEM = (
+    "crun",
+    "dbus",
+    "kmod",
+    "linux-image-cloud-amd64",
+    "nftables",
+    "python3",
+    "systemd",
+    "systemd-oomd",
+    "systemd-sysv",
+    "udev",
+)
 NOT_NEEDED = ("g++", "binutils")
 """What only building Mesos needs, which the host has done."""
 KEPT_S = 30 * 86400.0

@@ -36,6 +36,16 @@ def test_a_value_above_all_earlier_ones_and_well_above_their_median_is_a_regress
     assert history.regressions(run(1.1), [run(1.0)]) == []
 
 
+def test_of_a_target_that_is_a_least_value_a_lower_one_is_a_regression() -> None:
+    def rate(value: float) -> dict[str, Any]:
+        return {"quick": True, "targets": {"pods": {"value": value, "met": True, "at_least": True}}}
+
+    earlier = [rate(12.0), rate(11.0), rate(12.0)]
+    assert history.regressions(rate(10.0), earlier) == ["pods: 10, in 3 earlier runs 12 (11 at least)"]
+    assert history.regressions(rate(13.0), earlier) == []
+    assert history.regressions(rate(11.5), [rate(12.0)]) == []
+
+
 @pytest.mark.parametrize("earlier", [run(1.0, quick=False), run(1.0, met=None), run(None)])
 def test_runs_of_another_kind_or_without_a_verdict_are_not_compared_with(earlier: dict[str, Any]) -> None:
     assert history.regressions(run(9.0), [earlier]) == []

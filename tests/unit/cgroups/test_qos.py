@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from cgroups import qos
 from cgroups.cpu import WEIGHT_MAX, WEIGHT_MIN, weight_of_shares
+from cgroups.cpuset import cpu_list
+from cgroups.io import IoMax
 from cgroups.mounts import Mode
 from cgroups.tree import CLASSES
 
@@ -41,6 +43,33 @@ def test_a_class_has_the_same_policy_in_every_hierarchy(
     else:
         assert weight == WEIGHT_MIN
         assert files == {"cpu.idle": "1"} | memory_files(mode, mem_bytes)
+
+
+@given(CPUS, CPUS, MEM_BYTES, st.sampled_from(Mode))
+def test_a_pod_that_starts_weighs_as_much_as_any_other_and_has_its_own_limits(
+    cpus: float, of_another: float, mem_bytes: int, mode: Mode
+) -> None:
+    file = "cpu.weight" if mode is Mode.V2 else "cpu.shares"
+    starting = qos.pod_limits(cpus, mem_bytes, starting=True).values(mode)
+    own, another = (qos.pod_limits(each, mem_bytes).values(mode) for each in (cpus, of_another))
+    assert int(starting.pop(file)) >= int(another[file])
+    del own[file]
+    assert starting == own
+
+
+@given(st.frozensets(st.integers(0, 63)), st.booleans(), st.sampled_from(Mode))
+def test_a_class_uses_disks_and_cpus_by_the_same_policy_in_every_hierarchy(
+    cpus: frozenset[int], limited: bool, mode: Mode
+) -> None:
+    """Revocable pods have the least weight there is on a disk; what nothing asks for is not written."""
+    io_max = {"8:0": IoMax(rbps=7)} if limited else {}
+    regular, revocable = (qos.class_policy(each, cpus, io_max).values(mode) for each in CLASSES)
+    weights = {file for file in regular if file.endswith("weight")}
+    assert weights == ({"io.weight", "io.bfq.weight"} if mode is Mode.V2 else {"blkio.bfq.weight", "blkio.weight"})
+    assert all(int(revocable[file]) <= 10 < int(regular[file]) == 100 for file in weights)
+    for files in (regular, revocable):
+        assert files.get("cpuset.cpus") == (cpu_list(cpus) or None)
+        assert any("max" in file or "throttle" in file for file in files) is limited
 
 
 @given(CPUS, MEM_BYTES, st.sampled_from(Mode))

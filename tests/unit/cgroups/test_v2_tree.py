@@ -22,7 +22,7 @@ def level(path: Path, available: str, enabled: str = "") -> Path:
 
 @pytest.fixture
 def point(tmp_path: Path) -> Path:
-    return level(tmp_path / "fs", "cpuset cpu io memory pids", "memory pids")
+    return level(tmp_path / "fs", "cpu memory pids", "memory pids")
 
 
 @pytest.fixture
@@ -41,6 +41,22 @@ def test_the_missing_controller_is_enabled_on_every_level_above(point: Path, gro
     assert control(slice_) == "+cpu"
     assert control(pods) == "memory"  # it was not passed down so far: nothing to enable
     assert (pods / "one").is_dir()
+
+
+@pytest.mark.parametrize("missing", ["cpu", "memory", "pids", "io", "cpuset"])
+def test_every_controller_that_the_kernel_has_is_passed_on(tmp_path: Path, missing: str) -> None:
+    every = {"cpu", "memory", "pids", "io", "cpuset"}
+    top = level(tmp_path / "fs", " ".join(every), " ".join(every - {missing}))
+    pods = level(top / "pods", " ".join(every), " ".join(every - {missing}))
+    Cgroup(Hierarchies(unified=top), "/pods/one").ensure()
+    assert control(top) == control(pods) == f"+{missing}"
+
+
+def test_what_v1_has_under_another_name_is_not_enabled_on_cgroup2(tmp_path: Path) -> None:
+    top = level(tmp_path / "fs", "io cpuset", "")
+    (tmp_path / "blkio").mkdir()
+    Cgroup(Hierarchies({"blkio": tmp_path / "blkio"}, top), "/one").ensure()
+    assert control(top) == "+cpuset"
 
 
 def test_the_group_itself_passes_nothing_on(point: Path, group: Cgroup) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,10 +89,21 @@ def test_what_fits_is_offered(used: Path, words: list[str], expected: list[str])
     assert offered(used, *words) == expected
 
 
-def test_a_node_in_trouble_offers_nothing_in_silence(node: Node, tmp_path: Path) -> None:
-    assert offered_by_program(tmp_path / "nowhere", "inspect", "") == []
+def test_an_executor_is_offered_and_meant_by_its_executor_id(used: Path) -> None:
+    """As `ps` shows it; the owner file of an executor has that id."""
+    (used / "bbb-2.owner").write_text(json.dumps({"cgroup_root": "/x", "pid": 1, "executor_id": "pods-revocable"}))
+    assert offered(used, "--executor", "pods") == ["pods-revocable"]
+    assert offered(used, "--executor", "") == ["pods-revocable", "aaa-1", "bbb-2"]
+    assert offered(used, "--executor", "pods-revocable", "inspect", "b") == ["batch"]
+
+
+def test_a_node_in_trouble_offers_nothing_in_silence(
+    node: Node, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert offered(tmp_path / "nowhere", "inspect", "") == []
     node.dead_executor("dead")
-    assert offered_by_program(node.run_dir, "inspect", "") == []
+    assert offered(node.run_dir, "inspect", "") == []
+    assert capfd.readouterr() == ("", "")
     with hanging_executor(node.run_dir, "odd", b"rubbish"):
         node.executor("live", pod("pod-1", "web"))
         assert offered_by_program(node.run_dir, "inspect", "") == ["web", "pod-1"]

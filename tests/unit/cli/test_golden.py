@@ -197,7 +197,7 @@ def test_the_line_of_serve(tmp_path: Path) -> None:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         process.send_signal(2)
-        assert process.wait(30) == 0
+        assert process.wait(30) == 130
     assert faults("serve", told) == []
     assert told["url"].startswith("http://127.0.0.1:")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -13,11 +12,11 @@ from typing import Any
 import pytest
 
 from executor import __version__
+from executor.__main__ import executor_options
 from executor.cli.exits import MEANINGS, Exit, Unreachable, of
-from executor.cli.launch.executor_info import executor_info
-from executor.cli.main import COMMANDS
+from executor.cli.main import COMMANDS, main
 from executor.errors import Failure, InvalidConfig, NotFound, Refused
-from tests.unit.cli.conftest import POD, Run
+from tests.unit.cli.conftest import Run
 
 
 def program(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -111,21 +110,26 @@ def test_check_config_tells_all_faults(run: Run, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_check_config_judges_an_executors_environment(tmp_path: Path) -> None:
+def test_check_config_judges_an_executors_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "config.toml"
     file.write_text("[pods]\npids_max = 100\n")
-    asked = {f"MESOS_POD_EXECUTOR_{name}": text for name, text in (("PODS_PIDS_MAX", "0"), ("LOG_LEVEL", "debug"))}
-    ran = program("--config", str(file), "check-config", "--as-executor", **asked)
-    assert ran.returncode == Exit.OK
-    assert "pods.pids_max = 100  #" in ran.stdout and 'log.level = "debug"  #' in ran.stdout
-    assert "MESOS_POD_EXECUTOR_PODS_PIDS_MAX takes no effect" in ran.stderr and "pods.pids_max = 100" in ran.stderr
-    document = json.loads(program("check-config", str(file), "--as-executor", "--json", **asked).stdout)
+    for name, text in (("PODS_PIDS_MAX", "0"), ("LOG_LEVEL", "debug")):
+        monkeypatch.setenv(f"MESOS_POD_EXECUTOR_{name}", text)
+    ran = run("--config", str(file), "check-config", "--as-executor")
+    assert ran.code == Exit.OK
+    assert "pods.pids_max = 100  #" in ran.out and 'log.level = "debug"  #' in ran.out
+    assert "MESOS_POD_EXECUTOR_PODS_PIDS_MAX takes no effect" in ran.err and "pods.pids_max = 100" in ran.err
+    document = run("check-config", str(file), "--as-executor", "--json").json
     assert document["pods"]["pids_max"] == 100 and document["set_by"]["node.run_dir"] == "operator only"
     assert document["ineffective"]["MESOS_POD_EXECUTOR_PODS_PIDS_MAX"]["in_force"] == "100"
-    assert "pods.pids_max = 0  #" in program("check-config", str(file), **asked).stdout, "an operator's shell"
-    wrong = {"MESOS_POD_EXECUTOR_LOG_LEVEL": "loud", "MESOS_POD_EXECUTOR_LOG_LEVLE": "info"}
-    ran = program("check-config", str(file), "--as-executor", **wrong)
-    assert (ran.returncode, ran.stderr.count("\n")) == (Exit.INVALID, 2)
+    assert "pods.pids_max = 0  #" in run("check-config", str(file)).out, "an operator's shell"
+    monkeypatch.delenv("MESOS_POD_EXECUTOR_PODS_PIDS_MAX")
+    monkeypatch.setenv("MESOS_POD_EXECUTOR_LOG_LEVEL", "loud")
+    monkeypatch.setenv("MESOS_POD_EXECUTOR_LOG_LEVLE", "info")
+    ran = run("check-config", str(file), "--as-executor")
+    assert (ran.code, ran.err.count("\n")) == (Exit.INVALID, 2)
 
 
 @pytest.mark.parametrize("form", [("--config", "{}"), ("--config={}",)])
@@ -139,15 +143,25 @@ def test_the_executor_reads_the_file_of_its_command_line(tmp_path: Path, form: t
 
 
 @pytest.mark.parametrize("line", [["--config"], ["--config="], ["--confg", "x"], ["--config", "x", "y"]])
-def test_a_wrong_line_of_an_executor_is_one_error(line: list[str]) -> None:
-    ran = program(*line, MESOS_EXECUTOR_ID="e")
+def test_a_wrong_line_of_an_executor_is_one_error(run: Run, line: list[str]) -> None:
+    """It is read as a command's."""
+    assert executor_options(line) is None
+    ran = run(*line)
+    assert (ran.code, ran.err.count("\n")) == (Exit.USAGE, 1), ran.err
+
+
+def test_a_line_that_is_no_executors_is_a_commands() -> None:
+    ran = program("--confg", "x", MESOS_EXECUTOR_ID="e")
     assert (ran.returncode, ran.stderr.count("\n")) == (Exit.USAGE, 1), ran.stderr
 
 
-def test_the_socket_directory_comes_from_the_configuration(tmp_path: Path) -> None:
-    ran = program("ps", "--json", MESOS_POD_EXECUTOR_NODE_RUN_DIR=str(tmp_path))
-    assert (ran.returncode, json.loads(ran.stdout)) == (Exit.OK, {"pods": []})
-    assert program("ps", MESOS_POD_EXECUTOR_NODE_RUN_DIR="relative").returncode == Exit.INVALID
+def test_the_socket_directory_comes_from_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MESOS_POD_EXECUTOR_NODE_RUN_DIR", str(tmp_path))
+    assert (main(["ps", "--json"]), json.loads(capfd.readouterr().out)) == (Exit.OK, {"pods": []})
+    monkeypatch.setenv("MESOS_POD_EXECUTOR_NODE_RUN_DIR", "relative")
+    assert main(["ps"]) == Exit.INVALID
 
 
 def test_a_directory_is_no_configuration(run: Run, tmp_path: Path) -> None:
@@ -196,99 +210,3 @@ def test_the_executor_info_that_is_printed_is_valid(run: Run, tmp_path: Path) ->
     for kind, pods in expected.items():
         file.write_text(run("executor-info", "--class", kind).out)
         assert run("validate", str(file), "--json").json["for"] == pods
-
-
-def test_validate_an_executor_info_that_the_master_would_refuse(run: Run, tmp_path: Path) -> None:
-    info = json.loads(run("executor-info", "--class", "regular").out)
-    info["resources"].append({**info["resources"][0], "revocable": {}})
-    (tmp_path / "info.json").write_text(json.dumps(info))
-    ran = run("validate", str(tmp_path / "info.json"))
-    assert ran.code == Exit.INVALID
-    assert "cpus is both revocable and not" in ran.err
-
-
-def test_validate_a_pod(run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "pod.yaml"
-    file.write_text(POD)
-    document = run("validate", str(file), "--json").json
-    assert (document["ok"], document["name"], document["containers"]) == (True, "web", ["main"])
-    file.write_text(POD.replace("image:", "imagge:"))
-    ran = run("validate", str(file))
-    assert ran.code == Exit.INVALID
-    assert "imagge" in ran.err
-
-
-def task(**fields: Any) -> dict[str, Any]:
-    resources: list[dict[str, Any]] = [
-        {"name": name, "type": "SCALAR", "scalar": {"value": 32}} for name in ("cpus", "mem")
-    ]
-    for resource in resources:
-        resource["allocation_info"] = {"role": "*"}
-    identity = {"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "a"}}
-    return {**identity, "resources": resources, "data": base64.b64encode(POD.encode()).decode(), **fields}
-
-
-def on(*names: str) -> dict[str, Any]:
-    return {"type": "MESOS", "network_infos": [{"name": name} for name in names]}
-
-
-def info(*names: str) -> dict[str, Any]:
-    """An ExecutorInfo that is on these networks."""
-    found = executor_info("mixed", "e", "e", "/usr/bin/e", {"cpus": 0.1, "mem": 32, "disk": 32})
-    return {**found, "container": on(*names)} if names else found
-
-
-@pytest.mark.parametrize(
-    ("document", "network"),
-    [
-        (task(), "the executor's own (no [cni] default_network); the node's only for a role with host_network"),
-        (task(executor=info("blue", "red")), "the executor's own, on blue, red"),
-        (task(container=on("green")), "green, if the ExecutorInfo names no network"),
-        (task(container=on("green"), executor=info()), "green"),
-    ],
-)
-def test_validate_says_of_the_network_what_the_file_tells(
-    run: Run, tmp_path: Path, document: dict[str, Any], network: str
-) -> None:
-    (tmp_path / "task").write_text(json.dumps(document))
-    assert run("validate", str(tmp_path / "task"), "--json").json["network"] == network
-
-
-def test_validate_knows_where_no_pod_can_join_a_network(run: Run, tmp_path: Path) -> None:
-    """It is known at the launch only where the executor is, unless the task brings its ExecutorInfo along."""
-    (tmp_path / "task").write_text(json.dumps(task(container=on("green"), executor=info("blue"))))
-    ran = run("validate", str(tmp_path / "task"))
-    assert ran.code == Exit.INVALID and "the executor is on blue" in ran.err
-
-
-@pytest.mark.parametrize(
-    ("document", "told"),
-    [
-        ({"executor_id": 3}, "executor_id: expected `object | null`, got `int`"),
-        ({**info(), "resources": [3]}, "resources[0]: expected `object`, got `int`"),
-        ({**info(), "container": {"network_infos": [3]}}, "container.network_infos[0]: expected `object`, got `int`"),
-        (task(executor=3), "executor: expected `object`, got `int`"),
-        (task(executor={**info(), "container": []}), "executor.container: expected `object | null`, got `array`"),
-    ],
-)
-def test_validate_names_the_field_of_an_executor(run: Run, tmp_path: Path, document: dict[str, Any], told: str) -> None:
-    (tmp_path / "file").write_text(json.dumps(document))
-    ran = run("validate", str(tmp_path / "file"))
-    assert ran.code == Exit.INVALID and f"mesos-pod-executor: {tmp_path / 'file'}: {told} (see" in ran.err
-
-
-def test_validate_tells_nothing_of_a_task_that_is_not_there(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "pod").write_text(POD)
-    assert not {"class", "role", "tasks"} & set(run("validate", str(tmp_path / "pod"), "--json").json)
-    (tmp_path / "task").write_text(json.dumps(task()))
-    assert run("validate", str(tmp_path / "task"), "--json").json["tasks"] == ["t"]
-
-
-@pytest.mark.parametrize(("text", "code"), [("[]", 6), ("{", 6), ("a: [", 6), ('{"x": 1}', 6), (None, 3)])
-def test_validate_rubbish(run: Run, tmp_path: Path, text: str | None, code: int) -> None:
-    file = tmp_path / "x"
-    if text is not None:
-        file.write_text(text)
-    ran = run("validate", str(file))
-    assert ran.code == code
-    assert ran.err.count("\n") == 1

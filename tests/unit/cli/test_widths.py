@@ -12,7 +12,7 @@ from executor.names import MesosContainerId
 from executor.node.ended_executors import MesosNames, remember
 from tests.support.control_node import Node, container, pod
 from tests.support.golden import expected
-from tests.unit.cli.pods.test_pods import on_terminal
+from tests.unit.cli.on_terminal import on_terminal
 
 GOLDEN = Path(__file__).with_name("golden")
 GONE = {
@@ -86,5 +86,18 @@ def test_80_columns_keep_the_class_where_names_are_short(node: Node) -> None:
     executor.ended = [pod("pod-2a73c4ae7a15", "batch-0", state="ended", outcome=outcome, ended_age_s=190.0,
                           **{"class": "revocable"})]  # fmt: skip
     shown = on_terminal(node, 80, "ps", "-a", TERM="dumb")
-    assert "revocable  ended 3m ago  TASK_GONE CONTAIN..." in shown
+    assert "revocable  ended 3m ago  1h2m  GONE PREEMPTED" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(("columns", "name"), [(80, "a-nameless-pod-5 "), (120, "default/a-nameless-pod-5 ")])
+def test_80_columns_show_what_tells_pods_apart(node: Node, columns: int, name: str) -> None:
+    """The namespace default and the words that all reasons share cost the room of a reason."""
+    outcome = {"state": "TASK_FAILED", "reason": "REASON_CONTAINER_LAUNCH_FAILED", "message": "x"}
+    executor = node.executor("a", pod("pod-4229185b8872", "b", namespace="shop"))
+    executor.ended = [pod("pod-2a73c4ae7a15", "a-nameless-pod-5", state="ended", outcome=outcome, ended_age_s=190.0)]
+    for line in (["ps", "-a"], ["ps", "-a", "--sort", "name"]):
+        shown = on_terminal(node, columns, *line, TERM="dumb")
+        assert name in shown and " shop/b " in shown
+        assert ("FAILED LAUNCH_FAILED" if columns == 80 else "TASK_FAILED CONTAINER_LAUNCH") in shown
+        assert all(len(each) <= columns for each in shown.splitlines())

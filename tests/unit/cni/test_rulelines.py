@@ -57,24 +57,37 @@ def test_a_chain_is_written_whole_with_what_leads_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plugin", "expected"),
+    ("plugin", "by_iptables"),
     [
         ({"type": "portmap"}, True),
         ({"type": "portmap", "backend": "nftables"}, False),
         ({"type": "bridge", "ipMasq": True}, True),
         ({"type": "bridge", "ipMasq": True, "ipMasqBackend": "nftables"}, False),
-        ({"type": "bridge", "ipMasq": False}, False),
     ],
 )
-def test_attachments_without_one_rule_are_found(plugin: dict[str, Any], expected: bool) -> None:
+def test_attachments_without_one_rule_are_found(plugin: dict[str, Any], by_iptables: bool) -> None:
+    record = attached(plugin)
+    named = (record.subject,)
+    for text in (saved(LOCAL, THEIRS), ""):
+        assert erased({"iptables": text}, None, [record]) == (named if by_iptables else ())
+        assert erased({"iptables": text}, [], [record]) == named
+    assert erased({}, [], [record]) == named, "a node without iptables"
+    assert erased({}, None, [record]) == (), "a node without iptables and nft"
+    assert erased({"iptables": saved(*ALL)}, [], [record]) == ()
+    assert erased({"iptables": "", "ip6tables": saved(*ALL)}, [], [record]) == ()
+    assert erased({"iptables": ""}, [], [replace(record, complete=False)]) == ()
+
+
+def test_an_attachment_that_needs_no_rule_lacks_none() -> None:
+    bridge = attached({"type": "bridge", "ipMasq": False})
+    without_ports = replace(attached({"type": "portmap"}), capability_args={})
+    assert erased({"iptables": ""}, [], [bridge, without_ports]) == ()
+
+
+def attached(plugin: dict[str, Any]) -> Record:
     document = {"cniVersion": "1.0.0", "plugins": [plugin]}
     ports = {"portMappings": [{"hostPort": 80}]}
-    record = Record("pod-one", "eth0", "podnet", "/n", "/f", 0, document, capability_args=ports, complete=True)
-    for text in (saved(LOCAL, THEIRS), ""):
-        assert erased({"iptables": text}, [record]) == ((record.subject,) if expected else ())
-    assert erased({"iptables": saved(*ALL)}, [record]) == ()
-    assert erased({"iptables": "", "ip6tables": saved(*ALL)}, [record]) == ()
-    assert erased({"iptables": ""}, [replace(record, complete=False)]) == ()
+    return Record("pod-one", "eth0", "podnet", "/n", "/f", 0, document, capability_args=ports, complete=True)
 
 
 @pytest.mark.parametrize(

@@ -77,11 +77,11 @@ async def test_what_cannot_be_undone_stays_on_record_and_is_said(bench: Bench) -
 
 async def test_a_configuration_that_no_command_can_read_leaves_no_record(bench: Bench) -> None:
     bench.conflist("one", "two")
-    unreadable = {"error": {"code": 999, "msg": "invalid CIDR address: this is no subnet"}}
+    unreadable = {"error": {"code": 999, "msg": "invalid CIDR address: this is not a subnet"}}
     bench.plugin("two", ADD=[unreadable], DEL=[unreadable])
     with pytest.raises(NetworkFailure) as caught:
         await bench.cni.attach(POD, NETNS, NET)
-    assert caught.value.message == "plugin two failed on ADD: invalid CIDR address: this is no subnet (code 999)"
+    assert caught.value.message == "plugin two failed on ADD: invalid CIDR address: this is not a subnet (code 999)"
     assert bench.sequence("DEL") == ["DEL two", "DEL one"], "what came before it is undone"
     assert bench.records() == []
 

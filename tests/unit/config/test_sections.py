@@ -22,7 +22,7 @@ def test_every_default_works_without_a_file() -> None:
     config = load(None, {})
     assert config == Config()
     assert config.containerd.namespace == "mesos-pods"
-    assert config.cni.plugin_dirs == ("/usr/lib/cni", "/opt/cni/bin")
+    assert config.cni.plugin_dirs == ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin")
     assert config.roles.namespace_to_role == {}
 
 
@@ -90,6 +90,18 @@ def test_variables_of_every_type(name: str, text: str, expected: object) -> None
         ("[images]\nhttps_proxy = 'proxy:3128'\n", {}, "images.https_proxy", "http://HOST:PORT"),
         ("[images]\nhttps_proxy = 'http://user:secret@proxy'\n", {}, "images.https_proxy", "without a user"),
         ("[containerd]\nnamespace = ''\n", {}, "containerd.namespace", "a name"),
+        ("[containerd]\nruntime = 'rnuc'\n", {}, "containerd.runtime", "'rnuc' is not auto, runc, crun, or the abs"),
+        ("[containerd]\nruntime = 'usr/bin/crun'\n", {}, "containerd.runtime", "absolute path of a program"),
+        ("[containerd]\nruntime = '/usr/bin/crun -v'\n", {}, "containerd.runtime", "without arguments"),
+        ("[containerd]\nruntime_revocable = 'Auto'\n", {}, "containerd.runtime_revocable", "auto, runc, crun"),
+        (
+            "[policy.roles]\na = 'baseline'\nb = {x = 1}\n",
+            {},
+            "policy.roles",
+            "policy.roles: b: x is not a key",
+        ),
+        ("[policy]\ndefault = 'basline'\n", {}, "policy.default", "f.toml: policy.default: 'basline' is not priv"),
+        ("[roles]\nlimits = {a = {cpus = 1}, b = {}}\n", {}, "roles.limits", "roles.limits: b: {} is not a limit"),
         ("[dns]\ndomain = 'a.10'", {}, "dns.domain", "a DNS domain"),
         ("[dns]\ncluster_domain = 'A b'", {}, "dns.cluster_domain", "a DNS domain"),
         ('[dns]\nlisten = ["fe80::1%x y"]', {}, "dns.listen", "a list of IP addresses"),
@@ -112,6 +124,15 @@ def test_what_is_wrong_is_named(text: str | None, environ: dict[str, str], subje
         load(text, environ, source="f.toml")
     assert subject in caught.value.subject
     assert words in str(caught.value)
+
+
+def test_every_wrong_item_of_a_table_is_named_up_to_a_bound() -> None:
+    roles = ", ".join(f"r{number} = 'x'" for number in range(12))
+    with pytest.raises(InvalidConfig) as caught:
+        load(f"[policy]\nroles = {{good = 'baseline', {roles}}}\n", {}, source="f.toml")
+    message = str(caught.value)
+    assert "r0: 'x' is not privileged" in message and "; r9: 'x' is not privileged" in message
+    assert "; and 2 more" in message and "r10" not in message and "good" not in message
 
 
 def test_no_part_of_the_configuration_can_be_changed() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -95,14 +97,59 @@ async def test_a_client_that_reads_nothing_is_ended() -> None:
             await reader.readexactly(len(LARGE))
 
 
-async def test_clients_beyond_the_limit_are_dropped_and_others_are_served_later() -> None:
-    async with serving(0, answer, LIMITS) as port, AsyncExitStack() as stack:
-        for _ in range(LIMITS.connections):
+HELD = {"idle": "", "half": "GET / HTTP/1.1\r\n", "garbage": "\x16\r\n\r\n", "unread": get("localhost", "/large")}
+
+
+@pytest.mark.parametrize("text", HELD.values(), ids=HELD)
+async def test_clients_that_hold_all_connections_keep_nobody_out(text: str) -> None:
+    """Idle, in the middle of a request, after a refusal, or in the middle of an answer that they do not read."""
+    limits = replace(LIMITS, receive_s=60, send_s=60)
+    async with serving(0, answer, limits) as port, AsyncExitStack() as stack:
+        for _ in range(3 * LIMITS.connections):
+            _, writer = await stack.enter_async_context(client(port))
+            writer.write(text.encode())
+        await asyncio.sleep(0.1)
+        for _ in range(2 * LIMITS.connections):
+            assert (await ask(port, get("localhost"))).startswith("HTTP/1.1 200")
+
+
+async def test_clients_that_come_at_once_are_bounded() -> None:
+    """More than the limit within one step of the event loop: those that are dropped hold no descriptor."""
+    async with serving(0, answer, LIMITS) as port:
+        clients = [socket.create_connection((ADDRESS, port)) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        assert sum(_is_open(each) for each in clients) == LIMITS.connections
+        for each in clients:
+            each.close()
+
+
+def _is_open(connected: socket.socket) -> bool:
+    connected.setblocking(False)
+    try:
+        return bool(connected.recv(1))
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+async def test_a_client_that_is_answered_stays_while_others_wait() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        if request.path == "/slow":
+            begun.set()
+            await go_on.wait()
+        return await answer(request)
+
+    async with serving(0, slow, LIMITS) as port, AsyncExitStack() as stack:
+        answered = asyncio.ensure_future(ask(port, get("localhost", "/slow")))
+        await begun.wait()
+        for _ in range(3 * LIMITS.connections):
             await stack.enter_async_context(client(port))
-        with pytest.raises((ConnectionError, AssertionError)):
-            assert await ask(port, get("localhost"))
-        await asyncio.sleep(LIMITS.receive_s + 0.3)
-        assert (await ask(port, get("localhost"))).startswith("HTTP/1.1 200")
+        await asyncio.sleep(0.1)
+        go_on.set()
+        assert (await answered).endswith("page /slow")
 
 
 async def test_a_port_that_is_taken() -> None:

@@ -82,12 +82,29 @@ async def test_a_job_that_nobody_waits_for_is_closed() -> None:
     assert job.closed == 1 and job.turns > 0
 
 
+def niceness() -> int:
+    """This thread's."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
 async def test_the_thread_has_a_low_priority() -> None:
-    seen = Call(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    seen, before = Call(niceness), niceness()
     await Turns("test").run(seen)
     assert seen.result == max(NICE, before)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    assert niceness() == before
+
+
+async def test_a_lower_priority_stays() -> None:
+    """A thread has the priority of the thread that starts it; root could also give it a higher one."""
+    turns, seen = Turns("test"), Call(niceness)
+
+    def start() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        turns.start()
+
+    await asyncio.to_thread(start)
+    await turns.run(seen)
+    assert seen.result == 19
 
 
 def test_a_thread_that_hangs_does_not_keep_the_process() -> None:

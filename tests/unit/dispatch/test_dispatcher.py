@@ -15,29 +15,14 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cgroups import Hierarchies, Tree
-from executor import config
-from executor.cni import Cni
-from executor.containerd import Containerd
 from executor.dispatch.dispatcher import Dispatcher
-from executor.images.images import Images
-from executor.mesos.agent_flags import AgentFlags
 from executor.mesos.driver import Driver
-from executor.names import MesosContainerId, PodClass
-from executor.netlink import NetworkWatch
-from executor.node import claims as owners
-from executor.node.shims import Shims
-from executor.output.outputs import Outputs
-from executor.pod.network.executor_network import OwnNetwork
-from executor.pod.node import Node
-from executor.pod.resources.classes import Classes
-from executor.pod.resources.cpu_boost import CpuBoost
 from executor.process.parts import assemble
 from tests.support.empty_containerd import Calls, empty_containerd
 from tests.support.scripted_agent import CHUNKED, SUBSCRIBED, Json, ScriptedAgent, Subscription, acknowledged
+from tests.unit.pod.nodes import opened
 from tests.unit.pod.samples import pod, task
 
-OWNER = MesosContainerId("c")
 RELEASED = {"Tasks/Delete", "Containers/Delete", "Snapshots/Remove"}
 
 
@@ -103,51 +88,6 @@ async def nothing() -> None:
     """No dead executor left anything."""
 
 
-async def opened(root: Path, stack: AsyncExitStack) -> Node:
-    """A node below `root`, of the parts that the executor itself opens."""
-    text = f"""
-        [containerd]
-        address = "{root}/c.sock"
-        [node]
-        run_dir = "{root}/run"
-        state_dir = "{root}/state"
-        [policy]
-        default = {{host_network = true}}
-    """
-    found = config.load(text, {})
-    path = owners.own_root("", OWNER)
-    (root / "cgroup" / path.lstrip("/")).mkdir(parents=True)
-    claim = stack.enter_context(owners.claim(root / "run", OWNER, path, state_dir=str(root / "state"), hosts_dir=""))
-    tree = Tree(Hierarchies(unified=root / "cgroup"), path)
-    containerd = await Containerd.connect(found.containerd.address, found.containerd.namespace)
-    stack.push_async_callback(containerd.close)
-    shims = Shims(tree.hierarchies, f"{path}/shims/{OWNER}", claim.identity)
-    subtrees = {pod_class: tree.subtree(pod_class) for pod_class in PodClass}
-    node = Node(
-        config=found,
-        owner=OWNER,
-        claim=claim,
-        mesos_sandbox=root / "sandbox",
-        network=OwnNetwork("127.0.0.1", ""),
-        containerd=containerd,
-        images=Images(containerd, found),
-        cni=Cni(root / "net.d", [], root / "cni", 1.0),
-        networks=NetworkWatch(),
-        tree=tree,
-        classes=Classes(tree),
-        names=None,
-        shims=shims,
-        outputs=Outputs(root / "streams", max_bytes=1 << 20, files=2),
-        read_agent_flags=lambda: AgentFlags({}, 0.0),
-        victims_boost=CpuBoost(subtrees[PodClass.REVOCABLE], subtrees[PodClass.REGULAR]),
-        shims_boost=CpuBoost(shims, subtrees[PodClass.REGULAR]),
-        launching={pod_class: asyncio.Semaphore(4) for pod_class in PodClass},
-    )
-    for turns in (node.removing, node.counting, node.owning):
-        turns.start()
-    return node
-
-
 async def test_a_launch_that_cannot_work_is_refused_and_the_next_event_is_heard(executor: Executor) -> None:
     await executor.launch("bad", kind="Pot")
     refused = await executor.update()
@@ -182,8 +122,9 @@ async def test_a_known_task_is_launched_once_and_a_late_one_is_dropped(executor:
     assert (await executor.update())["state"] == "TASK_STARTING"
     await executor.stream.send({"type": "SHUTDOWN"})
     await executor.launch("late")
+    seen = [await executor.update()]  # by then it has read the shutdown
     executor.calls.held.set()
-    seen = [await executor.update() for _ in range(2)]
+    seen.append(await executor.update())
     assert {(each["task_id"]["value"], each["state"]) for each in seen} == {
         ("web", "TASK_KILLED"), ("late", "TASK_DROPPED"),
     }  # fmt: skip

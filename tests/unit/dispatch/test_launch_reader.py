@@ -196,16 +196,30 @@ async def test_a_thread_that_cannot_start_costs_one_launch(listener: Listener) -
     assert "cannot be read" in str(listener.refused[TaskId("a")]) and list(listener.accepted) == ["b"]
 
 
-async def test_the_loop_goes_on_while_launches_are_read(listener: Listener) -> None:
-    for number in range(10):
-        listener.reader.take(slow(str(number)))
+async def most_lags_s(goes_on: Callable[[], object]) -> float:
+    """What nine of ten turns of the loop last at most, meanwhile."""
     lags = []
-    while len(listener.reader):
+    while goes_on():
         begin = time.perf_counter()
         await asyncio.sleep(0.001)
         lags.append(time.perf_counter() - begin)
+    return sorted(lags)[len(lags) * 9 // 10]
+
+
+def compute() -> None:
+    end_s = time.thread_time() + 0.1
+    while time.thread_time() < end_s:
+        pass
+
+
+async def test_the_loop_goes_on_while_launches_are_read(listener: Listener) -> None:
+    """As it does beside any other thread that computes, however busy the machine is."""
+    other = asyncio.create_task(asyncio.to_thread(compute))
+    usual_s = await most_lags_s(lambda: not other.done())
+    for number in range(10):
+        listener.reader.take(slow(str(number)))
+    assert await most_lags_s(lambda: len(listener.reader)) < 0.04 + 2 * usual_s
     assert len(listener.accepted) == 10
-    assert sorted(lags)[len(lags) * 9 // 10] < 0.05
 
 
 def test_what_is_small() -> None:

@@ -183,6 +183,6 @@ def test_what_could_not_be_published_can_be_again(tmp_path: Path) -> None:
 )
 def test_the_writer_takes_nothing_but_addresses_and_names(hosts: HostsDir, text: str) -> None:
     """Whatever went wrong before it: no other line reaches the name server."""
-    with pytest.raises(Failure, match="is no "):
+    with pytest.raises(Failure, match="is not a "):
         hosts.write(OWNER, POD, text)
     assert list(hosts.path.iterdir()) == []

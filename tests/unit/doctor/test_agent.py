@@ -52,6 +52,32 @@ def test_an_estimator_takes_the_place_of_the_lender() -> None:
     assert bad({"resource_estimator": ""}, config=lending) == {}
 
 
+def test_an_agent_without_the_feature_takes_no_lender() -> None:
+    features = '{"capabilities":[{"type":"MULTI_ROLE"},{"type":"HIERARCHICAL_ROLE"}%s]}'
+    without = {"resource_estimator": "", "agent_features": features % ""}
+    lending = Config(lending=LendingSection(owners=("spark",)))
+    assert bad(without, config=lending) == {"agent.resource_provider": Verdict.FAIL}
+    assert bad(without | {"agent_features": features % ',{"type":"RESOURCE_PROVIDER"}'}, config=lending) == {}
+    assert bad(without) == {}, "nobody lends here"
+
+
+def test_the_lender_looks_where_the_agent_makes_containers() -> None:
+    other = {"resource_estimator": "", "cgroups_root": "aurora"}
+    lending = LendingSection(owners=("spark",))
+    assert bad(other, config=Config(lending=lending)) == {"agent.cgroups_root": Verdict.WARN}
+    assert bad(other, config=Config(lending=replace(lending, agent_cgroup="/aurora"))) == {}
+    assert bad(other) == {}, "nobody lends here"
+
+
+def test_a_lender_that_is_not_subscribed_is_named() -> None:
+    lending = Config(lending=LendingSection(owners=("spark",)))
+    (found,) = agent.subscribed([], lending)
+    assert found.verdict is Verdict.WARN and "offers nothing" in found.message
+    (found,) = agent.subscribed(["org.b", "org.a"], lending)
+    assert found.verdict is Verdict.PASS and "org.a, org.b" in found.message
+    assert agent.subscribed([], Config()) == []
+
+
 @pytest.mark.parametrize(
     ("flags", "check", "verdict"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from executor.doctor import holes, settings
+from executor.doctor import holes, masks, settings
 from executor.doctor.finding import Finding
 
 
@@ -64,4 +64,28 @@ def test_settings(judge: Callable[[int], Finding], value: int, verdict: str) -> 
 def test_daemons_that_kill() -> None:
     found = settings.killers({"systemd", "systemd-oomd", "earlyoom"})
     assert found.verdict == "warn" and "systemd-oomd, earlyoom kills" in found.message
+    alone = settings.killers({"systemd", "systemd-oomd"})
+    assert alone.verdict == "warn" and "revocable containers before regular ones" in alone.message
     assert settings.killers({"systemd", "dockerd"}).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "words"),
+    [
+        (
+            'runc run failed: unable to start container process: exec: "/no-such-program": stat ...',
+            "warn",
+            "CVE-2025-31133",
+        ),
+        (
+            "error during container init: can't mask paths: container's /dev/null is invalid",
+            "pass",
+            "the real /dev/null",
+        ),
+        ("runc run failed: unable to apply cgroup configuration: permission denied", "skip", "permission denied"),
+    ],
+)
+def test_a_hole_that_was_tried(text: str, verdict: str, words: str) -> None:
+    found = masks.judge(text)
+    assert (found.check, found.verdict) == ("containerd.runc_masks", verdict)
+    assert words in found.message and bool(found.hint) is (verdict == "warn")

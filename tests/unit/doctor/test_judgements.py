@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cgroups import Mode
 from executor.cni.config.conflist import Network
 from executor.cni.records.host_local import Entry
 from executor.doctor import kernel, network, node, runtime
@@ -64,6 +65,34 @@ def test_capabilities() -> None:
 )
 def test_containerds_version(text: str, verdict: str) -> None:
     assert runtime.version(text).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("program", "mode", "controllers", "refuses"),
+    [
+        ("crun version 1.21", Mode.HYBRID, "hugetlb", True),
+        ("crun version 1.21", Mode.HYBRID, "", False),
+        ("crun version 1.21", Mode.V2, "cpu memory", False),
+        ("crun version 1.21", Mode.V1, "", False),
+        ("runc version 1.3.6", Mode.HYBRID, "hugetlb", False),
+    ],
+)
+def test_crun_refuses_hybrid_cgroups(program: str, mode: Mode, controllers: str, refuses: bool) -> None:
+    found = runtime.refusal(passed("containerd.runc", f"/usr/bin/x: {program} commit: 1"), mode, controllers)
+    assert (found is not None) is refuses
+    assert found is None or (found.verdict is Verdict.FAIL and "hugetlb" in found.message and "runc" in found.hint)
+
+
+def test_a_runtime_that_is_not_there_is_named(tmp_path: Path) -> None:
+    named, path = runtime.program("crun", str(tmp_path)), runtime.program(f"{tmp_path}/crun", "/nowhere")
+    assert (named.verdict, named.message) == (Verdict.FAIL, f"crun is not on {tmp_path}")
+    assert (path.verdict, path.message) == (Verdict.FAIL, f"{tmp_path}/crun is not a program of this node")
+    assert "[containerd] runtime" in path.hint
+
+
+def test_a_runtime_that_does_not_run_is_reported_once() -> None:
+    broken = failed("containerd.runc", "crun version", "install crun again")
+    assert runtime.refusal(broken, Mode.HYBRID, "hugetlb") is None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,25 @@ def test_directories_of_lists(tmp_path: Path) -> None:
     assert "/dev/no-such" in device.message
 
 
+def test_a_directory_around_one_that_no_pod_gets(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "other").mkdir()
+    text = f'''
+        [node]
+        state_dir = "{tmp_path}/own"
+        [policy]
+        default = {{host_paths = ["{tmp_path}", "{tmp_path}/other"]}}
+    '''
+    (only,) = found(text)["policy.host_paths"]
+    assert (only.verdict, f"{tmp_path} in host_paths would show {tmp_path}/own" in only.message) == ("warn", True)
+
+
 def test_seccomp_needs_a_kernel() -> None:
     assert seccomp("kill_process kill_thread trap errno user_notif trace log allow\n").verdict == "pass"
     assert seccomp("").verdict == "fail"
+
+
+def test_a_capability_that_linux_does_not_have_is_named() -> None:
+    (wrong,) = found('[policy.roles]\neng = {capabilities = ["NET_ADMIN", "NETADMIN"]}\n')["policy.capabilities"]
+    assert wrong.verdict == "warn"
+    assert wrong.message.startswith("eng: NETADMIN in capabilities is not a capability of Linux")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import pytest
@@ -50,6 +51,22 @@ def test_rules_of_others() -> None:
     assert list(portuse.mapped(SAVED, {TASK})) == [podman, *docker]
     assert list(portuse.mapped(SAVED, None)) == docker, "who cannot ask the agent accuses nobody who is named"
     assert [use.port for use in portuse.mapped(SAVED, set())] == [31002, 31003, 31004, 31005]
+
+
+def nft(port: object, comment: str = "", table: str = "cni_hostport", verb: str = "dnat") -> dict[str, Any]:
+    match = {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": port}
+    steps = [{"match": match}, {verb: {"addr": "10.91.1.2", "port": 80}}]
+    return {"family": "ip", "table": table, "chain": "hostports", "comment": comment, "expr": steps}
+
+
+def test_rules_of_nftables() -> None:
+    """As portmap 1.9 and netavark write them."""
+    rules = [nft(31001, "pod-0123456789ab"), nft(31002, OTHER), nft(31003, TASK), nft(31006, verb="accept")]
+    rules += [nft({"set": [31004, {"range": [31005, 31007]}]}, table="netavark"), nft("@known")]
+    netavark = [Use(port, "a rule in nft chain netavark hostports") for port in (31004, 31005, 31006, 31007)]
+    podman = Use(31002, f"a rule in nft chain cni_hostport hostports of {OTHER}")
+    assert list(portuse.translated(rules, {TASK})) == [podman, *netavark]
+    assert list(portuse.translated(rules, None)) == netavark
 
 
 def test_sockets_of_others() -> None:

@@ -130,7 +130,7 @@ def test_schema_1_is_named(value: dict[str, object]) -> None:
 def test_an_artifact_is_no_image() -> None:
     chart = {"config": {**LAYER, "mediaType": "application/vnd.cncf.helm.config.v1+json"}, "layers": []}
 
-    with pytest.raises(ImageFailure, match=r"no container image.*helm"):
+    with pytest.raises(ImageFailure, match=r"not a container image.*helm"):
         manifest.manifest_of(chart, subject="x")
 
 

@@ -67,7 +67,7 @@ def test_the_parts_of_a_name(name: str, parts: tuple[str, ...]) -> None:
      "r.example/" + "a" * 250, "a:" + "b" * 129, "r.example/a//b", "a?x", "a%2f"],
 )  # fmt: skip
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ImageFailure, match="no name of an image"):
+    with pytest.raises(ImageFailure, match="not a name of an image"):
         reference.parse(name)
 
 

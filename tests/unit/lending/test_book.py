@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 
 from executor.lending.accounts import Kind
 from executor.lending.amount import NOTHING, Amount
-from executor.lending.book import RETRY_S, Book
+from executor.lending.book import RETRY_S, STARTING_S, Book
 from executor.lending.decision import Decision, Facts, Terms
-from executor.lending.node import Holding, NodeState, Task, totals
-from executor.mesos.operator import holdings
+from executor.lending.node import Holding, NodeState, Task
+from executor.lending.policy import Policy, Quota
 from executor.names import ExecutorId, Role, TaskId
 from tests.unit.lending.nodes import BATCH, MASTER, NODE, POLICY, SPARK, loan, owned
 
@@ -124,6 +125,38 @@ def test_a_stuck_victim_costs_another_one() -> None:
     assert other != victim
 
 
+def quota_book(**quotas: int) -> Book:
+    policy = Policy((SPARK,), {}, {Role(role): Quota(millicpus=cpus) for role, cpus in quotas.items()})
+    made = Book(policy, Terms(grow_after_s=5.0), master=True)
+    state(made, 0.0)
+    return made
+
+
+def test_a_loan_that_cannot_return_counts_for_its_quota() -> None:
+    made = quota_book(batch=2000)
+    assert asked(state(made, 6.0, loan("deaf", 1000, executor="deaf"), loan("p1", 1000))) == []
+    made.take_failure((MASTER, ExecutorId("deaf")), [])
+    decision = state(made, 7.0, loan("deaf", 1000, executor="deaf"), loan("p1", 1000), loan("p2", 1000))
+    assert len(asked(decision)) == 1 and "over its quota" in decision.returns[0].reason
+
+
+def test_a_quota_is_of_loans_and_not_of_what_executors_hold() -> None:
+    made, own = quota_book(batch=1000), Holding(BATCH, {}, Amount(100), NOTHING)
+    node = NodeState(NODE.agent, NODE.total, NODE.reserved, (loan("p1", 1000),), {(MASTER, ExecutorId("pods")): own})
+    made.take_state(node, 6.0, 6.0)
+    assert made.decide(6.0, 1e9).returns == ()
+
+
+def test_only_a_role_over_its_quota_hears_of_it() -> None:
+    made = quota_book(batch=1000)
+    tasks = loan("p1", 1000), loan("p2", 1000), loan("d", 2000, role=Role("dev"))
+    made.take_added(owned("exec-1", 3000), 6.0)
+    reasons = {str(key[1]): each.reason for each in state(made, 6.1, *tasks).returns for key in each.keys}
+    assert "d" in reasons and "needs its resources for task exec-1" in reasons["d"]
+    assert all("role batch is over its quota" in reason for task, reason in reasons.items() if task != "d")
+    assert len(reasons) > 1
+
+
 def test_nothing_new_is_borrowed_while_the_master_is_away() -> None:
     made = book(master=False)
     assert made.decide(100.0, 1e9).offer == NOTHING
@@ -197,23 +230,6 @@ def test_cpus_that_are_held_and_not_used_are_offered_by_use_only() -> None:
     assert made.decide(1e6 + 7, 1e9).offer.millicpus == 1000
 
 
-def test_resources_of_mesos_become_holdings() -> None:
-    resources = [
-        {"name": "cpus", "scalar": {"value": 1.5}, "allocation_info": {"role": "eng/db"},
-         "reservations": [{"role": "eng"}, {"role": "eng/db"}]},
-        {"name": "mem", "scalar": {"value": 64.0}, "allocation_info": {"role": "eng/db"}},
-        {"name": "cpus", "scalar": {"value": 0.25}, "allocation_info": {"role": "eng/db"}, "revocable": {}},
-        {"name": "ports", "ranges": {"range": []}},
-    ]  # fmt: skip
-    import msgspec
-
-    read = msgspec.convert(resources, list[holdings.Resource])
-    assert Holding.of(read) == Holding(
-        Role("eng/db"), {Role("eng/db"): Amount(1500)}, borrowed=Amount(250), regular=Amount(1500, 64)
-    )
-    assert totals(read) == (Amount(1500, 64), {Role("eng/db"): Amount(1500)})
-
-
 @given(st.lists(st.integers(1, 4000), max_size=6), st.integers(0, 4000))
 def test_what_is_asked_for_is_enough(cpus: list[int], wanted: int) -> None:
     made = book()
@@ -223,3 +239,45 @@ def test_what_is_asked_for_is_enough(cpus: list[int], wanted: int) -> None:
     made.decide(6.5, 1e9)
     freed = sum(each for number, each in enumerate(cpus) if (MASTER, f"p{number}") in made._asked)
     assert sum(cpus) - freed <= 4000 - wanted
+
+
+def test_an_owner_without_a_reservation_here_is_named() -> None:
+    made = Book(Policy((SPARK, Role("sprak"))), Terms(), master=True)
+    assert made.decide(0.0, 1e9).unreserved == frozenset(), "nobody knows before the agent has answered"
+    assert state(made, 1.0).unreserved == {"sprak"}
+    below = replace(NODE, reserved={Role("spark/etl"): Amount(1000)})
+    made.take_state(below, 2.0, 2.0)
+    assert made.decide(2.0, 1e9).unreserved == {"sprak"}
+
+
+def test_the_owners_task_is_the_cause_also_where_only_the_agent_names_it() -> None:
+    made = book(loan("p1", 4000), master=False)
+    (wanted,) = state(made, 6.0, loan("p1", 4000), owned("exec-1", 1000)).returns
+    assert wanted.reason == "role spark needs its resources for task exec-1 of framework f"
+
+
+def test_a_lender_that_starts_names_the_owners_that_use_their_resources() -> None:
+    made = Book(Policy((Role("idle"), SPARK)), Terms(), master=True)
+    (wanted,) = state(made, 0.0, loan("p1", 4000), owned("exec-1", 1000), owned("exec-2", 1000)).returns
+    assert wanted.reason == "the owners need their resources: spark"
+
+
+def test_an_executor_that_has_just_been_launched_is_no_fault() -> None:
+    """A rule asks a loan back at once, before its executor has a control socket."""
+    made = book()
+    new = loan("new", 1000, executor="new")
+    state(made, 6.0, new)
+    made.take_failure(new.executor_key, [new.key])
+    assert made.decide(6.1, 1e9 + 6.1).unreachable == ()
+    assert made.decide(6.0 + STARTING_S, 1e9 + 6.0 + STARTING_S).unreachable == (new.key,)
+    made.take_facts({new.key: Facts("pod-new")}, [new.executor_key])
+    assert made.decide(40.0, 1e9 + 40.0).unreachable == ()
+
+
+def test_an_executor_that_answered_once_and_hangs_is_named_at_once() -> None:
+    made = book()
+    hung = loan("hung", 1000, executor="hung")
+    state(made, 6.0, hung)
+    made.take_facts({hung.key: Facts("pod-hung")}, [hung.executor_key])
+    made.take_failure(hung.executor_key, [hung.key])
+    assert made.decide(6.1, 1e9 + 6.1).unreachable == (hung.key,)

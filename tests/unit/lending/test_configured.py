@@ -30,14 +30,22 @@ def test_a_book_has_the_rules_of_the_file() -> None:
     assert policy.lenders(Role("dev/x")) == policy.lenders(Role("ops")) == ("spark", "eng")
     assert policy.lenders(Role("dev")) == ()
     assert policy.quotas == {"batch": Quota(1500, 1024)}
-    assert not policy.within_quotas({Role("batch"): Amount(1501)})
+    assert not policy.within_quotas(Role("batch"), {Role("batch"): Amount(1501)})
     assert (book.terms.grow_after_s, book.terms.by_use, book.terms.memory) == (45, True, True)
+
+
+def test_a_quota_is_met_to_the_thousandth() -> None:
+    quotas = "quotas = {batch = {cpus = 1.001}, dev = {cpus = 0.001}}"
+    policy = configured.book(load(f'[lending]\nowners = ["spark"]\n{quotas}\n', {}).lending).policy
+    assert policy.quotas == {"batch": Quota(1001), "dev": Quota(1)}
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", "[lending] owners: names no role"),
+        ('owners = ["*"]', "[lending] owners: * is no owner"),
+        ('owners = ["spark"]\nmasters = []', "[lending] masters: names no master"),
         ('owners = ["spark"]\nborrowers = {batch = "sprak"}', "[lending] borrowers: batch: sprak is no owner"),
     ],
 )

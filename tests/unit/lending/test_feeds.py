@@ -14,6 +14,7 @@ from executor.lending import feeds
 from executor.lending.decision import Return
 from executor.lending.files import alone, is_held, read, write
 from executor.lending.returning import Answered, Failed, Returning
+from executor.mesos.operator import Operator
 from executor.names import ExecutorId, FrameworkId, TaskId
 from tests.unit.mesos.test_operator import Handler, server
 
@@ -48,8 +49,10 @@ def test_a_source_that_fails_is_asked_again() -> None:
             raise Failure("is away")
         threading.Event().wait()
 
-    feeds.forever("test", work)
+    heard: list[Any] = []
+    feeds.forever("test", work, heard.append)
     assert [asked.get(timeout=10) for _ in range(3)] == [1, 2, 3]
+    assert heard == [feeds.Behind("test", "is away")] * 2, "lending now shows why"
 
 
 def test_only_tasks_of_this_agent_are_heard() -> None:
@@ -72,14 +75,33 @@ def test_only_tasks_of_this_agent_are_heard() -> None:
             ended("S0", "mine", "TASK_RUNNING"), ended("S1", "other", "TASK_KILLED"), ended("S0", "mine", "TASK_GONE"),
         )  # fmt: skip
 
-    from executor.mesos.operator import Operator
-
     heard: list[Any] = []
     with server(master) as endpoint, pytest.raises(Failure):
         feeds.MasterFeed([Operator(endpoint)], lambda: "S0", heard.append).follow()
     assert [type(each).__name__ for each in heard] == ["Master", "Added", "Ended", "Master"]
     assert heard[1].task.key == heard[2].key == (FrameworkId("f"), TaskId("mine"))
     assert (heard[0].there, heard[3].there) == (True, False)
+
+
+def test_an_agent_that_has_not_answered_is_named_once() -> None:
+    """What else would ask it fails for the same cause: a master given as the agent is one warning."""
+    calls: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def agent(handler: Handler, kind: str) -> None:
+        calls.put(kind)
+        handler.reply(200, b'{"get_containers": {}}')
+
+    with server(agent) as endpoint:
+        asked, heard = Operator(endpoint), list[Any]()
+        feed = feeds.AgentFeed(asked, heard.append, 1.0)
+        use = feeds.UseFeed(asked, feed, heard.append, 0.0)
+        thread = threading.Thread(target=use.ask, daemon=True)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive() and calls.empty()
+        feed.id = "S0"
+        thread.join(10)
+        assert calls.get(timeout=10) == "GET_CONTAINERS" and heard == [feeds.Used({})]
 
 
 RECEIPT = {"id": "r", "state": "done", "victims": [], "freed": {"cpus": 1.0}}

@@ -67,6 +67,38 @@ def test_a_disk_that_refuses_loses_nothing(tmp_path: Path) -> None:
     assert Ledger(tmp_path).open() == accounts
 
 
+def test_a_disk_without_room_for_a_new_file_counts_no_loan_twice(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, max_bytes=1000)
+    accounts = ledger.open()
+    (tmp_path / f".{FILE}.new").mkdir()
+    refused = 0
+    for number in range(30):
+        for kind in (Kind.BORROWED, Kind.RETURNED):
+            new = entry(kind, f"t{number}", float(number))
+            accounts.apply(new)
+            try:
+                ledger.append([new], accounts)
+            except Failure:
+                refused += 1
+    assert refused
+    assert Ledger(tmp_path).open() == accounts
+    assert (tmp_path / FILE).read_bytes().count(b"\n") == 60
+
+
+@pytest.mark.parametrize("at", ["NaN", "Infinity", "1e300", "-1e14", "1e12"])
+def test_a_time_that_is_none_is_left_out(tmp_path: Path, at: str) -> None:
+    (tmp_path / FILE).write_text(
+        f'{{"entry":"borrowed","at":{at},"framework":"f","task":"t","executor":"e","role":"r","cpus":1,"mem_bytes":0}}\n'
+    )
+    assert Ledger(tmp_path).open() == Accounts()
+
+
+@pytest.mark.parametrize("cpu_s", ["NaN", "Infinity", "-1"])
+def test_a_sum_that_is_none_is_left_out(tmp_path: Path, cpu_s: str) -> None:
+    (tmp_path / FILE).write_text(f'{{"entry":"totals","at":0,"role":"r","loans":1,"asked":1,"cpu_s":{cpu_s}}}\n')
+    assert Ledger(tmp_path).open() == Accounts()
+
+
 def test_lines_of_no_entry_are_left_out(tmp_path: Path) -> None:
     accounts = written(tmp_path, 2)
     with (tmp_path / FILE).open("ab") as file:

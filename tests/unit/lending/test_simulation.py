@@ -35,6 +35,7 @@ def test_lending_by_allocation_uses_more_of_the_nodes_and_costs_the_owner_nothin
     assert row["used_after"] > row["used_before"] * 1.3
     assert row["useful_gain"] > 0.02
     assert row["owner_squeezed"] == 0
+    assert 1 <= row["ended_at_once_p50"] <= row["ended_at_once_p99"] <= 8, "an owner's task has 8 cpus at most"
 
 
 def test_an_offer_that_grows_slowly_ends_fewer_pods() -> None:

@@ -13,13 +13,14 @@ import pytest
 
 from executor.cli.exits import Exit
 from executor.cli.history import former, journals
+from executor.cli.history.verdict import verdict
 from executor.log import journal_files
 from executor.log.journal import Journal
 from executor.log.journal_files import FILE, READ_MAX_BYTES, merged, read
 from executor.log.keys import KEYS
 from executor.log.timeline import timeline, unfinished
-from executor.log.verdict import verdict
-from executor.node.ended_executors import MesosNames
+from executor.names import MesosContainerId
+from executor.node.ended_executors import MesosNames, remember
 from tests.support.cases import check_each
 from tests.unit.cli.conftest import Run, run
 
@@ -94,6 +95,25 @@ def can_be_shown(tmp_path: Path, run: Run, key: str, code: str) -> None:
     for form in ([], ["--json"]):
         ran = run("why", "t", "--journal", str(tmp_path), *form)
         assert ran.code == Exit.OK, ran
+
+
+@pytest.mark.parametrize("key", ["time", "level", "code", "reason", "error", "outcome", "containers"])
+def test_a_journal_of_a_framework_neither_hides_the_pods_of_the_node_nor_steers_a_terminal(
+    tmp_path: Path, run: Run, key: str
+) -> None:
+    run_dir, sandbox = tmp_path / "run", tmp_path / "sandbox"
+    run_dir.mkdir()
+    sandbox.mkdir()
+    remember(run_dir, MesosContainerId("c-1"), MesosNames("e", "f", str(sandbox)), died=False)
+    for value in (*VALUES, "2026-01-01\x9b00:00:00+00:00"):
+        ended = {"seq": 8, "time": TIME, "code": "pod.ended", "pod": "pod-1", "outcome": "TASK_FAILED", key: value}
+        write(sandbox, json.dumps({**GOOD, "seq": 6}).encode(), json.dumps({**GOOD, key: value}).encode())
+        with (sandbox / FILE).open("ab") as file:
+            file.write(json.dumps(ended).encode() + b"\n")
+        for arguments in (["ps", "-a"], ["describe", "pod-1"], ["why", "t"]):
+            ran = run(*arguments)
+            assert ran.code == Exit.OK, (value, ran)
+            assert not set(ran.out + ran.err) & {"\x1b", "\0", "\x9b"}, (value, ran)
 
 
 def outside(directory: Path) -> Path:

@@ -22,7 +22,13 @@ def test_a_container_is_known_by_its_directory_or_its_cgroup(place: str) -> None
 
 @pytest.mark.parametrize(
     ("container", "words"),
-    [("", "is no id"), ("..", "is no id"), ("a b", "is no id"), ("x" * 200, "is no id"), (ID[:-1], "neither in")],
+    [
+        ("", "is not an id"),
+        ("..", "is not an id"),
+        ("a b", "is not an id"),
+        ("x" * 200, "is not an id"),
+        (ID[:-1], "neither in"),
+    ],
 )
 def test_another_container_is_not_this_ones(container: str, words: str) -> None:
     with pytest.raises(InvalidConfig, match=words):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from executor.errors import Failure, InvalidConfig, MesosFailure
-from executor.mesos.operator import NotAMaster, Operator, Source, credential
+from executor.mesos.operator import Keys, NotAMaster, Operator, Source, credential
 from executor.mesos.operator.messages import Event, State
 from tests.unit.dns.samples import state_json, task
 
@@ -195,3 +195,19 @@ def test_containers_of_an_agent() -> None:
     with server(answer) as endpoint:
         assert Operator(endpoint).containers() == {"a", "a.b"}
         assert Operator(endpoint).containers() == frozenset(), "an agent without containers says nothing of them"
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_master_in_the_place_of_an_agent_is_named(monkeypatch: pytest.MonkeyPatch, leads: bool) -> None:
+    """A standby master points to the leader, whose `/state` says who leads; an agent does neither."""
+
+    def get(handler: Handler) -> None:
+        if leads:
+            handler.reply(200, json.dumps({"id": "m", "leader": "master@10.0.0.1:5050", "slaves": []}).encode())
+        else:
+            handler.reply(307, Location="//10.0.0.1:5050/state")
+
+    monkeypatch.setattr(Handler, "do_GET", get, raising=False)
+    with server(master) as endpoint, pytest.raises(MesosFailure, match="is a master, and no agent") as caught:
+        Operator(endpoint, keys=Keys("[lending] agent")).agent()
+    assert caught.value.subject == endpoint and "[lending] agent" in caught.value.hint

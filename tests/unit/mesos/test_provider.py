@@ -102,7 +102,7 @@ def test_messages_name_the_keys_of_the_section_that_is_used() -> None:
 
 def test_odd_answers_of_an_agent_are_failures() -> None:
     odd = server(lambda handler, _: handler.reply(200, b'{"get_state": 1}'))
-    with odd as endpoint, pytest.raises(MesosFailure, match="no operator API"):
+    with odd as endpoint, pytest.raises(MesosFailure, match="not an operator API"):
         Operator(endpoint).held()
     with pytest.raises(MesosFailure):
         event(b'{"task_added": {"task": {"resources": {}}}}')

@@ -60,7 +60,7 @@ DIFFERENT: dict[str, tuple[Namespace, Namespace, str]] = {
     "no bridge": (POD, Namespace(links=NODE.links[2:]), "the node's link cni0 is not there"),
     "no veth": (POD, Namespace(links=NODE.links[:2]), "the node's link veth1 is not there"),
     "no port": (
-        POD, Namespace(links=(*NODE.links[:2], replace(NODE.links[2], master=0))), "veth1 is no port of cni0"
+        POD, Namespace(links=(*NODE.links[:2], replace(NODE.links[2], master=0))), "veth1 is not a port of cni0"
     ),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from executor.names import MesosContainerId
 from executor.node import claims as owners
-from executor.node.dead_executors import keep_clean
+from executor.node.dead_executors import POLL_S, keep_clean
 from executor.node.judgement import judged
 
 HOLD = """
@@ -145,23 +146,20 @@ async def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
     assert done == ["reaped"]
 
 
-WITHOUT_PIDFD_OPEN = """
+WITHOUT_A_CALL = """
 import asyncio, ctypes, os, struct, sys
 from pathlib import Path
 from executor.node import claims as owners
 from executor.node.dead_executors import keep_clean
 from executor.node.judgement import judged
 
-PIDFD_OPEN, ENOSYS = 434, 38
+call, number = int(sys.argv[2]), int(sys.argv[3])
 libc = ctypes.CDLL(None, use_errno=True)
-rules = [(0x20, 0, 0, 0), (0x15, 0, 1, PIDFD_OPEN), (0x06, 0, 0, 0x50000 | ENOSYS), (0x06, 0, 0, 0x7FFF0000)]
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, 0x50000 | number), (0x06, 0, 0, 0x7FFF0000)]
 code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
 program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code)))
 assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0
-try:
-    os.pidfd_open(os.getpid())
-except OSError as error:
-    assert error.errno == ENOSYS
+assert libc.syscall(call, os.getpid(), 0) < 0 and ctypes.get_errno() == number
 
 async def reap():
     with judged(Path(sys.argv[1]), {}) as found:
@@ -174,15 +172,23 @@ asyncio.run(keep_clean(Path(sys.argv[1]), "own", reap))
 """
 
 
-def test_deaths_are_noticed_without_pidfd_open(tmp_path: Path, start: Start) -> None:
+CALLS = {
+    "pidfd_open": (434, errno.ENOSYS),
+    "inotify_init1": ({"x86_64": 294, "aarch64": 26}[os.uname().machine], errno.EMFILE),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_deaths_are_noticed_without_a_call(tmp_path: Path, start: Start, call: str) -> None:
+    """The root of a container can use up the inotify instances of the node's root."""
     first = start("first")
-    command = [sys.executable, "-c", WITHOUT_PIDFD_OPEN, str(tmp_path)]
+    command = [sys.executable, "-c", WITHOUT_A_CALL, str(tmp_path), *map(str, CALLS[call])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         try:
             assert watching.stdout.readline() == "none\n"
             second = start("second")
-            time.sleep(0.1)
+            time.sleep(0.1 if call == "pidfd_open" else POLL_S + 0.2)
             for process, name in ((first, "first"), (second, "second")):
                 os.kill(process.pid, signal.SIGKILL)
                 assert watching.stdout.readline() == f"{name}\n"

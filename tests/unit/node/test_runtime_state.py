@@ -45,5 +45,5 @@ def test_one_that_a_runc_works_on_stays(directory: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x"])
 def test_what_is_no_name_is_no_path(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not a name"):
         runtime_state.path(NAMESPACE, name, tmp_path)

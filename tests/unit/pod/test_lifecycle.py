@@ -28,7 +28,7 @@ from executor.pod.life.events import (
     TearDownDue,
     TornDown,
 )
-from executor.pod.life.lifecycle import begin
+from executor.pod.life.lifecycle import KILLED_TOGETHER_S, begin
 from executor.pod.life.model import Phase, Pod, State
 from executor.spec.model import RestartPolicy
 from tests.unit.pod.lives import KILL, REVOKE, finish, play, reports, running, spec
@@ -159,6 +159,17 @@ def test_a_revocation_without_grace_destroys_at_once_and_is_gone_by_preemption()
     assert isinstance(last[0], Report) and last[0].revocation == "r-1"
 
 
+def test_a_revoked_pod_leaves_the_end_of_its_grace_to_the_kill_of_all_victims() -> None:
+    """Timers of 50 pods that end at that moment too would kill them one by one."""
+    revoke = Stop(StopCause.REVOKED, 5.0)
+    for before in (running(), play(running(), Stop(StopCause.KILL, 600.0))[0]):
+        pod, effects = step_list(before, revoke)
+        assert effects[-1] == After(5.0 + KILLED_TOGETHER_S, GraceOver()), "in case that kill does not come"
+        assert step_list(pod, revoke)[1] == []
+        pod, effects = step_list(pod, GraceOver())
+        assert pod.state is State.DESTROYING and pod.stop is not None and pod.stop.grace_s == 5.0
+
+
 def test_a_revoked_pod_that_does_not_die_is_told_of() -> None:
     (report,) = step_list(play(running(), REVOKE)[0], Stuck((7, 8)))[1]
     assert isinstance(report, Report) and report.state is TaskState.KILLING
@@ -169,7 +180,7 @@ def test_a_revoked_pod_that_does_not_die_is_told_of() -> None:
 
 def test_a_harder_stop_overtakes_and_a_softer_one_does_not_slow_down() -> None:
     pod, _ = play(running(), Stop(StopCause.KILL, 600.0))
-    pod, effects = step_list(pod, Stop(StopCause.REVOKED, 5.0))
+    pod, effects = step_list(pod, Stop(StopCause.DISK, 5.0))
     assert effects == [After(5.0, GraceOver())]
     pod, effects = step_list(pod, Stop(StopCause.KILL, 60.0))
     assert effects == []
@@ -264,3 +275,12 @@ def test_an_exit_that_is_told_twice_restarts_once() -> None:
     assert effects == []
     pod, _ = play(pod, RestartDue("app"), ContainerStarted("app", 1, 9))
     assert play(pod, RestartDue("app"))[1] == [], "a second timer must not end the container that runs"
+
+
+def test_a_container_of_a_pod_that_is_killed_is_not_ready() -> None:
+    """However long its processes live on after SIGKILL."""
+    pod = running()
+    assert all(map(pod.is_ready, pod.containers.values()))
+    pod = play(pod, REVOKE, Stuck((7,)))[0]
+    assert pod.state is State.DESTROYING and pod.containers["app"].ready
+    assert not any(map(pod.is_ready, pod.containers.values()))

@@ -25,6 +25,8 @@ def test_of_any_number_of_stops_the_earliest_end_holds(stops: list[tuple[float, 
         now_s += pause_s
         due.append((now_s, Stop(cause, grace_s)))
         began.append((now_s, pod.spec.termination_grace_s if grace_s is None else grace_s))
+        if cause is StopCause.REVOKED:
+            due.append((sum(began[-1]), GraceOver()))  # the kill of all victims
     while pod.state is not State.DESTROYING:
         due.sort(key=lambda each: each[0])
         now_s, event = due.pop(0)

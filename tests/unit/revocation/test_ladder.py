@@ -42,13 +42,14 @@ class Pod:
         (kernel.root / f"files-{number}" / "notice").mkdir(parents=True)
         self.dead = asyncio.Event()
         self.stops: list[Stop] = []
+        self.kills: list[Stop] = []
         self.age_s = 10.0
         self.launching = self.is_over = False
         self._obeys, self._deathless = obeys, deathless
 
     @property
     def is_stopping(self) -> bool:
-        return bool(self.stops)
+        return bool(self.stops or self.kills)
 
     @property
     def ended_by_itself(self) -> bool:
@@ -73,10 +74,13 @@ class Pod:
     def measure(self) -> int:
         return 1 << 20
 
-    def stop(self, stop: Stop, killed: asyncio.Event | None = None) -> None:
+    def stop(self, stop: Stop) -> None:
         self.stops.append(stop)
         if self._obeys:
             self.end()
+
+    def kill(self, stop: Stop, killed: asyncio.Event | None) -> None:
+        self.kills.append(stop)
 
     async def kill_by_containerd(self) -> None:
         self.end()
@@ -170,8 +174,8 @@ async def test_all_pods_end_by_one_write_and_no_regular_one_is_touched(kernel: K
     assert receipt.state is State.DONE and list(steps(receipt)) == ["proof", "kill", "dead"]
     assert {each.outcome for each in receipt.victims} == {Outcome.KILLED}
     assert receipt.freed_cpus == 6.0 and receipt.left is not None and receipt.left.pods == 0
-    assert {stop.cause for pod in victims for stop in pod.stops} == {StopCause.REVOKED}
-    assert not regular.stops and not regular.dead.is_set()
+    assert {stop.cause for pod in victims for stop in pod.kills} == {StopCause.REVOKED}
+    assert not regular.is_stopping and not regular.dead.is_set()
 
 
 async def test_a_pod_that_came_meanwhile_is_no_victim(kernel: Kernel) -> None:
@@ -182,7 +186,7 @@ async def test_a_pod_that_came_meanwhile_is_no_victim(kernel: Kernel) -> None:
     late = kernel.pod()
     receipt = await ladder.descend(lambda _: None)
     assert sorted(kernel.kills) == [pod.cgroup.path for pod in victims]
-    assert receipt.state is State.DONE and not late.stops and not late.dead.is_set()
+    assert receipt.state is State.DONE and not late.is_stopping and not late.dead.is_set()
     assert receipt.left is not None and receipt.left.pods == 1
 
 
@@ -214,7 +218,7 @@ async def test_what_lives_after_its_grace_is_killed(kernel: Kernel) -> None:
     assert time.monotonic() - begin_s >= 0.2
     assert receipt.state is State.DONE and kernel.kills
     assert [each.outcome for each in receipt.victims] == [Outcome.EXITED, Outcome.KILLED]
-    assert stays.dead.is_set()
+    assert stays.dead.is_set() and [stop.grace_s for stop in stays.kills] == [0.2], "it is told that its grace is over"
 
 
 async def test_a_victim_that_does_not_die_delays_no_other_ones_report(kernel: Kernel) -> None:
@@ -234,7 +238,7 @@ async def test_a_dry_run_touches_nothing(kernel: Kernel) -> None:
     pod = kernel.pod()
     receipt = await descend(kernel.ladder(dry_run=True))
     assert receipt.state is State.DRY_RUN and {each.outcome for each in receipt.victims} == {Outcome.WOULD_END}
-    assert not kernel.kills and not pod.stops and not pod.dead.is_set()
+    assert not kernel.kills and not pod.is_stopping and not pod.dead.is_set()
 
 
 async def test_a_regular_pod_in_the_revocable_subtree_refuses_the_request(kernel: Kernel) -> None:
@@ -242,4 +246,4 @@ async def test_a_regular_pod_in_the_revocable_subtree_refuses_the_request(kernel
     kernel.make(kernel.tree.pod(PodClass.REVOCABLE, "eng", regular.id))
     with pytest.raises(Refused, match="lies in the revocable subtree"):
         kernel.ladder().prove()
-    assert not kernel.kills and not victim.stops
+    assert not kernel.kills and not victim.is_stopping

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from executor.errors import MESSAGE_MAX, InvalidTask, together
-from executor.spec.kubernetes.documents import Pod
+from executor.spec.kubernetes.pod_documents import Pod
 from executor.spec.launch import parse_launch
 from executor.spec.mesos.taskinfo import TaskInfo
 from executor.spec.reading import form, marks

@@ -32,7 +32,7 @@ def test_an_unknown_variable_is_named() -> None:
 @pytest.mark.parametrize("value", ["../hunter2", "hunter2/..", "hunter2" * 600])
 def test_the_error_has_the_expression_and_no_value(value: str) -> None:
     error = refusal(EXPRESSION, {"NAME": value})
-    assert "'logs/$(NAME)' is no relative path" in error.message
+    assert "'logs/$(NAME)' is not a relative path" in error.message
     assert "hunter2" not in str(error)
     assert "hunter2" not in error.hint
 

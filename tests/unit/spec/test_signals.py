@@ -38,7 +38,7 @@ def test_names_and_numbers(text: str, number: int) -> None:
     ],
 )
 def test_what_is_no_signal_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no signal"):
+    with pytest.raises(ValueError, match="is not a signal"):
         signals.number(text)
 
 

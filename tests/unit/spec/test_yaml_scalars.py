@@ -61,5 +61,5 @@ def is_read(scalar: tuple[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", [".nan", ".NaN", ".inf", "-.Inf", "+.INF", "1e999"])
 def test_what_json_has_no_number_for(text: str) -> None:
-    with pytest.raises(ValueError, match="a value is no number of JSON"):
+    with pytest.raises(ValueError, match="a value is not a number of JSON"):
         yaml_scalars.resolved(text)

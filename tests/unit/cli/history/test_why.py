@@ -83,3 +83,32 @@ def test_a_crash_loop_is_told_with_its_last_words(run: Run, node: Node, tmp_path
     document = run("why", "t", "--json").json
     assert faults("why", document) == [] and document["log"]["lines"][-1].startswith("FATAL")
     assert len(document["events"]) == 82, "JSON has all of them"
+
+
+@pytest.mark.parametrize("kind", ["kill", "revocation"])
+def test_who_ended_a_pod_is_said_once(run: Run, tmp_path: Path, kind: str) -> None:
+    """The command line of an operator is long; the timeline and WHY say the rest."""
+    actor = "uid 0, process 77 (mesos-pod-executor kill --reason too loud web)"
+    own = {"level": "info", "message": "m", "pod": "pod-1", "task": "t"}
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append({**own, "code": "pod.accepted", "name": "web", "tasks": ["t"]})
+    journal.append({**own, "code": "pod.running", "state": "running"})
+    if kind == "kill":
+        journal.append({**own, "code": "pod.operator_kill", "actor": actor, "reason": "too loud"})
+        end = {"outcome": "TASK_KILLED", "reason": None, "error": f"killed on the node by {actor}: too loud"}
+    else:
+        journal.append(
+            {"level": "info", "message": "m", "code": "revocation.started", "revocation": "r-1", "actor": actor}
+        )
+        journal.append({**own, "code": "revocation.victim", "revocation": "r-1"})
+        end = {"outcome": "TASK_GONE", "reason": "REASON_CONTAINER_PREEMPTED", "error": "revoked by r-1: too loud"}
+    journal.append({**own, "code": "pod.stopping", "state": "stopping", **end})
+    journal.append({**own, "code": "pod.ended", "state": "ended", **end})
+    journal.close()
+    out = run("why", "web", "--journal", str(tmp_path)).out
+    said = out.splitlines()
+    assert said[1] == (
+        "WHY         killed on the node: too loud" if kind == "kill" else "WHY         revoked: too loud"
+    )
+    assert said[2].startswith(f"BY WHOM     {actor}") and out.count(actor) == 1
+    assert actor in run("why", "web", "--journal", str(tmp_path), "--json").out

@@ -14,6 +14,11 @@ from tests.support.mesos.messages import executor_info, scalar, task_info
 EXECUTOR = executor_info("run", "true", [scalar("cpus", 0.1), scalar("mem", 96)])
 
 
+def port_range(begin: int, end: int) -> dict[str, Any]:
+    ranges = {"range": [{"begin": begin, "end": end}]}
+    return {"name": "ports", "type": "RANGES", "ranges": ranges, "allocation_info": {"role": "*"}}
+
+
 def offer(name: str, cpus: float, agent: str = "a", mem: float = 1024) -> dict[str, Any]:
     resources = [each | {"allocation_info": {"role": "*"}} for each in (scalar("cpus", cpus), scalar("mem", mem))]
     url = {"address": {"ip": "10.0.0.7", "port": 5051}}
@@ -60,6 +65,15 @@ def test_what_is_short_is_said_also_when_the_offer_was_declined() -> None:
     assert not list(run.accepts())
     assert run.declined(2.0) == ("o1", "o2")
     assert run.shortage() == "no agent offers 8.1 cpus: the most is 3.5"
+
+
+def test_a_port_that_no_agent_offers_is_named() -> None:
+    tasks = {"web": task_info("web", [scalar("cpus", 1), port_range(22, 22), port_range(80, 81)])}
+    run = Progress(tasks, EXECUTOR, framework="f")
+    plain = offer("o1", 4)
+    run.take_offers([{**plain, "resources": [*plain["resources"], port_range(31000, 32000)]}], 0.0)
+    assert not list(run.accepts())
+    assert run.shortage() == "no agent offers all of it: 1.1 cpus, ports 22 80-81, 96 mem"
 
 
 @pytest.mark.parametrize("lost", ["TASK_LOST", "TASK_DROPPED"])

@@ -6,16 +6,17 @@ import re
 
 from executor.cli.page.lending import lending
 from executor.cli.page.node import node
+from executor.lending import rules
 from executor.lending.accounts import Loan
 from executor.lending.amount import Amount
 from executor.names import ExecutorId, FrameworkId, Role, TaskId
 from tests.unit.cli.page.test_page import assert_self_contained
 
 
-def loan(task: str, returned_s: float, took_s: float) -> Loan:
+def loan(task: str, returned_s: float, took_s: float, reason: str = "why") -> Loan:
     key = FrameworkId("f"), TaskId(task)
     asked_s = returned_s - took_s
-    return Loan(key, ExecutorId("e"), Role("batch"), Amount(500, 64), 0.0, asked_s, "why", returned_s)
+    return Loan(key, ExecutorId("e"), Role("batch"), Amount(500, 64), 0.0, asked_s, reason, returned_s)
 
 
 def test_what_is_lent_now_and_what_came_back_in_the_last_hour() -> None:
@@ -31,14 +32,15 @@ def test_what_is_lent_now_and_what_came_back_in_the_last_hour() -> None:
         "loans": borrowed,
     }
     closed = [loan("old", 1000.0, 0.2), loan("new", 9000.0, 0.25), loan("newest", 9500.0, 0.75)]
+    closed.append(loan("rule", 9600.0, 30.0, rules.over_quota("batch")))
     text = node("node7", "now", [], {"classes": [], "pods": []}, boxes=[lending(document, closed, 10_000.0)])
     assert_self_contained(text)
     plain = re.sub(r"<[^>]*>", " ", text)
     for words in (
         "12 +cpus offered",
         "11 +cpus borrowed",
-        "2 +loans returned, last hour",
-        "1 +their cpus",
+        "3 +loans returned, last hour",
+        "1.5 +their cpus",
         "and 2 more",
     ):
         assert re.search(words, plain), (words, plain)

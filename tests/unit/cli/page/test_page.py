@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from executor.cli.history.processes import Process
+from executor.cli.history.verdict import Verdict
 from executor.cli.page import chart
 from executor.cli.page.collect import related
 from executor.cli.page.markup import Markup, table, tag
@@ -17,10 +18,10 @@ from executor.cli.page.past import SAMPLE_S, Past
 from executor.cli.page.pod import Evidence
 from executor.cli.page.pod import pod as pod_page
 from executor.cli.page.revocation import report
-from executor.cli.page.style import count, size
+from executor.cli.page.style import size
 from executor.cli.page.timeline import duration, timeline
 from executor.cli.pods.tail import Tail
-from executor.log.verdict import Verdict
+from executor.cli.printing.units import count
 from tests.support.control_node import container, pod
 
 EVIL = "<script>alert('x')</script>\"&\x1b"

@@ -45,7 +45,7 @@ def test_a_pair_is_one_section_with_each_class_once() -> None:
     assert sections(executor("a", "regular"), executor("b")) == [(["a", "b"], both)], "the revocable half is idle"
     assert sections(executor("a"), executor("b", "revocable")) == [(["a", "b"], both)], "the regular half is idle"
     turned = [("regular", "c-b"), ("revocable", "c-a")]
-    assert sections(executor("a", "revocable"), executor("b", "regular")) == [(["a", "b"], turned)]
+    assert sections(executor("a", "revocable"), executor("b", "regular")) == [(["b", "a"], turned)]
 
 
 def test_what_is_no_pair_stays_apart() -> None:

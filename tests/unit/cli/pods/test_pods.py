@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import pty
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
@@ -24,6 +18,7 @@ from executor.output.logfile import LogFile as Written
 from executor.own_directory import OwnDirectory
 from tests.support.control_node import Node, container, hanging_executor, pod
 from tests.unit.cli.conftest import Run
+from tests.unit.cli.on_terminal import on_terminal
 
 
 def test_ps_lists_the_pods_of_every_executor(node: Node, run: Run) -> None:
@@ -72,13 +67,15 @@ def test_an_executor_is_also_known_by_what_ps_calls_it(node: Node, run: Run) -> 
     node.executor("bbb", pod("pod-2", "batch"), executor_id="other")
     node.dead_executor("dead")
     assert [each["pod"] for each in run("--executor", "mixed", "ps", "--json").json["pods"]] == ["pod-1"]
-    assert run("--executor", "mix", "ps").code == Exit.NOT_FOUND, "a name is not a prefix"
+    assert [each["pod"] for each in run("--executor", "mix", "ps", "--json").json["pods"]] == ["pod-1"]
+    assert run("--executor", "ixed", "ps").code == Exit.NOT_FOUND
 
 
 def test_ps_of_a_node_without_executors_is_empty(run: Run) -> None:
     assert run("ps", "--json").json == {"pods": []}
     ran = run("ps")
-    assert ran.code == Exit.OK and "no executor runs on this node" in ran.err
+    assert ran.code == Exit.OK and "no executor runs on this node (`ps --all` shows pods that ended)" in ran.err
+    assert "`ps --all`" not in run("ps", "--all").err
 
 
 def test_a_dead_executor_is_named_and_the_others_are_shown(node: Node, run: Run) -> None:
@@ -109,33 +106,15 @@ def test_names_cannot_steer_the_terminal(node: Node, run: Run) -> None:
     assert "[2J\ufffdy[bold]" in out
 
 
-def on_terminal(node: Node, columns: int, *arguments: str, seconds: float | None = None, **environ: str) -> str:
-    """What a terminal of this width gets; with `seconds` the command is interrupted after so long."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": "12", **environ}
-    command = [sys.executable, "-m", "executor", "--run-dir", str(node.run_dir), *arguments]
-    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b""
-        if seconds is not None:
-            threading.Timer(seconds, process.send_signal, [signal.SIGINT]).start()
-        with contextlib.suppress(OSError):  # EIO: the other end is closed
-            while block := os.read(ours, 4096):
-                shown += block
-    os.close(ours)
-    assert process.returncode == (Exit.OK if seconds is None else Exit.INTERRUPTED)
-    return shown.decode()
-
-
 def test_a_terminal_gets_the_columns_that_it_has_room_for(node: Node) -> None:
     node.executor("a", pod("pod-1", "web[red]", role="a/" * 30))
     wide = on_terminal(node, 200, "ps", TERM="dumb")
     assert "a/" * 30 in wide and "web[red]" in wide and "EXECUTOR" in wide and "no room" not in wide
     narrow = on_terminal(node, 60, "ps", TERM="dumb")
-    assert "default/web[red]" in narrow and "running" in narrow and "a/a/" not in narrow
+    assert "  web[red]  " in narrow and "running" in narrow and "a/a/" not in narrow
     assert all(len(line) <= 60 for line in narrow.splitlines())
     assert "no room for: role" in narrow.replace("\r\n", " ")
-    assert "default/web[red]" in on_terminal(node, 10, "ps", TERM="dumb"), "what cannot be spared is whole"
+    assert "  web[red]  " in on_terminal(node, 10, "ps", TERM="dumb"), "what cannot be spared is whole"
     assert "\x1b[32mrunning" in on_terminal(node, 200, "ps")
 
 

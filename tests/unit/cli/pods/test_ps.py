@@ -15,7 +15,7 @@ from executor.cli.exits import Exit
 from executor.cli.pods import filters, status
 from tests.support.control_node import Node, container, pod
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.pods.test_pods import on_terminal
+from tests.unit.cli.on_terminal import followed_on_terminal, on_terminal
 
 GONE = {"state": "TASK_GONE", "reason": "REASON_CONTAINER_PREEMPTED", "message": "revoked: r-1"}
 
@@ -108,7 +108,7 @@ def test_eighty_columns_keep_what_matters(node: Node) -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
     head = shown.splitlines()[0].split()
     assert {"POD", "NAME", "STATE", "REASON"} <= set(head)
-    assert "TASK_GONE CONTAINER_PREEMPTED" in shown
+    assert "GONE PREEMPTED" in shown and "TASK_" not in shown
 
 
 @pytest.mark.usefixtures("pods")
@@ -150,13 +150,13 @@ def test_a_long_reason_is_cut_and_then_the_middle_of_a_name(node: Node) -> None:
     outcome = {"state": "TASK_FAILED", "reason": None, "message": message}
     executor.ended = [pod("pod-2", "b", state="ended", outcome=outcome, ended_age_s=5.0)]
     shown = on_terminal(node, 80, "ps", "-a", TERM="xterm")
-    assert "TASK_FAILED conta..." in shown and "default/a-name-of-20-letters" in shown
+    assert "FAILED app exited w..." in shown and "  a-name-of-20-letters" in shown
     executor.pods = [pod("pod-4229185b8872", f"the-{'very-' * 50}long-name", **{"class": "revocable"})]
-    for columns, name in ((80, "default/...ong-name"), (120, "default/the-very-")):
+    for columns, name in ((80, "the-very...ong-name"), (120, "default/the-very-")):
         lines = on_terminal(node, columns, "ps", "-a", TERM="dumb").splitlines()
         assert all(len(line) <= columns for line in lines)
         (line,) = [each for each in lines if each.startswith("pod-4229185b8872")]
-        assert name in line and "-name  revocable  running " in line
+        assert name in line and "-name  revocable  running " in line, line
 
 
 def test_a_watch_tells_each_change_once(node: Node) -> None:
@@ -179,6 +179,24 @@ def test_a_watch_tells_each_change_once(node: Node) -> None:
         assert (last := told())["pod"] == "pod-1" and last["state"] == "stopping", "the ended one is not told again"
         process.send_signal(2)
         assert process.wait(10) == Exit.INTERRUPTED
+
+
+def test_a_watch_leaves_out_columns_and_cuts_reasons_on_a_narrow_terminal(node: Node) -> None:
+    outcome = {"state": "TASK_FAILED", "reason": None, "message": "x" * 200}
+    executor = node.executor("aaa", pod("pod-4229185b8872", "web"), pod("pod-b6697abc128b", "batch"))
+    executor.ended = [pod("pod-b6697abc128b", "batch", state="ended", outcome=outcome, ended_age_s=0.1)]
+
+    def ended(shown: str) -> bool:
+        if "  batch  " in shown:
+            executor.pods = executor.pods[:1]
+        return "FAILED x" in shown
+
+    lines = followed_on_terminal(node, 80, "ps", "-w", until=ended, TERM="dumb").splitlines()
+    assert lines[0].split()[:4] == ["POD", "NAME", "CLASS", "STATE"] and lines[0].endswith("REASON")
+    assert lines[3].startswith("no room for: role, ready")
+    assert all(len(line) <= 80 for line in lines) and any("FAILED x" in line for line in lines)
+    wide = ("ps", "-w", "-o", "wide")
+    assert "EXECUTOR" in followed_on_terminal(node, 80, *wide, until=lambda shown: "EXECUTOR" in shown, TERM="dumb")
 
 
 def test_every_filter_has_values() -> None:
@@ -244,4 +262,14 @@ def test_a_selector_that_excludes(node: Node, run: Run, selector: str, found: li
 def test_a_selector_that_is_none_is_no_empty_list(node: Node, run: Run, selector: str) -> None:
     node.executor("aaa", pod("pod-1", "a", labels={"app": "web"}))
     ran = run("ps", "-l", selector)
-    assert (ran.code, "is no selector of labels" in ran.err) == (2, True)
+    assert (ran.code, "is not a selector of labels" in ran.err) == (2, True)
+
+
+@pytest.mark.usefixtures("pods")
+@pytest.mark.parametrize(("pod_id", "word"), [("pod-3", "stuck"), ("pod-2", "backing-off"), ("pod-1", "running")])
+def test_every_command_has_the_same_state_of_a_pod(run: Run, pod_id: str, word: str) -> None:
+    """The document has the state of the life cycle; people read one word everywhere."""
+    for command in ("inspect", "describe"):
+        (line,) = [each for each in run(command, pod_id).out.splitlines() if each.startswith("state ")]
+        assert line.split() == ["state", word], command
+    assert f"  {word}  " in next(each for each in run("ps").out.splitlines() if each.startswith(pod_id))

@@ -44,3 +44,25 @@ def test_the_network_of_a_pod_also_of_an_older_executor(
     picture = rates.usage({"pod-1": {**POD, **now}}, {"pod-1": {**POD, **before}})
     (row,) = picture["pods"]
     assert top._pod(row)[-4:-1] == shown
+
+
+def test_top_names_the_executor_of_each_class_of_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a narrow terminal too: else a pair has each class twice, and nothing says which is which."""
+    from rich.console import Console
+
+    kind = {"pods": 1, "cpus": 0.1, "mem_bytes": 1 << 20, "memory_bytes": 1 << 20, "cpus_used": 0.1}
+    wait = {"some": {"avg10": 0.0}}
+    pressure = {"cpu": wait, "memory": wait, "io": wait}
+    names = ("mesos-pod-executor-regular", "mesos-pod-executor-revocable")
+    rows = [{**kind, "class": "regular", "pressure": pressure, "executor": name} for name in names]
+    for executors, shown in ((names, True), (names[:1], False)):
+        picture = {"executors": list(executors), "classes": rows[: len(executors)], "pods": []}
+        Console(width=80).print(top._drawn(picture, 80, 24))
+        lines = capsys.readouterr().out.splitlines()
+        assert all(len(line) <= 80 for line in lines)
+        assert all(any(name in line for line in lines) is shown for name in executors)
+
+
+def test_top_counts_one_pod_as_one() -> None:
+    assert top._headline({"executors": ["a"], "pods": [{}]}).endswith("  1 pod, 1 executor")
+    assert top._headline({"executors": [], "pods": []}).endswith("  0 pods, 0 executors")

@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from executor.cli.executors.look import meant
 from executor.cli.exits import Exit
 from executor.revocation.request import parse
 from tests.support.control_node import RECEIPT, Node
+from tests.support.schema import faults
 from tests.unit.cli.conftest import Run
+
+AMOUNTS = {"cpus": 1.5, "used_cpus": 0.5, "mem_bytes": 64 << 20}
+COMPARED: dict[str, Any] = {"pods": 1, "processes": 2, "unchanged": True, "changed": [], "ended_meanwhile": []}
+WHOLE: dict[str, Any] = {
+    **RECEIPT,
+    "victims": [{"pod": "pod-2", "tasks": ["t2"], "outcome": "exited", "notified": True, "ms": 12.5, **AMOUNTS}],
+    "freed": AMOUNTS,
+    "regular": COMPARED,
+}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +53,21 @@ def test_the_receipt_is_shown(node: Node, run: Run) -> None:
     out = run("revoke", "--all").out
     assert out.splitlines()[1].split()[:5] == ["pod-2", "t2", "exited", "yes", "12.5"]
     assert "1.5 cpus, 64 MiB" in out
-    assert "regular pods  1, unchanged" in out
+    assert "regular pods  1 of this executor, unchanged" in out
+
+
+def test_memory_that_the_kernel_gives_back_later_is_not_lost(node: Node, run: Run) -> None:
+    """A dry run cannot know how much stays charged when the last process has ended; the receipt says it."""
+    freed = {**AMOUNTS, "mem_bytes": 164 << 10, "mem_kept_bytes": 352 << 10}
+    left = {"pods": 0, "cpus": 0.0, "mem_bytes": 308 << 10}
+    executor = node.executor("a")
+    executor.receipt = {**WHOLE, "freed": freed, "left": left}
+    out = run("revoke", "--all").out
+    assert "freed           1.5 cpus, 164 KiB\n" in out
+    assert "freed later     352 KiB: the kernel still charges it (files in memory, kernel memory)\n" in out
+    assert "revocable left  0 pods, 0 cpus, 308 KiB of ended pods\n" in out
+    executor.receipt = {**WHOLE, "state": "dry-run", "freed": {**AMOUNTS, "mem_bytes": 516 << 10}}
+    assert "would free    1.5 cpus, up to 516 KiB\n" in run("revoke", "--all", "--dry-run").out
 
 
 def test_victims_that_are_stuck_are_shown_with_the_real_time(node: Node, run: Run) -> None:
@@ -120,6 +146,48 @@ def test_of_several_executors_those_act_that_have_such_pods(node: Node, run: Run
     assert run("revoke", "--all").code == Exit.REFUSED
     assert run("--executor", "b", "revoke", "--all").code == Exit.REFUSED
     assert run("--executor", "c", "revoke", "--all").code == Exit.NOT_FOUND
+
+
+def test_an_executor_is_named_by_the_beginning_of_its_id(node: Node, run: Run) -> None:
+    """A long ExecutorID need not be typed; what begins several is not a name."""
+    node.executor("aaa", executor_id="spark-regular")
+    node.executor("bbb", executor_id="spark-revocable")
+    assert run("--executor", "spark-rev", "ps").code == Exit.OK
+    assert run("--executor", "spark-rev", "revoke", "--all", "--dry-run", "--json").json["id"] == "r-1"
+    ran = run("--executor", "spark-re", "ps")
+    assert ran.code == Exit.USAGE and "aaa (spark-regular), bbb (spark-revocable)" in ran.err
+    assert run("--executor", "park", "ps").code == Exit.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("", "abc"), ("a", "a"), ("x", "b"), ("x-", ""), ("x-o", "a"), ("y", ""), ("x-1", "c")]
+)
+def test_what_an_executor_is_named_by(wanted: str, found: str) -> None:
+    """A whole ExecutorID goes before the beginning of another one."""
+    assert meant({"a": "x-one", "b": "x", "c": "x-1"}, wanted) == set(found)
+
+
+def test_a_report_in_a_file_is_said_to_be_whose_it_is(node: Node, run: Run, tmp_path: Path) -> None:
+    """Of a pair either executor may have carried out the newest one."""
+    node.executor("aaa", executor_id="spark-regular").receipt = {**WHOLE, "id": "r-0"}
+    node.executor("bbb", executor_id="spark-revocable").receipt = WHOLE
+    file = tmp_path / "page.html"
+    ran = run("report", "r-1", "-o", str(file))
+    assert ran.out == "" and ran.code == Exit.OK and "<html" in file.read_text()
+    assert ran.err == (f"mesos-pod-executor: {file} shows revocation r-1 (done) of executor bbb (spark-revocable)\n")
+    document = run("report", "r-1", "--json").json
+    assert document["executor"] == "bbb (spark-revocable)" and faults("report", document) == []
+
+
+def test_a_rehearsal_without_pods_shows_what_each_executor_has_measured(node: Node, run: Run) -> None:
+    """The executor of a pair that ended its pods knows how long that took; the other one of the pair does not."""
+    first, second = node.executor("aaa"), node.executor("bbb")
+    first.receipt = second.receipt = {**first.receipt, "victims": []}
+    second.stuck_so_far = 7
+    shown = run("rehearse", "--json").json["rehearsals"]
+    assert {each["mesos_container"]: each["history"]["stuck"] for each in shown} == {"aaa": 0, "bbb": 7}
+    assert "no revocable pod fits" in run("rehearse").out
+    assert run("revoke", "--all", "--json").json["victims"] == [], "a revocation of nothing has one receipt"
 
 
 def event(code: str, **keys: Any) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from cgroups import Cgroup, Hierarchies
 from executor.mesos.status import Capabilities, TaskState
 from executor.names import TaskId
 from executor.pod.exits.causes import out_of_memory
-from executor.pod.exits.oom import level_in_log
+from executor.pod.exits.oom import by_counts, level_in_log
 from executor.pod.life.effects import Report
-from executor.pod.life.events import Oom
+from executor.pod.life.events import OOMD, Oom
 from executor.reporting.status_updates import updates
 
 ROOT = "/mesos/8a"
@@ -76,6 +79,36 @@ def test_an_own_limit_is_a_failure_and_a_shared_one_takes_what_was_borrowed(
     assert outcome.state is (TaskState.GONE if gone else TaskState.FAILED)
     assert ("67108864" in outcome.message) and "app" in outcome.message
     assert outcome.limit_bytes == (64 << 20 if level in ("container", "pod") else None)
+
+
+@pytest.mark.parametrize("revocable", [False, True])
+def test_an_end_by_systemd_oomd_is_named_so(*, revocable: bool) -> None:
+    outcome = out_of_memory("app", Oom(OOMD, revocable=revocable))
+    assert outcome.state is (TaskState.GONE if revocable else TaskState.FAILED)
+    assert outcome.message == "container app was killed by systemd-oomd, because the node was short of memory"
+
+
+def v2_group(point: Path, path: str, *, ooms: int, limit: str) -> Cgroup:
+    directory = point / path.lstrip("/")
+    directory.mkdir(parents=True)
+    (directory / "memory.max").write_text(limit)
+    (directory / "memory.peak").write_text(limit if limit != "max" else "0")  # page cache has filled all of them
+    (directory / "memory.events.local").write_text(f"low 0\nhigh 0\nmax 9\noom {ooms}\noom_kill 1\n")
+    return Cgroup(Hierarchies(unified=point), path)
+
+
+@pytest.mark.parametrize(
+    ("met", "level"), [(0, "container"), (1, "pod"), (2, "class"), (3, "executor"), (None, "node")]
+)
+def test_v2_counts_whose_limit_was_met(tmp_path: Path, met: int | None, level: str) -> None:
+    limits = ["10", "20", "30", "max"]
+    groups = [
+        (name, v2_group(tmp_path, path, ooms=int(at == met), limit=limits[at]))
+        for at, (name, path) in reversed(list(enumerate(GROUPS)))
+    ][::-1]
+    found = by_counts(groups)
+    assert found.level == level
+    assert found.limit_bytes == (None if met in (None, 3) else int(limits[met or 0]))
 
 
 def test_mesos_is_told_the_limit_in_megabytes() -> None:

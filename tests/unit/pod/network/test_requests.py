@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,12 @@ import pytest
 
 from executor.cni import Attachment, Bandwidth, Dns
 from executor.cni import PortMapping as CniPort
+from executor.config.role_policy import RolePolicy
 from executor.errors import InvalidTask
+from executor.names import NO_NETWORK
 from executor.pod.network.executor_network import OwnNetwork
-from executor.pod.network.requests import network_infos, requests
+from executor.pod.network.requests import has_loopback_only, network_infos, requests
+from executor.policy.violations import NodeFacts, violations
 from executor.spec.launch import parse_launch
 from executor.spec.model import PodSpec, PortMapping
 from tests.unit.pod.samples import Document, task
@@ -159,3 +163,25 @@ def test_what_a_shared_network_cannot_give_is_refused() -> None:
         with pytest.raises(InvalidTask, match=words):
             alone.check(spec)
         OwnNetwork("192.0.2.1", "podnet").check(spec)
+
+
+NAMES = ("", NO_NETWORK, "podnet")
+
+
+@pytest.mark.parametrize("default", NAMES)
+@pytest.mark.parametrize("names", [each for size in range(4) for each in itertools.product(NAMES, repeat=size)])
+def test_no_spelling_of_networks_gives_the_nodes_network(names: tuple[str, ...], default: str) -> None:
+    """The default may be named more than once, and it may be none."""
+    spec = parse(pod(), *({"name": name} for name in names))
+    network, allowed = OwnNetwork("192.0.2.1", default), NodeFacts(default_network=default)
+    resolved = [name for each in names or ("",) if (name := each or default)]
+    if len(set(resolved)) > 1 and NO_NETWORK in resolved:
+        with pytest.raises(InvalidTask, match="none is named beside networks"):
+            network.check(spec)
+        return
+    network.check(spec)
+    alone, asked = has_loopback_only(spec, default), requests(spec, default)
+    assert alone is (bool(resolved) and set(resolved) == {NO_NETWORK})
+    assert [each.network for each in asked] == ([] if alone else resolved)
+    shares_the_nodes = not alone and not asked
+    assert shares_the_nodes is bool(violations(spec, RolePolicy(), allowed)), "the policy judges what it becomes"

@@ -201,7 +201,7 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.volumes[0].hostPath.path", "absolute", pod(volumes=[{"name": "v", "hostPath": {"path": "/a/../b"}}])),
     (
         "spec.volumes[0].hostPath.type",
-        "'Disk' is no value",
+        "'Disk' is not a value",
         pod(volumes=[{"name": "v", "hostPath": {"path": "/a", "type": "Disk"}}]),
     ),
     (
@@ -228,7 +228,7 @@ WRONG: list[tuple[str, str, Document]] = [
     ("spec.hostAliases[0].hostnames[0]", "looks like", pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["0x7f.1"]}])),
     ("spec.dnsConfig.nameservers[0]", "IP", pod(dnsConfig={"nameservers": ["fe80::1%x\noptions debug"]})),
     ("spec.dnsConfig.nameservers", "at least one", pod(dnsPolicy="None")),
-    ("spec.dnsConfig.searches[0]", "no domain", pod(dnsConfig={"searches": ["a\nnameserver 6.6.6.6"]})),
+    ("spec.dnsConfig.searches[0]", "not a domain", pod(dnsConfig={"searches": ["a\nnameserver 6.6.6.6"]})),
     ("spec.serviceAccountName", "DNS name", pod(serviceAccountName="-")),
     ("metadata.name", "DNS name", {**pod(), "metadata": {"name": "A"}}),
     ("metadata.namespace", "DNS label", {**pod(), "metadata": {"namespace": "../x"}}),

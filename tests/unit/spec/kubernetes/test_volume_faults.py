@@ -49,8 +49,8 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         f"{V}.projected.sources[0].secret.name",
         "no Secret 'x'",
     ),
-    "upwards": (item("a/../b"), f"{V}.configMap.items[0].path", "no relative path"),
-    "absolute": (item("/a"), f"{V}.configMap.items[0].path", "no relative path"),
+    "upwards": (item("a/../b"), f"{V}.configMap.items[0].path", "not a relative path"),
+    "absolute": (item("/a"), f"{V}.configMap.items[0].path", "not a relative path"),
     "the layout's own": (item("..data"), f"{V}.configMap.items[0].path", "cannot name a file"),
     "nothing": (item("./."), f"{V}.configMap.items[0].path", "cannot name a file"),
     "a long name": (item("x" * 256), f"{V}.configMap.items[0].path", "too long"),
@@ -94,7 +94,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         f"{V}.downwardAPI.items[0].fieldRef.fieldPath",
         "not a field that a file can have",
     ),
-    "part upwards": (mount(subPath="../x"), f"{M}.subPath", "no relative path"),
+    "part upwards": (mount(subPath="../x"), f"{M}.subPath", "not a relative path"),
     "both parts": (mount(subPath="x", subPathExpr="y"), f"{M}.subPathExpr", "subPath too"),
     "shared": (mount(mountPropagation="Bidirectional"), f"{M}.mountPropagation", "privileged"),
     "a shared part": (
@@ -124,7 +124,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "binary variable": (
         env(valueFrom={"secretKeyRef": {"name": "login", "key": "raw"}}),
         f"{E}.secretKeyRef.key",
-        "is no text",
+        "is not text",
     ),
     "binary data as variable": (
         env(valueFrom={"configMapKeyRef": {"name": "settings", "key": "blob"}}),
@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "all of nothing": (env_from(secretRef={"name": "x"}), f"{F}.secretRef.name", "no Secret 'x'"),
     "no source": (env_from(prefix="x"), F, "exactly one source"),
-    "binary among all": (env_from(secretRef={"name": "login"}), f"{F}.secretRef", "is no text"),
+    "binary among all": (env_from(secretRef={"name": "login"}), f"{F}.secretRef", "is not text"),
 }
 
 

@@ -205,10 +205,10 @@ def test_long_paths_and_many_volumes_of_many_files_take_no_time() -> None:
     volumes = [{"name": f"v{number}", "configMap": {"name": "settings"}} for number in range(800)]
     wide = {**SETTINGS, "data": {f"f{number}": "" for number in range(2000)}, "binaryData": {}}
     for document in (deep, with_objects(pod(volumes=volumes), wide)):
-        begin = time.monotonic()
+        begin = time.process_time()
         with pytest.raises(InvalidTask, match="8388608 bytes of memory"):
             parse_launch([task(document)], group=False)
-        assert time.monotonic() - begin < 2
+        assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize("kind", ["parts", "volumes in memory", "host paths"])

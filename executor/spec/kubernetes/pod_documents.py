@@ -19,7 +19,7 @@ from executor.spec.kubernetes.container_documents import (
     Identity,
     InitContainer,
 )
-from executor.spec.kubernetes.document import Document, Id, Quantity, Text
+from executor.spec.kubernetes.document_types import Document, Id, Quantity, Text
 from executor.spec.kubernetes.placement_documents import (
     PLACED,
     Affinity,
@@ -107,8 +107,8 @@ class PodSpec(Document, frozen=True):
     init_containers: Annotated[
         tuple[InitContainer, ...],
         supported(
-            "run one after the other before the containers. The fields are those of containers[]; one that is no"
-            " sidecar has no probes, no postStart and no preStop. At most 100",
+            "run one after the other before the containers. The fields are those of containers[]; one that is"
+            " not a sidecar has no probes, no postStart and no preStop. At most 100",
             most=CONTAINERS_MAX,
         ),
     ] = ()

@@ -8,7 +8,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from executor.lending import rules
 from executor.log.codes import CODES
+from executor.mesos.status import BY_OPERATOR, PREEMPTED
 
 Event = Mapping[str, Any]
 
@@ -16,9 +18,8 @@ _START_FAILED: Final = (
     "See WHY: the image, the program, the network, or containerd. `mesos-pod-executor doctor` checks them."
 )
 _RESTART: Final = "pod.restarting"
-BY_OPERATOR: Final = "killed on the node by"
-"""How the message of such an end begins."""
 
+_OOMD: Final = "systemd-oomd"
 _BY_REASON: Final = MappingProxyType(
     {
         "REASON_CONTAINER_LIMITATION_DISK": (
@@ -80,16 +81,16 @@ def verdict(events: Sequence[Event], *, executor_died: bool = False) -> Verdict:
     if (stuck := _newest(events, lambda event: _code(event) == "pod.stuck")) and not has_ended:
         since = f" (killed at {killed['time']})" if (killed := _kill(events)) else ""
         what = f"stuck: its processes do not die of SIGKILL{since}: {', '.join(map(str, stuck.get('pids', ())))}"
-        return Verdict(what, _why(end) or _why(stuck), _actor(events, end), _action(stuck))
+        return Verdict(what, _end_why(events, end) or _why(stuck), _actor(events, end), _action(stuck))
     if executor_died and not has_ended:
         what = f"lost with its executor while it was {state.get('state') or 'launched'}"
-        why = "the executor's process ended and had no time to tell: a SIGKILL, the kernel (out of memory), a crash"
+        why = "the executor's process ended before it could record why: a SIGKILL, the kernel (out of memory), a crash"
         action = "Look into dmesg and the agent's log; the framework launches the task again."
         return Verdict(what, why, "not known to the executor", action)
     if end:
         outcome = " ".join(str(end[key]) for key in ("outcome", "reason") if end.get(key))
         what = f"{_ended(outcome, state, has_ended=has_ended)}{_lasted(events, state) if has_ended else ''}"
-        return Verdict(what, _why(end), _actor(events, end), _remedy(events, end))
+        return Verdict(what, _end_why(events, end), _actor(events, end), _remedy(events, end))
     if newest := _newest(events, _is_trouble):
         return _restarted(events, state) if _code(newest) == _RESTART else _going_on(events, state)
     return _going_on(events, state)
@@ -117,7 +118,7 @@ def _restarted(events: Sequence[Event], state: Event) -> Verdict:
         why = f"its {probe.get('probe')} probe failed: {_why(probe)}"
         actor = "this executor, for the probe of the container"
     elif oom := _newest(run, lambda event: _code(event) == "pod.oom"):
-        why, actor, action = _why(oom), f"the kernel, at the memory limit of the {oom.get('oom')}", _action(oom)
+        why, actor, action = _why(oom), _killer(oom), _action(oom)
     elif restart.get("reason"):
         why, actor = str(restart["reason"]), "this executor"
     return Verdict(what, why, actor, action)
@@ -151,15 +152,29 @@ def _going_on(events: Sequence[Event], state: Event) -> Verdict:
     return Verdict(what, f"{_code(trouble)} at {trouble['time']}: {_why(trouble)}", actor, _action(trouble))
 
 
+def _end_why(events: Sequence[Event], end: Event) -> str:
+    """Without what BY WHOM says: the revocation, the person of this node."""
+    why, started = _why(end), _newest(events, lambda event: _code(event) == "revocation.started")
+    if started and end.get("reason") == PREEMPTED:
+        return why.replace(f"revoked by {started.get('revocation')}", "revoked", 1)
+    asked = _newest(events, lambda event: _code(event) == "pod.operator_kill")
+    return without_actor(why, str(asked.get("actor") or ""))
+
+
+def without_actor(text: str, actor: str) -> str:
+    """The message of a pod that a person of this node ended, for people who read elsewhere who that was."""
+    return text.replace(f"{BY_OPERATOR} {actor}", "killed on the node", 1) if actor else text
+
+
 def _actor(events: Sequence[Event], end: Event) -> str:
-    reason = end.get("reason")
+    reason = str(end.get("reason"))
     if oom := _newest(events, lambda event: _code(event) == "pod.oom"):
-        return f"the kernel, at the memory limit of the {oom.get('oom')}"
-    if reason == "REASON_CONTAINER_PREEMPTED":
+        return _killer(oom)
+    if reason == PREEMPTED:
         started = _newest(events, lambda event: _code(event) == "revocation.started")
         return f"{started.get('actor') or 'unknown'}, revocation {started.get('revocation', '')}".rstrip()
     if reason in _BY_REASON:
-        return _BY_REASON[str(reason)][0]
+        return _BY_REASON[reason][0]
     return _operator(events, end) or (
         "the container itself"
         if end.get("outcome") != "TASK_KILLED"
@@ -179,14 +194,16 @@ def _operator(events: Sequence[Event], end: Event) -> str:
 
 
 def _remedy(events: Sequence[Event], end: Event) -> str:
-    reason = end.get("reason")
+    reason = str(end.get("reason"))
     if oom := _newest(events, lambda event: _code(event) == "pod.oom"):
         return _action(oom)
-    if reason == "REASON_CONTAINER_PREEMPTED":
+    if reason == PREEMPTED and rules.is_broken(_why(end)):
+        return "Launch it under a role that may borrow as much here, or change [lending] borrowers and quotas."
+    if reason == PREEMPTED:
         return "Nothing on this node: the framework launches it again where revocable resources are offered."
     if reason in _BY_REASON:
         trouble = _newest(events, lambda event: event.get("level") in ("warning", "error"))
-        return _BY_REASON[str(reason)][1] or (_action(trouble) if trouble else _START_FAILED)
+        return _BY_REASON[reason][1] or (_action(trouble) if trouble else _START_FAILED)
     if end.get("outcome") == "TASK_FAILED":
         return f"Read what it wrote: mesos-pod-executor logs {end.get('pod', '')}".rstrip()
     return "Nothing."
@@ -214,6 +231,7 @@ def _action(event: Event) -> str:
         return _more_memory(str(event.get("oom")))
     code = CODES.get(_code(event))
     text = _words(str(event.get("hint") or (code.action if code else "") or "Nothing."))
+    text = text[:1].upper() + text[1:]
     return text.replace("`inspect POD`", f"`mesos-pod-executor inspect {event['pod']}`") if "pod" in event else text
 
 
@@ -222,7 +240,17 @@ def _words(action: str) -> str:
     return action.replace("`error`", "WHY").replace("`text`", "WHY").replace("`pids`", "WHAT")
 
 
+def _killer(oom: Event) -> str:
+    level = oom.get("oom")
+    return _OOMD if level == _OOMD else f"the kernel, at the memory limit of the {level}"
+
+
 def _more_memory(level: str) -> str:
     if level in ("container", "pod", "role"):
-        return f"Raise the memory limit of the {level}, or let it use less: `mesos-pod-executor stats` shows who does."
+        return (
+            f"Raise the memory limit of the {level}, or let it use less;"
+            " `mesos-pod-executor top` shows what running pods use."
+        )
+    if level == _OOMD:
+        return "The node is short of memory: place fewer pods there, or `mesos-pod-executor revoke`."
     return f"Too much runs below the limit of the {level}: place fewer pods there, or `mesos-pod-executor revoke`."

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from executor.log.verdict import verdict
+from executor.cli.history.verdict import verdict
+from executor.lending import rules
 from tests.unit.log.test_timeline import journal
 
 RUNNING = {"code": "pod.running", "state": "running", "pod": "pod-1"}
@@ -43,9 +44,19 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
         (
             [RUNNING, REVOKED, ended("TASK_GONE", "REASON_CONTAINER_PREEMPTED", "revoked by r-1: spark")],
             "ended: TASK_GONE REASON_CONTAINER_PREEMPTED",
-            "revoked by r-1: spark",
+            "revoked: spark",
             "uid 0, process 7 (sh), revocation r-1",
             "launches it again",
+        ),
+        *(
+            (
+                [RUNNING, REVOKED, ended("TASK_GONE", "REASON_CONTAINER_PREEMPTED", f"revoked by lending-1: {rule}")],
+                "ended: TASK_GONE REASON_CONTAINER_PREEMPTED",
+                f"revoked by lending-1: {rule}",
+                "uid 0, process 7 (sh), revocation r-1",
+                "[lending] borrowers and quotas",
+            )
+            for rule in (rules.may_not_borrow("dev"), rules.over_quota("dev"))
         ),
         (
             [RUNNING, OOM, ended("TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY", "out of memory")],
@@ -81,7 +92,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "refused: TASK_FAILED",
             "spec.x: unknown",
             "this executor, before the launch",
-            "leave it out",
+            "Leave it out",
         ),
         (
             [
@@ -112,7 +123,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "running since 2026-01-01T00:00:01.000Z",
             "network.changed at 2026-01-01T00:00:02.000Z: m: eth0 is down",
             "not known: something else on this node that configures links or rules",
-            "see `mesos-pod-executor inspect pod-1`",
+            "See `mesos-pod-executor inspect pod-1`",
         ),
         (
             [RUNNING, {"code": "pod.stuck", "level": "error", "pids": [7, 8], "message": "does not die"}],
@@ -186,7 +197,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
         (
             [RUNNING, KILLED, ended("TASK_KILLED", None, "killed on the node by uid 0, process 7 (kill): leaks")],
             "ended: TASK_KILLED",
-            "killed on the node by uid 0, process 7 (kill): leaks",
+            "killed on the node: leaks",
             "uid 0, process 7 (kill)",
             "Nothing.",
         ),
@@ -205,7 +216,7 @@ OOM = {"code": "pod.oom", "level": "warning", "oom": "role", "pod": "pod-1"}
             "running since 2026-01-01T00:00:01.000Z",
             "network.changed at 2026-01-01T00:00:02.000Z: m: eth0 is down",
             "not known: something else on this node that configures links or rules",
-            "h",
+            "H",
         ),
         ([RUNNING], "running since 2026-01-01T00:00:01.000Z", "nothing went wrong", "-", "Nothing."),
         (

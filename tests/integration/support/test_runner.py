@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from preparation.containerd import RELEASES
-from tests.support import runner
+from preparation.newer import PARTS
+from tests.support import newer, runner, suites
 from tests.support.outcome import Outcome, of_lines, of_targets
-from tests.support.runner import CONTAINERD, fault, parse, selection
+from tests.support.runner import fault, parse, selection
 from tests.support.sources import ROOT
 from tests.support.stoppable import Ended, run
 from tests.support.suites import Suite
@@ -56,7 +56,10 @@ def recorded(directory: Path, *arguments: str) -> tuple[int, Outcome]:
     return code, of_lines(report.read_text().splitlines(keepends=True))
 
 
-@pytest.mark.parametrize("processes", [[], ["-p", "xdist", "--numprocesses=2", "--dist=worksteal"]], ids=["one", "two"])
+FORKED = ("-p", "tests.support.forked", "--processes=2")
+
+
+@pytest.mark.parametrize("processes", [[], FORKED], ids=["one", "two"])
 def test_every_way_to_end_is_counted_once(tmp_path: Path, processes: list[str]) -> None:
     (tmp_path / "test_cases.py").write_text(CASES)
     code, outcome = recorded(tmp_path, "test_cases.py", *processes)
@@ -68,14 +71,35 @@ def test_every_way_to_end_is_counted_once(tmp_path: Path, processes: list[str]) 
         "failed: test_cases.py::test_bad_twice: assert False",
         "skipped: test_cases.py::test_skips: no",
         "skipped: test_cases.py::test_expected: expected failure: known",
-        "failed: test_cases.py::test_unexpected",
+        "failed: test_cases.py::test_unexpected: [XPASS(strict)] known",
     }
     assert len(outcome.notes) == 7
 
 
-def test_a_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+DEADLY = """
+import os, signal
+
+def test_before(tmp_path): (tmp_path / "file").touch()
+def test_dies(): os.kill(os.getpid(), signal.SIGKILL)
+def test_after(): pass
+"""
+
+
+def test_a_process_that_dies_fails_its_test_and_none_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "test_deadly.py").write_text(DEADLY)
+    (tmp_path / "test_other.py").write_text("def test_other(tmp_path): assert not list(tmp_path.iterdir())\n")
+    code, outcome = recorded(tmp_path, "test_deadly.py", "test_other.py", *FORKED)
+    assert (code, str(outcome)) == (1, "2 passed, 2 failed, 0 skipped")
+    assert outcome.notes == [
+        "failed: test_deadly.py::test_dies: its process ended with status -9",
+        "failed: test_deadly.py::test_after: was not run: its process had ended",
+    ]
+
+
+@pytest.mark.parametrize("processes", [[], FORKED], ids=["one", "two"])
+def test_a_file_that_cannot_be_read_is_a_failure(tmp_path: Path, processes: list[str]) -> None:
     (tmp_path / "test_broken.py").write_text("import no_such_module")
-    code, outcome = recorded(tmp_path, "test_broken.py")
+    code, outcome = recorded(tmp_path, "test_broken.py", *processes)
     fault(Suite("x", ()), Ended(code), outcome)
     assert (code, str(outcome)) == (2, "0 passed, 2 failed, 0 skipped")
 
@@ -99,9 +123,11 @@ def test_the_end_of_a_suite(ended: Ended, failed_before: int, failed_after: int)
 
 
 UNSTEADY = """
+import os
 from pathlib import Path
 
 def test_first_time():
+    assert os.environ["MPE_TEST_MINUTES"] == "2.0"
     mark = Path({mark!r})
     seen, _ = mark.exists(), mark.touch()
     assert seen, "the first time"
@@ -128,7 +154,7 @@ def test_a_failed_test_of_a_whole_run_runs_once_more(
     options = replace(parse(["unit"]), named=named)
     outcome = Outcome()
     monkeypatch.setattr(Suite, "present", lambda suite: ["test_cases.py"])
-    options = replace(options, suites=(Suite("x", ("x",)),))
+    options = replace(options, suites=(Suite("x", ("x",), minutes=2.0),))
     runner.run_suites(options, tmp_path, time.monotonic() + 60, outcome, [])
     assert str(outcome) == sums
     unsteady = [note for note in outcome.notes if note.startswith("unsteady")]
@@ -148,9 +174,10 @@ def test_suites_beside_others_are_counted_and_end_with_them(tmp_path: Path, caps
         pytest.raises(KeyboardInterrupt),
         runner.Beside([Suite("unit", ())], tmp_path, time.monotonic() + 60, again, sys.stdout),
     ):
-        time.sleep(0.5)
+        while "=== unit" not in (tmp_path / "beside.out").read_text():
+            time.sleep(0.05)
         raise KeyboardInterrupt
-    assert time.monotonic() - began_s < 40
+    assert time.monotonic() - began_s < 100
     assert again.failed >= 1 and "interrupted" in " ".join(again.notes)
 
 
@@ -187,7 +214,7 @@ def test_benchmarks_without_targets_have_failed(text: str) -> None:
     assert of_targets(text, judged=False).failed == 1
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["unit", "--json"], ["--quick"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["unit", "--json"], ["--quick"], ["--release", "bookworm"]])
 def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         parse(arguments)
@@ -208,9 +235,21 @@ def test_paths_choose_from_the_suite_that_they_are_of() -> None:
     assert selection(suites["unit"], ["-x"]) == (["tests/unit"], ["-x"])
 
 
-def test_the_versions_of_containerd_are_those_that_can_be_prepared() -> None:
-    assert tuple(RELEASES) == CONTAINERD
-    assert parse(["unit", "--containerd", "2.1"]).containerd == "2.1"
+def test_newer_programs_are_those_that_can_be_prepared() -> None:
+    assert {kind: tuple(versions) for kind, versions in PARTS.items()} == newer.OPTIONS
+    assert parse(["unit", "--containerd", "2.1"]).newer == (("containerd", "2.1"),)
+    both = parse(["unit", "--runtime", "crun", "--cni", "1.9"]).newer
+    assert both == (("cni", "1.9"), ("runtime", "crun"))
+
+
+def test_peers_of_the_benchmarks_are_prepared_for_a_measurement_only() -> None:
+    suite = suites.known()["bench"]
+    assert suite.sets(measured=False) == []
+    assert suite.sets(measured=True) == ["bench", "integration"]
+
+
+def test_the_machine_has_one_of_two_releases() -> None:
+    assert [parse(["vm", *option]).release for option in ((), ("--release", "bookworm"))] == ["trixie", "bookworm"]
 
 
 def test_without_a_name_the_suites_that_fit_run() -> None:
