@@ -9,7 +9,6 @@ bound, and where a number is too long its path; never the text.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,7 +48,8 @@ LINE = Bounds(256 << 10, values=5_000)
 """One line of a file of JSON lines."""
 
 _PATH_SHOWN = 200
-_LONG_NUMBER = re.compile(b"[0-9]{%d}" % (DIGITS_MAX + 1))
+_LONG_NUMBER = b"0" * (DIGITS_MAX + 1)
+_DIGITS_AS_ZEROS = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -64,7 +64,8 @@ def loads(
     data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     check(data, bounds)
     decoded = text if isinstance(text, str) else data.decode("utf-8-sig")
-    whole = _whole_number if _LONG_NUMBER.search(data) else None  # a text may have such digits too
+    # A text may have such digits too. A regular expression would look at each digit up to DIGITS_MAX times.
+    whole = _whole_number if _LONG_NUMBER in data.translate(_DIGITS_AS_ZEROS) else None
     try:
         value = json.loads(decoded, object_pairs_hook=object_pairs_hook, parse_constant=parse_constant, parse_int=whole)
     except RecursionError as error:  # the caller itself is deep in calls

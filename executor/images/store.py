@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from executor.containerd.types import Descriptor, ImageRecord, LeaseId
 from executor.errors import ContainerdFailure, ContainerdUnavailable, ImageFailure, NotFound
@@ -49,7 +50,8 @@ class ImageStore:
         self._known_max = known_max
         self._containerd = containerd
         self._unpacker = Unpacker(containerd)
-        self._known: dict[str, _Content] = {}
+        self._known: dict[str, _Content | ImageFailure] = {}
+        self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -94,12 +96,26 @@ class ImageStore:
         raise NotFound(f"no such image in containerd's namespace {namespace}", subject=name, hint=hint)
 
     async def _content(self, record: ImageRecord) -> _Content:
+        """Pods that start together read an image's documents once, the usable and the unusable ones."""
         digest = record.target.digest
-        found = self._known.pop(digest, None) or await self._read(record)
-        self._known[digest] = found
+        reading = self._reading.setdefault(digest, asyncio.Lock())
+        async with reading:
+            found = self._known.pop(digest, None) or await self._first_read(record)
+            self._known[digest] = found
         while len(self._known) > self._known_max:
             del self._known[next(iter(self._known))]
+        if isinstance(found, ImageFailure):
+            raise type(found)(found.message, subject=record.name, hint=found.hint)
         return found
+
+    async def _first_read(self, record: ImageRecord) -> _Content | ImageFailure:
+        """An unusable image stays so: its failure is a result. Raises IncompleteImage: what is missing may come."""
+        try:
+            return await self._read(record)
+        except IncompleteImage:
+            raise
+        except ImageFailure as error:
+            return error.with_traceback(None)
 
     async def _read(self, record: ImageRecord) -> _Content:
         name = record.name
@@ -129,6 +145,8 @@ class ImageStore:
             data = await self._containerd.content.read(target.digest)
         except NotFound:
             return None
+        except ImageFailure as error:
+            raise ImageFailure(f"its content {target.digest} {error.message}", subject=name) from error
         return await _document(data, name)
 
     async def size_bytes(self, name: str) -> int:

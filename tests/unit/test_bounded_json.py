@@ -34,6 +34,7 @@ ODD = {
     "objects": b'{"a":' * 80_000,
     "empty texts": b"[" + b'"",' * 130_000 + b"1]",
     "digits": b"9" * 400_000,
+    "texts with runs of digits": b'"' + (b"9" * 1000 + b" ") * 1000 + b'"',
     "a long text with brackets": b'"' + b"[{,:" * 100_000 + b'"',
 }
 
