@@ -51,7 +51,10 @@ class Shim:
         """Its children that run the runtime (runc) for it, not those that are a container's. Source: proc(5), which
         gives /proc/<pid>/task/<tid>/children; empty where the kernel does not tell.
         """
-        found = [child for thread in Path(f"/proc/{self.pid}/task").glob("*/children") for child in _children(thread)]
+        found: list[int] = []
+        with contextlib.suppress(OSError):  # it ends meanwhile
+            for thread in Path(f"/proc/{self.pid}/task").glob("*/children"):
+                found += _children(thread)
         return {pid for pid in found if _root(pid) == _root(self.pid)}
 
     def kill(self) -> None:

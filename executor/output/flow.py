@@ -108,15 +108,15 @@ class Log:
 
 
 def _is_running(thread: int) -> bool:
-    """Or wants to, but has no CPU."""
+    """Or wants to, but has no CPU. A thread that ends meanwhile runs no more: its open file fails with ESRCH."""
     try:
         file = os.open(f"/proc/self/task/{thread}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(file, 512).rpartition(b") ")[2].startswith(b"R")
+        finally:
+            os.close(file)
     except OSError:
         return False
-    try:
-        return os.read(file, 512).rpartition(b") ")[2].startswith(b"R")
-    finally:
-        os.close(file)
 
 
 class Stream:
