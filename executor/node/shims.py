@@ -14,13 +14,12 @@ import contextlib
 from pathlib import Path
 
 from cgroups import Cgroup, CgroupError, CgroupNotFound, Hierarchies, Limits, qos
-from cgroups.cpu import WEIGHT_DEFAULT, WEIGHT_MIN
+from cgroups.cpu import WEIGHT_MIN
 from executor.log import get_logger
 from executor.node.shim_group import mark
 
 log = get_logger(__name__)
 
-_LIKE_ANY = Limits(cpu_weight=WEIGHT_DEFAULT, cpu_idle=False)
 END_S = 2.0
 """How long the shims may take to end after the last container was removed."""
 
@@ -57,7 +56,7 @@ class Shims:
 
     def apply(self, limits: Limits) -> None:
         """To this executor's shims, also if their group is made later. All executors' together weigh as little, unless
-        one gives its own more: then as much as any group. Raises CgroupError.
+        one gives its own more: then `qos.SHIMS_CPU`. Raises CgroupError.
         """
         self._limits = limits
         if self.group.exists():
@@ -75,7 +74,7 @@ class Shims:
 
     def _due(self) -> Limits:
         weights = [self._all.child(name).cpu_weight() or 0 for name in self._all.children()]
-        return qos.IDLE_CPU if max(weights, default=0) <= WEIGHT_MIN else _LIKE_ANY
+        return qos.IDLE_CPU if max(weights, default=0) <= WEIGHT_MIN else qos.SHIMS_CPU
 
     async def remove(self) -> None:
         """The group, and the one above it if nothing else is there. Raises CgroupError while a shim lives."""

@@ -64,8 +64,6 @@ class Node:
     """For revocable pods that do not die soon."""
     shims_boost: CpuBoost
     """For their shims: during a launch, and when a start that has to end, or a clean-up, takes long."""
-    executor_boost: CpuBoost
-    """For this process and CNI plugins during a launch."""
     launching: Mapping[PodClass, asyncio.Semaphore]
     """Bounds how many pods are set up at the same time. No regular pod queues behind one that gets only idle CPU."""
     runtimes: Mapping[PodClass, str] = field(default_factory=lambda: dict.fromkeys(PodClass, RUNC))

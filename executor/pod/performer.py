@@ -268,7 +268,7 @@ class Performer:
     @contextmanager
     def _launching(self) -> Iterator[None]:
         """The pod that is launched in the block does not wait for revocable pods that work."""
-        with self._node.executor_boost.after(0.0), self._shims_boosted(0.0), self._sandbox.starting():
+        with self._shims_boosted(0.0), self._sandbox.starting():
             yield
 
     def _shims_boosted(self, delay_s: float) -> AbstractContextManager[None]:

@@ -46,7 +46,7 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
     from executor.pod.network.executor_network import OwnNetwork
     from executor.pod.node import Node
     from executor.pod.resources.classes import Classes
-    from executor.pod.resources.cpu_boost import CpuBoost, of_executor
+    from executor.pod.resources.cpu_boost import CpuBoost
 
     root = own_cgroups.root(config.cgroups.root, environment.container_id)
     named = (config.cgroups.root, environment.container_id, root)
@@ -92,7 +92,6 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
         read_agent_flags=partial(agent_flags.read, environment.agent_endpoint),
         victims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.subtree(PodClass.REGULAR)),
         shims_boost=CpuBoost(shims, tree.subtree(PodClass.REGULAR)),
-        executor_boost=of_executor(tree),
         launching={pod_class: asyncio.Semaphore(config.pods.max_launching) for pod_class in PodClass},
     )
 

@@ -32,7 +32,7 @@ from executor.output.outputs import Outputs
 from executor.pod.network.executor_network import OwnNetwork
 from executor.pod.node import Node
 from executor.pod.resources.classes import Classes
-from executor.pod.resources.cpu_boost import CpuBoost, of_executor
+from executor.pod.resources.cpu_boost import CpuBoost
 from executor.pod.sandbox import Sandbox
 from executor.spec.model import PodSpec, PortMapping
 from tests.integration.cni.faults import EVERY, Fault, Faults
@@ -93,7 +93,6 @@ async def node(lab: Lab, faults: Faults, hosts: HostsDir) -> AsyncIterator[Node]
                 shims=Shims(tree.hierarchies, f"{tree.root_path}/shims/{OWNER}"),
                 victims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root),
                 shims_boost=CpuBoost(tree.subtree(PodClass.REVOCABLE), tree.root),
-                executor_boost=of_executor(tree),
                 launching={pod_class: asyncio.Semaphore(AT_A_TIME) for pod_class in PodClass},
             )
     lab.close()

@@ -11,9 +11,7 @@ process of a regular pod at times waited for 35 ms, for 50 of them had much to c
 
 A launch asks for its shims at once. They are outside of the Mesos container, which has the weight of a regular group
 also while only revocable pods work in it: idle shims get 0.3 % of a CPU beside them. Eight launches beside 20 such pods
-took over two minutes. The shims of regular pods have such a weight at any time. For the same reason a launch, of a
-regular pod too, asks for the executor itself: its fifth of the CPU (`qos.EXECUTOR_CPU`) is left to it also by revocable
-pods, and with that 12 launches took twice as long as on an idle node.
+took over two minutes. Shims that are asked for weigh `qos.SHIMS_CPU` beside the Mesos container.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from cgroups.cpu import WEIGHT_DEFAULT
 from executor.log import get_logger
 
 if TYPE_CHECKING:
-    from cgroups import Cgroup, Tree
+    from cgroups import Cgroup
 
 log = get_logger(__name__)
 
@@ -96,8 +94,3 @@ class CpuBoost:
             return
         except CgroupError as error:  # what ends goes on, only slower
             log.warning("could not change a weight", code="cgroup.refused", cgroup=group.path, error=str(error))
-
-
-def of_executor(tree: Tree) -> CpuBoost:
-    """For the executor's own process and the CNI plugins that it starts."""
-    return CpuBoost(tree.executor, tree.pods, qos.EXECUTOR_CPU)

@@ -90,13 +90,9 @@ class Machine:
     def shims_boost(self) -> Machine:
         return self
 
-    @property
-    def executor_boost(self) -> Machine:
-        return self
-
     @contextmanager
     def after(self, _: float) -> Iterator[None]:
-        """CPU for shims or the executor: this machine has enough."""
+        """CPU for shims: this machine has enough."""
         yield
 
     def happens(self, part: float, what: str) -> bool:

@@ -24,7 +24,7 @@ from executor.output.outputs import Outputs
 from executor.pod.network.executor_network import OwnNetwork
 from executor.pod.node import Node
 from executor.pod.resources.classes import Classes
-from executor.pod.resources.cpu_boost import CpuBoost, of_executor
+from executor.pod.resources.cpu_boost import CpuBoost
 
 OWNER = MesosContainerId("c")
 
@@ -68,7 +68,6 @@ async def opened(root: Path, stack: AsyncExitStack, names: Names | None = None) 
         read_agent_flags=lambda: AgentFlags({}, 0.0),
         victims_boost=CpuBoost(subtrees[PodClass.REVOCABLE], subtrees[PodClass.REGULAR]),
         shims_boost=CpuBoost(shims, subtrees[PodClass.REGULAR]),
-        executor_boost=of_executor(tree),
         launching={pod_class: asyncio.Semaphore(4) for pod_class in PodClass},
     )
     for turns in (node.removing, node.counting, node.owning):
