@@ -75,7 +75,7 @@ class Sockets:
         if place.open_namespace is None:
             return None
         family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-        namespace = place.open_namespace()
+        namespace = await self._opened(place.open_namespace)
         try:
             if _is_own(namespace):
                 return _socket(family)
@@ -85,6 +85,17 @@ class Sockets:
         finally:
             os.close(namespace)
         return await self._result(making)
+
+    async def _opened(self, open_namespace: Callable[[], int]) -> int:
+        """Not on the event loop: the kernel may let it wait until the container's first process has executed its
+        program (exec_update_lock, fs/proc/namespaces.c).
+        """
+        opening = asyncio.get_running_loop().run_in_executor(None, open_namespace)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_namespace)
+            raise
 
     async def _result(self, making: asyncio.Future[socket.socket]) -> socket.socket:
         try:
@@ -106,6 +117,11 @@ class _LostThreadError(OSError):
 def _close(made: asyncio.Future[socket.socket]) -> None:
     if not made.cancelled() and made.exception() is None:
         made.result().close()
+
+
+def _close_namespace(opening: asyncio.Future[int]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result())
 
 
 def _is_own(namespace: int) -> bool:

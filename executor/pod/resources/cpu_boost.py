@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-SOON_S = 0.2
+SOON_S = 0.1
 """250 processes die within 0.06 s where there is CPU for it: what takes longer than this to die is given some."""
 LATE_S = 1.0
 """The removal of a pod's containers takes some 50 ms; one that takes this long is short of CPU, or waits for a disk."""

@@ -74,6 +74,25 @@ def test_an_orphan_of_a_pod_with_the_nodes_processes_is_known_by_its_shim() -> N
     assert {pod: owners.owner(node.start(shim)) for pod, shim in shims.items()} == {WEB: WEB, BATCH: BATCH}
 
 
+def test_no_namespace_is_asked_for_while_the_shims_live() -> None:
+    """The kernel may let the caller wait until that process has executed its program."""
+    node = Processes()
+    shims = {pod: node.start(1) for pod in (WEB, BATCH)}
+    first = {pod: [node.start(shim, f"pid:[{pod}]")] for pod, shim in shims.items()}
+    owners = ProcessOwners(first, shared={NODE}, namespace_of=_unasked, parent_of=node.parent_of)
+    for pod, shim in shims.items():
+        executed = node.start(shim, f"pid:[{pod}]")
+        assert {owners.owner(each) for each in (*first[pod], executed, node.start(executed), shim)} == {pod}
+
+
+def test_a_process_whose_shim_was_killed_is_known_by_its_namespace() -> None:
+    node = Processes()
+    shim = node.start(1)
+    first, executed = node.start(shim, "pid:[web]"), node.start(shim, "pid:[web]")
+    node.parents |= {first: 1, executed: 1}
+    assert node.owners({WEB: [first]}).owner(node.start(executed)) == WEB
+
+
 def test_a_parent_of_two_pods_says_nothing() -> None:
     node = Processes()
     shim = node.start(1)
@@ -124,3 +143,7 @@ def test_parents_in_a_circle_end() -> None:
     two = node.start(one)
     node.parents[one] = two
     assert node.owners({}).owner(two) is None
+
+
+def _unasked(pid: int) -> str | None:
+    raise AssertionError(f"asked for the namespace of {pid}")
