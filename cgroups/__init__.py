@@ -14,6 +14,7 @@ pressure.py   PSI as numbers; stall.py: a wake-up when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
 held.py       one process, held by a pidfd, so that its pid cannot come to mean another one
 oomd.py       marks for systemd-oomd
+devices.py    a device that no process of a group opens; bpf.py: the system call of that name
 attributes.py notes on a group, in extended attributes
 descent.py    walks a tree of groups with a bounded number of descriptors
 openat2.py    the system call of that name

@@ -4,7 +4,9 @@ crun, where it is installed, cgroup v2 is alone and its version has no known hol
 Debian 13 with cgroup v2 a launch took half as long with crun as with runc (packaging/doc/hosts.md). With the v1
 controllers of hybrid nodes crun does not work (1.8 of Debian 12), and runc is what all suites run with. Known holes of
 crun: CVE-2025-24965 (before 1.20; containers of libkrun only), CVE-2026-30892 (1.19 to 1.26; `crun exec --user`, which
-containerd never gives), CVE-2026-88264 and CVE-2026-88265 (containers without a /dev of their own; pods have one).
+containerd never gives), CVE-2026-88264 and CVE-2026-88265 (containers without a /dev of their own; pods have one). It
+opens the node's console to every container, which the executor prevents (executor/pod/container/console.py): where the
+kernel does not let it, the choice is runc.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
-from cgroups import Hierarchies, Mode
+from cgroups import Hierarchies, Mode, devices
 
 AUTO = "auto"
 RUNC, CRUN = "runc", "crun"
@@ -32,8 +35,10 @@ class Choice:
     why: str
 
 
-def choose(mode: Mode, crun: str | None, version: str) -> Choice:
-    """`crun` is its path, `version` what it says of itself. Pure."""
+def choose(mode: Mode, crun: str | None, version: str, refusal: str = "") -> Choice:
+    """`crun` is its path, `version` what it says of itself, `refusal` why the node's console cannot be closed to its
+    containers; empty: it can. Pure.
+    """
     if mode is not Mode.V2:
         return Choice(RUNC, f"cgroups are {mode}")
     if crun is None:
@@ -44,6 +49,8 @@ def choose(mode: Mode, crun: str | None, version: str) -> Choice:
     least = ".".join(map(str, CRUN_LEAST))
     if (int(match[1]), int(match[2])) < CRUN_LEAST:
         return Choice(RUNC, f"{crun} is {match[1]}.{match[2]}, older than {least}")
+    if refusal:
+        return Choice(RUNC, f"the node's console cannot be closed to containers of {crun}: {refusal}")
     return Choice(crun, f"cgroup v2 is alone, and crun {match[1]}.{match[2]} is {least} or later")
 
 
@@ -52,7 +59,14 @@ def chosen(setting: str, hierarchies: Hierarchies) -> Choice:
     if setting != AUTO:
         return Choice(setting, "configured")
     crun = shutil.which(CRUN, path=PATH) if hierarchies.mode is Mode.V2 else None
-    return choose(hierarchies.mode, crun, "" if crun is None else _version(crun))
+    if crun is None:
+        return choose(hierarchies.mode, None, "")
+    return choose(hierarchies.mode, crun, _version(crun), devices.refusal(hierarchies, devices.CONSOLE))
+
+
+def keeps_to_the_document(program: str) -> bool:
+    """Whether it opens no device to a container that its OCI document does not allow. Pure."""
+    return Path(program).name == RUNC
 
 
 def _version(program: str) -> str:

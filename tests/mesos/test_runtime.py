@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.mesos.scheduler import Scheduler
 from tests.support.revoking import PREEMPTED, how, regular, run
-from tests.support.rig import Rig
+from tests.support.rig import IMAGE, Rig, wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.mesos]
 
@@ -61,6 +61,22 @@ def test_each_class_has_its_runtime(rig: Rig, scheduler: Scheduler, calls: Path)
     assert rig.json("revoke", "--all")["state"] == "done"
     assert how(scheduler.wait_status("batch", ("TASK_GONE", "TASK_LOST"))) == PREEMPTED
     assert regular(rig) == before
+
+
+CONSOLE = 'for n in /made /dev/null; do (exec 3<>"$n") 2>/dev/null && echo "opened $n"; done; true'
+
+
+def test_no_container_opens_the_nodes_console(rig: Rig, scheduler: Scheduler) -> None:
+    """crun allows it (tests/run integration --runtime crun), and root may make a node of it."""
+    made = f"mknod /made c 5 1; {CONSOLE}"
+    first = {"initContainers": [{"name": "first", "image": IMAGE, "command": ["sh", "-c", made]}]}
+    main = f"{made}; exec sleep 1000"
+    run(rig, scheduler, rig.pod("closed", command=("sh", "-c", main), spec=first))
+    logs = {each["name"]: Path(each["log"]["stdout"]) for each in rig.json("inspect", "closed")["containers"]}
+    assert wait_for(lambda: "/dev/null" in logs["app"].read_text() or None, 20)
+    assert {name: log.read_text() for name, log in logs.items()} == dict.fromkeys(logs, "opened /dev/null\n")
+    assert set(logs) == {"first", "app"}
+    assert rig.command("exec", "closed", "--", "sh", "-c", CONSOLE).stdout == "opened /dev/null\n"
 
 
 def test_doctor_names_a_runtime_that_is_not_there(rig: Rig) -> None:

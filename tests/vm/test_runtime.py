@@ -61,11 +61,34 @@ def test_a_container_gets_other_amounts(rig: Rig, scheduler: Scheduler) -> None:
     assert "task's mem" in refused["error"]["message"] and number(app, "memory.max") == 48 * MIB
 
 
-def resized(rig: Rig, scheduler: Scheduler, task: str, resources: dict[str, Any]) -> dict[str, Any]:
+@pytest.mark.parametrize("runtime", ["auto", "runc"])
+def test_the_nodes_console_stays_closed(rig: Rig, scheduler: Scheduler, runtime: str) -> None:
+    """auto is crun here, which allows it to each container. A program of the container's group denies it, in the
+    processes of an exec too, and other amounts change nothing of that. All else is as it was.
+    """
+    opened = 'for n in /made /dev/null /dev/tty0; do (exec 3<>"$n") 2>/dev/null && echo "opened $n"; done; true'
+    script = f"mknod /made c 5 1 && mknod /dev/tty0 c 4 0; {opened}; echo end; exec sleep 1000"
+    limits = {"resources": {"limits": {"cpu": "500m", "memory": "40Mi"}}}
+    name, owner = f"closed-{runtime}", "mixed" if runtime == "auto" else "closes"
+    task = rig.pod(name, cpus=0.5, mem=64, command=("sh", "-c", script), container=limits)
+    scheduler.launch([task], rig.executor(owner, config={} if owner == "mixed" else {"CONTAINERD_RUNTIME": runtime}))
+    scheduler.wait_status(name, "TASK_RUNNING", 60)
+    log = Path(rig.json("inspect", name)["containers"][0]["log"]["stdout"])
+    assert wait_for(lambda: "end" in log.read_text() or None, 20)
+    assert log.read_text().splitlines() == ["opened /dev/null", "end"]
+    for _ in range(2):
+        assert rig.command("exec", name, "--", "sh", "-c", opened).stdout == "opened /dev/null\n"
+        wanted = {"limits": {"cpu": "400m", "memory": "48Mi"}}
+        assert "resized" in resized(rig, scheduler, name, wanted, executor=owner)
+
+
+def resized(
+    rig: Rig, scheduler: Scheduler, task: str, resources: dict[str, Any], *, executor: str = "mixed"
+) -> dict[str, Any]:
     """The answer of the executor."""
     start = scheduler.mark()
     request = {"resize": {"id": "r-1", "task": task, "containers": {"app": resources}}}
-    scheduler.message(rig.agent.agent_id, "mixed", json.dumps(request).encode())
+    scheduler.message(rig.agent.agent_id, executor, json.dumps(request).encode())
     answer = wait_for(lambda: next(iter(scheduler.messages(start=start)), None), 10)
     assert answer is not None
     return dict(json.loads(answer))

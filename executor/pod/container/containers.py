@@ -133,7 +133,7 @@ class Containers:
         ending = asyncio.ensure_future(leases.delete(lease))
         try:
             async with self._shim.turn():
-                pid = await record.make_task(self._node, self._pod, self._sandbox)
+                pid = await record.make_task(self._node, self._pod, self._sandbox, pod_spec)
                 leader = HeldProcess.open(pid)
                 self._runs[name] = ContainerRun(record.id, run, snapshot, image, pid, leader, process)
         finally:

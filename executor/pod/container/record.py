@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.containerd.types import RuncOptions
 from executor.log import get_logger
+from executor.pod.container import console
 from executor.pod.container.placement import runtime_spec, without_secrets
 from executor.pod.node import STREAMS, log_name
 
@@ -55,9 +56,11 @@ class Record:
         )
         return document["process"]
 
-    async def make_task(self, node: Node, pod: PodId, sandbox: Sandbox) -> int:
-        """The first process, which waits to be started. Raises Failure, ContainerdFailure."""
+    async def make_task(self, node: Node, pod: PodId, sandbox: Sandbox, spec: PodSpec) -> int:
+        """The first process, which waits to be started. Raises Failure, ContainerdFailure; then it may be there."""
         name = self.spec.name
         logs, bound = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=pod, container=name)
         with node.outputs.opened(self.id, sandbox.files, logs, bound) as fifos:
-            return await node.containerd.tasks.create(self.id, self.layers, terminal=self.spec.tty, **fifos)
+            pid = await node.containerd.tasks.create(self.id, self.layers, terminal=self.spec.tty, **fifos)
+        await console.close(node, pod, spec, self.spec)
+        return pid

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cgroups import Cgroup, Hierarchies, devices
 from executor.images.model import ImageConfig
 from executor.mesos.resources import Resources
 from executor.names import PodClass, Role, TaskId
@@ -26,6 +27,7 @@ from tests.crash.starts import by_crun
 from tests.support import cgroupdirs
 from tests.support.images import busybox_layer
 from tests.support.mesos.cluster import node_cgroup
+from tests.support.rig import wait_for
 
 pytestmark = pytest.mark.root
 
@@ -40,14 +42,28 @@ def container(script: str, **fields: object) -> ContainerSpec:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    """Run one container to its end; the lines of its output, of both streams."""
+def bundle(tmp_path: Path) -> Path:
+    """With the root file system of busybox."""
     bundle = tmp_path / "bundle"
     (bundle / "rootfs").mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(busybox_layer()), mode="r:*") as layer:
         layer.extractall(bundle / "rootfs")
     (tmp_path / "pod" / NOTICE).mkdir(parents=True)  # as the sandbox makes it
+    return bundle
+
+
+@pytest.fixture
+def root() -> Iterator[str]:
+    """The path of the group above that of a container."""
     root = f"{node_cgroup()}-oci"
+    yield root
+    for directory in cgroupdirs.below(root):
+        directory.rmdir()
+
+
+@pytest.fixture
+def run(tmp_path: Path, bundle: Path, root: str) -> Run:
+    """Run one container to its end; the lines of its output, of both streams."""
 
     def act(
         spec: ContainerSpec,
@@ -69,9 +85,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         return (done.stdout + done.stderr).splitlines()
 
-    yield act
-    for directory in cgroupdirs.below(root):
-        directory.rmdir()
+    return act
 
 
 def pod_of(spec: ContainerSpec, volumes: tuple[EmptyDir | HostPath, ...]) -> PodSpec:
@@ -210,16 +224,53 @@ def test_the_kernels_files_are_hidden_or_read_only(run: Run) -> None:
 
 
 DEVICES = {"the node's console": "5 1", "kernel log": "1 11", "memory": "1 1", "terminal": "4 0", "pts": "136 0"}
+OPENED = '(exec 3<>"$n") 2>/dev/null && echo "opened $n"'
 
 
-def test_no_device_of_the_node_opens(run: Run) -> None:
-    """The default capabilities have MKNOD, and runc lets a node of any device be made."""
-    if by_crun():
-        pytest.skip("crun allows every container the console (5:1), also against its document")
-    tries = " ".join(f"'{number}'" for number in DEVICES.values())
-    opened = 'mknod "/x $n" c $n && (exec 3<>"/x $n") 2>/dev/null && echo "opened $n"'
-    script = f"for n in {tries}; do {opened}; done; echo end"
-    assert run(container(script)) == ["end"]
+def test_no_device_of_the_node_opens(run: Run, bundle: Path) -> None:
+    """The default capabilities have MKNOD, and runc lets a node of any device be made. crun allows the console against
+    its document: see the next test.
+    """
+    numbers = [number for name, number in DEVICES.items() if not (by_crun() and name == "the node's console")]
+    made = []
+    for number in numbers:
+        major, minor = map(int, number.split())
+        os.mknod(bundle / f"rootfs/image-{major}-{minor}", 0o20666, os.makedev(major, minor))
+        made.append(f"mknod /made-{major}-{minor} c {number}")
+    script = f"{'; '.join(made)}; for n in /made-* /image-*; do {OPENED}; done; ls -d /made-* /image-* | wc -l"
+    assert run(container(script)) == [str(2 * len(numbers))]
+
+
+def test_the_nodes_console_stays_closed_whatever_the_runtime_allows(tmp_path: Path, bundle: Path, root: str) -> None:
+    """As the executor does it, between the making of a container and its start: to a node that the image brings, and to
+    one that the container makes, for its first process and for another one.
+    """
+    os.mknod(bundle / "rootfs/image", 0o20666, os.makedev(5, 1))
+    script = f"mknod /made c 5 1; for n in /image /made /dev/null; do {OPENED}; done; echo end; exec sleep 1000"
+    spec = container(script)
+    placement = Placement(cgroups_path=f"{root}/main", pod_dir=tmp_path / "pod", hostname="web-0", user=UserIds(0, 0))
+    (bundle / "config.json").write_text(json.dumps(runtime_spec(pod_of(spec, ()), spec, IMAGE, placement)))
+    argv, name = ["runc", "--root", str(tmp_path / "state")], f"mpe-{os.getpid()}-closed"
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        subprocess.run(
+            [*argv, "create", "--bundle", str(bundle), name],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            timeout=60,
+            check=True,
+        )
+    try:
+        devices.close(Cgroup(Hierarchies.discover(), f"{root}/main"), devices.CONSOLE)
+        subprocess.run([*argv, "start", name], timeout=60, check=True)
+        assert wait_for(lambda: "end" in log.read_text() or None, 20)
+        assert log.read_text().splitlines() == ["opened /dev/null", "end"]
+        again = ["/bin/sh", "-c", f"for n in /image /made /dev/null; do {OPENED}; done"]
+        found = subprocess.run([*argv, "exec", name, *again], capture_output=True, text=True, timeout=60, check=False)
+        assert found.stdout.splitlines() == ["opened /dev/null"], found.stderr
+    finally:
+        subprocess.run([*argv, "delete", "--force", name], timeout=60, check=True)
 
 
 def test_a_read_only_root(run: Run) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cgroups import Hierarchies, Mode
 from executor.node import runtime_choice
-from executor.node.runtime_choice import choose, chosen
+from executor.node.runtime_choice import choose, chosen, keeps_to_the_document
 
 CRUN = "/usr/bin/crun"
 
@@ -29,6 +29,18 @@ CRUN = "/usr/bin/crun"
 def test_the_choice(mode: Mode, crun: str | None, version: str, program: str, why: str) -> None:
     found = choose(mode, crun, version)
     assert found.program == program and why in found.why
+
+
+def test_crun_is_not_chosen_where_its_containers_would_have_the_nodes_console() -> None:
+    found = choose(Mode.V2, CRUN, "crun version 1.21", "Operation not permitted")
+    assert found.program == "runc" and "console" in found.why and found.why.endswith("Operation not permitted")
+
+
+@pytest.mark.parametrize(
+    ("program", "keeps"), [("runc", True), ("/usr/sbin/runc", True), ("crun", False), ("/opt/my-runc", False)]
+)
+def test_which_programs_keep_to_the_document(program: str, keeps: bool) -> None:
+    assert keeps_to_the_document(program) is keeps
 
 
 def test_what_is_configured_is_taken(tmp_path: Path) -> None:
