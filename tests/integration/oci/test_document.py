@@ -210,7 +210,7 @@ def test_ordinary_programs_run_with_the_default_profile(run: Run) -> None:
         grep -c ^Seccomp:.2 /proc/self/status
         (echo forked; exit 3) || echo $?
         mkdir /tmp/d && chroot / true && chown 1:1 /tmp/d && mknod /tmp/n p && ls -ld /tmp/d | cut -d' ' -f1
-        (nc -l -p 8000 </dev/null & sleep 0.2; echo hi | nc -w 1 127.0.0.1 8000) 2>&1
+        (nc -l -p 8000 </dev/null & until echo hi | nc -w 1 127.0.0.1 8000 2>/dev/null; do sleep 0.1; done; wait) 2>&1
         exec 2>/dev/null; sleep 1000 & kill $! && wait $!; echo $?
     """
     assert run(container(script), machine=os.uname().machine) == ["1", "forked", "3", "drwxr-xr-x", "hi", "143"]
