@@ -13,6 +13,7 @@ disks.py      which disk a path is on
 pressure.py   PSI as numbers; stall.py: a wake-up when it passes a threshold
 kill.py, freezer.py, watch.py, processes.py, create.py, inotify.py   how Cgroup does what it does
 held.py       one process, held by a pidfd, so that its pid cannot come to mean another one
+process_status.py what the kernel says of a process without letting the reader wait for it
 oomd.py       marks for systemd-oomd
 devices.py    a device that no process of a group opens; bpf.py: the system call of that name
 attributes.py notes on a group, in extended attributes

@@ -1,8 +1,8 @@
-"""Regular pods before and after a revocation, by the pids and start times of their processes. Pure.
+"""Regular pods before and after a revocation, by their processes. Pure.
 
-A pid alone proves nothing (it may be used again), so a process is its pid and its start time. A regular pod may end
-processes of its own meanwhile; what must be the same is each container's first process, and every other process that
-went is named.
+A pid alone proves nothing (it may be used again), so a process is its pid and a number that no other process with this
+pid has. A regular pod may end processes of its own meanwhile; what must be the same is each container's first process,
+and every other process that went is named.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from executor.names import PodId
 
 class Process(NamedTuple):
     pid: int
-    started: int
-    """Clock ticks since the kernel's boot."""
+    identity: int
+    """As of `cgroups.process_status.identity`."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Proof that a revocation spares every regular pod: where the victims lie, and what ran before and after.
 
-A start time is the one in /proc/<pid>/stat, in the kernel's own ticks since its boot: a time of day would move when
-the node's clock is set, and with it every process would look like another one.
+Nothing here waits for a process: what would, as a look at a PID namespace, is asked for last (process_owners.py).
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ import asyncio
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cgroups import process_status
 from executor.errors import Refused
 from executor.names import PodClass, PodId
 from executor.revocation.comparison import Comparison, PodProcesses, Process, compare
@@ -117,20 +116,15 @@ def photograph(pod: PodId, first: Iterable[int], everything: Iterable[int]) -> P
 
 
 def processes(pids: Iterable[int]) -> frozenset[Process]:
-    """These pids with their start times; one that ended meanwhile is left out."""
-    stats = {pid: _stat(pid) for pid in pids}
-    return frozenset(Process(pid, start_ticks(stat)) for pid, stat in stats.items() if stat is not None)
-
-
-def start_ticks(stat: bytes) -> int:
-    """From the content of /proc/<pid>/stat (proc_pid_stat(5)): the 22nd field; the 2nd may contain anything."""
-    return int(stat.rpartition(b")")[2].split()[19])
+    """These processes; one that ended meanwhile is left out."""
+    found = {pid: process_status.identity(pid) for pid in pids}
+    return frozenset(Process(pid, identity) for pid, identity in found.items() if identity is not None)
 
 
 def parent(pid: int) -> int | None:
-    """None if the process has ended, 0 if its parent cannot be seen from here (proc_pid_stat(5), the 4th field)."""
-    stat = _stat(pid)
-    return None if stat is None else int(stat.rpartition(b")")[2].split(maxsplit=2)[1])
+    """None if the process has ended, 0 if its parent cannot be seen from here."""
+    status = process_status.read(pid)
+    return None if status is None else process_status.parent(status)
 
 
 def pid_namespace(pid: int) -> str | None:
@@ -138,11 +132,4 @@ def pid_namespace(pid: int) -> str | None:
     try:
         return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 a Path takes as long again
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-
-
-def _stat(pid: int) -> bytes | None:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
         return None

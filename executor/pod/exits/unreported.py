@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cgroups import process_status
 from executor.pod.life.model import State
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ def _ended(runner: PodRunner) -> list[tuple[str, int]]:
 def zombie_exit_code(pid: int) -> int | None:
     """What a process that was not reaped ended with: its exit status, or 128 + the signal. None: it is not a zombie."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        found = process_status.read(pid)
+        if found is None or not process_status.is_zombie(found):
+            return None
+        status = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[49])
     except OSError:
         return None
-    if fields[0] != b"Z":
-        return None
-    status = int(fields[49])
     return 128 + (status & 0x7F) if status & 0x7F else status >> 8 & 0xFF

@@ -18,7 +18,6 @@ from executor.revocation.proof import (
     parent,
     photograph,
     pid_namespace,
-    start_ticks,
 )
 
 WEB, BATCH = PodId("pod-000000000001"), PodId("pod-000000000002")
@@ -63,14 +62,8 @@ def test_what_the_kernel_says_of_a_process() -> None:
     assert parent(2**22 + 1) is None and pid_namespace(2**22 + 1) is None
 
 
-def test_a_photograph_has_the_living_with_their_start_times() -> None:
+def test_a_photograph_has_the_living_with_their_identities() -> None:
     picture = photograph(WEB, [os.getpid(), 2**22 + 1], [os.getpid(), os.getppid()])
     assert [process.pid for process in picture.first] == [os.getpid()]
     assert {process.pid for process in picture.others} == {os.getppid()}
-    assert all(process.started > 0 for process in picture.first | picture.others)
-
-
-def test_a_start_time_is_read_whatever_the_process_calls_itself() -> None:
-    fields = " ".join(str(number) for number in range(4, 53))
-    for name in (b"sh", b"a) R 1 2 (b", b"\xff\r"):
-        assert start_ticks(b"7 (" + name + b") S " + fields.encode() + b"\n") == 22
+    assert all(process.identity > 0 for process in picture.first | picture.others)

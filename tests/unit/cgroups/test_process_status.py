@@ -1,0 +1,68 @@
+"""What the kernel says of processes, and that no code asks in a way that may let it wait for them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cgroups import process_status
+
+ROOT = Path(__file__).resolve().parents[3]
+WAITS = re.compile(r"/proc/\{\w+(?:\.\w+)?\}/(?:stat|ns/\w+|cmdline|environ)\"")
+MAY_WAIT = {
+    "cgroups/process_status.py": "before pidfs: such kernels read the file without that lock",
+    "executor/pod/exits/unreported.py": "a zombie executes nothing",
+    "executor/output/process.py": "its own process",
+    "executor/node/shim_processes.py": "shims",
+    "executor/node/runtime_state.py": "gc, and the end of a pod, in a thread",
+    "executor/revocation/proof.py": "asked for last, of processes whose shim was killed",
+    "executor/control/routes.py": "callers of the control socket",
+    "executor/pod/container/reach.py": "in a thread",
+    "executor/pod/container/pid_namespace.py": "a path for runc",
+}
+
+
+def test_a_process_and_its_end() -> None:
+    with subprocess.Popen(["sleep", "1000"]) as child:
+        status = process_status.read(child.pid)
+        assert status is not None and process_status.parent(status) == os.getpid()
+        assert not process_status.is_ending(status) and not process_status.is_zombie(status)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        status = process_status.read(child.pid)
+        assert status is not None and process_status.is_ending(status) and process_status.is_zombie(status)
+    assert process_status.read(child.pid) is None
+
+
+@pytest.mark.parametrize("name", ["sh", "a\nPPid:\t7", "a:\tb", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+def test_a_process_with_any_name(name: str) -> None:
+    code = f"import time; open('/proc/self/comm', 'w').write({name!r}); print(flush=True); time.sleep(1000)"
+    with subprocess.Popen(["python3", "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline()
+        status = process_status.read(child.pid)
+        assert status is not None and process_status.parent(status) == os.getpid()
+        child.kill()
+
+
+@pytest.mark.parametrize("has_pidfs", [True, False])
+def test_an_identity(monkeypatch: pytest.MonkeyPatch, *, has_pidfs: bool) -> None:
+    if has_pidfs and not process_status._has_pidfs():
+        pytest.skip("this kernel has no pidfs (Linux 6.9)")
+    monkeypatch.setattr(process_status, "_has_pidfs", lambda: has_pidfs)
+    own = process_status.identity(os.getpid())
+    assert own is not None and own == process_status.identity(os.getpid())
+    with subprocess.Popen(["sleep", "1000"]) as child:
+        assert process_status.identity(child.pid) not in (None, own)
+        child.kill()
+    assert process_status.identity(child.pid) is None
+
+
+def test_only_these_modules_may_wait_for_a_process() -> None:
+    """The event loop stood still for 4 s, and a revocation with it, while a starved process executed its program."""
+    modules = [path for package in ("cgroups", "executor") for path in (ROOT / package).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in modules if WAITS.search(path.read_text())}
+    assert found == MAY_WAIT.keys() | {"cgroups/process_status.py"}
