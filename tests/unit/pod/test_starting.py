@@ -124,7 +124,7 @@ async def reads(read: Callable[[], str], text: str, limit_s: float) -> bool:
 
 
 @pytest.mark.parametrize(("pod_class", "boosted"), [(PodClass.REVOCABLE, True), (PodClass.REGULAR, False)])
-async def test_a_launch_gets_cpu_for_the_executor_and_the_shims_of_revocable_pods(
+async def test_a_launch_gets_cpu_for_the_shims_of_revocable_pods_and_none_for_the_executor(
     tmp_path: Path, pod_class: PodClass, boosted: bool
 ) -> None:
     (tmp_path / "sandbox").mkdir()
@@ -135,16 +135,17 @@ async def test_a_launch_gets_cpu_for_the_executor_and_the_shims_of_revocable_pod
         node = await opened(tmp_path, stack)
         await stack.enter_async_context(node.outputs)
         file = cpu_file(tmp_path, node.shims.path, "cpu.idle", "1")
+        cpu_file(tmp_path, node.shims.path, "cpu.weight", "1")
+        above = cpu_file(tmp_path, str(Path(node.shims.path).parent), "cpu.weight", "1")
         own = cpu_file(tmp_path, node.tree.executor.path, "cpu.weight", "25")
-        cpu_file(tmp_path, node.tree.pods.path, "cpu.weight", "300")
         calls.held.clear()
         life = asyncio.create_task(PodRunner(node, POD, pod, lambda _runner, _report: None).run())
         assert await reads(file.read_text, "0", LONG_S if boosted else 0.3) is boosted
-        assert own.read_text() == "300", "a launch of either class gets half of what there is"
+        assert above.read_text() == ("50" if boosted else "1")
+        assert own.read_text() == "25", "regular pods would wait for it"
         assert await reads(lambda: str("Leases/Create" in calls.seen), "True", LONG_S)
         calls.failing["Snapshots/Prepare"] = grpc.StatusCode.FAILED_PRECONDITION
         calls.held.set()
         assert await reads(file.read_text, "1", LONG_S), "the launch failed"
-        assert await reads(own.read_text, "25", LONG_S)
         async with asyncio.timeout(LONG_S):
             await life
