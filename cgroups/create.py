@@ -35,12 +35,25 @@ def ensure(point: Path, path: str, *, v1: Collection[str] = (), delegate: Collec
     """
     for tries_left in range(_ENSURE_TRIES - 1, -1, -1):
         try:
-            if not _make_below(point, path, v1, delegate):
-                _make_all(point, path, v1, delegate)
+            _make_missing(point, path, v1, delegate)
             return
         except CgroupNotFound:  # an empty group on the way has just been removed
             if not tries_left:
                 raise
+
+
+def _make_missing(point: Path, path: str, v1: Collection[str], delegate: Collection[str]) -> None:
+    """From the nearest group that is there downwards, unless that one is not ready for a group below it."""
+    above = path.rpartition("/")[0]
+    try:
+        made = _make_below(point, path, v1, delegate)
+    except CgroupNotFound:
+        if not above:
+            raise
+        _make_missing(point, above, v1, delegate)
+        made = _make_below(point, path, v1, delegate)
+    if not made:
+        _make_all(point, path, v1, delegate)
 
 
 def _make_all(point: Path, path: str, v1: Collection[str], delegate: Collection[str]) -> None:
@@ -52,15 +65,12 @@ def _make_all(point: Path, path: str, v1: Collection[str], delegate: Collection[
 
 
 def _make_below(point: Path, path: str, v1: Collection[str], delegate: Collection[str]) -> bool:
-    """The group alone, as nearly always is enough; False where what is above it is missing or not ready for it."""
+    """The group alone; False where the one above it is not ready for it. Raises CgroupNotFound if that is missing."""
     above, _, name = path.rpartition("/")
-    try:
-        with Directory.open(point, above) as parent:
-            if not _is_ready(parent, v1, delegate, point):
-                return False
-            _make(parent, name, v1, ())
-    except CgroupNotFound:
-        return False
+    with Directory.open(point, above) as parent:
+        if not _is_ready(parent, v1, delegate, point):
+            return False
+        _make(parent, name, v1, ())
     return True
 
 

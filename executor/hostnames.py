@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -21,6 +22,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
 
 
+@lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address | None:
     """An IPv4 or IPv6 address without a zone id; a prefix length is cut off. None if it is no such address."""
     try:
