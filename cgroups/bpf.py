@@ -14,7 +14,7 @@ _NUMBERS = {"x86_64": 321, "aarch64": 280}
 _PROG_LOAD, _PROG_ATTACH = 5, 8
 _PROG_TYPE_CGROUP_DEVICE = 15
 _CGROUP_DEVICE = 6
-_F_ALLOW_MULTI = 2
+_F_ALLOW_MULTI, _F_REPLACE = 2, 4
 _INSTRUCTION_BYTES = 8
 _LICENSE = b"Dual MIT/GPL\0"
 """Only programs that call certain functions of the kernel must name one of those that it knows."""
@@ -38,10 +38,23 @@ def load(code: bytes) -> int:
 
 
 def attach(directory: int, program: int) -> None:
-    """Beside those that the group has, for as long as it exists. Raises OSError: EPERM also where the group has one
-    that allows no other beside it.
+    """Beside those that the group has, for as long as it exists; nothing changes for a group that has this one. Raises
+    OSError: EPERM also where the group has one that allows no other beside it.
     """
-    _bpf(_PROG_ATTACH, "=IIII", directory, program, _CGROUP_DEVICE, _F_ALLOW_MULTI)
+    try:
+        _bpf(_PROG_ATTACH, "=IIII", directory, program, _CGROUP_DEVICE, _F_ALLOW_MULTI)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not _is_attached(directory, program):
+            raise
+
+
+def _is_attached(directory: int, program: int) -> bool:
+    """The kernel puts a program in its own place, if the group has it (Linux 5.6)."""
+    try:
+        _bpf(_PROG_ATTACH, "=IIIII", directory, program, _CGROUP_DEVICE, _F_ALLOW_MULTI | _F_REPLACE, program)
+    except OSError:
+        return False
+    return True
 
 
 def _bpf(command: int, layout: str, *fields: object) -> int:

@@ -1,9 +1,9 @@
-"""A device that the processes of a group may not open, whatever its runtime allowed.
+"""Devices that the processes of a group may not open, whatever its runtime allowed.
 
-v1: a line in `devices.deny` (cgroup-v1/devices.rst). v2 has no such file: a program beside those of the runtime, which
-says no to this device alone. Where v1 has the devices controller, it is enough: the kernel asks both. To make a node of
-the device stays as it was, as runc has it: archives of root file systems have nodes, and a node that nobody opens does
-no harm.
+v1: a line in `devices.deny` for each (cgroup-v1/devices.rst). v2 has no such file: a program beside those of the
+runtime, which says no to these devices alone. Where v1 has the devices controller, it is enough: the kernel asks both.
+To make a node of a device stays as it was, as runc has it: archives of root file systems have nodes, and a node that
+nobody opens does no harm.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -43,78 +44,85 @@ class CharacterDevice:
         """As `devices.deny` reads it."""
         return f"c {self.major}:{self.minor} rw"
 
-    @property
-    def program(self) -> bytes:
-        """Returns 0 where a process opens this device, else 1."""
-        result, context, word = 0, 1, 2
-        return b"".join(
-            [
-                _instruction(_MOVE, result, value=1),
-                _instruction(_LOAD_WORD, word, context, offset=_ACCESS_TYPE),
-                _instruction(_JUMP_IF_ANY_BIT, word, offset=1, value=_CHARACTER),
-                _instruction(_EXIT),
-                _instruction(_JUMP_IF_ANY_BIT, word, offset=1, value=_READ_OR_WRITE),
-                _instruction(_EXIT),
-                _instruction(_LOAD_WORD, word, context, offset=_MAJOR),
-                _instruction(_JUMP_UNLESS_EQUAL, word, offset=3, value=self.major),
-                _instruction(_LOAD_WORD, word, context, offset=_MINOR),
-                _instruction(_JUMP_UNLESS_EQUAL, word, offset=1, value=self.minor),
-                _instruction(_MOVE, result, value=0),
-                _instruction(_EXIT),
-            ]
-        )
+
+def program(devices: Sequence[CharacterDevice]) -> bytes:
+    """Returns 0 where a process opens one of these devices, else 1."""
+    result, context, word, minor = 0, 1, 2, 3
+    code = [
+        _instruction(_MOVE, result, value=1),
+        _instruction(_LOAD_WORD, word, context, offset=_ACCESS_TYPE),
+        _instruction(_JUMP_IF_ANY_BIT, word, offset=1, value=_CHARACTER),
+        _instruction(_EXIT),
+        _instruction(_JUMP_IF_ANY_BIT, word, offset=1, value=_READ_OR_WRITE),
+        _instruction(_EXIT),
+        _instruction(_LOAD_WORD, word, context, offset=_MAJOR),
+        _instruction(_LOAD_WORD, minor, context, offset=_MINOR),
+    ]
+    for device in devices:
+        code += [
+            _instruction(_JUMP_UNLESS_EQUAL, word, offset=3, value=device.major),
+            _instruction(_JUMP_UNLESS_EQUAL, minor, offset=2, value=device.minor),
+            _instruction(_MOVE, result, value=0),
+            _instruction(_EXIT),
+        ]
+    return b"".join([*code, _instruction(_EXIT)])
 
 
 CONSOLE: Final = CharacterDevice(5, 1)
 """The node's console, on which people type. A container's own /dev/console is another device."""
+TUN: Final = CharacterDevice(10, 200)
+"""/dev/net/tun: who opens it in the node's network may join an interface that a virtual machine of the node uses."""
 
 _loading = threading.Lock()
-_loaded: dict[CharacterDevice, int] = {}
+_loaded: dict[tuple[CharacterDevice, ...], int] = {}
 """Descriptors of programs, as long as this process lives."""
 
 
-def close(group: Cgroup, device: CharacterDevice) -> None:
-    """No process here or below opens it from now on. Once for each group that is made. Raises CgroupError, and it is as
-    open as it was then.
+def close(group: Cgroup, devices: Sequence[CharacterDevice]) -> None:
+    """No process here or below opens one of them from now on. May be repeated. Raises CgroupError, and the group is as
+    open as it was then; on v1 those before the one that failed are closed.
     """
     point = group.hierarchies.v1.get(_CONTROLLER)
     if point is not None:
         with Directory.open(point, group.path) as directory:
-            directory.write("devices.deny", device.rule)
+            for device in devices:
+                directory.write("devices.deny", device.rule)
         return
     if group.hierarchies.unified is None:
         raise CgroupError(errno.ENODEV, "no hierarchy controls devices", path=group.path, hint="mount that of devices")
     with Directory.open(group.hierarchies.unified, group.path) as directory:
-        program = _program(device, directory.path)
+        loaded = _program(devices, directory.path)
         try:
-            bpf.attach(directory.fd, program)
+            bpf.attach(directory.fd, loaded)
         except OSError as error:
-            raise _refused(error, directory.path, device) from error
+            raise _refused(error, directory.path, devices) from error
 
 
-def refusal(hierarchies: Hierarchies, device: CharacterDevice) -> str:
-    """Why no group can be closed to it, as far as it can be known without one; empty: nothing speaks against it."""
+def refusal(hierarchies: Hierarchies, devices: Sequence[CharacterDevice]) -> str:
+    """Why no group can be closed to them, as far as it can be known without one; empty: nothing speaks against it."""
     if _CONTROLLER in hierarchies.v1:
         return ""
     try:
-        _program(device, str(hierarchies.unified))
+        _program(devices, str(hierarchies.unified))
     except CgroupError as error:
         return str(error)
     return ""
 
 
-def _program(device: CharacterDevice, path: str) -> int:
+def _program(devices: Sequence[CharacterDevice], path: str) -> int:
     with _loading:
-        if device not in _loaded:
+        key = tuple(devices)
+        if key not in _loaded:
             try:
-                _loaded[device] = bpf.load(device.program)
+                _loaded[key] = bpf.load(program(devices))
             except OSError as error:
-                raise _refused(error, path, device) from error
-        return _loaded[device]
+                raise _refused(error, path, devices) from error
+        return _loaded[key]
 
 
-def _refused(error: OSError, path: str, device: CharacterDevice) -> CgroupError:
-    return translated(error, path, data=f"a program that denies {device.rule}", hint=_HINT)
+def _refused(error: OSError, path: str, devices: Sequence[CharacterDevice]) -> CgroupError:
+    rules = ", ".join(device.rule for device in devices)
+    return translated(error, path, data=f"a program that denies {rules}", hint=_HINT)
 
 
 def _instruction(operation: int, target: int = 0, source: int = 0, *, offset: int = 0, value: int = 0) -> bytes:

@@ -5,8 +5,8 @@ Debian 13 with cgroup v2 a launch took half as long with crun as with runc (pack
 controllers of hybrid nodes crun does not work (1.8 of Debian 12), and runc is what all suites run with. Known holes of
 crun: CVE-2025-24965 (before 1.20; containers of libkrun only), CVE-2026-30892 (1.19 to 1.26; `crun exec --user`, which
 containerd never gives), CVE-2026-88264 and CVE-2026-88265 (containers without a /dev of their own; pods have one). It
-opens the node's console to every container, which the executor prevents (executor/pod/container/console.py): where the
-kernel does not let it, the choice is runc.
+opens the node's console to every container, which the executor prevents (executor/pod/container/closed_devices.py):
+where the kernel does not let it, the choice is runc.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def chosen(setting: str, hierarchies: Hierarchies) -> Choice:
     crun = shutil.which(CRUN, path=PATH) if hierarchies.mode is Mode.V2 else None
     if crun is None:
         return choose(hierarchies.mode, None, "")
-    return choose(hierarchies.mode, crun, _version(crun), devices.refusal(hierarchies, devices.CONSOLE))
+    return choose(hierarchies.mode, crun, _version(crun), devices.refusal(hierarchies, (devices.CONSOLE,)))
 
 
-def keeps_to_the_document(program: str) -> bool:
-    """Whether it opens no device to a container that its OCI document does not allow. Pure."""
-    return Path(program).name == RUNC
+def allows_the_console(program: str) -> bool:
+    """Whether it may let a container open the node's console against its OCI document. Pure."""
+    return Path(program).name != RUNC
 
 
 def _version(program: str) -> str:

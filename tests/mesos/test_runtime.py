@@ -63,12 +63,12 @@ def test_each_class_has_its_runtime(rig: Rig, scheduler: Scheduler, calls: Path)
     assert regular(rig) == before
 
 
-CONSOLE = 'for n in /made /dev/null; do (exec 3<>"$n") 2>/dev/null && echo "opened $n"; done; true'
+OPENED = 'for n in /made* /dev/null; do (exec 3<>"$n") 2>/dev/null && echo "opened $n"; done; true'
 
 
-def test_no_container_opens_the_nodes_console(rig: Rig, scheduler: Scheduler) -> None:
-    """crun allows it (tests/run integration --runtime crun), and root may make a node of it."""
-    made = f"mknod /made c 5 1; {CONSOLE}"
+def test_no_container_opens_the_nodes_console_or_tun(rig: Rig, scheduler: Scheduler) -> None:
+    """crun allows both (tests/run integration --runtime crun), runc the second, and root may make nodes of them."""
+    made = f"mknod /made1 c 5 1; mknod /made2 c 10 200; {OPENED}"
     first = {"initContainers": [{"name": "first", "image": IMAGE, "command": ["sh", "-c", made]}]}
     main = f"{made}; exec sleep 1000"
     run(rig, scheduler, rig.pod("closed", command=("sh", "-c", main), spec=first))
@@ -76,7 +76,7 @@ def test_no_container_opens_the_nodes_console(rig: Rig, scheduler: Scheduler) ->
     assert wait_for(lambda: "/dev/null" in logs["app"].read_text() or None, 20)
     assert {name: log.read_text() for name, log in logs.items()} == dict.fromkeys(logs, "opened /dev/null\n")
     assert set(logs) == {"first", "app"}
-    assert rig.command("exec", "closed", "--", "sh", "-c", CONSOLE).stdout == "opened /dev/null\n"
+    assert rig.command("exec", "closed", "--", "sh", "-c", OPENED).stdout == "opened /dev/null\n"
 
 
 def test_doctor_names_a_runtime_that_is_not_there(rig: Rig) -> None:

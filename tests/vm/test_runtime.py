@@ -62,12 +62,12 @@ def test_a_container_gets_other_amounts(rig: Rig, scheduler: Scheduler) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["auto", "runc"])
-def test_the_nodes_console_stays_closed(rig: Rig, scheduler: Scheduler, runtime: str) -> None:
-    """auto is crun here, which allows it to each container. A program of the container's group denies it, in the
+def test_the_nodes_console_and_tun_stay_closed(rig: Rig, scheduler: Scheduler, runtime: str) -> None:
+    """auto is crun here, which allows both to each container. A program of the container's group denies them, in the
     processes of an exec too, and other amounts change nothing of that. All else is as it was.
     """
-    opened = 'for n in /made /dev/null /dev/tty0; do (exec 3<>"$n") 2>/dev/null && echo "opened $n"; done; true'
-    script = f"mknod /made c 5 1 && mknod /dev/tty0 c 4 0; {opened}; echo end; exec sleep 1000"
+    opened = 'for n in /made /tun /dev/null /dev/tty0; do (exec 3<>"$n") 2>/dev/null && echo "opened $n"; done; true'
+    script = f"mknod /made c 5 1 && mknod /tun c 10 200 && mknod /dev/tty0 c 4 0; {opened}; echo end; exec sleep 1000"
     limits = {"resources": {"limits": {"cpu": "500m", "memory": "40Mi"}}}
     name, owner = f"closed-{runtime}", "mixed" if runtime == "auto" else "closes"
     task = rig.pod(name, cpus=0.5, mem=64, command=("sh", "-c", script), container=limits)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor.containerd.types import RuncOptions
 from executor.log import get_logger
-from executor.pod.container import console
+from executor.pod.container import closed_devices
 from executor.pod.container.placement import runtime_spec, without_secrets
 from executor.pod.node import STREAMS, log_name
 
@@ -62,5 +62,5 @@ class Record:
         logs, bound = {stream: log_name(name, stream) for stream in STREAMS}, log.bind(pod=pod, container=name)
         with node.outputs.opened(self.id, sandbox.files, logs, bound) as fifos:
             pid = await node.containerd.tasks.create(self.id, self.layers, terminal=self.spec.tty, **fifos)
-        await console.close(node, pod, spec, self.spec)
+        await closed_devices.close(node, pod, spec, self.spec)
         return pid

@@ -20,6 +20,7 @@ from executor.oci.document import runtime_spec
 from executor.oci.mounts import NOTICE
 from executor.oci.place import Placement
 from executor.oci.users import UserIds
+from executor.pod.container.closed_devices import CLOSED
 from executor.spec.model import ContainerSpec, Limits, PodSpec, RuntimeField
 from executor.spec.security_model import Security
 from executor.spec.volume_model import EmptyDir, HostPath, VolumeMount
@@ -228,8 +229,8 @@ OPENED = '(exec 3<>"$n") 2>/dev/null && echo "opened $n"'
 
 
 def test_no_device_of_the_node_opens(run: Run, bundle: Path) -> None:
-    """The default capabilities have MKNOD, and runc lets a node of any device be made. crun allows the console against
-    its document: see the next test.
+    """The default capabilities have MKNOD, and runc lets a node of any device be made. What a runtime allows against
+    the document is in the next test.
     """
     numbers = [number for name, number in DEVICES.items() if not (by_crun() and name == "the node's console")]
     made = []
@@ -241,12 +242,16 @@ def test_no_device_of_the_node_opens(run: Run, bundle: Path) -> None:
     assert run(container(script)) == [str(2 * len(numbers))]
 
 
-def test_the_nodes_console_stays_closed_whatever_the_runtime_allows(tmp_path: Path, bundle: Path, root: str) -> None:
-    """As the executor does it, between the making of a container and its start: to a node that the image brings, and to
-    one that the container makes, for its first process and for another one.
+def test_what_a_runtime_allows_against_the_document_stays_closed(tmp_path: Path, bundle: Path, root: str) -> None:
+    """As the executor does it, between the making of a container and its start: to nodes that the image brings, and to
+    those that the container makes, for its first process and for another one.
     """
-    os.mknod(bundle / "rootfs/image", 0o20666, os.makedev(5, 1))
-    script = f"mknod /made c 5 1; for n in /image /made /dev/null; do {OPENED}; done; echo end; exec sleep 1000"
+    names = {device: f"{device.major}-{device.minor}" for device in CLOSED}
+    for device, name in names.items():
+        os.mknod(bundle / f"rootfs/image-{name}", 0o20666, os.makedev(device.major, device.minor))
+    made = "; ".join(f"mknod /made-{name} c {device.major} {device.minor}" for device, name in names.items())
+    opens = f"for n in /image-* /made-* /dev/null; do {OPENED}; done"
+    script = f"{made}; {opens}; echo end; exec sleep 1000"
     spec = container(script)
     placement = Placement(cgroups_path=f"{root}/main", pod_dir=tmp_path / "pod", hostname="web-0", user=UserIds(0, 0))
     (bundle / "config.json").write_text(json.dumps(runtime_spec(pod_of(spec, ()), spec, IMAGE, placement)))
@@ -262,11 +267,11 @@ def test_the_nodes_console_stays_closed_whatever_the_runtime_allows(tmp_path: Pa
             check=True,
         )
     try:
-        devices.close(Cgroup(Hierarchies.discover(), f"{root}/main"), devices.CONSOLE)
+        devices.close(Cgroup(Hierarchies.discover(), f"{root}/main"), tuple(CLOSED))
         subprocess.run([*argv, "start", name], timeout=60, check=True)
         assert wait_for(lambda: "end" in log.read_text() or None, 20)
         assert log.read_text().splitlines() == ["opened /dev/null", "end"]
-        again = ["/bin/sh", "-c", f"for n in /image /made /dev/null; do {OPENED}; done"]
+        again = ["/bin/sh", "-c", opens]
         found = subprocess.run([*argv, "exec", name, *again], capture_output=True, text=True, timeout=60, check=False)
         assert found.stdout.splitlines() == ["opened /dev/null"], found.stderr
     finally:

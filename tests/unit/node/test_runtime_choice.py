@@ -8,7 +8,7 @@ import pytest
 
 from cgroups import Hierarchies, Mode
 from executor.node import runtime_choice
-from executor.node.runtime_choice import choose, chosen, keeps_to_the_document
+from executor.node.runtime_choice import allows_the_console, choose, chosen
 
 CRUN = "/usr/bin/crun"
 
@@ -37,10 +37,10 @@ def test_crun_is_not_chosen_where_its_containers_would_have_the_nodes_console() 
 
 
 @pytest.mark.parametrize(
-    ("program", "keeps"), [("runc", True), ("/usr/sbin/runc", True), ("crun", False), ("/opt/my-runc", False)]
+    ("program", "allows"), [("runc", False), ("/usr/sbin/runc", False), ("crun", True), ("/opt/my-runc", True)]
 )
-def test_which_programs_keep_to_the_document(program: str, keeps: bool) -> None:
-    assert keeps_to_the_document(program) is keeps
+def test_which_programs_may_open_the_console(program: str, allows: bool) -> None:
+    assert allows_the_console(program) is allows
 
 
 def test_what_is_configured_is_taken(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""To which containers the node's console is closed, and what becomes of a launch where it cannot be."""
+"""To which containers devices of the node are closed, and what becomes of a launch where they cannot be."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from cgroups import Hierarchies, Tree
 from executor.errors import Failure
 from executor.names import PodClass, PodId
-from executor.pod.container import console
+from executor.pod.container import closed_devices
 from executor.pod.container.containers import Containers
 from executor.pod.node import Node
 from executor.pod.sandbox import Sandbox
@@ -43,13 +44,13 @@ async def node(tmp_path: Path, calls: Calls) -> AsyncIterator[Node]:
         yield replace(found, tree=tree, runtimes=dict.fromkeys(PodClass, "/usr/bin/crun"))
 
 
-def denied(node: Node, pod: PodSpec) -> Path:
-    """The file of the group of the pod's only container, as the kernel makes it."""
+def written_to(node: Node, pod: PodSpec) -> int:
+    """A pipe in the place of the file of the group of the pod's only container, which the kernel reads by lines."""
     group = node.tree.container(pod.pod_class, pod.role, POD, pod.containers[0].name)
     file = node.tree.hierarchies.v1["devices"] / group.path.lstrip("/") / "devices.deny"
     file.parent.mkdir(parents=True)
-    file.touch()
-    return file
+    os.mkfifo(file)
+    return os.open(file, os.O_RDONLY | os.O_NONBLOCK)
 
 
 def one(security: Security = Security(), *, mounts: str = "") -> PodSpec:  # noqa: B008 # it is frozen
@@ -60,37 +61,45 @@ def one(security: Security = Security(), *, mounts: str = "") -> PodSpec:  # noq
     return replace(made, containers=(container,), volumes=volumes)
 
 
+HAS_CONSOLE = pytest.mark.skipif(not Path("/dev/console").is_char_device(), reason="this machine has no console")
+HAS_TUN = pytest.mark.skipif(not Path("/dev/net/tun").is_char_device(), reason="this machine has no tun")
+
+
 @pytest.mark.parametrize(
-    ("pod", "line"),
+    ("pod", "lines"),
     [
-        (one(), "c 5:1 rw"),
-        (one(mounts="/dev/zero"), "c 5:1 rw"),
-        (one(Security(privileged=True)), ""),
-        pytest.param(
-            one(mounts="/dev/console"),
-            "",
-            marks=pytest.mark.skipif(not Path("/dev/console").is_char_device(), reason="this machine has no console"),
-        ),
+        (one(), ["c 5:1 rw", "c 10:200 rw"]),
+        (one(mounts="/dev/zero"), ["c 5:1 rw", "c 10:200 rw"]),
+        (one(Security(privileged=True)), []),
+        (one(Security(add_capabilities=("CAP_NET_ADMIN",))), ["c 5:1 rw", "c 10:200 rw"]),
+        pytest.param(one(mounts="/dev/console"), ["c 10:200 rw"], marks=HAS_CONSOLE),
+        pytest.param(one(mounts="/dev/net/tun"), ["c 5:1 rw"], marks=HAS_TUN),
     ],
-    ids=["any", "other device", "privileged", "granted"],
+    ids=["any", "other device", "privileged", "administers networks", "console", "tun"],
 )
-async def test_it_is_closed_to_those_that_may_not_open_it(node: Node, pod: PodSpec, line: str) -> None:
-    file = denied(node, pod)
-    await console.close(node, POD, pod, pod.containers[0])
-    assert file.read_text() == line
+async def test_they_are_closed_to_those_that_may_not_open_them(node: Node, pod: PodSpec, lines: list[str]) -> None:
+    pipe = written_to(node, pod)
+    try:
+        await closed_devices.close(node, POD, pod, pod.containers[0])
+        assert os.read(pipe, 1000).decode() == "".join(lines)
+    finally:
+        os.close(pipe)
 
 
-async def test_where_it_cannot_be_closed_crun_starts_nothing_and_runc_closes_it(node: Node) -> None:
+async def test_where_they_cannot_be_closed_crun_starts_nothing_and_runc_goes_on(node: Node) -> None:
     pod = one()
     with pytest.raises(Failure) as failure:
-        await console.close(node, POD, pod, pod.containers[0])
-    assert f"{failure.value.subject}: the node's console (character device 5:1) cannot be closed" in str(failure.value)
+        await closed_devices.close(node, POD, pod, pod.containers[0])
+    names = "the console (5:1) and /dev/net/tun (10:200)"
+    assert f"{failure.value.subject}: the node's devices {names} cannot be closed to it: " in str(failure.value)
     assert '[containerd] runtime = "runc"' in failure.value.hint
     for program in ("runc", "/opt/bin/runc"):
-        await console.close(replace(node, runtimes=dict.fromkeys(PodClass, program)), POD, pod, pod.containers[0])
+        await closed_devices.close(
+            replace(node, runtimes=dict.fromkeys(PodClass, program)), POD, pod, pod.containers[0]
+        )
 
 
-async def test_a_container_to_which_it_cannot_be_closed_is_not_started_and_goes(node: Node, calls: Calls) -> None:
+async def test_a_container_to_which_they_cannot_be_closed_is_not_started_and_goes(node: Node, calls: Calls) -> None:
     async with node.outputs:
         sandbox = Sandbox(node, POD, web())
         await sandbox.prepare()
