@@ -7,6 +7,7 @@ same image with the same credentials share one pull. Owns the helpers of its pul
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -44,6 +45,8 @@ REMEMBERED_MAX: Final = 1000
 FORGET_S: Final = 600.0
 """A failure is forgotten this long after the next try was due."""
 
+_REMOVALS: Final = 3
+"""How often an image is pulled for one launch that somebody removes before it is used."""
 _Key = tuple[str, bytes]
 """An image and a digest of the credentials that it is asked for with: those of one pod say nothing of another's."""
 
@@ -130,7 +133,10 @@ class Images:
         pulling = Pulling(name)
         waits(pulling)
         try:
-            await self._pulled(name, policy, tuple(credentials), pulling)
+            for _ in range(_REMOVALS):
+                await self._pulled(name, policy, tuple(credentials), pulling)
+                with contextlib.suppress(NotFound, IncompleteImage):  # somebody has just removed it
+                    return self.used(await self.store.lookup(name))
         finally:
             waits(None)
         return self.used(await self.lookup(name))

@@ -91,12 +91,12 @@ async def test_hung_dels_hold_nobody_up(lab: Lab) -> None:
 
     async def release(pod: str) -> None:
         with contextlib.suppress(NetworkFailure):
-            await cni.detach(pod, lab.pin(pod), limit_s=4.0)
+            await cni.detach(pod, lab.pin(pod), limit_s=8.0)
         took_s[pod] = time.monotonic() - began_s
 
     await asyncio.gather(*map(release, pods))
     assert max(took_s[pod] for pod in pods[4:]) < min(took_s[pod] for pod in pods[:4]), took_s
-    assert max(took_s.values()) < 12, took_s
+    assert max(took_s.values()) < 16, took_s
     assert set(lab.addresses().values()) == set(pods[:4])
     await asyncio.gather(*(lab.down(pod, cni) for pod in pods))
     assert lab.clean(), lab.retries()

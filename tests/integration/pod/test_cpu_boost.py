@@ -14,6 +14,8 @@ from executor.node.shims import Shims
 from executor.pod.resources.cpu_boost import CpuBoost
 from tests.support import cgroupdirs
 
+ASKED = qos.SHIMS_CPU.cpu_weight
+"""The weight of all executors' shims while one of them asks."""
 pytestmark = pytest.mark.root
 
 _numbers = count()
@@ -71,12 +73,12 @@ async def test_the_shims_of_all_executors_weigh_little_until_one_executor_asks(p
     one, other = (Shims(parent.hierarchies, f"{all_shims.path}/{name}") for name in ("one", "other"))
     assert one.ensure() and other.ensure()
     least = weights(all_shims)
-    assert least < [100]
+    assert least < [ASKED]
     with CpuBoost(one, regular).after(0.0):
         with CpuBoost(other, regular).after(0.0):
             await asyncio.sleep(0.05)
-            assert weights(all_shims, one.group, other.group) == [100, 300, 300]
-        assert weights(all_shims, one.group, other.group) == [100, 300, *least], "one of two still asks"
+            assert weights(all_shims, one.group, other.group) == [ASKED, 300, 300]
+        assert weights(all_shims, one.group, other.group) == [ASKED, 300, *least], "one of two still asks"
     assert weights(all_shims, one.group, other.group) == least * 3
 
 
@@ -86,8 +88,8 @@ async def test_shims_are_started_with_the_weight_that_was_asked_for_before_their
     with CpuBoost(shims, parent.child("none")).after(0.0):
         await asyncio.sleep(0.05)
         assert shims.ensure()
-        assert weights(shims.group, parent.child("shims")) == [100, 100]
-    assert weights(shims.group, parent.child("shims")) < [100, 100]
+        assert weights(shims.group, parent.child("shims")) == [100, ASKED]
+    assert weights(shims.group, parent.child("shims")) < [100, ASKED]
     with CpuBoost(shims, parent.child("none")).after(0.0):
         await asyncio.sleep(0.05)
         shims.group.destroy()
@@ -111,6 +113,6 @@ async def test_what_an_executor_asked_for_goes_with_it(parent: Cgroup) -> None:
     assert dead.ensure() and other.ensure()
     least = weights(other.group)
     dead.apply(Limits(cpu_idle=False, cpu_weight=100))
-    assert weights(parent.child("shims")) == [100]
+    assert weights(parent.child("shims")) == [ASKED]
     await dead.remove()
     assert weights(parent.child("shims")) == least
