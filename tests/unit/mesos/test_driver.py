@@ -180,7 +180,7 @@ async def test_a_domain_socket(tmp_path: Path) -> None:
 
 async def test_an_update_never_waits_for_the_agent() -> None:
     async def slow(request: Request) -> Answer:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)
         return 202, ""
 
     async with ScriptedAgent(answer=slow) as agent, driving(agent) as driver:
@@ -190,7 +190,7 @@ async def test_an_update_never_waits_for_the_agent() -> None:
             driver.update(message=str(number))
             driver.driver.message(b"x")
             assert driver.driver.unacknowledged == number + 1
-        assert time.perf_counter() - started < 0.2
+        assert time.perf_counter() - started < 1.0
         await agent.call()
 
 
