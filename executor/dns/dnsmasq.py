@@ -108,7 +108,13 @@ def find() -> str:
         raise Failure("is not installed", subject=PROGRAM, hint="install the package dnsmasq-base (or dnsmasq)")
     try:
         done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failure(f"cannot be run: {error}", subject=program) from error

@@ -35,11 +35,20 @@ def check(runc: str) -> Finding:
         line = [runc, "--root", f"{scratch}/state"]
         try:
             run = [*line, "run", "--bundle", scratch, name]
-            done = subprocess.run(run, capture_output=True, text=True, errors="replace", timeout=TRY_S, check=False)
+            done = subprocess.run(
+                run,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TRY_S,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return skipped(CHECK, f"{runc} could not be tried: {error}")
         finally:
-            subprocess.run([*line, "delete", "--force", name], capture_output=True, timeout=TRY_S, check=False)
+            delete = [*line, "delete", "--force", name]
+            subprocess.run(delete, stdin=subprocess.DEVNULL, capture_output=True, timeout=TRY_S, check=False)
     return judge(done.stderr)
 
 

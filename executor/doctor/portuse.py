@@ -142,7 +142,13 @@ def _printed(name: str, *arguments: str) -> str:
     if program is None:
         return ""
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, errors="replace", timeout=10, check=False
+        [program, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=10,
+        check=False,
     )
     return done.stdout
 

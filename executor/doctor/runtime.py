@@ -97,6 +97,7 @@ def program(name: str, path: str) -> Finding:
     try:
         done = subprocess.run(
             [found, "-v" if name == _SHIM else "--version"],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",

@@ -72,7 +72,13 @@ def allows_the_console(program: str) -> bool:
 def _version(program: str) -> str:
     try:
         done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=_ASKED_S, check=False
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ASKED_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

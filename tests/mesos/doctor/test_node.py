@@ -54,6 +54,14 @@ def test_the_runc_of_this_node_is_tried_and_leaves_nothing(rig: Rig) -> None:
     assert there() == set()
 
 
+def test_it_leaves_its_standard_input_to_its_caller(rig: Rig) -> None:
+    """As in `while read -r host; do ...; done <hosts`: what it starts would read the lines that the loop waits for."""
+    line = ["sh", "-c", '"$@" >/dev/null 2>&1; cat', "sh", *rig.program, "doctor"]
+    environment = {**os.environ, **rig.environment()}
+    done = subprocess.run(line, env=environment, input="next\n", capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "next\n"
+
+
 def test_it_reads_well(rig: Rig) -> None:
     done = rig.command("doctor", "--quiet", "--agent", rig.agent.endpoint)
     lines = done.stdout.splitlines()
