@@ -1,9 +1,9 @@
-"""Devices that the processes of a group may not open, whatever its runtime allowed.
+"""Devices that the processes of a group may not open, also those that its runtime allows.
 
 v1: a line in `devices.deny` for each (cgroup-v1/devices.rst). v2 has no such file: a program beside those of the
 runtime, which says no to these devices alone. Where v1 has the devices controller, it is enough: the kernel asks both.
 To make a node of a device stays as it was, as runc has it: archives of root file systems have nodes, and a node that
-nobody opens does no harm.
+cannot be opened does no harm.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ FORGET_S: Final = 600.0
 """A failure is forgotten this long after the next try was due."""
 
 _REMOVALS: Final = 3
-"""How often an image is pulled for one launch that somebody removes before it is used."""
+"""How often one launch pulls an image that is removed before it is used."""
 _Key = tuple[str, bytes]
 """An image and a digest of the credentials that it is asked for with: those of one pod say nothing of another's."""
 
@@ -135,7 +135,7 @@ class Images:
         try:
             for _ in range(_REMOVALS):
                 await self._pulled(name, policy, tuple(credentials), pulling)
-                with contextlib.suppress(NotFound, IncompleteImage):  # somebody has just removed it
+                with contextlib.suppress(NotFound, IncompleteImage):  # it was removed just now
                     return self.used(await self.store.lookup(name))
         finally:
             waits(None)

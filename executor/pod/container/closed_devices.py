@@ -1,4 +1,4 @@
-"""Keeps devices of the node closed to a container, whatever its runtime allows.
+"""Keeps devices of the node closed to a container, also those that its runtime allows.
 
 The OCI document does not allow them. crun allows both to every container, against the document (`default_devices` in
 its src/libcrun/cgroup-resources.c), runc the second one (`AllowedDevices` in its libcontainer/specconv/spec_linux.go).
