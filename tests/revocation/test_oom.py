@@ -26,6 +26,16 @@ def events(rig: Rig, scheduler: Scheduler, code: str) -> list[dict[str, Any]]:
     return [event for event in rig.journal("mixed", scheduler) if event.get("code") == code]
 
 
+def test_the_kernel_takes_a_revocable_process_before_a_regular_one(rig: Rig, scheduler: Scheduler) -> None:
+    """When the node itself runs out of memory. A score below the executor's own takes CAP_SYS_RESOURCE."""
+    run(rig, scheduler, rig.pod("web"), rig.pod("batch", revocable=True))
+    scores = {
+        pod["name"]: {int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid, _ in rig.processes(pod)}
+        for pod in rig.pods()
+    }
+    assert scores["batch"] == {1000} and scores["web"] in ({-500}, {0}), scores
+
+
 def test_a_containers_own_limit(rig: Rig, scheduler: Scheduler) -> None:
     run(rig, scheduler, rig.pod("web"), rig.pod("innocent", revocable=True))
     before = rig.pods()
