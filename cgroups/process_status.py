@@ -1,8 +1,9 @@
 """What /proc/<pid>/status says of a process (proc_pid_status(5)): read without a wait for the process.
 
-Recent kernels read /proc/<pid>/stat, and the links in /proc/<pid>/ns, under a lock that a process holds while it
-executes a program (exec_update_lock, fs/proc/array.c and fs/proc/namespaces.c). A process of a group that gets no CPU
-keeps it for seconds: 4 s were seen on a node whose CPUs were all in use.
+Recent kernels read /proc/<pid>/stat, environ, io, maps, and follow the links cwd, exe, root, fd/* and ns/*, under a
+lock that a process holds while it executes a program (exec_update_lock, fs/proc/array.c and fs/proc/namespaces.c). A
+process of a group that gets no CPU keeps it for seconds: 4 s were seen on a node whose CPUs were all in use. One that
+executes while the close of a file hangs (FUSE, NFS) keeps it as long as that does.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ def field(status: bytes, name: bytes) -> bytes:
     """The value behind `name:`; empty if there is none. The kernel escapes line breaks of the name. Pure."""
     _, found, rest = status.partition(b"\n" + name + b":")
     return rest.partition(b"\n")[0].strip() if found else b""
+
+
+def name(status: bytes) -> bytes:
+    """At most 15 bytes, with line breaks and backslashes escaped; a process may change it. Pure."""
+    return status.removeprefix(b"Name:\t").partition(b"\n")[0]
 
 
 def parent(status: bytes) -> int:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from cgroups import process_status
+
 _PROGRAM = b"containerd-shim"
 _ENDED = (b"Z", b"X")
 
@@ -47,15 +49,15 @@ class Shim:
         """Since its start."""
         return time.clock_gettime(time.CLOCK_BOOTTIME) - self.start_ticks / os.sysconf("SC_CLK_TCK")
 
-    def helpers(self) -> set[int]:
-        """Its children that run the runtime (runc) for it, not those that are a container's. Source: proc(5), which
-        gives /proc/<pid>/task/<tid>/children; empty where the kernel does not tell.
+    def children(self) -> set[int]:
+        """What it runs: the runtime (runc), and the first processes of its containers. Source: proc(5), which gives
+        /proc/<pid>/task/<tid>/children; empty where the kernel does not tell.
         """
         found: list[int] = []
         with contextlib.suppress(OSError):  # it ends meanwhile
             for thread in Path(f"/proc/{self.pid}/task").glob("*/children"):
                 found += _children(thread)
-        return {pid for pid in found if _root(pid) == _root(self.pid)}
+        return set(found)
 
     def kill(self) -> None:
         """SIGKILL, if it still is this process."""
@@ -75,8 +77,8 @@ class Shim:
 
 def look(pid: int) -> Shim | None:
     """None for any other process, and for one that has ended."""
-    options, fields = _options(pid), _stat(pid)
-    if fields is None or b"-id" not in options:
+    options = _options(pid) if _is_named_so(pid) else {}
+    if b"-id" not in options or (fields := _stat(pid)) is None:
         return None
     words = (options.get(each, b"").decode(errors="replace") for each in (b"-namespace", b"-id", b"-address"))
     return Shim(pid, int(fields[19]), *words)
@@ -86,14 +88,14 @@ def of_process(pid: int, namespace: str) -> Shim | None:
     """The shim whose child `pid` is, the first process of a container in containerd's `namespace`. None if that cannot
     be proven: in another pid namespace, or after its end.
     """
-    fields = _stat(pid)
-    parent = int(fields[1]) if fields is not None else 0
+    status = process_status.read(pid)
+    parent = 0 if status is None else process_status.parent(status)
     shim = look(parent) if parent > 1 else None
     return shim if shim is not None and shim.namespace == namespace else None
 
 
 def running(namespace: str) -> list[Shim]:
-    """The living shims of containerd's `namespace`. Reads the command line of every process."""
+    """The living shims of containerd's `namespace`. Looks at every process of the node."""
     found = [look(int(name)) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208  names, not paths
     return [shim for shim in found if shim is not None and shim.namespace == namespace and shim.lives()]
 
@@ -101,6 +103,14 @@ def running(namespace: str) -> list[Shim]:
 def of_containers(namespace: str, containers: Collection[str]) -> list[Shim]:
     """The living shims that were started for one of `containers`, wherever they run."""
     return [shim for shim in running(namespace) if shim.container in containers]
+
+
+def _is_named_so(pid: int) -> bool:
+    """By the name, which the kernel cuts at 15 bytes. Of any other process nothing is read for which the kernel lets
+    the reader wait: see `cgroups.process_status`, and mmap_lock for the command line.
+    """
+    status = process_status.read(pid)
+    return status is not None and process_status.name(status).startswith(_PROGRAM[:15])
 
 
 def _options(pid: int) -> Mapping[bytes, bytes]:
@@ -119,15 +129,6 @@ def _children(file: Path) -> list[int]:
         return [int(pid) for pid in file.read_bytes().split()]
     except OSError:
         return []
-
-
-def _root(pid: int) -> tuple[int, int] | None:
-    """Its root directory, which a container's process does not share; None for one that has ended."""
-    try:
-        status = Path(f"/proc/{pid}/root").stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _stat(pid: int) -> list[bytes] | None:

@@ -157,6 +157,10 @@ class PodRunner:
         """The same, from the moment of the start on."""
         return self.containers.pids()
 
+    def keeper_pid(self) -> int | None:
+        """The first process of the PID namespace that its containers share; None: they share none."""
+        return None if self.sandbox.pids is None else self.sandbox.pids.keeper_pid
+
     def living_first_pids(self) -> list[int]:
         """First processes that have not ended, in whichever cgroup they are."""
         return self.containers.living_first_pids()

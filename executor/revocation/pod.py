@@ -68,6 +68,9 @@ class Pod(Protocol):
     def started_pids(self) -> list[int]:
         """The same, from the moment of the start on."""
 
+    def keeper_pid(self) -> int | None:
+        """The first process of the PID namespace that its containers share; None: they share none."""
+
     def living_first_pids(self) -> list[int]:
         """First processes that have not ended, in whichever cgroup they are."""
 

@@ -1,8 +1,9 @@
 """Which pod a process belongs to, by what no move to another cgroup changes: its ancestors and its PID namespace. Pure.
 
 When the parent of a process ends, the first process of its PID namespace becomes its parent, or the shim of its pod
-(PR_SET_CHILD_SUBREAPER in prctl(2), pid_namespaces(7)). So its ancestors lead to a container's first process or to the
-pod's shim, as long as that lives. A process whose shim was killed is known by its PID namespace, which it keeps.
+(PR_SET_CHILD_SUBREAPER in prctl(2), pid_namespaces(7)). So its ancestors lead to a container's first process, to that
+of the PID namespace that the pod's containers share, or to the pod's shim, as long as that lives. A process whose shim
+was killed is known by its PID namespace, which it keeps.
 
 The namespace is asked for last. Recent kernels read it under a lock that a process holds while it executes a program
 (exec_update_lock, fs/proc/namespaces.c), and a revocable pod gets little CPU for that: the event loop waited for 0.2 s
@@ -22,7 +23,8 @@ _NODE_INIT = 1
 
 
 class ProcessOwners:
-    """`pods`: the first processes of the containers of each pod. `shared`: PID namespaces that say nothing, as several
+    """`pods`: the first processes of the containers of each pod. `keepers`: those of PID namespaces that the containers
+    of a pod share, which are children of the executor. `shared`: PID namespaces that say nothing, as several
     pods or the node have them. `namespace_of` and `parent_of` read the kernel, and return None for a process that has
     ended; `namespace_of` does so too for a process that may not be looked at.
     """
@@ -31,6 +33,7 @@ class ProcessOwners:
         self,
         pods: Mapping[PodId, Collection[int]],
         *,
+        keepers: Mapping[int, PodId],
         shared: Collection[str],
         namespace_of: Callable[[int], str | None],
         parent_of: Callable[[int], int | None],
@@ -42,6 +45,7 @@ class ProcessOwners:
         for pod, pids in pods.items():
             for pid in pids:
                 self._know_shim(parent_of(pid), pod)
+        self._known.update(keepers)
         self._known.update((pid, pod) for pod, pids in pods.items() for pid in pids)
 
     def _know_shim(self, shim: int | None, pod: PodId) -> None:

@@ -38,14 +38,17 @@ def prove(victims: Sequence[Pod], living: Collection[Pod], tree: Tree) -> dict[P
     regular = [pod for pod in living if pod.spec.pod_class is PodClass.REGULAR]
     check_placement({pod.id: pod.spec.pod_class for pod in victims}, below, (each.id for each in regular))
     first = {pod.id: {*pod.first_pids(), *pod.started_pids()} for pod in living}
-    check_processes(revocable.reached(), owners_of(first), {pod.id for pod in regular})
+    keepers = {keeper: pod.id for pod in living if (keeper := pod.keeper_pid()) is not None}
+    check_processes(revocable.reached(), owners_of(first, keepers), {pod.id for pod in regular})
     return photographs(regular)
 
 
-def owners_of(first: Mapping[PodId, Collection[int]]) -> ProcessOwners:
-    """`first`: the first processes of the containers of each living pod."""
+def owners_of(first: Mapping[PodId, Collection[int]], keepers: Mapping[int, PodId]) -> ProcessOwners:
+    """`first`: the first processes of the containers of each living pod. `keepers`: those of PID namespaces that the
+    containers of a pod share.
+    """
     shared = {pid_namespace(1) or "", pid_namespace(os.getpid()) or ""}
-    return ProcessOwners(first, shared=shared, namespace_of=pid_namespace, parent_of=parent)
+    return ProcessOwners(first, keepers=keepers, shared=shared, namespace_of=pid_namespace, parent_of=parent)
 
 
 def check_processes(reached: Iterable[int], owners: ProcessOwners, regular: Collection[PodId]) -> None:

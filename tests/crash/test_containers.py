@@ -24,10 +24,10 @@ from executor.pod.container import creation
 from executor.pod.release.containerd_records import Patience, Release, Subject
 from executor.pod.release.leaks import Leak
 from executor.pod.release.node_traces import traces
-from executor.revocation.proof import processes
 from tests.crash.starts import by_crun, leave_waiting, let_go
 from tests.integration.containerd.launching import Launcher, alive, eventually, wait_dead
 from tests.support.containerd import PrivateContainerd
+from tests.support.node.record import start_ticks
 
 pytestmark = pytest.mark.root
 
@@ -145,8 +145,7 @@ async def test_a_shim_that_containerd_has_forgotten(pod: Pod) -> None:
     with pytest.raises(NotFound):
         await pod.client.tasks.get("first")
     stray = await asyncio.create_subprocess_exec("sleep", "1000")
-    ((pid, start_ticks),) = processes([stray.pid])
-    pod.shims = [Shim(pid, start_ticks, pod.client.namespace, "first")]
+    pod.shims = [Shim(stray.pid, start_ticks(stray.pid) or 0, pod.client.namespace, "first")]
     assert await pod.release(Patience(end_s=0.2)) == []
     assert await stray.wait() == -signal.SIGKILL and await pod.left() == []
 

@@ -43,6 +43,11 @@ class PidNamespace:
         self._keeper: subprocess.Popen[bytes] | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def keeper_pid(self) -> int | None:
+        """The parent of processes whose own has ended, until it was reaped; None while there is none."""
+        return None if self._keeper is None else self._keeper.pid
+
     async def ensure(self) -> Path:
         """The namespace that runc joins: a new one where there is none, or no more. Raises Failure.
 

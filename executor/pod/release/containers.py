@@ -66,14 +66,14 @@ class PodRelease:
                 await group.wait_unpopulated(CLEAR_S)
 
     def end_starts(self) -> None:
-        """SIGKILL to the shims, and to what they run for containers that they do not come to start: containerd then
-        fails those calls, and removes what there is.
+        """SIGKILL to the shims of a pod that is to end, and to what they run: containerd then fails the starts that are
+        under way, and removes what there is.
         """
         for shim in self._find_shims():
             log.warning(
                 "a shim does not start a container", code="pod.shim_killed", container=shim.container, pid=shim.pid
             )
-            signal_members(shim.helpers, signal.SIGKILL)
+            signal_members(shim.children, signal.SIGKILL)
             shim.kill()
 
     async def run(

@@ -167,6 +167,9 @@ class SimPod:
 
     living_first_pids = started_pids
 
+    def keeper_pid(self) -> int | None:
+        return None
+
     def is_in_last_moments(self) -> bool:
         return False
 

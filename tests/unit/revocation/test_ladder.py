@@ -65,6 +65,9 @@ class Pod:
     def started_pids(self) -> list[int]:
         return []
 
+    def keeper_pid(self) -> int | None:
+        return None
+
     def living_first_pids(self) -> list[int]:
         return []
 

@@ -40,7 +40,7 @@ class Processes:
         return self.parents.get(pid)
 
     def owners(self, pods: dict[PodId, list[int]]) -> ProcessOwners:
-        return ProcessOwners(pods, shared={NODE}, namespace_of=self.namespace_of, parent_of=self.parent_of)
+        return ProcessOwners(pods, keepers={}, shared={NODE}, namespace_of=self.namespace_of, parent_of=self.parent_of)
 
 
 @given(st.data())
@@ -79,10 +79,24 @@ def test_no_namespace_is_asked_for_while_the_shims_live() -> None:
     node = Processes()
     shims = {pod: node.start(1) for pod in (WEB, BATCH)}
     first = {pod: [node.start(shim, f"pid:[{pod}]")] for pod, shim in shims.items()}
-    owners = ProcessOwners(first, shared={NODE}, namespace_of=_unasked, parent_of=node.parent_of)
+    owners = ProcessOwners(first, keepers={}, shared={NODE}, namespace_of=_unasked, parent_of=node.parent_of)
     for pod, shim in shims.items():
         executed = node.start(shim, f"pid:[{pod}]")
         assert {owners.owner(each) for each in (*first[pod], executed, node.start(executed), shim)} == {pod}
+
+
+def test_no_namespace_is_asked_for_an_orphan_of_a_shared_namespace() -> None:
+    """Its parent is the keeper of the namespace, a child of the executor, of which nothing is said."""
+    node = Processes()
+    executor, shim = node.start(2), node.start(1)
+    keeper = node.start(executor, "pid:[web]")
+    first = {WEB: [node.start(shim, "pid:[web]")]}
+    found = ProcessOwners(first, keepers={keeper: WEB}, shared={NODE}, namespace_of=_unasked, parent_of=node.parent_of)
+    assert {found.owner(node.start(keeper)), found.owner(node.start(node.start(keeper)))} == {WEB}
+    asked = ProcessOwners(
+        first, keepers={keeper: WEB}, shared={NODE}, namespace_of=node.namespace_of, parent_of=node.parent_of
+    )
+    assert asked.owner(executor) is None and asked.owner(node.start(executor)) is None
 
 
 def test_a_process_whose_shim_was_killed_is_known_by_its_namespace() -> None:
@@ -120,7 +134,9 @@ def test_an_ancestor_that_ends_meanwhile_leaves_another_parent(ends: int) -> Non
     first = node.start(node.start(1))
     child = node.start(node.start(first))
     parent_of = dying(node, child, first, ends)
-    owners = ProcessOwners({WEB: [first]}, shared={NODE}, namespace_of=node.namespace_of, parent_of=parent_of)
+    owners = ProcessOwners(
+        {WEB: [first]}, keepers={}, shared={NODE}, namespace_of=node.namespace_of, parent_of=parent_of
+    )
     assert owners.owner(child) == (WEB if ends < 3 else None)
 
 

@@ -46,7 +46,7 @@ def test_a_regular_process_in_reach_is_refused_by_pid() -> None:
     """Itself, and its child, and no process that only has the same parent, or has ended."""
     with subprocess.Popen(["sleep", "100"]) as child, subprocess.Popen(["sleep", "100"]) as stranger:
         try:
-            owners = owners_of({WEB: [child.pid], BATCH: [stranger.pid]})
+            owners = owners_of({WEB: [child.pid], BATCH: [stranger.pid]}, {})
             with pytest.raises(Refused, match=f"process {child.pid}") as caught:
                 check_processes([stranger.pid, 2**22 + 1, child.pid], owners, {WEB})
             assert caught.value.subject == WEB
