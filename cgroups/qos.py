@@ -25,8 +25,8 @@ STARTING_WEIGHT = WEIGHT_MAX
 """The weight of a revocable pod in its class while it starts: runc sets a container up in the pod's own group. With its
 usual weight a start took 20 times as long beside 20 pods that work.
 """
-EXECUTOR_CPU = Limits(cpu_weight=25)
-"""The executor's own work, CNI plugins included: a pod that wants the CPU gets it first, and the executor a fifth of it
+EXECUTOR_CPU = Limits(cpu_weight=20)
+"""The executor's own work, CNI plugins included: a pod that wants the CPU gets it first, and the executor a sixth of it
 on a node where all pods together want all, also during launches: with the weight of all pods together, the 99th
 percentile of a regular pod's requests rose to three times that of launches on an idle node. With equal weights a
 process that a pod had just forked waited up to 13 ms while the executor took note of 50 ends.
