@@ -106,8 +106,8 @@ def of_containers(namespace: str, containers: Collection[str]) -> list[Shim]:
 
 
 def _is_named_so(pid: int) -> bool:
-    """By the name, which the kernel cuts at 15 bytes. Of any other process nothing is read for which the kernel lets
-    the reader wait: see `cgroups.process_status`, and mmap_lock for the command line.
+    """Whether the process has a shim's name, which the kernel cuts at 15 bytes. The name is read first: the command
+    line of another process may let the reader wait (mmap_lock).
     """
     status = process_status.read(pid)
     return status is not None and process_status.name(status).startswith(_PROGRAM[:15])
