@@ -7,7 +7,7 @@ both describe the same interface and addresses (else two pools would give out on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executor.cni.config.conflist import Network, network_name, parse
@@ -101,7 +101,7 @@ def _chosen(name: str, files: list[_File]) -> Network | InvalidConfig | None:
     if len(networks) < 2:
         return networks[0] if networks else None
     if len(networks) == 2 and len(lists) == 1 and networks[0].identity == networks[1].identity:
-        return lists[0]
+        return replace(lists[0], beside=next(network for network in networks if network.derived))
     return InvalidConfig(
         f"network {name} is configured more than once and not alike, also in {networks[1].file}",
         subject=networks[0].file,

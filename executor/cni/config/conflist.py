@@ -40,6 +40,8 @@ class Network:
     derived: bool
     """From the Mesos agent's single plugin."""
     disable_check: bool = False
+    beside: Network | None = None
+    """The Mesos agent's single plugin of the same name, where this is a list."""
 
     @property
     def subject(self) -> str:

@@ -46,15 +46,16 @@ def subnets(plugin: Json) -> Iterator[Subnet]:
 
 
 def _of_one(network: Network) -> Iterator[Danger]:
-    if network.derived and network.declared not in ("", *MESOS_VERSIONS):
+    agents = network if network.derived else network.beside
+    if agents is not None and agents.declared not in ("", *MESOS_VERSIONS):
         yield Danger(
-            (network.file,),
-            f"with cniVersion {network.declared} the IP of every Mesos task is lost without a word (the agent reads ip4"
+            (agents.file,),
+            f"with cniVersion {agents.declared} the IP of every Mesos task is lost without a word (the agent reads ip4"
             " and ip6 only) and Spark executors die with UnknownHostException",
             'set "cniVersion" to 0.2.0; pods take the newest version that the plugins speak anyway',
             grave=True,
         )
-    if not network.derived:
+    if agents is None:
         yield Danger(
             (network.file,),
             f"the Mesos agent skips lists of plugins, so its tasks cannot join {network.name}",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from executor.cni.config.catalog import Catalog
+from executor.cni.config.lint import dangers
 from executor.errors import InvalidConfig, NotFound
 
 PLUGIN: dict[str, Any] = {"type": "bridge", "bridge": "b", "ipam": {"type": "host-local", "subnet": "10.0.0.0/24"}}
@@ -88,6 +89,19 @@ def test_an_operators_list_beside_the_agents_plugin_is_used(tmp_path: Path) -> N
     catalog = Catalog(tmp_path)
     assert catalog.get("net").file == chosen
     assert catalog.problems() == ()
+
+
+@pytest.mark.parametrize(("version", "words"), [("0.2.0", []), ("0.3.1", ["UnknownHostException"])])
+def test_a_list_beside_the_agents_plugin_is_what_the_hint_asks_for(
+    tmp_path: Path, version: str, words: list[str]
+) -> None:
+    """The agent's tasks join the network by its own file, whose version counts for them."""
+    ipam = {"type": "host-local", "subnet": "10.0.0.0/24", "dataDir": "/run/cni"}
+    agents = write(tmp_path, "10.conf", single("net", ipam=ipam, cniVersion=version))
+    write(tmp_path, "11.conflist", listed("net", ipam=ipam))
+    found = dangers(Catalog(tmp_path).networks())
+    assert [each.files for each in found] == [(agents,)] * len(words)
+    assert all(word in str(each) for each, word in zip(found, words, strict=True))
 
 
 def test_an_edited_file_counts_at_once(tmp_path: Path) -> None:
