@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from executor.cni.config.catalog import Catalog
+from executor.cni.config.lint import dangers
 from tests.packages.conftest import Packages
 from tests.packages.roots import DebianRoot
 from tests.support.images import ImageSpec, write_archive
@@ -99,9 +101,9 @@ def test_a_node_gets_everything_and_a_second_run_changes_nothing(
     assert ran.splitlines()[-1] == "disabled"
     config = json.loads((root.path / "config.json").read_text())
     assert (config["cni"]["default_network"], config["cni"]["config_dir"]) == ("pods", "/etc/cni/net.d")
-    network = json.loads((root.path / "etc/cni/net.d/pods.conflist").read_text())
-    assert [each["type"] for each in network["plugins"]] == ["bridge", "portmap"]
-    assert network["plugins"][0]["ipam"]["ranges"] == [[{"subnet": NETWORK["subnet"]}]]
+    (network,) = Catalog(root.path / "etc/cni/net.d").networks()
+    assert (network.name, network.identity["bridge"], dangers([network])) == ("pods", NETWORK["bridge"], ())
+    assert network.identity["ipam"]["ranges"] == [[{"subnet": NETWORK["subnet"]}]]
     assert flags(root.path / "v2.conf") == [
         'Environment="MESOS_ATTRIBUTES=rack:7;note:50%% \\"new\\""',
         'Environment="MESOS_ISOLATION=posix/cpu,posix/mem"',
