@@ -12,6 +12,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from cgroups.held import MISSING
+
 _ENDED = (b"Z", b"X")
 
 
@@ -69,13 +71,19 @@ def identity(pid: int) -> int | None:
 
 @cache
 def _has_pidfs() -> bool:
-    """Before it, all pidfds had the inode of every anonymous file, such as an eventfd."""
+    """Before it, all pidfds had the inode of every anonymous file, such as an eventfd. Raises OSError if no descriptor
+    is left: that is no answer, and none to remember.
+    """
+    other = os.eventfd(0)
     try:
-        descriptors = [os.eventfd(0), os.pidfd_open(os.getpid())]
-    except OSError:
+        own = os.pidfd_open(os.getpid())
+        try:
+            return os.fstat(own).st_ino != os.fstat(other).st_ino
+        finally:
+            os.close(own)
+    except OSError as error:
+        if error.errno not in MISSING:
+            raise
         return False
-    try:
-        return len({os.fstat(each).st_ino for each in descriptors}) == len(descriptors)
     finally:
-        for each in descriptors:
-            os.close(each)
+        os.close(other)

@@ -9,6 +9,10 @@ class IncompleteImage(ImageFailure):
     """An image of this node lacks documents: a pull brings what is missing."""
 
 
+class DamagedImage(ImageFailure):
+    """A document of an image of this node has not the digest that it was stored by: no pull replaces it."""
+
+
 class PullFailure(ImageFailure):
     """A registry could not be reached, or does not give the image: a later try may help.
 

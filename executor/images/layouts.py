@@ -76,7 +76,7 @@ def _walk(archive: Archive, target: Descriptor) -> Iterator[Blob]:
     member = _blob_member(target)
     subject = archive.subject(member)
     data = archive.read(member)
-    if not _matches(data, target.digest):  # also makes an index that contains itself impossible
+    if not matches(data, target.digest):  # also makes an index that contains itself impossible
         raise archive.failure(f"{member} does not match its digest")
     value = documents.document(data, subject=subject)
     if not documents.is_index(target.media_type, value):
@@ -198,7 +198,8 @@ def _blob_member(target: Descriptor) -> str:
     return f"blobs/{algorithm}/{value}"
 
 
-def _matches(data: bytes, digest: str) -> bool:
+def matches(data: bytes, digest: str) -> bool:
+    """Whether they have this digest. Raises ValueError for an algorithm that is not known. Pure."""
     algorithm, _, value = digest.partition(":")
     return hashlib.new(algorithm, data).hexdigest() == value
 

@@ -50,13 +50,13 @@ class _Selection:
             return Selected(path, documents.manifest_of(value, subject=self._subject))
         if len(path) > INDEXES_MAX:
             raise ImageFailure(f"its indexes are nested deeper than {INDEXES_MAX}", subject=self._subject)
-        failures: list[ImageFailure] = []
+        failures: list[ImageFailure] = []  # what is not there might be usable: it says more than what is not
         for choice in documents.choices(value, self._platforms, subject=self._subject):
             try:
                 return await self.at((*path, choice))
             except (documents.NoVariantError, AbsentError) as error:
                 failures.append(error)
-        raise failures[0]  # `choices` gives one at least
+        raise min(failures, key=lambda error: not isinstance(error, AbsentError))  # `choices` gives one at least
 
     async def _document(self, target: Descriptor) -> Mapping[str, object]:
         self._documents += 1

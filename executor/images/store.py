@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
@@ -15,10 +14,10 @@ from executor.errors import ContainerdFailure, ContainerdUnavailable, ImageFailu
 from executor.images import layouts, reference
 from executor.images import manifest as documents
 from executor.images.archive import Archive
-from executor.images.failures import IncompleteImage
+from executor.images.failures import DamagedImage, IncompleteImage
 from executor.images.model import Image, ImageConfig
 from executor.images.node_platform import node_platforms
-from executor.images.select import AbsentError, select
+from executor.images.select import select
 from executor.images.unpack import Unpacker
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ KNOWN_MAX: Final = 256
 _CHUNK_BYTES = 1 << 20
 _SMALL_BYTES = 64 << 10
 _HINT_INCOMPLETE = "pull or import it again"
+_HINT_DAMAGED = "look at the node's disk, remove the image and this content from containerd, and pull it again"
 _LEASE_S: Final = 3600.0  # longer than any import takes; only a process that died leaves a lease behind
 
 
@@ -61,8 +61,8 @@ class ImageStore:
     async def lookup(self, name: str) -> Image:
         """An image of this node, by its stored or its familiar name or by its digest, unpacked if it was not.
 
-        NotFound if there is none of that name, IncompleteImage if a part of it is missing, ImageFailure if its content
-        cannot be used.
+        NotFound if there is none of that name, IncompleteImage if a part of it is missing, DamagedImage if one is not
+        what it was, ImageFailure if its content cannot be used.
         """
         record = await self._get(name)
         known = await self._content(record)
@@ -109,21 +109,27 @@ class ImageStore:
         return found
 
     async def _first_read(self, record: ImageRecord) -> _Content | ImageFailure:
-        """An unusable image stays so: its failure is a result. Raises IncompleteImage: what is missing may come."""
+        """An unusable image stays so: its failure is a result. Raises IncompleteImage, DamagedImage: what is missing
+        may come, and what is damaged may be replaced.
+        """
         try:
             return await self._read(record)
-        except IncompleteImage:
+        except (IncompleteImage, DamagedImage):
             raise
         except ImageFailure as error:
             return error.with_traceback(None)
 
     async def _read(self, record: ImageRecord) -> _Content:
-        name = record.name
-        read = partial(self._stored, name=name)
+        """Raises ImageFailure; where a document is missing IncompleteImage, for it may be what would have been used."""
+        name, documents_read = record.name, _Documents(self._containerd, record.name)
         try:
-            found = await select(record.target, read, node_platforms(), subject=name)
-            manifest, value = found.manifest, await read(found.manifest.config)
-        except AbsentError as error:
+            found = await select(record.target, documents_read.read, node_platforms(), subject=name)
+            manifest, value = found.manifest, await documents_read.read(found.manifest.config)
+        except DamagedImage:
+            raise
+        except ImageFailure as error:
+            if not documents_read.missing:
+                raise
             raise IncompleteImage(error.message, subject=name, hint=_HINT_INCOMPLETE) from error
         if value is None:
             problem = f"its content {manifest.config.digest} is not on this node"
@@ -139,15 +145,6 @@ class ImageStore:
             diff_ids,
             chain[-1] if chain else "",
         )
-
-    async def _stored(self, target: Descriptor, name: str) -> Mapping[str, object] | None:
-        try:
-            data = await self._containerd.content.read(target.digest)
-        except NotFound:
-            return None
-        except ImageFailure as error:
-            raise ImageFailure(f"its content {target.digest} {error.message}", subject=name) from error
-        return await _document(data, name)
 
     async def size_bytes(self, name: str) -> int:
         """The size of its layers as they are stored. Raises NotFound, ImageFailure."""
@@ -186,11 +183,33 @@ def _nearest(records: Sequence[ImageRecord], name: str) -> ImageRecord:
     return (same or list(records))[0]
 
 
-async def _document(data: bytes, name: str) -> Mapping[str, object]:
-    """A large one is not read on the event loop."""
-    if len(data) <= _SMALL_BYTES:
-        return documents.document(data, subject=name)
-    return await asyncio.to_thread(documents.document, data, subject=name)
+class _Documents:
+    """The documents of one image, called `name`; `missing` says whether one that was asked for is not on this node."""
+
+    def __init__(self, containerd: Containerd, name: str) -> None:
+        self._containerd, self._name = containerd, name
+        self.missing = False
+
+    async def read(self, target: Descriptor) -> Mapping[str, object] | None:
+        """None: it is not on this node. A large one is not read on the event loop. Raises ImageFailure."""
+        try:
+            data = await self._containerd.content.read(target.digest)
+        except NotFound:
+            self.missing = True
+            return None
+        except ImageFailure as error:
+            raise ImageFailure(f"its content {target.digest} {error.message}", subject=self._name) from error
+        if len(data) <= _SMALL_BYTES:
+            return _document(data, target.digest, self._name)
+        return await asyncio.to_thread(_document, data, target.digest, self._name)
+
+
+def _document(data: bytes, digest: str, name: str) -> Mapping[str, object]:
+    """containerd compares with the digest only once, when it stores a blob."""
+    if not layouts.matches(data, digest):
+        problem = f"its content {digest} on this node is damaged: its digest is another one"
+        raise DamagedImage(problem, subject=name, hint=_HINT_DAMAGED)
+    return documents.document(data, subject=name)
 
 
 async def _chunks(archive: Archive, blob: layouts.Blob) -> AsyncIterator[bytes]:

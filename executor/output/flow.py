@@ -12,21 +12,26 @@ from _thread import allocate_lock, get_native_id
 
 from executor.output.logfile import LogFile
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HANG_S = 1.0
 """A write that takes longer hangs; until then the container is slowed to the disk's pace."""
 _LOOK_S = 0.02
 
 
 class Log:
-    """`path` tells logs apart; `since_s` is when its present write began, 0 for none; `users` counts the streams that
-    lead there.
+    """`path` tells logs apart; `begun` is called when a write has begun, so that the writer looks whether it hangs;
+    `since_s` is when its present write began, 0 for none; `users` counts the streams that lead there.
     """
 
-    __slots__ = ("_error", "_lock", "_thread", "_waits", "file", "hung", "path", "since_s", "users")
+    __slots__ = ("_begun", "_error", "_lock", "_thread", "_waits", "file", "hung", "path", "since_s", "users")
 
-    def __init__(self, path: str, file: LogFile) -> None:
+    def __init__(self, path: str, file: LogFile, begun: Callable[[], None]) -> None:
         self.path = path
         self.file = file
+        self._begun = begun
         self._lock = allocate_lock()
         self.since_s = 0.0
         self.hung = False
@@ -97,6 +102,7 @@ class Log:
                 return False
         self._thread, self._waits = get_native_id(), 0
         self.since_s = time.monotonic()
+        self._begun()  # not before: a look in between would see no write, and be the last one
         return True
 
     def _finish(self) -> None:

@@ -96,7 +96,7 @@ class Writer:
             log = self._logs.get(message.path)
             if log is None:
                 file = LogFile(message.directory, message.name, message.max_bytes, message.files, stream=message.stream)
-                log = self._logs[message.path] = Log(message.path, file)
+                log = self._logs[message.path] = Log(message.path, file, self._watch)
             log.users += 1
             stream = self._streams[fifo] = self._by_slot[message.slot] = Stream(fifo, message.slot, log)
             stream.turn = self
@@ -129,7 +129,6 @@ class Writer:
 
     def _first_turn(self, stream: Stream, run: bool) -> None:  # noqa: FBT001  start_new_thread passes no keywords
         """The file is there from the beginning, also of a container that writes nothing."""
-        self._watch()
         stream.log.open(run=run)
         self._pass_on(stream, self)
 
@@ -153,7 +152,6 @@ class Writer:
 
     def _put(self, stream: Stream, buffer: bytearray, count: int) -> None:
         self._count(stream, (slots.READ, count))
-        self._watch()
         written_bytes, rotated_bytes, number = stream.log.put(buffer, count)
         self._note_error(stream, number)
         dropped_bytes = count - written_bytes
@@ -191,7 +189,6 @@ class Writer:
 
     def _end(self, stream: Stream, turn: object) -> None:
         """Everything of it is read, and written or dropped."""
-        self._watch()
         stream.log.end_line()
         with self._lock:
             if stream.turn is not turn:
@@ -215,7 +212,7 @@ class Writer:
     # --- writes that take long -------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """A write begins: `_look` is called until there is none any more."""
+        """A write has begun: `_look` is called until there is none any more."""
         self._busy = True
         if self._asleep:
             os.eventfd_write(self._wake, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,28 @@ def test_an_identity(monkeypatch: pytest.MonkeyPatch, *, has_pidfs: bool) -> Non
         assert process_status.identity(child.pid) not in (None, own)
         child.kill()
     assert process_status.identity(child.pid) is None
+
+
+WITHOUT_DESCRIPTORS = """
+import errno, os, resource
+from cgroups import process_status
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
+try:
+    process_status.identity(os.getpid())
+except OSError as error:
+    assert error.errno == errno.EMFILE, error
+else:
+    raise AssertionError("there was one")
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, most))
+print(process_status.identity(os.getpid()) == os.fstat(os.pidfd_open(os.getpid())).st_ino)
+"""
+
+
+@pytest.mark.skipif(not process_status._has_pidfs(), reason="this kernel has no pidfs (Linux 6.9)")
+def test_a_moment_without_descriptors_does_not_say_what_the_kernel_has() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_DESCRIPTORS], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"True\n"
 
 
 def test_only_these_modules_may_wait_for_a_process() -> None:

@@ -67,6 +67,9 @@ async def test_what_is_not_there_is_passed_over() -> None:
     assert await path({"a": index(entry("b", platform=HERE), entry("c", platform=HERE)), "c": IMAGE}) == ["a", "c"]
     with pytest.raises(AbsentError, match="is not on this node"):
         await path({"a": index(entry("b", platform=HERE))})
+    other = index(entry("c", platform={"os": "linux", "architecture": "mips"}))
+    with pytest.raises(AbsentError):
+        await path({"a": index(entry("b", INDEX), entry("d", INDEX)), "b": other})
 
 
 async def test_the_depth_is_bounded() -> None:
