@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from executor import exhausted
 from executor.concurrency import together
-from executor.errors import ExecutorError, Failure, TimedOut
+from executor.errors import ContainerdFailure, ExecutorError, Failure, TimedOut
 from executor.names import PodClass
 from executor.pod.container import destroying, termination
 from executor.pod.container.placement import made_late, needs_address
@@ -233,7 +233,10 @@ class Performer:
             elif self._containers.run_of(name) is None and name in made_late(self._spec):
                 await self._containers.create(name)
             begun_s = time.monotonic()
-            current = await self._containers.start(name)
+            try:
+                current = await self._containers.start(name)
+            except ContainerdFailure as error:
+                raise self._evidence.of_failed_start(name, error) from error
             self._phases_ms["start"] = _ms_since(begun_s)
         self._post(ContainerStarted(name, effect.run, current.pid))
         if (exited := self._evidence.early(name)) is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cgroups import CgroupError
 from executor.pod.exits import oom
+from executor.pod.exits.causes import children_killed
 from executor.pod.exits.process_state import is_dying
 from executor.pod.life.container_life import KILLED_CODE
 from executor.pod.life.events import ContainerExited
@@ -22,6 +23,7 @@ from executor.pod.pod_log import note_child_oom
 
 if TYPE_CHECKING:
     from cgroups import Tree
+    from executor.errors import ContainerdFailure
     from executor.log import Logger
     from executor.names import PodId
     from executor.pod.container.container_run import ContainerRun
@@ -83,6 +85,16 @@ class Evidence:
         if current is None or current.early_exit_code is None:
             return None
         return self.read(container, current.early_exit_code, current.pid, pod_ends=False)
+
+    def of_failed_start(self, container: str, error: ContainerdFailure) -> ContainerdFailure:
+        """The failure, with what the kernel killed for memory. The runtime sets a container up within its limit, and
+        containerd says no more of its death than `cannot start a stopped process`.
+        """
+        kills = self._kills(container)
+        if not kills:
+            return error
+        hint = "raise its memory limit: the runtime sets the container up within it"
+        return type(error)(f"{error.message}{children_killed(kills)}", subject=error.subject, hint=hint)
 
     def short_of_memory(self, container: str) -> None:
         """containerd reports that a limit was met, of this container or of a group above it."""

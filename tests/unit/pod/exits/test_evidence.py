@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cgroups import Hierarchies, Tree
+from executor.errors import ContainerdFailure
 from executor.log import get_logger
 from executor.names import PodId
 from executor.pod.container.container_run import ContainerRun
@@ -51,3 +52,20 @@ def test_an_end_is_kept_until_it_is_known_whether_the_run_was_started(tmp_path: 
         assert exited is not None and (exited.exit_code, exited.pid) == (3, current.pid)
     with ran() as (current, _):
         assert of_runs({"app": current}, tmp_path).early("app") is None, "it has not ended"
+
+
+def test_a_start_that_failed_names_what_the_kernel_killed_for_memory(tmp_path: Path) -> None:
+    """containerd says nothing of it where the runtime's own process met the container's limit."""
+    evidence = of_runs({}, tmp_path)
+    failure = ContainerdFailure("cannot start a stopped process: unknown", subject="container pod-1-app")
+    assert evidence.of_failed_start("app", failure) is failure, "the group is gone"
+    one = spec()
+    tree = Tree(Hierarchies(unified=tmp_path), "/executor")
+    group = tmp_path / tree.container(one.pod_class, one.role, PodId("pod-1"), "app").path.lstrip("/")
+    group.mkdir(parents=True)
+    for kills, words in ((0, ""), (1, "; the kernel killed 1 process of it for memory")):
+        for name in ("memory.events", "memory.events.local"):
+            (group / name).write_text(f"low 0\nhigh 0\nmax {kills}\noom {kills}\noom_kill {kills}\n")
+        found = evidence.of_failed_start("app", failure)
+        assert found.message == failure.message + words and found.subject == failure.subject
+        assert ("raise its memory limit" in found.hint) is bool(kills)
