@@ -63,6 +63,11 @@ CODES: Final = MappingProxyType(
         "executor.runtime": _info(
             "The program that containerd's shim runs containers with, if it is not runc, and why."
         ),
+        "executor.devices_open": _warning(
+            "The kernel takes no program that keeps devices of the node closed to containers: those that runc allows"
+            " stay open.",
+            "See `error`. With runc that is /dev/net/tun (10:200).",
+        ),
         "executor.recovered": _info("What dead executors left on the node was reaped."),
         "executor.reap_failed": _warning(
             "Something of a dead executor could not be released.", "See `error`; run `gc`."

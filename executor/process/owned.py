@@ -97,8 +97,12 @@ async def open_node(config: Config, environment: Environment, stack: AsyncExitSt
 
 
 def _runtimes(config: Config, tree: Tree) -> dict[PodClass, str]:
+    from cgroups import devices
     from executor.node.runtime_choice import RUNC, chosen
+    from executor.pod.container.closed_devices import CLOSED
 
+    if why := devices.refusal(tree.hierarchies, tuple(CLOSED)):
+        log.warning("devices of the node stay open to containers", code="executor.devices_open", error=why)
     regular = chosen(config.containerd.runtime, tree.hierarchies)
     if regular.program != RUNC:
         log.info("containers get a runtime", code="executor.runtime", runtime=regular.program, reason=regular.why)
