@@ -41,6 +41,7 @@ class Running:
             cgroup=self.cgroup,
             first_pids=lambda: [self.first],
             started_pids=lambda: [self.first],
+            keeper_pid=lambda: None,
         )
         return cast("Pod", record)
 
