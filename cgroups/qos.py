@@ -33,8 +33,9 @@ process that a pod had just forked waited up to 13 ms while the executor took no
 """
 SHIMS_CPU = Limits(cpu_weight=50, cpu_idle=False)
 """The shims of revocable pods, and runc for them, while something is launched or ends late: half of a group's usual
-weight. Beside 50 revocable pods that work, launches then take twice as long as without these, and regular pods notice
-as little as of launches without them. With a usual weight the regular pods waited, with a quarter of it the launches.
+weight. Beside 50 revocable pods that work, launches then take two to three times as long as without these, and regular
+pods notice as little as of launches without them. With a usual weight the regular pods waited, with a quarter of it the
+launches.
 """
 OOM_SCORE_ADJ = {"regular": -500, "revocable": 1000}
 """The order of the kernel's victims when the node itself runs out of memory (proc_pid_oom_score_adj(5))."""
